@@ -1,0 +1,54 @@
+# Every target sets up what it needs: the virtual environment is .venv in the checkout.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help lint test e2e e2e-full bench cluster-up cluster-down lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("inplace needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check 'pip==25.3'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --group dev --editable .
+	@touch $@
+
+lint: $(READY)  ## ruff, mypy --strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint  ## lint, types, contracts, unit and property tests; no cluster needed
+	$(BIN)/pytest -q -n 2
+
+e2e: $(READY)  ## the scenarios on a real cluster on this machine (as root; the first run builds Kubernetes)
+	$(BIN)/python -m tests.cluster up
+	$(BIN)/pytest -q tests/e2e
+
+e2e-full: $(READY)  ## everything, long
+	$(BIN)/python -m tests.cluster up
+	$(BIN)/pytest -q tests/e2e
+
+bench: $(READY)  ## what an upgrade costs, beside the floor, on the real cluster
+	$(BIN)/python -m tests.cluster up
+	$(BIN)/python -m tests.bench
+
+cluster-up: $(READY)  ## start the real cluster and print its kubeconfig (K8S=1.33|1.34|1.35|1.36 RUNTIME=2.2|1.6)
+	$(BIN)/python -m tests.cluster up
+
+cluster-down: $(READY)  ## stop it and leave nothing behind
+	$(BIN)/python -m tests.cluster down
+
+lock: $(READY)  ## refresh constraints.txt from pyproject.toml
+	$(BIN)/pip install --quiet --upgrade --group dev --editable .
+	{ echo "# The exact versions that make test runs with; refresh with: make lock"; $(BIN)/pip freeze --exclude-editable; } > constraints.txt
+
+clean:  ## remove the virtual environment and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

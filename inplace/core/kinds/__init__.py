@@ -1,0 +1,1 @@
+"""One module per workload kind: its freeze, its revisions, what finished means there."""

@@ -1,0 +1,297 @@
+"""The parts of Kubernetes objects that decisions are made from: partial, frozen, cheap to decode.
+
+Fields that nobody here reads are not decoded. Nothing in this module is ever written back to the API server: writes
+are patches of named paths (`patch`), so a field that is missing here cannot be lost.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Raw, Struct, field
+
+
+class Part(Struct, frozen=True, gc=False, rename="camel"):
+    """Base of all partial structs: immutable, untracked by the garbage collector (ecosystem.md §1.4)."""
+
+
+class Owner(Part):
+    """An ownerReference."""
+
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    api_version: str = ""
+    controller: bool | None = None
+
+
+class Meta(Part):
+    """ObjectMeta."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    owner_references: tuple[Owner, ...] = ()
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+
+    def label(self, key: str) -> str | None:
+        """Value of a label, None where it is absent."""
+        return self.labels.get(key) if self.labels else None
+
+    def annotation(self, key: str) -> str | None:
+        """Value of an annotation, None where it is absent."""
+        return self.annotations.get(key) if self.annotations else None
+
+    def controller(self) -> Owner | None:
+        """The managing owner (metav1.GetControllerOf)."""
+        return next((owner for owner in self.owner_references if owner.controller), None)
+
+
+class Condition(Part):
+    """A condition of a Pod, a Node or a workload."""
+
+    type: str = ""
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+    last_transition_time: datetime | None = None
+
+
+class RestartRule(Part):
+    """An entry of a container's `restartPolicyRules` (KEP-5307, KEP-5532)."""
+
+    action: str = ""
+
+
+class Container(Part):
+    """A container of a Pod's spec."""
+
+    name: str = ""
+    image: str = ""
+    image_pull_policy: str = ""
+    restart_policy: str = ""
+    restart_policy_rules: tuple[RestartRule, ...] = ()
+
+
+class ReadinessGate(Part):
+    """An entry of `spec.readinessGates`."""
+
+    condition_type: str = ""
+
+
+class PodSpec(Part):
+    """PodSpec."""
+
+    containers: tuple[Container, ...] = ()
+    init_containers: tuple[Container, ...] = ()
+    node_name: str = ""
+    restart_policy: str = ""
+    readiness_gates: tuple[ReadinessGate, ...] = ()
+    termination_grace_period_seconds: int = 30
+
+
+class Waiting(Part):
+    """ContainerStateWaiting."""
+
+    reason: str = ""
+    message: str = ""
+
+
+class Running(Part):
+    """ContainerStateRunning."""
+
+    started_at: datetime | None = None
+
+
+class Terminated(Part):
+    """ContainerStateTerminated."""
+
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    container_id: str = field(default="", name="containerID")
+
+
+class ContainerState(Part):
+    """One of waiting, running, terminated; none of them means waiting."""
+
+    waiting: Waiting | None = None
+    running: Running | None = None
+    terminated: Terminated | None = None
+
+
+class ContainerStatus(Part):
+    """ContainerStatus. `started` is left out on purpose: it lies on 1.35 and 1.36 (kubernetes.md §2.4)."""
+
+    name: str = ""
+    image: str = ""
+    image_id: str = field(default="", name="imageID")
+    container_id: str = field(default="", name="containerID")
+    restart_count: int = 0
+    ready: bool = False
+    state: ContainerState = ContainerState()
+    last_state: ContainerState = ContainerState()
+
+
+class PodStatus(Part):
+    """PodStatus."""
+
+    phase: str = ""
+    reason: str = ""
+    message: str = ""
+    conditions: tuple[Condition, ...] = ()
+    container_statuses: tuple[ContainerStatus, ...] = ()
+    init_container_statuses: tuple[ContainerStatus, ...] = ()
+    observed_generation: int = 0
+
+
+class Pod(Part):
+    """A Pod."""
+
+    metadata: Meta = Meta()
+    spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()
+
+    @property
+    def uid(self) -> str:
+        """The Pod's identity: a Pod with the same name and another uid is another Pod."""
+        return self.metadata.uid
+
+    @property
+    def name(self) -> str:
+        """The Pod's name."""
+        return self.metadata.name
+
+    def condition(self, type_: str) -> Condition | None:
+        """The condition of this type, None where nobody has written it."""
+        return next((found for found in self.status.conditions if found.type == type_), None)
+
+    def is_true(self, type_: str) -> bool:
+        """Whether the condition of this type stands at True."""
+        found = self.condition(type_)
+        return found is not None and found.status == "True"
+
+    @property
+    def ready(self) -> bool:
+        """Whether the Pod serves: the condition Ready, which only the kubelet writes."""
+        return self.is_true("Ready")
+
+    def has_gate(self, type_: str) -> bool:
+        """Whether `spec.readinessGates` names this condition type."""
+        return any(gate.condition_type == type_ for gate in self.spec.readiness_gates)
+
+    def container(self, name: str) -> Container | None:
+        """The regular or init container of this name."""
+        return next((c for c in (*self.spec.containers, *self.spec.init_containers) if c.name == name), None)
+
+    def container_status(self, name: str) -> ContainerStatus | None:
+        """The status of the regular or init container of this name."""
+        both = (*self.status.container_statuses, *self.status.init_container_statuses)
+        return next((status for status in both if status.name == name), None)
+
+
+class NodeInfo(Part):
+    """NodeSystemInfo."""
+
+    kubelet_version: str = ""
+
+
+class NodeStatus(Part):
+    """NodeStatus."""
+
+    conditions: tuple[Condition, ...] = ()
+    node_info: NodeInfo = NodeInfo()
+
+
+class Node(Part):
+    """A Node."""
+
+    metadata: Meta = Meta()
+    status: NodeStatus = NodeStatus()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the node's kubelet reports in."""
+        return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
+
+
+class RollingUpdate(Part):
+    """The `rollingUpdate` block of a workload's strategy."""
+
+    partition: int | None = None
+    max_unavailable: int | str | None = None
+
+
+class UpdateStrategy(Part):
+    """A workload's `updateStrategy`."""
+
+    type: str = ""
+    rolling_update: RollingUpdate | None = None
+
+
+class Ordinals(Part):
+    """StatefulSetOrdinals."""
+
+    start: int = 0
+
+
+class WorkloadSpec(Part):
+    """The parts of a workload's spec that are common to all kinds, and those of single kinds with neutral defaults."""
+
+    replicas: int | None = None
+    template: Raw = Raw(b"{}")
+    update_strategy: UpdateStrategy = UpdateStrategy()
+    min_ready_seconds: int = 0
+    ordinals: Ordinals | None = None
+    volume_claim_templates: Raw = Raw(b"[]")
+
+
+class WorkloadStatus(Part):
+    """The parts of a workload's status that decisions need."""
+
+    observed_generation: int = 0
+    replicas: int = 0
+    ready_replicas: int = 0
+    updated_replicas: int = 0
+    current_revision: str = ""
+    update_revision: str = ""
+
+
+class Workload(Part):
+    """A workload of any supported kind."""
+
+    kind: str = ""
+    metadata: Meta = Meta()
+    spec: WorkloadSpec = WorkloadSpec()
+    status: WorkloadStatus = WorkloadStatus()
+
+
+class Revision(Part):
+    """A ControllerRevision; `data` holds `{"spec": {"template": …}}` (kubernetes.md §4.1)."""
+
+    metadata: Meta = Meta()
+    revision: int = 0
+    data: Raw = Raw(b"{}")
+
+
+class Reason(Struct, frozen=True, gc=False):
+    """Why something is not done: a stable code, the path of the field it is about, a sentence for a person."""
+
+    code: str
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+#: A JSON tree. Pod templates stay whole (`template`): what is not understood is compared and kept all the same.
+Tree = dict[str, Any]
