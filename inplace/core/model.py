@@ -16,7 +16,7 @@ class Part(Struct, frozen=True, gc=False, rename="camel"):
     """Base of all partial structs: immutable, untracked by the garbage collector (ecosystem.md §1.4)."""
 
 
-class Owner(Part):
+class Owner(Part, frozen=True):
     """An ownerReference."""
 
     kind: str = ""
@@ -26,7 +26,7 @@ class Owner(Part):
     controller: bool | None = None
 
 
-class Meta(Part):
+class Meta(Part, frozen=True):
     """ObjectMeta."""
 
     name: str = ""
@@ -53,7 +53,7 @@ class Meta(Part):
         return next((owner for owner in self.owner_references if owner.controller), None)
 
 
-class Condition(Part):
+class Condition(Part, frozen=True):
     """A condition of a Pod, a Node or a workload."""
 
     type: str = ""
@@ -63,13 +63,13 @@ class Condition(Part):
     last_transition_time: datetime | None = None
 
 
-class RestartRule(Part):
+class RestartRule(Part, frozen=True):
     """An entry of a container's `restartPolicyRules` (KEP-5307, KEP-5532)."""
 
     action: str = ""
 
 
-class Container(Part):
+class Container(Part, frozen=True):
     """A container of a Pod's spec."""
 
     name: str = ""
@@ -79,13 +79,13 @@ class Container(Part):
     restart_policy_rules: tuple[RestartRule, ...] = ()
 
 
-class ReadinessGate(Part):
+class ReadinessGate(Part, frozen=True):
     """An entry of `spec.readinessGates`."""
 
     condition_type: str = ""
 
 
-class PodSpec(Part):
+class PodSpec(Part, frozen=True):
     """PodSpec."""
 
     containers: tuple[Container, ...] = ()
@@ -96,20 +96,20 @@ class PodSpec(Part):
     termination_grace_period_seconds: int = 30
 
 
-class Waiting(Part):
+class Waiting(Part, frozen=True):
     """ContainerStateWaiting."""
 
     reason: str = ""
     message: str = ""
 
 
-class Running(Part):
+class Running(Part, frozen=True):
     """ContainerStateRunning."""
 
     started_at: datetime | None = None
 
 
-class Terminated(Part):
+class Terminated(Part, frozen=True):
     """ContainerStateTerminated."""
 
     exit_code: int = 0
@@ -120,7 +120,7 @@ class Terminated(Part):
     container_id: str = field(default="", name="containerID")
 
 
-class ContainerState(Part):
+class ContainerState(Part, frozen=True):
     """One of waiting, running, terminated; none of them means waiting."""
 
     waiting: Waiting | None = None
@@ -128,7 +128,7 @@ class ContainerState(Part):
     terminated: Terminated | None = None
 
 
-class ContainerStatus(Part):
+class ContainerStatus(Part, frozen=True):
     """ContainerStatus. `started` is left out on purpose: it lies on 1.35 and 1.36 (kubernetes.md §2.4)."""
 
     name: str = ""
@@ -141,7 +141,7 @@ class ContainerStatus(Part):
     last_state: ContainerState = ContainerState()
 
 
-class PodStatus(Part):
+class PodStatus(Part, frozen=True):
     """PodStatus."""
 
     phase: str = ""
@@ -153,7 +153,7 @@ class PodStatus(Part):
     observed_generation: int = 0
 
 
-class Pod(Part):
+class Pod(Part, frozen=True):
     """A Pod."""
 
     metadata: Meta = Meta()
@@ -198,20 +198,21 @@ class Pod(Part):
         return next((status for status in both if status.name == name), None)
 
 
-class NodeInfo(Part):
+class NodeInfo(Part, frozen=True):
     """NodeSystemInfo."""
 
     kubelet_version: str = ""
 
 
-class NodeStatus(Part):
-    """NodeStatus."""
+class NodeStatus(Part, frozen=True):
+    """NodeStatus. `images` stays raw: it is large, and read only where evidence is thin (`evidence`)."""
 
     conditions: tuple[Condition, ...] = ()
     node_info: NodeInfo = NodeInfo()
+    images: Raw = Raw(b"[]")
 
 
-class Node(Part):
+class Node(Part, frozen=True):
     """A Node."""
 
     metadata: Meta = Meta()
@@ -223,38 +224,41 @@ class Node(Part):
         return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
 
 
-class RollingUpdate(Part):
+class RollingUpdate(Part, frozen=True):
     """The `rollingUpdate` block of a workload's strategy."""
 
     partition: int | None = None
     max_unavailable: int | str | None = None
 
 
-class UpdateStrategy(Part):
+class UpdateStrategy(Part, frozen=True):
     """A workload's `updateStrategy`."""
 
     type: str = ""
     rolling_update: RollingUpdate | None = None
 
 
-class Ordinals(Part):
+class Ordinals(Part, frozen=True):
     """StatefulSetOrdinals."""
 
     start: int = 0
 
 
-class WorkloadSpec(Part):
-    """The parts of a workload's spec that are common to all kinds, and those of single kinds with neutral defaults."""
+class WorkloadSpec(Part, frozen=True):
+    """The parts of a workload's spec that are common to all kinds, and those of single kinds with neutral defaults.
+
+    `template` and `update_strategy` stay raw: the one is compared as a whole, the other is put back as it was.
+    """
 
     replicas: int | None = None
     template: Raw = Raw(b"{}")
-    update_strategy: UpdateStrategy = UpdateStrategy()
+    update_strategy: Raw = Raw(b"{}")
     min_ready_seconds: int = 0
     ordinals: Ordinals | None = None
     volume_claim_templates: Raw = Raw(b"[]")
 
 
-class WorkloadStatus(Part):
+class WorkloadStatus(Part, frozen=True):
     """The parts of a workload's status that decisions need."""
 
     observed_generation: int = 0
@@ -265,7 +269,7 @@ class WorkloadStatus(Part):
     update_revision: str = ""
 
 
-class Workload(Part):
+class Workload(Part, frozen=True):
     """A workload of any supported kind."""
 
     kind: str = ""
@@ -274,7 +278,7 @@ class Workload(Part):
     status: WorkloadStatus = WorkloadStatus()
 
 
-class Revision(Part):
+class Revision(Part, frozen=True):
     """A ControllerRevision; `data` holds `{"spec": {"template": …}}` (kubernetes.md §4.1)."""
 
     metadata: Meta = Meta()

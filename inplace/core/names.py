@@ -107,6 +107,7 @@ class Code(StrEnum):
     KIND_UNSUPPORTED = "KindUnsupported"
     STRATEGY_UNSUPPORTED = "StrategyUnsupported"
     CLAIM_TEMPLATES_CHANGED = "VolumeClaimTemplatesChanged"
+    KEY_RESERVED = "ReservedKey"
 
     # A Pod is held, for now
     MIRROR = "MirrorPod"
@@ -122,6 +123,10 @@ class Code(StrEnum):
     DEGRADED = "WorkloadDegraded"
     NATIVE_ROLLOUT = "NativeRollout"
     FREEZING = "Freezing"
+    REVISION_UNKNOWN = "RevisionUnknown"
+    SCALED_AWAY = "ScaledAway"
+    TAKEOVER = "LeaderTakeover"
+    DRIFT = "DriftDetected"
     OPT_OUT_PENDING = "OptOutPending"
     NOT_OPTED_IN = "NotOptedIn"
 
@@ -144,6 +149,7 @@ class Code(StrEnum):
     STATE_UNREADABLE = "StateUnreadable"
     PRECONDITION = "PreconditionFailed"
     ADMISSION = "AdmissionRejected"
+    IMAGE_OVERRIDDEN = "ImageOverridden"
 
 
 class EventReason(StrEnum):

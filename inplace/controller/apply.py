@@ -1,0 +1,233 @@
+"""Plan -> requests: the hands of the controller.
+
+Actions of one plan are independent and run side by side under one semaphore; nothing here blocks the next plan. Each
+ends as Applied, Stale, Refused or Unknown, and none of them raises into its neighbours. The lease is asked last,
+right before a request leaves, and bounds how long the request may take.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from inplace.controller.world import Key, World
+from inplace.core import kinds, patch, pod
+from inplace.core import plan as planning
+from inplace.core.actions import Action, Drain, Edit, Event, Fail, Finish, Publish, Restore, Serve, Swap
+from inplace.core.model import Meta, Pod, Workload
+from inplace.core.patch import Patch
+from inplace.core.snapshot import Snapshot
+from inplace.kube import resource as resources
+from inplace.kube.client import Client, PatchType
+from inplace.kube.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    KubeError,
+    NotFound,
+    PreconditionFailed,
+    Unreachable,
+)
+from inplace.kube.resource import Resource
+from inplace.runtime.observe import Observer
+
+CONCURRENCY: Final = 48
+#: No single write may take longer than this, nor longer than what is left of the lease.
+WRITE_SECONDS: Final = 5.0
+#: How soon a workload is looked at again after a write that did not take effect.
+RETRY_SECONDS: Final = 1.0
+
+
+class Outcome(StrEnum):
+    """How a write ended."""
+
+    APPLIED = "applied"
+    STALE = "stale"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+class _Written(msgspec.Struct, rename="camel"):
+    """The only part of an answer that is used: what the cache has to catch up with."""
+
+    metadata: Meta
+
+
+class Announce(Protocol):
+    """Records an Event on a workload; never blocks, never raises."""
+
+    def __call__(self, workload: Workload, event: Event) -> None:
+        """Record it."""
+        ...
+
+
+class Applier:
+    """Carries out actions in the background. Run it as a part; `submit` never waits."""
+
+    def __init__(
+        self,
+        client: Client,
+        world: World,
+        observer: Observer,
+        announce: Announce,
+        look_again: Callable[[Key, float], None],
+        lease_left: Callable[[], float],
+    ) -> None:
+        self._client = client
+        self._world = world
+        self._observer = observer
+        self._announce = announce
+        self._look_again = look_again
+        self._lease_left = lease_left
+        self._slots = asyncio.Semaphore(CONCURRENCY)
+        self._group: asyncio.TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Own the tasks of all writes until cancelled; writes under way are cancelled with it."""
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                self._group = None
+
+    def submit(self, key: Key, snapshot: Snapshot, action: Action) -> None:
+        """Start an action unless one on the same object is under way."""
+        uid = _meta(action).uid
+        if self._group is None or uid in self._world.writing:
+            return
+        self._world.writing.add(uid)
+        self._group.create_task(self._carry_out(key, snapshot, action), name=f"{type(action).__name__} {key}")
+
+    async def _carry_out(self, key: Key, snapshot: Snapshot, action: Action) -> None:
+        meta = _meta(action)
+        outcome = Outcome.UNKNOWN
+        try:
+            async with self._slots:
+                outcome = await self._attempt(snapshot, action)
+        finally:
+            self._world.writing.discard(meta.uid)
+            self._look_again(key, 0.0 if outcome is Outcome.APPLIED else RETRY_SECONDS)
+        self._observer.count(
+            "inplace_writes_total", kind=key.kind, action=type(action).__name__.lower(), outcome=outcome
+        )
+        if outcome is Outcome.APPLIED:
+            self._tell(key, action)
+
+    async def _attempt(self, snapshot: Snapshot, action: Action) -> Outcome:
+        meta = _meta(action)
+        try:
+            fresh = await self._confirm(snapshot, action) if isinstance(action, Swap) else action
+            if fresh is None:
+                return Outcome.STALE
+            await self._send(patch.build(fresh, self._world.now()), meta.uid)
+        except (PreconditionFailed, Conflict, NotFound) as error:
+            self._world.was_stale(meta.uid)
+            return self._note(Outcome.STALE, action, error)
+        except (Invalid, Forbidden) as error:
+            if isinstance(action, Swap):
+                self._world.was_rejected(meta.uid, str(error))
+            return self._note(Outcome.REFUSED, action, error)
+        except Unreachable as error:
+            return await self._settle(action, error)
+        except (ApiError, KubeError) as error:
+            return self._note(Outcome.UNKNOWN, action, error)
+        return Outcome.APPLIED
+
+    async def _confirm(self, snapshot: Snapshot, action: Swap) -> Swap | None:
+        """Read the Pod live before it is disrupted, and decide once more on what is true now: caches lie."""
+        meta = action.pod.metadata
+        live = await self._client.get(
+            resources.PODS, meta.name, meta.namespace, type=Pod, timeout=min(WRITE_SECONDS, self._lease_left())
+        )
+        if live.uid != meta.uid:
+            return None
+        again = planning.reassess(snapshot, live, self._world.now())
+        return again if isinstance(again, Swap) else None
+
+    async def _send(self, request: Patch, uid: str) -> None:
+        left = min(WRITE_SECONDS, self._lease_left())
+        if left <= 0:
+            raise Unreachable("not sent: the lease is no longer held", outcome_unknown=False)
+        written = await self._client.patch(
+            _resource(request),
+            request.name,
+            request.namespace,
+            list(request.ops),
+            patch_type=PatchType.JSON,
+            subresource=request.subresource,
+            type=_Written,
+            timeout=left,
+        )
+        self._world.wrote(uid, written.metadata.resource_version)
+
+    async def _settle(self, action: Action, error: Unreachable) -> Outcome:
+        """A write that may have been made: one live read tells what the cache has to catch up with."""
+        if error.outcome_unknown:
+            request, meta = patch.build(action, self._world.now()), _meta(action)
+            try:
+                live = await self._client.get(_resource(request), meta.name, meta.namespace, type=_Written)
+                self._world.wrote(meta.uid, live.metadata.resource_version)
+            except KubeError as second:
+                self._note(Outcome.UNKNOWN, action, second)
+        return self._note(Outcome.UNKNOWN, action, error)
+
+    def _note(self, outcome: Outcome, action: Action, error: Exception) -> Outcome:
+        meta = _meta(action)
+        self._observer.event(
+            "write.failed",
+            level="info" if outcome is Outcome.STALE else "warning",
+            action=type(action).__name__,
+            namespace=meta.namespace,
+            name=meta.name,
+            outcome=outcome,
+            error=str(error),
+        )
+        return outcome
+
+    def _tell(self, key: Key, action: Action) -> None:
+        """Log, count and announce what was done."""
+        meta = _meta(action)
+        fields: dict[str, Any] = {"namespace": meta.namespace, "name": meta.name}
+        self._observer.event(_SAYS[type(action)], level="info", **fields)
+        match action:
+            case Finish(_, record):
+                for found in set(pod.evidence_of(record).values()):
+                    self._observer.count("inplace_pods_upgraded_total", kind=key.kind, evidence=found)
+                took = (self._world.now() - record.started_at).total_seconds()
+                self._observer.observe("inplace_pod_upgrade_seconds", took, kind=key.kind)
+            case Fail(_, record):
+                self._observer.count("inplace_pods_failed_total", kind=key.kind, code=record.reason)
+            case Edit(workload, why, note):
+                self._announce(workload, Event(why, note))
+            case Publish(workload, _, events):
+                for event in events:
+                    self._announce(workload, event)
+
+
+def _meta(action: Action) -> Meta:
+    return action.workload.metadata if isinstance(action, Edit | Publish) else action.pod.metadata
+
+
+def _resource(request: Patch) -> Resource:
+    if not request.kind:
+        return resources.PODS
+    kind = kinds.BY_NAME[request.kind]
+    return resources.find(kind.group, kind.plural)
+
+
+_SAYS: Final[dict[type, str]] = {
+    Serve: "pod.served",
+    Drain: "pod.drained",
+    Swap: "pod.swapped",
+    Finish: "pod.finished",
+    Fail: "pod.failed",
+    Restore: "pod.restored",
+    Edit: "workload.edited",
+    Publish: "workload.published",
+}

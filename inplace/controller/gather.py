@@ -1,0 +1,60 @@
+"""Caches -> one Snapshot of one workload, or what is still missing for one.
+
+Reflectors are not ordered among each other: a Pod may be seen before the revision that its label names. Such a look is
+Incomplete, and nothing is ever decided on it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from inplace.controller.world import Key, World
+from inplace.core import kinds, names
+from inplace.core.model import Pod, Workload
+from inplace.core.snapshot import Snapshot
+
+
+class Incomplete(Struct, frozen=True):
+    """The caches do not agree yet. `missing` names the ControllerRevisions that are looked for."""
+
+    reason: str
+    workload: Workload
+    missing: tuple[str, ...]
+
+
+class Gone(Struct, frozen=True):
+    """The workload does not exist (any more)."""
+
+
+def gather(world: World, key: Key, not_before: datetime | None, absent: frozenset[str]) -> Snapshot | Incomplete | Gone:
+    """One consistent look. `absent` names revisions that a live read has shown not to exist."""
+    kind = kinds.BY_NAME[key.kind]
+    workload = world.workloads[key.kind].get(key.namespace, key.name)
+    if workload is None:
+        return Gone()
+    pods = world.pods.by("owner", workload.metadata.uid)
+    revisions = world.templates(workload, kind)
+    if world.marked(workload.metadata):
+        wanted = {workload.status.update_revision, *(pod.metadata.label(names.REVISION_LABEL) or "" for pod in pods)}
+        missing = sorted(wanted - revisions.keys() - absent - {""})
+        if missing:
+            return Incomplete(f"revision {', '.join(missing)} is not in the cache yet", workload, tuple(missing))
+    found = {name: world.node_of(name) for name in {pod.spec.node_name for pod in pods}}
+    return Snapshot(
+        kind=kind,
+        workload=workload,
+        pods=pods,
+        revisions=revisions,
+        nodes={name: node for name, node in found.items() if node is not None},
+        sights={pod.uid: world.sights[pod.uid] for pod in pods if pod.uid in world.sights},
+        pending=_pending(world, workload, pods),
+        blocked={pod.uid: world.blocked[pod.uid] for pod in pods if pod.uid in world.blocked},
+        not_before=not_before,
+    )
+
+
+def _pending(world: World, workload: Workload, pods: tuple[Pod, ...]) -> frozenset[str]:
+    everything = (workload.metadata, *(pod.metadata for pod in pods))
+    return frozenset(meta.uid for meta in everything if world.pending(meta))

@@ -1,0 +1,112 @@
+"""gather -> plan -> apply, for one workload. Read this file first.
+
+A plan costs time in proportion to the workload, so a workload is planned at once and then at most every
+max(10 ms, 10 times the last plan's duration); events in between are folded into the next look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from inplace.controller.gather import Gone, Incomplete, gather
+from inplace.controller.world import Key, World
+from inplace.core import plan as planning
+from inplace.core.actions import Action
+from inplace.core.snapshot import Snapshot
+from inplace.kube import resource as resources
+from inplace.kube.client import Client
+from inplace.kube.errors import NotFound
+from inplace.runtime.clock import Clock
+from inplace.runtime.observe import Observer
+from inplace.runtime.worker import Done, RequeueAfter, Result
+
+LEAST_PAUSE: Final = 0.010
+#: How long the caches may disagree before the API server is asked.
+PATIENCE: Final = 5.0
+
+Carry = Callable[[Key, Snapshot, Action], None]
+
+
+class Reconciler:
+    """Makes the plans. Holds no state of an upgrade, only when each workload was last looked at."""
+
+    def __init__(
+        self,
+        world: World,
+        client: Client,
+        clock: Clock,
+        observer: Observer,
+        carry_out: Carry,
+        not_before: Callable[[], datetime | None],
+    ) -> None:
+        self._world = world
+        self._client = client
+        self._clock = clock
+        self._observer = observer
+        self._carry_out = carry_out
+        self._not_before = not_before
+        self._rested: dict[Key, float] = {}
+        self._incomplete: dict[Key, float] = {}
+        self._absent: frozenset[str] = frozenset()
+        self._phases: dict[Key, str] = {}
+
+    async def reconcile(self, key: Key) -> Result:
+        """One look at one workload."""
+        early = self._rested.get(key, 0.0) - self._clock.monotonic()
+        if early > 0:
+            return RequeueAfter(early)
+        match gather(self._world, key, self._not_before(), self._absent):
+            case Gone():
+                self._forget(key)
+                return Done()
+            case Incomplete() as incomplete:
+                return await self._wait_for(key, incomplete)
+            case snapshot:
+                self._incomplete.pop(key, None)
+                return self._act(key, snapshot)
+
+    def _act(self, key: Key, snapshot: Snapshot) -> Result:
+        began, now = self._clock.monotonic(), self._clock.now()
+        made = planning.plan(snapshot, now)
+        took = self._clock.monotonic() - began
+        self._rested[key] = began + took + max(LEAST_PAUSE, 10 * took)
+        for action in made.actions:
+            self._carry_out(key, snapshot, action)
+        self._measure(key, made.status.phase if made.status is not None else None)
+        if made.requeue_at is None:
+            return Done()
+        return RequeueAfter(max(LEAST_PAUSE, (made.requeue_at - now).total_seconds()))
+
+    def _measure(self, key: Key, phase: str | None) -> None:
+        """Keep the gauge of workloads by phase."""
+        before = self._phases.pop(key, None)
+        if phase is not None:
+            self._phases[key] = phase
+        for one in {before, phase} - {None}:
+            count = sum(kept == one and other.kind == key.kind for other, kept in self._phases.items())
+            self._observer.gauge("inplace_workloads", count, kind=key.kind, phase=str(one))
+
+    async def _wait_for(self, key: Key, incomplete: Incomplete) -> Result:
+        """Wait for an event; after a while ask the API server whether the missing revisions exist at all."""
+        since = self._incomplete.setdefault(key, self._clock.monotonic())
+        left = since + PATIENCE - self._clock.monotonic()
+        if left > 0:
+            return RequeueAfter(left)
+        for name in incomplete.missing:
+            await self._ask(incomplete.workload.metadata.namespace, name)
+        self._observer.event("snapshot.incomplete", level="warning", reason=incomplete.reason, workload=str(key))
+        self._incomplete.pop(key, None)
+        return RequeueAfter(LEAST_PAUSE)
+
+    async def _ask(self, namespace: str, revision: str) -> None:
+        try:
+            await self._client.get(resources.CONTROLLERREVISIONS, revision, namespace, type=dict)
+        except NotFound:
+            self._absent |= {revision}
+
+    def _forget(self, key: Key) -> None:
+        self._rested.pop(key, None)
+        self._incomplete.pop(key, None)
+        self._measure(key, None)

@@ -1,0 +1,57 @@
+"""Which workload does this event concern? Watch events become keys in the queue; nothing is decided here."""
+
+from __future__ import annotations
+
+from inplace.controller.world import Key, World
+from inplace.core import names
+from inplace.core.model import Meta, Node, Pod, Revision, Workload
+from inplace.runtime.queue import WorkQueue
+
+
+class Sources:
+    """The reflectors' callbacks. Synchronous and cheap: they run inside the watch."""
+
+    def __init__(self, world: World, queue: WorkQueue[Key]) -> None:
+        self._world = world
+        self._queue = queue
+
+    def workload(self, old: Workload | None, new: Workload | None, initial: bool) -> None:
+        """A workload came, changed or went."""
+        one = new or old
+        if one is not None:
+            self._queue.add(Key(one.kind, one.metadata.namespace, one.metadata.name), low=initial)
+        if new is None and old is not None:
+            self._world.forget(old.metadata.uid)
+
+    def pod(self, old: Pod | None, new: Pod | None, initial: bool) -> None:
+        """A Pod came, changed or went. New Pods that wait for their gate overtake the initial flood."""
+        self._world.saw_pod(old, new)
+        waits = new is not None and new.has_gate(names.GATE) and new.condition(names.GATE) is None
+        for one in (new, old):
+            if one is not None:
+                self._owner(one.metadata, low=initial and not waits)
+
+    def revision(self, old: Revision | None, new: Revision | None, initial: bool) -> None:
+        """A ControllerRevision came, changed or went."""
+        if new is None and old is not None:
+            self._world.forget_revision(old.metadata.uid)
+        one = new or old
+        if one is not None:
+            self._owner(one.metadata, low=initial)
+
+    def node(self, old: Node | None, new: Node | None, initial: bool) -> None:
+        """A node's readiness or version changed: its Pods may be held or free now. Heartbeats are no news."""
+        one = new or old
+        if one is None or (old is not None and new is not None and _same(old, new)):
+            return
+        for pod in self._world.pods.by("node", one.metadata.name):
+            self._owner(pod.metadata, low=initial)
+
+    def _owner(self, meta: Meta, *, low: bool) -> None:
+        key = self._world.key_of(meta)
+        if key is not None:
+            self._queue.add(key, low=low)
+
+
+def _same(old: Node, new: Node) -> bool:
+    return old.ready == new.ready and old.status.node_info == new.status.node_info

@@ -1,0 +1,159 @@
+"""Everything that one controller process knows about its cluster: the caches, and what it saw and did itself.
+
+Only reflectors write the caches; responses to our own writes never do. The rest is memory that may be lost with the
+process: sights of Pods in flight, writes whose result has not been seen yet, refusals of the API server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from inplace.core import kinds, names, template
+from inplace.core.kinds import Kind, Template
+from inplace.core.model import Meta, Node, Pod, Reason, Revision, Workload
+from inplace.core.names import Code
+from inplace.core.observation import Sight, observe
+from inplace.kube.expectations import Expectations
+from inplace.kube.store import Store
+from inplace.runtime.clock import Clock
+
+#: Tries of a write whose preconditions fail, before the Pod counts as failed (protocol §3).
+MAX_STALE: Final = 3
+
+
+class Key(NamedTuple):
+    """A workload: what the queue holds and a plan is made for."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
+def _identity(meta: Meta) -> tuple[str, str]:
+    return (meta.namespace, meta.name)
+
+
+def _owner(meta: Meta) -> Iterable[str]:
+    owner = meta.controller()
+    return () if owner is None else (owner.uid,)
+
+
+def _node(pod: Pod) -> Iterable[str]:
+    return (pod.spec.node_name,) if pod.spec.node_name else ()
+
+
+class World:
+    """The caches and the process's own memory."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.workloads: dict[str, Store[Workload]] = {
+            kind.name: Store(key=lambda one: _identity(one.metadata), version=lambda one: one.metadata.resource_version)
+            for kind in kinds.ALL
+        }
+        self.pods: Store[Pod] = Store(
+            key=lambda one: _identity(one.metadata),
+            version=lambda one: one.metadata.resource_version,
+            indexers={"owner": lambda one: _owner(one.metadata), "node": _node},
+        )
+        self.revisions: Store[Revision] = Store(
+            key=lambda one: _identity(one.metadata),
+            version=lambda one: one.metadata.resource_version,
+            indexers={"owner": lambda one: _owner(one.metadata)},
+        )
+        self.nodes: Store[Node] = Store(
+            key=lambda one: _identity(one.metadata), version=lambda one: one.metadata.resource_version
+        )
+        self.expectations = Expectations(clock)
+        self.sights: dict[str, Sight] = {}
+        self.writing: set[str] = set()
+        self.blocked: dict[str, Reason] = {}
+        self._stale: dict[str, int] = {}
+        self._templates: dict[str, tuple[str, Template]] = {}
+
+    # --- what reflectors report -------------------------------------------------------------------------------------
+
+    def saw_pod(self, old: Pod | None, new: Pod | None) -> None:
+        """Fold one event of a Pod into the memory."""
+        gone = old is not None and (new is None or new.uid != old.uid)
+        if gone and old is not None:
+            self.forget(old.uid)
+        if new is None:
+            return
+        sight = observe(self.sights.get(new.uid), new, self.clock.now())
+        if sight is None:
+            self.sights.pop(new.uid, None)
+        else:
+            self.sights[new.uid] = sight
+
+    def forget(self, uid: str) -> None:
+        """Drop everything remembered about an object that is gone."""
+        for memory in (self.sights, self.blocked, self._stale):
+            memory.pop(uid, None)
+        self.expectations.forget(uid)
+
+    # --- what writers report ----------------------------------------------------------------------------------------
+
+    def wrote(self, uid: str, resource_version: str) -> None:
+        """A write was accepted; until the cache shows it, the object is pending."""
+        self._stale.pop(uid, None)
+        self.blocked.pop(uid, None)
+        self.expectations.expect(uid, resource_version)
+
+    def was_stale(self, uid: str) -> None:
+        """A write's preconditions failed."""
+        self._stale[uid] = self._stale.get(uid, 0) + 1
+        if self._stale[uid] >= MAX_STALE:
+            why = f"the Pod changed under our hands at each of {MAX_STALE} tries to write it"
+            self.blocked[uid] = Reason(Code.PRECONDITION, "", why)
+
+    def was_rejected(self, uid: str, message: str) -> None:
+        """Admission or validation refused a write for good."""
+        self.blocked[uid] = Reason(Code.ADMISSION, "", message)
+
+    def pending(self, meta: Meta) -> bool:
+        """Whether a write of ours on this object is in flight or has not been seen back."""
+        return meta.uid in self.writing or not self.expectations.satisfied(meta.uid, meta.resource_version)
+
+    # --- lookups ----------------------------------------------------------------------------------------------------
+
+    def key_of(self, meta: Meta) -> Key | None:
+        """The workload that controls this Pod or revision, None where it is of no kind of ours."""
+        owner = meta.controller()
+        if owner is None or owner.kind not in kinds.BY_NAME:
+            return None
+        return Key(owner.kind, meta.namespace, owner.name)
+
+    def templates(self, workload: Workload, kind: Kind) -> dict[str, Template]:
+        """The workload's revisions, decoded once each; by the value that a Pod's revision label has."""
+        return {one.metadata.name: self._template(one) for one in self.revisions.by("owner", workload.metadata.uid)}
+
+    def _template(self, revision: Revision) -> Template:
+        known = self._templates.get(revision.metadata.uid)
+        if known is not None and known[0] == revision.metadata.resource_version:
+            return known[1]
+        made = Template(revision.metadata.name, template.of_revision(revision))
+        self._templates[revision.metadata.uid] = (revision.metadata.resource_version, made)
+        return made
+
+    def forget_revision(self, uid: str) -> None:
+        """Drop the decoded template of a revision that is gone."""
+        self._templates.pop(uid, None)
+
+    def node_of(self, name: str) -> Node | None:
+        """The node of this name."""
+        return self.nodes.get("", name)
+
+    def in_flight(self) -> int:
+        """Pods that this process watches through an upgrade."""
+        return len(self.sights)
+
+    def marked(self, meta: Meta) -> bool:
+        """Whether the workload carries anything of ours."""
+        return meta.label(names.MODE) is not None or meta.label(names.FROZEN) is not None
+
+    def now(self) -> datetime:
+        """UTC."""
+        return self.clock.now()

@@ -1,0 +1,91 @@
+"""What a plan may ask for: the closed set of writes that inplace ever makes.
+
+An action is an intention about objects as they were read; `patch` turns it into a request with its preconditions.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from inplace.core.change import InPlace
+from inplace.core.model import Pod, Tree, Workload
+from inplace.core.names import EventReason
+from inplace.core.record import Record
+from inplace.core.status import Status
+
+
+class Serve(Struct, frozen=True):
+    """Open the gate of a Pod that nobody has spoken for: absent -> True."""
+
+    pod: Pod
+
+
+class Drain(Struct, frozen=True):
+    """Close the gate and begin the record."""
+
+    pod: Pod
+    record: Record
+
+
+class Swap(Struct, frozen=True):
+    """Patch images and template metadata of the live Pod. `change.images` is empty where only the target moved."""
+
+    pod: Pod
+    record: Record
+    change: InPlace
+
+
+class Finish(Struct, frozen=True):
+    """Open the gate, write the revision label, and close the record. `change` holds metadata still to be written."""
+
+    pod: Pod
+    record: Record
+    change: InPlace | None = None
+
+
+class Fail(Struct, frozen=True):
+    """Open the gate and record the failure."""
+
+    pod: Pod
+    record: Record
+
+
+class Restore(Struct, frozen=True):
+    """Open the gate and drop the record: nothing was patched, and nothing will be."""
+
+    pod: Pod
+
+
+class Edit(Struct, frozen=True):
+    """Change the workload itself: freeze, thaw, or leave nothing behind.
+
+    `spec` maps paths below `/spec` to new values, None removes; labels and annotations likewise.
+    """
+
+    workload: Workload
+    why: EventReason
+    note: str
+    spec: Tree = {}
+    labels: dict[str, str | None] = {}
+    annotations: dict[str, str | None] = {}
+
+
+class Event(Struct, frozen=True):
+    """An Event to record on the workload once the write that it speaks of has been made."""
+
+    reason: EventReason
+    note: str
+    warning: bool = False
+
+
+class Publish(Struct, frozen=True):
+    """Write the status annotation and the phase label."""
+
+    workload: Workload
+    status: Status
+    events: tuple[Event, ...] = ()
+
+
+PodAction = Serve | Drain | Swap | Finish | Fail | Restore
+WorkloadAction = Edit | Publish
+Action = PodAction | WorkloadAction

@@ -1,0 +1,15 @@
+"""How many Pods may be made unavailable now (protocol §4, invariant I1)."""
+
+from __future__ import annotations
+
+from inplace.core.settings import Settings
+
+
+def allowance(settings: Settings, desired: int, available: int) -> int:
+    """Disruptions that may begin now: maxUnavailable less everything that is already missing, never below zero.
+
+    `available` counts Pods that are Ready for min-ready-seconds and not in flight, so that missing, terminating and
+    pending ones are unavailable.
+    """
+    limit = max(1, settings.max_unavailable.resolve(desired, round_up=False))
+    return max(0, limit - max(0, desired - available))

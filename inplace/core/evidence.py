@@ -1,0 +1,154 @@
+"""Was this container swapped? The ladder of evidence (protocol §3).
+
+A rung either proves the swap or says what is missing; nothing here is decided on `status.image`, on a comparison
+between Pods, or on `started`. Completion by a change of imageID, as OpenKruise does it, is the first case of the
+last rung; the rest makes it never hang and never pass early.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from inplace.core import image
+from inplace.core.model import ContainerStatus, Node, Part, Pod, Reason
+from inplace.core.names import Code, Evidence
+from inplace.core.observation import ContainerSight, Sight
+from inplace.core.record import Baseline, Record
+
+#: The kubelet's status manager reconciles at this period (pkg/kubelet/status, `syncPeriod`).
+KUBELET_SYNC: Final = timedelta(seconds=10)
+#: Kubelets from this minor on maintain `status.observedGeneration` (KEP-5067).
+GENERATION_SINCE: Final = (1, 34)
+
+
+class NodeImage(Part, frozen=True):
+    """An entry of a Node's `status.images`."""
+
+    names: tuple[str, ...] = ()
+
+
+def kubelet_version(node: Node | None) -> tuple[int, int] | None:
+    """Minor version of the node's kubelet, None where it is not known."""
+    found = re.match(r"v?(\d+)\.(\d+)", node.status.node_info.kubelet_version) if node else None
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def tracks_generation(pod: Pod, node: Node | None) -> bool:
+    """Whether this Pod's kubelet maintains observedGeneration.
+
+    Judged by the kubelet's version: others may write the field beside an old kubelet (kubernetes.md §2.6).
+    """
+    version = kubelet_version(node)
+    maintained = pod.status.observed_generation > 0 if version is None else version >= GENERATION_SINCE
+    return maintained and pod.metadata.generation > 0
+
+
+def judge(
+    pod: Pod, name: str, record: Record, sight: Sight | None, node: Node | None, now: datetime
+) -> Evidence | Reason:
+    """Evidence that the container `name` was swapped since the image patch, or what is still missing."""
+    baseline, status = record.containers[name], pod.container_status(name)
+    seen = sight.containers.get(name) if sight is not None and sight.generation == record.generation else None
+    tracked = tracks_generation(pod, node) and record.generation > 0
+    if tracked and pod.status.observed_generation < record.generation:
+        return _missing(name, "the kubelet has not taken in the new image yet")
+    if status is None or not status.container_id:
+        return _missing(name, "no container yet")
+    if status.container_id == baseline.id:
+        return _missing(name, _pending(status))
+    if status.state.running is None:
+        return _missing(name, _pending(status))
+    return _plausible(status, baseline, seen, tracked) or _steady(pod, status, baseline, seen, node, now)
+
+
+def _plausible(
+    status: ContainerStatus, baseline: Baseline, seen: ContainerSight | None, tracked: bool
+) -> Evidence | None:
+    """Rung 5 without waiting: the image of a running container with a new ID speaks for itself."""
+    old = _is_old(status, baseline, seen, tracked)
+    if _image_changed(status, baseline) and not (
+        baseline.unsettled and (old or _is_foreign(status, baseline, tracked))
+    ):
+        return Evidence.IMAGE_CHANGED
+    if old:
+        return None
+    wanted = _digest(baseline)
+    if wanted and wanted == image.digest_of(status.image_id):
+        return Evidence.EXPECTED_DIGEST
+    if wanted and baseline.image_id:
+        return None  # it positively shows the old image, and the digests are known to differ
+    ended = status.last_state.terminated
+    if tracked and ended is not None and baseline.id and ended.container_id in _old_ids(baseline, seen):
+        return Evidence.SAME_DIGEST
+    return None
+
+
+def _steady(
+    pod: Pod, status: ContainerStatus, baseline: Baseline, seen: ContainerSight | None, node: Node | None, now: datetime
+) -> Evidence | Reason:
+    """The last resort: one new container has stood at the new generation for longer than any swap can take."""
+    if seen is None or seen.id != status.container_id:
+        return _missing(status.name, "a new container was not seen for long enough")
+    grace = timedelta(seconds=pod.spec.termination_grace_period_seconds)
+    if now < seen.since + grace + 3 * KUBELET_SYNC:
+        return _missing(status.name, "the new container shows the old image; waiting until it is steady")
+    if not tracks_generation(pod, node):
+        ended = status.last_state.terminated
+        if ended is not None and ended.container_id == baseline.id and status.restart_count > baseline.restarts:
+            return Evidence.SAME_DIGEST
+        return _missing(status.name, "the kubelet does not report observedGeneration and the image looks unchanged")
+    if _digest(baseline) and _digest(baseline) != image.digest_of(status.image_id):
+        return _missing(status.name, "the container runs another digest than the one asked for")
+    if not _on_node(node, baseline.to):
+        return _missing(status.name, "the image is not known to be on the node")
+    return Evidence.ASSUMED_BY_GENERATION
+
+
+def _image_changed(status: ContainerStatus, baseline: Baseline) -> bool:
+    return bool(baseline.image_id and status.image_id) and status.image_id != baseline.image_id
+
+
+def _is_foreign(status: ContainerStatus, baseline: Baseline, tracked: bool) -> bool:
+    """Whether this may be a container of an earlier patch that nobody confirmed.
+
+    Without observedGeneration only the image's name can tell, and it only ever vetoes.
+    """
+    return not tracked and not image.same(status.image, baseline.to)
+
+
+def _is_old(status: ContainerStatus, baseline: Baseline, seen: ContainerSight | None, tracked: bool) -> bool:
+    """Whether this container may stem from before the kubelet acted: a crash between our read and its sync."""
+    if not tracked:
+        return False
+    return seen is None or status.container_id in _old_ids(baseline, seen)
+
+
+def _old_ids(baseline: Baseline, seen: ContainerSight | None) -> tuple[str, ...]:
+    return (baseline.id,) if seen is None else (baseline.id, seen.first_id)
+
+
+def _digest(baseline: Baseline) -> str:
+    parsed = image.parse(baseline.stored or baseline.to)
+    return parsed.digest if parsed is not None and parsed.digest else ""
+
+
+def _on_node(node: Node | None, reference: str) -> bool:
+    if node is None:
+        return False
+    known = msgspec.json.decode(node.status.images, type=tuple[NodeImage, ...])
+    return any(image.same(name, reference) for one in known for name in one.names)
+
+
+def _pending(status: ContainerStatus) -> str:
+    waiting = status.state.waiting
+    if waiting is not None and waiting.reason:
+        return f"waiting: {waiting.reason}" + (f": {waiting.message}" if waiting.message else "")
+    return "the old container is still there" if status.state.running else "the new container is not running"
+
+
+def _missing(name: str, message: str) -> Reason:
+    return Reason(Code.WAITING_EVIDENCE, f"containers[{name}]", message)

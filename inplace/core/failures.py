@@ -1,0 +1,109 @@
+"""Container and Pod status -> failure class, each with its own reason code (protocol §3).
+
+A failure is a verdict about the *target*: a lost node, an eviction or a deletion is none. What may still pass by
+itself (a first pull error, one exit of a new container) only waits; the deadline turns it into a verdict.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from inplace.core import record as records
+from inplace.core.model import ContainerStatus, Node, Pod, Reason
+from inplace.core.names import Code
+from inplace.core.observation import Sight
+from inplace.core.record import Baseline, Record
+
+#: No retry of the kubelet can mend these (pkg/kubelet/images/types.go).
+FINAL_PULL: Final = frozenset({"InvalidImageName", "ErrImageNeverPull"})
+PULL: Final = FINAL_PULL | {
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "ImageInspectError",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+}
+CREATE: Final = frozenset(
+    {
+        "CreateContainerConfigError",
+        "PreCreateHookError",
+        "CreateContainerError",
+        "PreStartHookError",
+        "RunContainerError",
+        "PostStartHookError",
+    }
+)
+#: Exits of the new container that make a crash loop; fewer may be an application waiting for its database.
+CRASHES: Final = 3
+BACKOFFS: Final = 2
+
+
+def classify(pod: Pod, record: Record, sight: Sight | None) -> Reason | None:
+    """The verdict that this upgrade cannot succeed as it is, None while it still may."""
+    if pod.status.observed_generation and pod.status.observed_generation < record.generation:
+        return None
+    for name, baseline in record.containers.items():
+        status = pod.container_status(name)
+        reason = None if status is None else _pull(status, baseline, sight) or _crash(status, baseline)
+        if reason is not None:
+            return reason
+    return None
+
+
+def expired(pod: Pod, record: Record, node: Node | None, now: datetime, waits_for: Reason) -> Reason | None:
+    """The verdict at the deadline, named after what the Pod was waiting for; None before it."""
+    if now < record.deadline:
+        return None
+    for name in record.containers:
+        reason = _at_deadline(pod, name)
+        if reason is not None:
+            return reason
+    if node is None or not node.ready:
+        return Reason(Code.NODE_LOST, "spec.nodeName", f"node {pod.spec.node_name} did not report in by the deadline")
+    code = {Code.WAITING_EVIDENCE: Code.NOT_SWAPPED, Code.WAITING_READY: Code.NEVER_READY}
+    return Reason(
+        code.get(Code(waits_for.code), Code.DEADLINE), waits_for.path, f"deadline exceeded: {waits_for.message}"
+    )
+
+
+def exits(status: ContainerStatus, baseline: Baseline) -> int:
+    """How many containers of the target image have ended; the swap itself raises restartCount by one."""
+    created = status.restart_count - baseline.restarts
+    return created if status.state.running is None else created - 1
+
+
+def _pull(status: ContainerStatus, baseline: Baseline, sight: Sight | None) -> Reason | None:
+    waiting = status.state.waiting
+    if waiting is None:
+        return None
+    seen = sight.containers.get(status.name) if sight is not None else None
+    backoffs = seen.backoffs if seen is not None else 0
+    if waiting.reason in FINAL_PULL or (waiting.reason == "ImagePullBackOff" and backoffs >= BACKOFFS):
+        return _reason(Code.PULL, status.name, f"image {baseline.to}: {waiting.reason}: {waiting.message}")
+    return None
+
+
+def _crash(status: ContainerStatus, baseline: Baseline) -> Reason | None:
+    count = exits(status, baseline)
+    if count < CRASHES:
+        return None
+    ended = status.state.terminated or status.last_state.terminated
+    code = Code.OOM if ended is not None and ended.reason == "OOMKilled" else Code.CRASH_LOOP
+    how = "" if ended is None else f", last with exit code {ended.exit_code} ({ended.reason or 'no reason given'})"
+    return _reason(code, status.name, f"image {baseline.to}: the container ended {count} times{how}")
+
+
+def _at_deadline(pod: Pod, name: str) -> Reason | None:
+    status = pod.container_status(name)
+    waiting = status.state.waiting if status is not None else None
+    if waiting is None:
+        return None
+    for code, family in ((Code.PULL, PULL), (Code.CREATE, CREATE), (Code.CRASH_LOOP, {"CrashLoopBackOff"})):
+        if waiting.reason in family:
+            return _reason(code, name, f"deadline exceeded: {waiting.reason}: {waiting.message}")
+    return None
+
+
+def _reason(code: Code, container: str, message: str) -> Reason:
+    return Reason(code, f"containers[{container}]", message[: records.MESSAGE_LIMIT])

@@ -1,0 +1,85 @@
+"""What this process has seen of a Pod in flight: the few facts that the latest object alone does not tell.
+
+The watch folds every status of a Pod into a `Sight`. It is lost with the process, and every rule that reads it errs
+on the side of waiting when it is missing (protocol §3: "longer, never shorter").
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from inplace.core import record as records
+from inplace.core.model import Pod
+from inplace.core.names import PodPhase
+from inplace.core.record import Record
+
+
+class ContainerSight(Struct, frozen=True, gc=False):
+    """One container since the image patch reached its kubelet.
+
+    `first_id` and `first_image_id` are those of the first status at the new generation: the kubelet writes it before
+    it acts, so that container is not the new one (kubernetes.md §0.1.3). `since` is when `id` was first seen.
+    """
+
+    first_id: str
+    first_image_id: str
+    id: str
+    since: datetime
+    waiting: str = ""
+    backoffs: int = 0
+
+
+class Sight(Struct, frozen=True, gc=False):
+    """What was seen of one attempt on one Pod. `unready_at` is the first sight of Ready=False after the drain."""
+
+    started_at: datetime
+    generation: int = 0
+    unready_at: datetime | None = None
+    ready_at: datetime | None = None
+    containers: dict[str, ContainerSight] = {}
+
+
+def observe(before: Sight | None, pod: Pod, now: datetime) -> Sight | None:
+    """Fold one status of a Pod into what was seen before; None where the Pod has no upgrade to watch."""
+    record = records.read(pod)
+    if not isinstance(record, Record):
+        return None
+    sight = before if before is not None and before.started_at == record.started_at else Sight(record.started_at)
+    sight = _see_readiness(sight, pod, record, now)
+    if record.generation != sight.generation:
+        sight = replace(sight, generation=record.generation, containers={})
+    return _see_containers(sight, pod, record, now)
+
+
+def _see_readiness(sight: Sight, pod: Pod, record: Record, now: datetime) -> Sight:
+    if record.in_flight and not pod.ready and sight.unready_at is None:
+        sight = replace(sight, unready_at=now)
+    if record.phase is PodPhase.DONE and pod.ready != (sight.ready_at is not None):
+        sight = replace(sight, ready_at=now if pod.ready else None)
+    return sight
+
+
+def _see_containers(sight: Sight, pod: Pod, record: Record, now: datetime) -> Sight:
+    if record.phase not in (PodPhase.SWAPPING, PodPhase.FAILED) or not record.containers:
+        return sight
+    if pod.status.observed_generation and pod.status.observed_generation < record.generation:
+        return sight
+    seen = {name: _see_container(sight.containers.get(name), pod, name, now) for name in record.containers}
+    return replace(sight, containers={name: one for name, one in seen.items() if one is not None})
+
+
+def _see_container(before: ContainerSight | None, pod: Pod, name: str, now: datetime) -> ContainerSight | None:
+    status = pod.container_status(name)
+    if status is None:
+        return before
+    waiting = status.state.waiting.reason if status.state.waiting else ""
+    backoff = waiting == "ImagePullBackOff"
+    if before is None:
+        first = (status.container_id, status.image_id)
+        return ContainerSight(*first, status.container_id, now, waiting, int(backoff))
+    entered = backoff and before.waiting != waiting
+    since = before.since if before.id == status.container_id else now
+    return replace(before, id=status.container_id, since=since, waiting=waiting, backoffs=before.backoffs + entered)

@@ -1,0 +1,207 @@
+"""Action -> the request that carries it out: a JSON patch with its preconditions (protocol §3).
+
+Every patch tests the object's uid and, on Pods, the record that was read; list entries are tested by name before they
+are replaced by index. A failed test means that the world moved on: read again and plan again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, assert_never
+
+import msgspec
+from msgspec import Struct
+
+from inplace.core import names
+from inplace.core import record as records
+from inplace.core import status as statuses
+from inplace.core.actions import Action, Drain, Edit, Fail, Finish, Publish, Restore, Serve, Swap
+from inplace.core.change import InPlace
+from inplace.core.model import Container, ContainerStatus, Pod, Workload
+from inplace.core.record import Record
+
+Op = dict[str, Any]
+
+
+class Patch(Struct, frozen=True):
+    """One JSON patch: on a Pod where `kind` is empty, else on the workload of that kind."""
+
+    kind: str
+    namespace: str
+    name: str
+    subresource: str
+    ops: tuple[Op, ...]
+
+
+def build(action: Action, now: datetime) -> Patch:
+    """The request for an action. `now` becomes the condition's lastTransitionTime."""
+    match action:
+        case Serve(pod):
+            return _pod(pod, "status", _gate(pod, now, "NewPod", opened=True))
+        case Drain(pod, record):
+            return _pod(pod, "status", _gate(pod, now, "Draining", opened=False), _state(pod, record))
+        case Swap(pod, record, lacks):
+            return _pod(pod, "", _images(pod, record, lacks), _metadata(pod, record, lacks))
+        case Finish(pod, record, lacks) if pod.has_gate(names.GATE) and not pod.is_true(names.GATE):
+            # pods/status takes metadata too (kubernetes.md §1.6), so the gate and the label move in one write.
+            gate = _gate(pod, now, "Upgraded", opened=True)
+            return _pod(pod, "status", gate, _metadata(pod, record, lacks, finished=True))
+        case Finish(pod, record, lacks):
+            return _pod(pod, "", _metadata(pod, record, lacks, finished=True))
+        case Fail(pod, record):
+            gate = _gate(pod, now, "UpgradeFailed", opened=True) if pod.has_gate(names.GATE) else []
+            return _pod(pod, "status" if gate else "", gate, _state(pod, record))
+        case Restore(pod):
+            gate = _gate(pod, now, "Restored", opened=True) if pod.has_gate(names.GATE) else []
+            return _pod(pod, "status" if gate else "", gate, _state(pod, None))
+        case Edit():
+            return _workload(action.workload, _edit(action))
+        case Publish(workload, status):
+            marks = {names.STATUS: statuses.encode(status)}
+            labels = _map("labels", workload.metadata.labels, {names.PHASE: str(status.phase)})
+            return _workload(workload, [*labels, *_map("annotations", workload.metadata.annotations, marks)])
+        case _:
+            assert_never(action)
+
+
+# --- Pods ------------------------------------------------------------------------------------------------------------
+
+
+def _pod(pod: Pod, subresource: str, *parts: Iterable[Op]) -> Patch:
+    uid = _test("/metadata/uid", pod.uid)
+    ops = (uid, *(op for part in parts for op in part))
+    return Patch("", pod.metadata.namespace, pod.name, subresource, ops)
+
+
+def _gate(pod: Pod, now: datetime, reason: str, *, opened: bool) -> list[Op]:
+    """Set our condition: replaced in place where it stands, appended where it does not."""
+    value = {
+        "type": names.GATE,
+        "status": "True" if opened else "False",
+        "reason": reason,
+        "lastTransitionTime": now.isoformat(timespec="seconds").replace("+00:00", "Z"),
+    }
+    for index, condition in enumerate(pod.status.conditions):
+        if condition.type == names.GATE:
+            path = f"/status/conditions/{index}"
+            return [_test(f"{path}/type", names.GATE), {"op": "replace", "path": path, "value": value}]
+    if pod.status.conditions:
+        return [{"op": "add", "path": "/status/conditions/-", "value": value}]
+    return [_test("/status/conditions", None), {"op": "add", "path": "/status/conditions", "value": [value]}]
+
+
+def _state(pod: Pod, record: Record | None) -> list[Op]:
+    return _with_state(pod, record, {}, ())
+
+
+def _metadata(pod: Pod, record: Record, lacks: InPlace | None, *, finished: bool = False) -> list[Op]:
+    """Template labels and annotations, the record, and, at the very end, the revision label: labels never lie."""
+    labels = {**lacks.labels.add, **{k: new for k, (_, new) in lacks.labels.change.items()}} if lacks else {}
+    marks = {**lacks.annotations.add, **{k: new for k, (_, new) in lacks.annotations.change.items()}} if lacks else {}
+    gone = lacks.labels.remove if lacks else ()
+    if finished:
+        labels[names.REVISION_LABEL] = record.target
+    return [
+        *_map("labels", pod.metadata.labels, labels, gone),
+        *_with_state(pod, record, marks, lacks.annotations.remove if lacks else ()),
+    ]
+
+
+def _with_state(pod: Pod, record: Record | None, marks: Mapping[str, str], gone: Iterable[str]) -> list[Op]:
+    """Annotations together with our record, which is tested to be the one that was read."""
+    current, read = pod.metadata.annotations, pod.metadata.annotation(names.STATE)
+    test = [] if current is None else [_test(_pointer("annotations", names.STATE), read)]
+    if record is not None:
+        return [*test, *_map("annotations", current, {**marks, names.STATE: records.encode(record)}, gone)]
+    return [*test, *_map("annotations", current, marks, [*gone, names.STATE])]
+
+
+def _images(pod: Pod, record: Record, lacks: InPlace) -> list[Op]:
+    """The new images, each tested for the container's name, image and ID as they were read, all for the generation."""
+    ops: list[Op] = []
+    if lacks.images and pod.metadata.generation:
+        ops.append(_test("/metadata/generation", pod.metadata.generation))
+    for name, image in lacks.images.items():
+        ops += _image(name, image, "containers", pod.spec.containers)
+        ops += _image(name, image, "initContainers", pod.spec.init_containers)
+        baseline = record.containers[name]
+        ops += _container_id(name, baseline.id, "containerStatuses", pod.status.container_statuses)
+        ops += _container_id(name, baseline.id, "initContainerStatuses", pod.status.init_container_statuses)
+    return ops
+
+
+def _image(name: str, image: str, family: str, containers: tuple[Container, ...]) -> list[Op]:
+    for index, container in enumerate(containers):
+        if container.name == name:
+            path = f"/spec/{family}/{index}"
+            return [
+                _test(f"{path}/name", name),
+                _test(f"{path}/image", container.image),
+                {"op": "replace", "path": f"{path}/image", "value": image},
+            ]
+    return []
+
+
+def _container_id(name: str, expected: str, family: str, statuses_: tuple[ContainerStatus, ...]) -> list[Op]:
+    for index, status in enumerate(statuses_):
+        if status.name == name and status.container_id:
+            path = f"/status/{family}/{index}"
+            return [_test(f"{path}/name", name), _test(f"{path}/containerID", expected)]
+    return []
+
+
+# --- workloads -------------------------------------------------------------------------------------------------------
+
+
+def _workload(workload: Workload, ops: Iterable[Op]) -> Patch:
+    meta = workload.metadata
+    return Patch(workload.kind, meta.namespace, meta.name, "", (_test("/metadata/uid", meta.uid), *ops))
+
+
+def _edit(edit: Edit) -> list[Op]:
+    """Spec, labels and annotations; refused if the spec or the opt-in moved since they were read."""
+    meta = edit.workload.metadata
+    ops = [_test("/metadata/generation", meta.generation)] if edit.spec else []
+    if meta.labels is not None:
+        ops.append(_test(_pointer("labels", names.MODE), meta.label(names.MODE)))
+    ops += [{"op": "add", "path": f"/spec/{_escape(path)}", "value": value} for path, value in edit.spec.items()]
+    ops += _map("labels", meta.labels, *_split(edit.labels))
+    return ops + _map("annotations", meta.annotations, *_split(edit.annotations))
+
+
+def _split(values: Mapping[str, str | None]) -> tuple[dict[str, str], list[str]]:
+    kept = {key: value for key, value in values.items() if value is not None}
+    return kept, [key for key, value in values.items() if value is None]
+
+
+# --- JSON patch ------------------------------------------------------------------------------------------------------
+
+
+def _map(
+    family: str, current: Mapping[str, str] | None, values: Mapping[str, str], gone: Iterable[str] = ()
+) -> list[Op]:
+    """Set and remove keys of labels or annotations; a map that is missing is tested to be so and added whole."""
+    if current is None:
+        path = f"/metadata/{family}"
+        return [_test(path, None), {"op": "add", "path": path, "value": dict(values)}] if values else []
+    ops: list[Op] = [{"op": "add", "path": _pointer(family, key), "value": value} for key, value in values.items()]
+    return ops + [{"op": "remove", "path": _pointer(family, key)} for key in gone if key in current]
+
+
+def _test(path: str, value: object) -> Op:
+    return {"op": "test", "path": path, "value": value}
+
+
+def _pointer(family: str, key: str) -> str:
+    return f"/metadata/{family}/{_escape(key)}"
+
+
+def _escape(key: str) -> str:
+    """RFC 6901."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def describe(patch: Patch) -> str:
+    """The patch on one line, for the dry run."""
+    return msgspec.json.encode([op for op in patch.ops if op["op"] != "test"]).decode()

@@ -1,0 +1,410 @@
+"""One Pod's state machine (protocol §3): the Pod as it is, what it should become -> what to do now, and why.
+
+    (rest) -> Draining -> Swapping -> Done
+                 any   -> Failed   -> Done, where it recovers by itself
+
+The record on the Pod and the live Pod are its whole memory. Whether a Pod at rest *may* start is decided by `rollout`;
+this module knows no other Pod.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final, assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from inplace.core import eligibility, evidence, failures, names
+from inplace.core import record as records
+from inplace.core.actions import Drain, Fail, Finish, PodAction, Restore, Swap
+from inplace.core.change import InPlace, Refused
+from inplace.core.model import Node, Pod, Reason
+from inplace.core.names import Code, Evidence, PodPhase
+from inplace.core.observation import Sight
+from inplace.core.record import Baseline, Record, Unreadable
+from inplace.core.settings import Drain as DrainMode
+from inplace.core.settings import Settings
+
+
+class Aim(Struct, frozen=True):
+    """What one Pod should become: a revision, and what the live Pod still lacks of it."""
+
+    revision: str
+    lacks: InPlace | Refused
+
+
+#: While the workload's own controller has not named the target yet, Pods in flight wait or finish; none begins.
+UNKNOWN: Final = Reason(Code.REVISION_UNKNOWN, "", "waiting for the workload's own controller to name the revision")
+
+
+class Scene(Struct, frozen=True):
+    """Everything around one Pod that its next step depends on.
+
+    `hold`: why nothing new may begin in the whole workload; a Pod that is drained but not yet patched goes back.
+    `settled`: the workload was UpToDate at this revision before, so that later unreadiness is no failure of it.
+    `blocked`: why the API server does not take our writes on this Pod, where it has refused them for good.
+    """
+
+    workload: str
+    revision: str
+    settings: Settings
+    now: datetime
+    node: Node | None = None
+    sight: Sight | None = None
+    hold: Reason | None = None
+    settled: bool = False
+    blocked: Reason | None = None
+
+
+class UpToDate(Struct, frozen=True):
+    """At the target. `settling` says what is still missing to count as done and available."""
+
+    settling: Reason | None = None
+    until: datetime | None = None
+
+
+class Startable(Struct, frozen=True):
+    """Behind the target and free to begin with `action`. A broken Pod costs no budget."""
+
+    action: PodAction
+    broken: bool
+
+
+class Held(Struct, frozen=True):
+    """Behind the target, and not to be touched for now."""
+
+    reason: Reason
+
+
+class Moving(Struct, frozen=True):
+    """In flight: either something is to be done, or `reason` is waited for, `until` at the latest."""
+
+    reason: Reason
+    action: PodAction | None = None
+    until: datetime | None = None
+
+
+class Failed(Struct, frozen=True):
+    """Failed for this target; `action` where it has recovered by itself."""
+
+    reason: Reason
+    action: PodAction | None = None
+
+
+State = UpToDate | Startable | Held | Moving | Failed
+
+
+def step(pod: Pod, aim: Aim | None, scene: Scene) -> State:
+    """What this Pod is at, and what is to be done about it now; `aim` is None while the target is not known."""
+    match records.read(pod):
+        case Unreadable() as bad if _closed(pod):
+            why = f"the annotation {names.STATE} cannot be read: {bad.why}"
+            return Failed(Reason(Code.STATE_UNREADABLE, f"metadata.annotations[{names.STATE}]", why))
+        case Record() as record if record.in_flight:
+            return _moving(pod, record, aim, scene)
+        case Record(phase=PodPhase.FAILED) as record if aim is None or record.target == aim.revision:
+            return _failed(pod, record, aim, scene)
+        case found:
+            last = found if isinstance(found, Record) else None
+            return Held(UNKNOWN) if aim is None else _resting(pod, last, aim, scene)
+
+
+def gated(pod: Pod, settings: Settings) -> bool:
+    """Whether this Pod is drained through its gate. A gate that is closed is always ours to open again."""
+    return pod.has_gate(names.GATE) and (settings.drain is not DrainMode.NEVER or _closed(pod))
+
+
+def available(pod: Pod, scene: Scene) -> Reason | None:
+    """Nothing where the Pod has been Ready for min-ready-seconds, else what is missing (IsPodAvailable)."""
+    if not pod.ready:
+        return Reason(Code.WAITING_READY, "status.conditions[Ready]", "the Pod is not Ready")
+    if scene.now < ready_until(pod, scene):
+        seconds = scene.settings.min_ready_seconds
+        return Reason(Code.WAITING_MIN_READY, "", f"Ready, but not yet for {seconds} s (min-ready-seconds)")
+    return None
+
+
+def ready_until(pod: Pod, scene: Scene) -> datetime:
+    """When a Ready Pod has been so for min-ready-seconds.
+
+    A kubelet's timestamp has whole seconds of the node's clock: rounded up, so that the wait is never shorter.
+    """
+    least = timedelta(seconds=scene.settings.min_ready_seconds)
+    if not least:
+        return scene.now
+    if scene.sight is not None and scene.sight.ready_at is not None:
+        return scene.sight.ready_at + least
+    ready = pod.condition("Ready")
+    since = ready.last_transition_time if ready is not None else None
+    return (since or scene.now) + timedelta(seconds=1) + least
+
+
+# --- at rest ---------------------------------------------------------------------------------------------------------
+
+
+def _resting(pod: Pod, last: Record | None, aim: Aim, scene: Scene) -> State:
+    labelled = pod.metadata.label(names.REVISION_LABEL) == aim.revision
+    if labelled and (last is None or last.phase is not PodPhase.FAILED):
+        return _settling(pod, last, scene)
+    if isinstance(aim.lacks, Refused):
+        return Held(aim.lacks.reasons[0])
+    held = eligibility.held(pod, scene.node)
+    if held is not None:
+        return Held(held)
+    return Startable(_begin(pod, last, aim.revision, aim.lacks, scene), broken=not pod.ready)
+
+
+def _settling(pod: Pod, last: Record | None, scene: Scene) -> State:
+    missing = available(pod, scene)
+    if missing is None or scene.settled:
+        return UpToDate()
+    if last is not None and not pod.ready and scene.now >= last.deadline:
+        return Failed(Reason(Code.NEVER_READY, missing.path, "upgraded, but not Ready by the deadline"))
+    ends = last.deadline if last is not None else None
+    return UpToDate(missing, ready_until(pod, scene) if pod.ready else ends)
+
+
+def _begin(pod: Pod, last: Record | None, revision: str, lacks: InPlace, scene: Scene) -> PodAction:
+    record = Record(
+        v=records.VERSION,
+        workload=scene.workload,
+        attempt=(last.attempt if last is not None else 0) + 1,
+        phase=PodPhase.DRAINING,
+        base=pod.metadata.label(names.REVISION_LABEL) or "",
+        target=revision,
+        started_at=scene.now,
+        deadline=scene.now + timedelta(seconds=scene.settings.progress_deadline_seconds),
+        generation=last.generation if last is not None and _unproven(last) else 0,
+        containers=last.containers if last is not None and _unproven(last) else {},
+    )
+    if not lacks.images:
+        return _conclude(pod, record, lacks)
+    if gated(pod, scene.settings):
+        return Drain(pod, record)
+    return _swap(pod, record, lacks)
+
+
+def _unproven(last: Record) -> bool:
+    """Whether images stand on the Pod that a failed attempt put there and nobody has seen running."""
+    return last.phase is PodPhase.FAILED and bool(last.containers)
+
+
+def _conclude(pod: Pod, record: Record, lacks: InPlace) -> PodAction:
+    """No image is left to patch: finish, or, where an earlier attempt left one unproven, go and prove it."""
+    if record.containers:
+        return Swap(pod, replace(record, phase=PodPhase.SWAPPING), lacks)
+    return Finish(pod, replace(record, phase=PodPhase.DONE), lacks)
+
+
+# --- in flight -------------------------------------------------------------------------------------------------------
+
+
+def _moving(pod: Pod, record: Record, aim: Aim | None, scene: Scene) -> State:
+    if pod.metadata.deletion_timestamp is not None:
+        return Held(Reason(Code.TERMINATING, "metadata.deletionTimestamp", "the Pod is being deleted"))
+    state = (
+        _draining(pod, record, aim, scene) if record.phase is PodPhase.DRAINING else _swapping(pod, record, aim, scene)
+    )
+    if not isinstance(state, Moving) or state.action is not None:
+        return state
+    verdict = failures.expired(pod, record, scene.node, scene.now, state.reason)
+    if verdict is not None:
+        return _fail(pod, record, verdict)
+    return replace(state, until=min(state.until or record.deadline, record.deadline))
+
+
+def _draining(pod: Pod, record: Record, aim: Aim | None, scene: Scene) -> State:
+    if aim is None:
+        return Moving(UNKNOWN)
+    if isinstance(aim.lacks, Refused):
+        return _undo_drain(pod, record, aim.lacks.reasons[0])
+    if scene.hold is not None:
+        return _undo_drain(pod, record, scene.hold)
+    if not aim.lacks.images:
+        return Moving(_nothing_to_swap(), _conclude(pod, _retarget(record, aim.revision, scene), aim.lacks))
+    wait = _undrained(pod, scene)
+    if wait is not None:
+        return wait
+    return Moving(_drained(), _swap(pod, _retarget(record, aim.revision, scene), aim.lacks))
+
+
+def _undo_drain(pod: Pod, record: Record, why: Reason) -> Moving:
+    """Back into service; an image that an earlier attempt left unproven stays on record as a failure."""
+    return _fail(pod, record, why) if record.containers else Moving(why, Restore(pod))
+
+
+def _undrained(pod: Pod, scene: Scene) -> Moving | None:
+    """Ready=False observed by this process, and the grace period over since then (never since the kubelet's word)."""
+    if pod.ready or scene.sight is None or scene.sight.unready_at is None:
+        why = Reason(Code.WAITING_UNREADY, "status.conditions[Ready]", "drained; waiting for the kubelet's Ready=False")
+        return Moving(why)
+    over = scene.sight.unready_at + timedelta(seconds=scene.settings.grace_period_seconds)
+    if scene.now < over:
+        return Moving(Reason(Code.WAITING_GRACE, "", "unready; waiting for the grace period to end"), until=over)
+    return None
+
+
+def _swapping(pod: Pod, record: Record, aim: Aim | None, scene: Scene) -> State:
+    if aim is not None and scene.hold is None and isinstance(aim.lacks, InPlace):
+        if record.target != aim.revision:
+            return _redirect(pod, record, aim.revision, aim.lacks, scene)
+        if aim.lacks.images:
+            return _fail(pod, record, _overridden(pod, record, aim.lacks))
+    verdict = failures.classify(pod, record, scene.sight)
+    if verdict is not None:
+        return _fail(pod, record, verdict)
+    proven = _prove(pod, record, scene)
+    if isinstance(proven, Reason):
+        return Moving(proven)
+    return _unfinished(pod, proven, scene) or Moving(_swapped(), Finish(pod, replace(proven, phase=PodPhase.DONE)))
+
+
+def _redirect(pod: Pod, record: Record, revision: str, lacks: InPlace, scene: Scene) -> State:
+    """The template changed while this Pod was being swapped: go on to the new target from here."""
+    if lacks.images and gated(pod, scene.settings):
+        wait = _undrained(pod, scene)
+        if wait is not None:
+            return wait
+    return Moving(_retargeted(), _swap(pod, _retarget(record, revision, scene), lacks))
+
+
+def _prove(pod: Pod, record: Record, scene: Scene) -> Record | Reason:
+    """The record with the evidence for each of its containers, or the first thing that is missing."""
+    proven = dict(record.containers)
+    for name, baseline in record.containers.items():
+        if baseline.evidence:
+            continue
+        found = evidence.judge(pod, name, record, scene.sight, scene.node, scene.now)
+        if isinstance(found, Reason):
+            return found
+        proven[name] = replace(baseline, evidence=found)
+    return replace(record, containers=proven)
+
+
+def _unfinished(pod: Pod, record: Record, scene: Scene) -> Moving | None:
+    """Swapped, but not yet serving: with a gate containers must be ready, without one the Pod for min-ready too."""
+    statuses = [pod.container_status(name) for name in record.containers]
+    if not pod.is_true("ContainersReady") or not all(status is not None and status.ready for status in statuses):
+        return Moving(Reason(Code.WAITING_READY, "status.conditions[ContainersReady]", "swapped; waiting to be ready"))
+    if gated(pod, scene.settings):
+        return None
+    started = [s.state.running.started_at for s in statuses if s is not None and s.state.running is not None]
+    since = max([record.started_at, *(at + timedelta(seconds=1) for at in started if at is not None)])
+    over = since + timedelta(seconds=scene.settings.min_ready_seconds)
+    if scene.settings.min_ready_seconds and scene.now < over:
+        return Moving(
+            Reason(Code.WAITING_MIN_READY, "", "swapped and ready; waiting for min-ready-seconds"), until=over
+        )
+    return None
+
+
+# --- failed ----------------------------------------------------------------------------------------------------------
+
+
+def _failed(pod: Pod, record: Record, aim: Aim | None, scene: Scene) -> State:
+    reason = Reason(record.reason, "", record.message)
+    lacking = aim is None or isinstance(aim.lacks, Refused) or bool(aim.lacks.images)
+    if pod.metadata.deletion_timestamp is not None or not record.containers or lacking:
+        return Failed(reason)
+    proven = _prove(pod, record, scene)
+    if isinstance(proven, Reason) or _unfinished(pod, proven, scene) is not None:
+        return Failed(reason)
+    return Failed(reason, Finish(pod, replace(proven, phase=PodPhase.DONE, reason="", message="")))
+
+
+def _fail(pod: Pod, record: Record, verdict: Reason) -> Moving:
+    message = f"{verdict.path}: {verdict.message}" if verdict.path else verdict.message
+    failed = replace(record, phase=PodPhase.FAILED, reason=verdict.code, message=message[: records.MESSAGE_LIMIT])
+    return Moving(verdict, Fail(pod, failed))
+
+
+# --- building --------------------------------------------------------------------------------------------------------
+
+
+def _retarget(record: Record, revision: str, scene: Scene) -> Record:
+    if record.target == revision:
+        return record
+    deadline = scene.now + timedelta(seconds=scene.settings.progress_deadline_seconds)
+    return replace(record, attempt=record.attempt + 1, target=revision, deadline=deadline)
+
+
+def _swap(pod: Pod, record: Record, lacks: InPlace) -> Swap:
+    """The image patch, with the baseline as this Pod shows it and the generation that the patch will produce."""
+    swapping = replace(record, phase=PodPhase.SWAPPING)
+    if not lacks.images:
+        return Swap(pod, swapping, lacks)
+    baselines = {name: _baseline(pod, record, name, lacks.images.get(name)) for name in _changing(record, lacks)}
+    generation = pod.metadata.generation + 1 if pod.metadata.generation else 0
+    return Swap(pod, replace(swapping, containers=baselines, generation=generation), lacks)
+
+
+def _changing(record: Record, lacks: InPlace) -> list[str]:
+    """Containers under proof: those patched now, and those patched before whose swap nobody has confirmed."""
+    return list(dict.fromkeys([*record.containers, *lacks.images]))
+
+
+def _baseline(pod: Pod, record: Record, name: str, to: str | None) -> Baseline:
+    """Of a container patched now: as it is. Of one patched before and not now: as it was then."""
+    before, status, spec = record.containers.get(name), pod.container_status(name), pod.container(name)
+    if before is not None and to is None:
+        return before
+    return Baseline(
+        from_=spec.image if spec is not None else "",
+        to=to or "",
+        id=status.container_id if status is not None else "",
+        image_id=status.image_id if status is not None else "",
+        restarts=status.restart_count if status is not None else 0,
+        unsettled=before is not None and not before.evidence,
+    )
+
+
+def _closed(pod: Pod) -> bool:
+    gate = pod.condition(names.GATE)
+    return pod.has_gate(names.GATE) and gate is not None and gate.status != "True"
+
+
+def _overridden(pod: Pod, record: Record, lacks: InPlace) -> Reason:
+    name = next(iter(lacks.images))
+    container = pod.container(name)
+    image = container.image if container is not None else "no image"
+    wanted = record.containers[name].to if name in record.containers else lacks.images[name]
+    return Reason(
+        Code.IMAGE_OVERRIDDEN,
+        f"containers[{name}]",
+        f"somebody else set the image to {image} while {wanted} was rolling out",
+    )
+
+
+def _nothing_to_swap() -> Reason:
+    return Reason(Code.WAITING_READY, "", "the template asks for what already runs; opening the gate")
+
+
+def _drained() -> Reason:
+    return Reason(Code.WAITING_EVIDENCE, "", "drained; patching the image")
+
+
+def _retargeted() -> Reason:
+    return Reason(Code.WAITING_EVIDENCE, "", "the template changed; patching the new image")
+
+
+def _swapped() -> Reason:
+    return Reason(Code.WAITING_READY, "", "swapped and ready; opening the gate")
+
+
+def explain(state: State) -> Reason | None:
+    """Why nothing (more) happens to the Pod now; None where it is simply up to date."""
+    match state:
+        case UpToDate():
+            return state.settling
+        case Held() | Moving() | Failed():
+            return state.reason
+        case Startable():
+            return None
+        case _:
+            assert_never(state)
+
+
+def evidence_of(record: Record) -> dict[str, Evidence]:
+    """The evidence that a finished record holds, by container."""
+    return {name: Evidence(one.evidence) for name, one in record.containers.items() if one.evidence}

@@ -1,0 +1,149 @@
+"""What we say about a workload: its status, and the Events that a change of status stands for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from inplace.core import names, rollout
+from inplace.core import pod as pods
+from inplace.core import status as statuses
+from inplace.core.actions import Event
+from inplace.core.kinds import Template
+from inplace.core.model import Reason
+from inplace.core.names import Code, EventReason, Phase
+from inplace.core.pod import Moving
+from inplace.core.rollout import Member
+from inplace.core.settings import Parsed
+from inplace.core.snapshot import Snapshot
+from inplace.core.status import Failure, Status
+
+
+class Said(Struct, frozen=True):
+    """Everything that a status is made from."""
+
+    snapshot: Snapshot
+    parsed: Parsed
+    target: Template | Reason
+    refused: tuple[Reason, ...]
+    members: tuple[Member, ...]
+    waiting: dict[str, Reason]
+    wait: Reason | None
+    now: datetime
+
+
+def status(said: Said) -> Status:
+    """The status as of now."""
+    workload, inside = said.snapshot.workload, [one for one in said.members if one.outside is None]
+    before, failures = statuses.read(workload.metadata), rollout.failed(said.members)
+    revision = said.target.revision if isinstance(said.target, Template) else (before.revision if before else "")
+    phase = _phase(said, len(failures))
+    return Status(
+        v=statuses.VERSION,
+        observed_generation=workload.metadata.generation,
+        revision=revision,
+        phase=phase,
+        replicas=said.snapshot.kind.desired(workload),
+        updated=sum(one.pod.metadata.label(names.REVISION_LABEL) == revision for one in said.members),
+        ready=sum(one.pod.ready for one in said.members),
+        in_flight=sum(isinstance(one.state, Moving) for one in inside),
+        failed=len(failures),
+        updated_at=said.now,
+        waiting=_waiting(said, inside),
+        reasons=(*said.refused, *rollout.drifted(said.members)),
+        failures=tuple(Failure(one.pod.name, reason.code, str(reason)) for one, reason in failures),
+        healthy=revision if phase is Phase.UP_TO_DATE and not _kept(said) else (before.healthy if before else ""),
+        message=_message(said, phase),
+    )
+
+
+def opt_out_pending(made: Status, behind: Sequence[Member]) -> Status:
+    """The status of a workload whose label was removed before its Pods agree with the template."""
+    phase = Phase.PROGRESSING if any(isinstance(one.state, Moving) for one in behind) else Phase.PAUSED
+    pending = (
+        f"OptOutPending: {len(behind)} Pods differ from the template, so the freeze stays. Put the label "
+        f"{names.MODE} back to upgrade them in place, or put the template back"
+    )
+    return replace(made, phase=phase, message=pending)
+
+
+def events(before: Status | None, after: Status) -> tuple[Event, ...]:
+    """The Events that this change of status stands for; none for a successful Pod."""
+    found = [*_phase_events(before, after), *_failure_events(before, after)]
+    known = {reason.path for reason in before.reasons if reason.code == Code.DRIFT} if before else set()
+    drift = [one for one in after.reasons if one.code == Code.DRIFT and one.path not in known]
+    return (*found, *(Event(EventReason.DRIFT, str(one), warning=True) for one in drift))
+
+
+def _phase(said: Said, failures: int) -> Phase:
+    outstanding = not all(one.done for one in said.members) or _missing(said)
+    if said.refused and (outstanding or said.parsed.errors):
+        return Phase.REFUSED
+    if failures > said.parsed.settings.max_failures:
+        return Phase.DEGRADED
+    if isinstance(said.target, Reason):
+        before = statuses.read(said.snapshot.workload.metadata)
+        return before.phase if before is not None else Phase.PROGRESSING
+    if not outstanding:
+        return Phase.UP_TO_DATE
+    return Phase.PAUSED if said.parsed.settings.paused else Phase.PROGRESSING
+
+
+def _missing(said: Said) -> bool:
+    """Pods that do not exist yet are not done; one that was UpToDate before may be replaced without a new rollout."""
+    before = statuses.read(said.snapshot.workload.metadata)
+    revision = said.target.revision if isinstance(said.target, Template) else ""
+    settled = before is not None and before.phase is Phase.UP_TO_DATE and before.revision == revision
+    return not settled and len(said.members) < said.snapshot.kind.desired(said.snapshot.workload)
+
+
+def _kept(said: Said) -> bool:
+    return any(one.outside is not None and one.outside.code == Code.PARTITION for one in said.members)
+
+
+def _waiting(said: Said, inside: Sequence[Member]) -> dict[str, int]:
+    reasons = (said.waiting.get(one.pod.name) or pods.explain(one.state) for one in inside if not one.done)
+    return dict(sorted(Counter(str(reason.code) for reason in reasons if reason is not None).items()))
+
+
+def _message(said: Said, phase: Phase) -> str:
+    inert = ", ".join(said.parsed.inert)
+    note = f"set, but without effect in this version: {inert}" if inert else ""
+    return ". ".join(part for part in (_headline(said, phase), note) if part)
+
+
+def _headline(said: Said, phase: Phase) -> str:
+    inside = [one for one in said.members if one.outside is None]
+    done = sum(one.done for one in inside)
+    if phase is Phase.REFUSED:
+        more = f" (and {len(said.refused) - 1} more)" if len(said.refused) > 1 else ""
+        return f"{said.refused[0]}{more}"
+    if phase is Phase.UP_TO_DATE:
+        kept = len(said.members) - len(inside)
+        return f"{done} Pods upgraded" + (f", {kept} kept on the old revision" if kept else "")
+    why = f": {said.wait.message}" if said.wait is not None else ""
+    return f"{done} of {len(inside)} Pods upgraded{why}"
+
+
+def _phase_events(before: Status | None, after: Status) -> list[Event]:
+    was = before.phase if before is not None else None
+    moved = before is not None and before.revision != after.revision
+    if after.phase is Phase.REFUSED and (was is not Phase.REFUSED or before is None or before.reasons != after.reasons):
+        invalid = any(reason.code == Code.SETTING_INVALID for reason in after.reasons)
+        reason = EventReason.SETTINGS_INVALID if invalid else EventReason.REFUSED
+        return [Event(reason, after.message, warning=True)]
+    if after.phase is Phase.PROGRESSING and (moved or was is Phase.UP_TO_DATE):
+        return [Event(EventReason.STARTED, f"upgrading {after.replicas} Pods in place to revision {after.revision}")]
+    if after.phase is Phase.UP_TO_DATE and was is not None and was is not Phase.UP_TO_DATE:
+        return [Event(EventReason.COMPLETED, f"revision {after.revision}: {after.message}")]
+    return []
+
+
+def _failure_events(before: Status | None, after: Status) -> list[Event]:
+    known = {(one.pod, one.code) for one in before.failures} if before is not None else set()
+    fresh = [one for one in after.failures if (one.pod, one.code) not in known]
+    return [Event(EventReason.POD_FAILED, f"{one.pod}: {one.code}: {one.message}", warning=True) for one in fresh]
