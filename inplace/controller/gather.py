@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from inplace.controller.world import Key, World
 from inplace.core import kinds, names
@@ -31,9 +32,10 @@ class Gone(Struct, frozen=True):
 def gather(world: World, key: Key, not_before: datetime | None, absent: frozenset[str]) -> Snapshot | Incomplete | Gone:
     """One consistent look. `absent` names revisions that a live read has shown not to exist."""
     kind = kinds.BY_NAME[key.kind]
-    workload = world.workloads[key.kind].get(key.namespace, key.name)
-    if workload is None:
+    found = world.workloads[key.kind].get(key.namespace, key.name)
+    if found is None:
         return Gone()
+    workload = replace(found, kind=kind.name)
     pods = world.pods.by("owner", workload.metadata.uid)
     revisions = world.templates(workload, kind)
     if world.marked(workload.metadata):
@@ -41,13 +43,13 @@ def gather(world: World, key: Key, not_before: datetime | None, absent: frozense
         missing = sorted(wanted - revisions.keys() - absent - {""})
         if missing:
             return Incomplete(f"revision {', '.join(missing)} is not in the cache yet", workload, tuple(missing))
-    found = {name: world.node_of(name) for name in {pod.spec.node_name for pod in pods}}
+    nodes = {name: world.node_of(name) for name in {pod.spec.node_name for pod in pods}}
     return Snapshot(
         kind=kind,
         workload=workload,
         pods=pods,
         revisions=revisions,
-        nodes={name: node for name, node in found.items() if node is not None},
+        nodes={name: node for name, node in nodes.items() if node is not None},
         sights={pod.uid: world.sights[pod.uid] for pod in pods if pod.uid in world.sights},
         pending=_pending(world, workload, pods),
         blocked={pod.uid: world.blocked[pod.uid] for pod in pods if pod.uid in world.blocked},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from inplace.controller.world import Key, World
 from inplace.core import names
 from inplace.core.model import Meta, Node, Pod, Revision, Workload
@@ -15,13 +17,17 @@ class Sources:
         self._world = world
         self._queue = queue
 
-    def workload(self, old: Workload | None, new: Workload | None, initial: bool) -> None:
-        """A workload came, changed or went."""
-        one = new or old
-        if one is not None:
-            self._queue.add(Key(one.kind, one.metadata.namespace, one.metadata.name), low=initial)
-        if new is None and old is not None:
-            self._world.forget(old.metadata.uid)
+    def workload(self, kind: str) -> Callable[[Workload | None, Workload | None, bool], None]:
+        """The callback for workloads of one kind; the items of a list do not name it themselves."""
+
+        def changed(old: Workload | None, new: Workload | None, initial: bool) -> None:
+            one = new or old
+            if one is not None:
+                self._queue.add(Key(kind, one.metadata.namespace, one.metadata.name), low=initial)
+            if new is None and old is not None:
+                self._world.forget(old.metadata.uid)
+
+        return changed
 
     def pod(self, old: Pod | None, new: Pod | None, initial: bool) -> None:
         """A Pod came, changed or went. New Pods that wait for their gate overtake the initial flood."""

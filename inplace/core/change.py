@@ -197,7 +197,7 @@ def _ours(key: str) -> bool:
 
 _CONTAINER: Final = r"spec\.(?:containers|initContainers)"
 _CONTAINER_LIST = re.compile(rf"{_CONTAINER}(?:\[[^\]]*\])?")
-_RESIZE = re.compile(rf"(?:{_CONTAINER}\[[^\]]*\]|spec)\.resources(?:\.(?:limits|requests)(?:\[(?:cpu|memory)\])?)?")
+_RESIZE = re.compile(rf"(?:{_CONTAINER}\[[^\]]*\]|spec)\.resources\.(?:limits|requests)\[(?:cpu|memory)\]")
 _ENV_VALUE = re.compile(r".*\.env\[[^\]]*\](?:\.value)?")
 
 

@@ -65,6 +65,11 @@ def build(action: Action, now: datetime) -> Patch:
             assert_never(action)
 
 
+def rehearsal(pod: Pod, images: Mapping[str, str]) -> Patch:
+    """The image patch alone, for a dry run that asks admission: no record, no metadata."""
+    return _pod(pod, "", [op for name, image in images.items() for op in _both(pod, name, image)])
+
+
 # --- Pods ------------------------------------------------------------------------------------------------------------
 
 
@@ -123,12 +128,16 @@ def _images(pod: Pod, record: Record, lacks: InPlace) -> list[Op]:
     if lacks.images and pod.metadata.generation:
         ops.append(_test("/metadata/generation", pod.metadata.generation))
     for name, image in lacks.images.items():
-        ops += _image(name, image, "containers", pod.spec.containers)
-        ops += _image(name, image, "initContainers", pod.spec.init_containers)
+        ops += _both(pod, name, image)
         baseline = record.containers[name]
         ops += _container_id(name, baseline.id, "containerStatuses", pod.status.container_statuses)
         ops += _container_id(name, baseline.id, "initContainerStatuses", pod.status.init_container_statuses)
     return ops
+
+
+def _both(pod: Pod, name: str, image: str) -> list[Op]:
+    regular = _image(name, image, "containers", pod.spec.containers)
+    return regular or _image(name, image, "initContainers", pod.spec.init_containers)
 
 
 def _image(name: str, image: str, family: str, containers: tuple[Container, ...]) -> list[Op]:

@@ -44,7 +44,7 @@ def status(said: Said) -> Status:
     phase = _phase(said, len(failures))
     return Status(
         v=statuses.VERSION,
-        observed_generation=workload.metadata.generation,
+        observed_generation=_observed(said, before),
         revision=revision,
         phase=phase,
         replicas=said.snapshot.kind.desired(workload),
@@ -77,6 +77,13 @@ def events(before: Status | None, after: Status) -> tuple[Event, ...]:
     known = {reason.path for reason in before.reasons if reason.code == Code.DRIFT} if before else set()
     drift = [one for one in after.reasons if one.code == Code.DRIFT and one.path not in known]
     return (*found, *(Event(EventReason.DRIFT, str(one), warning=True) for one in drift))
+
+
+def _observed(said: Said, before: Status | None) -> int:
+    """The generation that this status speaks of. Not the new one before its target is known: that would be a lie."""
+    if isinstance(said.target, Template):
+        return said.snapshot.workload.metadata.generation
+    return before.observed_generation if before is not None else 0
 
 
 def _phase(said: Said, failures: int) -> Phase:

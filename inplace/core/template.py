@@ -110,11 +110,11 @@ _KEYS: Final[dict[str, tuple[str, ...]]] = {
     "hostAliases": ("ip",),
 }
 #: Maps whose keys the user chose; written in brackets because such keys contain dots and slashes.
-_MAPS: Final = frozenset({"labels", "annotations", "nodeSelector", "matchLabels", "limits", "requests", "overhead"})
+_QUANTITY_MAPS: Final = frozenset({"limits", "requests", "overhead"})
+_MAPS: Final = _QUANTITY_MAPS | {"labels", "annotations", "nodeSelector", "matchLabels", "volumeAttributes"}
+_QUANTITIES: Final = frozenset({"sizeLimit", "divisor"})
 #: Where the empty object is the API server's way to write absent: maps, and structs that are no pointers.
 _EMPTY_IS_ABSENT: Final = _MAPS | {"metadata", "resources"}
-_QUANTITY_MAPS: Final = frozenset({"limits", "requests", "overhead"})
-_QUANTITIES: Final = frozenset({"sizeLimit", "divisor"})
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_]*")
 
 
@@ -122,12 +122,20 @@ def _tree_differences(path: str, field: str, a: Tree, b: Tree) -> Iterator[Diffe
     for key in {**a, **b}:
         bracket = field in _MAPS or not _IDENTIFIER.fullmatch(key)
         below = f"{path}[{key}]" if bracket else f"{path}.{key}" if path else key
-        kind = "quantity" if field in _QUANTITY_MAPS or key in _QUANTITIES else key
-        yield from _value_differences(below, kind, a.get(key), b.get(key))
+        yield from _value_differences(below, _field_below(field, key), a.get(key), b.get(key))
+
+
+def _field_below(field: str, key: str) -> str:
+    """What kind of value stands below; a key that the user chose says nothing about that."""
+    if field in _QUANTITY_MAPS or (key in _QUANTITIES and field not in _MAPS):
+        return "quantity"
+    return "" if field in _MAPS else key
 
 
 def _value_differences(path: str, field: str, a: object, b: object) -> Iterator[Difference]:
-    a, b = (None if _is_absent(field, value) else value for value in (a, b))
+    if field in _EMPTY_IS_ABSENT:
+        a, b = ({} if value is None else value for value in (a, b))
+    a, b = (None if value == [] else value for value in (a, b))
     if isinstance(a, dict) and isinstance(b, dict):
         yield from _tree_differences(path, field, a, b)
     elif isinstance(a, list) and isinstance(b, list):
@@ -156,10 +164,6 @@ def _keyed(field: str, objects: list[Any]) -> dict[str, Any] | None:
         return None
     keyed = {"/".join(str(item[key]) for key in keys if item.get(key) is not None): item for item in objects}
     return keyed if len(keyed) == len(objects) else None
-
-
-def _is_absent(field: str, value: object) -> bool:
-    return value == [] or (value == {} and field in _EMPTY_IS_ABSENT)
 
 
 def _equal(a: object, b: object) -> bool:

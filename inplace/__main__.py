@@ -1,0 +1,5 @@
+"""`python -m inplace`."""
+
+from inplace.cli.app import main
+
+main(prog_name="inplace")

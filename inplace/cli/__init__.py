@@ -1,0 +1,1 @@
+"""The command line: `inplace`, and as the same program `kubectl inplace`."""

@@ -1,0 +1,127 @@
+"""What the commands that look at a cluster have in common: connecting, naming a workload, reading it as one snapshot.
+
+kubernetes_asyncio and aiohttp are imported here and only when a command needs a cluster, so that `--help` and the
+offline commands stay instant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+import inplace
+from inplace.cli.exits import InputError
+from inplace.cli.options import Connection
+from inplace.core import kinds, names, template
+from inplace.core.kinds import Kind, Template
+from inplace.core.model import Node, Pod, Revision, Workload
+from inplace.core.snapshot import Snapshot
+from inplace.kube import resource as resources
+from inplace.kube.client import Client
+from inplace.kube.connection import connect
+from inplace.kube.errors import ConfigError, NotFound
+from inplace.runtime.clock import SystemClock
+from inplace.runtime.observe import NullObserver, Observer
+
+T = TypeVar("T")
+USER_AGENT = f"inplace/{inplace.__version__}"
+
+
+class Ref(Struct, frozen=True):
+    """A workload that a person named: TYPE/NAME in a namespace."""
+
+    kind: Kind
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.name.lower()}/{self.name}"
+
+
+def run_async(main: Coroutine[object, object, T]) -> T:
+    """Run a command's coroutine; uvloop where it is installed."""
+    try:
+        import uvloop  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        return asyncio.run(main)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+@asynccontextmanager
+async def cluster(options: Connection, observer: Observer | None = None) -> AsyncIterator[tuple[Client, str]]:
+    """A client of the cluster that the options name, and the namespace to work in."""
+    seen, clock = observer or NullObserver(), SystemClock()
+    connection = await connect(
+        kubeconfig=options.kubeconfig,
+        context=options.context,
+        as_user=options.as_user,
+        user_agent=USER_AGENT,
+        clock=clock,
+    )
+    async with connection:
+        yield Client(connection, seen, clock), options.namespace or connection.namespace or "default"
+
+
+def parse_ref(text: str, namespace: str) -> Ref:
+    """`sts/web`, `statefulset/web`, `statefulsets.apps/web`; raises InputError naming what is accepted."""
+    word, slash, name = text.partition("/")
+    kind = kinds.find(word.removesuffix(".apps"))
+    accepted = ", ".join(f"{one.short_names[0]}/NAME" for one in kinds.ALL)
+    if not slash or not name or kind is None:
+        raise InputError(f"{text!r} names no workload: use {accepted}")
+    return Ref(kind, namespace, name)
+
+
+async def read_workload(client: Client, ref: Ref) -> Workload:
+    """The workload, live."""
+    where = resources.find(ref.kind.group, ref.kind.plural)
+    found = await client.get(where, ref.name, ref.namespace, type=Workload)
+    return replace(found, kind=ref.kind.name)
+
+
+async def read_snapshot(client: Client, ref: Ref) -> Snapshot:
+    """The workload with its Pods, revisions and nodes, live; nodes are left out where reading them is forbidden."""
+    workload = await read_workload(client, ref)
+    pods = await client.list(resources.PODS, ref.namespace, type=Pod)
+    revisions = await client.list(resources.CONTROLLERREVISIONS, ref.namespace, type=Revision)
+    own = tuple(pod for pod in pods.items if _owned(pod.metadata.controller(), workload))
+    return Snapshot(
+        kind=ref.kind,
+        workload=workload,
+        pods=own,
+        revisions={
+            one.metadata.name: Template(one.metadata.name, template.of_revision(one))
+            for one in revisions.items
+            if _owned(one.metadata.controller(), workload)
+        },
+        nodes=await _nodes(client, {pod.spec.node_name for pod in own} - {""}),
+    )
+
+
+def require_opted_in(workload: Workload, ref: Ref) -> None:
+    """Raise InputError with the way to opt in, where the workload is not."""
+    if workload.metadata.label(names.MODE) is None:
+        raise InputError(f"{ref} is not opted in: kubectl label {ref} -n {ref.namespace} {names.MODE}=InPlaceOnly")
+
+
+async def _nodes(client: Client, wanted: set[str]) -> dict[str, Node]:
+    found: dict[str, Node] = {}
+    for name in sorted(wanted):
+        try:
+            found[name] = await client.get(resources.NODES, name, type=Node)
+        except NotFound:
+            continue
+    return found
+
+
+def _owned(owner: object, workload: Workload) -> bool:
+    return getattr(owner, "uid", None) == workload.metadata.uid
+
+
+__all__ = ["ConfigError", "Ref", "cluster", "parse_ref", "read_snapshot", "read_workload", "run_async"]

@@ -1,0 +1,123 @@
+"""`inplace diff OLD NEW`: could this change be made in place? Offline, by the same rules as the controller's.
+
+Nothing is imported that could reach a cluster. Exit codes: 0 same, 2 in place, 3 not in place, 1 error.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from inplace.cli import exits, manifest
+from inplace.cli.exits import InputError
+from inplace.cli.manifest import Manifest
+from inplace.cli.render.document import FORMATS, render
+from inplace.core import change, settings
+from inplace.core.change import Edits, InPlace, Refused, Verdict
+from inplace.core.model import Reason
+from inplace.core.names import Code
+from inplace.core.settings import Native
+
+
+def _minor(text: str) -> tuple[int, int]:
+    match = re.match(r"v?(\d{1,3})\.(\d{1,3})(?!\d)", text, re.ASCII)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is no Kubernetes version: use 1.32")
+    return int(match[1]), int(match[2])
+
+
+@click.command()
+@click.argument("old")
+@click.argument("new")
+@click.option("-o", "--output", type=click.Choice(FORMATS), default="text", help="How to print the verdict.")
+@click.option("--kubelet", type=_minor, metavar="VERSION", help="Judge for nodes of this Kubernetes version (1.31).")
+def diff(old: str, new: str, output: str, kubelet: tuple[int, int] | None) -> int:
+    """Say whether the change from OLD to NEW can be made in place.
+
+    OLD and NEW are files in YAML or JSON, each with one workload of any kind or a bare Pod template
+    ({metadata, spec}); `-` is standard input. Nothing is asked of a cluster.
+
+    Exit codes: 0 same, 2 in place, 3 not in place, 1 error.
+    """
+    if old == new == "-":
+        raise InputError("only one of OLD and NEW can be standard input")
+    before, after = manifest.read(old), manifest.read(new)
+    if before.kind != after.kind and {before.kind, after.kind}.isdisjoint(
+        {"", "Pod", "PodTemplate", "ControllerRevision"}
+    ):
+        raise InputError(f"OLD is a {before.kind} and NEW a {after.kind}: give two versions of the same workload")
+    verdict = judge(before, after, kubelet)
+    lines = text(verdict) if output == "text" else [render(document(verdict), output)]
+    for line in lines:
+        click.echo(line)
+    return _exit_code(verdict)
+
+
+def judge(before: Manifest, after: Manifest, kubelet: tuple[int, int] | None) -> Verdict:
+    """The verdict under the new manifest's own settings; settings that cannot be read refuse every change."""
+    parsed = settings.parse(after.metadata, Native())
+    verdict = change.diff(
+        before.template,
+        after.template,
+        restart_on=parsed.settings.restart_on,
+        init_images=parsed.settings.init_images,
+        kubelet=kubelet,
+    )
+    if isinstance(verdict, Refused):
+        return Refused((*verdict.reasons, *parsed.errors))
+    if parsed.errors and not verdict.is_empty:
+        return Refused(parsed.errors)
+    if before.claim_templates != after.claim_templates:
+        message = "the change of volumeClaimTemplates is for new Pods only; live Pods keep their volumes"
+        note = Reason(Code.CLAIM_TEMPLATES_CHANGED, "spec.volumeClaimTemplates", message)
+        return InPlace(verdict.images, verdict.labels, verdict.annotations, notes=(*verdict.notes, note))
+    return verdict
+
+
+def document(verdict: Verdict) -> dict[str, Any]:
+    """The verdict as protocol §7 writes it; `notes` only where there are any."""
+    found = verdict if isinstance(verdict, InPlace) else InPlace()
+    result: dict[str, Any] = {
+        "verdict": _word(verdict),
+        "images": found.images,
+        "metadata": {"labels": found.labels, "annotations": found.annotations},
+        "reasons": verdict.reasons if isinstance(verdict, Refused) else (),
+    }
+    return {**result, "notes": found.notes} if found.notes else result
+
+
+def text(verdict: Verdict) -> Iterator[str]:
+    """The verdict for a person, a line per change or reason."""
+    if isinstance(verdict, Refused):
+        yield click.style("not in place", fg="red", bold=True)
+        yield from (f"  {reason}" for reason in verdict.reasons)
+        return
+    if verdict.is_empty:
+        yield "same: nothing to change on live Pods"
+    else:
+        count = len(verdict.restarts)
+        which = f"{count} container{'s' * (count != 1)} restart{'s' * (count == 1)}" if count else "no restart"
+        yield f"{click.style('in place', fg='green', bold=True)}: {which}"
+        yield from (f"  image {name}: {image}" for name, image in verdict.images.items())
+        yield from _edits("label", verdict.labels)
+        yield from _edits("annotation", verdict.annotations)
+    yield from (f"  note: {note}" for note in verdict.notes)
+
+
+def _edits(what: str, edits: Edits) -> Iterator[str]:
+    yield from (f"  {what} {key}: added, {value}" for key, value in edits.add.items())
+    yield from (f"  {what} {key}: {old} -> {new}" for key, (old, new) in edits.change.items())
+    yield from (f"  {what} {key}: removed" for key in edits.remove)
+
+
+def _word(verdict: Verdict) -> str:
+    if isinstance(verdict, Refused):
+        return "Refused"
+    return "Same" if verdict.is_empty else "InPlace"
+
+
+def _exit_code(verdict: Verdict) -> int:
+    return {"Same": exits.OK, "InPlace": exits.CHANGES, "Refused": exits.REFUSED}[_word(verdict)]

@@ -1,0 +1,62 @@
+"""Exit codes, and how every failure becomes one line on stderr.
+
+Refuses to know any command. Bad input and a cluster that does not answer never end in a traceback; a defect of ours
+does, because there the traceback is the information.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Final
+
+import click
+
+OK: Final = 0
+ERROR: Final = 1
+CHANGES: Final = 2
+REFUSED: Final = 3
+FAILED: Final = 4
+TIMED_OUT: Final = 124
+INTERRUPTED: Final = 130
+
+
+class InputError(Exception):
+    """What the user gave cannot be used; the message is one line, names the thing and says what is expected."""
+
+
+def run(command: Callable[[], int | None]) -> int:
+    """Run a command and give its exit code: its own, 1 with one line on stderr, or 130 after Ctrl-C."""
+    try:
+        return command() or OK
+    except click.Abort:
+        return INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.message, err=True)
+        return ERROR
+    except click.UsageError as error:
+        hint = f" (see {error.ctx.command_path} --help)" if error.ctx is not None else ""
+        return _fail(_lowered(error.format_message()) + hint)
+    except click.ClickException as error:
+        return _fail(_lowered(error.format_message()))
+    except _expected() as error:
+        return _fail(str(error) or type(error).__name__)
+
+
+#: Failures that are no defects, by the module that has them: looked up only where something has loaded it.
+_EXPECTED: Final = {"inplace.kube.errors": "KubeError", "inplace.serve.http": "ListenError"}
+
+
+def _expected() -> tuple[type[Exception], ...]:
+    loaded = ((sys.modules.get(module), name) for module, name in _EXPECTED.items())
+    return (InputError, OSError, *(getattr(module, name) for module, name in loaded if module is not None))
+
+
+def _lowered(message: str) -> str:
+    """Click's sentences, without their capital and full stop, to stand after `error: `."""
+    return message[:1].lower() + message[1:].removesuffix(".")
+
+
+def _fail(message: str) -> int:
+    click.echo(f"error: {' '.join(message.split())}", err=True)
+    return ERROR

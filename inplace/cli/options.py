@@ -1,0 +1,90 @@
+"""Connection options, named as kubectl's and accepted before and after the command.
+
+Refuses to know what a connection is; it only carries what was asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, TypeVar
+
+import click
+from msgspec import Struct, structs
+
+_KEY: Final = "inplace.connection"
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class Connection(Struct, frozen=True):
+    """How to reach which cluster and what to look at there; None where the kubeconfig decides."""
+
+    kubeconfig: str | None = None
+    context: str | None = None
+    namespace: str | None = None
+    all_namespaces: bool = False
+    selector: str | None = None
+    as_user: str | None = None
+    #: Seconds; None: no limit of the user's own.
+    request_timeout: float | None = None
+
+
+def seconds(text: str) -> float:
+    """A duration as kubectl takes it: `30`, `30s`, `5m`, `1h`; 0 means no limit. For use as an option's type."""
+    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)?", text, re.ASCII)
+    if match is None:
+        raise click.BadParameter(f"{text!r} is no duration: use 30, 30s, 5m or 1h")
+    return float(match[1]) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[match[2] or "s"]
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None:
+    """Keep what was given; click parses the command's own options last, so they win over those before it."""
+    if value is None or value is False or param.name is None:
+        return
+    given = value or None if param.name == "request_timeout" else value
+    ctx.meta[_KEY] = structs.replace(ctx.meta.get(_KEY, Connection()), **{param.name: given})
+
+
+def _option(*declarations: str, **attributes: Any) -> Callable[[_F], _F]:
+    return click.option(*declarations, expose_value=False, callback=_remember, **attributes)
+
+
+_OPTIONS: Final = (
+    _option("--kubeconfig", metavar="FILE", help="Path of the kubeconfig file."),
+    _option("--context", metavar="NAME", help="Context of the kubeconfig to use."),
+    _option("-n", "--namespace", metavar="NAME", help="Namespace to work in."),
+    _option("-A", "--all-namespaces", is_flag=True, default=False, help="All namespaces."),
+    _option("-l", "--selector", metavar="SELECTOR", help="Label selector."),
+    _option("--as", "as_user", metavar="USER", help="User to impersonate."),
+    _option(
+        "--request-timeout",
+        type=seconds,
+        metavar="DURATION",
+        help="Give up on a single request after this long (30s, 5m).",
+    ),
+)
+
+
+def connection_options(function: _F) -> _F:
+    """Add the connection options to a command or group; read them with `connection`."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def with_connection(function: _F) -> _F:
+    """Add the connection options to a command, which gets what was given, before or after it, as `connection`."""
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, connection=connection(click.get_current_context()), **kwargs)
+
+    return connection_options(call)  # type: ignore[return-value]
+
+
+def connection(ctx: click.Context) -> Connection:
+    """The connection options given so far."""
+    found = ctx.meta.get(_KEY, Connection())
+    assert isinstance(found, Connection)
+    return found

@@ -1,0 +1,1 @@
+"""How results look: as a document for programs, or as text for people."""

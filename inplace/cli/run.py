@@ -1,0 +1,58 @@
+"""`inplace run`: the controller, in a cluster or from a laptop; with --dry-run the whole loop and no write."""
+
+from __future__ import annotations
+
+import click
+from msgspec.structs import replace
+
+from inplace.cli.cluster import USER_AGENT, cluster, run_async
+from inplace.cli.exits import InputError
+from inplace.cli.options import Connection, with_connection
+from inplace.controller.app import App, Options
+from inplace.runtime.clock import SystemClock
+from inplace.serve.http import Server, parse_listen
+from inplace.serve.logs import configure
+from inplace.serve.metrics import Metrics
+
+
+@click.command("run")
+@with_connection
+@click.option("--dry-run", is_flag=True, help="Run the whole loop, make no write, and print each one it would make.")
+@click.option("--lease-namespace", default="inplace-system", show_default=True, help="Where the Lease lives.")
+@click.option("--watch-namespace", metavar="NAME", help="Watch only this namespace.")
+@click.option("--no-leader-elect", is_flag=True, help="Take no Lease: for a single controller of your own.")
+@click.option("--listen", default="127.0.0.1:8080", show_default=True, help="HOST:PORT of probes and metrics, or off.")
+@click.option(
+    "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+)
+def run(
+    connection: Connection,
+    dry_run: bool,
+    lease_namespace: str,
+    watch_namespace: str | None,
+    no_leader_elect: bool,
+    listen: str,
+    log_level: str,
+) -> int:
+    """Run the controller."""
+    if connection.all_namespaces or connection.selector:
+        raise InputError("run takes neither -A nor -l: it watches all namespaces, or the one of --watch-namespace")
+    address = parse_listen(listen)
+    configure(log_level)
+    options = Options(
+        lease_namespace=lease_namespace,
+        watch_namespace=watch_namespace or connection.namespace,
+        leader_elect=not no_leader_elect,
+        dry_run=dry_run,
+    )
+    return run_async(_run(connection, options, address))
+
+
+async def _run(connection: Connection, options: Options, address: tuple[str, int] | None) -> int:
+    metrics = Metrics()
+    async with cluster(replace(connection, namespace=None), metrics) as (client, _):
+        app = App(client, SystemClock(), metrics, options, click.echo)
+        async with Server(address, metrics.registry, live=app.live, ready=app.ready):
+            metrics.event("controller.started", level="info", version=USER_AGENT, dry_run=options.dry_run)
+            await app.run()
+    return 0

@@ -1,0 +1,214 @@
+"""Composition root of the controller process: what is started, in which order, and what its health means.
+
+    connection -> caches -> (lease) -> workers and writers        stopped in the reverse order, the lease last
+
+Every replica fills its caches and serves probes and metrics; only the leader plans and writes.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import socket
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+from msgspec import Struct
+
+from inplace.controller.apply import Applier
+from inplace.controller.reconciler import Reconciler
+from inplace.controller.rehearsal import Rehearsal
+from inplace.controller.sources import Sources
+from inplace.controller.world import Key, World
+from inplace.core import kinds, names
+from inplace.core.actions import Event
+from inplace.core.model import Node, Pod, Revision, Workload
+from inplace.kube import resource as resources
+from inplace.kube.client import Client
+from inplace.kube.events import EventRecorder, ObjectRef
+from inplace.kube.lease import Elector
+from inplace.kube.reflector import Reflector
+from inplace.kube.resource import Resource
+from inplace.kube.store import Store
+from inplace.runtime.backoff import Backoff
+from inplace.runtime.clock import Clock
+from inplace.runtime.observe import Observer
+from inplace.runtime.queue import WorkQueue
+from inplace.runtime.supervisor import Check, Part, Supervisor
+from inplace.runtime.worker import Worker
+
+T = TypeVar("T")
+AnyReflector = Reflector[Workload] | Reflector[Pod] | Reflector[Revision] | Reflector[Node]
+
+LEASE_NAME: Final = "inplace-controller"
+WORKERS: Final = 4
+#: A leader that took over from one that did not say goodbye waits this long before its first drain.
+TAKEOVER: Final = timedelta(seconds=5)
+#: A cache that has heard nothing for this long is not trusted to be ready (twice the longest watch).
+STALE_SECONDS: Final = 1260.0
+
+
+class Options(Struct, frozen=True):
+    """What `inplace run` was asked for. `watch_namespace` None means all; `dry_run` makes no write at all."""
+
+    lease_namespace: str = "inplace-system"
+    watch_namespace: str | None = None
+    leader_elect: bool = True
+    dry_run: bool = False
+
+
+class App:
+    """One controller process."""
+
+    def __init__(
+        self, client: Client, clock: Clock, observer: Observer, options: Options, say: Callable[[str], None]
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._observer = observer
+        self._options = options
+        self._rng = random.Random()  # noqa: S311 - jitter
+        self.world = World(clock)
+        self.queue: WorkQueue[Key] = WorkQueue(clock)
+        self._identity = f"{socket.gethostname()}_{os.getpid()}"
+        self._recorder = EventRecorder(client, names.CONTROLLER_NAME, self._identity, clock, observer)
+        self._elector = self._make_elector()
+        self._reflectors = self._make_reflectors()
+        self._led_since: datetime | None = None
+        self._applier = Applier(client, self.world, observer, self._announce, self._look_again, self._lease_left)
+        self._rehearsal = Rehearsal(say, clock)
+
+    async def run(self) -> None:
+        """Run until asked to stop, or until a part fails; raises what it failed with."""
+        supervisor = Supervisor(self._clock, self._observer)
+        for name, reflector in self._reflectors.items():
+            supervisor.add(Part(f"cache {name}", reflector.run))
+        if self._elector is not None:
+            supervisor.add(Part("leader election", self._elector.run))
+        if not self._options.dry_run:
+            supervisor.add(Part("events", self._recorder.run))
+            supervisor.add(Part("writers", self._applier.run))
+        supervisor.add(Part("workers", self._work))
+        await supervisor.run()
+
+    @property
+    def live(self) -> dict[str, Check]:
+        """Checks of /healthz and /livez: this process, never the API server."""
+        return {"ping": lambda: None}
+
+    @property
+    def ready(self) -> dict[str, Check]:
+        """Checks of /readyz: every cache filled and heard of lately."""
+        checks = {f"cache-{name}": self._cache_check(one) for name, one in self._reflectors.items()}
+        if self._elector is not None:
+            checks["leader-election"] = self._lease_check
+        return checks
+
+    def _lease_check(self) -> str | None:
+        """A standby is ready; one that cannot even ask for the lease is not."""
+        problem = self._elector.problem if self._elector is not None else None
+        return None if problem is None or problem.startswith("waiting") else problem
+
+    # --- parts ------------------------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        """Plan, once the caches are full and this process leads."""
+        for reflector in self._reflectors.values():
+            await reflector.wait_synced()
+        if self._elector is not None:
+            await self._elector.wait_leading()
+            self._led_since = None if self._elector.clean_takeover else self._clock.now()
+        reconciler = Reconciler(
+            self.world,
+            self._client,
+            self._clock,
+            self._observer,
+            self._rehearsal.submit if self._options.dry_run else self._applier.submit,
+            self._not_before,
+        )
+        backoff: Backoff[Key] = Backoff(self._rng)
+        await Worker(self.queue, reconciler.reconcile, WORKERS, backoff, self._clock, self._observer).run()
+
+    def _make_reflectors(
+        self,
+    ) -> dict[str, Reflector[Workload] | Reflector[Pod] | Reflector[Revision] | Reflector[Node]]:
+        sources, scope = Sources(self.world, self.queue), self._options.watch_namespace
+        made: dict[str, AnyReflector] = {}
+        for kind in kinds.ALL:
+            where, store = resources.find(kind.group, kind.plural), self.world.workloads[kind.name]
+            made[kind.plural] = self._reflect(where, store, Workload, sources.workload(kind.name), scope)
+        made["controllerrevisions"] = self._reflect(
+            resources.CONTROLLERREVISIONS, self.world.revisions, Revision, sources.revision, scope
+        )
+        made["nodes"] = self._reflect(resources.NODES, self.world.nodes, Node, sources.node, None)
+        made["pods"] = self._reflect(resources.PODS, self.world.pods, Pod, sources.pod, scope)
+        return made
+
+    def _reflect(
+        self,
+        resource: Resource,
+        store: Store[T],
+        type: type[T],
+        on_change: Callable[[T | None, T | None, bool], None],
+        namespace: str | None,
+    ) -> Reflector[T]:
+        return Reflector(
+            self._client,
+            resource,
+            store,
+            type,
+            namespace=namespace,
+            on_change=on_change,
+            clock=self._clock,
+            observer=self._observer,
+            rng=self._rng,
+        )
+
+    def _cache_check(self, reflector: AnyReflector) -> Check:
+        def check() -> str | None:
+            if reflector.problem is not None:
+                return reflector.problem
+            silent = self._clock.monotonic() - reflector.last_contact
+            return f"nothing heard for {silent:.0f} s" if silent > STALE_SECONDS else None
+
+        return check
+
+    def _make_elector(self) -> Elector | None:
+        if not self._options.leader_elect or self._options.dry_run:
+            return None
+        return Elector(
+            self._client,
+            self._options.lease_namespace,
+            LEASE_NAME,
+            self._identity,
+            self._clock,
+            self._rng,
+            self._observer,
+        )
+
+    # --- what the parts ask of each other ---------------------------------------------------------------------------
+
+    def _look_again(self, key: Key, delay: float) -> None:
+        if delay:
+            self.queue.add_after(key, delay)
+        else:
+            self.queue.add(key)
+
+    def _lease_left(self) -> float:
+        return float("inf") if self._elector is None else self._elector.remaining()
+
+    def _not_before(self) -> datetime | None:
+        return None if self._led_since is None else self._led_since + TAKEOVER
+
+    def _announce(self, workload: Workload, event: Event) -> None:
+        meta = workload.metadata
+        group = kinds.BY_NAME[workload.kind].group
+        regarding = ObjectRef(f"{group}/v1", workload.kind, meta.namespace, meta.name, meta.uid)
+        self._recorder.record(
+            regarding,
+            type="Warning" if event.warning else "Normal",
+            reason=event.reason,
+            action="InPlaceUpgrade",
+            note=event.note,
+        )

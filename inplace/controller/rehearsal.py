@@ -1,0 +1,59 @@
+"""The dry run's hands: say each distinct write that would be made, and why, and make none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import assert_never
+
+from inplace.controller.world import Key
+from inplace.core import patch
+from inplace.core.actions import Action, Drain, Edit, Fail, Finish, Publish, Restore, Serve, Swap
+from inplace.core.patch import Patch
+from inplace.core.snapshot import Snapshot
+from inplace.runtime.clock import Clock
+
+
+class Rehearsal:
+    """Takes the place of the Applier. A write that is repeated is said once."""
+
+    def __init__(self, say: Callable[[str], None], clock: Clock) -> None:
+        self._say = say
+        self._clock = clock
+        self._said: set[str] = set()
+
+    def submit(self, key: Key, _snapshot: Snapshot, action: Action) -> None:
+        """Say what this action would write."""
+        request = patch.build(action, self._clock.now())
+        headline = f"{key.kind.lower()}/{key.name} -n {key.namespace}: would {why(action)}"
+        if headline not in self._said:
+            self._said.add(headline)
+            self._say(f"{headline}\n  PATCH {_path(request)} {patch.describe(request)}")
+
+
+def why(action: Action) -> str:
+    """The action in words."""
+    match action:
+        case Serve(pod):
+            return f"open the gate of the new Pod {pod.name}"
+        case Drain(pod, record):
+            return f"drain Pod {pod.name} for revision {record.target}"
+        case Swap(pod, record, change):
+            images = ", ".join(f"{name} to {image}" for name, image in change.images.items()) or "metadata only"
+            return f"patch Pod {pod.name} to revision {record.target}: {images}"
+        case Finish(pod, record, _):
+            return f"finish Pod {pod.name} at revision {record.target}"
+        case Fail(pod, record):
+            return f"record that Pod {pod.name} failed: {record.reason}: {record.message}"
+        case Restore(pod):
+            return f"put Pod {pod.name} back into service as it is"
+        case Edit(_, reason, note):
+            return f"change the workload ({reason}: {note})"
+        case Publish(_, status, _):
+            return f"report {status.phase}: {status.message}"
+        case _:
+            assert_never(action)
+
+
+def _path(request: Patch) -> str:
+    subresource = f"/{request.subresource}" if request.subresource else ""
+    return f"{(request.kind or 'pod').lower()}/{request.name}{subresource}"

@@ -1,0 +1,101 @@
+"""What would happen to which Pods, in which order, and why not, without anything happening: the answer of `plan`.
+
+It asks the very functions that the controller decides with, as if the freeze stood already.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from math import ceil
+
+from msgspec import Struct
+
+from inplace.core import names, rollout, settings
+from inplace.core.change import InPlace
+from inplace.core.kinds import Template
+from inplace.core.model import Pod, Reason
+from inplace.core.pod import Held, Scene, gated
+from inplace.core.snapshot import Snapshot
+
+
+class PodForecast(Struct, frozen=True, rename="camel"):
+    """What one Pod would go through. `why_not` is set where nothing would happen to it now."""
+
+    name: str
+    node: str
+    revision: str
+    images: dict[str, str]
+    from_images: dict[str, str]
+    metadata_only: bool
+    drained: bool
+    broken: bool
+    why_not: Reason | None = None
+
+
+class Forecast(Struct, frozen=True, rename="camel"):
+    """What would happen to a workload. `waves`: at most `budget` Pods are in flight at once."""
+
+    target: str
+    opted_in: bool
+    budget: int
+    waves: int
+    refused: tuple[Reason, ...]
+    notes: tuple[Reason, ...]
+    pods: tuple[PodForecast, ...]
+
+    @property
+    def moving(self) -> tuple[PodForecast, ...]:
+        """The Pods that something would happen to."""
+        return tuple(one for one in self.pods if one.why_not is None)
+
+
+def forecast(snapshot: Snapshot, target: Template, now: datetime) -> Forecast:
+    """Forecast the upgrade of a workload to `target`."""
+    workload, kind = snapshot.workload, snapshot.kind
+    parsed = settings.parse(workload.metadata, kind.native(workload))
+    unsupported = kind.unsupported(workload)
+    refused = (
+        *parsed.errors,
+        *((unsupported,) if unsupported is not None else ()),
+        *rollout.refusals(snapshot, parsed.settings, target),
+    )
+    scene = Scene(workload.metadata.uid, target.revision, parsed.settings, now, settled=True)
+    members = rollout.members(snapshot, parsed.settings, target, scene)
+    aims = {one.pod.uid: rollout.aim(snapshot, parsed.settings, target, one.pod).lacks for one in members}
+    found = tuple(_pod(one, aims[one.pod.uid], target, parsed.settings) for one in members)
+    budget = parsed.settings.budget(kind.desired(workload))
+    disrupted = sum(one.why_not is None and not one.metadata_only for one in found)
+    notes = {note: None for lacks in aims.values() if isinstance(lacks, InPlace) for note in lacks.notes}
+    opted_in = workload.metadata.label(names.MODE) is not None
+    return Forecast(target.revision, opted_in, budget, ceil(disrupted / budget), refused, tuple(notes), found)
+
+
+def _pod(member: rollout.Member, lacks: object, target: Template, chosen: settings.Settings) -> PodForecast:
+    pod = member.pod
+    images = dict(lacks.images) if isinstance(lacks, InPlace) else {}
+    return PodForecast(
+        name=pod.name,
+        node=pod.spec.node_name,
+        revision=pod.metadata.label(names.REVISION_LABEL) or "",
+        images=images,
+        from_images={name: _image(pod, name) for name in images},
+        metadata_only=not images,
+        drained=bool(images) and gated(pod, chosen),
+        broken=not pod.ready,
+        why_not=_why_not(member, target),
+    )
+
+
+def _why_not(member: rollout.Member, target: Template) -> Reason | None:
+    if member.outside is not None:
+        return member.outside
+    if isinstance(member.state, Held):
+        return member.state.reason
+    if member.pod.metadata.label(names.REVISION_LABEL) == target.revision and member.done:
+        return Reason("UpToDate", "", "already at this revision")
+    return None
+
+
+def _image(pod: Pod, name: str) -> str:
+    container = pod.container(name)
+    return container.image if container is not None else ""

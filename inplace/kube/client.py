@@ -1,0 +1,361 @@
+"""Calls to the API server: live and slow, where a Store is fast and stale.
+
+Every call has a deadline. Reads are repeated after connection errors, 429 and 5xx; writes only where they certainly
+were not carried out (429, connection refused), because a JSON patch that was applied fails when it is sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Mapping
+from enum import StrEnum
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import urlencode
+
+import aiohttp
+import msgspec
+from msgspec import Raw, Struct
+
+from inplace.kube.connection import Connection, unreachable
+from inplace.kube.errors import (
+    ApiError,
+    KubeError,
+    ServerError,
+    Status,
+    Throttled,
+    Unauthorized,
+    Unreachable,
+    from_status,
+)
+from inplace.kube.resource import Resource
+from inplace.runtime.clock import Clock
+from inplace.runtime.observe import Observer
+
+T = TypeVar("T")
+DEFAULT_SECONDS: Final = 30.0
+FIELD_MANAGER: Final = "inplace"
+PAGE: Final = 500
+#: Sends of one call to a server that does not answer; whoever calls in a loop tries again anyway.
+MOST_TRIES: Final = 3
+
+
+class PatchType(StrEnum):
+    """How a patch is to be read."""
+
+    JSON = "application/json-patch+json"
+    MERGE = "application/merge-patch+json"
+    STRATEGIC = "application/strategic-merge-patch+json"
+    APPLY = "application/apply-patch+yaml"
+
+
+class ListMeta(Struct, frozen=True, rename="camel"):
+    """metav1.ListMeta."""
+
+    resource_version: str = ""
+    continue_: str = msgspec.field(default="", name="continue")
+
+
+class Page(Struct, frozen=True):
+    """One page of a list; items are decoded one by one."""
+
+    metadata: ListMeta = ListMeta()
+    items: tuple[Raw, ...] = ()
+
+
+class List(Struct, Generic[T], frozen=True):
+    """A whole list."""
+
+    items: tuple[T, ...]
+    resource_version: str
+
+
+class ServerVersion(Struct, frozen=True, rename="camel"):
+    """`/version`."""
+
+    major: str = ""
+    minor: str = ""
+    git_version: str = ""
+
+
+class Client:
+    """Typed calls on one connection. `field_manager` is the one name of all our writes."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        observer: Observer,
+        clock: Clock,
+        *,
+        field_manager: str = FIELD_MANAGER,
+        rng: random.Random | None = None,
+    ) -> None:
+        self.connection = connection
+        self._observer = observer
+        self._clock = clock
+        self._manager = field_manager
+        self._rng = rng or random.Random()  # noqa: S311 - jitter
+
+    # --- calls ------------------------------------------------------------------------------------------------------
+
+    async def get(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None = None,
+        *,
+        type: type[T],
+        timeout: float = DEFAULT_SECONDS,
+    ) -> T:
+        """Read one object."""
+        body = await self._call("GET", resource.path(namespace, name), timeout=timeout)
+        return decode(body, type)
+
+    async def list(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        type: type[T],
+        label_selector: str = "",
+        field_selector: str = "",
+        limit: int = PAGE,
+        timeout: float = DEFAULT_SECONDS,
+    ) -> List[T]:
+        """Read all objects, consistently. `timeout` is for each page."""
+        items: list[T] = []
+        version = ""
+        async for page in self.pages(
+            resource,
+            namespace,
+            label_selector=label_selector,
+            field_selector=field_selector,
+            limit=limit,
+            timeout=timeout,
+        ):
+            items.extend(decode(raw, type) for raw in page.items)
+            version = page.metadata.resource_version
+        return List(tuple(items), version)
+
+    async def pages(
+        self,
+        resource: Resource,
+        namespace: str | None = None,
+        *,
+        label_selector: str = "",
+        field_selector: str = "",
+        limit: int = PAGE,
+        timeout: float = DEFAULT_SECONDS,
+    ) -> AsyncIterator[Page]:
+        """Read all objects page by page. Raises Expired where the list outlived its snapshot."""
+        query = {"limit": str(limit), "labelSelector": label_selector, "fieldSelector": field_selector}
+        token = ""
+        while True:
+            body = await self._call("GET", resource.path(namespace), {**query, "continue": token}, timeout=timeout)
+            page = decode(body, Page)
+            yield page
+            token = page.metadata.continue_
+            if not token:
+                return
+
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None,
+        body: object,
+        *,
+        patch_type: PatchType,
+        type: type[T],
+        subresource: str = "",
+        dry_run: bool = False,
+        field_manager: str | None = None,
+        force: bool = False,
+        timeout: float = DEFAULT_SECONDS,
+    ) -> T:
+        """Change one object. Raises PreconditionFailed where a `test` of a JSON patch does not hold."""
+        query = self._write_query(dry_run, field_manager) | ({"force": "true"} if force else {})
+        path = resource.path(namespace, name, subresource)
+        answer = await self._call("PATCH", path, query, body, content_type=patch_type, timeout=timeout)
+        return decode(answer, type)
+
+    async def create(
+        self,
+        resource: Resource,
+        namespace: str | None,
+        body: object,
+        *,
+        type: type[T],
+        name: str | None = None,
+        subresource: str = "",
+        dry_run: bool = False,
+        timeout: float = DEFAULT_SECONDS,
+    ) -> T:
+        """Create an object, or with `name` and `subresource` a subresource of one (token, eviction, binding)."""
+        path = resource.path(namespace, name, subresource)
+        answer = await self._call("POST", path, self._write_query(dry_run, None), body, timeout=timeout)
+        return decode(answer, type)
+
+    async def replace(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None,
+        body: object,
+        *,
+        type: type[T],
+        subresource: str = "",
+        dry_run: bool = False,
+        timeout: float = DEFAULT_SECONDS,
+    ) -> T:
+        """Replace an object; with metadata.resourceVersion in the body only if it has not changed (Conflict)."""
+        path = resource.path(namespace, name, subresource)
+        answer = await self._call("PUT", path, self._write_query(dry_run, None), body, timeout=timeout)
+        return decode(answer, type)
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        namespace: str | None = None,
+        *,
+        uid: str | None = None,
+        grace_period_seconds: int | None = None,
+        dry_run: bool = False,
+        timeout: float = DEFAULT_SECONDS,
+    ) -> None:
+        """Delete an object; with `uid` only that very one (Conflict)."""
+        options: dict[str, Any] = {"preconditions": {"uid": uid}} if uid else {}
+        if grace_period_seconds is not None:
+            options["gracePeriodSeconds"] = grace_period_seconds
+        query = {"dryRun": "All"} if dry_run else {}
+        await self._call("DELETE", resource.path(namespace, name), query, options or None, timeout=timeout)
+
+    async def version(self) -> ServerVersion:
+        """What the server is."""
+        return decode(await self._call("GET", "/version"), ServerVersion)
+
+    async def open_watch(
+        self, resource: Resource, namespace: str | None, query: Mapping[str, str]
+    ) -> aiohttp.ClientResponse:
+        """Start a watch on a connection of its own; the caller reads and closes the response."""
+        return await self._send("GET", resource.path(namespace), {"watch": "true", **query}, None, "", watch=True)
+
+    # --- one request and its repetitions ----------------------------------------------------------------------------
+
+    def _write_query(self, dry_run: bool, manager: str | None) -> dict[str, str]:
+        return {"fieldManager": manager or self._manager} | ({"dryRun": "All"} if dry_run else {})
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: object = None,
+        *,
+        content_type: str = "application/json",
+        timeout: float = DEFAULT_SECONDS,
+    ) -> bytes:
+        """Send until there is an answer, where sending again is safe, within one deadline."""
+        if timeout <= 0:
+            raise Unreachable(f"{method} {path}: no time left to send it")
+        data = None if body is None else msgspec.json.encode(body)
+        deadline, tries = self._clock.monotonic() + timeout, 0
+        while True:
+            try:
+                async with asyncio.timeout(deadline - self._clock.monotonic()):
+                    response = await self._send(method, path, query or {}, data, content_type, watch=False)
+                    return await _read(response)
+            except (TimeoutError, aiohttp.ClientError, OSError) as error:
+                failure: KubeError = unreachable(self.connection.host, error, outcome_unknown=_unknown(method, error))
+            except ApiError as error:
+                failure = error
+            tries += 1
+            pause = self._pause(method, failure, tries)
+            if pause is None or self._clock.monotonic() + pause >= deadline:
+                raise failure
+            self._observer.count("rest_client_request_retries_total", verb=method, host=self.connection.host)
+            await self._clock.sleep(pause)
+
+    def _pause(self, method: str, failure: KubeError, tries: int) -> float | None:
+        """How long to wait before sending again; None where that would not be safe or not help."""
+        jitter = 1 + self._rng.random()
+        match failure:
+            case Throttled():
+                return (failure.retry_after or 0.5) * jitter
+            case ServerError() if method == "GET":
+                return failure.retry_after or 0.1 * 2.0 ** min(tries, 6) * jitter
+            case Unreachable() if tries <= MOST_TRIES and (method == "GET" or not failure.outcome_unknown):
+                return 0.1 * 2.0 ** min(tries, 6) * jitter
+            case Unauthorized() if tries == 1:
+                return 0.0
+            case _:
+                return None
+
+    async def _send(
+        self, method: str, path: str, query: Mapping[str, str], data: bytes | None, content_type: str, *, watch: bool
+    ) -> aiohttp.ClientResponse:
+        text = urlencode({key: value for key, value in query.items() if value})
+        headers = await self.connection.headers()
+        if data is not None:
+            headers["Content-Type"] = content_type
+        session = self.connection.watches if watch else self.connection.calls
+        began = self._clock.monotonic()
+        response = await session.request(
+            method,
+            self.connection.url(f"{path}?{text}" if text else path),
+            data=data,
+            headers=headers,
+            proxy=self.connection.proxy,
+            server_hostname=self.connection.server_name,
+            allow_redirects=False,
+        )
+        host = self.connection.host
+        self._observer.count("rest_client_requests_total", code=str(response.status), method=method, host=host)
+        if not watch:
+            took = self._clock.monotonic() - began
+            self._observer.observe("rest_client_request_duration_seconds", took, verb=method, host=host)
+        for warning in response.headers.getall("Warning", ()):
+            self._observer.event("server.warning", level="warning", path=path, warning=warning)
+        if response.status >= 300:
+            await self._refuse(response)
+        return response
+
+    async def _refuse(self, response: aiohttp.ClientResponse) -> None:
+        error = from_status(response.status, _status(await _read(response)), _retry_after(response))
+        if isinstance(error, Unauthorized):
+            await self.connection.renew()
+        raise error
+
+
+def decode(body: bytes | Raw, type: type[T]) -> T:
+    """JSON -> a type; an answer that does not fit is the server's fault, or a proxy's."""
+    if type is Raw:
+        return Raw(bytes(body))  # type: ignore[return-value]
+    try:
+        return msgspec.json.decode(body, type=type)
+    except msgspec.MsgspecError as error:
+        raise KubeError(f"the server's answer is not what was asked for: {error}: {bytes(body)[:80]!r}") from error
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    async with response:
+        return await response.read()
+
+
+def _status(body: bytes) -> Status:
+    """The Status in an answer; of a proxy's HTML its beginning."""
+    try:
+        return msgspec.json.decode(body, type=Status)
+    except msgspec.MsgspecError:
+        return Status(message=" ".join(body[:200].decode(errors="replace").split()))
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> float | None:
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isdecimal() else None
+
+
+def _unknown(method: str, error: BaseException) -> bool:
+    """Whether a write may have been carried out although no answer came."""
+    return method != "GET" and not isinstance(error, aiohttp.ClientConnectorError)

@@ -1,0 +1,163 @@
+"""What can go wrong between us and an API server.
+
+    KubeError
+     ├─ ConfigError          the kubeconfig or the credentials cannot be used
+     ├─ Unreachable          no answer: refused, TLS, DNS, timeout, cut (`outcome_unknown`: the write may be done)
+     ├─ LeaseLost            another process may lead from now on
+     └─ ApiError             the server answered with a Status
+         ├─ Unauthorized     401
+         ├─ Forbidden        403  RBAC or admission
+         ├─ NotFound         404
+         ├─ AlreadyExists    409
+         ├─ Conflict         409  resourceVersion
+         ├─ Expired          410  resourceVersion too old: list again
+         ├─ PreconditionFailed  422, a `test` of a JSON patch
+         ├─ Invalid          422  validation
+         ├─ Throttled        429
+         └─ ServerError      5xx
+
+The text of each is one line that a person can act on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+
+class KubeError(Exception):
+    """Anything that this package raises."""
+
+
+class ConfigError(KubeError):
+    """The kubeconfig or the credentials cannot be used; the message names the file and what to do."""
+
+
+class Unreachable(KubeError):
+    """The server gave no answer. `outcome_unknown`: the request may have been carried out all the same."""
+
+    def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
+        super().__init__(message)
+        self.outcome_unknown = outcome_unknown
+
+
+class LeaseLost(KubeError):
+    """The lease could not be renewed in time: this process no longer leads."""
+
+
+class Cause(Struct, frozen=True):
+    """An entry of a Status's `details.causes`."""
+
+    reason: str = ""
+    message: str = ""
+    field: str = ""
+
+
+class Details(Struct, frozen=True, rename="camel"):
+    """A Status's `details`."""
+
+    name: str = ""
+    kind: str = ""
+    causes: tuple[Cause, ...] = ()
+    retry_after_seconds: int = 0
+
+
+class Status(Struct, frozen=True):
+    """metav1.Status."""
+
+    status: str = ""
+    message: str = ""
+    reason: str = ""
+    code: int = 0
+    details: Details | None = None
+
+
+class ApiError(KubeError):
+    """The server answered, and the answer is no."""
+
+    def __init__(self, code: int, status: Status, *, hint: str = "", retry_after: float | None = None) -> None:
+        self.code = code
+        self.reason = status.reason
+        self.message = status.message or f"HTTP {code}"
+        self.causes = status.details.causes if status.details is not None else ()
+        self.retry_after = retry_after
+        super().__init__(f"{self.message}{hint}")
+
+
+class Unauthorized(ApiError):
+    """401."""
+
+
+class Forbidden(ApiError):
+    """403: RBAC, or an admission plugin, policy or webhook."""
+
+
+class NotFound(ApiError):
+    """404."""
+
+
+class Conflict(ApiError):
+    """409: the object has changed since it was read."""
+
+
+class AlreadyExists(ApiError):
+    """409 on create."""
+
+
+class Expired(ApiError):
+    """410: the resourceVersion or continue token is too old."""
+
+
+class Invalid(ApiError):
+    """422: validation."""
+
+
+class PreconditionFailed(ApiError):
+    """422: a `test` of a JSON patch did not hold."""
+
+
+class Throttled(ApiError):
+    """429."""
+
+
+class ServerError(ApiError):
+    """5xx."""
+
+
+_BY_CODE: Final[Mapping[int, type[ApiError]]] = {
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    410: Expired,
+    422: Invalid,
+    429: Throttled,
+}
+_HINTS: Final[Mapping[int, str]] = {
+    401: ": the credentials are not accepted; if the token has expired, log in again",
+}
+
+
+def from_status(code: int, status: Status, retry_after: float | None = None) -> ApiError:
+    """The exception for an answer."""
+    kind = _BY_CODE.get(code, ServerError if code >= 500 else ApiError)
+    if code == 409 and status.reason == "AlreadyExists":
+        kind = AlreadyExists
+    if code == 422 and _is_failed_test(status):
+        kind = PreconditionFailed
+    wait = retry_after
+    if wait is None and status.details is not None and status.details.retry_after_seconds:
+        wait = float(status.details.retry_after_seconds)
+    return kind(code, status, hint=_HINTS.get(code, ""), retry_after=wait)
+
+
+def _is_failed_test(status: Status) -> bool:
+    """Whether a 422 speaks of the patch and not of the object.
+
+    The API server answers a JSON patch that does not apply with NewGenericServerResponse: no kind and no causes
+    (apiserver, endpoints/handlers/patch.go); validation names the kind and each field.
+    """
+    details = status.details
+    return details is None or (not details.kind and not details.causes)

@@ -1,0 +1,214 @@
+"""Leader election by a Lease, with client-go's rules (tools/leaderelection).
+
+Whether a lease is still valid is judged by this process's monotonic clock from when it last saw the record change,
+never by the times in it. Work has to stop *before* the lease can be taken: `remaining` counts from before the last
+successful renewal was sent. There is no fencing, so every write is a compare-and-set besides.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from msgspec import Struct
+
+from inplace.kube.client import Client
+from inplace.kube.errors import AlreadyExists, Conflict, KubeError, LeaseLost, NotFound
+from inplace.kube.events import micro_time
+from inplace.kube.resource import LEASES
+from inplace.runtime.clock import Clock
+from inplace.runtime.observe import Observer
+
+JITTER: Final = 1.2
+
+
+class _Spec(Struct, frozen=True, rename="camel"):
+    holder_identity: str = ""
+    lease_duration_seconds: int = 0
+    acquire_time: str | None = None
+    renew_time: str | None = None
+    lease_transitions: int = 0
+
+
+class _Meta(Struct, frozen=True, rename="camel"):
+    resource_version: str = ""
+
+
+class _Lease(Struct, frozen=True):
+    metadata: _Meta = _Meta()
+    spec: _Spec = _Spec()
+
+
+class Elector:
+    """Acquires, renews and releases one Lease. Run it as a part that stops after all work has stopped."""
+
+    def __init__(
+        self,
+        client: Client,
+        namespace: str,
+        name: str,
+        identity: str,
+        clock: Clock,
+        rng: random.Random,
+        observer: Observer,
+        *,
+        lease_duration: float = 15.0,
+        renew_deadline: float = 10.0,
+        retry_period: float = 2.0,
+    ) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._name = name
+        self._identity = identity
+        self._clock = clock
+        self._rng = rng
+        self._observer = observer
+        self._duration = lease_duration
+        self._deadline = renew_deadline
+        self._period = retry_period
+        self._leading = asyncio.Event()
+        self._renewed = float("-inf")
+        self._seen: _Lease | None = None
+        self._seen_at = 0.0
+        self.clean_takeover = False
+        self.problem: str | None = None
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this process leads and may still write."""
+        return self._leading.is_set() and self.remaining() > 0
+
+    def remaining(self) -> float:
+        """Seconds for which writes may still be sent; 0 or less where this process does not lead."""
+        return self._renewed + self._deadline - self._clock.monotonic()
+
+    async def wait_leading(self) -> None:
+        """Wait until this process leads."""
+        await self._leading.wait()
+
+    async def run(self) -> None:
+        """Acquire, then renew until cancelled; raises LeaseLost when it can no longer be held."""
+        self._observer.gauge("leader_election_master_status", 0, name=self._name)
+        try:
+            while not await self._try(self._acquire):
+                await self._pause()
+            self._leading.set()
+            self._observer.gauge("leader_election_master_status", 1, name=self._name)
+            self._observer.event("lease.acquired", level="info", lease=self._name, clean=self.clean_takeover)
+            await self._hold()
+        finally:
+            led = self._leading.is_set() and self.remaining() > 0
+            self._leading.clear()
+            self._observer.gauge("leader_election_master_status", 0, name=self._name)
+            if led:
+                await self._release()
+
+    async def _hold(self) -> None:
+        while True:
+            await self._pause()
+            if not await self._try(self._renew) and self.remaining() <= 0:
+                raise LeaseLost(f"lease {self._namespace}/{self._name} could not be renewed in time: {self.problem}")
+
+    async def _try(self, step: Callable[[], Awaitable[bool]]) -> bool:
+        """One attempt; a failure is kept for the health page and tried again."""
+        try:
+            done = await step()
+        except (Conflict, AlreadyExists):
+            return False
+        except LeaseLost:
+            raise
+        except KubeError as error:
+            self.problem = str(error)
+            self._observer.event("lease.failed", level="warning", lease=self._name, error=str(error))
+            return False
+        self.problem = None if done else self.problem
+        return done
+
+    async def _acquire(self) -> bool:
+        began = self._clock.monotonic()
+        try:
+            found = await self._client.get(LEASES, self._name, self._namespace, type=_Lease, timeout=self._timeout())
+        except NotFound:
+            self.clean_takeover = True
+            return await self._create(began)
+        self._look(found)
+        free = not found.spec.holder_identity
+        if not free and self._clock.monotonic() < self._seen_at + max(found.spec.lease_duration_seconds, 1):
+            self.problem = f"waiting: {found.spec.holder_identity} holds the lease"
+            return False
+        self.clean_takeover = free
+        return await self._put(found, found.spec.lease_transitions + 1, began)
+
+    async def _renew(self) -> bool:
+        began = self._clock.monotonic()
+        found = self._seen
+        if found is None or self.problem is not None:
+            found = await self._client.get(LEASES, self._name, self._namespace, type=_Lease, timeout=self._timeout())
+        if found.spec.holder_identity != self._identity:
+            self._renewed = float("-inf")
+            raise LeaseLost(
+                f"lease {self._namespace}/{self._name} was taken by {found.spec.holder_identity or 'nobody'}"
+            )
+        try:
+            return await self._put(found, found.spec.lease_transitions, began)
+        except Conflict:
+            self._seen = None
+            raise
+
+    async def _create(self, began: float) -> bool:
+        body = self._body(self._spec(transitions=0), version="")
+        made = await self._client.create(LEASES, self._namespace, body, type=_Lease, timeout=self._timeout())
+        return self._won(made, began)
+
+    async def _put(self, found: _Lease, transitions: int, began: float) -> bool:
+        kept = found.spec.acquire_time if found.spec.holder_identity == self._identity else None
+        body = self._body(self._spec(transitions, kept), found.metadata.resource_version)
+        made = await self._client.replace(
+            LEASES, self._name, self._namespace, body, type=_Lease, timeout=self._timeout()
+        )
+        return self._won(made, began)
+
+    def _won(self, made: _Lease, began: float) -> bool:
+        self._seen, self._renewed = made, began
+        return True
+
+    async def _release(self) -> None:
+        """Let the next one take over at once; best effort, bounded by what is left of the lease."""
+        found = self._seen
+        if found is None:
+            return
+        spec = {**self._spec(found.spec.lease_transitions), "holderIdentity": "", "leaseDurationSeconds": 1}
+        body = self._body(spec, found.metadata.resource_version)
+        try:
+            await self._client.replace(
+                LEASES, self._name, self._namespace, body, type=_Lease, timeout=min(2.0, max(0.1, self.remaining()))
+            )
+            self._observer.event("lease.released", level="info", lease=self._name)
+        except KubeError as error:
+            self._observer.event("lease.failed", level="warning", lease=self._name, error=str(error))
+
+    def _look(self, found: _Lease) -> None:
+        if self._seen is None or self._seen.spec != found.spec:
+            self._seen, self._seen_at = found, self._clock.monotonic()
+
+    def _spec(self, transitions: int, acquired: str | None = None) -> dict[str, Any]:
+        now = micro_time(self._clock.now())
+        return {
+            "holderIdentity": self._identity,
+            "leaseDurationSeconds": int(self._duration),
+            "acquireTime": acquired or now,
+            "renewTime": now,
+            "leaseTransitions": transitions,
+        }
+
+    def _body(self, spec: dict[str, Any], version: str) -> dict[str, Any]:
+        meta = {"name": self._name, "namespace": self._namespace} | ({"resourceVersion": version} if version else {})
+        return {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": meta, "spec": spec}
+
+    def _timeout(self) -> float:
+        return max(1.0, self._deadline / 2)
+
+    async def _pause(self) -> None:
+        await self._clock.sleep(self._period * self._rng.uniform(1.0, JITTER))

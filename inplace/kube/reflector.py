@@ -1,0 +1,177 @@
+"""list + watch, for ever: the one writer of a Store (client-go tools/cache/reflector.go).
+
+A paged, consistent list, then a watch from its version with bookmarks; after 410, in either form, the list again. What
+vanished between two lists is reported as deleted. Attempts are spaced by jittered backoff; a problem that lasts is
+visible as `problem` and never ends the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from inplace.kube.client import Client
+from inplace.kube.errors import Expired, KubeError
+from inplace.kube.resource import Resource
+from inplace.kube.store import Store
+from inplace.kube.watch import Bookmark, Changed, Deleted, watch
+from inplace.runtime.clock import Clock, SystemClock
+from inplace.runtime.observe import NullObserver, Observer
+
+T = TypeVar("T")
+OnChange = Callable[[T | None, T | None, bool], None]
+
+FIRST_PAUSE: Final = 0.8
+MOST_PAUSE: Final = 30.0
+#: After this long without a problem the pauses start anew.
+QUIET_SECONDS: Final = 120.0
+#: A watch is asked to last a random time between these, so that many clients do not come back at once.
+WATCH_SECONDS: Final = (300.0, 600.0)
+#: Some servers drop a stale watch without 410: after this many that ended at once, list again (ecosystem.md §9.4).
+MOST_SHORT: Final = 3
+SHORT_SECONDS: Final = 1.0
+
+
+class Reflector(Generic[T]):
+    """Keeps a store like the server. `on_change(old, new, initial)` is synchronous and cheap."""
+
+    def __init__(
+        self,
+        client: Client,
+        resource: Resource,
+        store: Store[T],
+        type: type[T],
+        *,
+        namespace: str | None = None,
+        on_change: OnChange[T] = lambda old, new, initial: None,
+        clock: Clock | None = None,
+        observer: Observer | None = None,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._client = client
+        self._resource = resource
+        self._store = store
+        self._type = type
+        self._namespace = namespace
+        self._on_change = on_change
+        self._clock = clock or SystemClock()
+        self._observer = observer or NullObserver()
+        self._rng = rng or random.Random()  # noqa: S311 - jitter
+        self._version = ""
+        self._filled = asyncio.Event()
+        self._pause = FIRST_PAUSE
+        self._quiet_since = 0.0
+        self._short = 0
+        self.last_contact = self._clock.monotonic()
+        self.problem: str | None = "not listed yet"
+
+    @property
+    def synced(self) -> bool:
+        """Whether the store was filled, and nothing is wrong now."""
+        return self._filled.is_set() and self.problem is None
+
+    async def wait_synced(self) -> None:
+        """Wait for the first complete list."""
+        await self._filled.wait()
+
+    async def run(self) -> None:
+        """List and watch until cancelled."""
+        while True:
+            try:
+                if not self._version:
+                    await self._list()
+                await self._watch()
+            except Expired:
+                self._version = ""
+                self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="expired")
+            except KubeError as error:
+                self.problem = str(error)
+                self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="error")
+                fields = {"resource": self._resource.plural, "error": str(error)}
+                self._observer.event("watch.failed", level="warning", **fields)
+                await self._rest()
+
+    async def _list(self) -> None:
+        """Read everything, page by page; only a complete list replaces what the store holds."""
+        initial = not self._filled.is_set()
+        seen: dict[tuple[str, str], T] = {}
+        version = ""
+        decoder = msgspec.json.Decoder(self._type)
+        async for page in self._client.pages(self._resource, self._namespace):
+            for raw in page.items:
+                one = self._decoded(decoder, raw)
+                if one is not None:
+                    seen[self._store.key(one)] = one
+            version = page.metadata.resource_version
+            self.last_contact = self._clock.monotonic()
+            await asyncio.sleep(0)
+        for key in self._store.keys() - seen.keys():
+            self._on_change(self._store.remove(key), None, initial)
+        for one in seen.values():
+            self._put(one, initial)
+        self._observer.count("inplace_relists_total", resource=self._resource.plural)
+        self._version, self.problem = version, None
+        self._filled.set()
+
+    def _decoded(self, decoder: msgspec.json.Decoder[T], raw: msgspec.Raw) -> T | None:
+        try:
+            return decoder.decode(raw)
+        except msgspec.MsgspecError as error:
+            self._observer.count("inplace_watch_undecodable_total", resource=self._resource.plural)
+            fields = {"resource": self._resource.plural, "error": str(error)}
+            self._observer.event("list.undecodable", level="warning", **fields)
+            return None
+
+    async def _watch(self) -> None:
+        began = self._clock.monotonic()
+        events = watch(
+            self._client,
+            self._resource,
+            self._namespace,
+            type=self._type,
+            resource_version=self._version,
+            seconds=self._rng.uniform(*WATCH_SECONDS),
+            observer=self._observer,
+        )
+        async for event in events:
+            self.last_contact = self._clock.monotonic()
+            self.problem, self._short = None, 0
+            match event:
+                case Bookmark(version):
+                    self._version = version
+                case Changed(one):
+                    self._put(one, initial=False)
+                    self._version = self._store.version(one)
+                case Deleted(one):
+                    self._on_change(self._store.remove(self._store.key(one)) or one, None, False)
+                    self._version = self._store.version(one)
+        await self._closed(self._clock.monotonic() - began)
+
+    async def _closed(self, lasted: float) -> None:
+        """The server ended the watch. At once and again and again means that it will not say why."""
+        self.last_contact = self._clock.monotonic()
+        self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="closed")
+        if lasted >= SHORT_SECONDS:
+            self._short = 0
+            return
+        self._short += 1
+        if self._short >= MOST_SHORT:
+            self._short, self._version = 0, ""
+        await self._rest()
+
+    def _put(self, one: T, initial: bool) -> None:
+        old = self._store.put(one)
+        if old is None or self._store.version(old) != self._store.version(one):
+            self._on_change(old, one, initial)
+
+    async def _rest(self) -> None:
+        now = self._clock.monotonic()
+        if now - self._quiet_since > QUIET_SECONDS:
+            self._pause = FIRST_PAUSE
+        await self._clock.sleep(self._pause * self._rng.uniform(0.5, 1.5))
+        self._pause = min(MOST_PAUSE, self._pause * 2)
+        self._quiet_since = self._clock.monotonic()

@@ -1,0 +1,74 @@
+"""Resources and their paths on the server."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+
+class Resource(Struct, frozen=True):
+    """A kind of object as the API knows it."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+
+    def path(self, namespace: str | None = None, name: str | None = None, subresource: str = "") -> str:
+        """The URL path; without a namespace all namespaces are meant."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        where = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
+        which = "".join(f"/{part}" for part in (name, subresource) if part)
+        return f"{root}{where}/{self.plural}{which}"
+
+    @property
+    def api_version(self) -> str:
+        """As objects say it."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+PODS: Final = Resource("", "v1", "pods", "Pod")
+NODES: Final = Resource("", "v1", "nodes", "Node", namespaced=False)
+NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+SERVICES: Final = Resource("", "v1", "services", "Service")
+SERVICEACCOUNTS: Final = Resource("", "v1", "serviceaccounts", "ServiceAccount")
+STATEFULSETS: Final = Resource("apps", "v1", "statefulsets", "StatefulSet")
+DAEMONSETS: Final = Resource("apps", "v1", "daemonsets", "DaemonSet")
+DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
+REPLICASETS: Final = Resource("apps", "v1", "replicasets", "ReplicaSet")
+CONTROLLERREVISIONS: Final = Resource("apps", "v1", "controllerrevisions", "ControllerRevision")
+LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+EVENTS: Final = Resource("events.k8s.io", "v1", "events", "Event")
+PODDISRUPTIONBUDGETS: Final = Resource("policy", "v1", "poddisruptionbudgets", "PodDisruptionBudget")
+ENDPOINTSLICES: Final = Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")
+SELFSUBJECTACCESSREVIEWS: Final = Resource(
+    "authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False
+)
+
+ALL: Final = (
+    PODS,
+    NODES,
+    NAMESPACES,
+    SERVICES,
+    SERVICEACCOUNTS,
+    STATEFULSETS,
+    DAEMONSETS,
+    DEPLOYMENTS,
+    REPLICASETS,
+    CONTROLLERREVISIONS,
+    LEASES,
+    EVENTS,
+    PODDISRUPTIONBUDGETS,
+    ENDPOINTSLICES,
+    SELFSUBJECTACCESSREVIEWS,
+)
+
+
+def find(group: str, plural: str) -> Resource:
+    """The resource of this name; raises KeyError where none is known."""
+    for one in ALL:
+        if (one.group, one.plural) == (group, plural):
+            return one
+    raise KeyError(f"{plural}.{group}")

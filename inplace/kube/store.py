@@ -1,0 +1,77 @@
+"""An indexed cache of objects with exactly one writer: its reflector. Reading is synchronous and possibly stale.
+
+Generic in the object: keys, versions and indexes are read by functions given at construction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+Key = tuple[str, str]
+Indexer = Callable[[T], Iterable[Hashable]]
+
+
+class Store(Generic[T]):
+    """Objects by (namespace, name), and by the values of each index."""
+
+    def __init__(
+        self,
+        key: Callable[[T], Key],
+        version: Callable[[T], str],
+        indexers: Mapping[str, Indexer[T]] | None = None,
+    ) -> None:
+        self.key = key
+        self.version = version
+        self._indexers = dict(indexers or {})
+        self._objects: dict[Key, T] = {}
+        self._indexes: dict[str, dict[Hashable, set[Key]]] = {name: {} for name in self._indexers}
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def get(self, namespace: str, name: str) -> T | None:
+        """The object, None where there is none."""
+        return self._objects.get((namespace, name))
+
+    def values(self) -> tuple[T, ...]:
+        """All objects, by key."""
+        return tuple(self._objects[key] for key in sorted(self._objects))
+
+    def by(self, index: str, value: Hashable) -> tuple[T, ...]:
+        """The objects whose index has this value, by key."""
+        return tuple(self._objects[key] for key in sorted(self._indexes[index].get(value, ())))
+
+    def keys(self) -> set[Key]:
+        """All keys."""
+        return set(self._objects)
+
+    def put(self, one: T) -> T | None:
+        """Store an object; returns the one it replaces. For the reflector only."""
+        key = self.key(one)
+        old = self._objects.get(key)
+        if old is not None:
+            self._unindex(key, old)
+        self._objects[key] = one
+        for name, indexer in self._indexers.items():
+            for value in indexer(one):
+                self._indexes[name].setdefault(value, set()).add(key)
+        return old
+
+    def remove(self, key: Key) -> T | None:
+        """Remove an object; returns it. For the reflector only."""
+        old = self._objects.pop(key, None)
+        if old is not None:
+            self._unindex(key, old)
+        return old
+
+    def _unindex(self, key: Key, old: T) -> None:
+        for name, indexer in self._indexers.items():
+            for value in indexer(old):
+                keys = self._indexes[name].get(value)
+                if keys is None:
+                    continue
+                keys.discard(key)
+                if not keys:
+                    del self._indexes[name][value]

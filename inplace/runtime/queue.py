@@ -1,0 +1,138 @@
+"""A keyed work queue with client-go's semantics (util/workqueue/queue.go): each key waits once and runs alone.
+
+Adding a key that waits is a no-op; adding one that is being worked on marks it to run again afterwards. Two
+priorities: what an initial list brings is low, so that live changes overtake it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Hashable
+from typing import Final, Generic, TypeVar
+
+from inplace.runtime.clock import Clock
+from inplace.runtime.observe import NullObserver, Observer
+
+K = TypeVar("K", bound=Hashable)
+_FOREVER: Final = 3600.0
+
+
+class ShutDownError(Exception):
+    """The queue is shut down and empty."""
+
+
+class WorkQueue(Generic[K]):
+    """Deduplicated, serial per key, with delays. Everything but `get` and `drain` is synchronous."""
+
+    def __init__(self, clock: Clock, observer: Observer | None = None, name: str = "workloads") -> None:
+        self._clock = clock
+        self._observer = observer or NullObserver()
+        self._name = name
+        self._high: dict[K, float] = {}
+        self._low: dict[K, float] = {}
+        self._processing: set[K] = set()
+        self._again: dict[K, bool] = {}
+        self._due: dict[K, float] = {}
+        self._heap: list[tuple[float, int, K]] = []
+        self._serial = 0
+        self._closed = False
+        self._changed = asyncio.Event()
+
+    def __len__(self) -> int:
+        return len(self._high) + len(self._low)
+
+    def add(self, key: K, *, low: bool = False) -> None:
+        """Make a key wait for a worker. A normal add promotes one that waits with low priority."""
+        if self._closed:
+            return
+        self._observer.count("workqueue_adds_total", name=self._name)
+        if key in self._processing:
+            self._again[key] = low and self._again.get(key, True)
+            return
+        self._push(key, low=low)
+
+    def add_after(self, key: K, delay: float) -> None:
+        """Add a key after some seconds; of several delays of one key the earliest counts."""
+        if delay <= 0:
+            self.add(key)
+            return
+        due = self._clock.monotonic() + delay
+        if self._closed or self._due.get(key, due + 1) <= due:
+            return
+        self._due[key] = due
+        self._serial += 1
+        heapq.heappush(self._heap, (due, self._serial, key))
+        self._changed.set()
+
+    async def get(self) -> K:
+        """The next key, which is then this caller's until `done`. Raises ShutDownError at the end."""
+        while True:
+            self._promote_due()
+            key = self._pop()
+            if key is not None:
+                return key
+            if self._closed:
+                raise ShutDownError
+            self._changed.clear()
+            await self._wait()
+
+    def done(self, key: K) -> None:
+        """The key is finished; it waits again if it was added meanwhile."""
+        self._processing.discard(key)
+        if key in self._again:
+            low = self._again.pop(key)
+            if not self._closed:
+                self._push(key, low=low)
+        self._changed.set()
+
+    def shut_down(self) -> None:
+        """Take no more keys; what waits is dropped, what is being worked on may finish."""
+        self._closed = True
+        self._high.clear()
+        self._low.clear()
+        self._again.clear()
+        self._due.clear()
+        self._heap.clear()
+        self._changed.set()
+
+    async def drain(self) -> None:
+        """Wait until nothing is being worked on."""
+        while self._processing:
+            self._changed.clear()
+            await self._changed.wait()
+
+    def _push(self, key: K, *, low: bool) -> None:
+        if key in self._high or (low and key in self._low):
+            return
+        since = self._low.pop(key, self._clock.monotonic())
+        (self._low if low else self._high)[key] = since
+        self._observer.gauge("workqueue_depth", len(self), name=self._name)
+        self._changed.set()
+
+    def _pop(self) -> K | None:
+        waiting = self._high or self._low
+        if not waiting:
+            return None
+        key = next(iter(waiting))
+        since = waiting.pop(key)
+        self._processing.add(key)
+        self._observer.observe("workqueue_queue_duration_seconds", self._clock.monotonic() - since, name=self._name)
+        self._observer.gauge("workqueue_depth", len(self), name=self._name)
+        return key
+
+    def _promote_due(self) -> None:
+        now = self._clock.monotonic()
+        while self._heap and self._heap[0][0] <= now:
+            due, _, key = heapq.heappop(self._heap)
+            if self._due.get(key) == due:
+                del self._due[key]
+                self.add(key)
+
+    async def _wait(self) -> None:
+        left = self._heap[0][0] - self._clock.monotonic() if self._heap else _FOREVER
+        try:
+            async with asyncio.timeout(max(0.0, left)):
+                await self._changed.wait()
+        except TimeoutError:
+            return

@@ -1,0 +1,107 @@
+"""Workers: take a key, reconcile it, treat its result as controller-runtime does (reconcileHandler).
+
+The only place that catches broadly: a defect in one workload's reconciliation must not stop the others. It is logged
+with its traceback, counted, and retried with backoff.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from inplace.runtime.backoff import Backoff
+from inplace.runtime.clock import Clock
+from inplace.runtime.observe import Observer
+from inplace.runtime.queue import ShutDownError, WorkQueue
+
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Done:
+    """Nothing more until something changes."""
+
+
+@dataclass(frozen=True)
+class RequeueAfter:
+    """Look again after some seconds, or when something changes."""
+
+    seconds: float
+
+
+Result = Done | RequeueAfter
+
+
+class Worker(Generic[K]):
+    """A number of workers on one queue."""
+
+    def __init__(
+        self,
+        queue: WorkQueue[K],
+        reconcile: Callable[[K], Awaitable[Result]],
+        workers: int,
+        backoff: Backoff[K],
+        clock: Clock,
+        observer: Observer,
+        name: str = "workloads",
+    ) -> None:
+        self._queue = queue
+        self._reconcile = reconcile
+        self._workers = workers
+        self._backoff = backoff
+        self._clock = clock
+        self._observer = observer
+        self._name = name
+        self._active = 0
+
+    async def run(self) -> None:
+        """Work until the queue is shut down or this is cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._workers):
+                group.create_task(self._loop())
+
+    async def _loop(self) -> None:
+        while True:
+            try:
+                key = await self._queue.get()
+            except ShutDownError:
+                return
+            try:
+                await self._one(key)
+            finally:
+                self._queue.done(key)
+
+    async def _one(self, key: K) -> None:
+        began = self._clock.monotonic()
+        self._set_active(+1)
+        try:
+            outcome = self._handle(key, await self._reconcile(key))
+        except Exception as error:  # noqa: BLE001 - see the module's docstring
+            outcome = self._failed(key, error)
+        finally:
+            self._set_active(-1)
+        took = self._clock.monotonic() - began
+        self._observer.observe("controller_runtime_reconcile_time_seconds", took, controller=self._name)
+        self._observer.count("controller_runtime_reconcile_total", controller=self._name, result=outcome)
+
+    def _handle(self, key: K, result: Result) -> str:
+        self._backoff.forget(key)
+        if isinstance(result, RequeueAfter):
+            self._queue.add_after(key, max(result.seconds, 0.001))
+            return "requeue_after"
+        return "success"
+
+    def _failed(self, key: K, error: Exception) -> str:
+        self._observer.count("controller_runtime_reconcile_errors_total", controller=self._name)
+        self._observer.count("workqueue_retries_total", name=self._name)
+        trace = "".join(traceback.format_exception(error))
+        self._observer.event("reconcile.failed", level="error", key=str(key), error=str(error), traceback=trace)
+        self._queue.add_after(key, self._backoff.next(key))
+        return "error"
+
+    def _set_active(self, by: int) -> None:
+        self._active += by
+        self._observer.gauge("controller_runtime_active_workers", self._active, controller=self._name)

@@ -1,0 +1,69 @@
+"""Health over HTTP, as kube-apiserver serves it: /livez, /healthz and /readyz, made of named checks.
+
+A check is a function that says why it fails, or None. Refuses to know what is checked, and asks nothing of the API
+server by itself: a controller that cannot reach it must not be restarted for that.
+Source of the format: k8s.io/apiserver, pkg/server/healthz/healthz.go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from aiohttp import web
+
+#: Why the check fails, None where it passes; quick, and never raises.
+Check = Callable[[], str | None]
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+_HEADERS: Final = {"Cache-Control": "no-cache, no-store, must-revalidate", "X-Content-Type-Options": "nosniff"}
+
+
+def add_routes(app: web.Application, live: Mapping[str, Check], ready: Mapping[str, Check]) -> None:
+    """Serve `live` at /livez and /healthz, `ready` at /readyz, and each check below them (`/readyz/cache-pods`).
+
+    200, or 500 with every check named. `?verbose` lists the checks on success too; `?exclude=NAME` leaves one out.
+    """
+    for name, checks in (("livez", live), ("healthz", live), ("readyz", ready)):
+        app.router.add_get(f"/{name}", _all(name, checks))
+        app.router.add_get(f"/{name}/{{check}}", _one(checks))
+
+
+def _all(endpoint: str, checks: Mapping[str, Check]) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        excluded = set(request.query.getall("exclude", []))
+        failed = False
+        lines = []
+        for name, check in checks.items():
+            why = None if name in excluded else check()
+            failed = failed or why is not None
+            lines.append(_said(name, why, name in excluded))
+        unknown = sorted(excluded - checks.keys())
+        lines += [f"warn: some checks cannot be excluded: no match for {', '.join(unknown)}"] if unknown else []
+        if not failed and "verbose" not in request.query:
+            return _answer("ok")
+        lines.append(f"{endpoint} check {'failed' if failed else 'passed'}")
+        return _answer("\n".join(lines) + "\n", failed)
+
+    return handle
+
+
+def _one(checks: Mapping[str, Check]) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        check = checks.get(request.match_info["check"])
+        if check is None:
+            raise web.HTTPNotFound(text="no such check\n")
+        why = check()
+        return _answer("ok" if why is None else f"{why}\n", why is not None)
+
+    return handle
+
+
+def _said(name: str, why: str | None, excluded: bool) -> str:
+    if excluded:
+        return f"[+]{name} excluded: ok"
+    return f"[+]{name} ok" if why is None else f"[-]{name} failed: {why}"
+
+
+def _answer(text: str, failed: bool = False) -> web.Response:
+    return web.Response(text=text, status=500 if failed else 200, headers=_HEADERS)

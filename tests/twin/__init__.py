@@ -1,0 +1,1 @@
+"""Scenarios that run unchanged on every world; a difference between worlds is a bug in the model."""

@@ -1,0 +1,55 @@
+"""The objects that scenarios create, as plain manifests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inplace.core import names
+
+Manifest = dict[str, Any]
+
+
+def statefulset(
+    name: str,
+    image: str,
+    *,
+    replicas: int = 3,
+    gate: bool = True,
+    sidecar: str | None = None,
+    annotations: dict[str, str] | None = None,
+    mode: str | None = "InPlaceOnly",
+    strategy: Manifest | None = None,
+    pod_labels: dict[str, str] | None = None,
+    spec: Manifest | None = None,
+) -> Manifest:
+    """A StatefulSet of small Pods, opted in unless `mode` is None; annotations without their prefix."""
+    containers = [_container("app", image)]
+    if sidecar is not None:
+        containers.append(_container("sidecar", sidecar))
+    pod_spec: Manifest = {"terminationGracePeriodSeconds": 5, "containers": containers}
+    if gate:
+        pod_spec["readinessGates"] = [{"conditionType": names.GATE}]
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {
+            "name": name,
+            "labels": {names.MODE: mode} if mode else {},
+            "annotations": {names.PREFIX + key: value for key, value in (annotations or {}).items()},
+        },
+        "spec": {
+            "replicas": replicas,
+            "serviceName": name,
+            "podManagementPolicy": "Parallel",
+            "selector": {"matchLabels": {"app": name}},
+            "updateStrategy": strategy or {"type": "RollingUpdate"},
+            "template": {
+                "metadata": {"labels": {"app": name, **(pod_labels or {})}},
+                "spec": {**pod_spec, **(spec or {})},
+            },
+        },
+    }
+
+
+def _container(name: str, image: str) -> Manifest:
+    return {"name": name, "image": image, "imagePullPolicy": "IfNotPresent"}

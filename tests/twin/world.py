@@ -1,0 +1,236 @@
+"""The small interface that scenarios are written against, and all that they share whatever world they run in.
+
+A world offers a namespace, a client with every right, images, and a controller that can be started and killed. It is
+an async context manager opened inside the test, so that virtual time is possible where every party shares one loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from inplace.core import names
+from inplace.core import status as statuses
+from inplace.core.model import Pod, Revision, Workload
+from inplace.core.names import Phase
+from inplace.core.status import Status
+from inplace.kube import resource as resources
+from inplace.kube.client import Client, PatchType
+from inplace.kube.reflector import Reflector
+from inplace.kube.store import Store
+from inplace.runtime.clock import Clock
+from tests.twin.history import History, Seen
+from tests.twin.manifests import Manifest, statefulset
+
+STATEFULSETS = resources.find("apps", "statefulsets")
+
+
+class World(ABC):
+    """One namespace of one cluster with one controller."""
+
+    #: embedded, hollow or real
+    name: str
+    client: Client
+    namespace: str
+    clock: Clock
+    history: History
+    #: Seconds that are long in this world; every wait of a scenario is a multiple of it.
+    patience: float = 60.0
+
+    @abstractmethod
+    def image(self, repository: str, tag: str) -> str:
+        """A reference that this world's nodes can pull; tag `missing` cannot be."""
+
+    @abstractmethod
+    def digest(self, repository: str, tag: str) -> str:
+        """`sha256:…` of an image."""
+
+    @abstractmethod
+    async def start_controller(self) -> None:
+        """Start the controller of this namespace and wait until it is ready."""
+
+    @abstractmethod
+    async def kill_controller(self) -> None:
+        """End the controller as `kill -9` does: nothing that it sends arrives any more."""
+
+    def app(self, tag: str) -> str:
+        """An image of the application."""
+        return self.image("app", tag)
+
+    # --- objects ----------------------------------------------------------------------------------------------------
+
+    async def create(self, manifest: Manifest) -> Workload:
+        """Create a StatefulSet and wait until its Pods are Ready and it is settled."""
+        body = {**manifest, "metadata": {**manifest["metadata"], "namespace": self.namespace}}
+        made = await self.client.create(STATEFULSETS, self.namespace, body, type=Workload)
+        name, replicas = made.metadata.name, made.spec.replicas or 0
+        await self.until(lambda: self._ready(name, replicas), f"{replicas} Pods of {name} Ready")
+        if manifest["metadata"]["labels"]:
+            await self.wait_phase(name, Phase.UP_TO_DATE)
+        return await self.workload(name)
+
+    async def create_web(self, tag: str = "v1", **options: Any) -> Workload:
+        """The usual StatefulSet, named web."""
+        return await self.create(statefulset("web", self.app(tag), **options))
+
+    async def workload(self, name: str = "web") -> Workload:
+        """The StatefulSet, live."""
+        return await self.client.get(STATEFULSETS, name, self.namespace, type=Workload)
+
+    async def pods(self, name: str = "web") -> list[Pod]:
+        """Its Pods, live, by name."""
+        found = await self.client.list(resources.PODS, self.namespace, type=Pod, label_selector=f"app={name}")
+        return sorted((pod for pod in found.items if pod.metadata.deletion_timestamp is None), key=lambda p: p.name)
+
+    async def pod(self, name: str) -> Pod:
+        """One Pod, live."""
+        return await self.client.get(resources.PODS, name, self.namespace, type=Pod)
+
+    async def patch(self, body: Manifest, name: str = "web") -> Workload:
+        """Change the StatefulSet as `kubectl patch` does."""
+        return await self.client.patch(
+            STATEFULSETS,
+            name,
+            self.namespace,
+            body,
+            patch_type=PatchType.STRATEGIC,
+            type=Workload,
+            field_manager="user",
+        )
+
+    async def set_image(self, image: str, container: str = "app", name: str = "web") -> Workload:
+        """Change one image in the template, as `kubectl set image` does."""
+        return await self.patch(
+            {"spec": {"template": {"spec": {"containers": [{"name": container, "image": image}]}}}}, name
+        )
+
+    async def annotate(self, name: str = "web", **values: str | None) -> Workload:
+        """Set our annotations, with underscores for dashes; None removes."""
+        keys = {names.PREFIX + key.replace("_", "-"): value for key, value in values.items()}
+        return await self.patch({"metadata": {"annotations": keys}}, name)
+
+    async def scale(self, replicas: int, name: str = "web") -> Workload:
+        """Change the replicas."""
+        return await self.patch({"spec": {"replicas": replicas}}, name)
+
+    async def delete_pod(self, name: str) -> None:
+        """Delete a Pod, as anybody may."""
+        await self.client.delete(resources.PODS, name, self.namespace)
+
+    # --- waiting ----------------------------------------------------------------------------------------------------
+
+    async def until(self, holds: Callable[[], Awaitable[bool]], what: str, seconds: float | None = None) -> None:
+        """Poll until something holds; fails with `what` and the state of the world."""
+        deadline = self.clock.monotonic() + (seconds or self.patience)
+        while not await holds():
+            if self.clock.monotonic() > deadline:
+                raise AssertionError(f"waited in vain for {what}\n{await self.describe()}")
+            await self.clock.sleep(0.1)
+
+    async def status(self, name: str = "web") -> Status | None:
+        """Our status, if it speaks of the present generation."""
+        workload = await self.workload(name)
+        found = statuses.read(workload.metadata)
+        current = found is not None and found.observed_generation >= workload.metadata.generation
+        return found if current else None
+
+    async def wait_phase(self, name: str, phase: Phase, seconds: float | None = None) -> Status:
+        """Wait for a phase at the present generation."""
+
+        async def reached() -> bool:
+            now = await self.status(name)
+            return now is not None and now.phase is phase
+
+        await self.until(reached, f"phase {phase} of {name}", seconds)
+        found = await self.status(name)
+        assert found is not None
+        return found
+
+    async def wait_upgraded(self, name: str = "web", seconds: float | None = None) -> None:
+        """Wait until everything is upgraded and the StatefulSet controller agrees that it is."""
+        await self.wait_phase(name, Phase.UP_TO_DATE, seconds)
+
+        async def agreed() -> bool:
+            status = (await self.workload(name)).status
+            return status.current_revision == status.update_revision
+
+        await self.until(agreed, f"currentRevision of {name} to advance")
+
+    async def wait_pod(self, name: str, holds: Callable[[Pod], bool], what: str, seconds: float | None = None) -> Pod:
+        """Wait for a state of one Pod."""
+        await self.until(lambda: self._holds(name, holds), f"{name}: {what}", seconds)
+        return await self.pod(name)
+
+    async def stays(self, holds: Callable[[], Awaitable[bool]], what: str, seconds: float) -> None:
+        """Fail if something stops holding within a time."""
+        deadline = self.clock.monotonic() + seconds
+        while self.clock.monotonic() < deadline:
+            assert await holds(), f"{what} no longer holds\n{await self.describe()}"
+            await self.clock.sleep(0.1)
+
+    async def describe(self) -> str:
+        """The namespace in a few lines, for a failed wait."""
+        sets = await self.client.list(STATEFULSETS, self.namespace, type=Workload)
+        pods = await self.client.list(resources.PODS, self.namespace, type=Pod)
+        lines = [f"{w.metadata.name} {w.metadata.labels} {w.metadata.annotations} {w.status}" for w in sets.items]
+        for pod in pods.items:
+            lines.append(f"{pod.name} ready={pod.ready} {pod.metadata.labels} {pod.metadata.annotation(names.STATE)}")
+            lines += [f"    {s}" for s in pod.status.container_statuses]
+        return "\n".join(lines)
+
+    async def _ready(self, name: str, replicas: int) -> bool:
+        pods = await self.pods(name)
+        return len(pods) == replicas and all(pod.ready for pod in pods)
+
+    async def _holds(self, name: str, holds: Callable[[Pod], bool]) -> bool:
+        found = await self.client.list(resources.PODS, self.namespace, type=Pod, field_selector=f"metadata.name={name}")
+        return any(holds(pod) for pod in found.items)
+
+    # --- history ----------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def recorded(self) -> AsyncIterator[None]:
+        """Watch all Pods of the namespace into the history while the block runs."""
+        self.history = History()
+        store: Store[Pod] = Store(
+            key=lambda pod: (pod.metadata.namespace, pod.name), version=lambda pod: pod.metadata.resource_version
+        )
+
+        def note(old: Pod | None, new: Pod | None, initial: bool) -> None:
+            one = new or old
+            if one is not None:
+                self.history.seen.append(Seen(self.clock.monotonic(), one, gone=new is None))
+
+        reflector = Reflector(self.client, resources.PODS, store, Pod, namespace=self.namespace, on_change=note)
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(reflector.run())
+            await reflector.wait_synced()
+            try:
+                yield
+            finally:
+                task.cancel()
+
+
+def identity(pod: Pod) -> tuple[str, str, Any]:
+    """What an upgrade in place must leave alone: UID, node, IP and volumes are read from the raw object."""
+    return (pod.uid, pod.spec.node_name, pod.metadata.creation_timestamp)
+
+
+async def raw_pods(world: World, name: str = "web") -> dict[str, dict[str, Any]]:
+    """The Pods as whole JSON trees, for what the model leaves out."""
+    found = await world.client.list(resources.PODS, world.namespace, type=dict, label_selector=f"app={name}")
+    return {pod["metadata"]["name"]: pod for pod in found.items}
+
+
+def with_kind(workload: Workload) -> Workload:
+    """Lists do not repeat the kind in their items."""
+    return replace(workload, kind="StatefulSet")
+
+
+__all__ = ["STATEFULSETS", "Manifest", "Revision", "World", "identity", "msgspec", "raw_pods", "with_kind"]

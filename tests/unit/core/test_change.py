@@ -1,0 +1,469 @@
+"""The table of protocol §2, template against template and against a live Pod."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from inplace.core import change
+from inplace.core.change import Edits, InPlace, Refused
+from inplace.core.model import Container, Meta, Pod, PodSpec
+from inplace.core.names import Code
+from inplace.core.settings import InitImages
+
+RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+APPARMOR = "container.apparmor.security.beta.kubernetes.io/app"
+
+
+def template(*, labels=None, annotations=None, init=(), app=None, **spec):
+    """A Pod template with the containers `app` and `proxy`."""
+    return {
+        "metadata": {"labels": {"app": "web", **(labels or {})}, "annotations": annotations or {}},
+        "spec": {
+            "containers": [{"name": "app", "image": "app:1", **(app or {})}, {"name": "proxy", "image": "proxy:1"}],
+            "initContainers": list(init),
+            **spec,
+        },
+    }
+
+
+def sidecar(image="side:1", **fields):
+    return {"name": "side", "image": image, "restartPolicy": "Always", **fields}
+
+
+def plain(image="init:1"):
+    return {"name": "init", "image": image}
+
+
+def env_of(path):
+    return {"env": [{"name": "E", "valueFrom": {"fieldRef": {"fieldPath": path}}}]}
+
+
+def codes(verdict):
+    assert isinstance(verdict, Refused), verdict
+    return [(reason.code, reason.path) for reason in verdict.reasons]
+
+
+BASE = template()
+
+
+# -- in place
+
+
+@pytest.mark.parametrize(
+    ("base", "target", "expected"),
+    [
+        pytest.param(BASE, BASE, InPlace(), id="nothing"),
+        pytest.param(BASE, template(app={"image": "app:2"}), InPlace(images={"app": "app:2"}), id="an image"),
+        pytest.param(
+            template(app={"image": "app"}),
+            template(app={"image": "app:2"}),
+            InPlace(images={"app": "app:2"}),
+            id="from latest: the pull policy that nobody gave follows",
+        ),
+        pytest.param(BASE, template(labels={"v": "2"}), InPlace(labels=Edits(add={"v": "2"})), id="a label added"),
+        pytest.param(
+            template(labels={"v": "1", "w": "1"}),
+            template(labels={"v": "2"}, annotations={"note": "x"}),
+            InPlace(labels=Edits(change={"v": ("1", "2")}, remove=("w",)), annotations=Edits(add={"note": "x"})),
+            id="metadata changed, removed and added",
+        ),
+        pytest.param(
+            template(init=[sidecar()]),
+            template(init=[sidecar("side:2")]),
+            InPlace(images={"side": "side:2"}),
+            id="a sidecar, kubelet new enough",
+        ),
+        pytest.param(
+            template(annotations={"checksum": "1"}),
+            template(annotations={"checksum": "2"}),
+            InPlace(annotations=Edits(change={"checksum": ("1", "2")})),
+            id="an annotation like a checksum's, but not one",
+        ),
+        pytest.param(
+            template(labels={"pod-template-hash": "a"}),
+            template(labels={"pod-template-hash": "b", "controller-revision-hash": "c"}),
+            InPlace(),
+            id="labels of other controllers",
+        ),
+        pytest.param(
+            template(labels={"v": "1"}, app=env_of("metadata.labels['v']")),
+            template(labels={"v": "2"}, app={"image": "app:2", **env_of("metadata.labels['v']")}),
+            InPlace(images={"app": "app:2"}, labels=Edits(change={"v": ("1", "2")})),
+            id="env of a label, and the container restarts anyway",
+        ),
+        pytest.param(
+            template(
+                labels={"v": "1"},
+                volumes=[
+                    {
+                        "name": "d",
+                        "downwardAPI": {"items": [{"path": "l", "fieldRef": {"fieldPath": "metadata.labels"}}]},
+                    }
+                ],
+            ),
+            template(
+                labels={"v": "2"},
+                volumes=[
+                    {
+                        "name": "d",
+                        "downwardAPI": {"items": [{"path": "l", "fieldRef": {"fieldPath": "metadata.labels"}}]},
+                    }
+                ],
+            ),
+            InPlace(labels=Edits(change={"v": ("1", "2")})),
+            id="a downward API volume refreshes by itself",
+        ),
+        pytest.param(BASE, template(restartPolicy="Always", hostNetwork=False), InPlace(), id="defaults written out"),
+        pytest.param(template(app={"imagePullPolicy": "IfNotPresent"}), BASE, InPlace(), id="a default removed"),
+        pytest.param(
+            template(app={"image": "app:1", "imagePullPolicy": "IfNotPresent"}),
+            template(app={"image": "app:2"}),
+            InPlace(images={"app": "app:2"}),
+            id="one side's pull policy is the other's default",
+        ),
+    ],
+)
+def test_in_place(base, target, expected):
+    assert change.diff(base, target, kubelet=(1, 32)) == expected
+
+
+def test_restarts_and_emptiness():
+    verdict = change.diff(BASE, template(app={"image": "app:2"}, labels={"v": "2"}))
+    assert isinstance(verdict, InPlace)
+    assert verdict.restarts == ("app",)
+    assert not verdict.is_empty
+    assert InPlace().is_empty
+
+
+def test_an_unknown_kubelet_lets_a_sidecar_through_with_a_note():
+    verdict = change.diff(template(init=[sidecar()]), template(init=[sidecar("side:2")]))
+    assert isinstance(verdict, InPlace)
+    assert [note.code for note in verdict.notes] == [Code.SIDECAR_ON_OLD_KUBELET]
+
+
+def test_our_own_keys_in_a_template_are_noted_and_not_carried_over():
+    verdict = change.diff(BASE, template(labels={"inplace.dev/x": "1"}))
+    assert isinstance(verdict, InPlace)
+    assert verdict.is_empty
+    assert [(note.code, note.path) for note in verdict.notes] == [(Code.KEY_RESERVED, "metadata.labels[inplace.dev/x]")]
+
+
+# -- refused
+
+
+@pytest.mark.parametrize(
+    ("base", "target", "expected"),
+    [
+        pytest.param(
+            BASE,
+            template(annotations={RESTARTED_AT: "now"}),
+            (Code.RESTART_NOT_BUILT, f"metadata.annotations[{RESTARTED_AT}]"),
+            id="kubectl rollout restart",
+        ),
+        pytest.param(
+            template(annotations={"checksum/config": "1"}),
+            BASE,
+            (Code.RESTART_NOT_BUILT, "metadata.annotations[checksum/config]"),
+            id="a checksum removed",
+        ),
+        pytest.param(
+            template(init=[plain()]),
+            template(init=[plain("init:2")]),
+            (Code.INIT_IMAGE_CHANGED, "spec.initContainers[init].image"),
+            id="plain init image",
+        ),
+        pytest.param(
+            template(init=[sidecar()]),
+            template(init=[sidecar("side:2")]),
+            (Code.SIDECAR_ON_OLD_KUBELET, "spec.initContainers[side].image"),
+            id="sidecar on an old kubelet",
+        ),
+        pytest.param(
+            BASE,
+            template(app={"resources": {"limits": {"cpu": "1"}}}),
+            (Code.RESOURCES_NOT_BUILT, "spec.containers[app].resources.limits[cpu]"),
+            id="resources added",
+        ),
+        pytest.param(
+            template(app={"resources": {"limits": {"memory": "1Gi"}}}),
+            template(app={"resources": {"limits": {"memory": "2Gi"}}}),
+            (Code.RESOURCES_NOT_BUILT, "spec.containers[app].resources.limits[memory]"),
+            id="memory limit",
+        ),
+        pytest.param(
+            template(app={"resources": {"limits": {"nvidia.com/gpu": 1}}}),
+            template(app={"resources": {"limits": {"nvidia.com/gpu": 2}}}),
+            (Code.FIELD_CHANGED, "spec.containers[app].resources.limits[nvidia.com/gpu]"),
+            id="another resource can never be resized",
+        ),
+        pytest.param(
+            template(labels={"v": "1"}, app=env_of("metadata.labels['v']")),
+            template(labels={"v": "2"}, app=env_of("metadata.labels['v']")),
+            (Code.DOWNWARD_ENV_NOT_BUILT, "metadata.labels[v]"),
+            id="env of a label",
+        ),
+        pytest.param(
+            template(annotations={"a/b": "1"}, init=[sidecar(**env_of("metadata.annotations['a/b']"))]),
+            template(annotations={}, init=[sidecar(**env_of("metadata.annotations['a/b']"))]),
+            (Code.DOWNWARD_ENV_NOT_BUILT, "metadata.annotations[a/b]"),
+            id="env of an annotation, in a sidecar",
+        ),
+        pytest.param(
+            template(restartPolicy="OnFailure"),
+            template(restartPolicy="OnFailure", app={"image": "app:2"}),
+            (Code.NOT_RESTARTABLE, "spec.containers[app].image"),
+            id="the Pod's restartPolicy",
+        ),
+        pytest.param(
+            template(app={"restartPolicy": "Never"}),
+            template(app={"restartPolicy": "Never", "image": "app:2"}),
+            (Code.NOT_RESTARTABLE, "spec.containers[app].image"),
+            id="the container's own restartPolicy",
+        ),
+        pytest.param(
+            template(app={"restartPolicyRules": [{"action": "RestartAllContainers"}]}),
+            template(app={"restartPolicyRules": [{"action": "RestartAllContainers"}], "image": "app:2"}),
+            (Code.RESTART_ALL_RULE, "spec.containers[app].image"),
+            id="a rule that restarts all containers",
+        ),
+        pytest.param(
+            BASE,
+            template(init=[plain()]),
+            (Code.CONTAINERS_CHANGED, "spec.initContainers"),
+            id="first init container added",
+        ),
+        pytest.param(
+            template(init=[plain(), sidecar()]),
+            template(init=[sidecar(), plain()]),
+            (Code.CONTAINERS_CHANGED, "spec.initContainers"),
+            id="init containers reordered",
+        ),
+        pytest.param(BASE, template(hostNetwork=True), (Code.FIELD_CHANGED, "spec.hostNetwork"), id="a field added"),
+        pytest.param(
+            BASE,
+            template(fromTheFuture={"a": 1}),
+            (Code.FIELD_CHANGED, "spec.fromTheFuture"),
+            id="a field nobody knows",
+        ),
+        pytest.param(
+            template(app={"image": "app"}),
+            template(app={"image": "app:2", "imagePullPolicy": "Always"}),
+            None,
+            id="pull policy of latest, written out",
+        ),
+        pytest.param(
+            template(app={"imagePullPolicy": "Always"}),
+            BASE,
+            (Code.FIELD_CHANGED, "spec.containers[app].imagePullPolicy"),
+            id="another pull policy",
+        ),
+        pytest.param(
+            template(annotations={APPARMOR: "a"}),
+            template(annotations={APPARMOR: "b"}),
+            (Code.FIELD_CHANGED, f"metadata.annotations[{APPARMOR}]"),
+            id="an annotation that the API server fixes",
+        ),
+        pytest.param(
+            BASE, template(app={"image": ""}), (Code.FIELD_CHANGED, "spec.containers[app].image"), id="image removed"
+        ),
+        pytest.param(
+            BASE,
+            {**BASE, "metadata": {**BASE["metadata"], "name": "x"}},
+            (Code.FIELD_CHANGED, "metadata.name"),
+            id="other metadata",
+        ),
+        pytest.param(BASE, {**BASE, "kind": "Pod"}, (Code.FIELD_CHANGED, "kind"), id="beside metadata and spec"),
+    ],
+)
+def test_refused(base, target, expected):
+    verdict = change.diff(base, target, kubelet=(1, 31))
+    if expected is None:
+        assert isinstance(verdict, InPlace)
+    else:
+        assert codes(verdict) == [expected]
+
+
+def test_renaming_a_container_names_both_sides():
+    target = copy.deepcopy(BASE)
+    target["spec"]["containers"][1]["name"] = "envoy"
+    assert codes(change.diff(BASE, target)) == [
+        (Code.CONTAINERS_CHANGED, "spec.containers[proxy]"),
+        (Code.CONTAINERS_CHANGED, "spec.containers[envoy]"),
+    ]
+
+
+def test_every_reason_is_named_at_once():
+    target = template(
+        app={"image": "app:2", "command": ["x"], "resources": {"requests": {"cpu": 1}}},
+        annotations={RESTARTED_AT: "now"},
+        init=[plain()],
+        dnsPolicy="Default",
+    )
+    assert {code for code, _ in codes(change.diff(BASE, target))} == {
+        Code.FIELD_CHANGED,
+        Code.RESOURCES_NOT_BUILT,
+        Code.CONTAINERS_CHANGED,
+        Code.RESTART_NOT_BUILT,
+    }
+
+
+@pytest.mark.parametrize("base", [{}, {"spec": {}}, {"spec": {"containers": None}}])
+def test_a_base_without_containers_is_refused(base):
+    assert isinstance(change.diff(base, BASE), Refused)
+
+
+@pytest.mark.parametrize(
+    ("restart_on", "refused"),
+    [
+        pytest.param(("checksum/*",), True, id="default"),
+        pytest.param((), False, id="none"),
+        pytest.param(("example.com/*", "*/config"), True, id="another pattern"),
+        pytest.param(("CHECKSUM/*",), False, id="case counts"),
+    ],
+)
+def test_restart_on_is_the_owners_choice(restart_on, refused):
+    verdict = change.diff(BASE, template(annotations={"checksum/config": "1"}), restart_on=restart_on)
+    assert isinstance(verdict, Refused) is refused
+
+
+def test_restarted_at_is_refused_whatever_restart_on_says():
+    assert isinstance(change.diff(BASE, template(annotations={RESTARTED_AT: "now"}), restart_on=()), Refused)
+
+
+def test_spec_only_is_refused_and_says_why():
+    verdict = change.diff(template(init=[plain()]), template(init=[plain("init:2")]), init_images=InitImages.SPEC_ONLY)
+    assert isinstance(verdict, Refused)
+    assert "SpecOnly is not supported yet" in verdict.reasons[0].message
+
+
+def test_values_of_env_are_never_shown():
+    base = template(app={"env": [{"name": "PASSWORD", "value": "hunter1"}]})
+    for target in (
+        template(app={"env": [{"name": "PASSWORD", "value": "hunter2"}]}),
+        BASE,
+        template(app={"env": [{"name": "PASSWORD"}]}),
+    ):
+        verdict = change.diff(base, target)
+        assert isinstance(verdict, Refused)
+        assert "hunter" not in str(verdict)
+        assert verdict.reasons[0].path.startswith("spec.containers[app].env")
+
+
+@pytest.mark.parametrize(
+    ("base", "target", "said"),
+    [
+        pytest.param(template(hostname="a"), template(hostname="b"), "changed from a to b", id="text"),
+        pytest.param(BASE, template(hostname="b"), "added (b)", id="added"),
+        pytest.param(template(priority=1), BASE, "removed (1)", id="removed"),
+        pytest.param(
+            template(hostname="a" * 80), template(hostname="b" * 80), f"from {'a' * 57}… to", id="long text is cut"
+        ),
+    ],
+)
+def test_messages_say_what_changed(base, target, said):
+    verdict = change.diff(base, target)
+    assert isinstance(verdict, Refused)
+    assert said in verdict.reasons[0].message
+    assert len(verdict.reasons[0].message) < 300
+
+
+def test_the_arguments_are_not_changed():
+    base, target = template(labels={"a": "1"}), template(app={"image": "app"})
+    before = copy.deepcopy((base, target))
+    change.diff(base, target)
+    assert (base, target) == before
+
+
+# -- what a live Pod still needs
+
+
+def live(app="app:1", proxy="proxy:1", labels=None, annotations=None, extra=()):
+    return Pod(
+        metadata=Meta(name="web-0", labels={"app": "web", **(labels or {})}, annotations=annotations),
+        spec=PodSpec(containers=(Container(name="app", image=app), Container(name="proxy", image=proxy), *extra)),
+    )
+
+
+def needs(base, target, pod, touched=(), bases=None):
+    verdict = change.diff(base, target)
+    assert isinstance(verdict, InPlace)
+    return change.for_pod(verdict, bases or [base], target, pod, touched)
+
+
+@pytest.mark.parametrize(
+    ("pod", "touched", "images"),
+    [
+        pytest.param(live(), (), {"app": "app:2"}, id="at the base"),
+        pytest.param(live(app="app:2"), (), {}, id="at the target already"),
+        pytest.param(live(app="app:9"), (), {"app": "app:2"}, id="elsewhere, and the template changed it"),
+        pytest.param(live(proxy="proxy:9"), (), {"app": "app:2"}, id="drift of an unchanged container is left alone"),
+        pytest.param(
+            live(proxy="proxy:9"), ("proxy",), {"app": "app:2", "proxy": "proxy:1"}, id="but not where we put it there"
+        ),
+        pytest.param(
+            live(extra=[Container(name="istio", image="istio:1")]), (), {"app": "app:2"}, id="an injected container"
+        ),
+    ],
+)
+def test_images_of_a_live_pod(pod, touched, images):
+    found = needs(BASE, template(app={"image": "app:2"}), pod, touched)
+    assert isinstance(found, InPlace)
+    assert found.images == images
+
+
+def test_drift_is_noted():
+    found = needs(BASE, template(app={"image": "app:2"}), live(proxy="proxy:9"))
+    assert isinstance(found, InPlace)
+    assert [(note.code, note.path) for note in found.notes] == [(Code.DRIFT, "spec.containers[proxy].image")]
+
+
+def test_a_template_that_changed_twice_loses_nothing():
+    first, second, third = BASE, template(app={"image": "app:2"}, labels={"v": "2"}), template(labels={"w": "3"})
+    pod = live(app="app:2", labels={"v": "2"})
+    found = needs(first, third, pod, bases=[first, second])
+    assert found == InPlace(images={"app": "app:1"}, labels=Edits(add={"w": "3"}, remove=("v",)))
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        pytest.param({"v": "1", "w": "1"}, Edits(change={"v": ("1", "2")}, remove=("w",)), id="at the base"),
+        pytest.param({}, Edits(add={"v": "2"}), id="lost both"),
+        pytest.param({"v": "2"}, Edits(), id="done already"),
+        pytest.param({"v": "2", "mine": "x"}, Edits(), id="a key of somebody else"),
+        pytest.param(
+            {"v": "2", "controller-revision-hash": "web-1", "inplace.dev/x": "y"}, Edits(), id="keys never touched"
+        ),
+    ],
+)
+def test_metadata_of_a_live_pod(labels, expected):
+    found = needs(template(labels={"v": "1", "w": "1"}), template(labels={"v": "2"}), live(labels=labels))
+    assert found == InPlace(labels=expected)
+
+
+def test_a_pod_without_a_container_of_the_template_is_refused():
+    pod = Pod(spec=PodSpec(containers=(Container(name="app", image="app:1"),)))
+    assert codes(needs(BASE, template(app={"image": "app:2"}), pod)) == [
+        (Code.CONTAINER_MISSING, "spec.containers[proxy]")
+    ]
+
+
+def test_a_plain_init_container_is_never_patched():
+    with_init = template(init=[plain()])
+    pod = Pod(
+        spec=PodSpec(containers=live().spec.containers, init_containers=(Container(name="init", image="init:9"),))
+    )
+    assert needs(with_init, template(init=[plain()], labels={"v": "1"}), pod, ("init",)).images == {}
+
+
+def test_env_goes_stale_where_this_pods_container_does_not_restart():
+    """The template changes image and label together, but the Pod has the image already: nothing restarts it."""
+    env = env_of("metadata.labels['v']")
+    base = template(labels={"v": "1"}, app=env)
+    target = template(labels={"v": "2"}, app={"image": "app:2", **env})
+    assert isinstance(needs(base, target, live(labels={"v": "1"})), InPlace)
+    assert codes(needs(base, target, live(app="app:2", labels={"v": "1"}))) == [
+        (Code.DOWNWARD_ENV_NOT_BUILT, "metadata.labels[v]")
+    ]
