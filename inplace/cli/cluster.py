@@ -22,7 +22,7 @@ from inplace.core.kinds import Kind, Template
 from inplace.core.model import Node, Pod, Revision, Workload
 from inplace.core.snapshot import Snapshot
 from inplace.kube import resource as resources
-from inplace.kube.client import Client
+from inplace.kube.client import DEFAULT_SECONDS, Client
 from inplace.kube.connection import connect
 from inplace.kube.errors import ConfigError, NotFound
 from inplace.runtime.clock import SystemClock
@@ -65,7 +65,8 @@ async def cluster(options: Connection, observer: Observer | None = None) -> Asyn
         clock=clock,
     )
     async with connection:
-        yield Client(connection, seen, clock), options.namespace or connection.namespace or "default"
+        client = Client(connection, seen, clock, timeout=options.request_timeout or DEFAULT_SECONDS)
+        yield client, options.namespace or connection.namespace or "default"
 
 
 def parse_ref(text: str, namespace: str) -> Ref:

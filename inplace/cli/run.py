@@ -10,7 +10,7 @@ from inplace.cli.exits import InputError
 from inplace.cli.options import Connection, with_connection
 from inplace.controller.app import App, Options
 from inplace.runtime.clock import SystemClock
-from inplace.serve.http import Server, parse_listen
+from inplace.serve.http import ListenError, Server, parse_listen
 from inplace.serve.logs import configure
 from inplace.serve.metrics import Metrics
 
@@ -37,7 +37,7 @@ def run(
     """Run the controller."""
     if connection.all_namespaces or connection.selector:
         raise InputError("run takes neither -A nor -l: it watches all namespaces, or the one of --watch-namespace")
-    address = parse_listen(listen)
+    address = _address(listen)
     configure(log_level)
     options = Options(
         lease_namespace=lease_namespace,
@@ -46,6 +46,13 @@ def run(
         dry_run=dry_run,
     )
     return run_async(_run(connection, options, address))
+
+
+def _address(listen: str) -> tuple[str, int] | None:
+    try:
+        return parse_listen(listen)
+    except ListenError as error:
+        raise InputError(str(error)) from error
 
 
 async def _run(connection: Connection, options: Options, address: tuple[str, int] | None) -> int:

@@ -12,7 +12,7 @@ import msgspec
 from inplace.cli import exits
 from inplace.cli.cluster import Ref, cluster, parse_ref, read_snapshot, read_workload, require_opted_in, run_async
 from inplace.cli.exits import InputError
-from inplace.cli.options import SECONDS, Connection, with_connection
+from inplace.cli.options import Connection, seconds, with_connection
 from inplace.core import plan as planning
 from inplace.core import status as statuses
 from inplace.core import view
@@ -39,7 +39,7 @@ Draw = Callable[[Status | None, WorkloadView | None], None]
 @click.command("status")
 @click.argument("workload")
 @click.option("--watch", "-w", is_flag=True, help="Draw the live tree of Pods and containers.")
-@click.option("--timeout", type=SECONDS, help="Give up after this long with exit code 124 (30s, 5m).")
+@click.option("--timeout", type=seconds, metavar="DURATION", help="Give up after this long with exit code 124 (30s, 5m).")
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
 @with_connection
 def status(connection: Connection, workload: str, watch: bool, timeout: float | None, output: str) -> int:

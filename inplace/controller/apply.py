@@ -102,9 +102,10 @@ class Applier:
         if self._group is None or uid in self._world.writing:
             return
         self._world.writing.add(uid)
-        self._group.create_task(self._carry_out(key, snapshot, action), name=f"{type(action).__name__} {key}")
+        due = _due(action, snapshot, self._world)
+        self._group.create_task(self._carry_out(key, snapshot, action, due), name=f"{type(action).__name__} {key}")
 
-    async def _carry_out(self, key: Key, snapshot: Snapshot, action: Action) -> None:
+    async def _carry_out(self, key: Key, snapshot: Snapshot, action: Action, due: float) -> None:
         meta = _meta(action)
         outcome = Outcome.UNKNOWN
         try:
@@ -117,7 +118,7 @@ class Applier:
             "inplace_writes_total", kind=key.kind, action=type(action).__name__.lower(), outcome=outcome
         )
         if outcome is Outcome.APPLIED:
-            self._tell(key, action)
+            self._tell(key, action, self._world.clock.monotonic() - due)
 
     async def _attempt(self, snapshot: Snapshot, action: Action) -> Outcome:
         meta = _meta(action)
@@ -190,10 +191,10 @@ class Applier:
         )
         return outcome
 
-    def _tell(self, key: Key, action: Action) -> None:
-        """Log, count and announce what was done."""
+    def _tell(self, key: Key, action: Action, overhead: float) -> None:
+        """Log, count and announce what was done. `overhead`: seconds from when it could be done to its answer."""
         meta = _meta(action)
-        fields: dict[str, Any] = {"namespace": meta.namespace, "name": meta.name}
+        fields: dict[str, Any] = {"namespace": meta.namespace, "name": meta.name, "overhead": round(overhead, 4)}
         self._observer.event(_SAYS[type(action)], level="info", **fields)
         match action:
             case Finish(_, record):
@@ -208,6 +209,18 @@ class Applier:
             case Publish(workload, _, events):
                 for event in events:
                     self._announce(workload, event)
+
+
+def _due(action: Action, snapshot: Snapshot, world: World) -> float:
+    """When this write became possible, on the monotonic clock: what comes after is our own overhead.
+
+    A swap could be made once Ready=False was seen and the grace was over, a finish once the evidence was seen.
+    """
+    now, uid = world.clock.monotonic(), _meta(action).uid
+    sight = snapshot.sights.get(uid)
+    if isinstance(action, Swap) and sight is not None and sight.unready_at is not None:
+        return now - max(0.0, (world.now() - sight.unready_at).total_seconds() - snapshot.grace_seconds)
+    return world.heard.get(uid, now) if isinstance(action, Finish) else now
 
 
 def _meta(action: Action) -> Meta:

@@ -68,6 +68,7 @@ class World:
         )
         self.expectations = Expectations(clock)
         self.sights: dict[str, Sight] = {}
+        self.heard: dict[str, float] = {}
         self.writing: set[str] = set()
         self.blocked: dict[str, Reason] = {}
         self._stale: dict[str, int] = {}
@@ -85,12 +86,14 @@ class World:
         sight = observe(self.sights.get(new.uid), new, self.clock.now())
         if sight is None:
             self.sights.pop(new.uid, None)
+            self.heard.pop(new.uid, None)
         else:
             self.sights[new.uid] = sight
+            self.heard[new.uid] = self.clock.monotonic()
 
     def forget(self, uid: str) -> None:
         """Drop everything remembered about an object that is gone."""
-        for memory in (self.sights, self.blocked, self._stale):
+        for memory in (self.sights, self.heard, self.blocked, self._stale):
             memory.pop(uid, None)
         self.expectations.forget(uid)
 

@@ -11,5 +11,4 @@ def allowance(settings: Settings, desired: int, available: int) -> int:
     `available` counts Pods that are Ready for min-ready-seconds and not in flight, so that missing, terminating and
     pending ones are unavailable.
     """
-    limit = max(1, settings.max_unavailable.resolve(desired, round_up=False))
-    return max(0, limit - max(0, desired - available))
+    return max(0, settings.budget(desired) - max(0, desired - available))

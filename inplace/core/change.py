@@ -166,12 +166,20 @@ def _changed_images(old: Tree, new: Tree) -> dict[str, str]:
 
 def _rest(tree: Tree, images: Mapping[str, str]) -> Tree:
     """The template without what is judged by itself: changed images, labels and annotations."""
-    metadata, spec = template.tree(tree.get("metadata")), dict(template.tree(tree.get("spec")))
-    for field in ("containers", "initContainers"):
-        if isinstance(spec.get(field), list):
-            spec[field] = [_without_image(container, images) for container in spec[field]]
-    kept = {key: value for key, value in metadata.items() if key not in {"labels", "annotations"}}
-    return {**tree, "metadata": kept, "spec": spec}
+    rest = dict(tree)
+    if isinstance(tree.get("metadata"), dict):
+        judged = ("labels", "annotations")
+        rest["metadata"] = {
+            key: value for key, value in tree["metadata"].items() if key not in judged or not isinstance(value, dict)
+        }
+    if isinstance(tree.get("spec"), dict):
+        rest["spec"] = {
+            key: [_without_image(item, images) for item in value]
+            if key in {"containers", "initContainers"} and isinstance(value, list)
+            else value
+            for key, value in tree["spec"].items()
+        }
+    return rest
 
 
 def _without_image(container: object, images: Mapping[str, str]) -> object:

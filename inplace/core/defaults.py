@@ -184,4 +184,5 @@ _SPEC: Final = Shape(
     },
     rule=_account_rule,
 )
-_TEMPLATE: Final = Shape(parts={"spec": _SPEC})
+_METADATA: Final = Shape(values={"name": None, "generateName": None, "namespace": None})
+_TEMPLATE: Final = Shape(parts={"metadata": _METADATA, "spec": _SPEC})

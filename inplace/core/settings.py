@@ -148,7 +148,7 @@ _SETTINGS: Final[dict[str, _Setting]] = {
     "min-ready-seconds": _Setting(grammar.integer(0, MAX_SECONDS), _SECONDS),
     "progress-deadline-seconds": _Setting(grammar.integer(1, MAX_SECONDS), f"whole seconds from 1 to {MAX_SECONDS}"),
     "on-failure": _choice(OnFailure, today=(OnFailure.PAUSE,)),
-    "max-failures": _Setting(grammar.integer(0, MAX_COUNT), f"a count from 0 to {MAX_COUNT}", today=(0,)),
+    "max-failures": _Setting(grammar.integer(0, MAX_COUNT), f"a count from 0 to {MAX_COUNT}"),
     "drain": _choice(Drain),
     "keep-ready-containers": _Setting(
         grammar.container_names, "container names, each once: proxy, logger", today=((),)

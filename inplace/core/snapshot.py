@@ -7,6 +7,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from inplace.core import settings
 from inplace.core.kinds import Kind, Template
 from inplace.core.model import Node, Pod, Reason, Workload
 from inplace.core.observation import Sight
@@ -31,3 +32,8 @@ class Snapshot(Struct, frozen=True):
     blocked: Mapping[str, Reason] = {}
     not_before: datetime | None = None
     target: Template | None = None
+
+    @property
+    def grace_seconds(self) -> int:
+        """The grace period that the workload asks for."""
+        return settings.parse(self.workload.metadata, self.kind.native(self.workload)).settings.grace_period_seconds

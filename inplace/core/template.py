@@ -147,9 +147,10 @@ def _value_differences(path: str, field: str, a: object, b: object) -> Iterator[
 def _list_differences(path: str, field: str, a: list[Any], b: list[Any]) -> Iterator[Difference]:
     old, new = _keyed(field, a), _keyed(field, b)
     if old is None or new is None:
-        for index in range(max(len(a), len(b))):
-            pair = (side[index] if index < len(side) else None for side in (a, b))
-            yield from _value_differences(f"{path}[{index}]", "", *pair)
+        for index, (before, after) in enumerate(zip(a, b, strict=False)):
+            yield from _value_differences(f"{path}[{index}]", "", before, after)
+        yield from (Difference(f"{path}[{index}]", a[index], None) for index in range(len(b), len(a)))
+        yield from (Difference(f"{path}[{index}]", None, b[index]) for index in range(len(a), len(b)))
         return
     for key in {**old, **new}:
         yield from _value_differences(f"{path}[{key}]", "", old.get(key), new.get(key))

@@ -79,7 +79,10 @@ class ServerVersion(Struct, frozen=True, rename="camel"):
 
 
 class Client:
-    """Typed calls on one connection. `field_manager` is the one name of all our writes."""
+    """Typed calls on one connection.
+
+    `field_manager` is the one name of all our writes; `timeout` (seconds) ends a call that names none of its own.
+    """
 
     def __init__(
         self,
@@ -88,12 +91,14 @@ class Client:
         clock: Clock,
         *,
         field_manager: str = FIELD_MANAGER,
+        timeout: float = DEFAULT_SECONDS,
         rng: random.Random | None = None,
     ) -> None:
         self.connection = connection
         self._observer = observer
         self._clock = clock
         self._manager = field_manager
+        self._timeout = timeout
         self._rng = rng or random.Random()  # noqa: S311 - jitter
 
     # --- calls ------------------------------------------------------------------------------------------------------
@@ -105,7 +110,7 @@ class Client:
         namespace: str | None = None,
         *,
         type: type[T],
-        timeout: float = DEFAULT_SECONDS,
+        timeout: float | None = None,
     ) -> T:
         """Read one object."""
         body = await self._call("GET", resource.path(namespace, name), timeout=timeout)
@@ -120,7 +125,7 @@ class Client:
         label_selector: str = "",
         field_selector: str = "",
         limit: int = PAGE,
-        timeout: float = DEFAULT_SECONDS,
+        timeout: float | None = None,
     ) -> List[T]:
         """Read all objects, consistently. `timeout` is for each page."""
         items: list[T] = []
@@ -145,7 +150,7 @@ class Client:
         label_selector: str = "",
         field_selector: str = "",
         limit: int = PAGE,
-        timeout: float = DEFAULT_SECONDS,
+        timeout: float | None = None,
     ) -> AsyncIterator[Page]:
         """Read all objects page by page. Raises Expired where the list outlived its snapshot."""
         query = {"limit": str(limit), "labelSelector": label_selector, "fieldSelector": field_selector}
@@ -171,7 +176,7 @@ class Client:
         dry_run: bool = False,
         field_manager: str | None = None,
         force: bool = False,
-        timeout: float = DEFAULT_SECONDS,
+        timeout: float | None = None,
     ) -> T:
         """Change one object. Raises PreconditionFailed where a `test` of a JSON patch does not hold."""
         query = self._write_query(dry_run, field_manager) | ({"force": "true"} if force else {})
@@ -189,7 +194,7 @@ class Client:
         name: str | None = None,
         subresource: str = "",
         dry_run: bool = False,
-        timeout: float = DEFAULT_SECONDS,
+        timeout: float | None = None,
     ) -> T:
         """Create an object, or with `name` and `subresource` a subresource of one (token, eviction, binding)."""
         path = resource.path(namespace, name, subresource)
@@ -206,7 +211,7 @@ class Client:
         type: type[T],
         subresource: str = "",
         dry_run: bool = False,
-        timeout: float = DEFAULT_SECONDS,
+        timeout: float | None = None,
     ) -> T:
         """Replace an object; with metadata.resourceVersion in the body only if it has not changed (Conflict)."""
         path = resource.path(namespace, name, subresource)
@@ -222,7 +227,7 @@ class Client:
         uid: str | None = None,
         grace_period_seconds: int | None = None,
         dry_run: bool = False,
-        timeout: float = DEFAULT_SECONDS,
+        timeout: float | None = None,
     ) -> None:
         """Delete an object; with `uid` only that very one (Conflict)."""
         options: dict[str, Any] = {"preconditions": {"uid": uid}} if uid else {}
@@ -254,13 +259,14 @@ class Client:
         body: object = None,
         *,
         content_type: str = "application/json",
-        timeout: float = DEFAULT_SECONDS,
+        timeout: float | None = None,
     ) -> bytes:
         """Send until there is an answer, where sending again is safe, within one deadline."""
-        if timeout <= 0:
+        seconds = self._timeout if timeout is None else timeout
+        if seconds <= 0:
             raise Unreachable(f"{method} {path}: no time left to send it")
         data = None if body is None else msgspec.json.encode(body)
-        deadline, tries = self._clock.monotonic() + timeout, 0
+        deadline, tries = self._clock.monotonic() + seconds, 0
         while True:
             try:
                 async with asyncio.timeout(deadline - self._clock.monotonic()):

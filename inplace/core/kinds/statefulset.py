@@ -98,8 +98,7 @@ class StatefulSet:
         """The lowest `partition` ordinals stay; ordinals beyond the replicas are being scaled away."""
         start = workload.spec.ordinals.start if workload.spec.ordinals else 0
         index, desired = _ordinal(pod) - start, self.desired(workload)
-        kept = settings.partition.resolve(desired, round_up=True)
-        if index < kept:
+        if index < settings.held_back(desired):
             return Reason(Code.PARTITION, "", f"kept on the old revision by partition {settings.partition}")
         if index >= desired:
             return Reason(Code.SCALED_AWAY, "spec.replicas", f"beyond the {desired} replicas asked for")

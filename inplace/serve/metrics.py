@@ -1,0 +1,106 @@
+"""Prometheus metrics and structured logs behind the protocol `runtime.observe.Observer`.
+
+Every metric that may be reported stands in a table, there or here, and is registered at the start, so that dashboards
+find it before its first event. Refuses to know what is measured. No label ever holds the name of a Pod or a workload:
+the number of series must not grow with the cluster.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+)
+
+import inplace
+from inplace.runtime.observe import METRICS, Metric
+
+#: What the controller itself reports.
+OWN_METRICS: Final = (
+    Metric("inplace_pods_upgraded_total", "counter", "Pods upgraded, by what proved it.", ("kind", "evidence")),
+    Metric("inplace_pods_failed_total", "counter", "Pods whose upgrade failed, by reason code.", ("kind", "code")),
+    Metric("inplace_workloads", "gauge", "Opted-in workloads by phase.", ("kind", "phase")),
+    Metric("inplace_pod_upgrade_seconds", "histogram", "From a Pod's drain to done.", ("kind",)),
+    Metric("inplace_pod_phase_seconds", "histogram", "Time of a Pod in one phase.", ("kind", "phase")),
+    Metric("inplace_writes_total", "counter", "Writes by how they ended.", ("kind", "action", "outcome")),
+    Metric("inplace_settings_errors_total", "counter", "Settings that could not be accepted.", ("kind",)),
+    Metric("inplace_build_info", "gauge", "1, labelled with the version.", ("version",)),
+)
+
+#: Upper bounds in seconds. A Pod takes seconds to minutes, a request or a plan milliseconds.
+_LONG: Final = (0.5, 1, 2, 3, 5, 7.5, 10, 15, 20, 30, 60, 120, 300, 600, 1200, 3600)
+_SHORT: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+_Collector = Counter | Gauge | Histogram
+
+
+class Metrics:
+    """An Observer with a registry of its own; logs through structlog, which `logs.configure` sets up."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._collectors = {one.name: _register(one, self.registry) for one in (*METRICS, *OWN_METRICS)}
+        self._unknown: set[str] = set()
+        self._log = structlog.get_logger()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self.gauge("inplace_build_info", 1, version=inplace.__version__)
+
+    def event(self, name: str, /, **fields: object) -> None:
+        """Log an event; the field `level` is debug, info (if absent), warning or error."""
+        level = str(fields.pop("level", "info"))
+        write = {"debug": self._log.debug, "warning": self._log.warning, "error": self._log.error}
+        write.get(level, self._log.info)(name, **{_FREE.get(key, key): value for key, value in fields.items()})
+
+    def count(self, metric: str, value: float = 1, /, **labels: str) -> None:
+        """Raise a counter."""
+        found = self._find(metric, labels)
+        if isinstance(found, Counter):
+            found.inc(value)
+
+    def observe(self, metric: str, seconds: float, /, **labels: str) -> None:
+        """Add to a histogram of seconds."""
+        found = self._find(metric, labels)
+        if isinstance(found, Histogram):
+            found.observe(seconds)
+
+    def gauge(self, metric: str, value: float, /, **labels: str) -> None:
+        """Set a gauge."""
+        found = self._find(metric, labels)
+        if isinstance(found, Gauge):
+            found.set(value)
+
+    def _find(self, metric: str, labels: dict[str, str]) -> _Collector | None:
+        """The collector for these labels. One that no table has is said once and dropped: an Observer never raises."""
+        found = self._collectors.get(metric)
+        if found is not None and set(labels) == set(_LABELS[metric]):
+            return found.labels(**labels) if labels else found
+        if metric not in self._unknown:
+            self._unknown.add(metric)
+            self._log.error("metric.unknown", metric=metric, labels=sorted(labels))
+        return None
+
+
+#: Fields that would collide with what structlog writes itself.
+_FREE: Final = {"event": "event_", "time": "time_"}
+_LABELS: Final = {one.name: one.labels for one in (*METRICS, *OWN_METRICS)}
+
+
+def _register(metric: Metric, registry: CollectorRegistry) -> _Collector:
+    match metric.kind:
+        case "counter":
+            return Counter(metric.name, metric.help, metric.labels, registry=registry)
+        case "gauge":
+            return Gauge(metric.name, metric.help, metric.labels, registry=registry)
+        case "histogram":
+            buckets = _LONG if metric.name.startswith("inplace_pod_") else _SHORT
+            return Histogram(metric.name, metric.help, metric.labels, buckets=buckets, registry=registry)

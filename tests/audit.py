@@ -1,0 +1,57 @@
+"""The API server's audit log, read for what one user agent did in one namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+
+class ObjectRef(Struct, frozen=True):
+    """What a request was about."""
+
+    resource: str = ""
+    namespace: str = ""
+    name: str = ""
+    subresource: str = ""
+
+
+class ResponseStatus(Struct, frozen=True):
+    """How it was answered."""
+
+    code: int = 0
+
+
+class Entry(Struct, frozen=True, rename="camel"):
+    """One audit event."""
+
+    stage: str = ""
+    verb: str = ""
+    user_agent: str = ""
+    request_uri: str = msgspec.field(default="", name="requestURI")
+    object_ref: ObjectRef = ObjectRef()
+    response_status: ResponseStatus = ResponseStatus()
+    request_received_timestamp: str = ""
+    stage_timestamp: str = ""
+
+    @property
+    def dry_run(self) -> bool:
+        """Whether nothing was to be written."""
+        return "dryRun=All" in self.request_uri
+
+
+def read(path: Path, namespace: str, agent: str) -> Iterator[Entry]:
+    """Completed requests of a user agent in a namespace, in order."""
+    with path.open("rb") as lines:
+        for line in lines:
+            if namespace.encode() not in line:
+                continue
+            try:
+                entry = msgspec.json.decode(line, type=Entry)
+            except msgspec.MsgspecError:
+                continue  # the last line may still be being written
+            ours = entry.object_ref.namespace == namespace and entry.user_agent.startswith(agent)
+            if ours and entry.stage == "ResponseComplete":
+                yield entry

@@ -1,0 +1,1 @@
+"""What an upgrade costs. Figures are printed, never asserted."""

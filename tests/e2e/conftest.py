@@ -1,0 +1,16 @@
+"""A world of the real cluster for each test."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import pytest
+
+from tests.twin.real import open_real
+
+
+@pytest.fixture
+def open_world(tmp_path: Path) -> functools.partial:
+    """Opens a real world inside the test; takes `controller=False`."""
+    return functools.partial(open_real, tmp_path)

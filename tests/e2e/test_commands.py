@@ -1,0 +1,127 @@
+"""`plan`, `status`, `diff` and the dry run as a user runs them against a real cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+
+from inplace.core import names
+from tests.twin.real import PROGRAM, inplace
+from tests.twin.world import identity
+
+
+async def test_plan_says_what_would_happen_and_changes_nothing(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=3, annotations={"max-unavailable": "2"})
+        before = [(identity(pod), pod.metadata.resource_version) for pod in await world.pods()]
+        code, out, err = await inplace(world, "plan", "sts/web", "--image", f"app={world.app('v2')}")
+        assert (code, err) == (2, "")
+        assert re.search(r"3 of 3 Pods change, 3 of them restart containers, at most 2 at a time, in 2 waves", out)
+        assert [line for line in out.splitlines() if "web-" in line][0].strip().startswith("1. web-2")
+        assert [(identity(pod), pod.metadata.resource_version) for pod in await world.pods()] == before
+
+
+async def test_plan_of_nothing_and_of_a_refusal(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=1)
+        code, out, _ = await inplace(world, "plan", "statefulset/web")
+        assert code == 0
+        assert "nothing to do" in out
+        await world.annotate(paused="true")
+        await world.patch({"spec": {"template": {"spec": {"hostname": "x"}}}})
+        code, out, _ = await inplace(world, "plan", "sts/web", "-o", "json")
+        assert code == 3
+        assert json.loads(out)["refused"][0]["path"].endswith("hostname")
+
+
+async def test_plan_shows_what_admission_refuses(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=1)
+        code, out, _ = await inplace(world, "plan", "sts/web", "--image", "app= spaced ")
+        assert code == 3
+        assert "AdmissionRejected" in out
+        assert "image" in out
+
+
+async def test_plan_of_bad_input(open_world):
+    async with open_world(controller=False) as world:
+        await world.create_web(replicas=1, mode=None, gate=False)
+        for arguments, said in (
+            (("web",), "names no workload: use sts/NAME"),
+            (("sts/none",), 'statefulsets.apps "none" not found'),
+            (("sts/web", "--image", "app"), "use CONTAINER=IMAGE"),
+            (("sts/web", "--image", "nope=x"), "has no such container; it has app"),
+            (("sts/web", "-f", "/does/not/exist"), "No such file"),
+        ):
+            code, out, err = await inplace(world, "plan", *arguments)
+            assert code == 1, (arguments, out, err)
+            assert said in err
+            assert err.count("\n") == 1
+
+
+async def test_status_waits_until_done(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=2)
+        await world.set_image(world.app("v2"))
+        code, out, _ = await inplace(world, "status", "sts/web", "--timeout", "60s")
+        assert code == 0
+        assert "UpToDate: 2 Pods upgraded" in out
+
+
+async def test_status_watch_draws_the_tree(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=2)
+        await world.set_image(world.app("v2"))
+        code, out, _ = await inplace(world, "status", "sts/web", "--watch", "--timeout", "60s")
+        assert code == 0
+        for text in ("StatefulSet", "web-0", "web-1", "ImageChanged", "app"):
+            assert text in out
+
+
+async def test_status_of_a_refusal_a_failure_and_a_timeout(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=1, annotations={"progress-deadline-seconds": "4"})
+        await world.patch({"spec": {"template": {"spec": {"hostname": "x"}}}})
+        code, out, _ = await inplace(world, "status", "sts/web", "--timeout", "30s")
+        assert code == 3
+        assert "hostname" in out
+        await world.patch({"spec": {"template": {"spec": {"hostname": None}}}})
+        await world.annotate(paused="true")
+        await world.set_image(world.app("missing"))
+        code, _, err = await inplace(world, "status", "sts/web", "--timeout", "3s")
+        assert (code, err.count("\n")) == (124, 1)
+        await world.annotate(paused=None)
+        code, out, _ = await inplace(world, "status", "sts/web", "--timeout", "60s")
+        assert code == 4
+        assert "web-0: ImagePull" in out
+
+
+async def test_status_says_when_no_controller_answers(open_world):
+    async with open_world(controller=False) as world:
+        await world.create_web(replicas=1, gate=False, mode=None)
+        await world.patch({"metadata": {"labels": {names.MODE: "InPlaceOnly"}}})
+        code, _, err = await inplace(world, "status", "sts/web", "--timeout", "15s")
+        assert code == 124
+        assert "is inplace running?" in err
+
+
+async def test_dry_run_writes_nothing_and_says_what_it_would(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=2)
+        await world.kill_controller()
+        await world.set_image(world.app("v2"))
+        versions = [pod.metadata.resource_version for pod in await world.pods()]
+        process = await asyncio.create_subprocess_exec(
+            str(PROGRAM), "run", "--dry-run", "--listen", "off", "--watch-namespace", world.namespace,
+            "--kubeconfig", str(world.cluster.kubeconfig), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+        assert process.stdout is not None
+        seen = ""
+        async with asyncio.timeout(30):
+            while "drain Pod web-1" not in seen:
+                seen += (await process.stdout.readline()).decode()
+        process.terminate()
+        assert await process.wait() == 0
+        assert "PATCH pod/web-1/status" in seen
+        assert [pod.metadata.resource_version for pod in await world.pods()] == versions

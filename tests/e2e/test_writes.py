@@ -1,0 +1,31 @@
+"""Writes per upgraded Pod, counted by the API server itself: 3 with a gate, 2 without, at most one read."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests import audit
+
+
+@pytest.mark.parametrize(("gate", "writes"), [(True, 3), (False, 2)], ids=["gate", "no gate"])
+async def test_writes_per_pod(open_world, gate, writes):
+    replicas = 4
+    async with open_world() as world:
+        assert world.cluster.audit_log is not None, "writes are counted from the audit log: set AUDIT_LOG"
+        await world.create_web(replicas=replicas, gate=gate, annotations={"max-unavailable": "2"})
+        before = len(_entries(world))
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded()
+        await asyncio.sleep(1)
+        made = _entries(world)[before:]
+        pods = [one for one in made if one.object_ref.resource == "pods" and not one.dry_run]
+        assert [one for one in made if one.response_status.code in {409, 422}] == []
+        assert sum(one.verb == "patch" for one in pods) == writes * replicas
+        assert sum(one.verb == "get" for one in pods) <= replicas
+        assert {one.verb for one in pods} <= {"patch", "get"}
+
+
+def _entries(world) -> list[audit.Entry]:
+    return list(audit.read(world.cluster.audit_log, world.namespace, "inplace/"))

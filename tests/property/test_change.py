@@ -1,0 +1,314 @@
+"""The diff over random templates: empty where it must be, refused wherever the table of protocol §2 says nothing else."""
+
+from __future__ import annotations
+
+import copy
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from inplace.core import change, defaults, template
+from inplace.core.change import Edits, InPlace, Refused
+from inplace.core.model import Container, Meta, Pod, PodSpec
+from inplace.core.settings import InitImages
+
+#: No default of anything, no quantity, no glob's match.
+SENTINEL = "§changed"
+
+words = st.sampled_from(["a", "b", "c", "1", "1Gi", "", "Always", "IfNotPresent", "File", "TCP", "v1", "/"])
+json = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 700) | words,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3),
+    max_leaves=6,
+)
+images = st.sampled_from(["app", "app:1", "app:2", "app:latest", "r.io:5000/x/y:v3", f"app@sha256:{'a' * 64}"])
+probe = st.fixed_dictionaries(
+    {},
+    optional={
+        "httpGet": st.fixed_dictionaries({"port": st.just(80)}, optional={"path": words, "scheme": st.just("HTTP")}),
+        "periodSeconds": st.integers(0, 10),
+        "timeoutSeconds": st.integers(0, 2),
+        "grpc": st.just({"port": 1}),
+    },
+)
+env = st.lists(
+    st.fixed_dictionaries(
+        {"name": words}, optional={"value": words, "valueFrom": st.just({"fieldRef": {"fieldPath": "metadata.name"}})}
+    ),
+    max_size=3,
+)
+container_fields = {
+    "imagePullPolicy": st.sampled_from(["Always", "IfNotPresent", "Never", ""]),
+    "terminationMessagePath": words,
+    "env": env,
+    "ports": st.lists(
+        st.fixed_dictionaries({"containerPort": st.integers(1, 3)}, optional={"protocol": st.just("TCP")}), max_size=2
+    ),
+    "livenessProbe": probe,
+    "resources": st.fixed_dictionaries({}, optional={"limits": st.dictionaries(st.just("cpu"), words, max_size=1)}),
+    "command": st.lists(words, max_size=3),
+    "unheardOf": json,
+}
+volume = st.fixed_dictionaries(
+    {"name": words},
+    optional={
+        "configMap": st.fixed_dictionaries({"name": words}, optional={"defaultMode": st.sampled_from([0, 420])}),
+        "hostPath": st.fixed_dictionaries({"path": words}, optional={"type": st.just("")}),
+        "projected": st.just({"sources": [{"serviceAccountToken": {"path": "t"}}]}),
+    },
+)
+metadata_maps = st.dictionaries(st.sampled_from(["app", "v", "a.b/c", "note"]), st.sampled_from(["1", "2"]), max_size=3)
+
+
+@st.composite
+def templates(draw):
+    names = draw(
+        st.lists(st.sampled_from(["app", "proxy", "log", "init", "side"]), min_size=1, max_size=4, unique=True)
+    )
+    made = [
+        {"name": name, "image": draw(images), **draw(st.fixed_dictionaries({}, optional=container_fields))}
+        for name in names
+    ]
+    cut = draw(st.integers(1, len(made)))
+    for one in made[cut:]:
+        if draw(st.booleans()):
+            one["restartPolicy"] = "Always"
+    spec = {
+        "containers": made[:cut],
+        "initContainers": made[cut:],
+        **draw(
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    "volumes": st.lists(volume, max_size=2),
+                    "restartPolicy": st.sampled_from(["Always", ""]),
+                    "serviceAccount": words,
+                    "serviceAccountName": words,
+                    "hostNetwork": st.booleans(),
+                    "terminationGracePeriodSeconds": st.sampled_from([0, 30]),
+                    "nodeSelector": metadata_maps,
+                    "unheardOf": json,
+                },
+            )
+        ),
+    }
+    metadata = draw(
+        st.fixed_dictionaries({}, optional={"labels": metadata_maps, "annotations": metadata_maps, "name": words})
+    )
+    return {"metadata": metadata, "spec": spec}
+
+
+def paths(value, here=()):
+    """Every path in the tree, containers of values included."""
+    yield here
+    below = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in below:
+        yield from paths(inner, (*here, key))
+
+
+def at(tree, path):
+    for key in path:
+        tree = tree[key]
+    return tree
+
+
+def is_metadata(path):
+    return len(path) == 3 and path[0] == "metadata" and path[1] in {"labels", "annotations"}
+
+
+def is_image_that_restarts(tree, path):
+    if len(path) != 4 or path[0] != "spec" or path[3] != "image":
+        return False
+    return path[1] == "containers" or (
+        path[1] == "initContainers" and at(tree, path[:3]).get("restartPolicy") == "Always"
+    )
+
+
+@given(templates())
+def test_a_template_equals_itself_and_itself_with_defaults(tree):
+    for other in (tree, copy.deepcopy(tree), defaults.apply(tree)):
+        assert change.diff(tree, other) == InPlace()
+        assert change.diff(other, tree) == InPlace()
+        assert template.differences(other, other) == []
+
+
+@given(templates())
+def test_defaults_are_idempotent_and_touch_nothing(tree):
+    before = copy.deepcopy(tree)
+    once = defaults.apply(tree)
+    assert defaults.apply(once) == once
+    assert tree == before
+
+
+@given(templates(), st.data())
+def test_replacing_anything_outside_the_table_is_refused(tree, data):
+    path = data.draw(st.sampled_from([path for path in paths(tree) if path]))
+    changed = copy.deepcopy(tree)
+    at(changed, path[:-1])[path[-1]] = SENTINEL
+    verdict = change.diff(tree, changed)
+    if is_metadata(path):
+        assert verdict == InPlace(**{path[1]: Edits(change={path[2]: (at(tree, path), SENTINEL)})})
+    elif is_image_that_restarts(tree, path):
+        assert isinstance(verdict, InPlace)
+        assert verdict.images == {at(tree, path[:-1])["name"]: SENTINEL}
+        assert not (verdict.labels.keys or verdict.annotations.keys)
+    elif path == ("spec", "serviceAccount") and tree["spec"].get("serviceAccountName"):
+        assert verdict == InPlace()  # the server ignores the old name beside the new one
+    else:
+        assert isinstance(verdict, Refused)
+        assert verdict.reasons
+        assert all(reason.code and reason.path and reason.message for reason in verdict.reasons)
+
+
+@given(templates(), st.data())
+def test_adding_anything_outside_the_table_is_refused(tree, data):
+    places = [path for path in paths(tree) if isinstance(at(tree, path), dict | list)]
+    path = data.draw(st.sampled_from(places))
+    changed = copy.deepcopy(tree)
+    place = at(changed, path)
+    if isinstance(place, dict):
+        place["zz"] = SENTINEL
+    else:
+        place.append({"name": SENTINEL})
+    verdict = change.diff(tree, changed)
+    if is_metadata((*path, "zz")):
+        assert verdict == InPlace(**{path[1]: Edits(add={"zz": SENTINEL})})
+    else:
+        assert isinstance(verdict, Refused)
+
+
+@given(templates(), st.data())
+def test_removing_anything_is_refused_unless_it_was_a_default(tree, data):
+    path = data.draw(st.sampled_from([path for path in paths(tree) if path]))
+    changed = copy.deepcopy(tree)
+    del at(changed, path[:-1])[path[-1]]
+    verdict = change.diff(tree, changed)
+    if is_metadata(path):
+        assert verdict == InPlace(**{path[1]: Edits(remove=(path[2],))})
+    elif path in {("metadata",), ("metadata", "labels"), ("metadata", "annotations")}:
+        assert isinstance(verdict, InPlace) or tree["metadata"].get("name")
+    elif isinstance(verdict, InPlace):
+        # Nothing that a server would keep was lost: with all defaults written out, both sides are one.
+        assert verdict == InPlace()
+        assert template.differences(defaults.apply(tree), defaults.apply(changed)) == []
+
+
+@given(templates(), st.data())
+def test_another_order_is_refused(tree, data):
+    lists = [path for path in paths(tree) if isinstance(at(tree, path), list) and len(at(tree, path)) > 1]
+    assume(lists)
+    path = data.draw(st.sampled_from(lists))
+    changed = copy.deepcopy(tree)
+    at(changed, path).reverse()
+    before, after = (at(defaults.apply(side), path) for side in (tree, changed))
+    assume(template.differences({"x": before}, {"x": after}))
+    assert isinstance(change.diff(tree, changed), Refused)
+
+
+@given(templates(), templates())
+def test_the_verdict_does_not_depend_on_written_defaults(a, b):
+    plain = change.diff(a, b)
+    written = change.diff(defaults.apply(a), defaults.apply(b))
+    assert isinstance(plain, Refused) <= isinstance(written, Refused)
+
+
+# -- live Pods
+
+versions = st.sampled_from(["app:1", "app:2", "app:3"])
+
+
+@st.composite
+def variants(draw):
+    """A template that differs from others of its kind only in what can be changed in place."""
+    return {
+        "metadata": {"labels": {"app": "web", **draw(metadata_maps)}, "annotations": draw(metadata_maps)},
+        "spec": {
+            "containers": [{"name": name, "image": draw(versions)} for name in ("app", "proxy")],
+            "initContainers": [
+                {"name": "side", "image": draw(versions), "restartPolicy": "Always"},
+                {"name": "init", "image": "i:1"},
+            ],
+        },
+    }
+
+
+def made_from(tree, extra_labels=()):
+    def model(field):
+        return tuple(Container(name=one["name"], image=one["image"]) for one in tree["spec"][field])
+
+    return Pod(
+        metadata=Meta(
+            labels={**tree["metadata"]["labels"], **dict(extra_labels)}, annotations=tree["metadata"]["annotations"]
+        ),
+        spec=PodSpec(containers=model("containers"), init_containers=model("initContainers")),
+    )
+
+
+def edited(found, edits):
+    kept = {key: value for key, value in (found or {}).items() if key not in edits.remove}
+    return {**kept, **edits.add, **{key: new for key, (_, new) in edits.change.items()}}
+
+
+def patched(pod, lacks):
+    def model(containers):
+        return tuple(Container(name=one.name, image=lacks.images.get(one.name, one.image)) for one in containers)
+
+    return Pod(
+        metadata=Meta(
+            labels=edited(pod.metadata.labels, lacks.labels),
+            annotations=edited(pod.metadata.annotations, lacks.annotations),
+        ),
+        spec=PodSpec(containers=model(pod.spec.containers), init_containers=model(pod.spec.init_containers)),
+    )
+
+
+def needs(bases, target, pod, touched=()):
+    verdict = change.diff(bases[0], target)
+    assert isinstance(verdict, InPlace)
+    found = change.for_pod(verdict, bases, target, pod, touched)
+    assert isinstance(found, InPlace)
+    return found
+
+
+@given(variants(), variants())
+def test_a_fresh_pod_needs_just_the_difference_of_the_templates(base, target):
+    verdict = change.diff(base, target)
+    found = needs([base], target, made_from(base))
+    assert isinstance(verdict, InPlace)
+    assert (found.images, found.labels, found.annotations) == (verdict.images, verdict.labels, verdict.annotations)
+
+
+@given(
+    st.lists(variants(), min_size=2, max_size=4),
+    st.dictionaries(st.sampled_from(["mine", "pod-template-hash"]), st.just("x")),
+)
+def test_a_chain_of_templates_ends_as_a_pod_of_the_last_one(chain, extra):
+    """Each target is reached from wherever the one before left the Pod, and what belongs to others stays."""
+    pod = made_from(chain[0], extra)
+    moved: set[str] = set()
+    for between, target in zip(chain, chain[1:], strict=False):
+        lacks = needs([chain[0], between], target, pod, moved)
+        moved |= set(lacks.images)
+        pod = patched(pod, lacks)
+        assert needs([chain[0], between], target, pod, moved).is_empty
+        assert pod == made_from(target, extra)
+
+
+@given(variants(), variants(), versions)
+def test_drift_is_never_fought(base, target, elsewhere):
+    target["spec"]["containers"][1]["image"] = base["spec"]["containers"][1]["image"]
+    pod = patched(made_from(base), InPlace(images={"proxy": elsewhere}))
+    found = needs([base], target, pod)
+    assert "proxy" not in found.images
+    assert bool(found.notes) == (elsewhere != target["spec"]["containers"][1]["image"]) or len(found.notes) == 1
+
+
+@given(
+    templates(), templates(), st.sampled_from(list(InitImages)), st.none() | st.tuples(st.just(1), st.integers(28, 36))
+)
+def test_the_diff_is_total_and_pure(a, b, init_images, kubelet):
+    before = copy.deepcopy((a, b))
+    verdict = change.diff(a, b, init_images=init_images, kubelet=kubelet)
+    assert verdict == change.diff(a, b, init_images=init_images, kubelet=kubelet)
+    assert (a, b) == before
+    assert isinstance(verdict, InPlace) or verdict.reasons
