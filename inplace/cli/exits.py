@@ -41,6 +41,11 @@ def run(command: Callable[[], int | None]) -> int:
         return _fail(_lowered(error.format_message()))
     except _expected() as error:
         return _fail(str(error) or type(error).__name__)
+    except BaseExceptionGroup as group:
+        known, others = group.split(_expected())
+        if known is None or others is not None:
+            raise
+        return _fail(str(_first(known)))
 
 
 #: Failures that are no defects, by the module that has them: looked up only where something has loaded it.
@@ -50,6 +55,14 @@ _EXPECTED: Final = {"inplace.kube.errors": "KubeError", "inplace.serve.http": "L
 def _expected() -> tuple[type[Exception], ...]:
     loaded = ((sys.modules.get(module), name) for module, name in _EXPECTED.items())
     return (InputError, OSError, *(getattr(module, name) for module, name in loaded if module is not None))
+
+
+def _first(group: BaseExceptionGroup[Exception]) -> BaseException:
+    """One failure of a group: its parts fail together because one of them did."""
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
 
 
 def _lowered(message: str) -> str:

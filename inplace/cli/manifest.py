@@ -67,7 +67,7 @@ def _parse(where: str, text: str) -> list[object]:
     try:
         if text.lstrip().startswith(("{", "[")):  # JSON may be indented by tabs, which YAML refuses
             return [msgspec.json.decode(text)]
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         pass  # YAML in flow style starts with a brace as well, and its error names the line
     try:
         return [document for document in yaml.load_all(text, _Loader) if document is not None]

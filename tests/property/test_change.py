@@ -1,8 +1,9 @@
-"""The diff over random templates: empty where it must be, refused wherever the table of protocol §2 says nothing else."""
+"""The diff over random templates: empty where it must be, and refused wherever protocol §2 says nothing else."""
 
 from __future__ import annotations
 
 import copy
+from itertools import pairwise
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -151,7 +152,7 @@ def test_replacing_anything_outside_the_table_is_refused(tree, data):
     elif is_image_that_restarts(tree, path):
         assert isinstance(verdict, InPlace)
         assert verdict.images == {at(tree, path[:-1])["name"]: SENTINEL}
-        assert not (verdict.labels.keys or verdict.annotations.keys)
+        assert verdict.labels == verdict.annotations == Edits()
     elif path == ("spec", "serviceAccount") and tree["spec"].get("serviceAccountName"):
         assert verdict == InPlace()  # the server ignores the old name beside the new one
     else:
@@ -286,7 +287,7 @@ def test_a_chain_of_templates_ends_as_a_pod_of_the_last_one(chain, extra):
     """Each target is reached from wherever the one before left the Pod, and what belongs to others stays."""
     pod = made_from(chain[0], extra)
     moved: set[str] = set()
-    for between, target in zip(chain, chain[1:], strict=False):
+    for between, target in pairwise(chain):
         lacks = needs([chain[0], between], target, pod, moved)
         moved |= set(lacks.images)
         pod = patched(pod, lacks)

@@ -263,7 +263,6 @@ def test_our_own_keys_and_those_of_others_are_no_errors():
     ("name", "text"),
     [
         ("on-failure", "Rollback"),
-        ("max-failures", "1"),
         ("keep-ready-containers", "a"),
         ("container-order", "a > b"),
         ("gates", "before-drain=x.y/Z"),
@@ -283,7 +282,7 @@ def test_a_setting_that_is_not_built_is_named(name, text):
     ("name", "text"),
     [
         ("on-failure", "Pause"),
-        ("max-failures", "0"),
+        ("max-failures", "1"),
         ("steps", ""),
         ("pre-pull", "Never"),
         ("init-images", "Refuse"),

@@ -1,0 +1,206 @@
+"""The program: commands, options before and after them, exit codes of usage errors."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import inplace
+from inplace.cli import app, options
+from inplace.cli.app import COMMANDS, main, program_name
+from inplace.cli.options import Connection, connection_options, with_connection
+
+
+def run(*args, **extra):
+    return CliRunner().invoke(main, list(args), **extra)
+
+
+def loaded_by(*args):
+    """The modules that the program has loaded when it is done."""
+    code = (
+        "import sys\n"
+        "from inplace.cli.app import main\n"
+        "try:\n"
+        f"    main({list(args)!r})\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        "print('\\n' + ' '.join(sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+# -- commands
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_of_the_table_is_there(name):
+    module, short = COMMANDS[name]
+    command = getattr(import_module(module), name)
+    assert isinstance(command, click.Command)
+    assert command.name == name
+    assert short.endswith(".")
+    assert command.help
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_lists_every_command(flag):
+    done = run(flag)
+    assert done.exit_code == 0
+    for name, (_, short) in COMMANDS.items():
+        assert f"  {name}" in done.output
+        assert short in done.output
+
+
+def test_help_loads_no_command():
+    found = loaded_by("--help")
+    assert not {module for module, _ in COMMANDS.values()} & found
+    assert not {"yaml", "aiohttp", "asyncio", "kubernetes_asyncio", "rich"} & found
+
+
+def test_version():
+    assert run("version").output == f"inplace {inplace.__version__}\n"
+    assert f'"version": "{inplace.__version__}"' in run("version", "-o", "json").output
+    assert f"version: {inplace.__version__}\n" in run("version", "-o", "yaml").output
+
+
+@pytest.mark.parametrize(
+    ("argv0", "name"),
+    [
+        ("/usr/local/bin/inplace", "inplace"),
+        ("/usr/local/bin/kubectl-inplace", "kubectl inplace"),
+        ("kubectl-inplace", "kubectl inplace"),
+        ("__main__.py", "inplace"),
+    ],
+)
+def test_the_name_follows_how_it_was_called(argv0, name):
+    assert program_name(argv0) == name
+
+
+def test_as_a_plugin_the_help_speaks_of_kubectl(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/kubectl-inplace"])
+    assert "Usage: kubectl inplace diff" in run("diff", "--help").output
+    assert "(see kubectl inplace diff --help)" in run("diff").stderr
+
+
+def test_both_entry_points_and_the_module_are_the_same_program():
+    done = subprocess.run([sys.executable, "-m", "inplace", "version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"inplace {inplace.__version__}\n"
+
+
+# -- usage errors
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        pytest.param(("dif",), "no such command 'dif'", id="unknown command"),
+        pytest.param(("diff",), "missing argument 'OLD'", id="missing argument"),
+        pytest.param(("diff", "a", "b", "c"), "got unexpected extra argument (c)", id="extra argument"),
+        pytest.param(("--colour", "diff"), "no such option", id="unknown option"),
+        pytest.param(("diff", "a", "b", "-o", "xml"), "'xml' is not one of 'text', 'json', 'yaml'", id="bad choice"),
+        pytest.param(
+            ("--request-timeout", "5x", "version"), "'5x' is no duration: use 30, 30s, 5m or 1h", id="duration"
+        ),
+        pytest.param(("diff", "a", "b", "--kubelet", "new"), "'new' is no Kubernetes version: use 1.32", id="version"),
+    ],
+)
+def test_usage_errors_are_one_line_and_exit_1(args, said):
+    done = run(*args)
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert "--help)" in done.stderr
+
+
+def test_no_command_is_a_usage_error_that_shows_the_help():
+    done = run()
+    assert done.exit_code == 1
+    assert "Commands:" in done.stderr
+    assert done.stdout == ""
+
+
+def test_ctrl_c_exits_130(monkeypatch):
+    def interrupted(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(import_module("inplace.cli.version").version, "callback", interrupted)
+    assert run("version").exit_code == 130
+
+
+# -- connection options
+
+
+@pytest.fixture
+def probe(monkeypatch):
+    """A command that keeps the connection it was given."""
+    seen: list[Connection] = []
+
+    @click.command()
+    @with_connection
+    @click.option("--other")
+    def probe(connection: Connection, other: str | None) -> None:
+        seen.append(connection)
+
+    @click.group(cls=app.Program)
+    @connection_options
+    def group() -> None:
+        """A group with the options before the command."""
+
+    monkeypatch.setattr(app.Program, "get_command", lambda *_: probe)
+
+    def call(*args):
+        done = CliRunner().invoke(group, list(args))
+        assert done.exit_code == 0, done.output
+        return seen[-1]
+
+    return call
+
+
+GIVEN = (
+    "--kubeconfig", "f", "--context", "c", "-n", "ns", "-A", "-l", "a=b", "--as", "me", "--request-timeout", "5m",
+)  # fmt: skip
+WANTED = Connection("f", "c", "ns", all_namespaces=True, selector="a=b", as_user="me", request_timeout=300)
+
+
+def test_without_options_the_kubeconfig_decides(probe):
+    assert probe("probe") == Connection()
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_every_option_before_or_after_the_command(probe, after):
+    assert probe(*(("probe", *GIVEN) if after else (*GIVEN, "probe"))) == WANTED
+
+
+def test_options_on_both_sides_add_up_and_the_later_wins(probe):
+    found = probe("-n", "first", "--context", "c", "probe", "-n", "second", "--other", "x")
+    assert found == Connection(context="c", namespace="second")
+
+
+def test_nothing_stays_from_one_call_to_the_next(probe):
+    assert probe("-n", "x", "probe").namespace == "x"
+    assert probe("probe").namespace is None
+
+
+def test_a_timeout_of_zero_is_no_limit_of_ones_own(probe):
+    assert probe("--request-timeout", "5s", "probe", "--request-timeout", "0").request_timeout is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("30", 30), ("30s", 30), ("5m", 300), ("1h", 3600), ("500ms", 0.5), ("1.5m", 90), ("0", 0)]
+)
+def test_durations(text, seconds):
+    assert options.seconds(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "s", "-1", "1d", "1m30s", "٣", "1 s"])
+def test_what_is_no_duration(text):
+    with pytest.raises(click.BadParameter, match="is no duration"):
+        options.seconds(text)
