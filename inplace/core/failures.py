@@ -6,7 +6,7 @@ itself (a first pull error, one exit of a new container) only waits; the deadlin
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from inplace.core import record as records
@@ -37,6 +37,9 @@ CREATE: Final = frozenset(
 #: Exits of the new container that make a crash loop; fewer may be an application waiting for its database.
 CRASHES: Final = 3
 BACKOFFS: Final = 2
+#: A container that has ended since its swap must run this long before its readiness is believed: between two crashes
+#: it looks ready for a moment.
+STEADY: Final = timedelta(seconds=10)
 
 
 def classify(pod: Pod, record: Record, sight: Sight | None) -> Reason | None:
@@ -49,6 +52,24 @@ def classify(pod: Pod, record: Record, sight: Sight | None) -> Reason | None:
         if reason is not None:
             return reason
     return None
+
+
+def crash_loop(pod: Pod, record: Record) -> Reason | None:
+    """The verdict that a container of the target image ends again and again."""
+    found = ((pod.container_status(name), baseline) for name, baseline in record.containers.items())
+    reasons = (_crash(status, baseline) for status, baseline in found if status is not None)
+    return next((reason for reason in reasons if reason is not None), None)
+
+
+def unsteady(pod: Pod, record: Record) -> datetime | None:
+    """Until when the readiness of a container that has ended since its swap is not believed, None where all are well."""
+    found = []
+    for name, baseline in record.containers.items():
+        status = pod.container_status(name)
+        running = status.state.running if status is not None else None
+        if status is not None and running is not None and running.started_at is not None and exits(status, baseline):
+            found.append(running.started_at + timedelta(seconds=1) + STEADY)
+    return max(found, default=None)
 
 
 def expired(pod: Pod, record: Record, node: Node | None, now: datetime, waits_for: Reason) -> Reason | None:

@@ -82,7 +82,7 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     scene = _scene(snapshot, parsed, target, now, refused[0] if refused else None)
     aim = target if isinstance(target, Template) else None
     all_members = rollout.members(snapshot, parsed.settings, aim, scene)
-    wait = _wait(snapshot, parsed, frozen, target, all_members, now)
+    wait = scene.hold or _wait(snapshot, parsed, frozen, target, all_members, now)
     choice = rollout.choose(all_members, parsed.settings, kind.desired(workload), wait)
     made = _in_motion(all_members)
     said = report.Said(snapshot, parsed, target, tuple(refused), tuple(all_members), choice.waiting, wait, now)

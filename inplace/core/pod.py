@@ -119,10 +119,22 @@ def available(pod: Pod, scene: Scene) -> Reason | None:
     """Nothing where the Pod has been Ready for min-ready-seconds, else what is missing (IsPodAvailable)."""
     if not pod.ready:
         return Reason(Code.WAITING_READY, "status.conditions[Ready]", "the Pod is not Ready")
+    steady = _steady_at(pod, scene)
+    if steady is not None:
+        return Reason(Code.WAITING_READY, "", "it has ended since the swap; Ready, but not yet for long enough")
     if scene.now < ready_until(pod, scene):
         seconds = scene.settings.min_ready_seconds
         return Reason(Code.WAITING_MIN_READY, "", f"Ready, but not yet for {seconds} s (min-ready-seconds)")
     return None
+
+
+def _steady_at(pod: Pod, scene: Scene) -> datetime | None:
+    """When the readiness of a Pod upgraded in this rollout may be believed, None where it already may."""
+    record = records.read(pod)
+    if scene.settled or not isinstance(record, Record):
+        return None
+    at = failures.unsteady(pod, record)
+    return at if at is not None and scene.now < at else None
 
 
 def ready_until(pod: Pod, scene: Scene) -> datetime:
@@ -159,10 +171,21 @@ def _settling(pod: Pod, last: Record | None, scene: Scene) -> State:
     missing = available(pod, scene)
     if missing is None or scene.settled:
         return UpToDate()
-    if last is not None and not pod.ready and scene.now >= last.deadline:
-        return Failed(Reason(Code.NEVER_READY, missing.path, "upgraded, but not Ready by the deadline"))
+    verdict = _late_verdict(pod, last, scene) if last is not None else None
+    if verdict is not None:
+        return Failed(verdict)
     ends = last.deadline if last is not None else None
-    return UpToDate(missing, ready_until(pod, scene) if pod.ready else ends)
+    return UpToDate(missing, _steady_at(pod, scene) or ready_until(pod, scene) if pod.ready else ends)
+
+
+def _late_verdict(pod: Pod, last: Record, scene: Scene) -> Reason | None:
+    """A failure after the gate was opened, while the Pod still counts as in flight. It costs no further write."""
+    crashed = failures.crash_loop(pod, last)
+    if crashed is not None:
+        return crashed
+    if not pod.ready and scene.now >= last.deadline:
+        return Reason(Code.NEVER_READY, "status.conditions[Ready]", "upgraded, but not Ready by the deadline")
+    return None
 
 
 def _begin(pod: Pod, last: Record | None, revision: str, lacks: InPlace, scene: Scene) -> PodAction:
@@ -287,6 +310,9 @@ def _unfinished(pod: Pod, record: Record, scene: Scene) -> Moving | None:
     statuses = [pod.container_status(name) for name in record.containers]
     if not pod.is_true("ContainersReady") or not all(status is not None and status.ready for status in statuses):
         return Moving(Reason(Code.WAITING_READY, "status.conditions[ContainersReady]", "swapped; waiting to be ready"))
+    steady = _steady_at(pod, scene)
+    if steady is not None:
+        return Moving(Reason(Code.WAITING_READY, "", "ready, but it has ended since the swap"), until=steady)
     if gated(pod, scene.settings):
         return None
     started = [s.state.running.started_at for s in statuses if s is not None and s.state.running is not None]

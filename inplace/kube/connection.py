@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
 import ssl
-import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -54,7 +52,6 @@ class Connection:
         self._renewing = asyncio.Lock()
         self._expires: datetime | None = None
         self._sessions: list[aiohttp.ClientSession] = []
-        self._scratch: Path | None = None
         self.namespace = namespace
         self.host: str = str(configuration.host).rstrip("/")
 
@@ -69,8 +66,6 @@ class Connection:
     ) -> None:
         for session in self._sessions:
             await session.close()
-        if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def url(self, path: str) -> URL:
         """The full URL of an API path, which is not encoded again."""
@@ -95,10 +90,6 @@ class Connection:
             loader = await self._reload(self._configuration)
             self._expires = getattr(loader, "exec_plugin_expiry", None)
             return bool(self._configuration.api_key.get("BearerToken") != before)
-
-    def keep(self, scratch: Path) -> None:
-        """Remember a folder of temporary certificates, removed at the end."""
-        self._scratch = scratch
 
     @property
     def server_name(self) -> str | None:
@@ -191,7 +182,6 @@ async def _from_file(
     name = path or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
     if not any(Path(one).expanduser().is_file() for one in name.split(os.pathsep) if one):
         raise ConfigError(f"kubeconfig {name} does not exist: give --kubeconfig FILE, or set KUBECONFIG")
-    scratch = Path(tempfile.mkdtemp(prefix="inplace-"))
 
     async def load(into: Any) -> Any:
         return await config.load_kube_config(
@@ -199,19 +189,16 @@ async def _from_file(
             context=context,
             client_configuration=into,
             persist_config=False,
-            temp_file_path=str(scratch),
         )
 
     configuration = client.Configuration()
     try:
         loader = await load(configuration)
     except Exception as error:
-        shutil.rmtree(scratch, ignore_errors=True)
         raise ConfigError(_explain(name, context, error)) from error
     found = (loader.current_context or {}).get("context", {})
     made = Connection(configuration, load, clock, namespace=found.get("namespace", ""), as_user=as_user, agent=agent)
     made._expires = getattr(loader, "exec_plugin_expiry", None)
-    made.keep(scratch)
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import yaml
@@ -134,7 +135,7 @@ def test_standard_input_for_either_side(diff):
 
 
 def test_restart_on_of_the_new_manifest_counts(diff):
-    changed = {
+    changed: dict[str, Any] = {
         "kind": "StatefulSet",
         "metadata": {"annotations": {"inplace.dev/restart-on": ""}},
         "spec": {"template": template()},

@@ -76,10 +76,10 @@ def test_the_workloads_own_metadata_and_claims_are_kept(read):
 
 def test_yaml_as_kubectl_reads_it(read):
     found = read(
-        "# a comment\n---\nmetadata:\n  annotations: {at: 2024-01-01T00:00:00Z, 1: x, on: y}\n"
+        "# a comment\n---\nmetadata:\n  annotations: {at: 2024-01-01T00:00:00Z, 8: x, on: y}\n"
         "spec:\n  containers: [&a {name: app, image: app}, *a]\n"
     )
-    assert found.template["metadata"]["annotations"] == {"at": "2024-01-01T00:00:00Z", "1": "x", "true": "y"}
+    assert found.template["metadata"]["annotations"] == {"at": "2024-01-01T00:00:00Z", "8": "x", "true": "y"}
     assert found.template["spec"]["containers"][0] == found.template["spec"]["containers"][1]
 
 

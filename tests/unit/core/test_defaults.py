@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import copy
+import json
+from pathlib import Path
 
 import pytest
+import yaml
 
-from inplace.core import defaults
+from inplace.core import change, defaults, template
+from inplace.core.change import InPlace
+
+DATA = Path(__file__).parent / "data"
 
 FILLED_CONTAINER = {
     "name": "app",
@@ -211,17 +217,26 @@ def test_no_account_stays_no_account():
 
 
 def test_the_argument_is_not_changed_and_defaults_are_not_shared():
-    template = container(livenessProbe={"httpGet": {"port": 1}})
-    before = copy.deepcopy(template)
-    first, second = defaults.apply(template), defaults.apply(template)
+    given = container(livenessProbe={"httpGet": {"port": 1}})
+    before = copy.deepcopy(given)
+    first, second = defaults.apply(given), defaults.apply(given)
     first["spec"]["securityContext"]["runAsUser"] = 1
-    assert template == before
+    assert given == before
     assert second["spec"]["securityContext"] == {}
 
 
 @pytest.mark.parametrize(
-    "template",
+    "given",
     [{}, {"spec": None}, {"spec": []}, {"spec": {"containers": "x", "volumes": [1, None]}}, {"metadata": 3}],
 )
-def test_what_is_no_template_passes_through(template):
-    assert defaults.apply(defaults.apply(template)) == defaults.apply(template)
+def test_what_is_no_template_passes_through(given):
+    assert defaults.apply(defaults.apply(given)) == defaults.apply(given)
+
+
+def test_a_real_api_server_fills_in_the_same():
+    given = yaml.safe_load((DATA / "template.yaml").read_text())
+    stored = json.loads((DATA / "template.stored.json").read_text())
+    found = template.differences(defaults.apply(given), stored)
+    # The one default that the server fills into Pods and not into templates.
+    assert found == [("spec.enableServiceLinks", True, None)]
+    assert change.diff(given, stored) == change.diff(stored, given) == InPlace()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from inplace.core import settings
@@ -175,7 +177,11 @@ def test_a_bad_mode_names_both_values_and_does_the_less(value):
 
 
 def test_the_workloads_own_values_fill_what_is_not_given():
-    native = {"max_unavailable": Amount(25, percent=True), "partition": Amount(2), "min_ready_seconds": 5}
+    native: dict[str, Any] = {
+        "max_unavailable": Amount(25, percent=True),
+        "partition": Amount(2),
+        "min_ready_seconds": 5,
+    }
     assert parse(**native).settings == Settings(mode=Mode.ONLY, **native)
     given = parse({"max-unavailable": "1", "partition": "0", "min-ready-seconds": "0"}, **native)
     assert given.settings == Settings(mode=Mode.ONLY)

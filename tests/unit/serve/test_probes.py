@@ -10,8 +10,13 @@ from inplace.serve import probes
 
 
 @pytest.fixture
-async def client():
-    state: dict[str, str | None] = {"pods": None, "nodes": None}
+def state() -> dict[str, str | None]:
+    """Why each cache is not ready."""
+    return {"pods": None, "nodes": None}
+
+
+@pytest.fixture
+async def client(state):
     app = web.Application()
     probes.add_routes(
         app,
@@ -19,7 +24,6 @@ async def client():
         ready={"cache-pods": lambda: state["pods"], "cache-nodes": lambda: state["nodes"]},
     )
     async with TestClient(TestServer(app)) as opened:
-        opened.state = state
         yield opened
 
 
@@ -33,23 +37,23 @@ async def test_all_well_is_a_plain_ok(client, path):
     assert await get(client, path) == (200, "ok")
 
 
-async def test_a_failing_check_is_named_with_its_reason(client):
-    client.state["nodes"] = "forbidden: nodes"
+async def test_a_failing_check_is_named_with_its_reason(client, state):
+    state["nodes"] = "forbidden: nodes"
     assert await get(client, "/readyz") == (
         500,
         "[+]cache-pods ok\n[-]cache-nodes failed: forbidden: nodes\nreadyz check failed\n",
     )
 
 
-async def test_a_process_that_is_not_ready_is_alive(client):
-    client.state["pods"] = "not filled yet"
+async def test_a_process_that_is_not_ready_is_alive(client, state):
+    state["pods"] = "not filled yet"
     assert (await get(client, "/livez"))[0] == 200
 
 
-async def test_recovery_shows_at_once(client):
-    client.state["pods"] = "not filled yet"
+async def test_recovery_shows_at_once(client, state):
+    state["pods"] = "not filled yet"
     assert (await get(client, "/readyz"))[0] == 500
-    client.state["pods"] = None
+    state["pods"] = None
     assert await get(client, "/readyz") == (200, "ok")
 
 
@@ -57,9 +61,9 @@ async def test_verbose_lists_the_checks(client):
     assert await get(client, "/readyz?verbose") == (200, "[+]cache-pods ok\n[+]cache-nodes ok\nreadyz check passed\n")
 
 
-async def test_an_excluded_check_counts_as_passed(client):
-    client.state["pods"] = "no"
-    client.state["nodes"] = "no"
+async def test_an_excluded_check_counts_as_passed(client, state):
+    state["pods"] = "no"
+    state["nodes"] = "no"
     status, text = await get(client, "/readyz?verbose&exclude=cache-pods&exclude=cache-nodes")
     assert status == 200
     assert "[+]cache-pods excluded: ok" in text
@@ -71,8 +75,8 @@ async def test_excluding_what_there_is_not_is_said(client):
     assert "warn: some checks cannot be excluded: no match for etcd" in text
 
 
-async def test_a_single_check(client):
-    client.state["pods"] = "not filled yet"
+async def test_a_single_check(client, state):
+    state["pods"] = "not filled yet"
     assert await get(client, "/readyz/cache-pods") == (500, "not filled yet\n")
     assert await get(client, "/readyz/cache-nodes") == (200, "ok")
     assert (await get(client, "/readyz/etcd"))[0] == 404
