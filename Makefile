@@ -30,11 +30,11 @@ test: lint  ## lint, types, contracts, unit and property tests; no cluster neede
 
 e2e: $(READY)  ## the scenarios on a real cluster on this machine (as root; the first run builds Kubernetes)
 	$(BIN)/python -m tests.cluster up
-	$(BIN)/pytest -q tests/e2e
+	$(BIN)/pytest -q -n 4 tests/twin tests/e2e
 
 e2e-full: $(READY)  ## everything, long
-	$(BIN)/python -m tests.cluster up
-	$(BIN)/pytest -q tests/e2e
+	for k8s in 1.36 1.35 1.34 1.33; do tests/matrix $$k8s 2.2; done
+	tests/matrix 1.36 1.6
 
 bench: $(READY)  ## what an upgrade costs, beside the floor, on the real cluster
 	$(BIN)/python -m tests.cluster up

@@ -39,7 +39,9 @@ Draw = Callable[[Status | None, WorkloadView | None], None]
 @click.command("status")
 @click.argument("workload")
 @click.option("--watch", "-w", is_flag=True, help="Draw the live tree of Pods and containers.")
-@click.option("--timeout", type=seconds, metavar="DURATION", help="Give up after this long with exit code 124 (30s, 5m).")
+@click.option(
+    "--timeout", type=seconds, metavar="DURATION", help="Give up after this long with exit code 124 (30s, 5m)."
+)
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
 @with_connection
 def status(connection: Connection, workload: str, watch: bool, timeout: float | None, output: str) -> int:

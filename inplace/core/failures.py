@@ -62,7 +62,7 @@ def crash_loop(pod: Pod, record: Record) -> Reason | None:
 
 
 def unsteady(pod: Pod, record: Record) -> datetime | None:
-    """Until when the readiness of a container that has ended since its swap is not believed, None where all are well."""
+    """Until when the readiness of a container that has ended since its swap is not believed; None: all are well."""
     found = []
     for name, baseline in record.containers.items():
         status = pod.container_status(name)

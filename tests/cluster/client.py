@@ -58,7 +58,9 @@ def serving(layout: Layout) -> bool:
 def usable(layout: Layout) -> bool:
     """Pods can be created: their ServiceAccount and its certificate are there."""
     namespace = "/api/v1/namespaces/default"
-    return all(call(layout, "GET", namespace + path) for path in ("/serviceaccounts/default", "/configmaps/kube-root-ca.crt"))
+    return all(
+        call(layout, "GET", namespace + path) for path in ("/serviceaccounts/default", "/configmaps/kube-root-ca.crt")
+    )
 
 
 def node_ready(layout: Layout, name: str) -> bool:

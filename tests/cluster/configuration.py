@@ -73,7 +73,7 @@ http: {{addr: "{registry}"}}
 def write_control_plane(layout: Layout) -> None:
     """What every cluster needs."""
     _write(layout.kubeconfig, kubeconfig(layout, "admin"))
-    policy = {
+    policy: dict[str, object] = {
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
         "omitStages": ["RequestReceived"],

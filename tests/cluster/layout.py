@@ -187,7 +187,7 @@ def _ports_free(slot: int) -> bool:
     return True
 
 
-def _networks() -> Iterator[ipaddress.IPv4Network]:
+def _networks() -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
     """What this machine has routes to; empty where there is no `ip`, which only clusters without Pods allow."""
     if os.geteuid() != 0 or (program := find("ip")) is None:
         return

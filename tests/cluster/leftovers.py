@@ -57,7 +57,9 @@ def _groups_of(pid: int) -> str:
 def _unmount(*folders: Path) -> None:
     """Innermost first."""
     roots = tuple(f"{folder}/" for folder in folders)
-    mounts = [line.split()[1].encode().decode("unicode_escape") for line in Path("/proc/mounts").read_text().splitlines()]
+    mounts = [
+        line.split()[1].encode().decode("unicode_escape") for line in Path("/proc/mounts").read_text().splitlines()
+    ]
     for mount in sorted((one for one in mounts if one.startswith(roots)), key=len, reverse=True):
         _run("umount", "-l", mount)
 

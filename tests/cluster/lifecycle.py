@@ -14,7 +14,7 @@ from functools import partial
 
 from tests.cluster import build, certificates, client, components, configuration, layout, leftovers, packages, registry
 from tests.cluster.layout import Layout
-from tests.cluster.settings import NODE, ClusterError, Wish, state_root
+from tests.cluster.settings import DEFAULT_KUBERNETES, DEFAULT_RUNTIME, NODE, ClusterError, Wish, state_root
 
 START_SECONDS = 90.0
 #: How long Pods may take to end by themselves before their containers are killed.
@@ -152,7 +152,7 @@ def _fits(found: Layout, wish: Wish) -> None:
 
 def _draft(wish: Wish) -> Layout:
     """A place that is never taken, to ask what it would need."""
-    minor, runtime = wish.k8s or layout.DEFAULT_KUBERNETES, wish.runtime or layout.DEFAULT_RUNTIME
+    minor, runtime = wish.k8s or DEFAULT_KUBERNETES, wish.runtime or DEFAULT_RUNTIME
     return Layout(wish.name, minor, runtime, wish.hollow, 0, state_root() / wish.name)
 
 

@@ -48,7 +48,9 @@ def wish(
     if chosen_k8s is not None and chosen_k8s not in KUBERNETES:
         raise ClusterError(f"no Kubernetes {chosen_k8s!r} here: K8S (--k8s) is one of {', '.join(KUBERNETES)}")
     if chosen_runtime is not None and chosen_runtime not in RUNTIMES:
-        raise ClusterError(f"no containerd {chosen_runtime!r} here: RUNTIME (--runtime) is one of {', '.join(RUNTIMES)}")
+        raise ClusterError(
+            f"no containerd {chosen_runtime!r} here: RUNTIME (--runtime) is one of {', '.join(RUNTIMES)}"
+        )
     nodes = hollow or 0
     if nodes < 0:
         raise ClusterError(f"--hollow {nodes} makes no sense: give the number of nodes, or leave it out")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
 
-from tests.twin.real import open_real
+from tests.twin.real import RealWorld, open_real
 
 
 @pytest.fixture
-def open_world(tmp_path: Path) -> functools.partial:
+def open_world(tmp_path: Path) -> Callable[..., AbstractAsyncContextManager[RealWorld]]:
     """Opens a real world inside the test; takes `controller=False`."""
     return functools.partial(open_real, tmp_path)

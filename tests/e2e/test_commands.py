@@ -18,7 +18,7 @@ async def test_plan_says_what_would_happen_and_changes_nothing(open_world):
         code, out, err = await inplace(world, "plan", "sts/web", "--image", f"app={world.app('v2')}")
         assert (code, err) == (2, "")
         assert re.search(r"3 of 3 Pods change, 3 of them restart containers, at most 2 at a time, in 2 waves", out)
-        assert [line for line in out.splitlines() if "web-" in line][0].strip().startswith("1. web-2")
+        assert next(line for line in out.splitlines() if "web-" in line).strip().startswith("1. web-2")
         assert [(identity(pod), pod.metadata.resource_version) for pod in await world.pods()] == before
 
 
@@ -114,14 +114,15 @@ async def test_dry_run_writes_nothing_and_says_what_it_would(open_world):
         versions = [pod.metadata.resource_version for pod in await world.pods()]
         process = await asyncio.create_subprocess_exec(
             str(PROGRAM), "run", "--dry-run", "--listen", "off", "--watch-namespace", world.namespace,
-            "--kubeconfig", str(world.cluster.kubeconfig), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+            "--kubeconfig", str(world.cluster.kubeconfig),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
         )  # fmt: skip
         assert process.stdout is not None
         seen = ""
         async with asyncio.timeout(30):
-            while "drain Pod web-1" not in seen:
+            while "PATCH pod/web-1/status" not in seen:
                 seen += (await process.stdout.readline()).decode()
         process.terminate()
         assert await process.wait() == 0
-        assert "PATCH pod/web-1/status" in seen
+        assert "would drain Pod web-1" in seen
         assert [pod.metadata.resource_version for pod in await world.pods()] == versions
