@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+
+from hypothesis import settings
 
 # pytest-asyncio keeps the loop that `asyncio.get_event_loop` gives it before the first asynchronous test. Python 3.11
 # makes one for it on the spot, which nobody closes; after this call there is none.
 asyncio.set_event_loop(None)
+
+# CI must not fail by the luck of the draw; a developer's run draws anew each time, HYPOTHESIS_PROFILE=long draws more.
+settings.register_profile("ci", derandomize=True)
+settings.register_profile("long", max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default"))

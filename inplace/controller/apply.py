@@ -168,15 +168,24 @@ class Applier:
         self._world.wrote(uid, written.metadata.resource_version)
 
     async def _settle(self, action: Action, error: Unreachable) -> Outcome:
-        """A write that may have been made: one live read tells what the cache has to catch up with."""
-        if error.outcome_unknown:
-            request, meta = patch.build(action, self._world.now()), _meta(action)
+        """A write that may have been made: a live read tells what the cache has to catch up with.
+
+        Until the server answers it, the object stays pending: nothing is decided on what may no longer be true.
+        """
+        self._note(Outcome.UNKNOWN, action, error)
+        request, meta = patch.build(action, self._world.now()), _meta(action)
+        while error.outcome_unknown:
             try:
                 live = await self._client.get(_resource(request), meta.name, meta.namespace, type=_Written)
-                self._world.wrote(meta.uid, live.metadata.resource_version)
+            except NotFound:
+                break
             except KubeError as second:
                 self._note(Outcome.UNKNOWN, action, second)
-        return self._note(Outcome.UNKNOWN, action, error)
+                await self._world.clock.sleep(RETRY_SECONDS)
+            else:
+                self._world.wrote(meta.uid, live.metadata.resource_version)
+                break
+        return Outcome.UNKNOWN
 
     def _note(self, outcome: Outcome, action: Action, error: Exception) -> Outcome:
         meta = _meta(action)

@@ -58,11 +58,30 @@ def judge(
         return _missing(name, "the kubelet has not taken in the new image yet")
     if status is None or not status.container_id:
         return _missing(name, "no container yet")
-    if status.container_id == baseline.id:
-        return _missing(name, _pending(status))
     if status.state.running is None:
         return _missing(name, _pending(status))
+    if status.container_id == baseline.id:
+        return _never_replaced(pod, status, baseline, seen, node, now, tracked=tracked)
     return _plausible(status, baseline, seen, tracked) or _steady(pod, status, baseline, seen, node, now)
+
+
+def _never_replaced(
+    pod: Pod,
+    status: ContainerStatus,
+    baseline: Baseline,
+    seen: ContainerSight | None,
+    node: Node | None,
+    now: datetime,
+    *,
+    tracked: bool,
+) -> Evidence | Reason:
+    """The old container still runs. That is the end only where the template went back to the very image it was made
+    from before the kubelet had acted: it then has nothing to do."""
+    if not baseline.unsettled:
+        return _missing(status.name, _pending(status))
+    if tracked and baseline.origin == baseline.to:
+        return Evidence.UNCHANGED
+    return _steady(pod, status, baseline, seen, node, now)
 
 
 def _plausible(
@@ -95,17 +114,14 @@ def _steady(
         return _missing(status.name, "a new container was not seen for long enough")
     grace = timedelta(seconds=pod.spec.termination_grace_period_seconds)
     if now < seen.since + grace + 3 * KUBELET_SYNC:
-        return _missing(status.name, "the new container shows the old image; waiting until it is steady")
-    if not tracks_generation(pod, node):
-        ended = status.last_state.terminated
-        if ended is not None and ended.container_id == baseline.id and status.restart_count > baseline.restarts:
-            return Evidence.SAME_DIGEST
-        return _missing(status.name, "the kubelet does not report observedGeneration and the image looks unchanged")
-    if _digest(baseline) and _digest(baseline) != image.digest_of(status.image_id):
-        return _missing(status.name, "the container runs another digest than the one asked for")
-    if not _on_node(node, baseline.to):
-        return _missing(status.name, "the image is not known to be on the node")
-    return Evidence.ASSUMED_BY_GENERATION
+        return _missing(status.name, "the container shows the old image; waiting until it is steady")
+    if _proven_by_node(node, baseline, status):
+        return Evidence.ASSUMED_BY_GENERATION
+    ended = status.last_state.terminated
+    followed = ended is not None and ended.container_id == baseline.id and status.restart_count > baseline.restarts
+    if not tracks_generation(pod, node) and followed and not baseline.unsettled:
+        return Evidence.SAME_DIGEST
+    return _missing(status.name, "the node does not say that this is the image asked for")
 
 
 def _image_changed(status: ContainerStatus, baseline: Baseline) -> bool:
@@ -136,11 +152,20 @@ def _digest(baseline: Baseline) -> str:
     return parsed.digest if parsed is not None and parsed.digest else ""
 
 
-def _on_node(node: Node | None, reference: str) -> bool:
-    if node is None:
+def _proven_by_node(node: Node | None, baseline: Baseline, status: ContainerStatus) -> bool:
+    """Whether the node lists the image asked for and the image that runs as one and the same.
+
+    Both are then on the node, so that the kubelet cannot be busy pulling behind a status that stands still.
+    """
+    digest = image.digest_of(status.image_id)
+    if node is None or not digest:
         return False
-    known = msgspec.json.decode(node.status.images, type=tuple[NodeImage, ...])
-    return any(image.same(name, reference) for one in known for name in one.names)
+    listed = msgspec.json.decode(node.status.images, type=tuple[NodeImage, ...])
+    return any(
+        any(image.same(name, baseline.stored or baseline.to) for name in one.names)
+        and any(image.digest_of(name) == digest for name in one.names)
+        for one in listed
+    )
 
 
 def _pending(status: ContainerStatus) -> str:

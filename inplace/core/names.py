@@ -82,6 +82,7 @@ class Evidence(StrEnum):
     IMAGE_CHANGED = "ImageChanged"
     EXPECTED_DIGEST = "ExpectedDigest"
     SAME_DIGEST = "SameDigest"
+    UNCHANGED = "Unchanged"
     ASSUMED_BY_GENERATION = "AssumedByGeneration"
 
 

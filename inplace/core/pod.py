@@ -375,14 +375,23 @@ def _baseline(pod: Pod, record: Record, name: str, to: str | None) -> Baseline:
     before, status, spec = record.containers.get(name), pod.container_status(name), pod.container(name)
     if before is not None and to is None:
         return before
+    id_ = status.container_id if status is not None else ""
     return Baseline(
         from_=spec.image if spec is not None else "",
         to=to or "",
-        id=status.container_id if status is not None else "",
+        id=id_,
         image_id=status.image_id if status is not None else "",
         restarts=status.restart_count if status is not None else 0,
         unsettled=before is not None and not before.evidence,
+        origin=_origin(before, id_),
     )
+
+
+def _origin(before: Baseline | None, id_: str) -> str:
+    """The image that a container was made from, where an earlier baseline of the very same container tells."""
+    if before is None or before.evidence or before.id != id_:
+        return ""
+    return before.origin if before.unsettled else before.from_
 
 
 def _closed(pod: Pod) -> bool:

@@ -26,7 +26,7 @@ class Baseline(Struct, frozen=True, gc=False, omit_defaults=True):
     """One container before the image patch, and the evidence of its swap once there is some.
 
     `unsettled`: an earlier image patch was not confirmed when this baseline was read, so that a container of that
-    earlier image may still appear.
+    earlier image may still appear. `origin` is then the image that the container `id` is known to have been made from.
     """
 
     from_: str = field(default="", name="from")
@@ -37,6 +37,7 @@ class Baseline(Struct, frozen=True, gc=False, omit_defaults=True):
     restarts: int = 0
     evidence: str = ""
     unsettled: bool = False
+    origin: str = ""
 
 
 class Record(Struct, frozen=True, gc=False, rename="camel"):

@@ -94,7 +94,10 @@ def _phase(said: Said, failures: int) -> Phase:
         return Phase.DEGRADED
     if isinstance(said.target, Reason):
         before = statuses.read(said.snapshot.workload.metadata)
-        return before.phase if before is not None else Phase.PROGRESSING
+        known = (
+            before is not None and before.phase is not Phase.REFUSED
+        )  # what was refused is not the template any more
+        return before.phase if before is not None and known else Phase.PROGRESSING
     if not outstanding:
         return Phase.UP_TO_DATE
     return Phase.PAUSED if said.parsed.settings.paused else Phase.PROGRESSING
