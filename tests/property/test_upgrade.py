@@ -37,7 +37,7 @@ def happen(world: Simulation, event: str, rng: random.Random) -> None:
         "workload": world.deliver_workload,
         "controller": world.sync_controller,
         "act": lambda: act(world, rng),
-        "unanswered": lambda: (act(world, rng, answered=False), world.kill()),
+        "unanswered": lambda: act(world, rng, answered=False),
         "time": lambda: world.pass_time(rng.choice([0.1, 1.0, 5.0, 30.0])),
         "template": lambda: world.set_template(rng.choice(TAGS), rng.choice("ab"), rng.choice(["v1", "v2"])),
         "crash": lambda: world.crash(name),
@@ -49,6 +49,8 @@ def happen(world: Simulation, event: str, rng: random.Random) -> None:
         "bad-setting": lambda: world.set_annotation("partition", rng.choice(["x", None, None])),
     }
     happenings[event]()
+    if event == "unanswered":
+        world.kill()
 
 
 def act(world: Simulation, rng: random.Random, *, answered: bool = True) -> None:

@@ -45,7 +45,9 @@ async def test_three_pods(open_world, gate, budget):
             assert record.phase is PodPhase.DONE
             assert record.containers["app"].evidence == Evidence.IMAGE_CHANGED
             assert not gate or pod.is_true(names.GATE)
-        assert world.history.drains() == ["web-2", "web-1", "web-0"]
+        order = world.history.drains()
+        at_once = int(budget)  # what begins together is seen in any order
+        assert sorted(order[:at_once], reverse=True) + order[at_once:] == ["web-2", "web-1", "web-0"]
         if gate:
             assert 1 <= world.history.most_unready(3, began) <= int(budget)
 
