@@ -40,6 +40,9 @@ BACKOFFS: Final = 2
 #: A container that has ended since its swap must run this long before its readiness is believed: between two crashes
 #: it looks ready for a moment.
 STEADY: Final = timedelta(seconds=10)
+#: Without a readiness probe a container is ready the moment it starts, also one that ends at once. The kubelet looks
+#: for ended containers every second (PLEG).
+UNPROBED: Final = timedelta(seconds=2)
 
 
 def classify(pod: Pod, record: Record, sight: Sight | None) -> Reason | None:
@@ -61,15 +64,32 @@ def crash_loop(pod: Pod, record: Record) -> Reason | None:
     return next((reason for reason in reasons if reason is not None), None)
 
 
-def unsteady(pod: Pod, record: Record) -> datetime | None:
-    """Until when the readiness of a container that has ended since its swap is not believed; None: all are well."""
-    found = []
-    for name, baseline in record.containers.items():
-        status = pod.container_status(name)
-        running = status.state.running if status is not None else None
-        if status is not None and running is not None and running.started_at is not None and exits(status, baseline):
-            found.append(running.started_at + timedelta(seconds=1) + STEADY)
-    return max(found, default=None)
+def unsteady(pod: Pod, record: Record, sight: Sight | None, *, fresh: bool) -> datetime | None:
+    """Until when the readiness of a swapped container is not believed, None where all may be.
+
+    Between two crashes a container looks ready; and a kubelet notices only a moment later that one has ended, so with
+    `fresh` a container without a readiness probe has to run for that moment first.
+    """
+    found = [_steady_at(pod, name, baseline, sight, fresh) for name, baseline in record.containers.items()]
+    return max((at for at in found if at is not None), default=None)
+
+
+def _steady_at(pod: Pod, name: str, baseline: Baseline, sight: Sight | None, fresh: bool) -> datetime | None:
+    status, container = pod.container_status(name), pod.container(name)
+    running = status.state.running if status is not None else None
+    if status is None or running is None:
+        return None
+    seen = sight.containers.get(name) if sight is not None else None
+    if seen is not None and seen.id == status.container_id:
+        since = seen.since
+    elif running.started_at is not None:
+        since = running.started_at + timedelta(seconds=1)
+    else:
+        return None
+    if exits(status, baseline) > 0:
+        return since + STEADY
+    probed = container is not None and container.readiness_probe is not None
+    return since + UNPROBED if fresh and not probed else None
 
 
 def expired(pod: Pod, record: Record, node: Node | None, now: datetime, waits_for: Reason) -> Reason | None:

@@ -69,6 +69,10 @@ class RestartRule(Part, frozen=True):
     action: str = ""
 
 
+class Probe(Part, frozen=True):
+    """A probe; only whether there is one matters here."""
+
+
 class Container(Part, frozen=True):
     """A container of a Pod's spec."""
 
@@ -77,6 +81,7 @@ class Container(Part, frozen=True):
     image_pull_policy: str = ""
     restart_policy: str = ""
     restart_policy_rules: tuple[RestartRule, ...] = ()
+    readiness_probe: Probe | None = None
 
 
 class ReadinessGate(Part, frozen=True):

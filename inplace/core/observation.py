@@ -63,7 +63,8 @@ def _see_readiness(sight: Sight, pod: Pod, record: Record, now: datetime) -> Sig
 
 
 def _see_containers(sight: Sight, pod: Pod, record: Record, now: datetime) -> Sight:
-    if record.phase not in (PodPhase.SWAPPING, PodPhase.FAILED) or not record.containers:
+    settling = record.phase is PodPhase.DONE and now < record.deadline
+    if not record.containers or not (settling or record.phase in (PodPhase.SWAPPING, PodPhase.FAILED)):
         return sight
     if pod.status.observed_generation and pod.status.observed_generation < record.generation:
         return sight

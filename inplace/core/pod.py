@@ -86,10 +86,11 @@ class Moving(Struct, frozen=True):
 
 
 class Failed(Struct, frozen=True):
-    """Failed for this target; `action` where it has recovered by itself."""
+    """Failed for this target; `action` where it has recovered by itself, `until` where it may be about to."""
 
     reason: Reason
     action: PodAction | None = None
+    until: datetime | None = None
 
 
 State = UpToDate | Startable | Held | Moving | Failed
@@ -119,21 +120,20 @@ def available(pod: Pod, scene: Scene) -> Reason | None:
     """Nothing where the Pod has been Ready for min-ready-seconds, else what is missing (IsPodAvailable)."""
     if not pod.ready:
         return Reason(Code.WAITING_READY, "status.conditions[Ready]", "the Pod is not Ready")
-    steady = _steady_at(pod, scene)
-    if steady is not None:
-        return Reason(Code.WAITING_READY, "", "it has ended since the swap; Ready, but not yet for long enough")
+    if _steady_at(pod, scene, fresh=True) is not None:
+        return Reason(Code.WAITING_READY, "", "Ready, but the new container has not run for long enough to believe it")
     if scene.now < ready_until(pod, scene):
         seconds = scene.settings.min_ready_seconds
         return Reason(Code.WAITING_MIN_READY, "", f"Ready, but not yet for {seconds} s (min-ready-seconds)")
     return None
 
 
-def _steady_at(pod: Pod, scene: Scene) -> datetime | None:
+def _steady_at(pod: Pod, scene: Scene, *, fresh: bool) -> datetime | None:
     """When the readiness of a Pod upgraded in this rollout may be believed, None where it already may."""
     record = records.read(pod)
     if scene.settled or not isinstance(record, Record):
         return None
-    at = failures.unsteady(pod, record)
+    at = failures.unsteady(pod, record, scene.sight, fresh=fresh)
     return at if at is not None and scene.now < at else None
 
 
@@ -175,7 +175,7 @@ def _settling(pod: Pod, last: Record | None, scene: Scene) -> State:
     if verdict is not None:
         return Failed(verdict)
     ends = last.deadline if last is not None else None
-    return UpToDate(missing, _steady_at(pod, scene) or ready_until(pod, scene) if pod.ready else ends)
+    return UpToDate(missing, _steady_at(pod, scene, fresh=True) or ready_until(pod, scene) if pod.ready else ends)
 
 
 def _late_verdict(pod: Pod, last: Record, scene: Scene) -> Reason | None:
@@ -279,7 +279,7 @@ def _swapping(pod: Pod, record: Record, aim: Aim | None, scene: Scene) -> State:
         return _fail(pod, record, verdict)
     proven = _prove(pod, record, scene)
     if isinstance(proven, Reason):
-        return Moving(proven)
+        return Moving(proven, until=scene.now + evidence.KUBELET_SYNC)  # some evidence is the passing of time
     return _unfinished(pod, proven, scene) or Moving(_swapped(), Finish(pod, replace(proven, phase=PodPhase.DONE)))
 
 
@@ -310,9 +310,9 @@ def _unfinished(pod: Pod, record: Record, scene: Scene) -> Moving | None:
     statuses = [pod.container_status(name) for name in record.containers]
     if not pod.is_true("ContainersReady") or not all(status is not None and status.ready for status in statuses):
         return Moving(Reason(Code.WAITING_READY, "status.conditions[ContainersReady]", "swapped; waiting to be ready"))
-    steady = _steady_at(pod, scene)
+    steady = _steady_at(pod, scene, fresh=not gated(pod, scene.settings))
     if steady is not None:
-        return Moving(Reason(Code.WAITING_READY, "", "ready, but it has ended since the swap"), until=steady)
+        return Moving(Reason(Code.WAITING_READY, "", "ready, but not yet for long enough to believe it"), until=steady)
     if gated(pod, scene.settings):
         return None
     started = [s.state.running.started_at for s in statuses if s is not None and s.state.running is not None]
@@ -334,8 +334,11 @@ def _failed(pod: Pod, record: Record, aim: Aim | None, scene: Scene) -> State:
     if pod.metadata.deletion_timestamp is not None or not record.containers or lacking:
         return Failed(reason)
     proven = _prove(pod, record, scene)
-    if isinstance(proven, Reason) or _unfinished(pod, proven, scene) is not None:
-        return Failed(reason)
+    if isinstance(proven, Reason):
+        return Failed(reason, until=scene.now + evidence.KUBELET_SYNC)
+    unfinished = _unfinished(pod, proven, scene)
+    if unfinished is not None:
+        return Failed(reason, until=unfinished.until)
     return Failed(reason, Finish(pod, replace(proven, phase=PodPhase.DONE, reason="", message="")))
 
 
