@@ -226,9 +226,10 @@ def _conclude(pod: Pod, record: Record, lacks: InPlace) -> PodAction:
 def _moving(pod: Pod, record: Record, aim: Aim | None, scene: Scene) -> State:
     if pod.metadata.deletion_timestamp is not None:
         return Held(Reason(Code.TERMINATING, "metadata.deletionTimestamp", "the Pod is being deleted"))
-    state = (
-        _draining(pod, record, aim, scene) if record.phase is PodPhase.DRAINING else _swapping(pod, record, aim, scene)
-    )
+    if scene.blocked is not None:
+        return _fail(pod, record, scene.blocked)
+    advance = _draining if record.phase is PodPhase.DRAINING else _swapping
+    state = advance(pod, record, aim, scene)
     if not isinstance(state, Moving) or state.action is not None:
         return state
     verdict = failures.expired(pod, record, scene.node, scene.now, state.reason)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import aclosing
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -137,18 +138,19 @@ class Reflector(Generic[T]):
             seconds=self._rng.uniform(*WATCH_SECONDS),
             observer=self._observer,
         )
-        async for event in events:
-            self.last_contact = self._clock.monotonic()
-            self.problem, self._short = None, 0
-            match event:
-                case Bookmark(version):
-                    self._version = version
-                case Changed(one):
-                    self._put(one, initial=False)
-                    self._version = self._store.version(one)
-                case Deleted(one):
-                    self._on_change(self._store.remove(self._store.key(one)) or one, None, False)
-                    self._version = self._store.version(one)
+        async with aclosing(events):
+            async for event in events:
+                self.last_contact = self._clock.monotonic()
+                self.problem, self._short = None, 0
+                match event:
+                    case Bookmark(version):
+                        self._version = version
+                    case Changed(one):
+                        self._put(one, initial=False)
+                        self._version = self._store.version(one)
+                    case Deleted(one):
+                        self._on_change(self._store.remove(self._store.key(one)) or one, None, False)
+                        self._version = self._store.version(one)
         await self._closed(self._clock.monotonic() - began)
 
     async def _closed(self, lasted: float) -> None:

@@ -7,7 +7,7 @@ that cannot be decoded are counted and skipped; bookmarks are never decoded as o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final, Generic, TypeVar
 
 import aiohttp
@@ -68,7 +68,7 @@ async def watch(
     resource_version: str,
     seconds: float,
     observer: Observer,
-) -> AsyncIterator[Changed[T] | Deleted[T] | Bookmark]:
+) -> AsyncGenerator[Changed[T] | Deleted[T] | Bookmark, None]:
     """Events from a version on, until the server closes the watch in its own good time.
 
     Raises Expired where the version is too old (both as an answer and as an event), Unreachable where the connection

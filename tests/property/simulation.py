@@ -425,7 +425,7 @@ class Simulation:
         was, record = record_of(before), record_of(after)
         begins = record is not None and record.in_flight and not (was is not None and was.in_flight)
         patched = after["spec"] != before["spec"]
-        assert before["metadata"]["uid"] == action.pod.uid, "I6"  # type: ignore[union-attr]
+        assert before["metadata"]["uid"] == action.pod.uid, "I6"
         if begins and (patched or not self._gate_open(after)):
             self._judge_budget(snapshot, name)
             assert not self._paused(snapshot), "I7: a disruption begins while paused"

@@ -1,0 +1,133 @@
+"""The ladder of evidence, rung by rung, and what must not count."""
+
+from __future__ import annotations
+
+import pytest
+
+from inplace.core import evidence
+from inplace.core.model import Reason
+from inplace.core.names import Evidence
+from inplace.core.observation import observe
+from tests.factories import DIGEST, NOW, container, later, node, pod, swapping
+
+V1, V2 = "app@" + DIGEST["v1"], "app@" + DIGEST["v2"]
+BEFORE = container("c://1", image_id=V1)
+LISTED = node(images=(("app@" + DIGEST["v1"], "app:v1", "app:v2"),))
+
+
+def judge(*history, record=None, at=1.0, on=None, **fields):
+    """Show statuses one after the other; the verdict on the last."""
+    record, sight = record or swapping(), None
+    for number, status in enumerate(history):
+        seen = pod(status, record=record, generation=2, image=record.containers["app"].to, **{"observed": 2, **fields})
+        sight = observe(sight, seen, later(number / 10))
+    return evidence.judge(seen, "app", record, sight, on or node(), later(at))
+
+
+AFTER = container("c://2", image="app:v2", image_id=V2, restarts=1, last="c://1")
+
+
+def test_a_changed_image_id_is_evidence():
+    assert judge(BEFORE, AFTER) is Evidence.IMAGE_CHANGED
+
+
+def test_also_where_the_first_status_at_the_new_generation_shows_it():
+    assert judge(AFTER) is Evidence.IMAGE_CHANGED
+
+
+def test_same_bytes_count_once_the_old_container_is_the_predecessor():
+    same = container("c://2", image="app:v1", image_id=V1, restarts=1, last="c://1")
+    assert judge(BEFORE, same) is Evidence.SAME_DIGEST
+
+
+def test_a_pinned_digest_that_runs_is_evidence():
+    record = swapping(to="app:v1@" + DIGEST["v1"])
+    assert judge(BEFORE, container("c://2", image_id=V1), record=record) is Evidence.EXPECTED_DIGEST
+
+
+@pytest.mark.parametrize(
+    ("why", "history", "fields"),
+    [
+        ("the old container is still there", [BEFORE], {}),
+        ("the kubelet has not taken in the image", [BEFORE, AFTER], {"observed": 1}),
+        ("no container yet", [container("", running=False, waiting="ContainerCreating")], {}),
+        ("the new container does not run", [BEFORE, container("c://2", image_id=V2, running=False, waiting="x")], {}),
+        ("imageID flips without a restart", [BEFORE, container("c://1", image_id=V2)], {}),
+        ("a crash before the kubelet acted", [container("c://2", image_id=V1, restarts=1, last="c://1")], {}),
+        (
+            "the image of a container that waits is the old one's",
+            [BEFORE, container("c://1", running=False, waiting="ErrImagePull")],
+            {},
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_not_enough(why, history, fields):
+    assert isinstance(judge(*history, **fields), Reason), why
+
+
+def test_a_container_of_an_intermediate_patch_does_not_count():
+    """v1 -> v2 (never confirmed) -> v3: the first status at v3's generation shows v2's container."""
+    record = swapping(to="app:v3", unsettled=True)
+    intermediate = container("c://2", image="app:v2", image_id=V2, restarts=1, last="c://1")
+    final = container("c://3", image="app:v3", image_id="app@sha256:" + "3" * 64, restarts=2, last="c://2")
+    assert isinstance(judge(intermediate, record=record), Reason)
+    assert judge(intermediate, final, record=record) is Evidence.IMAGE_CHANGED
+
+
+def test_an_intermediate_container_does_not_count_without_observed_generation_either():
+    record = swapping(to="app:v3", unsettled=True)
+    intermediate = container("c://2", image="app:v2", image_id=V2, restarts=1, last="c://1")
+    assert isinstance(judge(BEFORE, intermediate, record=record, on=node("v1.33.1"), observed=0), Reason)
+
+
+def test_a_template_that_went_back_before_the_kubelet_acted_leaves_the_old_container():
+    record = swapping(from_="app:v2", to="app:v1", unsettled=True, origin="app:v1")
+    assert judge(BEFORE, record=record) is Evidence.UNCHANGED
+    assert isinstance(judge(BEFORE, record=record, observed=1), Reason)
+
+
+def test_without_observed_generation_a_changed_image_id_is_enough():
+    assert judge(BEFORE, AFTER, on=node("v1.33.1"), observed=0) is Evidence.IMAGE_CHANGED
+
+
+def test_without_observed_generation_same_bytes_need_time():
+    same = container("c://2", image="app:v1", image_id=V1, restarts=1, last="c://1")
+    assert isinstance(judge(BEFORE, same, on=node("v1.33.1"), observed=0, at=5), Reason)
+    assert judge(BEFORE, same, on=node("v1.33.1"), observed=0, at=61) is Evidence.SAME_DIGEST
+
+
+def test_after_a_restart_of_ours_same_bytes_are_assumed_once_steady_and_known_to_the_node():
+    same = container("c://2", image="app:v1", image_id=V1, restarts=1, last="c://1")
+    assert isinstance(judge(same, at=59, on=LISTED), Reason)
+    assert judge(same, at=61, on=LISTED) is Evidence.ASSUMED_BY_GENERATION
+    assert isinstance(judge(same, at=61), Reason), "the node does not list the image"
+
+
+def test_the_old_container_is_never_assumed():
+    assert isinstance(judge(BEFORE, at=10_000, on=LISTED), Reason)
+
+
+def test_a_pinned_digest_rejects_the_old_image():
+    record = swapping(to="app@" + DIGEST["v2"])
+    assert isinstance(judge(BEFORE, container("c://2", image_id=V1, last="c://1"), record=record), Reason)
+
+
+@pytest.mark.parametrize(
+    ("version", "observed", "tracked"),
+    [("v1.34.0", 0, True), ("v1.33.9", 7, False), ("v1.36.3-eks", 1, True), ("", 1, True), ("", 0, False)],
+)
+def test_whether_the_kubelet_tracks_generations_is_judged_by_its_version(version, observed, tracked):
+    assert evidence.tracks_generation(pod(observed=observed), node(version) if version else None) is tracked
+
+
+def test_what_was_seen_belongs_to_one_attempt():
+    first = observe(None, pod(BEFORE, record=swapping(), ready=False, generation=2, observed=2), NOW)
+    assert first is not None
+    assert first.unready_at == NOW
+    other = swapping()
+    other = type(other)(**{**{f: getattr(other, f) for f in other.__struct_fields__}, "started_at": later(9)})
+    second = observe(first, pod(BEFORE, record=other, generation=2, observed=2), later(10))
+    assert second is not None
+    assert second.unready_at is None
+    assert observe(second, pod(BEFORE), later(11)) is None

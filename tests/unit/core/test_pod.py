@@ -1,0 +1,370 @@
+"""One Pod's state machine: every transition, and every reason to wait."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from inplace.core import names, rollout
+from inplace.core import plan as planning
+from inplace.core.actions import Drain, Fail, Finish, Restore, Serve, Swap
+from inplace.core.model import Reason
+from inplace.core.names import Code, Evidence, Phase, PodPhase
+from inplace.core.observation import observe
+from tests.factories import DIGEST, NEW, NOW, OLD, container, later, node, pod, snapshot, swapping, template, workload
+
+AFTER = container("c://2", image="app:v2", image_id="app@" + DIGEST["v2"], restarts=1, last="c://1")
+
+
+def plan(one, *, at=1.0, annotations=None, sighted=True, **changes):
+    """The plan for a workload of this one Pod."""
+    sights = {}
+    if sighted and (sight := observe(None, one, NOW)) is not None:
+        sights = {one.uid: sight}
+    changes.setdefault("workload", workload(replicas=1, annotations=annotations))
+    made = planning.plan(snapshot(one, sights=sights, **changes), later(at))
+    return made, [action for action in made.actions if hasattr(action, "pod")]
+
+
+def only(one, **changes):
+    """The single action on the Pod."""
+    _, actions = plan(one, **changes)
+    assert len(actions) == 1, actions
+    return actions[0]
+
+
+def code(one, **changes):
+    """Why nothing is done with the Pod."""
+    made, actions = plan(one, **changes)
+    assert actions == []
+    return planning.explain(made.members[0], made.waiting).code
+
+
+# --- at rest
+
+
+def test_a_pod_behind_its_target_is_drained_through_its_gate():
+    action = only(pod())
+    assert isinstance(action, Drain)
+    assert (action.record.phase, action.record.base, action.record.target) == (PodPhase.DRAINING, OLD, NEW)
+    assert action.record.deadline == later(601)
+
+
+def test_without_a_gate_it_is_swapped_at_once():
+    action = only(pod(gate=None))
+    assert isinstance(action, Swap)
+    assert action.change.images == {"app": "app:v2"}
+    assert action.record.containers["app"].id == "c://1"
+    assert action.record.generation == 2
+
+
+def test_drain_never_swaps_a_gated_pod_at_once():
+    assert isinstance(only(pod(), annotations={"drain": "Never"}), Swap)
+
+
+def test_drain_required_refuses_a_pod_without_the_gate():
+    made, actions = plan(pod(gate=None), annotations={"drain": "Required"})
+    assert actions == []
+    assert made.status.phase is Phase.REFUSED
+    assert made.status.reasons[0].code == Code.GATE_MISSING
+
+
+def test_metadata_alone_is_written_in_one_go():
+    revisions = {OLD: template(OLD, "app:v1"), NEW: template(NEW, "app:v1")}
+    revisions[NEW].tree["metadata"]["labels"]["tier"] = "x"
+    action = only(pod(), revisions=revisions)
+    assert isinstance(action, Finish)
+    assert action.change.labels.add == {"tier": "x"}
+
+
+def test_a_new_pods_gate_is_served_also_when_paused_and_not_opted_in():
+    one = pod(gate="absent")
+    assert isinstance(only(one, annotations={"paused": "true"}), Serve)
+    assert isinstance(only(one, workload=workload(mode=None, frozen=False)), Serve)
+
+
+@pytest.mark.parametrize(
+    ("expected", "one", "changes"),
+    [
+        (Code.TERMINATING, pod(deleted=True), {}),
+        (Code.NODE_NOT_READY, pod(), {"nodes": {"node": node(ready=False)}}),
+        (Code.NODE_NOT_READY, pod(), {"nodes": {}}),
+        (Code.PAUSED, pod(), {"annotations": {"paused": "true"}}),
+        (Code.PARTITION, pod(), {"annotations": {"partition": "1"}}),
+        (Code.TAKEOVER, pod(), {"not_before": later(5)}),
+        (Code.PENDING_WRITE, pod(), {"pending": frozenset({"uid-web-0"})}),
+        (Code.REVISION_UNKNOWN, pod(), {"workload": workload(replicas=1, observed=1)}),
+        (Code.MIRROR, pod(annotations={names.MIRROR_ANNOTATION: "x"}), {}),
+    ],
+)
+def test_a_pod_is_held_with_a_reason(expected, one, changes):
+    assert code(one, **changes) == expected
+
+
+def test_a_pod_whose_revision_is_not_known_refuses_the_workload():
+    made, _ = plan(pod(revision="web-lost"))
+    assert made.status.reasons[0].code == Code.BASE_UNKNOWN
+
+
+# --- draining
+
+
+def draining(**fields):
+    return pod(gate="False", record=swapping(PodPhase.DRAINING), **fields)
+
+
+def test_ready_is_waited_for_to_be_false():
+    assert code(draining(ready=True)) == Code.WAITING_UNREADY
+
+
+def test_unready_must_have_been_seen_by_this_process():
+    assert code(draining(ready=False), sighted=False) == Code.WAITING_UNREADY
+
+
+def test_the_grace_period_runs_from_observed_unready():
+    grace = {"grace-period-seconds": "10"}
+    assert code(draining(ready=False), annotations=grace, at=9.9) == Code.WAITING_GRACE
+    made, _ = plan(draining(ready=False), annotations=grace, at=5)
+    assert made.requeue_at == later(10)
+    assert isinstance(only(draining(ready=False), annotations=grace, at=10), Swap)
+
+
+def test_a_refused_change_puts_a_drained_pod_back():
+    revisions = {OLD: template(OLD, "app:v1"), NEW: template(NEW, "app:v2", hostname="x")}
+    assert isinstance(only(draining(ready=False), revisions=revisions), Restore)
+    assert isinstance(only(draining(ready=False), annotations={"partition": "x"}), Restore)
+
+
+def test_a_template_that_went_back_finishes_a_drained_pod_untouched():
+    action = only(draining(ready=False), workload=workload(replicas=1, update=OLD))
+    assert isinstance(action, Finish)
+    assert (action.record.target, action.record.containers) == (OLD, {})
+
+
+def test_a_drain_that_never_ends_fails_at_the_deadline():
+    action = only(draining(ready=True), at=601)
+    assert isinstance(action, Fail)
+    assert action.record.reason == Code.DEADLINE
+
+
+def test_a_drained_pod_waits_while_the_target_is_not_known_but_not_for_ever():
+    unknown = workload(replicas=1, observed=1)
+    assert code(draining(ready=False), workload=unknown) == Code.REVISION_UNKNOWN
+    assert isinstance(only(draining(ready=False), workload=unknown, at=601), Fail)
+
+
+def test_paused_pods_in_flight_finish():
+    assert isinstance(only(draining(ready=False), annotations={"paused": "true"}), Swap)
+
+
+# --- swapping
+
+
+def swapped(status=AFTER, *, gate="False", record=None, image="app:v2", **fields):
+    fields = {"ready": False, "generation": 2, "observed": 2, **fields}
+    return pod(status, gate=gate, record=record or swapping(), image=image, **fields)
+
+
+def test_evidence_and_readiness_finish_it():
+    action = only(swapped())
+    assert isinstance(action, Finish)
+    assert action.record.phase is PodPhase.DONE
+    assert action.record.containers["app"].evidence == Evidence.IMAGE_CHANGED
+
+
+def test_without_evidence_it_waits_and_fails_at_the_deadline():
+    old = swapped(container("c://1"))
+    assert code(old) == Code.WAITING_EVIDENCE
+    action = only(old, at=601)
+    assert isinstance(action, Fail)
+    assert action.record.reason == Code.NOT_SWAPPED
+
+
+def test_min_ready_without_a_gate_runs_from_the_new_containers_start():
+    options = {"annotations": {"min-ready-seconds": "30"}}
+    assert code(swapped(gate=None, ready=True), at=20, **options) == Code.WAITING_MIN_READY
+    assert isinstance(only(swapped(gate=None, ready=True), at=32, **options), Finish)
+
+
+def test_a_container_that_has_ended_is_not_believed_at_once():
+    ended = container("c://3", image_id="app@" + DIGEST["v2"], restarts=2, last="c://2", started=later(50))
+    assert code(swapped(ended), at=52, sighted=False) == Code.WAITING_READY
+    assert isinstance(only(swapped(ended), at=62, sighted=False), Finish)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (container("c://1", running=False, waiting="InvalidImageName"), Code.PULL),
+        (container("c://9", running=False, waiting="CrashLoopBackOff", restarts=3, last="c://8"), Code.CRASH_LOOP),
+        (
+            container(
+                "c://9", running=False, waiting="CrashLoopBackOff", restarts=3, last="c://8", exit_reason="OOMKilled"
+            ),
+            Code.OOM,
+        ),
+    ],
+)
+def test_a_verdict_fails_it_at_once_and_opens_the_gate(status, expected):
+    action = only(swapped(status))
+    assert isinstance(action, Fail)
+    assert action.record.reason == expected
+
+
+@pytest.mark.parametrize(
+    "waiting", ["ErrImagePull", "ImagePullBackOff", "CreateContainerConfigError", "CrashLoopBackOff"]
+)
+def test_what_may_pass_by_itself_only_waits_and_names_the_failure_at_the_deadline(waiting):
+    one = swapped(container("c://1", running=False, waiting=waiting, restarts=1))
+    assert code(one) == Code.WAITING_EVIDENCE
+    assert only(one, at=601).record.reason in {Code.PULL, Code.CREATE, Code.CRASH_LOOP}
+
+
+def test_a_lost_node_is_named_at_the_deadline():
+    assert only(swapped(container("c://1")), at=601, nodes={}).record.reason == Code.NODE_LOST
+
+
+def test_a_new_template_redirects_it_with_a_new_attempt_and_deadline():
+    third = {OLD: template(OLD, "app:v1"), NEW: template(NEW, "app:v2"), "web-3": template("web-3", "app:v3")}
+    action = only(swapped(container("c://1")), revisions=third, workload=workload(replicas=1, update="web-3"), at=100)
+    assert isinstance(action, Swap)
+    assert (action.record.attempt, action.record.target, action.record.deadline) == (2, "web-3", later(700))
+    assert action.change.images == {"app": "app:v3"}
+    assert action.record.containers["app"].unsettled
+
+
+def test_a_refused_template_lets_what_is_patched_finish():
+    refused = {
+        OLD: template(OLD, "app:v1"),
+        NEW: template(NEW, "app:v2"),
+        "web-3": template("web-3", "app:v2", hostname="x"),
+    }
+    action = only(swapped(), revisions=refused, workload=workload(replicas=1, update="web-3"))
+    assert isinstance(action, Finish)
+    assert action.record.target == NEW
+
+
+def test_somebody_elses_image_fails_it():
+    action = only(swapped(container("c://1"), image="app:other"))
+    assert isinstance(action, Fail)
+    assert action.record.reason == Code.IMAGE_OVERRIDDEN
+
+
+def test_a_write_that_is_refused_for_good_fails_it():
+    blocked = {"uid-web-0": Reason(Code.ADMISSION, "", "PodSecurity says no")}
+    action = only(draining(ready=False), blocked=blocked)
+    assert isinstance(action, Fail)
+    assert "PodSecurity" in action.record.message
+
+
+def test_a_pod_on_its_way_out_is_left_alone():
+    assert code(swapped(deleted=True)) == Code.TERMINATING
+
+
+# --- failed
+
+
+def failed(status=None, **fields):
+    record = replace(swapping(PodPhase.FAILED), reason="ImagePull", message="no such image")
+    waiting = status or container("c://1", running=False, waiting="ImagePullBackOff")
+    return swapped(waiting, gate="True", record=record, **fields)
+
+
+def test_a_failed_pod_stays_failed_for_its_target_and_degrades_the_workload():
+    made, actions = plan(failed())
+    assert actions == []
+    assert made.status.phase is Phase.DEGRADED
+    assert made.status.failures[0].message == "no such image"
+
+
+def test_a_failed_pod_that_recovers_by_itself_is_done():
+    action = only(failed(AFTER))
+    assert isinstance(action, Finish)
+    assert (action.record.phase, action.record.reason) == (PodPhase.DONE, "")
+
+
+def test_a_corrected_template_starts_a_failed_pod_again_without_budget():
+    third = {OLD: template(OLD, "app:v1"), NEW: template(NEW, "app:v2"), "web-3": template("web-3", "app:v3")}
+    action = only(failed(), revisions=third, workload=workload(replicas=1, update="web-3"))
+    assert isinstance(action, Drain)
+    assert (action.record.attempt, action.record.target) == (2, "web-3")
+
+
+def test_a_template_taken_back_puts_the_old_image_back_and_proves_it():
+    action = only(failed(), workload=workload(replicas=1, update=OLD))
+    assert isinstance(action, Drain)
+    drained = pod(
+        container("c://1", running=False, waiting="x"), gate="False", ready=False, record=action.record, image="app:v2"
+    )
+    swap = only(drained, workload=workload(replicas=1, update=OLD))
+    assert isinstance(swap, Swap)
+    assert swap.change.images == {"app": "app:v1"}
+
+
+def test_an_unreadable_record_behind_a_closed_gate_is_a_failure_and_is_never_patched():
+    for text in ("{", '{"v":2}', ""):
+        made, actions = plan(pod(gate="False", record=text))
+        assert actions == []
+        assert made.status.failures[0].code == Code.STATE_UNREADABLE
+
+
+def test_an_unreadable_record_behind_an_open_gate_is_nothing():
+    assert isinstance(only(pod(record="{")), Drain)
+
+
+# --- several Pods
+
+
+def three(**changes):
+    return snapshot(*(pod(name=f"web-{n}") for n in range(3)), **changes)
+
+
+def starts(shot, at=1.0):
+    return [action.pod.name for action in planning.plan(shot, later(at)).actions if isinstance(action, Drain)]
+
+
+def test_the_highest_ordinal_first_within_the_budget():
+    assert starts(three()) == ["web-2"]
+    assert starts(three(workload=workload(annotations={"max-unavailable": "2"}))) == ["web-2", "web-1"]
+    assert starts(three(workload=workload(annotations={"max-unavailable": "50%"}))) == ["web-2"]
+
+
+def test_the_workloads_own_max_unavailable_survives_the_freeze():
+    own = workload(original='{"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":2,"partition":1}}')
+    assert starts(three(workload=own)) == ["web-2", "web-1"]
+
+
+def test_a_missing_pod_uses_the_budget():
+    assert starts(snapshot(pod(name="web-0"), pod(name="web-1"), workload=workload(replicas=3))) == []
+
+
+def test_broken_pods_come_first_and_cost_nothing():
+    broken = pod(name="web-0", ready=False)
+    assert starts(snapshot(pod(name="web-1"), broken, workload=workload(replicas=2))) == ["web-0"]
+
+
+def test_order_by_a_label():
+    pods = [pod(name=f"web-{n}", labels={"app": "web", names.REVISION_LABEL: OLD, "rank": str(-n)}) for n in range(3)]
+    assert starts(snapshot(*pods, workload=workload(annotations={"order-by": "rank"}))) == ["web-0"]
+
+
+def test_a_failure_stops_the_rollout_unless_it_is_tolerated():
+    both = (replace_name(failed(), "web-1"), pod(name="web-0"))
+    assert starts(snapshot(*both, workload=workload(replicas=2, annotations={"max-unavailable": "2"}))) == []
+    tolerant = workload(replicas=2, annotations={"max-unavailable": "2", "max-failures": "1"})
+    assert starts(snapshot(*both, workload=tolerant)) == ["web-0"]
+
+
+def replace_name(one, name):
+    return replace(one, metadata=replace(one.metadata, name=name, uid=f"uid-{name}"))
+
+
+def test_a_pod_beyond_the_replicas_is_not_touched():
+    assert starts(snapshot(pod(name="web-2"), workload=workload(replicas=2))) == []
+
+
+def test_drift_is_reported():
+    done = replace(swapping(PodPhase.DONE), phase=PodPhase.DONE)
+    made, _ = plan(pod(revision=NEW, record=done, image="app:other"))
+    assert [reason.code for reason in made.status.reasons] == [Code.DRIFT]
+    assert rollout.drifted(made.members)

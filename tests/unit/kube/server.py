@@ -1,0 +1,172 @@
+"""An API server that says what a test tells it to: scripted answers over real HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from inplace.kube.client import Client
+from inplace.kube.connection import Connection
+from inplace.runtime.clock import LoopClock
+from inplace.runtime.observe import NullObserver
+
+Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Recorder(NullObserver):
+    """Keeps what was counted and said."""
+
+    def __init__(self) -> None:
+        self.counts: list[tuple[str, dict[str, str]]] = []
+        self.events: list[tuple[str, dict[str, object]]] = []
+
+    def count(self, metric: str, value: float = 1, /, **labels: str) -> None:
+        self.counts.append((metric, labels))
+
+    def event(self, name: str, /, **fields: object) -> None:
+        self.events.append((name, fields))
+
+    def total(self, metric: str, **labels: str) -> int:
+        return sum(name == metric and labels.items() <= found.items() for name, found in self.counts)
+
+
+class Script:
+    """Answers in order; the last is repeated. `requests` are those that arrived."""
+
+    def __init__(self, *answers: Answer) -> None:
+        self.answers = list(answers)
+        self.requests: list[web.Request] = []
+        self.bodies: list[Any] = []
+        self.at: list[float] = []
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        self.bodies.append(json.loads(body) if body else None)
+        self.at.append(asyncio.get_running_loop().time())
+        answer = self.answers[min(len(self.requests), len(self.answers) - 1)]
+        self.requests.append(request)
+        return await answer(request)
+
+
+class _Configuration:
+    """The part of kubernetes_asyncio's Configuration that a Connection uses."""
+
+    ssl_ca_cert = cert_file = key_file = None
+    verify_ssl = True
+    tls_server_name = proxy = None
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self.api_key = {"BearerToken": "Bearer first"}
+
+    async def get_api_key_with_prefix(self, key: str) -> str | None:
+        return self.api_key.get(key)
+
+
+@asynccontextmanager
+async def serving(*answers: Answer) -> AsyncIterator[tuple[Client, Script, Recorder]]:
+    """A client of a scripted server."""
+    script, recorder = Script(*answers), Recorder()
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", script.handle)
+    clock = LoopClock(datetime(2026, 1, 1, tzinfo=UTC))
+
+    async def renew(configuration: _Configuration) -> None:
+        configuration.api_key["BearerToken"] = "Bearer second"
+
+    async with TestServer(app) as server:
+        host = str(server.make_url("/")).rstrip("/")
+        connection = Connection(_Configuration(host), renew, clock, namespace="", as_user=None, agent="test/1")
+        async with connection:
+            yield Client(connection, recorder, clock, rng=random.Random(0)), script, recorder
+
+
+def ok(body: Any) -> Answer:
+    """200 with a JSON body."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response(body)
+
+    return answer
+
+
+def status(code: int, *, headers: dict[str, str] | None = None, **fields: Any) -> Answer:
+    """A Status."""
+
+    async def answer(_: web.Request) -> web.Response:
+        body = {"kind": "Status", "status": "Failure", "code": code, **fields}
+        return web.json_response(body, status=code, headers=headers)
+
+    return answer
+
+
+def text(code: int, body: str) -> Answer:
+    """What a proxy says."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(text=body, status=code, content_type="text/html")
+
+    return answer
+
+
+def cut(*, after: bytes = b"") -> Answer:
+    """The connection ends without an answer, or in the middle of one."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        if after:
+            request.transport.write(after)
+        request.transport.close()
+        return web.Response()
+
+    return answer
+
+
+def hang() -> Answer:
+    """No answer, ever."""
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(10_000)
+        return web.Response()
+
+    return answer
+
+
+def stream(*lines: Any, then: Callable[[], Awaitable[None]] | None = None, tail: bytes = b"") -> Answer:
+    """A watch: JSON lines (bytes are sent as they are), then an end."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for line in lines:
+            await response.write(line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n")
+        if tail:
+            await response.write(tail)
+        if then is not None:
+            await then()
+        return response
+
+    return answer
+
+
+def pod(name: str, version: str, **fields: Any) -> dict[str, Any]:
+    """A Pod, as far as these tests care."""
+    return {"metadata": {"name": name, "namespace": "default", "uid": name, "resourceVersion": version}, **fields}
+
+
+def page(*items: Any, version: str = "10", token: str = "") -> dict[str, Any]:
+    """A page of a list."""
+    return {"metadata": {"resourceVersion": version, "continue": token}, "items": list(items)}
+
+
+def event(kind: str, one: Any) -> dict[str, Any]:
+    """A line of a watch."""
+    return {"type": kind, "object": one}

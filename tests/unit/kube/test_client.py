@@ -1,0 +1,188 @@
+"""The client: errors, deadlines, and sending again only where that is safe."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from inplace.core.model import Pod
+from inplace.kube import errors
+from inplace.kube import resource as resources
+from inplace.kube.client import PatchType
+from tests.unit.kube.server import cut, hang, ok, page, pod, serving, status, text
+
+DETAILS = {"kind": "Pod", "name": "a", "causes": [{"reason": "FieldValueForbidden", "field": "spec"}]}
+
+
+async def _get(client):
+    return await client.get(resources.PODS, "a", "default", type=Pod)
+
+
+async def _patch(client, **options):
+    body = [{"op": "test", "path": "/metadata/uid", "value": "a"}]
+    return await client.patch(resources.PODS, "a", "default", body, patch_type=PatchType.JSON, type=Pod, **options)
+
+
+@pytest.mark.parametrize(
+    ("code", "fields", "expected"),
+    [
+        (403, {"reason": "Forbidden"}, errors.Forbidden),
+        (404, {"reason": "NotFound"}, errors.NotFound),
+        (409, {"reason": "Conflict"}, errors.Conflict),
+        (409, {"reason": "AlreadyExists"}, errors.AlreadyExists),
+        (410, {"reason": "Expired"}, errors.Expired),
+        (422, {"reason": "Invalid", "details": DETAILS}, errors.Invalid),
+        (422, {"reason": "Invalid", "details": {}}, errors.PreconditionFailed),
+        (422, {"reason": "Invalid"}, errors.PreconditionFailed),
+        (500, {"reason": "InternalError"}, errors.ServerError),
+        (418, {}, errors.ApiError),
+    ],
+)
+@pytest.mark.looptime
+async def test_each_answer_is_its_own_error(code, fields, expected):
+    async with serving(status(code, message="why", **fields)) as (client, _, _):
+        with pytest.raises(expected, match="why") as caught:
+            await _patch(client)
+        assert type(caught.value) is expected
+
+
+async def test_a_request_says_who_we_are_and_what_it_wants():
+    async with serving(ok(pod("a", "1"))) as (client, script, _):
+        await _patch(client, subresource="status", dry_run=True)
+        request = script.requests[0]
+        assert request.path == "/api/v1/namespaces/default/pods/a/status"
+        assert dict(request.query) == {"fieldManager": "inplace", "dryRun": "All"}
+        assert request.headers["Content-Type"] == "application/json-patch+json"
+        assert request.headers["Authorization"] == "Bearer first"
+        assert request.headers["User-Agent"] == "test/1"
+
+
+@pytest.mark.looptime
+async def test_a_read_is_repeated_after_a_server_error():
+    async with serving(status(500), status(503), ok(pod("a", "1"))) as (client, script, _):
+        assert (await _get(client)).name == "a"
+        assert len(script.requests) == 3
+
+
+@pytest.mark.looptime
+async def test_retry_after_is_obeyed():
+    busy = status(429, headers={"Retry-After": "3"}, reason="TooManyRequests")
+    async with serving(busy, ok(pod("a", "1"))) as (client, script, recorder):
+        await _patch(client)
+        assert script.at[1] - script.at[0] >= 3
+        assert recorder.total("rest_client_request_retries_total") == 1
+
+
+@pytest.mark.looptime
+async def test_throttling_ends_with_the_deadline():
+    async with serving(status(429, headers={"Retry-After": "3"})) as (client, script, _):
+        with pytest.raises(errors.Throttled):
+            await _patch(client, timeout=10)
+        assert len(script.requests) <= 4
+
+
+@pytest.mark.parametrize("answer", [cut(), cut(after=b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")])
+@pytest.mark.looptime
+async def test_a_write_whose_answer_is_lost_is_not_sent_again(answer):
+    async with serving(answer, ok(pod("a", "1"))) as (client, script, _):
+        with pytest.raises(errors.Unreachable) as caught:
+            await _patch(client)
+        assert caught.value.outcome_unknown
+        assert len(script.requests) == 1
+
+
+@pytest.mark.looptime
+async def test_a_write_after_a_server_error_is_not_sent_again():
+    async with serving(status(500), ok(pod("a", "1"))) as (client, script, _):
+        with pytest.raises(errors.ServerError):
+            await _patch(client)
+        assert len(script.requests) == 1
+
+
+@pytest.mark.looptime
+async def test_a_read_is_repeated_after_a_cut_connection():
+    async with serving(cut(), ok(pod("a", "1"))) as (client, script, _):
+        assert (await _get(client)).name == "a"
+        assert len(script.requests) == 2
+
+
+@pytest.mark.looptime
+async def test_a_call_ends_with_its_deadline():
+    async with serving(hang()) as (client, _, _):
+        with pytest.raises(errors.Unreachable, match="did not answer in time") as caught:
+            await _patch(client, timeout=5)
+        assert caught.value.outcome_unknown
+
+
+async def test_no_time_left_sends_nothing():
+    async with serving(ok({})) as (client, script, _):
+        with pytest.raises(errors.Unreachable, match="no time left") as caught:
+            await _patch(client, timeout=0)
+        assert not caught.value.outcome_unknown
+        assert script.requests == []
+
+
+async def test_a_refused_connection_is_one_line_and_certainly_nothing_was_done():
+    async with serving(ok({})) as (client, _, _):
+        client.connection.host = "http://127.0.0.1:1"
+        with pytest.raises(errors.Unreachable, match=r"127\.0\.0\.1:1 cannot be reached") as caught:
+            await _patch(client, timeout=2)
+        assert not caught.value.outcome_unknown
+        assert "\n" not in str(caught.value)
+
+
+async def test_credentials_are_renewed_once_after_401():
+    async with serving(status(401, message="Unauthorized"), ok(pod("a", "1"))) as (client, script, _):
+        await _patch(client)
+        assert [one.headers["Authorization"] for one in script.requests] == ["Bearer first", "Bearer second"]
+
+
+async def test_a_token_that_is_not_accepted_says_what_to_do():
+    async with serving(status(401, message="Unauthorized")) as (client, script, _):
+        with pytest.raises(errors.Unauthorized, match="log in again"):
+            await _get(client)
+        assert len(script.requests) == 2
+
+
+@pytest.mark.looptime
+async def test_the_html_of_a_proxy_is_an_error_of_its_own_kind():
+    async with serving(text(502, "<html>\nBad Gateway</html>")) as (client, _, _):
+        with pytest.raises(errors.ServerError, match="Bad Gateway"):
+            await _get(client)
+
+
+async def test_an_answer_of_another_shape_is_refused():
+    async with serving(text(200, "<html>hello</html>")) as (client, _, _):
+        with pytest.raises(errors.KubeError, match="not what was asked for"):
+            await _get(client)
+
+
+async def test_a_list_is_read_page_by_page():
+    async with serving(ok(page(pod("a", "1"), token="next")), ok(page(pod("b", "2"), version="12"))) as (
+        client,
+        script,
+        _,
+    ):
+        found = await client.list(resources.PODS, "default", type=Pod, label_selector="app=web", limit=1)
+        assert [one.name for one in found.items] == ["a", "b"]
+        assert found.resource_version == "12"
+        assert [one.query.get("continue") for one in script.requests] == [None, "next"]
+        assert script.requests[1].query["labelSelector"] == "app=web"
+
+
+async def test_warnings_of_the_server_are_passed_on():
+    async with serving(status(404, headers={"Warning": '299 - "old"'}, reason="NotFound")) as (client, _, recorder):
+        with pytest.raises(errors.NotFound):
+            await _get(client)
+        assert ("server.warning", '299 - "old"') in [(name, f.get("warning")) for name, f in recorder.events]
+
+
+async def test_a_delete_can_insist_on_the_very_object():
+    async with serving(ok({})) as (client, script, _):
+        await client.delete(resources.PODS, "a", "default", uid="u1", grace_period_seconds=0)
+        assert script.bodies == [{"preconditions": {"uid": "u1"}, "gracePeriodSeconds": 0}]
+
+
+async def test_raw_is_handed_through():
+    async with serving(ok({"x": 1})) as (client, _, _):
+        assert msgspec.json.decode(await client.get(resources.PODS, "a", "d", type=msgspec.Raw)) == {"x": 1}

@@ -1,0 +1,150 @@
+"""Leader election: never two, and work stops before the lease can be taken."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from inplace.kube.errors import LeaseLost
+from inplace.kube.lease import Elector
+from tests.unit.kube.server import serving
+
+pytestmark = pytest.mark.looptime
+
+
+class LeaseServer:
+    """One Lease with the server's rules; can be made to hang or to fail."""
+
+    def __init__(self) -> None:
+        self.lease: dict[str, Any] | None = None
+        self.version = 0
+        self.fault: str | None = None
+
+    async def __call__(self, request: web.Request) -> web.Response:
+        if self.fault == "hang":
+            await asyncio.sleep(10_000)
+        if self.fault == "error":
+            return web.json_response({"code": 500, "message": "etcd is away"}, status=500)
+        if request.method == "GET":
+            if self.lease is None:
+                return web.json_response({"code": 404, "reason": "NotFound"}, status=404)
+            return web.json_response(self.lease)
+        body = await request.json()
+        if request.method == "POST" and self.lease is not None:
+            return web.json_response({"code": 409, "reason": "AlreadyExists"}, status=409)
+        if request.method == "PUT" and body["metadata"]["resourceVersion"] != str(self.version):
+            return web.json_response({"code": 409, "reason": "Conflict"}, status=409)
+        self.version += 1
+        self.lease = {**body, "metadata": {**body["metadata"], "resourceVersion": str(self.version)}}
+        return web.json_response(self.lease)
+
+    @property
+    def holder(self) -> str:
+        return self.lease["spec"]["holderIdentity"] if self.lease else ""
+
+
+def _elector(client, recorder, name: str) -> Elector:
+    return Elector(client, "ns", "lease", name, client._clock, random.Random(name), recorder)
+
+
+async def _end(*tasks):
+    for task in tasks:
+        task.cancel()
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_one_leads_and_the_other_takes_a_released_lease_at_once():
+    server = LeaseServer()
+    async with serving(server) as (client, _, recorder):
+        a, b = _elector(client, recorder, "a"), _elector(client, recorder, "b")
+        first = asyncio.ensure_future(a.run())
+        await a.wait_leading()
+        second = asyncio.ensure_future(b.run())
+        await asyncio.sleep(60)
+        assert (a.is_leader, b.is_leader) == (True, False)
+        await _end(first)
+        assert server.holder == ""
+        began = asyncio.get_running_loop().time()
+        await b.wait_leading()
+        assert asyncio.get_running_loop().time() - began < 3
+        assert b.clean_takeover
+        assert server.lease["spec"]["leaseTransitions"] == 1
+        await _end(second)
+
+
+@pytest.mark.parametrize("fault", ["hang", "error"])
+async def test_a_server_that_does_not_answer_ends_leading_before_the_lease_can_be_taken(fault):
+    server = LeaseServer()
+    async with serving(server) as (client, _, recorder):
+        a = _elector(client, recorder, "a")
+        task = asyncio.ensure_future(a.run())
+        await a.wait_leading()
+        await asyncio.sleep(30)
+        renewed = asyncio.get_running_loop().time()
+        server.fault = fault
+        await asyncio.sleep(13)
+        assert not a.is_leader
+        assert a.remaining() <= 0
+        with pytest.raises(LeaseLost):
+            await task
+        assert asyncio.get_running_loop().time() - renewed < 30
+
+
+async def test_a_standby_waits_for_the_whole_lease_of_one_that_died():
+    server = LeaseServer()
+    async with serving(server) as (client, _, recorder):
+        a, b = _elector(client, recorder, "a"), _elector(client, recorder, "b")
+        first = asyncio.ensure_future(a.run())
+        await a.wait_leading()
+        second = asyncio.ensure_future(b.run())
+        await asyncio.sleep(20)
+        a._release = _nothing  # kill -9 releases nothing
+        await _end(first)
+        died = asyncio.get_running_loop().time()
+        await b.wait_leading()
+        assert asyncio.get_running_loop().time() - died >= 12
+        assert not b.clean_takeover
+        await _end(second)
+
+
+async def _nothing() -> None:
+    return None
+
+
+async def test_two_never_lead_at_once_whatever_the_server_does():
+    server, rng = LeaseServer(), random.Random(7)
+    async with serving(server) as (client, _, recorder):
+        electors = [_elector(client, recorder, name) for name in "ab"]
+
+        async def replica(elector: Elector) -> None:
+            while True:
+                try:
+                    await elector.run()
+                except LeaseLost:
+                    await asyncio.sleep(1)
+
+        tasks = [asyncio.ensure_future(replica(one)) for one in electors]
+        for _ in range(200):
+            server.fault = rng.choice([None, None, None, "hang", "error"])
+            for _ in range(8):
+                await asyncio.sleep(rng.uniform(0.1, 2))
+                assert sum(one.is_leader for one in electors) <= 1
+        await _end(*tasks)
+
+
+async def test_a_lease_taken_by_another_ends_leading_at_once():
+    server = LeaseServer()
+    async with serving(server) as (client, _, recorder):
+        a = _elector(client, recorder, "a")
+        task = asyncio.ensure_future(a.run())
+        await a.wait_leading()
+        server.version += 1
+        server.lease["metadata"]["resourceVersion"] = str(server.version)
+        server.lease["spec"]["holderIdentity"] = "b"
+        with pytest.raises(LeaseLost, match="taken by b"):
+            await task
+        assert not a.is_leader

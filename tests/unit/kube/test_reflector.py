@@ -1,0 +1,157 @@
+"""list + watch: the store is like the server's, whatever the server and the network do."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import asynccontextmanager
+
+import pytest
+
+from inplace.core.model import Pod
+from inplace.kube import resource as resources
+from inplace.kube.reflector import Reflector
+from inplace.kube.store import Store
+from tests.unit.kube.server import event, ok, page, pod, serving, status, stream, text
+
+pytestmark = pytest.mark.looptime
+
+
+async def _forever() -> None:
+    await asyncio.sleep(10_000)
+
+
+@asynccontextmanager
+async def reflecting(*answers):
+    async with serving(*answers) as (client, script, recorder):
+        store: Store[Pod] = Store(
+            key=lambda one: (one.metadata.namespace, one.name), version=lambda one: one.metadata.resource_version
+        )
+        changes: list[tuple[str | None, str | None, bool]] = []
+
+        def note(old, new, initial):
+            versions = [one.metadata.resource_version if one else None for one in (old, new)]
+            changes.append((versions[0], versions[1], initial))
+
+        reflector = Reflector(
+            client,
+            resources.PODS,
+            store,
+            Pod,
+            on_change=note,
+            clock=client._clock,
+            observer=recorder,
+            rng=random.Random(1),
+        )
+        task = asyncio.ensure_future(reflector.run())
+        try:
+            yield reflector, store, changes, script, recorder
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_list_then_watch():
+    watch = stream(
+        event("ADDED", pod("b", "11")),
+        event("MODIFIED", pod("a", "12")),
+        event("DELETED", pod("b", "13")),
+        then=_forever,
+    )
+    async with reflecting(ok(page(pod("a", "5"))), watch) as (reflector, store, changes, script, _):
+        await reflector.wait_synced()
+        await asyncio.sleep(1)
+        assert changes == [(None, "5", True), (None, "11", False), ("5", "12", False), ("11", None, False)]
+        assert [one.name for one in store.values()] == ["a"]
+        assert reflector.synced
+        query = script.requests[1].query
+        assert (query["resourceVersion"], query["allowWatchBookmarks"]) == ("10", "true")
+
+
+@pytest.mark.parametrize("form", ["answer", "event"])
+async def test_410_in_both_forms_means_list_again_and_report_what_vanished(form):
+    gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}
+    expired = status(410, reason="Expired") if form == "answer" else stream(event("ERROR", gone))
+    answers = (
+        ok(page(pod("a", "5"), pod("b", "6"))),
+        expired,
+        ok(page(pod("b", "7"), version="20")),
+        stream(then=_forever),
+    )
+    async with reflecting(*answers) as (_, store, changes, script, recorder):
+        await asyncio.sleep(5)
+        assert [one.name for one in store.values()] == ["b"]
+        assert changes[2:] == [("5", None, False), ("6", "7", False)]
+        assert "resourceVersion" not in script.requests[2].query
+        assert recorder.total("inplace_relists_total") == 2
+
+
+async def test_bookmarks_move_the_version_and_are_no_objects():
+    bookmark = event("BOOKMARK", {"kind": "Pod", "metadata": {"resourceVersion": "99"}})
+    async with reflecting(ok(page()), stream(bookmark), stream(then=_forever)) as (_, store, changes, script, _):
+        await asyncio.sleep(10)
+        assert changes == []
+        assert len(store) == 0
+        assert script.requests[2].query["resourceVersion"] == "99"
+
+
+async def test_what_cannot_be_decoded_is_counted_and_skipped():
+    bad = {"metadata": {"name": "x", "resourceVersion": "11"}, "spec": {"containers": 7}}
+    lines = (event("ADDED", bad), b"not json\n", event("ADDED", pod("b", "12")))
+    async with reflecting(ok(page(bad, pod("a", "5"))), stream(*lines, then=_forever)) as (_, store, _, _, recorder):
+        await asyncio.sleep(1)
+        assert [one.name for one in store.values()] == ["a", "b"]
+        assert recorder.total("inplace_watch_undecodable_total") == 3
+
+
+async def test_a_line_of_any_length_and_a_partial_one_at_the_end():
+    long = pod("a", "11")
+    long["metadata"]["annotations"] = {"x": "y" * 3_000_000}
+    answers = (ok(page()), stream(event("ADDED", long), tail=b'{"type":"ADDED","obj'), stream(then=_forever))
+    async with reflecting(*answers) as (_, store, _, script, _):
+        await asyncio.sleep(10)
+        assert len(store) == 1
+        assert script.requests[2].query["resourceVersion"] == "11"
+
+
+async def test_a_silent_server_is_given_up():
+    async with reflecting(ok(page()), stream(then=_forever)) as (_, _, _, script, recorder):
+        await asyncio.sleep(700)
+        assert len(script.requests) == 3
+        assert recorder.total("inplace_watch_restarts_total", why="error") == 1
+
+
+async def test_a_watch_that_ends_at_once_is_not_opened_in_a_hot_loop_and_is_listed_again():
+    async with reflecting(ok(page()), stream()) as (_, _, _, script, _):
+        script.answers = [ok(page(version=str(n))) if n == 0 else stream() for n in range(2)]
+        await asyncio.sleep(60)
+        assert len(script.requests) < 20
+        lists = [one for one in script.requests if "watch" not in one.query]
+        assert len(lists) >= 2
+
+
+async def test_a_missing_right_is_shown_and_recovers():
+    forbidden = status(403, reason="Forbidden", message='pods is forbidden: cannot list resource "pods"')
+    async with reflecting(forbidden, forbidden, ok(page(pod("a", "5"))), stream(then=_forever)) as (reflector, *_):
+        await asyncio.sleep(0.2)
+        assert not reflector.synced
+        assert reflector.problem is not None
+        assert "cannot list" in reflector.problem
+        await reflector.wait_synced()
+        assert reflector.problem is None
+
+
+async def test_the_html_of_a_proxy_in_a_watch_is_survived():
+    answers = (ok(page(pod("a", "5"))), text(502, "<html>"), stream(event("MODIFIED", pod("a", "6")), then=_forever))
+    async with reflecting(*answers) as (reflector, store, _, _, _):
+        await asyncio.sleep(5)
+        assert store.get("default", "a").metadata.resource_version == "6"
+        assert reflector.problem is None
+
+
+async def test_pauses_between_failures_grow_to_their_bound():
+    async with reflecting(status(500)) as (_, _, _, script, _):
+        await asyncio.sleep(600)
+        pauses = [later - earlier for earlier, later in zip(script.at, script.at[1:], strict=False)]
+        assert max(pauses) <= 1.5 * 30 + 30
+        assert len(script.requests) < 200

@@ -1,0 +1,112 @@
+"""The work queue: client-go's semantics."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from inplace.runtime.clock import LoopClock, SystemClock
+from inplace.runtime.queue import ShutDownError, WorkQueue
+
+CLOCK = LoopClock(datetime(2026, 1, 1, tzinfo=UTC))
+
+
+async def test_a_key_waits_once():
+    queue = WorkQueue(CLOCK)
+    for key in "aab":
+        queue.add(key)
+    assert [await queue.get(), await queue.get()] == ["a", "b"]
+    assert len(queue) == 0
+
+
+async def test_a_key_runs_alone_and_again_if_it_was_added_meanwhile():
+    queue = WorkQueue(CLOCK)
+    queue.add("a")
+    assert await queue.get() == "a"
+    queue.add("a")
+    assert len(queue) == 0
+    queue.done("a")
+    assert await queue.get() == "a"
+
+
+async def test_live_changes_overtake_the_initial_flood():
+    queue = WorkQueue(CLOCK)
+    for key in "abc":
+        queue.add(key, low=True)
+    queue.add("x")
+    queue.add("c")
+    assert [await queue.get() for _ in range(4)] == ["x", "c", "a", "b"]
+
+
+@pytest.mark.looptime
+async def test_the_earliest_delay_of_a_key_counts():
+    queue = WorkQueue(CLOCK)
+    queue.add_after("a", 10)
+    queue.add_after("a", 3)
+    queue.add_after("a", 7)
+    assert await queue.get() == "a"
+    assert CLOCK.monotonic() == pytest.approx(3, abs=0.1)
+    queue.done("a")
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(60):
+            await queue.get()
+
+
+@pytest.mark.looptime
+async def test_shut_down_drops_what_waits_and_drains_what_runs():
+    queue = WorkQueue(CLOCK)
+    queue.add("a")
+    queue.add("b")
+    queue.add_after("c", 5)
+    assert await queue.get() == "a"
+    queue.shut_down()
+    queue.add("d")
+    with pytest.raises(ShutDownError):
+        await queue.get()
+    asyncio.get_running_loop().call_later(2, queue.done, "a")
+    await queue.drain()
+    assert CLOCK.monotonic() >= 2
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Against the obvious model: no key is lost, none waits twice, none runs twice at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.queue: WorkQueue[str] = WorkQueue(SystemClock())
+        self.wanted: set[str] = set()
+        self.running: set[str] = set()
+
+    @rule(key=st.sampled_from("abcd"), low=st.booleans())
+    def add(self, key, low):
+        self.queue.add(key, low=low)
+        self.wanted.add(key)
+
+    @precondition(lambda self: self.wanted - self.running)
+    @rule()
+    def get(self):
+        key = asyncio.run(self.queue.get())
+        assert key in self.wanted
+        assert key not in self.running
+        self.wanted.discard(key)
+        self.running.add(key)
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def done(self, data):
+        key = data.draw(st.sampled_from(sorted(self.running)))
+        self.running.discard(key)
+        self.queue.done(key)
+
+    @invariant()
+    def waits_exactly_what_is_wanted_and_not_running(self):
+        assert len(self.queue) == len(self.wanted - self.running)
+
+
+TestQueueMachine = QueueMachine.TestCase
+TestQueueMachine.settings = settings(max_examples=40, deadline=None)
