@@ -181,4 +181,4 @@ def snapshot(*pods: Pod, **changes: Any) -> Snapshot:
 
 def decode(tree: Any, type_: type[T]) -> T:
     """As the client decodes it."""
-    return msgspec.json.decode(json.dumps(tree), type=type_)
+    return msgspec.json.decode(json.dumps(tree, separators=(",", ":")), type=type_)

@@ -19,6 +19,7 @@ from inplace.core import kinds, patch, pod
 from inplace.core import plan as planning
 from inplace.core.actions import Action, Drain, Edit, Event, Fail, Finish, Publish, Restore, Serve, Swap
 from inplace.core.model import Meta, Pod, Workload
+from inplace.core.names import EventReason
 from inplace.core.patch import Patch
 from inplace.core.snapshot import Snapshot
 from inplace.kube import resource as resources
@@ -114,9 +115,7 @@ class Applier:
         finally:
             self._world.writing.discard(meta.uid)
             self._look_again(key, 0.0 if outcome is Outcome.APPLIED else RETRY_SECONDS)
-        self._observer.count(
-            "inplace_writes_total", kind=key.kind, action=type(action).__name__.lower(), outcome=outcome
-        )
+        self._observer.count("inplace_writes_total", kind=key.kind, action=_name(action), outcome=outcome)
         if outcome is Outcome.APPLIED:
             self._tell(key, action, self._world.clock.monotonic() - due)
 
@@ -205,6 +204,7 @@ class Applier:
         meta = _meta(action)
         fields: dict[str, Any] = {"namespace": meta.namespace, "name": meta.name, "overhead": round(overhead, 4)}
         self._observer.event(_SAYS[type(action)], level="info", **fields)
+        self._observer.observe("inplace_write_overhead_seconds", overhead, kind=key.kind, action=_name(action))
         match action:
             case Finish(_, record):
                 for found in set(pod.evidence_of(record).values()):
@@ -218,6 +218,8 @@ class Applier:
             case Publish(workload, _, events):
                 for event in events:
                     self._announce(workload, event)
+                    if event.reason is EventReason.SETTINGS_INVALID:
+                        self._observer.count("inplace_settings_errors_total", kind=key.kind)
 
 
 def _due(action: Action, snapshot: Snapshot, world: World) -> float:
@@ -230,6 +232,10 @@ def _due(action: Action, snapshot: Snapshot, world: World) -> float:
     if isinstance(action, Swap) and sight is not None and sight.unready_at is not None:
         return now - max(0.0, (world.now() - sight.unready_at).total_seconds() - snapshot.grace_seconds)
     return world.heard.get(uid, now) if isinstance(action, Finish) else now
+
+
+def _name(action: Action) -> str:
+    return type(action).__name__.lower()
 
 
 def _meta(action: Action) -> Meta:

@@ -29,7 +29,7 @@ OWN_METRICS: Final = (
     Metric("inplace_pods_failed_total", "counter", "Pods whose upgrade failed, by reason code.", ("kind", "code")),
     Metric("inplace_workloads", "gauge", "Opted-in workloads by phase.", ("kind", "phase")),
     Metric("inplace_pod_upgrade_seconds", "histogram", "From a Pod's drain to done.", ("kind",)),
-    Metric("inplace_pod_phase_seconds", "histogram", "Time of a Pod in one phase.", ("kind", "phase")),
+    Metric("inplace_write_overhead_seconds", "histogram", "From when a write could be made.", ("kind", "action")),
     Metric("inplace_writes_total", "counter", "Writes by how they ended.", ("kind", "action", "outcome")),
     Metric("inplace_settings_errors_total", "counter", "Settings that could not be accepted.", ("kind",)),
     Metric("inplace_build_info", "gauge", "1, labelled with the version.", ("version",)),

@@ -1,0 +1,146 @@
+"""Actions as requests: exactly these bodies, and every precondition fails when it should."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from inplace.core import names, patch
+from inplace.core import record as records
+from inplace.core.actions import Drain, Edit, Fail, Finish, Publish, Restore, Serve, Swap
+from inplace.core.change import Edits, InPlace
+from inplace.core.names import EventReason, Phase, PodPhase
+from inplace.core.status import Status
+from tests.factories import NEW, NOW, pod, swapping, workload
+from tests.property.simulation import Stale, apply_ops
+
+
+def tree(one) -> dict[str, Any]:
+    """The object as the server holds it."""
+    stripped: dict[str, Any] = _strip(json.loads(msgspec.json.encode(one)))
+    return stripped
+
+
+def _strip(value):
+    if isinstance(value, dict):
+        return {key: _strip(one) for key, one in value.items() if one is not None}
+    return [_strip(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def applied(action, live=None) -> dict[str, Any]:
+    """The object after the action."""
+    return apply_ops(tree(live or action.pod), patch.build(action, NOW).ops)
+
+
+def gate(made):
+    return next(c["status"] for c in made["status"]["conditions"] if c["type"] == names.GATE)
+
+
+def state(made: dict[str, Any]):
+    return records.decode(made["metadata"]["annotations"][names.STATE])
+
+
+RECORD = swapping()
+SWAP = InPlace(
+    images={"app": "app:v2"}, labels=Edits(add={"a/b": "1"}, remove=("app",)), annotations=Edits(add={"n": "1"})
+)
+
+
+def test_drain_closes_the_gate_and_begins_the_record_in_one_status_write():
+    action = Drain(pod(), swapping(PodPhase.DRAINING))
+    request, made = patch.build(action, NOW), applied(action)
+    assert (request.subresource, request.name) == ("status", "web-0")
+    assert gate(made) == "False"
+    assert state(made) == action.record
+
+
+def test_serve_adds_the_condition_also_where_there_are_none():
+    assert gate(applied(Serve(pod(gate="absent")))) == "True"
+    bare = pod(gate="absent")
+    bare = replace(bare, status=replace(bare.status, conditions=()))
+    request = patch.build(Serve(bare), NOW)
+    assert [op["path"] for op in request.ops] == ["/metadata/uid", "/status/conditions", "/status/conditions"]
+
+
+def test_swap_patches_images_metadata_and_the_record():
+    made = applied(Swap(pod(), RECORD, SWAP))
+    assert made["spec"]["containers"][0]["image"] == "app:v2"
+    assert made["metadata"]["labels"] == {"a/b": "1", names.REVISION_LABEL: "web-old"}
+    assert made["metadata"]["annotations"]["n"] == "1"
+    assert state(made) == RECORD
+
+
+def test_finish_opens_the_gate_and_writes_the_label_in_one_write():
+    one = pod(gate="False", record=RECORD)
+    request = patch.build(Finish(one, RECORD), NOW)
+    made = applied(Finish(one, RECORD))
+    assert request.subresource == "status"
+    assert (gate(made), made["metadata"]["labels"][names.REVISION_LABEL]) == ("True", NEW)
+
+
+def test_finish_without_a_gate_is_metadata_alone():
+    request = patch.build(Finish(pod(gate=None, record=RECORD), RECORD), NOW)
+    assert request.subresource == ""
+    assert not [op for op in request.ops if op["path"].startswith("/status")]
+
+
+def test_fail_opens_the_gate():
+    one = pod(gate="False", record=RECORD)
+    assert gate(applied(Fail(one, replace(RECORD, phase=PodPhase.FAILED)))) == "True"
+
+
+def test_restore_drops_the_record():
+    made = applied(Restore(pod(gate="False", record=RECORD)))
+    assert names.STATE not in made["metadata"]["annotations"]
+    assert gate(made) == "True"
+
+
+@pytest.mark.parametrize(
+    ("what", "live"),
+    [
+        ("another Pod of the same name", pod(uid="other")),
+        ("a record that somebody else wrote", pod(record=RECORD)),
+        ("another image", pod(image="app:other")),
+        ("another generation", pod(generation=7)),
+        ("another container", pod({**json.loads('{"name":"app","containerID":"c://9"}')})),
+    ],
+)
+def test_a_swap_does_not_apply_to(what, live):
+    with pytest.raises(Stale):
+        applied(Swap(pod(), RECORD, SWAP), live)
+
+
+def test_a_condition_that_moved_is_not_overwritten():
+    moved = pod()
+    moved = replace(moved, status=replace(moved.status, conditions=tuple(reversed(moved.status.conditions))))
+    with pytest.raises(Stale):
+        applied(Drain(pod(), RECORD), moved)
+
+
+def test_an_edit_of_the_workload_is_refused_where_the_spec_or_the_opt_in_moved():
+    one = workload()
+    edit = Edit(one, EventReason.FROZEN, "", {"updateStrategy": {"type": "X"}}, {names.FROZEN: None}, {"a/b": "1"})
+    server = tree(one)
+    made = apply_ops(server, patch.build(edit, NOW).ops)
+    assert made["spec"]["updateStrategy"] == {"type": "X"}
+    assert names.FROZEN not in made["metadata"]["labels"]
+    assert made["metadata"]["annotations"]["a/b"] == "1"
+    for moved in ({"generation": 9}, {"labels": {}}):
+        with pytest.raises(Stale):
+            apply_ops({**server, "metadata": {**server["metadata"], **moved}}, patch.build(edit, NOW).ops)
+
+
+def test_publish_touches_no_spec():
+    status = Status(1, 1, NEW, Phase.PROGRESSING, 3, 1, 3, 1, 0, NOW)
+    request = patch.build(Publish(workload(), status), NOW)
+    assert request.kind == "StatefulSet"
+    assert not [op for op in request.ops if op["path"].startswith("/spec")]
+
+
+def test_a_rehearsal_carries_images_only():
+    request = patch.rehearsal(pod(), {"app": "app:v2"})
+    assert [op["op"] for op in request.ops] == ["test", "test", "test", "replace"]

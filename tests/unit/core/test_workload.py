@@ -1,0 +1,219 @@
+"""The whole workload: freeze, opt-out, phases, Events, forecast, view."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from inplace.core import forecast, names, report, view
+from inplace.core import plan as planning
+from inplace.core import status as statuses
+from inplace.core.actions import Edit, Publish, Restore
+from inplace.core.kinds import BY_NAME, find
+from inplace.core.model import Reason
+from inplace.core.names import Code, EventReason, Phase, PodPhase
+from inplace.core.status import Failure, Status
+from tests.factories import NEW, NOW, OLD, later, pod, snapshot, swapping, template, workload
+
+KIND = BY_NAME["StatefulSet"]
+
+
+def plan(*pods, at=1.0, **changes):
+    return planning.plan(snapshot(*pods, **changes), later(at))
+
+
+def edits(made) -> list[Edit]:
+    return [action for action in made.actions if isinstance(action, Edit)]
+
+
+def stated(one, phase: Phase, revision: str = NEW, **fields):
+    """The workload as if we had published this."""
+    said = Status(1, one.metadata.generation, revision, phase, 3, 0, 3, 0, 0, NOW, **fields)
+    annotations = {**(one.metadata.annotations or {}), names.STATUS: statuses.encode(said)}
+    return replace(one, metadata=replace(one.metadata, annotations=annotations))
+
+
+# --- freeze
+
+
+def test_opting_in_freezes_before_anything_else():
+    calm = workload(replicas=1, frozen=False, current=NEW)
+    made = plan(pod(), workload=calm)
+    [edit] = edits(made)
+    assert edit.why is EventReason.FROZEN
+    assert edit.spec["updateStrategy"]["rollingUpdate"]["partition"] == names.FROZEN_PARTITION
+    assert edit.annotations == {names.ORIGINAL_STRATEGY: '{"type":"RollingUpdate"}'}
+    assert [action for action in made.actions if hasattr(action, "pod")] == []
+
+
+def test_the_freeze_keeps_what_else_the_strategy_says():
+    own = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 2}}
+    [edit] = edits(plan(pod(), workload=workload(replicas=1, frozen=False, current=NEW, strategy=own)))
+    assert edit.spec["updateStrategy"]["rollingUpdate"]["maxUnavailable"] == 2
+
+
+@pytest.mark.parametrize(
+    "running",
+    [workload(replicas=3, frozen=False, updated=1), workload(replicas=3, frozen=False, observed=1)],
+    ids=["Pods to go", "not observed"],
+)
+def test_a_native_rollout_is_never_interrupted(running):
+    made = plan(pod(), workload=running)
+    assert edits(made) == []
+    assert [action for action in made.actions if hasattr(action, "pod")] == []
+
+
+def test_a_finished_native_rollout_behind_a_partition_is_frozen():
+    partition = {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}
+    done = workload(replicas=3, frozen=False, updated=1, ready=3, strategy=partition)
+    assert edits(plan(pod(), workload=done))
+
+
+def test_a_freeze_that_somebody_lifted_is_put_back_and_said():
+    lifted = workload(replicas=1, strategy={"type": "RollingUpdate"})
+    [edit] = edits(plan(pod(), workload=lifted))
+    assert edit.why is EventReason.FREEZE_LOST
+
+
+def test_on_delete_is_a_freeze_by_itself():
+    [edit] = edits(plan(pod(), workload=workload(replicas=1, frozen=False, strategy={"type": "OnDelete"})))
+    assert edit.spec == {}
+    assert edit.labels == {names.FROZEN: "true"}
+
+
+def test_a_strategy_that_is_not_known_is_refused():
+    made = plan(pod(), workload=workload(replicas=1, strategy={"type": "Recreate"}))
+    assert made.status is not None
+    assert made.status.reasons[0].code == Code.STRATEGY_UNSUPPORTED
+
+
+# --- opting out
+
+
+def test_opting_out_at_rest_cleans_the_pods_and_then_the_workload():
+    done = pod(revision=NEW, record=replace(swapping(), phase=PodPhase.DONE))
+    leaving = workload(replicas=1, mode=None)
+    [first] = plan(done, workload=leaving).actions
+    assert isinstance(first, Restore)
+    [last] = plan(pod(revision=NEW), workload=leaving).actions
+    assert isinstance(last, Edit)
+    assert last.spec == {"updateStrategy": {"type": "RollingUpdate"}}
+    assert set(last.labels) == {names.FROZEN}
+    assert set(last.annotations) == {names.ORIGINAL_STRATEGY}
+
+
+def test_opting_out_midway_keeps_the_freeze_and_says_so():
+    made = plan(pod(), workload=workload(replicas=1, mode=None))
+    assert edits(made) == []
+    assert made.status is not None
+    assert "OptOutPending" in made.status.message
+    assert [action for action in made.actions if hasattr(action, "pod")] == []
+
+
+def test_opting_out_puts_a_drained_pod_back():
+    drained = pod(gate="False", ready=False, record=swapping(PodPhase.DRAINING))
+    made = plan(drained, workload=workload(replicas=1, mode=None))
+    assert any(isinstance(action, Restore) for action in made.actions)
+
+
+def test_a_workload_that_never_opted_in_is_left_alone():
+    assert plan(pod(), workload=workload(replicas=1, mode=None, frozen=False)).actions == ()
+
+
+# --- status
+
+
+def published(made) -> Publish:
+    [found] = [action for action in made.actions if isinstance(action, Publish)]
+    return found
+
+
+def test_a_change_of_phase_is_said_at_once_and_counts_once_a_second():
+    one = stated(workload(replicas=1), Phase.UP_TO_DATE, OLD)
+    assert published(plan(pod(), workload=one, at=0.1)).status.phase is Phase.PROGRESSING
+    busy = stated(workload(replicas=1), Phase.PROGRESSING)
+    early = plan(pod(), workload=busy, at=0.1)
+    assert not [action for action in early.actions if isinstance(action, Publish)]
+    assert early.requeue_at == later(1)
+
+
+def test_what_is_already_said_is_not_said_again():
+    made = plan(pod(revision=NEW), workload=workload(replicas=1))
+    assert made.status is not None
+    again = workload(replicas=1)
+    marked = {**(again.metadata.annotations or {}), names.STATUS: statuses.encode(made.status)}
+    again = replace(again, metadata=replace(again.metadata, annotations=marked))
+    assert plan(pod(revision=NEW), workload=again).actions == ()
+
+
+def test_an_unknown_target_never_claims_the_new_generation():
+    one = stated(workload(replicas=1, generation=3, observed=2), Phase.UP_TO_DATE, OLD)
+    one = replace(one, metadata=replace(one.metadata, generation=4))
+    made = plan(pod(), workload=one)
+    assert made.status is not None
+    assert made.status.observed_generation == 3
+
+
+def test_a_settled_workload_stays_up_to_date_when_a_pod_becomes_unready():
+    one = stated(workload(replicas=1), Phase.UP_TO_DATE)
+    made = plan(pod(revision=NEW, ready=False), workload=one)
+    assert made.status is not None
+    assert made.status.phase is Phase.UP_TO_DATE
+
+
+def test_events_stand_for_changes_and_never_for_single_pods():
+    def said(phase, revision=NEW, **fields):
+        return Status(1, 1, revision, phase, 3, 0, 3, 0, 0, NOW, **fields)
+
+    def reasons(before, after):
+        return [event.reason for event in report.events(before, after)]
+
+    progressing, done = said(Phase.PROGRESSING), said(Phase.UP_TO_DATE)
+    assert reasons(None, done) == []
+    assert reasons(said(Phase.UP_TO_DATE, OLD), progressing) == [EventReason.STARTED]
+    assert reasons(progressing, replace(progressing, updated=2)) == []
+    assert reasons(progressing, done) == [EventReason.COMPLETED]
+    refused = said(Phase.REFUSED, reasons=(Reason("FieldChanged", "a", "b"),))
+    assert reasons(done, refused) == [EventReason.REFUSED]
+    assert reasons(refused, refused) == []
+    invalid = said(Phase.REFUSED, reasons=(Reason(Code.SETTING_INVALID, "a", "b"),))
+    assert reasons(done, invalid) == [EventReason.SETTINGS_INVALID]
+    failed = said(Phase.DEGRADED, failures=(Failure("web-0", "CrashLoop", "x"),))
+    assert reasons(progressing, failed) == [EventReason.POD_FAILED]
+    assert reasons(failed, failed) == []
+
+
+# --- forecast and view
+
+
+def test_a_forecast_names_pods_images_order_and_waves():
+    shot = snapshot(*(pod(name=f"web-{n}") for n in range(3)), workload=workload(annotations={"max-unavailable": "2"}))
+    made = forecast.forecast(shot, template(NEW, "app:v2"), NOW)
+    assert [one.name for one in made.moving] == ["web-2", "web-1", "web-0"]
+    assert (made.budget, made.waves) == (2, 2)
+    assert made.pods[0].images == {"app": "app:v2"}
+    assert made.pods[0].drained
+    assert made.refused == ()
+
+
+def test_a_forecast_of_a_refusal_and_of_a_partition():
+    shot = snapshot(pod(name="web-0"), pod(name="web-1"), workload=workload(replicas=2, annotations={"partition": "1"}))
+    made = forecast.forecast(shot, template(NEW, "app:v2"), NOW)
+    assert [one.name for one in made.moving] == ["web-1"]
+    refused = forecast.forecast(shot, template(NEW, "app:v2", hostname="x"), NOW)
+    assert [reason.code for reason in refused.refused] == [Code.FIELD_CHANGED]
+
+
+def test_a_view_says_what_each_pod_waits_for():
+    shot = snapshot(pod(name="web-1", gate="False", record=swapping(PodPhase.DRAINING)), pod(name="web-0"))
+    seen = view.build(shot, planning.plan(shot, NOW))
+    assert [(one.name, one.stage) for one in seen.pods] == [("web-1", "Draining"), ("web-0", "Waiting")]
+    assert seen.pods[0].deadline == later(600)
+    assert seen.pods[1].reason is not None
+    assert seen.pods[1].reason.code == Code.BUDGET
+
+
+@pytest.mark.parametrize("word", ["sts", "statefulset", "statefulsets", "StatefulSet"])
+def test_a_kind_is_found_by_what_people_type(word):
+    assert find(word) is KIND
+    assert find("pods") is None
