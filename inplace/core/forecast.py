@@ -14,7 +14,7 @@ from inplace.core import names, rollout, settings
 from inplace.core.change import InPlace
 from inplace.core.kinds import Template
 from inplace.core.model import Pod, Reason
-from inplace.core.pod import Held, Scene, gated
+from inplace.core.scene import Held, Scene, gated
 from inplace.core.snapshot import Snapshot
 
 

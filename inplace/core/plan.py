@@ -19,9 +19,9 @@ from inplace.core.actions import Action, Edit, PodAction, Publish, Restore, Serv
 from inplace.core.kinds import Template
 from inplace.core.model import Pod, Reason
 from inplace.core.names import Code, Phase
-from inplace.core.pod import Failed, Moving, Scene, UpToDate
 from inplace.core.record import Record
 from inplace.core.rollout import Member
+from inplace.core.scene import Failed, Moving, Scene, UpToDate
 from inplace.core.settings import Parsed
 from inplace.core.snapshot import Snapshot
 from inplace.core.status import Status

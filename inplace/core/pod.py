@@ -9,97 +9,40 @@ this module knows no other Pod.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Final, assert_never
+from datetime import timedelta
+from typing import assert_never
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from inplace.core import eligibility, evidence, failures, names
+from inplace.core import attempt, eligibility, evidence, failures, names
 from inplace.core import record as records
-from inplace.core.actions import Drain, Fail, Finish, PodAction, Restore, Swap
+from inplace.core.actions import Finish, Restore
 from inplace.core.change import InPlace, Refused
-from inplace.core.model import Node, Pod, Reason
+from inplace.core.model import Pod, Reason
 from inplace.core.names import Code, Evidence, PodPhase
-from inplace.core.observation import Sight
-from inplace.core.record import Baseline, Record, Unreadable
-from inplace.core.settings import Drain as DrainMode
-from inplace.core.settings import Settings
-
-
-class Aim(Struct, frozen=True):
-    """What one Pod should become: a revision, and what the live Pod still lacks of it."""
-
-    revision: str
-    lacks: InPlace | Refused
-
-
-#: While the workload's own controller has not named the target yet, Pods in flight wait or finish; none begins.
-UNKNOWN: Final = Reason(Code.REVISION_UNKNOWN, "", "waiting for the workload's own controller to name the revision")
-
-
-class Scene(Struct, frozen=True):
-    """Everything around one Pod that its next step depends on.
-
-    `hold`: why nothing new may begin in the whole workload; a Pod that is drained but not yet patched goes back.
-    `settled`: the workload was UpToDate at this revision before, so that later unreadiness is no failure of it.
-    `blocked`: why the API server does not take our writes on this Pod, where it has refused them for good.
-    """
-
-    workload: str
-    revision: str
-    settings: Settings
-    now: datetime
-    node: Node | None = None
-    sight: Sight | None = None
-    hold: Reason | None = None
-    settled: bool = False
-    blocked: Reason | None = None
-
-
-class UpToDate(Struct, frozen=True):
-    """At the target. `settling` says what is still missing to count as done and available."""
-
-    settling: Reason | None = None
-    until: datetime | None = None
-
-
-class Startable(Struct, frozen=True):
-    """Behind the target and free to begin with `action`. A broken Pod costs no budget."""
-
-    action: PodAction
-    broken: bool
-
-
-class Held(Struct, frozen=True):
-    """Behind the target, and not to be touched for now."""
-
-    reason: Reason
-
-
-class Moving(Struct, frozen=True):
-    """In flight: either something is to be done, or `reason` is waited for, `until` at the latest."""
-
-    reason: Reason
-    action: PodAction | None = None
-    until: datetime | None = None
-
-
-class Failed(Struct, frozen=True):
-    """Failed for this target; `action` where it has recovered by itself, `until` where it may be about to."""
-
-    reason: Reason
-    action: PodAction | None = None
-    until: datetime | None = None
-
-
-State = UpToDate | Startable | Held | Moving | Failed
+from inplace.core.record import Record, Unreadable
+from inplace.core.scene import (
+    UNKNOWN,
+    Aim,
+    Failed,
+    Held,
+    Moving,
+    Scene,
+    Startable,
+    State,
+    UpToDate,
+    available,
+    closed,
+    gated,
+    ready_until,
+    steady_at,
+)
 
 
 def step(pod: Pod, aim: Aim | None, scene: Scene) -> State:
     """What this Pod is at, and what is to be done about it now; `aim` is None while the target is not known."""
     match records.read(pod):
-        case Unreadable() as bad if _closed(pod):
+        case Unreadable() as bad if closed(pod):
             why = f"the annotation {names.STATE} cannot be read: {bad.why}"
             return Failed(Reason(Code.STATE_UNREADABLE, f"metadata.annotations[{names.STATE}]", why))
         case Record() as record if record.in_flight:
@@ -109,47 +52,6 @@ def step(pod: Pod, aim: Aim | None, scene: Scene) -> State:
         case found:
             last = found if isinstance(found, Record) else None
             return Held(UNKNOWN) if aim is None else _resting(pod, last, aim, scene)
-
-
-def gated(pod: Pod, settings: Settings) -> bool:
-    """Whether this Pod is drained through its gate. A gate that is closed is always ours to open again."""
-    return pod.has_gate(names.GATE) and (settings.drain is not DrainMode.NEVER or _closed(pod))
-
-
-def available(pod: Pod, scene: Scene) -> Reason | None:
-    """Nothing where the Pod has been Ready for min-ready-seconds, else what is missing (IsPodAvailable)."""
-    if not pod.ready:
-        return Reason(Code.WAITING_READY, "status.conditions[Ready]", "the Pod is not Ready")
-    if _steady_at(pod, scene, fresh=True) is not None:
-        return Reason(Code.WAITING_READY, "", "Ready, but the new container has not run for long enough to believe it")
-    if scene.now < ready_until(pod, scene):
-        seconds = scene.settings.min_ready_seconds
-        return Reason(Code.WAITING_MIN_READY, "", f"Ready, but not yet for {seconds} s (min-ready-seconds)")
-    return None
-
-
-def _steady_at(pod: Pod, scene: Scene, *, fresh: bool) -> datetime | None:
-    """When the readiness of a Pod upgraded in this rollout may be believed, None where it already may."""
-    record = records.read(pod)
-    if scene.settled or not isinstance(record, Record):
-        return None
-    at = failures.unsteady(pod, record, scene.sight, fresh=fresh)
-    return at if at is not None and scene.now < at else None
-
-
-def ready_until(pod: Pod, scene: Scene) -> datetime:
-    """When a Ready Pod has been so for min-ready-seconds.
-
-    A kubelet's timestamp has whole seconds of the node's clock: rounded up, so that the wait is never shorter.
-    """
-    least = timedelta(seconds=scene.settings.min_ready_seconds)
-    if not least:
-        return scene.now
-    if scene.sight is not None and scene.sight.ready_at is not None:
-        return scene.sight.ready_at + least
-    ready = pod.condition("Ready")
-    since = ready.last_transition_time if ready is not None else None
-    return (since or scene.now) + timedelta(seconds=1) + least
 
 
 # --- at rest ---------------------------------------------------------------------------------------------------------
@@ -164,7 +66,7 @@ def _resting(pod: Pod, last: Record | None, aim: Aim, scene: Scene) -> State:
     held = eligibility.held(pod, scene.node)
     if held is not None:
         return Held(held)
-    return Startable(_begin(pod, last, aim.revision, aim.lacks, scene), broken=not pod.ready)
+    return Startable(attempt.begin(pod, last, aim.revision, aim.lacks, scene), broken=not pod.ready)
 
 
 def _settling(pod: Pod, last: Record | None, scene: Scene) -> State:
@@ -175,7 +77,7 @@ def _settling(pod: Pod, last: Record | None, scene: Scene) -> State:
     if verdict is not None:
         return Failed(verdict)
     ends = last.deadline if last is not None else None
-    return UpToDate(missing, _steady_at(pod, scene, fresh=True) or ready_until(pod, scene) if pod.ready else ends)
+    return UpToDate(missing, steady_at(pod, scene, fresh=True) or ready_until(pod, scene) if pod.ready else ends)
 
 
 def _late_verdict(pod: Pod, last: Record, scene: Scene) -> Reason | None:
@@ -188,38 +90,6 @@ def _late_verdict(pod: Pod, last: Record, scene: Scene) -> Reason | None:
     return None
 
 
-def _begin(pod: Pod, last: Record | None, revision: str, lacks: InPlace, scene: Scene) -> PodAction:
-    record = Record(
-        v=records.VERSION,
-        workload=scene.workload,
-        attempt=(last.attempt if last is not None else 0) + 1,
-        phase=PodPhase.DRAINING,
-        base=pod.metadata.label(names.REVISION_LABEL) or "",
-        target=revision,
-        started_at=scene.now,
-        deadline=scene.now + timedelta(seconds=scene.settings.progress_deadline_seconds),
-        generation=last.generation if last is not None and _unproven(last) else 0,
-        containers=last.containers if last is not None and _unproven(last) else {},
-    )
-    if not lacks.images:
-        return _conclude(pod, record, lacks)
-    if gated(pod, scene.settings):
-        return Drain(pod, record)
-    return _swap(pod, record, lacks)
-
-
-def _unproven(last: Record) -> bool:
-    """Whether images stand on the Pod that a failed attempt put there and nobody has seen running."""
-    return last.phase is PodPhase.FAILED and bool(last.containers)
-
-
-def _conclude(pod: Pod, record: Record, lacks: InPlace) -> PodAction:
-    """No image is left to patch: finish, or, where an earlier attempt left one unproven, go and prove it."""
-    if record.containers:
-        return Swap(pod, replace(record, phase=PodPhase.SWAPPING), lacks)
-    return Finish(pod, replace(record, phase=PodPhase.DONE), lacks)
-
-
 # --- in flight -------------------------------------------------------------------------------------------------------
 
 
@@ -227,14 +97,14 @@ def _moving(pod: Pod, record: Record, aim: Aim | None, scene: Scene) -> State:
     if pod.metadata.deletion_timestamp is not None:
         return Held(Reason(Code.TERMINATING, "metadata.deletionTimestamp", "the Pod is being deleted"))
     if scene.blocked is not None:
-        return _fail(pod, record, scene.blocked)
+        return attempt.fail(pod, record, scene.blocked)
     advance = _draining if record.phase is PodPhase.DRAINING else _swapping
     state = advance(pod, record, aim, scene)
     if not isinstance(state, Moving) or state.action is not None:
         return state
     verdict = failures.expired(pod, record, scene.node, scene.now, state.reason)
     if verdict is not None:
-        return _fail(pod, record, verdict)
+        return attempt.fail(pod, record, verdict)
     return replace(state, until=min(state.until or record.deadline, record.deadline))
 
 
@@ -246,16 +116,18 @@ def _draining(pod: Pod, record: Record, aim: Aim | None, scene: Scene) -> State:
     if scene.hold is not None:
         return _undo_drain(pod, record, scene.hold)
     if not aim.lacks.images:
-        return Moving(_nothing_to_swap(), _conclude(pod, _retarget(record, aim.revision, scene), aim.lacks))
+        return Moving(
+            _nothing_to_swap(), attempt.conclude(pod, attempt.retarget(record, aim.revision, scene), aim.lacks)
+        )
     wait = _undrained(pod, scene)
     if wait is not None:
         return wait
-    return Moving(_drained(), _swap(pod, _retarget(record, aim.revision, scene), aim.lacks))
+    return Moving(_drained(), attempt.swap(pod, attempt.retarget(record, aim.revision, scene), aim.lacks))
 
 
 def _undo_drain(pod: Pod, record: Record, why: Reason) -> Moving:
     """Back into service; an image that an earlier attempt left unproven stays on record as a failure."""
-    return _fail(pod, record, why) if record.containers else Moving(why, Restore(pod))
+    return attempt.fail(pod, record, why) if record.containers else Moving(why, Restore(pod))
 
 
 def _undrained(pod: Pod, scene: Scene) -> Moving | None:
@@ -274,10 +146,10 @@ def _swapping(pod: Pod, record: Record, aim: Aim | None, scene: Scene) -> State:
         if record.target != aim.revision:
             return _redirect(pod, record, aim.revision, aim.lacks, scene)
         if aim.lacks.images:
-            return _fail(pod, record, _overridden(pod, record, aim.lacks))
+            return attempt.fail(pod, record, _overridden(pod, record, aim.lacks))
     verdict = failures.classify(pod, record, scene.sight)
     if verdict is not None:
-        return _fail(pod, record, verdict)
+        return attempt.fail(pod, record, verdict)
     proven = _prove(pod, record, scene)
     if isinstance(proven, Reason):
         return Moving(proven, until=scene.now + evidence.KUBELET_SYNC)  # some evidence is the passing of time
@@ -290,7 +162,7 @@ def _redirect(pod: Pod, record: Record, revision: str, lacks: InPlace, scene: Sc
         wait = _undrained(pod, scene)
         if wait is not None:
             return wait
-    return Moving(_retargeted(), _swap(pod, _retarget(record, revision, scene), lacks))
+    return Moving(_retargeted(), attempt.swap(pod, attempt.retarget(record, revision, scene), lacks))
 
 
 def _prove(pod: Pod, record: Record, scene: Scene) -> Record | Reason:
@@ -311,7 +183,7 @@ def _unfinished(pod: Pod, record: Record, scene: Scene) -> Moving | None:
     statuses = [pod.container_status(name) for name in record.containers]
     if not pod.is_true("ContainersReady") or not all(status is not None and status.ready for status in statuses):
         return Moving(Reason(Code.WAITING_READY, "status.conditions[ContainersReady]", "swapped; waiting to be ready"))
-    steady = _steady_at(pod, scene, fresh=not gated(pod, scene.settings))
+    steady = steady_at(pod, scene, fresh=not gated(pod, scene.settings))
     if steady is not None:
         return Moving(Reason(Code.WAITING_READY, "", "ready, but not yet for long enough to believe it"), until=steady)
     if gated(pod, scene.settings):
@@ -343,64 +215,7 @@ def _failed(pod: Pod, record: Record, aim: Aim | None, scene: Scene) -> State:
     return Failed(reason, Finish(pod, replace(proven, phase=PodPhase.DONE, reason="", message="")))
 
 
-def _fail(pod: Pod, record: Record, verdict: Reason) -> Moving:
-    message = f"{verdict.path}: {verdict.message}" if verdict.path else verdict.message
-    failed = replace(record, phase=PodPhase.FAILED, reason=verdict.code, message=message[: records.MESSAGE_LIMIT])
-    return Moving(verdict, Fail(pod, failed))
-
-
-# --- building --------------------------------------------------------------------------------------------------------
-
-
-def _retarget(record: Record, revision: str, scene: Scene) -> Record:
-    if record.target == revision:
-        return record
-    deadline = scene.now + timedelta(seconds=scene.settings.progress_deadline_seconds)
-    return replace(record, attempt=record.attempt + 1, target=revision, deadline=deadline)
-
-
-def _swap(pod: Pod, record: Record, lacks: InPlace) -> Swap:
-    """The image patch, with the baseline as this Pod shows it and the generation that the patch will produce."""
-    swapping = replace(record, phase=PodPhase.SWAPPING)
-    if not lacks.images:
-        return Swap(pod, swapping, lacks)
-    baselines = {name: _baseline(pod, record, name, lacks.images.get(name)) for name in _changing(record, lacks)}
-    generation = pod.metadata.generation + 1 if pod.metadata.generation else 0
-    return Swap(pod, replace(swapping, containers=baselines, generation=generation), lacks)
-
-
-def _changing(record: Record, lacks: InPlace) -> list[str]:
-    """Containers under proof: those patched now, and those patched before whose swap nobody has confirmed."""
-    return list(dict.fromkeys([*record.containers, *lacks.images]))
-
-
-def _baseline(pod: Pod, record: Record, name: str, to: str | None) -> Baseline:
-    """Of a container patched now: as it is. Of one patched before and not now: as it was then."""
-    before, status, spec = record.containers.get(name), pod.container_status(name), pod.container(name)
-    if before is not None and to is None:
-        return before
-    id_ = status.container_id if status is not None else ""
-    return Baseline(
-        from_=spec.image if spec is not None else "",
-        to=to or "",
-        id=id_,
-        image_id=status.image_id if status is not None else "",
-        restarts=status.restart_count if status is not None else 0,
-        unsettled=before is not None and not before.evidence,
-        origin=_origin(before, id_),
-    )
-
-
-def _origin(before: Baseline | None, id_: str) -> str:
-    """The image that a container was made from, where an earlier baseline of the very same container tells."""
-    if before is None or before.evidence or before.id != id_:
-        return ""
-    return before.origin if before.unsettled else before.from_
-
-
-def _closed(pod: Pod) -> bool:
-    gate = pod.condition(names.GATE)
-    return pod.has_gate(names.GATE) and gate is not None and gate.status != "True"
+# --- in words --------------------------------------------------------------------------------------------------------
 
 
 def _overridden(pod: Pod, record: Record, lacks: InPlace) -> Reason:

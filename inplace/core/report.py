@@ -16,8 +16,8 @@ from inplace.core.actions import Event
 from inplace.core.kinds import Template
 from inplace.core.model import Reason
 from inplace.core.names import Code, EventReason, Phase
-from inplace.core.pod import Moving
 from inplace.core.rollout import Member
+from inplace.core.scene import Moving
 from inplace.core.settings import Parsed
 from inplace.core.snapshot import Snapshot
 from inplace.core.status import Failure, Status

@@ -21,8 +21,8 @@ from inplace.core.evidence import kubelet_version
 from inplace.core.kinds import Template
 from inplace.core.model import Node, Pod, Reason
 from inplace.core.names import Code, PodPhase
-from inplace.core.pod import Aim, Failed, Held, Moving, Scene, Startable, State, UpToDate
 from inplace.core.record import Record
+from inplace.core.scene import Aim, Failed, Held, Moving, Scene, Startable, State, UpToDate, available
 from inplace.core.settings import Drain, InitImages, Settings
 from inplace.core.snapshot import Snapshot
 
@@ -131,10 +131,10 @@ def _member(snapshot: Snapshot, settings: Settings, target: Template | None, sce
         return Member(pod, Moving(_PENDING), available=False, outside=None)
     record = records.read(pod)
     if outside is not None and not (isinstance(record, Record) and record.in_flight):
-        return Member(pod, Held(outside), available=pods.available(pod, own) is None, outside=outside)
+        return Member(pod, Held(outside), available=available(pod, own) is None, outside=outside)
     state = pods.step(pod, aim(snapshot, settings, target, pod) if target is not None else None, own)
     in_flight = isinstance(state, Moving) or pod.metadata.deletion_timestamp is not None
-    return Member(pod, state, available=not in_flight and pods.available(pod, own) is None)
+    return Member(pod, state, available=not in_flight and available(pod, own) is None)
 
 
 def _scene_of(scene: Scene, snapshot: Snapshot, pod: Pod) -> Scene:

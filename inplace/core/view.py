@@ -14,9 +14,9 @@ from inplace.core import plan as planning
 from inplace.core.model import Pod, Reason
 from inplace.core.names import Phase
 from inplace.core.plan import Plan
-from inplace.core.pod import Failed, Held, Moving, Startable, UpToDate
 from inplace.core.record import Record
 from inplace.core.rollout import Member
+from inplace.core.scene import Failed, Held, Moving, Startable, UpToDate
 from inplace.core.snapshot import Snapshot
 from inplace.core.status import Status
 

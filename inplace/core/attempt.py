@@ -1,0 +1,106 @@
+"""How an attempt on one Pod begins, turns to another target, patches and fails: the records and actions of `pod`.
+
+It builds; whether the time for it has come is decided by `pod`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from inplace.core import names
+from inplace.core import record as records
+from inplace.core.actions import Drain, Fail, Finish, PodAction, Swap
+from inplace.core.change import InPlace
+from inplace.core.model import Pod, Reason
+from inplace.core.names import PodPhase
+from inplace.core.record import Baseline, Record
+from inplace.core.scene import Moving, Scene, gated
+
+
+def begin(pod: Pod, last: Record | None, revision: str, lacks: InPlace, scene: Scene) -> PodAction:
+    """The first write of an attempt: drain, or patch where there is nothing to drain, or finish where nothing restarts."""
+    record = Record(
+        v=records.VERSION,
+        workload=scene.workload,
+        attempt=(last.attempt if last is not None else 0) + 1,
+        phase=PodPhase.DRAINING,
+        base=pod.metadata.label(names.REVISION_LABEL) or "",
+        target=revision,
+        started_at=scene.now,
+        deadline=scene.now + timedelta(seconds=scene.settings.progress_deadline_seconds),
+        generation=last.generation if last is not None and _unproven(last) else 0,
+        containers=last.containers if last is not None and _unproven(last) else {},
+    )
+    if not lacks.images:
+        return conclude(pod, record, lacks)
+    if gated(pod, scene.settings):
+        return Drain(pod, record)
+    return swap(pod, record, lacks)
+
+
+def _unproven(last: Record) -> bool:
+    """Whether images stand on the Pod that a failed attempt put there and nobody has seen running."""
+    return last.phase is PodPhase.FAILED and bool(last.containers)
+
+
+def conclude(pod: Pod, record: Record, lacks: InPlace) -> PodAction:
+    """No image is left to patch: finish, or, where an earlier attempt left one unproven, go and prove it."""
+    if record.containers:
+        return Swap(pod, replace(record, phase=PodPhase.SWAPPING), lacks)
+    return Finish(pod, replace(record, phase=PodPhase.DONE), lacks)
+
+
+def fail(pod: Pod, record: Record, verdict: Reason) -> Moving:
+    """End the attempt with a verdict; the gate opens with the same write."""
+    message = f"{verdict.path}: {verdict.message}" if verdict.path else verdict.message
+    failed = replace(record, phase=PodPhase.FAILED, reason=verdict.code, message=message[: records.MESSAGE_LIMIT])
+    return Moving(verdict, Fail(pod, failed))
+
+
+def retarget(record: Record, revision: str, scene: Scene) -> Record:
+    """The record on its way to another revision: a new attempt with a deadline of its own."""
+    if record.target == revision:
+        return record
+    deadline = scene.now + timedelta(seconds=scene.settings.progress_deadline_seconds)
+    return replace(record, attempt=record.attempt + 1, target=revision, deadline=deadline)
+
+
+def swap(pod: Pod, record: Record, lacks: InPlace) -> Swap:
+    """The image patch, with the baseline as this Pod shows it and the generation that the patch will produce."""
+    swapping = replace(record, phase=PodPhase.SWAPPING)
+    if not lacks.images:
+        return Swap(pod, swapping, lacks)
+    baselines = {name: _baseline(pod, record, name, lacks.images.get(name)) for name in _changing(record, lacks)}
+    generation = pod.metadata.generation + 1 if pod.metadata.generation else 0
+    return Swap(pod, replace(swapping, containers=baselines, generation=generation), lacks)
+
+
+def _changing(record: Record, lacks: InPlace) -> list[str]:
+    """Containers under proof: those patched now, and those patched before whose swap nobody has confirmed."""
+    return list(dict.fromkeys([*record.containers, *lacks.images]))
+
+
+def _baseline(pod: Pod, record: Record, name: str, to: str | None) -> Baseline:
+    """Of a container patched now: as it is. Of one patched before and not now: as it was then."""
+    before, status, spec = record.containers.get(name), pod.container_status(name), pod.container(name)
+    if before is not None and to is None:
+        return before
+    id_ = status.container_id if status is not None else ""
+    return Baseline(
+        from_=spec.image if spec is not None else "",
+        to=to or "",
+        id=id_,
+        image_id=status.image_id if status is not None else "",
+        restarts=status.restart_count if status is not None else 0,
+        unsettled=before is not None and not before.evidence,
+        origin=_origin(before, id_),
+    )
+
+
+def _origin(before: Baseline | None, id_: str) -> str:
+    """The image that a container was made from, where an earlier baseline of the very same container tells."""
+    if before is None or before.evidence or before.id != id_:
+        return ""
+    return before.origin if before.unsettled else before.from_
