@@ -20,7 +20,7 @@ from inplace.core.scene import Moving, Scene, gated
 
 
 def begin(pod: Pod, last: Record | None, revision: str, lacks: InPlace, scene: Scene) -> PodAction:
-    """The first write of an attempt: drain, or patch where there is nothing to drain, or finish where nothing restarts."""
+    """The first write of an attempt: drain, patch where there is no gate, or finish where nothing restarts."""
     record = Record(
         v=records.VERSION,
         workload=scene.workload,
