@@ -1,0 +1,132 @@
+"""`python -m tests.mutation`: deliberate defects, each of which the unit and property tests must catch.
+
+A defect is a replacement of text that stands exactly once in a file of `inplace`. It is made in a copy of the tree;
+a replacement that no longer applies is an error, so that the list cannot rot quietly.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+SUITE = ("tests/unit/core", "tests/property/test_upgrade.py", "-x", "-q", "-p", "no:cacheprovider", "-n", "2")
+
+
+@dataclass(frozen=True)
+class Defect:
+    """One thing done wrong."""
+
+    name: str
+    file: str
+    right: str
+    wrong: str
+
+
+DEFECTS = (
+    Defect("skip the drain", "core/attempt.py", "if gated(pod, scene.settings):", "if False:"),
+    Defect("do not wait for unready", "core/pod.py", "if pod.ready or scene.sight is None", "if scene.sight is None"),
+    Defect(
+        "skip the grace period",
+        "core/pod.py",
+        "    if scene.now < over:\n        return Moving(Reason(Code.WAITING_GRACE",
+        "    if False:\n        return Moving(Reason(Code.WAITING_GRACE",
+    ),
+    Defect("write the label before the swap", "core/patch.py", "    if finished:\n", "    if True:\n"),
+    Defect(
+        "count the budget one too high",
+        "core/budget.py",
+        "settings.budget(desired) -",
+        "settings.budget(desired) + 1 -",
+    ),
+    Defect("count Pods in flight as available", "core/rollout.py", "available=not in_flight and", "available="),
+    Defect(
+        "accept an unchanged containerID",
+        "core/evidence.py",
+        "    if status.container_id == baseline.id:\n",
+        "    if False:\n",
+    ),
+    Defect(
+        "do not wait for the kubelet's generation",
+        "core/evidence.py",
+        "    if tracked and pod.status.observed_generation < record.generation:\n",
+        "    if False:\n",
+    ),
+    Defect(
+        "forget that an earlier patch was not confirmed",
+        "core/attempt.py",
+        "unsettled=before is not None and not before.evidence",
+        "unsettled=False",
+    ),
+    Defect("begin while paused", "core/plan.py", "    if parsed.settings.paused:\n", "    if False:\n"),
+    Defect("begin although refused", "core/plan.py", "wait = scene.hold or _wait(", "wait = _wait("),
+    Defect(
+        "begin before the freeze stands",
+        "core/plan.py",
+        "    if isinstance(frozen, Edit):\n        return Reason(Code.FREEZING",
+        "    if False:\n        return Reason(Code.FREEZING",
+    ),
+    Defect("go on after a failure", "core/plan.py", "if len(failures) > parsed.settings.max_failures:", "if False:"),
+    Defect(
+        "leave the gate of a failed Pod closed",
+        "core/patch.py",
+        'gate = _gate(pod, now, "UpgradeFailed", opened=True)',
+        'gate = _gate(pod, now, "UpgradeFailed", opened=False)',
+    ),
+    Defect("forget the deadline", "core/failures.py", "    if now < record.deadline:\n", "    if True:\n"),
+    Defect("do not test the record", "core/patch.py", "test = [] if current is None else", "test = [] if True else"),
+    Defect(
+        "do not test the Pod's uid",
+        "core/patch.py",
+        'uid = _test("/metadata/uid", pod.uid)',
+        'uid = _test("/metadata/name", pod.name)',
+    ),
+    Defect(
+        "act on a Pod with a write under way",
+        "core/rollout.py",
+        "    if pod.uid in snapshot.pending:\n",
+        "    if False:\n",
+    ),
+    Defect(
+        "claim a generation whose target is not known",
+        "core/report.py",
+        "return before.observed_generation if before is not None else 0",
+        "return said.snapshot.workload.metadata.generation",
+    ),
+    Defect("ignore the partition", "core/kinds/statefulset.py", "if index < settings.held_back(desired):", "if False:"),
+)
+
+
+def caught(defect: Defect) -> bool:
+    """Whether the suite fails with the defect in place."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "tree"
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__"))
+        target = copy / "inplace" / defect.file
+        text = target.read_text(encoding="utf-8")
+        if text.count(defect.right) != 1:
+            raise SystemExit(f"{defect.name}: {defect.file} holds its text {text.count(defect.right)} times, not once")
+        target.write_text(text.replace(defect.right, defect.wrong), encoding="utf-8")
+        environment = {**os.environ, "CI": "true", "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run([sys.executable, "-m", "pytest", *SUITE], cwd=copy, env=environment, capture_output=True)  # noqa: PLW1510
+    return done.returncode == 1
+
+
+def main() -> int:
+    """Try every defect; print a line for each, and fail if one was not caught."""
+    missed = 0
+    for defect in DEFECTS:
+        found = caught(defect)
+        missed += not found
+        print(f"{'caught' if found else 'MISSED'}  {defect.name}", flush=True)
+    print(f"{len(DEFECTS) - missed} of {len(DEFECTS)} defects caught")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
