@@ -1,9 +1,8 @@
-"""Resources and their paths on the server. Refuses to know what is in an object."""
+"""Resources and their paths on the server."""
 
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -18,12 +17,11 @@ class Resource(Struct, frozen=True):
     namespaced: bool = True
 
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str = "") -> str:
-        """The URL path, quoted: names may come from a command line. Without a namespace all of them are meant."""
+        """The URL path; without a namespace all namespaces are meant."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        where = f"/namespaces/{quote(namespace, safe='')}" if self.namespaced and namespace else ""
-        which = f"/{quote(name, safe='')}" if name else ""
-        below = f"/{subresource}" if subresource else ""
-        return f"{root}{where}/{self.plural}{which}{below}"
+        where = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
+        which = "".join(f"/{part}" for part in (name, subresource) if part)
+        return f"{root}{where}/{self.plural}{which}"
 
     @property
     def api_version(self) -> str:

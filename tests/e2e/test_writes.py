@@ -29,3 +29,28 @@ async def test_writes_per_pod(open_world, gate, writes):
 
 def _entries(world) -> list[audit.Entry]:
     return list(audit.read(world.cluster.audit_log, world.namespace, "inplace/"))
+
+
+async def test_an_idle_workload_costs_no_writes(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=2)
+        await asyncio.sleep(3)
+        before = len(_entries(world))
+        await asyncio.sleep(20)
+        assert [(one.verb, one.object_ref.resource) for one in _entries(world)[before:]] == []
+
+
+async def test_kill_9_at_many_moments_of_one_upgrade(open_world):
+    """Whenever it dies: upgraded in the end, and no container restarted twice for one target."""
+    async with open_world() as world:
+        await world.create_web(replicas=3)
+        for number, tag in enumerate(("v2", "v3", "v1", "v4")):
+            before = {pod.name: world.history.restarts(pod.name, "app") for pod in await world.pods()}
+            await world.set_image(world.app(tag))
+            for moment in range(3):
+                await asyncio.sleep(0.15 + 0.37 * moment + 0.11 * number)
+                await world.kill_controller()
+                await world.start_controller()
+            await world.wait_upgraded(seconds=2 * world.patience)
+            after = {pod.name: world.history.restarts(pod.name, "app") for pod in await world.pods()}
+            assert after == {name: count + 1 for name, count in before.items()}
