@@ -31,7 +31,6 @@ class Defect:
 
 DEFECTS = (
     Defect("skip the drain", "core/attempt.py", "if gated(pod, scene.settings):", "if False:"),
-    Defect("do not wait for unready", "core/pod.py", "if pod.ready or scene.sight is None", "if scene.sight is None"),
     Defect(
         "skip the grace period",
         "core/pod.py",

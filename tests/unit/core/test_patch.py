@@ -114,6 +114,13 @@ def test_a_swap_does_not_apply_to(what, live):
         applied(Swap(pod(), RECORD, SWAP), live)
 
 
+def test_a_record_written_meanwhile_is_not_overwritten():
+    """Also where the Pod has other annotations, so that the map itself is no witness."""
+    read = pod(annotations={"other": "1"})
+    with pytest.raises(Stale):
+        applied(Drain(read, RECORD), pod(annotations={"other": "1", names.STATE: records.encode(RECORD)}))
+
+
 def test_a_condition_that_moved_is_not_overwritten():
     moved = pod()
     moved = replace(moved, status=replace(moved.status, conditions=tuple(reversed(moved.status.conditions))))

@@ -77,6 +77,13 @@ def test_metadata_alone_is_written_in_one_go():
     assert action.change.labels.add == {"tier": "x"}
 
 
+def test_nothing_begins_under_a_malformed_setting():
+    made, actions = plan(pod(), annotations={"grace-period-seconds": "soon"})
+    assert actions == []
+    assert made.status.phase is Phase.REFUSED
+    assert made.status.reasons[0].code == Code.SETTING_INVALID
+
+
 def test_a_new_pods_gate_is_served_also_when_paused_and_not_opted_in():
     one = pod(gate="absent")
     assert isinstance(only(one, annotations={"paused": "true"}), Serve)
