@@ -18,6 +18,8 @@ from tests.cluster.packages import find
 
 _CNI_CACHE = Path("/var/lib/cni/results")
 _CGROUPS = Path("/sys/fs/cgroup")
+# Where a kubelet links to the logs of containers; the path is a constant in its source.
+_LOG_LINKS = Path("/var/log/containers")
 
 
 def remove(layout: Layout) -> None:
@@ -27,6 +29,7 @@ def remove(layout: Layout) -> None:
     _unmount(layout.state, layout.run)
     _unplug(layout)
     _drop_groups(layout)
+    _drop_log_links(layout)
     _unmount(layout.state, layout.run)
     shutil.rmtree(layout.state, ignore_errors=True)
 
@@ -102,6 +105,13 @@ def _drop_groups(layout: Layout) -> None:
                 Path(folder).rmdir()
             except OSError:
                 continue
+
+
+def _drop_log_links(layout: Layout) -> None:
+    """Another cluster's kubelet would sweep them, but there may be none."""
+    for link in _LOG_LINKS.glob("*.log"):
+        if link.is_symlink() and str(link.readlink()).startswith(f"{layout.state}/"):
+            link.unlink(missing_ok=True)
 
 
 def _run(program: str, *arguments: str) -> None:
