@@ -1,0 +1,119 @@
+"""What may go wrong between a client and the API server, by plan: each request can be delayed, refused or cut.
+
+A plan is asked once per request, in the order of their arrival; with a seeded random generator it says the same again.
+A client is known by its User-Agent; a client that was killed is never heard again.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from enum import Enum
+from typing import Final, Protocol
+
+from msgspec import Struct
+
+
+class Request(Struct, frozen=True):
+    """A request as a plan sees it. `number` counts all requests of this agent from 1; `verb` is RBAC's."""
+
+    agent: str
+    verb: str
+    plural: str
+    subresource: str
+    namespace: str
+    name: str
+    number: int
+
+    @property
+    def writes(self) -> bool:
+        """Whether it would change something."""
+        return self.verb in {"create", "update", "patch", "delete", "deletecollection"}
+
+
+class Cut(Enum):
+    """The connection breaks: the request did not arrive, or its answer did not."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class Answer(Struct, frozen=True):
+    """The server refuses: 409, 410, 429 or 5xx. `retry_after` in seconds."""
+
+    code: int
+    retry_after: int | None = None
+
+
+class Delay(Struct, frozen=True):
+    """The answer takes this many seconds longer."""
+
+    seconds: float
+
+
+Fault = Cut | Answer | Delay
+
+
+class Plan(Protocol):
+    """Decides what goes wrong."""
+
+    def __call__(self, request: Request) -> Fault | None:
+        """The fault of a request, None for none."""
+        ...
+
+
+def nothing(request: Request) -> Fault | None:
+    """The plan by which all goes well."""
+    return None
+
+
+class Rates(Struct, frozen=True):
+    """How often each fault happens, from 0 to 1; `delay` is the longest, in seconds."""
+
+    cut_before: float = 0.0
+    cut_after: float = 0.0
+    conflict: float = 0.0
+    expired: float = 0.0
+    throttled: float = 0.0
+    broken: float = 0.0
+    delayed: float = 0.0
+    delay: float = 1.0
+
+
+class Seeded:
+    """Faults at random, the same for the same seed; `concerns` picks the requests that may fail."""
+
+    def __init__(self, seed: int, rates: Rates, concerns: Callable[[Request], bool] = lambda _: True) -> None:
+        self._rng = random.Random(seed)  # noqa: S311 - reproducible, not secret
+        self._rates = rates
+        self._concerns = concerns
+
+    def __call__(self, request: Request) -> Fault | None:
+        """The fault of a request."""
+        if not self._concerns(request):
+            return None
+        rates, drawn = self._rates, self._rng.random()
+        choices: tuple[tuple[float, Fault], ...] = (
+            (rates.cut_before, Cut.BEFORE),
+            (rates.cut_after, Cut.AFTER),
+            (rates.conflict if request.writes else 0.0, Answer(409)),
+            (rates.expired if request.verb in {"list", "watch"} else 0.0, Answer(410)),
+            (rates.throttled, Answer(429, 1)),
+            (rates.broken, Answer(500)),
+            (rates.delayed, Delay(self._rng.random() * rates.delay)),
+        )
+        for rate, fault in choices:
+            if drawn < rate:
+                return fault
+            drawn -= rate
+        return None
+
+
+#: A conflict, an expiry and so on as the real server words them.
+WORDS: Final[dict[int, tuple[str, str]]] = {
+    409: ("Conflict", "the object has been modified; please apply your changes to the latest version and try again"),
+    410: ("Expired", "The resourceVersion for the provided watch is too old."),
+    429: ("TooManyRequests", "the server has received too many requests and has asked us to try again later"),
+    500: ("InternalError", "Internal error occurred: a fault by plan"),
+    503: ("ServiceUnavailable", "the server is currently unable to handle the request"),
+}
