@@ -34,6 +34,7 @@ NODES: Final = Resource("", "v1", "nodes", "Node", namespaced=False)
 NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 SERVICES: Final = Resource("", "v1", "services", "Service")
 SERVICEACCOUNTS: Final = Resource("", "v1", "serviceaccounts", "ServiceAccount")
+PERSISTENTVOLUMECLAIMS: Final = Resource("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim")
 STATEFULSETS: Final = Resource("apps", "v1", "statefulsets", "StatefulSet")
 DAEMONSETS: Final = Resource("apps", "v1", "daemonsets", "DaemonSet")
 DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
@@ -53,6 +54,7 @@ ALL: Final = (
     NAMESPACES,
     SERVICES,
     SERVICEACCOUNTS,
+    PERSISTENTVOLUMECLAIMS,
     STATEFULSETS,
     DAEMONSETS,
     DEPLOYMENTS,

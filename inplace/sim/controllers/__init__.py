@@ -1,0 +1,1 @@
+"""Models of what kube-controller-manager and kube-scheduler do, as ordinary clients of the API."""

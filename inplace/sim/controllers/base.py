@@ -1,0 +1,145 @@
+"""What the model controllers have in common: watches that fill caches, a queue of keys, one sync at a time.
+
+The shape of every controller of Kubernetes; refuses to know what any of them does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from inplace.kube.client import Client
+from inplace.kube.reflector import Reflector
+from inplace.kube.resource import Resource
+from inplace.kube.store import Store
+from inplace.runtime.backoff import Backoff
+from inplace.runtime.clock import Clock
+from inplace.runtime.observe import Observer
+from inplace.runtime.queue import WorkQueue
+from inplace.runtime.worker import Done, Result, Worker
+
+#: A JSON object, as the API gives it.
+Tree = dict[str, Any]
+#: Namespace and name.
+Key = tuple[str, str]
+Keys = Callable[[Tree], Iterable[Key]]
+
+#: Events of this many seconds are treated together.
+GATHER_SECONDS: Final = 0.02
+#: How long a conflict with a stale cache may keep a key from being tried again, in seconds.
+MOST_PAUSE: Final = 5.0
+
+
+class Controller(ABC):
+    """Runs until it is cancelled. A failed sync is tried again, with backoff."""
+
+    name: str
+
+    def __init__(self, client: Client, clock: Clock, rng: random.Random, observer: Observer) -> None:
+        self.client = client
+        self.clock = clock
+        self._rng = rng
+        self._observer = observer
+        self._queue: WorkQueue[Key] = WorkQueue(clock)
+        self._reflectors: list[Reflector[Tree]] = []
+
+    @abstractmethod
+    async def sync(self, key: Key) -> None:
+        """Bring the world nearer to what the object wants."""
+
+    def watch(self, resource: Resource, keys: Keys) -> Store[Tree]:
+        """A cache of all objects of a kind; each event queues the keys that the object names."""
+        store: Store[Tree] = Store(key=key_of, version=lambda one: str(one["metadata"]["resourceVersion"]))
+
+        def changed(old: Tree | None, new: Tree | None, initial: bool) -> None:
+            for one in (old, new):
+                for key in keys(one) if one is not None else ():
+                    self._queue.add_after(key, GATHER_SECONDS)
+
+        reflector = Reflector(
+            self.client,
+            resource,
+            store,
+            dict,
+            on_change=changed,
+            clock=self.clock,
+            observer=self._observer,
+            rng=self._rng,
+        )
+        self._reflectors.append(reflector)
+        return store
+
+    async def run(self) -> None:
+        """Watch and sync."""
+        async with asyncio.TaskGroup() as group:
+            for reflector in self._reflectors:
+                group.create_task(reflector.run(), name=f"{self.name} watch")
+            for reflector in self._reflectors:
+                await reflector.wait_synced()
+            backoff: Backoff[Key] = Backoff(self._rng, base=0.02, most=MOST_PAUSE)
+            worker = Worker(self._queue, self._reconcile, 1, backoff, self.clock, self._observer, self.name)
+            group.create_task(worker.run(), name=self.name)
+
+    def again(self, key: Key, seconds: float) -> None:
+        """Look at a key again after a while."""
+        self._queue.add_after(key, seconds)
+
+    async def _reconcile(self, key: Key) -> Result:
+        await self.sync(key)
+        return Done()
+
+
+def key_of(one: Tree) -> Key:
+    """Namespace and name of an object."""
+    return one["metadata"].get("namespace", ""), one["metadata"]["name"]
+
+
+def itself(one: Tree) -> Iterable[Key]:
+    """The key of the object."""
+    yield key_of(one)
+
+
+def owner(one: Tree) -> Tree | None:
+    """The ownerReference of the controller of an object."""
+    found = one["metadata"].get("ownerReferences") or ()
+    return next((reference for reference in found if reference.get("controller")), None)
+
+
+def owned_by(kind: str) -> Keys:
+    """The key of the object's controller, where it is of a kind."""
+
+    def keys(one: Tree) -> Iterable[Key]:
+        reference = owner(one)
+        if reference is not None and reference["kind"] == kind:
+            yield one["metadata"]["namespace"], reference["name"]
+
+    return keys
+
+
+def reference_to(one: Tree, api_version: str, kind: str) -> Tree:
+    """The ownerReference that makes an object the controller of another."""
+    meta = one["metadata"]
+    made: Tree = {"apiVersion": api_version, "kind": kind, "name": meta["name"], "uid": meta["uid"]}
+    return made | {"controller": True, "blockOwnerDeletion": True}
+
+
+# --- Pods, as controllers see them -----------------------------------------------------------------------------------
+
+
+def is_deleting(one: Tree) -> bool:
+    """Whether somebody has deleted it."""
+    return "deletionTimestamp" in one["metadata"]
+
+
+def is_ready(pod: Tree) -> bool:
+    """The condition Ready."""
+    found = (pod.get("status") or {}).get("conditions") or ()
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in found)
+
+
+def is_over(pod: Tree) -> bool:
+    """Whether it has ended for good."""
+    return (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}

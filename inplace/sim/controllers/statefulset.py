@@ -1,0 +1,272 @@
+"""The StatefulSet controller (pkg/controller/statefulset/stateful_set_control.go, kubernetes.md 4).
+
+Revisions, ordinals, partition, OnDelete, and the counting by labels alone. Never looks at what a Pod really runs.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from inplace.kube import resource as resources
+from inplace.kube.errors import AlreadyExists, NotFound
+from inplace.sim.controllers import revisions as history
+from inplace.sim.controllers.base import (
+    Controller,
+    Key,
+    Tree,
+    is_deleting,
+    is_over,
+    is_ready,
+    itself,
+    owned_by,
+    owner,
+    reference_to,
+)
+from inplace.sim.controllers.revisions import HASH_LABEL
+
+_POD_NAME: Final = "statefulset.kubernetes.io/pod-name"
+_POD_INDEX: Final = "apps.kubernetes.io/pod-index"
+_KIND: Final = "StatefulSet"
+
+
+class StatefulSetController(Controller):
+    """All StatefulSets of a cluster."""
+
+    name = "statefulset"
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._sets = self.watch(resources.STATEFULSETS, itself)
+        self._pods = self.watch(resources.PODS, owned_by(_KIND))
+        self._revisions = self.watch(resources.CONTROLLERREVISIONS, owned_by(_KIND))
+
+    async def sync(self, key: Key) -> None:
+        """One pass over one StatefulSet (UpdateStatefulSet)."""
+        workload = self._sets.get(*key)
+        if workload is None or is_deleting(workload):
+            return
+        update, current, collisions = await self._settle_revisions(workload)
+        pods = {pod["metadata"]["name"]: pod for pod in self._pods.values() if _owns(workload, pod)}
+        await self._settle_pods(workload, pods, current, update)
+        await self._write_status(workload, list(pods.values()), current, update, collisions)
+        await self._truncate(workload, pods, {current["metadata"]["name"], update["metadata"]["name"]})
+
+    # --- revisions --------------------------------------------------------------------------------------------------
+
+    async def _settle_revisions(self, workload: Tree) -> tuple[Tree, Tree, int]:
+        """The update and the current revision (getStatefulSetRevisions), and the collisions so far."""
+        known = self._known(workload)
+        collisions = (workload.get("status") or {}).get("collisionCount", 0)
+        data = history.data_of(workload["spec"]["template"])
+        latest = known[-1]["revision"] if known else 0
+        found = history.find(known, data)
+        if found is None:
+            update, collisions = await self._create_revision(workload, data, latest + 1, collisions)
+        else:
+            update = found if found["revision"] == latest else await self._renumber(found, latest + 1)
+        wanted = (workload.get("status") or {}).get("currentRevision")
+        current = next((one for one in known if one["metadata"]["name"] == wanted), update)
+        return update, current, collisions
+
+    async def _renumber(self, revision: Tree, number: int) -> Tree:
+        """An older revision with the wanted content becomes the newest."""
+        meta, body = revision["metadata"], {**revision, "revision": number}
+        where = resources.CONTROLLERREVISIONS
+        made: Tree = await self.client.replace(where, meta["name"], meta["namespace"], body, type=dict)
+        return made
+
+    def _known(self, workload: Tree) -> list[Tree]:
+        return history.in_order(one for one in self._revisions.values() if _owns(workload, one))
+
+    async def _create_revision(self, workload: Tree, data: Tree, number: int, collisions: int) -> tuple[Tree, int]:
+        """A new revision; a name that is taken by another content counts as a collision."""
+        namespace = workload["metadata"]["namespace"]
+        while True:
+            body = history.new(workload, _KIND, data, number, collisions)
+            try:
+                made: Tree = await self.client.create(resources.CONTROLLERREVISIONS, namespace, body, type=dict)
+            except AlreadyExists:
+                name = body["metadata"]["name"]
+                found: Tree = await self.client.get(resources.CONTROLLERREVISIONS, name, namespace, type=dict)
+                if found["data"] == data:
+                    return found, collisions
+                collisions += 1
+            else:
+                return made, collisions
+
+    async def _truncate(self, workload: Tree, pods: dict[str, Tree], live: set[str]) -> None:
+        used = live | {pod["metadata"].get("labels", {}).get(HASH_LABEL, "") for pod in pods.values()}
+        limit = workload["spec"].get("revisionHistoryLimit", 10)
+        for one in history.superfluous(self._known(workload), used, limit):
+            meta = one["metadata"]
+            await self.client.delete(resources.CONTROLLERREVISIONS, meta["name"], meta["namespace"])
+
+    # --- Pods -------------------------------------------------------------------------------------------------------
+
+    async def _settle_pods(self, workload: Tree, pods: dict[str, Tree], current: Tree, update: Tree) -> None:
+        """Create, replace, condemn and update, one thing at a time unless Parallel (updateStatefulSet)."""
+        spec = workload["spec"]
+        monotonic = spec.get("podManagementPolicy") != "Parallel"
+        start = (spec.get("ordinals") or {}).get("start", 0)
+        ordinals = range(start, start + spec["replicas"])
+        for ordinal in ordinals:
+            if not await self._settle_one(workload, pods, ordinal, current, update) and monotonic:
+                return
+        wanted = {_name(workload, ordinal) for ordinal in ordinals}
+        for name in sorted(pods.keys() - wanted, key=_ordinal, reverse=True):
+            if not is_deleting(pods[name]):
+                await self._delete(pods[name])
+            if monotonic:
+                return
+        if spec["updateStrategy"]["type"] == "RollingUpdate":
+            await self._roll(workload, pods, ordinals, update["metadata"]["name"])
+
+    async def _settle_one(
+        self, workload: Tree, pods: dict[str, Tree], ordinal: int, current: Tree, update: Tree
+    ) -> bool:
+        """See that an ordinal has its Pod; whether it is healthy, so that a monotonic set may go on."""
+        pod = pods.get(_name(workload, ordinal))
+        if pod is None:
+            revision = current if _is_current(workload, ordinal) else update
+            await self._create_claims(workload, ordinal)
+            await self._create(workload, ordinal, revision)
+            return False
+        if is_over(pod) and not is_deleting(pod):
+            await self._delete(pod)
+            return False
+        return not is_deleting(pod) and is_ready(pod)
+
+    async def _roll(self, workload: Tree, pods: dict[str, Tree], ordinals: range, update: str) -> None:
+        """Delete the highest Pod of another revision, once those above it are healthy."""
+        rolling = workload["spec"]["updateStrategy"].get("rollingUpdate") or {}
+        first = ordinals.start + rolling.get("partition", 0)
+        for ordinal in reversed(ordinals):
+            if ordinal < first:
+                return
+            pod = pods.get(_name(workload, ordinal))
+            if pod is None:
+                return
+            if pod["metadata"].get("labels", {}).get(HASH_LABEL) != update and not is_deleting(pod):
+                await self._delete(pod)
+                return
+            if is_deleting(pod) or not is_ready(pod):
+                return
+
+    async def _create(self, workload: Tree, ordinal: int, revision: Tree) -> None:
+        body = _pod(workload, ordinal, revision)
+        try:
+            await self.client.create(resources.PODS, workload["metadata"]["namespace"], body, type=dict)
+        except AlreadyExists:
+            return  # the cache is behind, or somebody else has the name
+
+    async def _create_claims(self, workload: Tree, ordinal: int) -> None:
+        for template in workload["spec"].get("volumeClaimTemplates") or ():
+            name = f"{template['metadata']['name']}-{_name(workload, ordinal)}"
+            body = {**template, "metadata": {**template["metadata"], "name": name}}
+            try:
+                await self.client.create(
+                    resources.PERSISTENTVOLUMECLAIMS, workload["metadata"]["namespace"], body, type=dict
+                )
+            except AlreadyExists:
+                continue
+
+    async def _delete(self, pod: Tree) -> None:
+        meta = pod["metadata"]
+        try:
+            await self.client.delete(resources.PODS, meta["name"], meta["namespace"], uid=meta["uid"])
+        except NotFound:
+            return
+
+    # --- status -----------------------------------------------------------------------------------------------------
+
+    async def _write_status(
+        self, workload: Tree, pods: list[Tree], current: Tree, update: Tree, collisions: int
+    ) -> None:
+        """What the labels say (computeReplicaStatus, completeRollingUpdate); written only where it changed."""
+        was, replicas = workload.get("status") or {}, workload["spec"]["replicas"]
+        names = {"currentRevision": current["metadata"]["name"], "updateRevision": update["metadata"]["name"]}
+        status = _counted(pods, **names) | {"observedGeneration": workload["metadata"]["generation"], **names}
+        status["collisionCount"] = collisions
+        rolling = workload["spec"]["updateStrategy"]["type"] == "RollingUpdate"
+        numbers = (status.get("updatedReplicas", 0), status.get("readyReplicas", 0), status["replicas"])
+        if rolling and numbers == (replicas, replicas, replicas):
+            status["currentRevision"] = status["updateRevision"]
+            if replicas:
+                status["currentReplicas"] = replicas
+        if status == was:
+            return
+        body = {**workload, "status": status}
+        meta = workload["metadata"]
+        await self.client.replace(
+            resources.STATEFULSETS, meta["name"], meta["namespace"], body, type=dict, subresource="status"
+        )
+
+
+def _counted(pods: list[Tree], currentRevision: str, updateRevision: str) -> Tree:  # noqa: N803 - the status's names
+    ready = sum(is_ready(pod) for pod in pods)
+    labels = [pod["metadata"].get("labels", {}).get(HASH_LABEL) for pod in pods if not is_deleting(pod)]
+    numbers = {
+        "readyReplicas": ready,
+        "currentReplicas": labels.count(currentRevision),
+        "updatedReplicas": labels.count(updateRevision),
+    }
+    shown = {key: value for key, value in numbers.items() if value}
+    return {"replicas": len(pods), "availableReplicas": ready, **shown}
+
+
+def _owns(workload: Tree, one: Tree) -> bool:
+    reference = owner(one)
+    return reference is not None and reference["uid"] == workload["metadata"]["uid"]
+
+
+def _name(workload: Tree, ordinal: int) -> str:
+    return f"{workload['metadata']['name']}-{ordinal}"
+
+
+def _ordinal(name: str) -> int:
+    digits = name.rpartition("-")[2]
+    return int(digits) if digits.isdecimal() else -1
+
+
+def _is_current(workload: Tree, ordinal: int) -> bool:
+    """Whether a new Pod of this ordinal is made from the current revision (newVersionedStatefulSetPod)."""
+    spec = workload["spec"]
+    strategy = spec["updateStrategy"]
+    if strategy["type"] != "RollingUpdate":
+        return False
+    start = (spec.get("ordinals") or {}).get("start", 0)
+    rolling = strategy.get("rollingUpdate")
+    if rolling is None:
+        return bool(ordinal < start + (workload.get("status") or {}).get("currentReplicas", 0))
+    return bool(ordinal < start + rolling.get("partition", 0))
+
+
+def _pod(workload: Tree, ordinal: int, revision: Tree) -> Tree:
+    """The Pod of an ordinal (newStatefulSetPod)."""
+    template, name = history.template_of(revision), _name(workload, ordinal)
+    meta = template.get("metadata") or {}
+    identity = {_POD_NAME: name, _POD_INDEX: str(ordinal), HASH_LABEL: revision["metadata"]["name"]}
+    spec = {**template["spec"], "hostname": name, "subdomain": workload["spec"].get("serviceName", "")}
+    claims = {
+        one["metadata"]["name"]: {
+            "name": one["metadata"]["name"],
+            "persistentVolumeClaim": {"claimName": f"{one['metadata']['name']}-{name}"},
+        }
+        for one in workload["spec"].get("volumeClaimTemplates") or ()
+    }
+    if claims:
+        others = [one for one in spec.get("volumes") or () if one["name"] not in claims]
+        spec["volumes"] = [*claims.values(), *others]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": name,
+            "generateName": f"{workload['metadata']['name']}-",
+            "namespace": workload["metadata"]["namespace"],
+            "labels": {**(meta.get("labels") or {}), **identity},
+            "annotations": meta.get("annotations") or {},
+            "ownerReferences": [reference_to(workload, "apps/v1", _KIND)],
+        },
+        "spec": {key: value for key, value in spec.items() if value not in ("", None)},
+    }
