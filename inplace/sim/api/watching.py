@@ -77,9 +77,9 @@ class Watch:
                 async with asyncio.timeout_at(min(end, mark)):
                     await self._news.wait()
             except TimeoutError:
-                mark = loop.time() + BOOKMARK_SECONDS
-                if self._bookmarks:
+                if self._bookmarks and loop.time() >= mark:
                     self._lines.append(self._bookmark())
+                mark = max(mark, loop.time() + BOOKMARK_SECONDS)
 
     def end(self, error: Failure | None = None) -> None:
         """End it, with an ERROR event where there is something to say."""
