@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help lint test e2e e2e-full bench cluster-up cluster-down lock clean
+.PHONY: help demo lint test e2e e2e-full bench cluster-up cluster-down lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -25,12 +25,15 @@ lint: $(READY)  ## ruff, mypy --strict, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: lint  ## lint, types, contracts, unit and property tests; no cluster needed
+demo: $(READY)  ## the real controller on a cluster inside the process: an upgrade, a bad image, the recovery
+	@$(BIN)/inplace demo
+
+test: lint  ## lint, types, contracts, unit, property and scenario tests on the embedded cluster; no root, no cluster
 	$(BIN)/pytest -q -n 2
 
 e2e: $(READY)  ## the scenarios on a real cluster on this machine (as root; the first run builds Kubernetes)
 	$(BIN)/python -m tests.cluster up
-	$(BIN)/pytest -q -n 4 tests/twin tests/e2e
+	$(BIN)/pytest -q -n 4 --world real tests/twin tests/e2e
 
 e2e-full: $(READY)  ## everything, long
 	for k8s in 1.36 1.35 1.34 1.33; do tests/matrix $$k8s 2.2; done

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 
+import pytest
 from hypothesis import settings
 
 # pytest-asyncio keeps the loop that `asyncio.get_event_loop` gives it before the first asynchronous test. Python 3.11
@@ -15,3 +16,8 @@ asyncio.set_event_loop(None)
 settings.register_profile("ci", derandomize=True)
 settings.register_profile("long", max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--world`: where the scenarios of `tests/twin` run."""
+    parser.addoption("--world", choices=["embedded", "hollow", "real"], default="embedded", help="where scenarios run")

@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "plan": ("inplace.cli.plan", "Show what an upgrade would do, to which Pods, and why."),
     "diff": ("inplace.cli.diff", "Say whether a change can be made in place; offline."),
     "status": ("inplace.cli.status", "Show an upgrade and wait until it is done."),
+    "demo": ("inplace.cli.demo", "Watch an upgrade on a cluster inside this process."),
     "version": ("inplace.cli.version", "Print the version."),
 }
 

@@ -79,9 +79,12 @@ class App:
         self._applier = Applier(client, self.world, observer, self._announce, self._look_again, self._lease_left)
         self._rehearsal = Rehearsal(say, clock)
 
-    async def run(self) -> None:
-        """Run until asked to stop, or until a part fails; raises what it failed with."""
-        supervisor = Supervisor(self._clock, self._observer)
+    async def run(self, *, signals: bool = True) -> None:
+        """Run until asked to stop, or until a part fails; raises what it failed with.
+
+        `signals` False: SIGTERM and SIGINT are somebody else's, and only cancellation ends it.
+        """
+        supervisor = Supervisor(self._clock, self._observer, signals=signals)
         for name, reflector in self._reflectors.items():
             supervisor.add(Part(f"cache {name}", reflector.run))
         if self._elector is not None:

@@ -10,7 +10,7 @@ import asyncio
 import os
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -131,6 +131,29 @@ class Connection:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
+
+
+class _Nobody:
+    """The configuration of a server that asks for no credentials and speaks plain HTTP."""
+
+    api_key: Mapping[str, str] = {}
+    tls_server_name = None
+    proxy = None
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    async def get_api_key_with_prefix(self, identifier: str) -> None:
+        """There is none."""
+
+
+def plain(url: str, *, user_agent: str, clock: Clock) -> Connection:
+    """A connection without TLS and credentials: to the embedded server, or to `kubectl proxy`."""
+
+    async def again(_: Any) -> None:
+        """There is nothing to load."""
+
+    return Connection(_Nobody(url), again, clock, namespace="default", as_user=None, agent=user_agent)
 
 
 async def connect(

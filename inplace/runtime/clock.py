@@ -8,7 +8,10 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Final, Protocol
+
+#: The shortest wait for a point in time, in seconds: a remainder that a clock rounds to nothing would make a loop spin.
+TICK: Final = 0.001
 
 
 class Clock(Protocol):

@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Hashable
 from typing import Final, Generic, TypeVar
 
-from inplace.runtime.clock import Clock
+from inplace.runtime.clock import TICK, Clock
 from inplace.runtime.observe import NullObserver, Observer
 
 K = TypeVar("K", bound=Hashable)
@@ -132,7 +132,7 @@ class WorkQueue(Generic[K]):
     async def _wait(self) -> None:
         left = self._heap[0][0] - self._clock.monotonic() if self._heap else _FOREVER
         try:
-            async with asyncio.timeout(max(0.0, left)):
+            async with asyncio.timeout(max(TICK, left)):
                 await self._changed.wait()
         except TimeoutError:
             return

@@ -152,6 +152,12 @@ def unsupported_media() -> Failure:
     return Failure(415, "UnsupportedMediaType", "415: Unsupported Media Type", {})
 
 
+def only_json(found: str) -> Failure:
+    """415: a body that is no JSON, which the real server would read."""
+    text = f"the body of the request was in an unsupported format: {found}: the embedded server reads JSON only"
+    return Failure(415, "UnsupportedMediaType", f"{text} (with kubectl, use apply -f)", {})
+
+
 def expired(message: str) -> Failure:
     """410: a version or token that is too old."""
     return Failure(410, "Expired", message)

@@ -23,7 +23,7 @@ from inplace.sim.api.rules import workloads
 from inplace.sim.api.storage import Stored
 
 _TABLE: Final = "as=Table"
-_PARTIAL: Final = "as=PartialObjectMetadata"
+_PROTOBUF: Final = "protobuf"
 
 
 class Call(Struct, frozen=True):
@@ -61,6 +61,8 @@ class Verbs:
 
     def __call__(self, call: Call) -> Answer:
         """Carry out a call. Raises Failure."""
+        if call.data and _PROTOBUF in call.content_type:
+            raise failure.only_json(call.content_type)
         return self._verbs[call.target.verb](call)
 
     # --- reads ------------------------------------------------------------------------------------------------------

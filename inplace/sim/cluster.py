@@ -1,0 +1,126 @@
+"""The embedded cluster: an API server, nodes and controllers in one event loop.
+
+Composition only. Each part talks to the server over HTTP with a client of its own, known by its User-Agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from inplace.core.model import Node
+from inplace.kube import resource as resources
+from inplace.kube.client import Client
+from inplace.kube.connection import plain
+from inplace.runtime.clock import Clock
+from inplace.runtime.observe import NullObserver, Observer
+from inplace.sim.api import faults
+from inplace.sim.api.server import ApiServer
+from inplace.sim.controllers import garbage
+from inplace.sim.controllers.base import Controller
+from inplace.sim.controllers.endpointslice import EndpointSliceController
+from inplace.sim.controllers.scheduler import Scheduler
+from inplace.sim.controllers.statefulset import StatefulSetController
+from inplace.sim.kubelet import Catalogue, Kubelet, Timings
+
+NAMESPACES: Final = ("default", "kube-system", "inplace-system")
+#: Seconds in which every node is Ready.
+START_SECONDS: Final = 30.0
+
+
+class Cluster:
+    """A running embedded cluster."""
+
+    def __init__(
+        self, server: ApiServer, kubelet: Kubelet, nodes: Sequence[str], clock: Clock, stack: AsyncExitStack
+    ) -> None:
+        self.server = server
+        self.kubelet = kubelet
+        self.nodes = tuple(nodes)
+        self._clock = clock
+        self._stack = stack
+
+    async def client(self, agent: str, observer: Observer | None = None, *, field_manager: str = "inplace") -> Client:
+        """A client of its own connections, closed with the cluster; `agent` is how the server knows it."""
+        connection = await self._stack.enter_async_context(plain(self.server.url, user_agent=agent, clock=self._clock))
+        return Client(connection, observer or NullObserver(), self._clock, field_manager=field_manager)
+
+    def write_kubeconfig(self, path: Path, namespace: str = "default") -> Path:
+        """A kubeconfig for `kubectl`."""
+        context = {"cluster": "embedded", "user": "nobody", "namespace": namespace}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "embedded", "cluster": {"server": self.server.url}}],
+            "users": [{"name": "nobody", "user": {}}],
+            "contexts": [{"name": "embedded", "context": context}],
+            "current-context": "embedded",
+        }
+        path.write_text(json.dumps(config))
+        return path
+
+
+@asynccontextmanager
+async def open_cluster(
+    clock: Clock,
+    rng: random.Random,
+    catalogue: Catalogue,
+    *,
+    nodes: Sequence[str] = ("node-0", "node-1", "node-2"),
+    timings: Timings | None = None,
+    version: str = "v1.36.3",
+    plan: faults.Plan = faults.nothing,
+    observer: Observer | None = None,
+) -> AsyncIterator[Cluster]:
+    """Start everything and wait until the nodes are Ready; everything is gone afterwards."""
+    seen = observer or NullObserver()
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(ApiServer(clock, rng, plan=plan))
+
+        async def client(agent: str) -> Client:
+            connection = await stack.enter_async_context(plain(server.url, user_agent=agent, clock=clock))
+            return Client(connection, seen, clock, field_manager=agent)
+
+        kubelet = Kubelet(
+            await client("kubelet"),
+            clock,
+            rng,
+            seen,
+            nodes=nodes,
+            catalogue=catalogue,
+            timings=timings or Timings(),
+            version=version,
+        )
+        manager, scheduler = await client("kube-controller-manager"), await client("kube-scheduler")
+        models: list[Controller] = [
+            garbage.NamespaceController(manager, clock, rng, seen),
+            *(garbage.GarbageCollector(*one, manager, clock, rng, seen) for one in garbage.OWNED),
+            StatefulSetController(manager, clock, rng, seen),
+            EndpointSliceController(manager, clock, rng, seen),
+            Scheduler(scheduler, clock, rng, seen),
+        ]
+        for name in NAMESPACES:
+            await manager.create(resources.NAMESPACES, None, {"metadata": {"name": name}}, type=dict)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one.run(), name=one.name) for one in models]
+            tasks.append(group.create_task(kubelet.run(), name="kubelet"))
+            await _until_ready(manager, nodes, clock)
+            try:
+                yield Cluster(server, kubelet, nodes, clock, stack)
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+
+async def _until_ready(client: Client, nodes: Sequence[str], clock: Clock) -> None:
+    async with asyncio.timeout(START_SECONDS):
+        while True:
+            found = await client.list(resources.NODES, type=Node)
+            if {one.metadata.name for one in found.items if one.ready} >= set(nodes):
+                return
+            await clock.sleep(0.05)

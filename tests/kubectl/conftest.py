@@ -1,0 +1,58 @@
+"""The embedded cluster in real time, and the real kubectl."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from inplace.runtime.clock import SystemClock
+from inplace.sim.cluster import Cluster, open_cluster
+from inplace.sim.kubelet import Catalogue, Image, Timings
+
+IMAGES = {f"shop:v{n}": Image(digest=f"sha256:{str(n) * 64}") for n in (1, 2, 3)}
+
+
+class Kubectl:
+    """kubectl against one cluster."""
+
+    def __init__(self, cluster: Cluster, kubeconfig: Path) -> None:
+        self.cluster = cluster
+        self._environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
+
+    async def __call__(self, *arguments: str, stdin: str = "", seconds: float = 60) -> str:
+        """Its output; fails with what it said."""
+        code, out, err = await self.run(*arguments, stdin=stdin, seconds=seconds)
+        assert code == 0, f"kubectl {' '.join(arguments)}: {err}"
+        return out
+
+    async def run(self, *arguments: str, stdin: str = "", seconds: float = 60) -> tuple[int, str, str]:
+        """Exit code, output and errors."""
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            "kubectl", *arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=self._environment
+        )
+        try:
+            async with asyncio.timeout(seconds):
+                out, err = await process.communicate(stdin.encode())
+        except TimeoutError:
+            process.kill()
+            raise
+        return process.returncode or 0, out.decode(), err.decode()
+
+
+@pytest_asyncio.fixture
+async def kubectl(tmp_path: Path) -> AsyncIterator[Kubectl]:
+    """A cluster of its own, and kubectl for it."""
+    if shutil.which("kubectl") is None:
+        assert "CI" not in os.environ, "kubectl is missing in CI"
+        pytest.skip("kubectl is not installed: these tests show that the real one works on the embedded cluster")
+    clock = SystemClock()
+    async with open_cluster(clock, random.Random(1), Catalogue(IMAGES), timings=Timings.fast()) as cluster:
+        yield Kubectl(cluster, cluster.write_kubeconfig(tmp_path / "kubeconfig"))

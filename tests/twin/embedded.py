@@ -1,0 +1,118 @@
+"""The embedded world: API server, controllers, nodes and our controller in the test's own loop, in virtual time.
+
+What the kubelet model knows of an image stands in `BEHAVIOUR`; the digests are made up, equal for equal bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from inplace.controller.app import App, Options
+from inplace.kube import resource as resources
+from inplace.runtime.clock import Clock, LoopClock
+from inplace.runtime.observe import NullObserver
+from inplace.sim.cluster import Cluster, open_cluster
+from inplace.sim.kubelet import Catalogue, Image
+from tests.twin.world import World
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+REGISTRY = "registry.test"
+NAMESPACE = "test"
+#: What an image does, where it does anything but run; the rest of the catalogue is that of `tests.cluster.images`.
+BEHAVIOUR: dict[str, Any] = {
+    "slow": {"ready_after": 5.0},
+    "stubborn": {"ignores_term": True},
+    "crash": {"exits_after": 0.2, "exit_code": 1},
+}
+TAGS = {
+    "app": ("v1", "v2", "v3", "v4", "v1-alias", "slow", "stubborn", "crash"),
+    "sidecar": ("v1", "v2"),
+    "pause": ("1",),
+}
+
+
+def digest(repository: str, tag: str) -> str:
+    """`v1-alias` has the bytes of `v1`."""
+    return "sha256:" + hashlib.sha256(f"{repository}:{tag.removesuffix('-alias')}".encode()).hexdigest()
+
+
+def catalogue() -> Catalogue:
+    """The images of the tests."""
+    images = {
+        f"{REGISTRY}/{repository}:{tag}": Image(digest=digest(repository, tag), **BEHAVIOUR.get(tag, {}))
+        for repository, tags in TAGS.items()
+        for tag in tags
+    }
+    return Catalogue(images)
+
+
+class EmbeddedWorld(World):
+    """A namespace of a cluster that lives in this event loop."""
+
+    name = "embedded"
+    patience = 120.0
+
+    def __init__(self, cluster: Cluster, clock: Clock) -> None:
+        self.cluster = cluster
+        self.clock = clock
+        self.namespace = NAMESPACE
+        self._controllers: dict[str, asyncio.Task[None]] = {}
+        self._agent = ""
+        self._serial = 0
+
+    def image(self, repository: str, tag: str) -> str:
+        """A reference that the model nodes know, or do not."""
+        return f"{REGISTRY}/{repository}:{tag}"
+
+    def digest(self, repository: str, tag: str) -> str:
+        """Made up."""
+        return digest(repository, tag)
+
+    async def start_controller(self) -> None:
+        """Start the real controller as a task of this loop, known by an agent of its own."""
+        self._serial += 1
+        self._agent = f"inplace-{self._serial}"
+        client = await self.cluster.client(self._agent)
+        options = Options(watch_namespace=self.namespace, leader_elect=False)
+        app = App(client, self.clock, NullObserver(), options, print)
+        self._controllers[self._agent] = asyncio.create_task(app.run(signals=False), name=self._agent)
+        await self.until(lambda: _is_ready(app), "the controller to be ready")
+
+    async def kill_controller(self) -> None:
+        """Cut its connections, so that nothing it sends any more arrives, then end it."""
+        task = self._controllers.pop(self._agent, None)
+        if task is None:
+            return
+        assert not task.done(), f"the controller had ended by itself: {task.exception()!r}"
+        self.cluster.server.silence(self._agent)
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def _is_ready(app: App) -> bool:
+    return all(check() is None for check in app.ready.values())
+
+
+@asynccontextmanager
+async def open_embedded(*, seed: int = 0, controller: bool = True) -> AsyncIterator[EmbeddedWorld]:
+    """A cluster of its own for each test."""
+    clock = LoopClock(EPOCH)
+    async with open_cluster(clock, random.Random(seed), catalogue()) as cluster:
+        world = EmbeddedWorld(cluster, clock)
+        world.client = await cluster.client("twin-tests", field_manager="user")
+        await world.client.create(resources.NAMESPACES, None, {"metadata": {"name": NAMESPACE}}, type=msgspec.Raw)
+        if controller:
+            await world.start_controller()
+        async with world.recorded():
+            try:
+                yield world
+            finally:
+                await world.kill_controller()

@@ -1,0 +1,58 @@
+"""`inplace demo` as a user runs it: the whole script, and a look from outside while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import aiohttp
+
+PROGRAM = str(Path(sys.executable).parent / "inplace")
+STEPS = (
+    "# 6 Pods of ",
+    "UpToDate: 6 Pods upgraded",
+    "# kubectl set image sts/web app=registry.demo/shop:v2",
+    "Swapping, not ready",
+    "(ImageChanged)",
+    "UpToDate: 6 Pods upgraded",
+    "# An image that does not exist",
+    "ImagePullBackOff",
+    "Degraded: 0 of 6 Pods upgraded: 2 Pods failed",
+    "The way out is another image: v3",
+    "UpToDate: 6 Pods upgraded",
+    "# The Pods are the same as at the beginning:",
+)
+
+
+async def look_in(kubeconfig):
+    """How many Pods the printed kubeconfig leads to."""
+    server = json.loads(Path(kubeconfig).read_text())["clusters"][0]["cluster"]["server"]
+    url = f"{server}/api/v1/namespaces/demo/pods"
+    async with aiohttp.ClientSession() as session, session.get(url) as response:
+        return len((await response.json())["items"])
+
+
+async def test_the_whole_demo_in_under_a_minute():
+    process = await asyncio.create_subprocess_exec(
+        PROGRAM, "demo", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stdout is not None and process.stderr is not None
+    lines, seen = [], 0
+    async with asyncio.timeout(60):
+        async for raw in process.stdout:
+            lines.append(raw.decode())
+            if "Degraded" in lines[-1]:
+                (path,) = (line.split("KUBECONFIG=")[1].strip() for line in lines if "export KUBECONFIG=" in line)
+                seen = await look_in(path)
+        assert await process.wait() == 0, (await process.stderr.read()).decode()
+    text = "".join(lines)
+    place = 0
+    for step in STEPS:
+        place = text.find(step, place)
+        assert place >= 0, f"{step!r} is missing, or out of order, in:\n{text}"
+    assert seen == 6
+    assert text.count("same UID, node and IP, 2 container restarts, runs registry.demo/shop:v3") == 6
+    assert "\x1b" not in text, "no colour where there is no terminal"
+    assert not Path(path).exists(), "nothing is left behind"
