@@ -43,11 +43,11 @@ bench: $(READY)  ## what an upgrade costs, beside the floor, on the real cluster
 	$(BIN)/python -m tests.cluster up
 	$(BIN)/python -m tests.bench
 
-cluster-up: $(READY)  ## start the real cluster and print its kubeconfig (K8S=1.33|1.34|1.35|1.36 RUNTIME=2.2|1.6)
-	$(BIN)/python -m tests.cluster up
+cluster-up: $(READY)  ## start the real cluster and print its kubeconfig (K8S=1.33|1.34|1.35|1.36 RUNTIME=2.2|1.6), or one of HOLLOW=20 model nodes
+	$(BIN)/python -m tests.cluster up $(if $(HOLLOW),--hollow $(HOLLOW))
 
-cluster-down: $(READY)  ## stop it and leave nothing behind
-	$(BIN)/python -m tests.cluster down
+cluster-down: $(READY)  ## stop it and leave nothing behind (HOLLOW=20: the hollow one)
+	$(BIN)/python -m tests.cluster down $(if $(HOLLOW),--name $(or $(CLUSTER),hollow))
 
 lock: $(READY)  ## refresh constraints.txt from pyproject.toml
 	$(BIN)/pip install --quiet --upgrade --group dev --editable .

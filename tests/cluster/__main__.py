@@ -39,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
         if name in {"up", "build"}:
             command.add_argument("--k8s", help=f"one of {', '.join(KUBERNETES)}; default $K8S or 1.36")
             command.add_argument("--runtime", help=f"containerd: one of {', '.join(RUNTIMES)}; default $RUNTIME or 2.2")
-            command.add_argument("--hollow", type=int, default=0, help="a control plane without kubelet, no root")
+            command.add_argument("--hollow", type=int, default=0, help="this many model nodes; no root needed")
         if name == "push":
             command.add_argument("--registry", required=True, help="HOST:PORT, or HOST:PORT/prefix")
     return parser

@@ -29,15 +29,16 @@ class Cluster:
     ours: bool = True
 
 
-def current() -> Cluster:
+def current(*, hollow: bool = False) -> Cluster:
     """The cluster of KUBECONFIG and REGISTRY where both are set, else the running one of this machine."""
     kubeconfig, registry = os.environ.get("KUBECONFIG"), os.environ.get("REGISTRY")
     if kubeconfig and registry:
         return _foreign(Path(kubeconfig), registry)
-    name = cluster_name()
+    name = cluster_name(hollow=hollow)
     found = layout.load(name)
-    if found is None or not lifecycle.running(found):
-        raise ClusterError(f"no cluster {name} is running: start it with make cluster-up")
+    if found is None or not lifecycle.running(found) or bool(found.hollow) != hollow:
+        kind, how = ("hollow cluster", " HOLLOW=20") if hollow else ("cluster", "")
+        raise ClusterError(f"no {kind} {name} is running: start it with make cluster-up{how}")
     return describe(found)
 
 

@@ -6,7 +6,9 @@ Knows flags. Knows neither the order in which a cluster comes up nor how to tell
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from tests.cluster import build, process
 from tests.cluster.layout import Layout
@@ -15,13 +17,15 @@ from tests.cluster.settings import NODE, ClusterError
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 WORKER = ("registry", "containerd", "kubelet")
+#: The model kubelets of a hollow cluster, in one process.
+HOLLOW = "hollow-kubelet"
 # Seconds from SIGTERM to SIGKILL. The API server waits for requests in flight and open watches.
 PATIENCE = {"kube-apiserver": 10.0}
 
 
 def of(layout: Layout) -> tuple[str, ...]:
     """The processes this cluster consists of."""
-    return CONTROL_PLANE if layout.hollow else (*CONTROL_PLANE, *WORKER)
+    return (*CONTROL_PLANE, HOLLOW) if layout.hollow else (*CONTROL_PLANE, *WORKER)
 
 
 def recipes(layout: Layout) -> dict[str, build.Recipe]:
@@ -67,7 +71,8 @@ def _environment(layout: Layout) -> Mapping[str, str]:
     if "containerd" in recipes(layout):
         # containerd finds its shim on the PATH, and Debian's would be an older one.
         path = f"{build.containerd().folder()}:{path}"
-    return {"PATH": path, "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"}
+    home = os.environ.get("HOME", "/")
+    return {"PATH": path, "HOME": home, "LANG": "C.UTF-8", "PYTHONPATH": str(Path(__file__).parents[2])}
 
 
 def _flags(**flags: object) -> list[str]:
@@ -147,9 +152,20 @@ def _controllers(layout: Layout) -> list[str]:
     return [*flags, "--node-monitor-grace-period=30m"] if layout.hollow else flags
 
 
+def _hollow(layout: Layout) -> list[str]:
+    flags = _flags(
+        kubeconfig=layout.kubeconfig,
+        nodes=layout.hollow,
+        kubelet_version=f"v{layout.k8s}",
+        # There is no registry; the images are named as if there were.
+        registry=layout.registry,
+    )
+    return [sys.executable, "-m", "tests.cluster.hollow", *flags]
+
+
 def _worker(layout: Layout) -> dict[str, list[str]]:
     if layout.hollow:
-        return {}
+        return {HOLLOW: _hollow(layout)}
     recipe = recipes(layout).get("containerd")
     containerd = find("containerd") if recipe is None else str(recipe.folder() / "containerd")
     registry = find("docker-registry")

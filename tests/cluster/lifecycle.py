@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from tests.cluster import build, certificates, client, components, configuration, layout, leftovers, packages, registry
+from tests.cluster.hollow import node_name
 from tests.cluster.layout import Layout
 from tests.cluster.settings import DEFAULT_KUBERNETES, DEFAULT_RUNTIME, NODE, ClusterError, Wish, state_root
 
@@ -89,7 +90,12 @@ def _start(made: Layout) -> Layout:
     _until(made, "API server", "kube-apiserver", partial(client.serving, made))
     components.start(made, "kube-controller-manager")
     components.start(made, "kube-scheduler")
-    if not made.hollow:
+    if made.hollow:
+        components.start(made, components.HOLLOW)
+        for number in (0, made.hollow - 1):
+            check = partial(client.node_ready, made, node_name(number))
+            _until(made, f"node {node_name(number)}", components.HOLLOW, check)
+    else:
         _start_node(made)
     _until(made, "default ServiceAccount", "kube-controller-manager", partial(client.usable, made))
     made.finished.touch()
@@ -143,6 +149,9 @@ def _empty(found: Layout) -> None:
 
 def _fits(found: Layout, wish: Wish) -> None:
     """A cluster that runs is not silently taken for another one."""
+    if found.hollow != wish.hollow:
+        has = f"has {found.hollow} hollow nodes" if found.hollow else "has a real node"
+        raise ClusterError(f"cluster {found.name} {has}: stop it first, or give another CLUSTER (--name)")
     for asked, has, word in ((wish.k8s, found.minor, "Kubernetes"), (wish.runtime, found.runtime, "containerd")):
         if asked is not None and asked != has:
             raise ClusterError(

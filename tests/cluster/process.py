@@ -42,7 +42,14 @@ def pid_of(pid_file: Path, mark: str) -> int | None:
         pid = int(pid_file.read_text())
     except (FileNotFoundError, ValueError):
         return None
-    return pid if any(mark in word for word in command_line(pid)) else None
+    words = command_line(pid)
+    for _ in range(10):
+        if words or not Path(f"/proc/{pid}").exists():
+            break
+        # While a process becomes another program it has no command line; a zombie never gets one again.
+        time.sleep(0.01)
+        words = command_line(pid)
+    return pid if any(mark in word for word in words) else None
 
 
 def command_line(pid: int) -> list[str]:

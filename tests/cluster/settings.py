@@ -19,6 +19,7 @@ ETCD = "3.6.6"
 DEFAULT_KUBERNETES = "1.36"
 DEFAULT_RUNTIME = "2.2"
 DEFAULT_NAME = "main"
+DEFAULT_HOLLOW_NAME = "hollow"
 # /api/v1/nodes/localhost: the API server reaches the kubelet by the node's name, and on loopback only.
 NODE = "localhost"
 # A unix socket's path ends at 107 bytes, and the kubelet puts sockets under the state folder.
@@ -54,12 +55,12 @@ def wish(
     nodes = hollow or 0
     if nodes < 0:
         raise ClusterError(f"--hollow {nodes} makes no sense: give the number of nodes, or leave it out")
-    return Wish(cluster_name(name), chosen_k8s, chosen_runtime, nodes)
+    return Wish(cluster_name(name, hollow=bool(nodes)), chosen_k8s, chosen_runtime, nodes)
 
 
-def cluster_name(name: str | None = None) -> str:
+def cluster_name(name: str | None = None, *, hollow: bool = False) -> str:
     """The cluster's name: the argument, else CLUSTER, else the default; it becomes a folder's name."""
-    chosen = name or os.environ.get("CLUSTER") or DEFAULT_NAME
+    chosen = name or os.environ.get("CLUSTER") or (DEFAULT_HOLLOW_NAME if hollow else DEFAULT_NAME)
     if not re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,18}[a-z0-9])?", chosen):
         raise ClusterError(
             f"{chosen!r} cannot name a cluster: CLUSTER (--name) is 1 to 20 lower-case letters, digits and inner dashes"

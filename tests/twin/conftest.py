@@ -25,10 +25,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture
 def open_world(request: pytest.FixtureRequest, tmp_path: Path) -> OpenWorld:
     """Opens a world inside the test: an async context manager."""
-    if request.config.getoption("--world") == "embedded":
+    chosen = request.config.getoption("--world")
+    if chosen == "embedded":
         from tests.twin.embedded import open_embedded
 
         return open_embedded
-    from tests.twin.real import open_real
+    from tests.twin.real import HollowWorld, RealWorld, open_real
 
-    return lambda: open_real(tmp_path)
+    return lambda: open_real(tmp_path, HollowWorld if chosen == "hollow" else RealWorld)

@@ -1,17 +1,12 @@
-"""The embedded world: API server, controllers, nodes and our controller in the test's own loop, in virtual time.
-
-What the kubelet model knows of an image stands in `BEHAVIOUR`; the digests are made up, equal for equal bytes.
-"""
+"""The embedded world: API server, controllers, nodes and our controller in the test's own loop, in virtual time."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
@@ -20,38 +15,12 @@ from inplace.kube import resource as resources
 from inplace.runtime.clock import Clock, LoopClock
 from inplace.runtime.observe import NullObserver
 from inplace.sim.cluster import Cluster, open_cluster
-from inplace.sim.kubelet import Catalogue, Image
+from tests.cluster import model
 from tests.twin.world import World
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 REGISTRY = "registry.test"
 NAMESPACE = "test"
-#: What an image does, where it does anything but run; the rest of the catalogue is that of `tests.cluster.images`.
-BEHAVIOUR: dict[str, Any] = {
-    "slow": {"ready_after": 5.0},
-    "stubborn": {"ignores_term": True},
-    "crash": {"exits_after": 0.2, "exit_code": 1},
-}
-TAGS = {
-    "app": ("v1", "v2", "v3", "v4", "v1-alias", "slow", "stubborn", "crash"),
-    "sidecar": ("v1", "v2"),
-    "pause": ("1",),
-}
-
-
-def digest(repository: str, tag: str) -> str:
-    """`v1-alias` has the bytes of `v1`."""
-    return "sha256:" + hashlib.sha256(f"{repository}:{tag.removesuffix('-alias')}".encode()).hexdigest()
-
-
-def catalogue() -> Catalogue:
-    """The images of the tests."""
-    images = {
-        f"{REGISTRY}/{repository}:{tag}": Image(digest=digest(repository, tag), **BEHAVIOUR.get(tag, {}))
-        for repository, tags in TAGS.items()
-        for tag in tags
-    }
-    return Catalogue(images)
 
 
 class EmbeddedWorld(World):
@@ -74,7 +43,7 @@ class EmbeddedWorld(World):
 
     def digest(self, repository: str, tag: str) -> str:
         """Made up."""
-        return digest(repository, tag)
+        return model.digest(repository, tag)
 
     async def start_controller(self) -> None:
         """Start the real controller as a task of this loop, known by an agent of its own."""
@@ -105,7 +74,7 @@ async def _is_ready(app: App) -> bool:
 async def open_embedded(*, seed: int = 0, controller: bool = True) -> AsyncIterator[EmbeddedWorld]:
     """A cluster of its own for each test."""
     clock = LoopClock(EPOCH)
-    async with open_cluster(clock, random.Random(seed), catalogue()) as cluster:
+    async with open_cluster(clock, random.Random(seed), model.catalogue(REGISTRY)) as cluster:
         world = EmbeddedWorld(cluster, clock)
         world.client = await cluster.client("twin-tests", field_manager="user")
         await world.client.create(resources.NAMESPACES, None, {"metadata": {"name": NAMESPACE}}, type=msgspec.Raw)

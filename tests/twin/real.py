@@ -28,7 +28,7 @@ from inplace.kube.client import Client
 from inplace.kube.connection import connect
 from inplace.runtime.clock import SystemClock
 from inplace.runtime.observe import NullObserver
-from tests.cluster import api, images
+from tests.cluster import api, images, model
 from tests.twin.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -108,16 +108,29 @@ class RealWorld(World):
         return "\n".join([await super().describe(), *tail])
 
 
+class HollowWorld(RealWorld):
+    """The same control plane, with model kubelets instead of real ones."""
+
+    name = "hollow"
+
+    def digest(self, repository: str, tag: str) -> str:
+        """Made up, as the model's catalogue has it."""
+        return model.digest(repository, tag)
+
+
 @asynccontextmanager
-async def open_real(scratch: Path, *, controller: bool = True) -> AsyncIterator[RealWorld]:
+async def open_real(
+    scratch: Path, world_type: type[RealWorld] | None = None, *, controller: bool = True
+) -> AsyncIterator[RealWorld]:
     """A fresh namespace with a controller of its own; both are gone afterwards."""
-    cluster = api.current()
+    made = world_type or RealWorld
+    cluster = api.current(hollow=made is HollowWorld)
     namespace = f"t-{secrets.token_hex(4)}"
     connection = await connect(kubeconfig=str(cluster.kubeconfig), user_agent=AGENT, clock=SystemClock())
     async with connection:
         client = Client(connection, NullObserver(), SystemClock(), field_manager="user")
         await client.create(resources.NAMESPACES, None, {"metadata": {"name": namespace}}, type=msgspec.Raw)
-        world = RealWorld(cluster, client, namespace, scratch)
+        world = made(cluster, client, namespace, scratch)
         try:
             await world.until(functools.partial(_has_account, client, namespace), "the default ServiceAccount")
             if controller:

@@ -44,7 +44,8 @@ class Container:
     last: Ended | None = None
     #: Why it does not run: the reason and message of `waiting`, empty where its end is all that is known.
     waiting: tuple[str, str] = ("ContainerCreating", "")
-    #: From when on its probes succeed, and from when on those of a life that has ended fail.
+    #: Whether it has a readiness probe; from when on its probes succeed, and those of a life that has ended fail.
+    probed: bool = False
     ready_from: float = _NEVER
     ready_until: float = _NEVER
     started_from: float = _NEVER
@@ -54,7 +55,7 @@ class Container:
 
     def is_ready(self, now: float) -> bool:
         """What its probes say; without one it is ready while it runs."""
-        return self.ready_from <= now < self.ready_until
+        return self.ready_from <= now < self.ready_until if self.probed else self.running and self.ready_from <= now
 
     def has_started(self, now: float) -> bool:
         """What its startup probe says."""

@@ -23,8 +23,10 @@ from inplace.sim.kubelet.node import NodeState
 from inplace.sim.kubelet.timings import Timings
 from inplace.sim.kubelet.worker import Abilities, Machinery, Worker
 
-#: How often the Node objects are written, where there is something to say, in seconds (nodeStatusUpdateFrequency).
-HEARTBEAT_SECONDS: Final = 10.0
+#: How often Node objects are written where there is news, and where there is none, in seconds
+#: (nodeStatusUpdateFrequency, nodeStatusReportFrequency).
+NEWS_SECONDS: Final = 10.0
+REPORT_SECONDS: Final = 300.0
 #: Seconds until a Node that could not be registered is tried again.
 RETRY_SECONDS: Final = 1.0
 
@@ -138,18 +140,19 @@ class Kubelet:
                 return
 
     async def _report(self, node: NodeState) -> None:
-        node.dirty = False
+        node.dirty, node.reported = False, self._clock.monotonic()
         body = {"status": node.status(self._version, self._clock.now())}
         await self._client.patch(
             resources.NODES, node.name, None, body, patch_type=PatchType.MERGE, type=Any, subresource="status"
         )
 
     async def _beat(self) -> None:
-        """Report the images of nodes that have new ones."""
+        """Report nodes that have new images, and all of them now and then."""
         while True:
-            await self._clock.sleep(HEARTBEAT_SECONDS)
+            await self._clock.sleep(NEWS_SECONDS)
             for node in self._nodes.values():
-                if node.alive and node.dirty:
+                old = self._clock.monotonic() - node.reported > REPORT_SECONDS
+                if node.alive and (node.dirty or old):
                     try:
                         await self._report(node)
                     except KubeError as error:

@@ -25,8 +25,10 @@ class NodeState:
     #: Digest -> the names by which the image was pulled, in that order.
     images: dict[str, list[str]] = field(default_factory=dict)
     addresses: int = 0
-    #: Whether the Node object is behind.
+    #: Whether the Node object is behind, and when it was last written and first Ready.
     dirty: bool = False
+    reported: float = 0.0
+    ready_since: datetime | None = None
 
     def has(self, reference: str) -> bool:
         """Whether an image needs no pull (LocalResolve: a digest is enough)."""
@@ -60,9 +62,10 @@ class NodeState:
 
     def status(self, version: str, now: datetime) -> Tree:
         """Its status."""
+        self.ready_since = self.ready_since or now
         room = {"cpu": "64", "memory": "256Gi", "pods": "10000", "ephemeral-storage": "1Ti"}
         ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "the model kubelet is ready"}
-        times = {"lastHeartbeatTime": stamp(now), "lastTransitionTime": stamp(now)}
+        times = {"lastHeartbeatTime": stamp(now), "lastTransitionTime": stamp(self.ready_since)}
         info = {"kubeletVersion": version, "containerRuntimeVersion": "containerd://2.2.9", "operatingSystem": "linux"}
         empty = ("machineID", "systemUUID", "bootID", "kernelVersion", "osImage", "kubeProxyVersion")
         images = [{"names": list(reversed(names)), "sizeBytes": 1} for names in self.images.values()]

@@ -85,7 +85,7 @@ class Runtime:
         one.id = f"containerd://{self._rng.getrandbits(256):064x}"
         one.running, one.done, one.started = True, False, self._clock.now()
         one.started_from, one.ready_from = probe_times(spec, image, now)
-        one.ready_until = float("inf")
+        one.ready_until, one.probed = float("inf"), "readinessProbe" in spec
         one.exits_at = now + image.exits_after if image.exits_after is not None else float("inf")
 
     # --- ending -----------------------------------------------------------------------------------------------------

@@ -71,13 +71,14 @@ def is_sidecar(spec: Tree) -> bool:
     return spec.get("restartPolicy") == "Always"
 
 
-def conditions(pod: Tree, containers: Mapping[str, Container], now: float, *, networked: bool) -> dict[str, Tree]:
-    """The conditions that a kubelet owns, without times."""
-    spec = pod["spec"]
-    unready = [one["name"] for one in spec["containers"] if not containers[one["name"]].is_ready(now)]
-    inits = spec.get("initContainers") or ()
-    unready += [one["name"] for one in inits if is_sidecar(one) and not containers[one["name"]].is_ready(now)]
-    incomplete = [one["name"] for one in inits if not _is_initialised(one, containers[one["name"]], now)]
+def conditions(pod: Tree, status: Tree, *, networked: bool) -> dict[str, Tree]:
+    """The conditions that a kubelet owns, without times, from the container statuses beside them."""
+    inits = pod["spec"].get("initContainers") or ()
+    sidecars = {one["name"] for one in inits if is_sidecar(one)}
+    found, before = status["containerStatuses"], status.get("initContainerStatuses") or []
+    watched = [*found, *(one for one in before if one["name"] in sidecars)]
+    unready = [one["name"] for one in watched if not one["ready"]]
+    incomplete = [one["name"] for one in before if not _is_initialised(one, sidecars)]
     inside = _holds(not unready, "ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]")
     complete = f"containers with incomplete status: [{' '.join(incomplete)}]"
     return {
@@ -89,8 +90,8 @@ def conditions(pod: Tree, containers: Mapping[str, Container], now: float, *, ne
     }
 
 
-def _is_initialised(spec: Tree, one: Container, now: float) -> bool:
-    return one.has_started(now) if is_sidecar(spec) else one.done
+def _is_initialised(one: Tree, sidecars: set[str]) -> bool:
+    return bool(one["started"]) if one["name"] in sidecars else "terminated" in one["state"]
 
 
 def _ready(pod: Tree, inside: Tree) -> Tree:
@@ -137,14 +138,12 @@ def stamped(wanted: Mapping[str, Tree], before: Sequence[Tree], now: datetime, g
     return made
 
 
-def phase(pod: Tree, containers: Mapping[str, Container], now: float) -> str:
+def phase(pod: Tree, status: Tree) -> str:
     """getPhase, for Pods that restart always."""
-    spec = pod["spec"]
-    inits = spec.get("initContainers") or ()
-    if any(not _is_initialised(one, containers[one["name"]], now) for one in inits):
+    sidecars = {one["name"] for one in pod["spec"].get("initContainers") or () if is_sidecar(one)}
+    if any(not _is_initialised(one, sidecars) for one in status.get("initContainerStatuses") or ()):
         return "Pending"
-    begun = [containers[one["name"]].id for one in spec["containers"]]
-    return "Running" if all(begun) else "Pending"
+    return "Running" if all("containerID" in one for one in status["containerStatuses"]) else "Pending"
 
 
 def ended_phase(containers: Mapping[str, Container]) -> str:

@@ -10,7 +10,7 @@ import asyncio
 import math
 import random
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from inplace.kube import resource as resources
 from inplace.kube.client import Client, PatchType
@@ -257,12 +257,7 @@ class Worker:
 
     async def _publish(self, pod: Tree, phase: str = "") -> None:
         """Write the status if it has changed."""
-        now = self._clock.monotonic()
-        wanted = statuses.conditions(pod, self._containers, now, networked=bool(self._address))
-        if phase:
-            off = {"status": "False", "reason": "PodCompleted"}
-            wanted = {**wanted, "Ready": off, "ContainersReady": off}
-        status: Tree = {"phase": phase or statuses.phase(pod, self._containers, now), "startTime": self._begun}
+        now, status = self._clock.monotonic(), cast("Tree", {"startTime": self._begun})
         for field, specs in (("containerStatuses", "containers"), ("initContainerStatuses", "initContainers")):
             names = [spec["name"] for spec in pod["spec"].get(specs) or ()]
             if names:
@@ -271,6 +266,11 @@ class Worker:
             status |= {"podIP": self._address, "podIPs": [{"ip": self._address}]}
         if self._abilities.tracks_generation:
             status["observedGeneration"] = self._generation
+        status["phase"] = phase or statuses.phase(pod, status)
+        wanted = statuses.conditions(pod, status, networked=bool(self._address))
+        if phase:
+            off = {"status": "False", "reason": "PodCompleted"}
+            wanted = {**wanted, "Ready": off, "ContainersReady": off}
         await self._write(status, wanted)
 
     async def _publish_probes(self) -> None:
@@ -281,13 +281,12 @@ class Worker:
         for field in ("containerStatuses", "initContainerStatuses"):
             if field in status:
                 status[field] = [self._probed(one, now) for one in status[field]]
-        wanted = statuses.conditions(self.pod, self._containers, now, networked=True)
         status.pop("conditions")
-        await self._write(status, wanted)
+        await self._write(status, statuses.conditions(self.pod, status, networked=True))
 
     def _probed(self, one: Tree, now: float) -> Tree:
         container = self._containers[one["name"]]
-        if one.get("containerID") != container.id:
+        if one.get("containerID") != container.id or not container.probed:
             return one
         return {**one, "ready": container.is_ready(now), "started": container.has_started(now) or one["started"]}
 

@@ -38,7 +38,8 @@ async def test_the_whole_demo_in_under_a_minute():
     process = await asyncio.create_subprocess_exec(
         PROGRAM, "demo", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
-    assert process.stdout is not None and process.stderr is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
     lines, seen = [], 0
     async with asyncio.timeout(60):
         async for raw in process.stdout:
