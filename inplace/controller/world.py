@@ -83,6 +83,8 @@ class World:
             self.forget(old.uid)
         if new is None:
             return
+        if old is not None and old.metadata.annotation(names.STATE) != new.metadata.annotation(names.STATE):
+            self._stale.pop(new.uid, None)  # the upgrade went on, if not by our hand: another writer is no failure
         sight = observe(self.sights.get(new.uid), new, self.clock.now())
         if sight is None:
             self.sights.pop(new.uid, None)

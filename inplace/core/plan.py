@@ -184,6 +184,7 @@ def _finish(
     """Add the write on the workload, at most one, and the time of the next look."""
     before = statuses.read(snapshot.workload.metadata)
     untils = [one.state.until for one in all_members if isinstance(one.state, Moving | UpToDate | Failed)]
+    untils += [one.until for one in all_members]
     if snapshot.not_before is not None:
         untils.append(snapshot.not_before)
     own: Edit | Publish | None = edit

@@ -6,6 +6,7 @@ Everything about a single Pod is asked of `pod`; this module only weighs Pods ag
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
@@ -22,7 +23,7 @@ from inplace.core.kinds import Template
 from inplace.core.model import Node, Pod, Reason
 from inplace.core.names import Code, PodPhase
 from inplace.core.record import Record
-from inplace.core.scene import Aim, Failed, Held, Moving, Scene, Startable, State, UpToDate, available
+from inplace.core.scene import Aim, Failed, Held, Moving, Scene, Startable, State, UpToDate, available, available_at
 from inplace.core.settings import Drain, InitImages, Settings
 from inplace.core.snapshot import Snapshot
 
@@ -30,12 +31,16 @@ _PENDING: Final = Reason(Code.PENDING_WRITE, "", "a write of ours has not come b
 
 
 class Member(Struct, frozen=True):
-    """A Pod of the workload: its state, and why it is not part of this rollout, where it is not."""
+    """A Pod of the workload: its state, and why it is not part of this rollout, where it is not.
+
+    `until`: when it becomes available by the passing of time alone, which may free the budget for another.
+    """
 
     pod: Pod
     state: State
     available: bool
     outside: Reason | None = None
+    until: datetime | None = None
 
     @property
     def done(self) -> bool:
@@ -131,10 +136,11 @@ def _member(snapshot: Snapshot, settings: Settings, target: Template | None, sce
         return Member(pod, Moving(_PENDING), available=False, outside=None)
     record = records.read(pod)
     if outside is not None and not (isinstance(record, Record) and record.in_flight):
-        return Member(pod, Held(outside), available=available(pod, own) is None, outside=outside)
+        until = available_at(pod, own)
+        return Member(pod, Held(outside), available=available(pod, own) is None, outside=outside, until=until)
     state = pods.step(pod, aim(snapshot, settings, target, pod) if target is not None else None, own)
     in_flight = isinstance(state, Moving) or pod.metadata.deletion_timestamp is not None
-    return Member(pod, state, available=not in_flight and available(pod, own) is None)
+    return Member(pod, state, available=not in_flight and available(pod, own) is None, until=available_at(pod, own))
 
 
 def _scene_of(scene: Scene, snapshot: Snapshot, pod: Pod) -> Scene:

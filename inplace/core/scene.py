@@ -114,6 +114,13 @@ def available(pod: Pod, scene: Scene) -> Reason | None:
     return None
 
 
+def available_at(pod: Pod, scene: Scene) -> datetime | None:
+    """When a Pod that is Ready becomes available if nothing happens; None where it is, or where that is not known."""
+    if not pod.ready or available(pod, scene) is None:
+        return None
+    return steady_at(pod, scene, fresh=True) or ready_until(pod, scene)
+
+
 def steady_at(pod: Pod, scene: Scene, *, fresh: bool) -> datetime | None:
     """When the readiness of a Pod upgraded in this rollout may be believed, None where it already may."""
     record = records.read(pod)

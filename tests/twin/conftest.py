@@ -8,18 +8,28 @@ from pathlib import Path
 
 import pytest
 
+from tests.twin.shown import skip_others
 from tests.twin.world import World
 
 OpenWorld = Callable[[], AbstractAsyncContextManager[World]]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The embedded world lives in virtual time."""
-    if config.getoption("--world") != "embedded":
-        return
-    for item in items:
-        if Path(item.fspath).parent == Path(__file__).parent:
+    """The embedded world lives in virtual time; what a world cannot show is skipped with the reason."""
+    world = config.getoption("--world")
+    own = [item for item in items if Path(item.fspath).parent == Path(__file__).parent]
+    skip_others(own, world)
+    if world == "embedded":
+        for item in own:
             item.add_marker(pytest.mark.looptime)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`seeds(n)` runs a scenario with that many seeds, or with as many as --seeds allows."""
+    mark = metafunc.definition.get_closest_marker("seeds")
+    if mark is not None:
+        wanted = metafunc.config.getoption("--seeds") or mark.args[0]
+        metafunc.parametrize("seed", range(min(mark.args[0], wanted)))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from inplace.controller.app import App, Options
 from inplace.kube import resource as resources
 from inplace.runtime.clock import Clock, LoopClock
 from inplace.runtime.observe import NullObserver
+from inplace.sim.api.faults import Cut
 from inplace.sim.cluster import Cluster, open_cluster
 from tests.cluster import model
 from tests.twin.world import World
@@ -21,6 +22,9 @@ from tests.twin.world import World
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 REGISTRY = "registry.test"
 NAMESPACE = "test"
+#: What the agents of our controllers begin with.
+AGENT = "inplace"
+DOWN_SECONDS = 3.0
 
 
 class EmbeddedWorld(World):
@@ -34,7 +38,6 @@ class EmbeddedWorld(World):
         self.clock = clock
         self.namespace = NAMESPACE
         self._controllers: dict[str, asyncio.Task[None]] = {}
-        self._agent = ""
         self._serial = 0
 
     def image(self, repository: str, tag: str) -> str:
@@ -48,22 +51,41 @@ class EmbeddedWorld(World):
     async def start_controller(self) -> None:
         """Start the real controller as a task of this loop, known by an agent of its own."""
         self._serial += 1
-        self._agent = f"inplace-{self._serial}"
-        client = await self.cluster.client(self._agent)
+        agent = f"{AGENT}-{self._serial}"
+        client = await self.cluster.client(agent)
         options = Options(watch_namespace=self.namespace, leader_elect=False)
         app = App(client, self.clock, NullObserver(), options, print)
-        self._controllers[self._agent] = asyncio.create_task(app.run(signals=False), name=self._agent)
+        self._controllers[agent] = asyncio.create_task(app.run(signals=False), name=agent)
         await self.until(lambda: _is_ready(app), "the controller to be ready")
+
+    async def start_another_controller(self) -> None:
+        """One more task."""
+        await self.start_controller()
 
     async def kill_controller(self) -> None:
         """Cut its connections, so that nothing it sends any more arrives, then end it."""
-        task = self._controllers.pop(self._agent, None)
-        if task is None:
-            return
-        assert not task.done(), f"the controller had ended by itself: {task.exception()!r}"
-        self.cluster.server.silence(self._agent)
-        task.cancel()
-        await asyncio.wait([task])
+        for agent, task in self._controllers.items():
+            assert not task.done(), f"the controller had ended by itself: {task.exception()!r}"
+            self.cluster.server.silence(agent)
+            task.cancel()
+            await asyncio.wait([task])
+        self._controllers.clear()
+
+    async def restart_server(self) -> None:
+        """Everything that is sent in these seconds is lost, and every watch ends."""
+        server, plan = self.cluster.server, self.cluster.server.plan
+        server.plan = lambda _: Cut.BEFORE
+        server.cut_watches()
+        await self.clock.sleep(DOWN_SECONDS)
+        server.plan = plan
+
+    def cut_watches(self) -> None:
+        """Every watch ends."""
+        self.cluster.server.cut_watches()
+
+    def forget_history(self) -> None:
+        """Every watch ends with 410, and who comes back from before gets 410."""
+        self.cluster.server.forget_history()
 
 
 async def _is_ready(app: App) -> bool:

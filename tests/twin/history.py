@@ -59,6 +59,23 @@ class History:
                 order.append((one.pod.name, record.started_at))
         return [name for name, _ in order]
 
+    def begun(self) -> list[Seen]:
+        """The states in which a record first appeared, one for each upgrade of each Pod."""
+        found: dict[tuple[str, object], Seen] = {}
+        for one in self.seen:
+            record = records.read(one.pod)
+            if isinstance(record, Record):
+                found.setdefault((one.pod.uid, record.started_at), one)
+        return list(found.values())
+
+    def last_unready(self, name: str) -> Seen | None:
+        """The last state in which a Pod was not Ready."""
+        return next((one for one in reversed(self.of(name)) if not one.gone and not one.pod.ready), None)
+
+    def only(self, workload: str) -> History:
+        """The states of one workload's Pods."""
+        return History([one for one in self.seen if one.pod.metadata.label("app") == workload])
+
     def restarts(self, name: str, container: str) -> int:
         """How many times a container was created anew, by its containerIDs."""
         ids = [s.container_id for one in self.of(name) if (s := one.pod.container_status(container)) and s.container_id]

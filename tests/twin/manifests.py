@@ -16,6 +16,8 @@ def statefulset(
     replicas: int = 3,
     gate: bool = True,
     sidecar: str | None = None,
+    probe: Manifest | None = None,
+    lifecycle: Manifest | None = None,
     annotations: dict[str, str] | None = None,
     mode: str | None = "InPlaceOnly",
     strategy: Manifest | None = None,
@@ -24,6 +26,8 @@ def statefulset(
 ) -> Manifest:
     """A StatefulSet of small Pods, opted in unless `mode` is None; annotations without their prefix."""
     containers = [_container("app", image)]
+    containers[0] |= {"readinessProbe": probe} if probe else {}
+    containers[0] |= {"lifecycle": lifecycle} if lifecycle else {}
     if sidecar is not None:
         containers.append(_container("sidecar", sidecar))
     pod_spec: Manifest = {"terminationGracePeriodSeconds": 5, "containers": containers}

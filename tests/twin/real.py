@@ -51,7 +51,7 @@ class RealWorld(World):
         self.log = scratch / f"{namespace}.log"
         self.credentials = service_account_kubeconfig(cluster)
         self.options: tuple[str, ...] = ("--no-leader-elect",)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._processes: list[subprocess.Popen[bytes]] = []
         self.port = 0
 
     def image(self, repository: str, tag: str) -> str:
@@ -68,15 +68,25 @@ class RealWorld(World):
         arguments = ["run", "--kubeconfig", str(self.credentials), "--watch-namespace", self.namespace]
         listen = ["--listen", f"127.0.0.1:{self.port}", *self.options]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: ASYNC220 - returns at once
+            process = subprocess.Popen(  # noqa: ASYNC220 - returns at once
                 [str(PROGRAM), *arguments, *listen], stdout=log, stderr=log
             )
+        self._processes.append(process)
         if ready:
             await self.until(self._is_ready, f"the controller to be ready; its log: {self.log}")
 
+    async def start_another_controller(self) -> None:
+        """One more process."""
+        await self.start_controller()
+
+    async def restart_server(self) -> None:
+        """SIGTERM, some seconds, and the same server on the same port."""
+        await asyncio.to_thread(api.restart_apiserver, self.cluster, pause=2.0)
+
     async def kill_controller(self) -> None:
-        """kill -9."""
-        self._end(hard=True)
+        """kill -9, all of them."""
+        while self._processes:
+            self._end(hard=True)
 
     def stop_controller(self) -> int:
         """SIGTERM; returns the exit code."""
@@ -92,13 +102,14 @@ class RealWorld(World):
             return 0, ""
 
     async def _is_ready(self) -> bool:
-        assert self._process is None or self._process.poll() is None, f"the controller ended:\n{self.log.read_text()}"
+        ended = [one for one in self._processes if one.poll() is not None]
+        assert not ended, f"the controller ended:\n{self.log.read_text()}"
         return (await self.readyz())[0] == 200
 
     def _end(self, *, hard: bool) -> int:
-        process, self._process = self._process, None
-        if process is None:
+        if not self._processes:
             return 0
+        process = self._processes.pop()
         process.kill() if hard else process.terminate()
         return process.wait(30)
 

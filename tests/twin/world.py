@@ -59,6 +59,14 @@ class World(ABC):
     async def kill_controller(self) -> None:
         """End the controller as `kill -9` does: nothing that it sends arrives any more."""
 
+    @abstractmethod
+    async def start_another_controller(self) -> None:
+        """Start a second one beside it, as nobody should."""
+
+    @abstractmethod
+    async def restart_server(self) -> None:
+        """Stop the API server for a few seconds, and start it again."""
+
     def app(self, tag: str) -> str:
         """An image of the application."""
         return self.image("app", tag)
@@ -74,6 +82,32 @@ class World(ABC):
         if manifest["metadata"]["labels"]:
             await self.wait_phase(name, Phase.UP_TO_DATE)
         return await self.workload(name)
+
+    def manifest(self, name: str, tag: str = "v1", **options: Any) -> Manifest:
+        """A StatefulSet of the application."""
+        return statefulset(name, self.app(tag), **options)
+
+    async def create_with_injected_sidecar(self, replicas: int) -> None:
+        """The usual StatefulSet, whose Pods have a container that its template does not.
+
+        What an injecting webhook makes is made here by hand, on any API server: the Pods exist before the StatefulSet
+        asks for them, and it adopts them.
+        """
+        await self.create_web(replicas=0)
+        revision = (await self.workload()).status.update_revision
+        template = self.manifest("web")["spec"]["template"]
+        extra = {"name": "injected", "image": self.image("sidecar", "v1"), "imagePullPolicy": "IfNotPresent"}
+        spec = {**template["spec"], "containers": [*template["spec"]["containers"], extra]}
+        for ordinal in range(replicas):
+            name = f"web-{ordinal}"
+            labels = {**template["metadata"]["labels"], names.REVISION_LABEL: revision}
+            labels |= {"statefulset.kubernetes.io/pod-name": name, "apps.kubernetes.io/pod-index": str(ordinal)}
+            own = {**spec, "hostname": name, "subdomain": "web"}
+            body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": own}
+            await self.client.create(resources.PODS, self.namespace, body, type=dict)
+        await self.scale(replicas)
+        await self.until(lambda: self._ready("web", replicas), f"{replicas} adopted Pods Ready")
+        await self.wait_phase("web", Phase.UP_TO_DATE)
 
     async def create_web(self, tag: str = "v1", **options: Any) -> Workload:
         """The usual StatefulSet, named web."""

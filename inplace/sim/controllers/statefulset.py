@@ -5,9 +5,11 @@ Revisions, ordinals, partition, OnDelete, and the counting by labels alone. Neve
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from inplace.kube import resource as resources
+from inplace.kube.client import PatchType
 from inplace.kube.errors import AlreadyExists, NotFound
 from inplace.sim.controllers import revisions as history
 from inplace.sim.controllers.base import (
@@ -37,8 +39,14 @@ class StatefulSetController(Controller):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._sets = self.watch(resources.STATEFULSETS, itself)
-        self._pods = self.watch(resources.PODS, owned_by(_KIND))
+        self._pods = self.watch(resources.PODS, self._of_pod)
         self._revisions = self.watch(resources.CONTROLLERREVISIONS, owned_by(_KIND))
+
+    def _of_pod(self, pod: Tree) -> Iterable[Key]:
+        """Its owner, or the StatefulSet that may adopt it."""
+        yield from owned_by(_KIND)(pod)
+        if owner(pod) is None:
+            yield pod["metadata"]["namespace"], pod["metadata"]["name"].rpartition("-")[0]
 
     async def sync(self, key: Key) -> None:
         """One pass over one StatefulSet (UpdateStatefulSet)."""
@@ -46,6 +54,7 @@ class StatefulSetController(Controller):
         if workload is None or is_deleting(workload):
             return
         update, current, collisions = await self._settle_revisions(workload)
+        await self._adopt(workload)
         pods = {pod["metadata"]["name"]: pod for pod in self._pods.values() if _owns(workload, pod)}
         await self._settle_pods(workload, pods, current, update)
         await self._write_status(workload, list(pods.values()), current, update, collisions)
@@ -120,6 +129,15 @@ class StatefulSetController(Controller):
                 return
         if spec["updateStrategy"]["type"] == "RollingUpdate":
             await self._roll(workload, pods, ordinals, update["metadata"]["name"])
+
+    async def _adopt(self, workload: Tree) -> None:
+        """Take Pods of its selector and its names that nobody owns (ClaimPods); the watch brings them back owned."""
+        meta = workload["metadata"]
+        for pod in self._pods.values():
+            if _is_claimable(workload, pod):
+                body = {"metadata": {"uid": pod["metadata"]["uid"], "ownerReferences": [_reference(workload)]}}
+                name, where = pod["metadata"]["name"], meta["namespace"]
+                await self.client.patch(resources.PODS, name, where, body, patch_type=PatchType.STRATEGIC, type=dict)
 
     async def _settle_one(
         self, workload: Tree, pods: dict[str, Tree], ordinal: int, current: Tree, update: Tree
@@ -219,6 +237,19 @@ def _owns(workload: Tree, one: Tree) -> bool:
     return reference is not None and reference["uid"] == workload["metadata"]["uid"]
 
 
+def _reference(workload: Tree) -> Tree:
+    return reference_to(workload, "apps/v1", _KIND)
+
+
+def _is_claimable(workload: Tree, pod: Tree) -> bool:
+    meta, labels = pod["metadata"], pod["metadata"].get("labels") or {}
+    selector = workload["spec"]["selector"].get("matchLabels") or {}
+    if owner(pod) is not None or is_deleting(pod) or meta["namespace"] != workload["metadata"]["namespace"]:
+        return False
+    member = meta["name"].rpartition("-")[0] == workload["metadata"]["name"] and _ordinal(meta["name"]) >= 0
+    return bool(member and selector and all(labels.get(key) == value for key, value in selector.items()))
+
+
 def _name(workload: Tree, ordinal: int) -> str:
     return f"{workload['metadata']['name']}-{ordinal}"
 
@@ -266,7 +297,7 @@ def _pod(workload: Tree, ordinal: int, revision: Tree) -> Tree:
             "namespace": workload["metadata"]["namespace"],
             "labels": {**(meta.get("labels") or {}), **identity},
             "annotations": meta.get("annotations") or {},
-            "ownerReferences": [reference_to(workload, "apps/v1", _KIND)],
+            "ownerReferences": [_reference(workload)],
         },
         "spec": {key: value for key, value in spec.items() if value not in ("", None)},
     }

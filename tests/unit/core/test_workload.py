@@ -10,10 +10,10 @@ from inplace.core import plan as planning
 from inplace.core import status as statuses
 from inplace.core.actions import Edit, Publish, Restore
 from inplace.core.kinds import BY_NAME, find
-from inplace.core.model import Reason
+from inplace.core.model import Condition, Reason
 from inplace.core.names import Code, EventReason, Phase, PodPhase
 from inplace.core.status import Failure, Status
-from tests.factories import NEW, NOW, OLD, later, pod, snapshot, swapping, template, workload
+from tests.factories import NEW, NOW, OLD, decode, later, pod, snapshot, stamp, swapping, template, workload
 
 KIND = BY_NAME["StatefulSet"]
 
@@ -159,6 +159,22 @@ def test_a_settled_workload_stays_up_to_date_when_a_pod_becomes_unready():
     made = plan(pod(revision=NEW, ready=False), workload=one)
     assert made.status is not None
     assert made.status.phase is Phase.UP_TO_DATE
+
+
+def test_a_pod_at_rest_that_becomes_available_by_time_alone_is_looked_at_again():
+    """Its unavailability uses up the budget, and no event tells when that is over."""
+    fresh = {"type": "Ready", "status": "True", "lastTransitionTime": stamp(NOW)}
+    one, other = (with_ready(pod(name=f"web-{n}"), fresh) for n in (0, 1))
+    made = plan(one, other, workload=workload(replicas=2, annotations={"min-ready-seconds": "30"}))
+    assert {reason.code for reason in made.waiting.values()} == {Code.BUDGET}
+    assert made.requeue_at is not None
+    assert later(30) <= made.requeue_at <= later(32)
+
+
+def with_ready(one, condition):
+    """The Pod with this condition Ready."""
+    others = tuple(found for found in one.status.conditions if found.type != "Ready")
+    return replace(one, status=replace(one.status, conditions=(*others, decode(condition, Condition))))
 
 
 def test_events_stand_for_changes_and_never_for_single_pods():

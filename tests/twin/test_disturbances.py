@@ -1,0 +1,141 @@
+"""What others do to the Pods meanwhile: image changes, injected containers, deletions, drains of nodes."""
+
+from __future__ import annotations
+
+import pytest
+
+from inplace.core import record as records
+from inplace.core.names import Code, Phase, PodPhase
+from inplace.core.record import Record
+from inplace.kube import resource as resources
+from inplace.kube.client import PatchType
+from inplace.kube.errors import Throttled
+from tests.twin.world import identity
+
+
+def phase(pod) -> PodPhase | None:
+    record = records.read(pod)
+    return record.phase if isinstance(record, Record) else None
+
+
+async def change_image(world, name, image):
+    """What a third party does who does not know better."""
+    body = {"spec": {"containers": [{"name": "app", "image": image}]}}
+    patch = {"patch_type": PatchType.STRATEGIC, "type": dict, "field_manager": "somebody"}
+    await world.client.patch(resources.PODS, name, world.namespace, body, **patch)
+
+
+async def test_a_third_partys_image_on_a_finished_pod_is_reported_as_drift(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=2)
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded()
+        await change_image(world, "web-0", world.app("v3"))
+
+        async def reported():
+            status = await world.status()
+            return status is not None and any(
+                one.code == Code.DRIFT and "pods[web-0]" in one.path for one in status.reasons
+            )
+
+        await world.until(reported, "the drift of web-0 in the status")
+        assert (await world.pod("web-0")).spec.containers[0].image == world.app("v3"), "nothing is patched over"
+        await world.set_image(world.app("v4"))
+        await world.wait_upgraded()
+        assert {pod.spec.containers[0].image for pod in await world.pods()} == {world.app("v4")}
+
+
+async def test_a_third_partys_image_on_a_pod_in_flight_fails_it(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=2)
+        await world.set_image(world.app("stubborn"))
+        await world.wait_upgraded()
+        await world.set_image(world.app("v2"))  # the old container takes its whole grace, 5 s
+        await world.wait_pod("web-1", lambda pod: phase(pod) is PodPhase.SWAPPING, "in the middle of its swap")
+        await change_image(world, "web-1", world.app("v3"))
+        status = await world.wait_phase("web", Phase.DEGRADED)
+        assert [(one.pod, one.code) for one in status.failures] == [("web-1", Code.IMAGE_OVERRIDDEN)]
+        assert (await world.pod("web-0")).spec.containers[0].image == world.app("stubborn")
+        await world.set_image(world.app("v4"))
+        await world.wait_upgraded()
+
+
+async def test_an_injected_sidecar_is_left_alone(open_world):
+    async with open_world() as world:
+        await world.create_with_injected_sidecar(replicas=2)
+        before = {pod.name: identity(pod) for pod in await world.pods()}
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded()
+        assert {pod.name: identity(pod) for pod in await world.pods()} == before
+        for pod in await world.pods():
+            images = {one.name: one.image for one in pod.spec.containers}
+            assert images == {"app": world.app("v2"), "injected": world.image("sidecar", "v1")}
+            assert world.history.restarts(pod.name, "app") == 1
+            assert world.history.restarts(pod.name, "injected") == 0
+
+
+@pytest.mark.parametrize("moment", [PodPhase.DRAINING, PodPhase.SWAPPING])
+async def test_a_pod_deleted_in_flight_comes_back_and_is_upgraded(open_world, moment):
+    async with open_world() as world:
+        await world.create_web(replicas=3, annotations={"grace-period-seconds": "1"})
+        uid = (await world.pod("web-2")).uid
+        await world.set_image(world.app("v2"))
+        await world.wait_pod("web-2", lambda pod: phase(pod) is moment, moment)
+        await world.delete_pod("web-2")
+        await world.wait_upgraded(seconds=2 * world.patience)
+        pods = await world.pods()
+        assert pods[2].uid != uid
+        assert {pod.spec.containers[0].image for pod in pods} == {world.app("v2")}
+        assert [world.history.restarts(f"web-{n}", "app") for n in range(2)] == [1, 1]
+
+
+async def test_a_pod_that_waits_its_turn_is_deleted(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=3)
+        await world.set_image(world.app("v2"))
+        await world.wait_pod("web-2", lambda pod: records.read(pod) is not None, "in flight")
+        await world.delete_pod("web-0")
+        await world.wait_upgraded(seconds=2 * world.patience)
+        assert {pod.spec.containers[0].image for pod in await world.pods()} == {world.app("v2")}
+
+
+@pytest.mark.alone
+async def test_a_node_is_drained_in_the_middle(open_world):
+    """Cordon, evict, uncordon; on a cluster of one node the Pods wait for the uncordon."""
+    async with open_world() as world:
+        await world.create_web(replicas=3)
+        await world.set_image(world.app("v2"))
+        pod = await world.wait_pod("web-2", lambda one: records.read(one) is not None, "in flight")
+        node = pod.spec.node_name
+        await _cordon(world, node, unschedulable=True)
+        try:
+            for one in await world.pods():
+                if one.spec.node_name == node:
+                    await _evict(world, one.name)
+            await world.clock.sleep(3)
+        finally:
+            await _cordon(world, node, unschedulable=False)
+        await world.wait_upgraded(seconds=3 * world.patience)
+        pods = await world.pods()
+        assert len(pods) == 3
+        assert all(one.ready and one.spec.containers[0].image == world.app("v2") for one in pods)
+
+
+async def _cordon(world, node, *, unschedulable):
+    body = {"spec": {"unschedulable": unschedulable or None}}
+    await world.client.patch(resources.NODES, node, None, body, patch_type=PatchType.MERGE, type=dict)
+
+
+async def _evict(world, name):
+    body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": world.namespace}}
+
+    async def evicted():
+        try:
+            await world.client.create(
+                resources.PODS, world.namespace, body, type=dict, name=name, subresource="eviction"
+            )
+        except Throttled:
+            return False
+        return True
+
+    await world.until(evicted, f"the eviction of {name}")

@@ -1,0 +1,39 @@
+"""What the process remembers of its own writes."""
+
+from __future__ import annotations
+
+import pytest
+
+from inplace.controller.world import MAX_STALE, World
+from inplace.core.names import Code, PodPhase
+from tests.factories import pod, swapping
+from tests.property.simulation import FakeClock
+
+DRAINING = pod(record=swapping(PodPhase.DRAINING))
+SWAPPING = pod(record=swapping(PodPhase.SWAPPING))
+
+
+@pytest.fixture
+def world() -> World:
+    return World(FakeClock())
+
+
+def test_a_pod_that_changes_at_each_try_is_blocked(world):
+    for _ in range(MAX_STALE):
+        world.saw_pod(DRAINING, DRAINING)
+        world.was_stale(DRAINING.uid)
+    assert world.blocked[DRAINING.uid].code == Code.PRECONDITION
+
+
+def test_a_write_that_lost_to_another_writers_progress_is_no_failure(world):
+    for old, new in ((None, DRAINING), (DRAINING, SWAPPING), (SWAPPING, DRAINING), (DRAINING, SWAPPING)):
+        world.saw_pod(old, new)
+        world.was_stale(new.uid)
+    assert not world.blocked
+
+
+def test_a_write_that_is_accepted_starts_the_count_anew(world):
+    for _ in range(2 * MAX_STALE):
+        world.was_stale(DRAINING.uid)
+        world.wrote(DRAINING.uid, "1")
+    assert not world.blocked
