@@ -39,9 +39,8 @@ e2e-full: $(READY)  ## everything, long
 	for k8s in 1.36 1.35 1.34 1.33; do tests/matrix $$k8s 2.2; done
 	tests/matrix 1.36 1.6
 
-bench: $(READY)  ## what an upgrade costs, beside the floor, on the real cluster
-	$(BIN)/python -m tests.cluster up
-	$(BIN)/python -m tests.bench
+bench: $(READY)  ## what the controller costs, beside the floor (as root; BENCH=throughput|sync|events|overhead for one)
+	tests/bench/run $(BENCH)
 
 cluster-up: $(READY)  ## start the real cluster and print its kubeconfig (K8S=1.33|1.34|1.35|1.36 RUNTIME=2.2|1.6), or one of HOLLOW=20 model nodes
 	$(BIN)/python -m tests.cluster up $(if $(HOLLOW),--hollow $(HOLLOW))

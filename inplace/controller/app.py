@@ -33,6 +33,7 @@ from inplace.kube.resource import Resource
 from inplace.kube.store import Store
 from inplace.runtime.backoff import Backoff
 from inplace.runtime.clock import Clock
+from inplace.runtime.lag import LoopLag
 from inplace.runtime.observe import Observer
 from inplace.runtime.queue import WorkQueue
 from inplace.runtime.supervisor import Check, Part, Supervisor
@@ -93,6 +94,7 @@ class App:
             supervisor.add(Part("events", self._recorder.run))
             supervisor.add(Part("writers", self._applier.run))
         supervisor.add(Part("workers", self._work))
+        supervisor.add(Part("loop lag", LoopLag(self._clock, self._observer).run))
         await supervisor.run()
 
     @property

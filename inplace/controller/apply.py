@@ -27,6 +27,7 @@ from inplace.kube.client import Client, PatchType
 from inplace.kube.errors import (
     ApiError,
     Conflict,
+    Denied,
     Forbidden,
     Invalid,
     KubeError,
@@ -129,6 +130,9 @@ class Applier:
         except (PreconditionFailed, Conflict, NotFound) as error:
             self._world.was_stale(meta.uid)
             return self._note(Outcome.STALE, action, error)
+        except Denied as error:
+            self._world.was_denied(meta.uid, str(error))
+            return self._note(Outcome.REFUSED, action, error)
         except (Invalid, Forbidden) as error:
             if isinstance(action, Swap):
                 self._world.was_rejected(meta.uid, str(error))

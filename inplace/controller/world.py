@@ -19,6 +19,9 @@ from inplace.kube.expectations import Expectations
 from inplace.kube.store import Store
 from inplace.runtime.clock import Clock
 
+#: How long RBAC may deny us a write before the Pod counts as failed, in seconds: an API server that has just started
+#: denies everything until it has read its roles.
+DENIED_SECONDS: Final = 30.0
 #: Tries of a write whose preconditions fail, before the Pod counts as failed (protocol §3).
 MAX_STALE: Final = 3
 
@@ -72,6 +75,7 @@ class World:
         self.writing: set[str] = set()
         self.blocked: dict[str, Reason] = {}
         self._stale: dict[str, int] = {}
+        self._denied: dict[str, float] = {}
         self._templates: dict[str, tuple[str, Template]] = {}
 
     # --- what reflectors report -------------------------------------------------------------------------------------
@@ -95,7 +99,7 @@ class World:
 
     def forget(self, uid: str) -> None:
         """Drop everything remembered about an object that is gone."""
-        for memory in (self.sights, self.heard, self.blocked, self._stale):
+        for memory in (self.sights, self.heard, self.blocked, self._stale, self._denied):
             memory.pop(uid, None)
         self.expectations.forget(uid)
 
@@ -104,6 +108,7 @@ class World:
     def wrote(self, uid: str, resource_version: str) -> None:
         """A write was accepted; until the cache shows it, the object is pending."""
         self._stale.pop(uid, None)
+        self._denied.pop(uid, None)
         self.blocked.pop(uid, None)
         self.expectations.expect(uid, resource_version)
 
@@ -117,6 +122,12 @@ class World:
     def was_rejected(self, uid: str, message: str) -> None:
         """Admission or validation refused a write for good."""
         self.blocked[uid] = Reason(Code.ADMISSION, "", message)
+
+    def was_denied(self, uid: str, message: str) -> None:
+        """RBAC denied a write; it is tried again, and counts as refused for good when that has lasted."""
+        since = self._denied.setdefault(uid, self.clock.monotonic())
+        if self.clock.monotonic() - since >= DENIED_SECONDS:
+            self.was_rejected(uid, message)
 
     def pending(self, meta: Meta) -> bool:
         """Whether a write of ours on this object is in flight or has not been seen back."""

@@ -6,7 +6,7 @@
      ├─ LeaseLost            another process may lead from now on
      └─ ApiError             the server answered with a Status
          ├─ Unauthorized     401
-         ├─ Forbidden        403  RBAC or admission
+         ├─ Forbidden        403  an admission plugin, policy or webhook, or (Denied) RBAC
          ├─ NotFound         404
          ├─ AlreadyExists    409
          ├─ Conflict         409  resourceVersion
@@ -21,6 +21,7 @@ The text of each is one line that a person can act on.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -91,7 +92,11 @@ class Unauthorized(ApiError):
 
 
 class Forbidden(ApiError):
-    """403: RBAC, or an admission plugin, policy or webhook."""
+    """403: an admission plugin, policy or webhook."""
+
+
+class Denied(Forbidden):
+    """403: RBAC does not let this user do this at all. A server that has just started says so of everybody."""
 
 
 class NotFound(ApiError):
@@ -135,6 +140,8 @@ _BY_CODE: Final[Mapping[int, type[ApiError]]] = {
     422: Invalid,
     429: Throttled,
 }
+#: How every authorizer's refusal reads (apiserver, handlers/responsewriters/errors.go, forbiddenMessage).
+_DENIED: Final = re.compile(r'User "[^"]*" cannot \S+ (resource|path) ')
 _HINTS: Final[Mapping[int, str]] = {
     401: ": the credentials are not accepted; if the token has expired, log in again",
 }
@@ -145,6 +152,8 @@ def from_status(code: int, status: Status, retry_after: float | None = None) -> 
     kind = _BY_CODE.get(code, ServerError if code >= 500 else ApiError)
     if code == 409 and status.reason == "AlreadyExists":
         kind = AlreadyExists
+    if code == 403 and _DENIED.search(status.message):
+        kind = Denied
     if code == 422 and _is_failed_test(status):
         kind = PreconditionFailed
     wait = retry_after

@@ -85,7 +85,7 @@ async def watch(
             response = await client.open_watch(resource, namespace, query)
         async with response, asyncio.timeout(seconds + PATIENCE_SECONDS):
             async for line in _lines(response):
-                event = _decode(line, decoder, resource, observer)
+                event = decode_line(line, decoder, resource, observer)
                 if event is not None:
                     yield event
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
@@ -102,9 +102,10 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
                 yield line
 
 
-def _decode(
+def decode_line(
     line: bytes, decoder: msgspec.json.Decoder[T], resource: Resource, observer: Observer
 ) -> Changed[T] | Deleted[T] | Bookmark | None:
+    """One line of a watch; None where it cannot be read, which is counted. Raises Expired and other ApiErrors."""
     try:
         envelope = _ENVELOPE.decode(line)
         if envelope.type == "ERROR":

@@ -1,93 +1,75 @@
-"""`make bench`: our own overhead per upgraded Pod, on the real cluster.
+"""`make bench`: what the controller costs, each figure beside what it is to be compared with.
 
-    overhead = duration of the first PATCH
-             + (Ready=False received -> image PATCH answered, less the grace period)
-             + (evidence received -> gate True PATCH answered)
+    throughput   hollow nodes of a real API server: Pods per second beside the floor, CPU and memory of the controller
+    sync         10,000 Pods on the embedded server: first sync, memory, idling
+    events       one watch event, beside plain JSON
+    overhead     our own part of an upgrade on the real kubelet (needs root)
 
-The controller runs in this process, so that its own events can be read; everything else is as in `make e2e`.
+Results are printed as tables, the ratio first, and written as JSON with --json FILE.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
-import statistics
 import sys
-import tempfile
-from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from inplace.controller.app import App, Options
-from inplace.kube.client import Client
-from inplace.kube.connection import connect
-from inplace.runtime.clock import SystemClock
-from inplace.runtime.observe import NullObserver
-from tests.twin.real import RealWorld, open_real
+import msgspec
 
-REPLICAS = 10
-UPGRADES = ("v2", "v3", "v1")
-STEPS = {"pod.drained": "drain", "pod.swapped": "swap", "pod.finished": "finish"}
+from tests.bench import events, overhead, sync, throughput
+
+LONG_IDLE = 600.0
 
 
-class Recorder(NullObserver):
-    """Keeps the overhead of each write, by Pod and attempt."""
-
-    def __init__(self) -> None:
-        self.steps: dict[str, list[float]] = defaultdict(list)
-        self.pods: dict[str, list[float]] = defaultdict(list)
-
-    def event(self, name: str, /, **fields: object) -> None:
-        """Collect what the writers say."""
-        overhead = fields.get("overhead")
-        if name in STEPS and isinstance(overhead, float):
-            self.steps[STEPS[name]].append(overhead)
-            self.pods[str(fields["name"])].append(overhead)
-
-    def per_pod(self) -> list[float]:
-        """The sum of the three writes of each upgrade of each Pod."""
-        return [sum(found[i : i + 3]) for found in self.pods.values() for i in range(0, len(found) - 2, 3)]
-
-
-async def measure(world: RealWorld) -> Recorder:
-    """Upgrade a StatefulSet a few times with the controller in this process."""
-    recorder, clock = Recorder(), SystemClock()
-    connection = await connect(kubeconfig=str(world.credentials), user_agent="inplace/bench", clock=clock)
-    async with connection, asyncio.TaskGroup() as group:
-        options = Options(watch_namespace=world.namespace, leader_elect=False)
-        app = App(Client(connection, recorder, clock), clock, recorder, options, print)
-        running = group.create_task(app.run())
-        await world.create_web(replicas=REPLICAS, annotations={"max-unavailable": "3", "grace-period-seconds": "1"})
-        for tag in UPGRADES:
-            await world.set_image(world.app(tag))
-            await world.wait_upgraded(seconds=300)
-        running.cancel()
-    return recorder
-
-
-def report(recorder: Recorder) -> dict[str, dict[str, float]]:
-    """p50 and p95 in milliseconds."""
-    rows = {"per Pod": recorder.per_pod(), **recorder.steps}
-    return {
-        name: {
-            "p50_ms": round(1000 * statistics.median(found), 1),
-            "p95_ms": round(1000 * statistics.quantiles(found, n=20)[18], 1),
-            "count": len(found),
-        }
-        for name, found in rows.items()
-    }
-
-
-async def main() -> int:
-    """Measure and print a table, then JSON."""
-    with tempfile.TemporaryDirectory() as scratch:
-        async with open_real(Path(scratch), controller=False) as world:
-            found = report(await measure(world))
-    print(f"{'our own overhead':<18}{'p50 ms':>10}{'p95 ms':>10}{'count':>8}")
-    for name, row in found.items():
-        print(f"{name:<18}{row['p50_ms']:>10}{row['p95_ms']:>10}{row['count']:>8}")
-    print(json.dumps({"overhead": found}))
+def main() -> int:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("what", nargs="*", help=f"{', '.join(BENCHES)}; default all")
+    parser.add_argument("--long", action="store_true", help="idle for ten minutes instead of one")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as well")
+    arguments = parser.parse_args()
+    unknown = sorted(set(arguments.what) - BENCHES.keys())
+    if unknown:
+        parser.error(f"no benchmark {unknown[0]!r}: choose of {', '.join(BENCHES)}")
+    found: dict[str, Any] = {}
+    for name in arguments.what or BENCHES:
+        found[name] = msgspec.to_builtins(BENCHES[name](arguments.long))
+        print(f"\n{name}")
+        _table(found[name])
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n")
     return 0
 
 
+def _throughput(_: bool) -> Any:
+    shapes = (throughput.Shape(1, 500), throughput.Shape(20, 25))
+    return [asyncio.run(throughput.measure(shape)) for shape in shapes]
+
+
+def _sync(long: bool) -> Any:
+    return [asyncio.run(sync.measure(idle=LONG_IDLE if long else 60.0))]
+
+
+BENCHES: dict[str, Callable[[bool], Any]] = {
+    "throughput": _throughput,
+    "sync": _sync,
+    "events": lambda _: [events.measure()],
+    "overhead": lambda _: asyncio.run(overhead.measure_all()),
+}
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    """Columns as wide as their widest cell."""
+    heads = list(rows[0])
+    cells = [heads, *([str(row[head]) for head in heads] for row in rows)]
+    widths = [max(len(line[n]) for line in cells) for n in range(len(heads))]
+    for line in cells:
+        print("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
+
+
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main()))
+    sys.exit(main())

@@ -14,7 +14,7 @@ from inplace.controller.app import App, Options
 from inplace.kube import resource as resources
 from inplace.runtime.clock import Clock, LoopClock
 from inplace.runtime.observe import NullObserver
-from inplace.sim.api.faults import Cut
+from inplace.sim.api.faults import Answer, Cut
 from inplace.sim.cluster import Cluster, open_cluster
 from tests.cluster import model
 from tests.twin.world import World
@@ -72,11 +72,12 @@ class EmbeddedWorld(World):
         self._controllers.clear()
 
     async def restart_server(self) -> None:
-        """Everything that is sent in these seconds is lost, and every watch ends."""
+        """Every watch ends, what is sent is lost, and then RBAC denies everything until it has read its roles."""
         server, plan = self.cluster.server, self.cluster.server.plan
-        server.plan = lambda _: Cut.BEFORE
         server.cut_watches()
-        await self.clock.sleep(DOWN_SECONDS)
+        for fault in (Cut.BEFORE, Answer(403)):
+            server.plan = lambda _, fault=fault: fault
+            await self.clock.sleep(DOWN_SECONDS)
         server.plan = plan
 
     def cut_watches(self) -> None:

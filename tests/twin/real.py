@@ -10,6 +10,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import secrets
 import socket
 import subprocess
@@ -92,6 +93,19 @@ class RealWorld(World):
         """SIGTERM; returns the exit code."""
         return self._end(hard=False)
 
+    def pids(self) -> list[int]:
+        """Our controllers' processes."""
+        return [one.pid for one in self._processes]
+
+    async def loop_lag(self) -> float:
+        """The upper bound, in seconds, of the longest time that the controller's event loop was late."""
+        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{self.port}/metrics") as answer:
+            text = await answer.text()
+        pattern = r'inplace_event_loop_lag_seconds_bucket\{le="([^"]+)"\} ([0-9.]+)'
+        buckets = [(float(le), float(count)) for le, count in re.findall(pattern, text)]
+        most = max(count for _, count in buckets)
+        return min(le for le, count in buckets if count == most)
+
     async def readyz(self) -> tuple[int, str]:
         """What /readyz answers; 0 where nothing does."""
         try:
@@ -131,7 +145,7 @@ class HollowWorld(RealWorld):
 
 @asynccontextmanager
 async def open_real(
-    scratch: Path, world_type: type[RealWorld] | None = None, *, controller: bool = True
+    scratch: Path, world_type: type[RealWorld] | None = None, *, controller: bool = True, recorded: bool = True
 ) -> AsyncIterator[RealWorld]:
     """A fresh namespace with a controller of its own; both are gone afterwards."""
     made = world_type or RealWorld
@@ -146,7 +160,7 @@ async def open_real(
             await world.until(functools.partial(_has_account, client, namespace), "the default ServiceAccount")
             if controller:
                 await world.start_controller()
-            async with world.recorded():
+            async with world.recorded() if recorded else contextlib.nullcontext():
                 yield world
         finally:
             await world.kill_controller()

@@ -90,23 +90,28 @@ class World(ABC):
     async def create_with_injected_sidecar(self, replicas: int) -> None:
         """The usual StatefulSet, whose Pods have a container that its template does not.
 
-        What an injecting webhook makes is made here by hand, on any API server: the Pods exist before the StatefulSet
-        asks for them, and it adopts them.
+        What an injecting webhook makes is made here by hand, on any API server: the Pods exist before the StatefulSet,
+        which adopts them; they get their revision label when its name is known.
         """
-        await self.create_web(replicas=0)
-        revision = (await self.workload()).status.update_revision
         template = self.manifest("web")["spec"]["template"]
         extra = {"name": "injected", "image": self.image("sidecar", "v1"), "imagePullPolicy": "IfNotPresent"}
         spec = {**template["spec"], "containers": [*template["spec"]["containers"], extra]}
         for ordinal in range(replicas):
             name = f"web-{ordinal}"
-            labels = {**template["metadata"]["labels"], names.REVISION_LABEL: revision}
-            labels |= {"statefulset.kubernetes.io/pod-name": name, "apps.kubernetes.io/pod-index": str(ordinal)}
+            labels = {"statefulset.kubernetes.io/pod-name": name, "apps.kubernetes.io/pod-index": str(ordinal)}
+            meta = {"name": name, "labels": {**template["metadata"]["labels"], **labels}}
             own = {**spec, "hostname": name, "subdomain": "web"}
-            body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": own}
+            body = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": own}
             await self.client.create(resources.PODS, self.namespace, body, type=dict)
-        await self.scale(replicas)
-        await self.until(lambda: self._ready("web", replicas), f"{replicas} adopted Pods Ready")
+        # OnDelete, so that Pods without the label are not taken for old ones and replaced.
+        await self.create_web(replicas=replicas, mode=None, strategy={"type": "OnDelete"})
+        revision = {names.REVISION_LABEL: (await self.workload()).status.update_revision}
+        for pod in await self.pods():
+            body = {"metadata": {"labels": revision}}
+            where = (resources.PODS, pod.name, self.namespace)
+            await self.client.patch(*where, body, patch_type=PatchType.MERGE, type=Pod)
+        mode = {"labels": {names.MODE: "InPlaceOnly"}}
+        await self.patch({"metadata": mode, "spec": {"updateStrategy": {"type": "RollingUpdate"}}})
         await self.wait_phase("web", Phase.UP_TO_DATE)
 
     async def create_web(self, tag: str = "v1", **options: Any) -> Workload:

@@ -38,8 +38,15 @@ class Cut(Enum):
     AFTER = "after"
 
 
+class Kill(Enum):
+    """The client is killed at this request: it did not arrive, or it did and nobody hears the answer."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
 class Answer(Struct, frozen=True):
-    """The server refuses: 409, 410, 429 or 5xx. `retry_after` in seconds."""
+    """The server refuses: 403 (as RBAC does), 409, 410, 429 or 5xx. `retry_after` in seconds."""
 
     code: int
     retry_after: int | None = None
@@ -51,7 +58,7 @@ class Delay(Struct, frozen=True):
     seconds: float
 
 
-Fault = Cut | Answer | Delay
+Fault = Cut | Kill | Answer | Delay
 
 
 class Plan(Protocol):
@@ -111,6 +118,7 @@ class Seeded:
 
 #: A conflict, an expiry and so on as the real server words them.
 WORDS: Final[dict[int, tuple[str, str]]] = {
+    403: ("Forbidden", 'pods is forbidden: User "somebody" cannot patch resource "pods" in API group ""'),
     409: ("Conflict", "the object has been modified; please apply your changes to the latest version and try again"),
     410: ("Expired", "The resourceVersion for the provided watch is too old."),
     429: ("TooManyRequests", "the server has received too many requests and has asked us to try again later"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -17,7 +18,7 @@ from aiohttp import web
 from inplace.runtime.clock import Clock
 from inplace.sim.api import discovery, faults, requests, verbs
 from inplace.sim.api.failure import Failure, expired, no_such_path
-from inplace.sim.api.faults import Cut, Delay, Plan, Request
+from inplace.sim.api.faults import Cut, Delay, Kill, Plan, Request
 from inplace.sim.api.registry import Registry
 from inplace.sim.api.requests import Target
 from inplace.sim.api.storage import DEFAULT_HISTORY, Storage, Stored
@@ -109,15 +110,22 @@ class ApiServer:
             await self._clock.sleep(fault.seconds)
         if agent in self._silenced or fault is Cut.BEFORE:
             return self._cut(request, seen)
+        if isinstance(fault, Kill):
+            return self._kill(request, seen, target, data, fault)
         if isinstance(fault, faults.Answer):
             self.on_answer(seen, fault.code)
             reason, words = faults.WORDS[fault.code]
             raise Failure(fault.code, reason, words, retry_after=fault.retry_after)
         if target.verb == "watch":
             return await self._watch(request, target, cut=fault is Cut.AFTER)
-        headers = request.headers
-        call = Call(target, query, data, headers.get("Content-Type", ""), headers.get("Accept", ""))
-        return self._carry_out(request, seen, call, cut=fault is Cut.AFTER)
+        return self._carry_out(request, seen, _call(request, target, data), cut=fault is Cut.AFTER)
+
+    def _kill(self, request: web.BaseRequest, seen: Request, target: Target, data: bytes, fault: Kill) -> web.Response:
+        if fault is Kill.AFTER and target.verb != "watch":
+            with suppress(Failure):
+                self._verbs(_call(request, target, data))
+        self.silence(seen.agent)
+        return self._cut(request, seen)
 
     def _carry_out(self, request: web.BaseRequest, seen: Request, call: Call, *, cut: bool) -> web.StreamResponse:
         try:
@@ -138,7 +146,7 @@ class ApiServer:
         where = target.namespace or ""
         return Request(agent, target.verb, resource.plural, target.subresource, where, target.name, number)
 
-    def _cut(self, request: web.BaseRequest, seen: Request) -> web.StreamResponse:
+    def _cut(self, request: web.BaseRequest, seen: Request) -> web.Response:
         self.on_answer(seen, 0)
         _abort(request)
         return web.Response()
@@ -186,6 +194,11 @@ class ApiServer:
         if verbs.view_differs(target.kind):
             return lambda _, one: verbs.view(target.kind, one)
         return None
+
+
+def _call(request: web.BaseRequest, target: Target, data: bytes) -> Call:
+    headers = request.headers
+    return Call(target, request.query, data, headers.get("Content-Type", ""), headers.get("Accept", ""))
 
 
 def _refusal(error: Failure) -> web.Response:

@@ -14,7 +14,7 @@ from typing import Any, Final, cast
 
 from inplace.kube import resource as resources
 from inplace.kube.client import Client, PatchType
-from inplace.kube.errors import ApiError, Conflict, KubeError, NotFound
+from inplace.kube.errors import Invalid, KubeError, NotFound
 from inplace.runtime.clock import TICK, Clock
 from inplace.runtime.observe import Observer
 from inplace.sim.kubelet import status as statuses
@@ -245,9 +245,9 @@ class Worker:
                 await self._client.delete(
                     resources.PODS, meta["name"], meta["namespace"], uid=meta["uid"], grace_period_seconds=0
                 )
-            except (NotFound, Conflict):
+            except NotFound:
                 return
-            except KubeError as error:
+            except KubeError as error:  # a conflict as well: if another Pod has the name, the watch tells
                 self._complain("delete", error)
                 await self._clock.sleep(RETRY_SECONDS)
             else:
@@ -309,14 +309,12 @@ class Worker:
                     type=Any,
                     subresource="status",
                 )
-            except (NotFound, Conflict):
+            except NotFound:
                 self.gone = True
-            except ApiError as error:
+            except Invalid as error:
                 self._complain("status", error)
-                if error.code == 422:
-                    return  # another Pod of this name
-                await self._clock.sleep(RETRY_SECONDS)
-            except KubeError as error:
+                return
+            except KubeError as error:  # a conflict as well: if another Pod has the name, the watch tells
                 self._complain("status", error)
                 await self._clock.sleep(RETRY_SECONDS)
             else:

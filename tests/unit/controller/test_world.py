@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inplace.controller.world import MAX_STALE, World
+from inplace.controller.world import DENIED_SECONDS, MAX_STALE, World
 from inplace.core.names import Code, PodPhase
 from tests.factories import pod, swapping
 from tests.property.simulation import FakeClock
@@ -29,6 +29,22 @@ def test_a_write_that_lost_to_another_writers_progress_is_no_failure(world):
     for old, new in ((None, DRAINING), (DRAINING, SWAPPING), (SWAPPING, DRAINING), (DRAINING, SWAPPING)):
         world.saw_pod(old, new)
         world.was_stale(new.uid)
+    assert not world.blocked
+
+
+def test_a_denial_by_rbac_is_waited_out_and_then_a_refusal(world):
+    world.was_denied(DRAINING.uid, "cannot patch")
+    assert not world.blocked, "a server that has just started denies everything for a moment"
+    world.clock.seconds += DENIED_SECONDS
+    world.was_denied(DRAINING.uid, "cannot patch")
+    assert world.blocked[DRAINING.uid].message == "cannot patch"
+
+
+def test_a_denial_that_ended_is_forgotten(world):
+    world.was_denied(DRAINING.uid, "cannot patch")
+    world.wrote(DRAINING.uid, "1")
+    world.clock.seconds += DENIED_SECONDS
+    world.was_denied(DRAINING.uid, "cannot patch")
     assert not world.blocked
 
 

@@ -27,6 +27,8 @@ async def _patch(client, **options):
     ("code", "fields", "expected"),
     [
         (403, {"reason": "Forbidden"}, errors.Forbidden),
+        (403, {"message": 'pods "a" is forbidden: User "u" cannot get resource "pods" in API group ""'}, errors.Denied),
+        (403, {"message": 'pods "a" is forbidden: violates PodSecurity "restricted"'}, errors.Forbidden),
         (404, {"reason": "NotFound"}, errors.NotFound),
         (409, {"reason": "Conflict"}, errors.Conflict),
         (409, {"reason": "AlreadyExists"}, errors.AlreadyExists),
