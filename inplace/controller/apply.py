@@ -10,17 +10,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeGuard
 
 import msgspec
 
 from inplace.controller.world import Key, World
 from inplace.core import kinds, patch, pod
 from inplace.core import plan as planning
+from inplace.core import record as records
 from inplace.core.actions import Action, Drain, Edit, Event, Fail, Finish, Publish, Restore, Serve, Swap
 from inplace.core.model import Meta, Pod, Workload
-from inplace.core.names import EventReason
+from inplace.core.names import EventReason, PodPhase
 from inplace.core.patch import Patch
+from inplace.core.record import Record
 from inplace.core.snapshot import Snapshot
 from inplace.kube import resource as resources
 from inplace.kube.client import Client, PatchType
@@ -123,7 +125,7 @@ class Applier:
     async def _attempt(self, snapshot: Snapshot, action: Action) -> Outcome:
         meta = _meta(action)
         try:
-            fresh = await self._confirm(snapshot, action) if isinstance(action, Swap) else action
+            fresh = await self._confirm(snapshot, action) if needs_live_read(action) else action
             if fresh is None:
                 return Outcome.STALE
             await self._send(patch.build(fresh, self._world.now()), meta.uid)
@@ -224,6 +226,18 @@ class Applier:
                     self._announce(workload, event)
                     if event.reason is EventReason.SETTINGS_INVALID:
                         self._observer.count("inplace_settings_errors_total", kind=key.kind)
+
+
+def needs_live_read(action: Action) -> TypeGuard[Swap]:
+    """Whether a Pod is read once more before it is disrupted, because caches lie.
+
+    One that is drained has been read since: its gate was closed by a write of ours that the cache has shown, and the
+    patch tests that write's record, the Pod's generation and its containers. For others the swap is the first write.
+    """
+    if not isinstance(action, Swap):
+        return False
+    found = records.read(action.pod)
+    return not (isinstance(found, Record) and found.phase is PodPhase.DRAINING)
 
 
 def _due(action: Action, snapshot: Snapshot, world: World) -> float:

@@ -1,11 +1,13 @@
 """gather -> plan -> apply, for one workload. Read this file first.
 
 A plan costs time in proportion to the workload, so a workload is planned at once and then at most every
-max(10 ms, 10 times the last plan's duration); events in between are folded into the next look.
+max(10 ms, 20 times the last plan's duration for each workload that is being planned); so planning takes a twentieth of
+the time, however many workloads move at once. Events in between are folded into the next look.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from typing import Final
@@ -23,6 +25,9 @@ from inplace.runtime.observe import Observer
 from inplace.runtime.worker import Done, RequeueAfter, Result
 
 LEAST_PAUSE: Final = 0.010
+#: Rest for each second of planning, and how long a workload counts as being planned after its rest.
+REST: Final = 20.0
+ACTIVE_SECONDS: Final = 1.0
 #: How long the caches may disagree before the API server is asked.
 PATIENCE: Final = 5.0
 
@@ -47,16 +52,14 @@ class Reconciler:
         self._observer = observer
         self._carry_out = carry_out
         self._not_before = not_before
-        self._rested: dict[Key, float] = {}
+        #: Until when each workload that was planned lately rests, in the order of their plans.
+        self._rested: OrderedDict[Key, float] = OrderedDict()
         self._incomplete: dict[Key, float] = {}
         self._absent: frozenset[str] = frozenset()
         self._phases: dict[Key, str] = {}
 
     async def reconcile(self, key: Key) -> Result:
         """One look at one workload."""
-        early = self._rested.get(key, 0.0) - self._clock.monotonic()
-        if early > 0:
-            return RequeueAfter(early)
         match gather(self._world, key, self._not_before(), self._absent):
             case Gone():
                 self._forget(key)
@@ -70,14 +73,23 @@ class Reconciler:
     def _act(self, key: Key, snapshot: Snapshot) -> Result:
         began, now = self._clock.monotonic(), self._clock.now()
         made = planning.plan(snapshot, now)
-        took = self._clock.monotonic() - began
-        self._rested[key] = began + took + max(LEAST_PAUSE, 10 * took)
+        rest = self._rest(key, self._clock.monotonic() - began)
         for action in made.actions:
             self._carry_out(key, snapshot, action)
         self._measure(key, made.status.phase if made.status is not None else None)
         if made.requeue_at is None:
-            return Done()
-        return RequeueAfter(max(LEAST_PAUSE, (made.requeue_at - now).total_seconds()))
+            return Done(rest)
+        return RequeueAfter(max(rest, (made.requeue_at - now).total_seconds()), rest)
+
+    def _rest(self, key: Key, took: float) -> float:
+        """How long to leave a workload alone: the longer, the more its plan took and the more others there are."""
+        now = self._clock.monotonic()
+        while self._rested and next(iter(self._rested.values())) < now - ACTIVE_SECONDS:
+            self._rested.popitem(last=False)
+        rest = max(LEAST_PAUSE, REST * took * max(1, len(self._rested)))
+        self._rested[key] = now + rest
+        self._rested.move_to_end(key)
+        return rest
 
     def _measure(self, key: Key, phase: str | None) -> None:
         """Keep the gauge of workloads by phase."""

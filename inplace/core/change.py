@@ -110,28 +110,50 @@ def diff(
     return InPlace(images, labels, annotations, notes=(*_sidecar_notes(new, images, kubelet), *_key_notes(old, new)))
 
 
-def for_pod(
-    verdict: InPlace,
-    base_trees: Sequence[Tree],
-    target: Tree,
-    pod: Pod,
-    touched: Collection[str],
-) -> Verdict:
-    """What this live Pod still needs to become `target`: the third side of the comparison (protocol §2).
+class Sides(Struct, frozen=True, eq=False):
+    """What `for_pod` needs to know of templates: worked out once for many Pods.
 
-    `base_trees`: every template that the Pod may have been made from or moved to. `touched`: containers whose image we
-    patched before; only those and the ones that the templates change are ours, any other deviation is drift.
+    `before`: the images of every template that a Pod may have been made from or moved to.
     """
-    missing = tuple(_missing(target, name) for name in template.images(target) if pod.container(name) is None)
+
+    target: Tree
+    images: dict[str, str]
+    restartable: dict[str, str]
+    before: tuple[dict[str, str], ...]
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    managed_labels: frozenset[str]
+    managed_annotations: frozenset[str]
+
+
+def sides(base_trees: Sequence[Tree], target: Tree) -> Sides:
+    """The templates that a Pod stands between."""
+    every = (*base_trees, target)
+    return Sides(
+        target=target,
+        images=template.images(target),
+        restartable=_restartable(target),
+        before=tuple(template.images(base) for base in base_trees),
+        labels=template.labels(target),
+        annotations=template.annotations(target),
+        managed_labels=frozenset(key for tree in every for key in template.labels(tree)),
+        managed_annotations=frozenset(key for tree in every for key in template.annotations(tree)),
+    )
+
+
+def for_pod(verdict: InPlace, between: Sides, pod: Pod, touched: Collection[str]) -> Verdict:
+    """What this live Pod still needs to become the target: the third side of the comparison (protocol §2).
+
+    `touched`: containers whose image we patched before; only those and the ones that the templates change are ours,
+    any other deviation is drift.
+    """
+    missing = tuple(_missing(between.target, name) for name in between.images if pod.container(name) is None)
     if missing:
         return Refused(missing)
-    images, drift = _live_images(base_trees, target, pod, touched)
-    metadata = pod.metadata
-    labels = _live_edits([template.labels(base) for base in base_trees], template.labels(target), metadata.labels)
-    annotations = _live_edits(
-        [template.annotations(base) for base in base_trees], template.annotations(target), metadata.annotations
-    )
-    stale = tuple(_refuse_downward(target, images, labels, annotations))
+    images, drift = _live_images(between, pod, touched)
+    labels = _live_edits(between.managed_labels, between.labels, pod.metadata.labels)
+    annotations = _live_edits(between.managed_annotations, between.annotations, pod.metadata.annotations)
+    stale = tuple(_refuse_downward(between.target, images, labels, annotations))
     return Refused(stale) if stale else InPlace(images, labels, annotations, notes=(*verdict.notes, *drift))
 
 
@@ -301,6 +323,8 @@ def _refuse_downward(target: Tree, images: Collection[str], labels: Edits, annot
     """Env is resolved when a container is created: one that reads a changed key and does not restart goes stale."""
     paths = {f"metadata.labels['{key}']" for key in labels.keys}
     paths |= {f"metadata.annotations['{key}']" for key in annotations.keys}
+    if not paths:
+        return
     for name, container in _all_containers(target).items():
         if name in images:
             continue
@@ -340,17 +364,14 @@ def _missing(target: Tree, name: str) -> Reason:
     return Reason(Code.CONTAINER_MISSING, f"spec.{field}[{name}]", message)
 
 
-def _live_images(
-    bases: Sequence[Tree], target: Tree, pod: Pod, touched: Collection[str]
-) -> tuple[dict[str, str], tuple[Reason, ...]]:
+def _live_images(between: Sides, pod: Pod, touched: Collection[str]) -> tuple[dict[str, str], tuple[Reason, ...]]:
     """The images to patch, and a note for each that somebody else changed."""
-    before = [template.images(base) for base in bases]
     images, drift = {}, []
-    for name, image in _restartable(target).items():
+    for name, image in between.restartable.items():
         live = pod.container(name)
         if live is None or live.image == image:
             continue
-        if name in touched or any(base.get(name) != image for base in before):
+        if name in touched or any(base.get(name) != image for base in between.before):
             images[name] = image
         else:
             message = f"runs {live.image}, the template says {image}: somebody else changed it; left alone"
@@ -365,8 +386,6 @@ def _restartable(target: Tree) -> dict[str, str]:
     return {name: image for name, image in images if name not in init or template.is_sidecar(init[name])}
 
 
-def _live_edits(bases: Sequence[Mapping[str, str]], target: Mapping[str, str], live: Mapping[str, str] | None) -> Edits:
+def _live_edits(managed: frozenset[str], target: Mapping[str, str], live: Mapping[str, str] | None) -> Edits:
     """Of the keys that a template has or had, those that the Pod lacks, has otherwise, or has still."""
-    found = live or {}
-    managed = {key for side in (*bases, target) for key in side}
-    return _edits({key: value for key, value in found.items() if key in managed}, target)
+    return _edits({key: value for key, value in (live or {}).items() if key in managed}, target)

@@ -52,7 +52,7 @@ class Forecast(Struct, frozen=True, rename="camel"):
 def forecast(snapshot: Snapshot, target: Template, now: datetime) -> Forecast:
     """Forecast the upgrade of a workload to `target`."""
     workload, kind = snapshot.workload, snapshot.kind
-    parsed = settings.parse(workload.metadata, kind.native(workload))
+    parsed = snapshot.parsed
     unsupported = kind.unsupported(workload)
     refused = (
         *parsed.errors,

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from inplace.core.model import Pod
 from inplace.core.settings import Settings
 
+Rank = tuple[bool, int, int, str]
 
-def sort_key(
-    settings: Settings, kind_order: Callable[[Pod], int], broken: bool, pod: Pod
-) -> tuple[bool, int, int, str]:
+
+def sort_key(settings: Settings, kind_order: Callable[[Pod], int], broken: bool, pod: Pod) -> Rank:
     """Ascending key: broken first, higher `order-by` value first, then the kind's order, then the name.
 
     A Pod whose label is missing or no integer comes last among its peers.

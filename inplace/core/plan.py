@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from inplace.core import names, report, rollout, settings
+from inplace.core import names, report, rollout
 from inplace.core import pod as pods
 from inplace.core import record as records
 from inplace.core import status as statuses
@@ -21,7 +21,7 @@ from inplace.core.model import Pod, Reason
 from inplace.core.names import Code, Phase
 from inplace.core.record import Record
 from inplace.core.rollout import Member
-from inplace.core.scene import Failed, Moving, Scene, UpToDate
+from inplace.core.scene import Failed, Moving, Scene, Startable, UpToDate
 from inplace.core.settings import Parsed
 from inplace.core.snapshot import Snapshot
 from inplace.core.status import Status
@@ -53,11 +53,24 @@ def plan(snapshot: Snapshot, now: datetime) -> Plan:
 
 
 def reassess(snapshot: Snapshot, live: Pod, now: datetime) -> PodAction | None:
-    """What a plan would do with this one Pod, had it been read just now. For the check before a disruptive write."""
-    others = tuple(pod for pod in snapshot.pods if pod.uid != live.uid)
-    fresh = replace(snapshot, pods=(*others, live), pending=snapshot.pending - {live.uid})
-    found = [one for one in plan(fresh, now).actions if not isinstance(one, Edit | Publish) and one.pod.uid == live.uid]
-    return found[0] if found else None
+    """What a plan would do with this one Pod, had it been read just now. For the check before a disruptive write.
+
+    The Pod was granted its step by a plan of this very snapshot, so nothing held the workload back in it; and a start
+    that cost no budget because the Pod was broken is not granted any more once it is not.
+    """
+    parsed = snapshot.parsed
+    target = snapshot.target or snapshot.kind.target(snapshot.workload, snapshot.revisions)
+    if not isinstance(target, Template):
+        return None
+    scene = _scene(snapshot, parsed, target, now, None)
+    match rollout.member(snapshot, parsed.settings, target, scene, live).state:
+        case Startable(action, broken):
+            before = next((pod for pod in snapshot.pods if pod.uid == live.uid), live)
+            return None if not broken and not before.ready else action
+        case Moving(action=action) | Failed(action=action):
+            return action
+        case _:
+            return None
 
 
 def _serve(snapshot: Snapshot) -> tuple[Serve, ...]:
@@ -75,7 +88,7 @@ def _unserved(pod: Pod) -> bool:
 
 def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     kind, workload = snapshot.kind, snapshot.workload
-    parsed = settings.parse(workload.metadata, kind.native(workload))
+    parsed = snapshot.parsed
     frozen = kind.freeze(workload)
     target = snapshot.target or kind.target(workload, snapshot.revisions)
     refused = _refusals(snapshot, parsed, target)
@@ -142,7 +155,7 @@ def _opted_out(snapshot: Snapshot, now: datetime) -> Plan:
     if not _has_traces(snapshot):
         return Plan()
     kind, workload = snapshot.kind, snapshot.workload
-    parsed = settings.parse(workload.metadata, kind.native(workload))
+    parsed = snapshot.parsed
     target = kind.target(workload, snapshot.revisions)
     leaving = Reason(Code.OPT_OUT_PENDING, "", "opted out: Pods in flight finish, no other begins")
     scene = _scene(snapshot, parsed, target, now, leaving)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
+from operator import is_
 from typing import Final
 
 from msgspec import Struct
@@ -33,7 +34,8 @@ _PENDING: Final = Reason(Code.PENDING_WRITE, "", "a write of ours has not come b
 class Member(Struct, frozen=True):
     """A Pod of the workload: its state, and why it is not part of this rollout, where it is not.
 
-    `until`: when it becomes available by the passing of time alone, which may free the budget for another.
+    `until`: when it becomes available by the passing of time alone, which may free the budget for another. `rank`: its
+    place in the order of upgrades. `drift`: images that somebody else has changed since its upgrade.
     """
 
     pod: Pod
@@ -41,6 +43,8 @@ class Member(Struct, frozen=True):
     available: bool
     outside: Reason | None = None
     until: datetime | None = None
+    rank: order.Rank = (False, 0, 0, "")
+    drift: tuple[Reason, ...] = ()
 
     @property
     def done(self) -> bool:
@@ -59,18 +63,84 @@ def refusals(snapshot: Snapshot, settings: Settings, target: Template) -> tuple[
     """Every reason why this change cannot be made in place, over all Pods that it concerns, each once."""
     found: dict[tuple[str, str], Reason] = {}
     for pod in snapshot.pods:
-        if snapshot.kind.outside(snapshot.workload, settings, pod) is not None or _at(pod, target.revision):
-            continue
-        lacks = aim(snapshot, settings, target, pod).lacks
-        for reason in lacks.reasons if isinstance(lacks, Refused) else ():
+        for reason in _refused(snapshot, settings, target, pod):
             found.setdefault((reason.code, reason.path), reason)
     return tuple(found.values())
 
 
+def _refused(snapshot: Snapshot, settings: Settings, target: Template, pod: Pod) -> tuple[Reason, ...]:
+    base = snapshot.revisions.get(pod.metadata.label(names.REVISION_LABEL) or "")
+    node = snapshot.nodes.get(pod.spec.node_name)
+    about = (pod, target, base, settings, node, snapshot.workload.spec)
+    known = _REFUSED.get(pod.uid)
+    if known is not None and len(snapshot.revisions) == known[0] and all(map(is_, known[1], about)):
+        return known[2]
+    found: tuple[Reason, ...] = ()
+    if snapshot.kind.outside(snapshot.workload, settings, pod) is None and not _at(pod, target.revision):
+        lacks = aim(snapshot, settings, target, pod).lacks
+        found = lacks.reasons if isinstance(lacks, Refused) else ()
+    if len(_REFUSED) >= _MOST_ANSWERS:
+        _REFUSED.clear()
+    _REFUSED[pod.uid] = (len(snapshot.revisions), about, found)
+    return found
+
+
+#: What was refused last of each Pod by uid, with the number of revisions and the objects that it was judged by.
+_REFUSED: Final[dict[str, tuple[int, tuple[object, ...], tuple[Reason, ...]]]] = {}
+
+
 def aim(snapshot: Snapshot, settings: Settings, target: Template, pod: Pod) -> Aim:
-    """What this Pod should become, and what it still lacks: base, target and live Pod compared."""
+    """What this Pod should become, and what it still lacks: base, target and live Pod compared.
+
+    The most expensive question about a Pod, asked at every look and answered anew only where something it depends on
+    is another object than last time.
+    """
     record = records.read(pod)
     base = snapshot.revisions.get(pod.metadata.label(names.REVISION_LABEL) or "")
+    between = snapshot.revisions.get(record.target) if isinstance(record, Record) else None
+    kubelet = kubelet_version(snapshot.nodes.get(pod.spec.node_name))
+    known = _ANSWERED.get(pod.uid)
+    if known is not None and known.holds(pod, target, base, between, settings, kubelet):
+        return known.aim
+    found = _aim(snapshot, settings, target, pod, base)
+    if len(_ANSWERED) >= _MOST_ANSWERS:
+        _ANSWERED.clear()
+    _ANSWERED[pod.uid] = _Answer(pod, target, base, between, settings, kubelet, found)
+    return found
+
+
+class _Answer(Struct, frozen=True):
+    """An answer of `aim`, with the very objects that it was given for."""
+
+    pod: Pod
+    target: Template
+    base: Template | None
+    between: Template | None
+    settings: Settings
+    kubelet: tuple[int, int] | None
+    aim: Aim
+
+    def holds(
+        self,
+        pod: Pod,
+        target: Template,
+        base: Template | None,
+        between: Template | None,
+        settings: Settings,
+        kubelet: tuple[int, int] | None,
+    ) -> bool:
+        """Whether it would be given again."""
+        same = self.pod is pod and self.target is target and self.base is base and self.between is between
+        return same and self.settings is settings and self.kubelet == kubelet
+
+
+#: The last answer for each Pod by uid.
+_ANSWERED: Final[dict[str, _Answer]] = {}
+_MOST_ANSWERS: Final = 200_000
+
+
+def _aim(snapshot: Snapshot, settings: Settings, target: Template, pod: Pod, base: Template | None) -> Aim:
+    record = records.read(pod)
     if base is None:
         revision = pod.metadata.label(names.REVISION_LABEL) or "none"
         why = f"revision {revision} of Pod {pod.name} is not known, so its difference to the template is not either"
@@ -82,15 +152,14 @@ def aim(snapshot: Snapshot, settings: Settings, target: Template, pod: Pod) -> A
     if refused:
         return Aim(target.revision, Refused(tuple(refused)))
     verdict = next(one for one in verdicts if isinstance(one, InPlace))
-    lacks = change.for_pod(verdict, [one.tree for one in bases], target.tree, pod, _touched(record))
+    lacks = change.for_pod(verdict, _sides(tuple(bases), target), pod, _touched(record))
     return Aim(target.revision, _demand_gate(lacks, pod, settings))
 
 
 def members(snapshot: Snapshot, settings: Settings, target: Template | None, scene: Scene) -> list[Member]:
     """Every Pod with its state, in the order in which Pods are upgraded."""
-    found = [_member(snapshot, settings, target, scene, pod) for pod in snapshot.pods]
-    kind_order = snapshot.kind.order
-    return sorted(found, key=lambda one: order.sort_key(settings, kind_order, not one.pod.ready, one.pod))
+    found = [member(snapshot, settings, target, scene, pod) for pod in snapshot.pods]
+    return sorted(found, key=_rank)
 
 
 def choose(all_members: Sequence[Member], settings: Settings, desired: int, wait: Reason | None) -> Choice:
@@ -121,26 +190,75 @@ def failed(all_members: Sequence[Member]) -> list[tuple[Member, Reason]]:
 
 def drifted(all_members: Sequence[Member]) -> list[Reason]:
     """Containers of upgraded Pods whose image somebody else has changed since. Reported, never fought over."""
-    found = []
-    for member in all_members:
-        record = records.read(member.pod)
-        if isinstance(record, Record) and record.phase is PodPhase.DONE and isinstance(member.state, UpToDate):
-            found += _drift(member.pod, record)
+    return [reason for one in all_members for reason in one.drift]
+
+
+def member(snapshot: Snapshot, settings: Settings, target: Template | None, scene: Scene, pod: Pod) -> Member:
+    """One Pod with its state; the workload's other Pods do not enter into it.
+
+    Asked of every Pod at every look. An answer stays true while nothing that it was made from is another object, and
+    until the time that it names itself; one that something is to be done about is always made anew.
+    """
+    own = _scene_of(scene, snapshot, pod)
+    base = snapshot.revisions.get(pod.metadata.label(names.REVISION_LABEL) or "")
+    about = (pod, target, base, snapshot.workload.spec, own.settings, own.node, own.sight, own.hold, own.blocked)
+    rest = (own.workload, own.revision, own.settled, len(snapshot.revisions), pod.uid in snapshot.pending)
+    known = _SEEN.get(pod.uid)
+    if known is not None and known.holds(about, rest, scene.now):
+        return known.member
+    found = _member(snapshot, settings, target, own, pod)
+    if len(_SEEN) >= _MOST_ANSWERS:
+        _SEEN.clear()
+    _SEEN[pod.uid] = _Seen(found, about, rest, _lasts(found, scene.now))
     return found
 
 
-def _member(snapshot: Snapshot, settings: Settings, target: Template | None, scene: Scene, pod: Pod) -> Member:
-    own = _scene_of(scene, snapshot, pod)
+class _Seen(Struct, frozen=True):
+    """A Member with what it was made from: objects by identity, values, and how long it holds (None: for good)."""
+
+    member: Member
+    about: tuple[object, ...]
+    rest: tuple[object, ...]
+    until: datetime | None
+
+    def holds(self, about: tuple[object, ...], rest: tuple[object, ...], now: datetime) -> bool:
+        """Whether it would be made again."""
+        if self.until is not None and now >= self.until:
+            return False
+        return self.rest == rest and all(map(is_, self.about, about))
+
+
+#: The last Member for each Pod by uid.
+_SEEN: Final[dict[str, _Seen]] = {}
+
+
+def _lasts(found: Member, now: datetime) -> datetime | None:
+    """How long a Member stays true by itself; `now`: it does not."""
+    state = found.state
+    if isinstance(state, Startable) or (isinstance(state, Moving | Failed) and state.action is not None):
+        return now  # an action carries the time at which it was decided
+    ends = [found.until] if isinstance(state, Held) else [found.until, state.until]
+    return min((one for one in ends if one is not None), default=None)
+
+
+def _member(snapshot: Snapshot, settings: Settings, target: Template | None, own: Scene, pod: Pod) -> Member:
     outside = snapshot.kind.outside(snapshot.workload, settings, pod)
+    rank = order.sort_key(settings, snapshot.kind.order, not pod.ready, pod)
     if pod.uid in snapshot.pending:
-        return Member(pod, Moving(_PENDING), available=False, outside=None)
+        return Member(pod, Moving(_PENDING), available=False, rank=rank)
     record = records.read(pod)
+    missing = available(pod, own)
+    until = available_at(pod, own) if missing is not None else None
     if outside is not None and not (isinstance(record, Record) and record.in_flight):
-        until = available_at(pod, own)
-        return Member(pod, Held(outside), available=available(pod, own) is None, outside=outside, until=until)
+        return Member(pod, Held(outside), missing is None, outside, until, rank)
     state = pods.step(pod, aim(snapshot, settings, target, pod) if target is not None else None, own)
     in_flight = isinstance(state, Moving) or pod.metadata.deletion_timestamp is not None
-    return Member(pod, state, available=not in_flight and available(pod, own) is None, until=available_at(pod, own))
+    drift = tuple(_drift(pod, record)) if isinstance(record, Record) and isinstance(state, UpToDate) else ()
+    return Member(pod, state, not in_flight and missing is None, until=until, rank=rank, drift=drift)
+
+
+def _rank(member: Member) -> order.Rank:
+    return member.rank
 
 
 def _scene_of(scene: Scene, snapshot: Snapshot, pod: Pod) -> Scene:
@@ -184,6 +302,11 @@ def _diff(base: Template, target: Template, settings: Settings, node: Node | Non
 
 
 @lru_cache(maxsize=1024)
+def _sides(bases: tuple[Template, ...], target: Template) -> change.Sides:
+    return change.sides([base.tree for base in bases], target.tree)
+
+
+@lru_cache(maxsize=1024)
 def _diff_memoised(
     base: Template,
     target: Template,
@@ -199,7 +322,9 @@ def _disrupts(action: PodAction) -> bool:
 
 
 def _drift(pod: Pod, record: Record) -> list[Reason]:
-    found = []
+    found: list[Reason] = []
+    if record.phase is not PodPhase.DONE:
+        return found
     for name, baseline in record.containers.items():
         container = pod.container(name)
         if container is not None and baseline.to and container.image != baseline.to:

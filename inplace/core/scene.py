@@ -115,8 +115,8 @@ def available(pod: Pod, scene: Scene) -> Reason | None:
 
 
 def available_at(pod: Pod, scene: Scene) -> datetime | None:
-    """When a Pod that is Ready becomes available if nothing happens; None where it is, or where that is not known."""
-    if not pod.ready or available(pod, scene) is None:
+    """When a Pod that is not available becomes so if nothing happens; None where that is not known."""
+    if not pod.ready:
         return None
     return steady_at(pod, scene, fresh=True) or ready_until(pod, scene)
 

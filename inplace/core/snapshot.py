@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Final
 
 from msgspec import Struct
 
 from inplace.core import settings
 from inplace.core.kinds import Kind, Template
-from inplace.core.model import Node, Pod, Reason, Workload
+from inplace.core.model import Meta, Node, Pod, Reason, Workload, WorkloadSpec
 from inplace.core.observation import Sight
+from inplace.core.settings import Parsed
 
 
 class Snapshot(Struct, frozen=True):
@@ -34,6 +36,26 @@ class Snapshot(Struct, frozen=True):
     target: Template | None = None
 
     @property
+    def parsed(self) -> Parsed:
+        """The workload's settings, and what is wrong with them."""
+        workload = self.workload
+        known = _PARSED.get(workload.metadata.uid)
+        if known is not None and known[0] is workload.metadata and known[1] is workload.spec:
+            return known[2]
+        found = settings.parse(workload.metadata, self.kind.native(workload))
+        if known is not None and known[2] == found:
+            found = known[2]  # the same object as before, by which others know that nothing has changed
+        if len(_PARSED) >= _MOST_PARSED:
+            _PARSED.clear()
+        _PARSED[workload.metadata.uid] = (workload.metadata, workload.spec, found)
+        return found
+
+    @property
     def grace_seconds(self) -> int:
         """The grace period that the workload asks for."""
-        return settings.parse(self.workload.metadata, self.kind.native(self.workload)).settings.grace_period_seconds
+        return self.parsed.settings.grace_period_seconds
+
+
+#: What was parsed last for each workload by uid, with the objects that it was parsed from.
+_PARSED: Final[dict[str, tuple[Meta, WorkloadSpec, Parsed]]] = {}
+_MOST_PARSED: Final = 10_000

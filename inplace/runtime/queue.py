@@ -17,6 +17,9 @@ from inplace.runtime.observe import NullObserver, Observer
 K = TypeVar("K", bound=Hashable)
 _FOREVER: Final = 3600.0
 
+#: Rests that are remembered before those that are over are forgotten.
+_MOST_RESTING: Final = 1_000
+
 
 class ShutDownError(Exception):
     """The queue is shut down and empty."""
@@ -34,6 +37,7 @@ class WorkQueue(Generic[K]):
         self._processing: set[K] = set()
         self._again: dict[K, bool] = {}
         self._due: dict[K, float] = {}
+        self._resting: dict[K, float] = {}
         self._heap: list[tuple[float, int, K]] = []
         self._serial = 0
         self._closed = False
@@ -46,11 +50,33 @@ class WorkQueue(Generic[K]):
         """Make a key wait for a worker. A normal add promotes one that waits with low priority."""
         if self._closed:
             return
+        if self._is_resting(key):
+            return
         self._observer.count("workqueue_adds_total", name=self._name)
         if key in self._processing:
             self._again[key] = low and self._again.get(key, True)
             return
         self._push(key, low=low)
+
+    def rest(self, key: K, seconds: float) -> None:
+        """Give a key out no sooner than this; what is added meanwhile is one addition at the end of its rest."""
+        now = self._clock.monotonic()
+        if len(self._resting) >= _MOST_RESTING:
+            self._resting = {one: until for one, until in self._resting.items() if until > now}
+        self._resting[key] = now + seconds
+
+    def _is_resting(self, key: K) -> bool:
+        """Whether a key rests; then it is due at the end."""
+        until = self._resting.get(key)
+        if until is None:
+            return False
+        left = until - self._clock.monotonic()
+        if left <= 0:
+            del self._resting[key]
+            return False
+        if self._due.get(key, until + 1) > until:
+            self.add_after(key, left)
+        return True
 
     def add_after(self, key: K, delay: float) -> None:
         """Add a key after some seconds; of several delays of one key the earliest counts."""
@@ -82,7 +108,7 @@ class WorkQueue(Generic[K]):
         self._processing.discard(key)
         if key in self._again:
             low = self._again.pop(key)
-            if not self._closed:
+            if not self._closed and not self._is_resting(key):
                 self._push(key, low=low)
         self._changed.set()
 

@@ -22,7 +22,9 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True)
 class Done:
-    """Nothing more until something changes."""
+    """Nothing more until something changes. `rest`: changes within so many seconds are looked at together."""
+
+    rest: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class RequeueAfter:
     """Look again after some seconds, or when something changes."""
 
     seconds: float
+    rest: float = 0.0
 
 
 Result = Done | RequeueAfter
@@ -89,6 +92,8 @@ class Worker(Generic[K]):
 
     def _handle(self, key: K, result: Result) -> str:
         self._backoff.forget(key)
+        if result.rest:
+            self._queue.rest(key, result.rest)
         if isinstance(result, RequeueAfter):
             self._queue.add_after(key, max(result.seconds, 0.001))
             return "requeue_after"

@@ -49,8 +49,10 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._collectors = {one.name: _register(one, self.registry) for one in (*METRICS, *OWN_METRICS)}
+        #: Looking a child up by its labels costs more than counting; their number is bounded by the labels' values.
+        self._children: dict[tuple[object, ...], _Collector] = {}
         self._unknown: set[str] = set()
-        self._log = structlog.get_logger()
+        self._log = structlog.get_logger().bind()  # bound now: a lazy logger would be made anew for every event
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -82,9 +84,14 @@ class Metrics:
 
     def _find(self, metric: str, labels: dict[str, str]) -> _Collector | None:
         """The collector for these labels. One that no table has is said once and dropped: an Observer never raises."""
+        place = (metric, *labels.items())
+        child = self._children.get(place)
+        if child is not None:
+            return child
         found = self._collectors.get(metric)
         if found is not None and set(labels) == set(_LABELS[metric]):
-            return found.labels(**labels) if labels else found
+            self._children[place] = child = found.labels(**labels) if labels else found
+            return child
         if metric not in self._unknown:
             self._unknown.add(metric)
             self._log.error("metric.unknown", metric=metric, labels=sorted(labels))

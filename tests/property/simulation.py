@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from inplace.controller.apply import needs_live_read
 from inplace.controller.gather import gather
 from inplace.controller.world import Key, World
 from inplace.core import names
@@ -382,7 +383,7 @@ class Simulation:
 
     def carry_out(self, snapshot: Snapshot, action: Action, *, answered: bool = True) -> None:
         """Send a write as the Applier does; `answered` False: it was done, and the answer was lost."""
-        if isinstance(action, Swap):
+        if needs_live_read(action):
             live = self.pods.get(action.pod.name)
             if live is None or live["metadata"]["uid"] != action.pod.uid:
                 return

@@ -270,7 +270,7 @@ def patched(pod, lacks):
 def needs(bases, target, pod, touched=()):
     verdict = change.diff(bases[0], target)
     assert isinstance(verdict, InPlace)
-    found = change.for_pod(verdict, bases, target, pod, touched)
+    found = change.for_pod(verdict, change.sides(bases, target), pod, touched)
     assert isinstance(found, InPlace)
     return found
 

@@ -49,12 +49,11 @@ class ApiServer:
         self._numbers: Counter[str] = Counter()
         self._open: dict[int, tuple[web.BaseRequest, str]] = {}
         self._watches: set[Watch] = set()
-        self._runner = web.ServerRunner(
-            web.Server(self._serve, handler_cancellation=True, access_log=None), shutdown_timeout=0
-        )
         self.url = ""
 
     async def __aenter__(self) -> Self:
+        serving = web.Server(self._serve, handler_cancellation=True, access_log=None)
+        self._runner = web.ServerRunner(serving, shutdown_timeout=0)
         await self._runner.setup()
         await web.TCPSite(self._runner, HOST, 0).start()
         host, port = self._runner.addresses[0][:2]

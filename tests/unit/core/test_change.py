@@ -389,7 +389,7 @@ def live(app="app:1", proxy="proxy:1", labels=None, annotations=None, extra=()):
 def needs(base, target, pod, touched=(), bases=None):
     verdict = change.diff(base, target)
     assert isinstance(verdict, InPlace)
-    return change.for_pod(verdict, bases or [base], target, pod, touched)
+    return change.for_pod(verdict, change.sides(bases or [base], target), pod, touched)
 
 
 @pytest.mark.parametrize(
