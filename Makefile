@@ -33,11 +33,17 @@ test: lint  ## lint, types, contracts, unit, property and scenario tests on the 
 
 e2e: $(READY)  ## the scenarios on a real cluster on this machine (as root; the first run builds Kubernetes)
 	$(BIN)/python -m tests.cluster up
-	$(BIN)/pytest -q -n 4 --world real tests/twin tests/e2e
+	$(BIN)/pytest -q -n 4 --world real --seeds 3 -m "not alone" tests/twin tests/e2e
+	$(BIN)/pytest -q --world real -m alone tests/twin
 
-e2e-full: $(READY)  ## everything, long
-	for k8s in 1.36 1.35 1.34 1.33; do tests/matrix $$k8s 2.2; done
-	tests/matrix 1.36 1.6
+e2e-full: $(READY)  ## everything, long: all worlds, versions and seeds, deliberate defects, long benchmarks; writes docs/scenarios.md
+	rm -rf build/scenarios
+	tests/matrix embedded
+	for k8s in 1.36 1.35 1.34 1.33; do tests/matrix hollow $$k8s && tests/matrix real $$k8s 2.2; done
+	tests/matrix real 1.36 1.6
+	$(BIN)/python -m tests.table build/scenarios > docs/scenarios.md
+	$(BIN)/python -m tests.mutation
+	tests/bench/run --long
 
 bench: $(READY)  ## what the controller costs, beside the floor (as root; BENCH=throughput|sync|events|overhead for one)
 	tests/bench/run $(BENCH)

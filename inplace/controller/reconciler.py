@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
+
+from msgspec.structs import replace
 
 from inplace.controller.gather import Gone, Incomplete, gather
 from inplace.controller.world import Key, World
@@ -28,6 +30,8 @@ LEAST_PAUSE: Final = 0.010
 #: Rest for each second of planning, and how long a workload counts as being planned after its rest.
 REST: Final = 20.0
 ACTIVE_SECONDS: Final = 1.0
+#: Writes of statuses in a second that only report progress, over all workloads: each costs as much as one on a Pod.
+STATUS_RATE: Final = 5.0
 #: How long the caches may disagree before the API server is asked.
 PATIENCE: Final = 5.0
 
@@ -68,7 +72,8 @@ class Reconciler:
                 return await self._wait_for(key, incomplete)
             case snapshot:
                 self._incomplete.pop(key, None)
-                return self._act(key, snapshot)
+                pause = timedelta(seconds=max(1.0, len(self._rested) / STATUS_RATE))
+                return self._act(key, replace(snapshot, status_every=pause))
 
     def _act(self, key: Key, snapshot: Snapshot) -> Result:
         began, now = self._clock.monotonic(), self._clock.now()

@@ -5,8 +5,7 @@ A plan holds only independent actions, at most one for each object; an order com
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Final
+from datetime import datetime
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -25,9 +24,6 @@ from inplace.core.scene import Failed, Moving, Scene, Startable, UpToDate
 from inplace.core.settings import Parsed
 from inplace.core.snapshot import Snapshot
 from inplace.core.status import Status
-
-#: The status is written at once on a change of phase, else at most this often.
-STATUS_EVERY: Final = timedelta(seconds=1)
 
 
 class Plan(Struct, frozen=True):
@@ -202,7 +198,7 @@ def _finish(
         untils.append(snapshot.not_before)
     own: Edit | Publish | None = edit
     if edit is None and not statuses.same(before, status):
-        due = now if before is None or before.phase is not status.phase else before.updated_at + STATUS_EVERY
+        due = now if before is None or before.phase is not status.phase else before.updated_at + snapshot.status_every
         own = Publish(snapshot.workload, status, report.events(before, status)) if due <= now else None
         untils.append(due)
     if own is not None and snapshot.workload.metadata.uid in snapshot.pending:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
@@ -21,7 +21,7 @@ class Snapshot(Struct, frozen=True):
     `pods` are those whose controller is this workload by uid, in any order. `pending` holds the uids of objects with
     a write of ours in flight or not yet seen back: they are not acted on. `blocked` says of Pods by uid why the API
     server does not take our writes. Nothing disruptive begins before `not_before`. `target` overrides the workload's
-    own, for a plan of what is not applied yet.
+    own, for a plan of what is not applied yet. A status whose phase has not changed is written once in `status_every`.
     """
 
     kind: Kind
@@ -34,6 +34,7 @@ class Snapshot(Struct, frozen=True):
     blocked: Mapping[str, Reason] = {}
     not_before: datetime | None = None
     target: Template | None = None
+    status_every: timedelta = timedelta(seconds=1)
 
     @property
     def parsed(self) -> Parsed:

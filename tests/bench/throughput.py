@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from inplace.core import names
-from inplace.core.model import Pod
+from inplace.core.model import Workload, WorkloadStatus
 from inplace.kube import resource as resources
 from tests.bench.floor import Floor, Watched
 from tests.bench.process import cost
@@ -100,6 +100,7 @@ async def floor_run(world: RealWorld, shape: Shape) -> Run:
             async with asyncio.TaskGroup() as group:
                 for name in _names(shape):
                     group.create_task(_upgrade_by_rote(world, floor, name))
+                group.create_task(_settled(world, shape))
             return Run(time.monotonic() - began)
     finally:
         task.cancel()
@@ -126,8 +127,9 @@ async def own_run(world: RealWorld, shape: Shape) -> Run:
             await asyncio.sleep(3)
             pid = world.pids()[0]
             image, began, before = world.app("v2"), time.monotonic(), cost(pid)
+            task.cancel()  # nobody watches but the controller
             await asyncio.gather(*(world.set_image(image, name=name) for name in _names(shape)))
-            await asyncio.gather(*(watched.until(pod, lambda one: _is_done(one, image)) for pod in _pods(shape)))
+            await _settled(world, shape)
             seconds, after = time.monotonic() - began, cost(pid)
             return Run(seconds, after.cpu - before.cpu, after.rss)
     finally:
@@ -150,6 +152,15 @@ def _pods(shape: Shape) -> list[str]:
     return [f"{name}-{ordinal}" for name in _names(shape) for ordinal in range(shape.pods)]
 
 
-def _is_done(pod: Pod, image: str) -> bool:
-    """Ready again with the new image and its label: the old label goes with the last write."""
-    return pod.ready and pod.spec.containers[0].image == image and pod.is_true(names.GATE)
+async def _settled(world: RealWorld, shape: Shape) -> None:
+    """Until the StatefulSet controller counts every Pod as updated and ready: the same end for both."""
+    while True:
+        await asyncio.sleep(0.2)
+        found = await world.client.list(resources.STATEFULSETS, world.namespace, type=Workload)
+        states = [(one.status.observed_generation >= one.metadata.generation, one.status) for one in found.items]
+        if all(seen and _counts(status) == (shape.pods, shape.pods) for seen, status in states):
+            return
+
+
+def _counts(status: WorkloadStatus) -> tuple[int, int]:
+    return status.updated_replicas, status.ready_replicas
