@@ -110,3 +110,41 @@ class QueueMachine(RuleBasedStateMachine):
 
 TestQueueMachine = QueueMachine.TestCase
 TestQueueMachine.settings = settings(max_examples=40, deadline=None)
+
+
+@pytest.mark.looptime
+async def test_what_is_added_to_a_resting_key_is_one_addition_at_the_end_of_its_rest():
+    queue = WorkQueue(CLOCK)
+    queue.add("a")
+    assert await queue.get() == "a"
+    queue.rest("a", 5)
+    queue.done("a")
+    for _ in range(3):
+        queue.add("a")
+    queue.add("b")
+    assert await queue.get() == "b", "others are not held back"
+    assert await queue.get() == "a"
+    assert CLOCK.monotonic() >= 5
+    assert len(queue) == 0
+
+
+@pytest.mark.looptime
+async def test_a_key_added_while_it_is_worked_on_rests_before_it_is_given_out_again():
+    queue = WorkQueue(CLOCK)
+    queue.add("a")
+    await queue.get()
+    queue.add("a")
+    queue.rest("a", 5)
+    queue.done("a")
+    assert await queue.get() == "a"
+    assert CLOCK.monotonic() >= 5
+
+
+@pytest.mark.looptime
+async def test_a_rest_that_is_over_holds_nothing_back():
+    queue = WorkQueue(CLOCK)
+    queue.rest("a", 5)
+    await asyncio.sleep(6)
+    queue.add("a")
+    assert await queue.get() == "a"
+    assert CLOCK.monotonic() < 6.1
