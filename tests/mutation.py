@@ -1,4 +1,4 @@
-"""`python -m tests.mutation`: deliberate defects, each of which the unit and property tests must catch.
+"""`python -m tests.mutation`: deliberate defects, each of which the tests without a cluster must catch.
 
 A defect is a replacement of text that stands exactly once in a file of `inplace`. It is made in a copy of the tree;
 a replacement that no longer applies is an error, so that the list cannot rot quietly.
@@ -16,7 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-SUITE = ("tests/unit/core", "tests/property/test_upgrade.py", "-x", "-q", "-p", "no:cacheprovider", "-n", "2")
+SUITE = (
+    "tests/unit/core",
+    "tests/unit/controller",
+    "tests/property/test_upgrade.py",
+    "tests/twin",
+    *("--seeds", "3", "--timeout", "120"),
+    *("-x", "-q", "-p", "no:cacheprovider", "-n", "2"),
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,33 @@ DEFECTS = (
         "settings.budget(desired) -",
         "settings.budget(desired) + 1 -",
     ),
-    Defect("count Pods in flight as available", "core/rollout.py", "available=not in_flight and", "available="),
+    Defect(
+        "count Pods in flight as available", "core/rollout.py", "not in_flight and missing is None", "missing is None"
+    ),
+    Defect(
+        "believe an answer about a Pod that has changed since",
+        "core/rollout.py",
+        "return self.rest == rest and all(map(is_, self.about, about))",
+        "return self.rest == rest",
+    ),
+    Defect(
+        "believe an answer after its time",
+        "core/rollout.py",
+        "if self.until is not None and now >= self.until:",
+        "if False:",
+    ),
+    Defect(
+        "swap a Pod that was not drained without reading it again",
+        "controller/apply.py",
+        "    if not isinstance(action, Swap):\n        return False\n",
+        "    if True:\n        return False\n",
+    ),
+    Defect(
+        "call a lost race with another writer a failure",
+        "controller/world.py",
+        "            self._stale.pop(new.uid, None)  #",
+        "            pass  #",
+    ),
     Defect(
         "accept an unchanged containerID",
         "core/evidence.py",
