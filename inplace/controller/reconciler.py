@@ -1,7 +1,7 @@
 """gather -> plan -> apply, for one workload. Read this file first.
 
 A plan costs time in proportion to the workload, so a workload is planned at once and then at most every
-max(10 ms, 20 times the last plan's duration for each workload that is being planned); so planning takes a twentieth of
+max(10 ms, 40 times the last plan's duration for each workload that is being planned); so planning takes a fortieth of
 the time, however many workloads move at once. Events in between are folded into the next look.
 """
 
@@ -28,7 +28,7 @@ from inplace.runtime.worker import Done, RequeueAfter, Result
 
 LEAST_PAUSE: Final = 0.010
 #: Rest for each second of planning, and how long a workload counts as being planned after its rest.
-REST: Final = 20.0
+REST: Final = 40.0
 ACTIVE_SECONDS: Final = 1.0
 #: Writes of statuses in a second that only report progress, over all workloads: each costs as much as one on a Pod.
 STATUS_RATE: Final = 5.0

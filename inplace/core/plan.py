@@ -71,12 +71,16 @@ def reassess(snapshot: Snapshot, live: Pod, now: datetime) -> PodAction | None:
 
 def _serve(snapshot: Snapshot) -> tuple[Serve, ...]:
     """The gate of a new Pod, opted in or not: ahead of all other work, even when paused."""
-    return tuple(Serve(pod) for pod in snapshot.pods if pod.uid not in snapshot.pending and _unserved(pod))
+    return tuple(Serve(pod) for pod in snapshot.pods if _unserved(pod) and pod.uid not in snapshot.pending)
 
 
 def _unserved(pod: Pod) -> bool:
-    gone = pod.metadata.deletion_timestamp is not None
-    return pod.has_gate(names.GATE) and pod.condition(names.GATE) is None and not gone
+    return bool(
+        pod.spec.readiness_gates
+        and pod.condition(names.GATE) is None
+        and pod.has_gate(names.GATE)
+        and pod.metadata.deletion_timestamp is None
+    )
 
 
 # --- opted in --------------------------------------------------------------------------------------------------------

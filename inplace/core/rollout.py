@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from operator import is_
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -35,7 +35,8 @@ class Member(Struct, frozen=True):
     """A Pod of the workload: its state, and why it is not part of this rollout, where it is not.
 
     `until`: when it becomes available by the passing of time alone, which may free the budget for another. `rank`: its
-    place in the order of upgrades. `drift`: images that somebody else has changed since its upgrade.
+    place in the order of upgrades. `drift`: images that somebody else has changed since its upgrade. `ready` and
+    `revision` are the Pod's condition and label.
     """
 
     pod: Pod
@@ -45,6 +46,8 @@ class Member(Struct, frozen=True):
     until: datetime | None = None
     rank: order.Rank = (False, 0, 0, "")
     drift: tuple[Reason, ...] = ()
+    ready: bool = False
+    revision: str = ""
 
     @property
     def done(self) -> bool:
@@ -242,19 +245,19 @@ def _lasts(found: Member, now: datetime) -> datetime | None:
 
 
 def _member(snapshot: Snapshot, settings: Settings, target: Template | None, own: Scene, pod: Pod) -> Member:
-    outside = snapshot.kind.outside(snapshot.workload, settings, pod)
     rank = order.sort_key(settings, snapshot.kind.order, not pod.ready, pod)
+    facts: Any = {"rank": rank, "ready": pod.ready, "revision": pod.metadata.label(names.REVISION_LABEL) or ""}
     if pod.uid in snapshot.pending:
-        return Member(pod, Moving(_PENDING), available=False, rank=rank)
-    record = records.read(pod)
+        return Member(pod, Moving(_PENDING), available=False, **facts)
+    outside, record = snapshot.kind.outside(snapshot.workload, settings, pod), records.read(pod)
     missing = available(pod, own)
-    until = available_at(pod, own) if missing is not None else None
+    facts["until"] = available_at(pod, own) if missing is not None else None
     if outside is not None and not (isinstance(record, Record) and record.in_flight):
-        return Member(pod, Held(outside), missing is None, outside, until, rank)
+        return Member(pod, Held(outside), missing is None, outside, **facts)
     state = pods.step(pod, aim(snapshot, settings, target, pod) if target is not None else None, own)
     in_flight = isinstance(state, Moving) or pod.metadata.deletion_timestamp is not None
     drift = tuple(_drift(pod, record)) if isinstance(record, Record) and isinstance(state, UpToDate) else ()
-    return Member(pod, state, not in_flight and missing is None, until=until, rank=rank, drift=drift)
+    return Member(pod, state, not in_flight and missing is None, drift=drift, **facts)
 
 
 def _rank(member: Member) -> order.Rank:
