@@ -73,23 +73,24 @@ async def _demo(*, no_color: bool, plain: bool, keep: bool) -> int:
             if plain:
                 from inplace.cli.render.lines import Lines
 
-                await _play(Stage(client, ref, Lines(_say).draw, _say))
+                summary = await _play(Stage(client, ref, Lines(_say).draw, _say))
             else:
-                await _play_live(client, ref, no_color=no_color)
+                summary = await _play_live(client, ref, no_color=no_color)
+            _say("\n".join(summary))
             if keep:
                 _say("\nThe cluster stays until Ctrl-C.")
                 await asyncio.Event().wait()
     return 0
 
 
-async def _play_live(client: Client, ref: Ref, *, no_color: bool) -> None:
+async def _play_live(client: Client, ref: Ref, *, no_color: bool) -> list[str]:
     from rich.console import Console
 
     from inplace.cli.render.tree import LiveTree
 
     console = Console(highlight=False, no_color=no_color)
     with LiveTree(console) as live:
-        await _play(Stage(client, ref, live.draw, lambda text: console.print(text, style="bold")))
+        return await _play(Stage(client, ref, live.draw, lambda text: console.print(text, style="bold")))
 
 
 @asynccontextmanager
@@ -118,7 +119,8 @@ async def _cluster(kubeconfig: Path) -> AsyncIterator[Client]:
 # --- the script -------------------------------------------------------------------------------------------------------
 
 
-async def _play(stage: Stage) -> None:
+async def _play(stage: Stage) -> list[str]:
+    """The whole story; returns what is to be said at its end."""
     say = stage.say
     say(f"# {REPLICAS} Pods of {REPOSITORY}:v1, opted in with the label {names.MODE}=InPlaceOnly")
     await stage.client.create(resources.STATEFULSETS, NAMESPACE, _manifest(), type=dict)
@@ -134,11 +136,12 @@ async def _play(stage: Stage) -> None:
     await _set_image(stage, "v3")
     await _follow(stage, {Phase.UP_TO_DATE})
     after = await _pods(stage)
-    say("\n# The Pods are the same as at the beginning:")
+    summary = ["\n# The Pods are the same as at the beginning:"]
     for old, new in zip(before, after, strict=True):
         same = "same UID, node and IP" if _identity(old) == _identity(new) else "ANOTHER POD"
         restarts, image = new["status"]["containerStatuses"][0]["restartCount"], new["spec"]["containers"][0]["image"]
-        say(f"  {new['metadata']['name']}: {same}, {restarts} container restarts, runs {image}")
+        summary.append(f"  {new['metadata']['name']}: {same}, {restarts} container restarts, runs {image}")
+    return summary
 
 
 async def _follow(stage: Stage, ends: set[Phase]) -> None:

@@ -8,6 +8,7 @@ from inplace.core import names
 from inplace.core import record as records
 from inplace.core.names import Code, Phase, PodPhase
 from inplace.core.record import Record
+from tests.twin import judge
 from tests.twin.world import identity
 
 
@@ -25,19 +26,22 @@ async def test_template_changed_again_midway(open_world):
         assert {pod.metadata.label(names.REVISION_LABEL) for pod in await world.pods()} == {revision}
 
 
-async def test_template_changed_and_changed_back_midway(open_world):
+@pytest.mark.parametrize("moment", [PodPhase.DRAINING, PodPhase.SWAPPING, PodPhase.DONE])
+async def test_template_changed_and_changed_back_midway(open_world, moment):
+    """At each moment of the first Pod's upgrade: no container is left behind, and no label lies."""
     async with open_world() as world:
-        await world.create_web(replicas=3)
-        old = (await world.workload()).status.update_revision
+        await world.create_web(replicas=3, annotations={"grace-period-seconds": "1"})
+        old, began = (await world.workload()).status.update_revision, world.clock.monotonic()
         await world.set_image(world.app("v2"))
-        await world.wait_pod("web-1", lambda pod: records.read(pod) is not None, "in flight")
+        await world.wait_pod("web-2", lambda pod: _phase(pod) is moment, moment)
         await world.set_image(world.app("v1"))
-        await world.wait_upgraded()
+        await world.wait_upgraded(seconds=2 * world.patience)
         digest = world.digest("app", "v1")
         for pod in await world.pods():
             assert pod.spec.containers[0].image == world.app("v1")
             assert pod.metadata.label(names.REVISION_LABEL) == old
             assert pod.status.container_statuses[0].image_id.endswith(digest)
+        judge.check(world.history, replicas=3, budget=1, since=began)
 
 
 @pytest.mark.parametrize("gate", [True, False], ids=["gate", "no gate"])
