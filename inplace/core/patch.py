@@ -80,7 +80,10 @@ def _pod(pod: Pod, subresource: str, *parts: Iterable[Op]) -> Patch:
 
 
 def _gate(pod: Pod, now: datetime, reason: str, *, opened: bool) -> list[Op]:
-    """Set our condition: replaced in place where it stands, appended where it does not."""
+    """Set our condition: replaced in place where it stands, appended where it does not.
+
+    That it does not stand there yet cannot be tested, so an append tests the version: of two writers one appends.
+    """
     value = {
         "type": names.GATE,
         "status": "True" if opened else "False",
@@ -92,7 +95,8 @@ def _gate(pod: Pod, now: datetime, reason: str, *, opened: bool) -> list[Op]:
             path = f"/status/conditions/{index}"
             return [_test(f"{path}/type", names.GATE), {"op": "replace", "path": path, "value": value}]
     if pod.status.conditions:
-        return [{"op": "add", "path": "/status/conditions/-", "value": value}]
+        same = _test("/metadata/resourceVersion", pod.metadata.resource_version)
+        return [same, {"op": "add", "path": "/status/conditions/-", "value": value}]
     return [_test("/status/conditions", None), {"op": "add", "path": "/status/conditions", "value": [value]}]
 
 

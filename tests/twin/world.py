@@ -220,6 +220,7 @@ class World(ABC):
         lines = [f"{w.metadata.name} {w.metadata.labels} {w.metadata.annotations} {w.status}" for w in sets.items]
         for pod in pods.items:
             lines.append(f"{pod.name} ready={pod.ready} {pod.metadata.labels} {pod.metadata.annotation(names.STATE)}")
+            lines += [f"    {c}" for c in pod.status.conditions]
             lines += [f"    {s}" for s in pod.status.container_statuses]
         return "\n".join(lines)
 

@@ -74,6 +74,14 @@ def test_swap_patches_images_metadata_and_the_record():
     assert state(made) == RECORD
 
 
+def test_of_two_that_serve_a_new_pod_one_appends():
+    """A condition that is there twice could never be closed: one of the two would stay True."""
+    new = pod(gate="absent")
+    first = patch.build(Serve(new), NOW)
+    assert {"op": "test", "path": "/metadata/resourceVersion", "value": "1"} in first.ops
+    assert [op["path"] for op in first.ops if op["op"] == "add"] == ["/status/conditions/-"]
+
+
 def test_finish_opens_the_gate_and_writes_the_label_in_one_write():
     one = pod(gate="False", record=RECORD)
     request = patch.build(Finish(one, RECORD), NOW)
