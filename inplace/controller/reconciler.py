@@ -1,8 +1,8 @@
 """gather -> plan -> apply, for one workload. Read this file first.
 
 A plan costs time in proportion to the workload, so a workload is planned at once and then at most every
-max(10 ms, 40 times the last plan's duration for each workload that is being planned); so planning takes a fortieth of
-the time, however many workloads move at once. Events in between are folded into the next look.
+max(10 ms, 40 times the last plan's duration for each workload that is being planned), but once in 250 ms in any case; so
+planning takes a fortieth of the time as long as that is quick enough for people. Events in between are folded into the next look.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from inplace.runtime.observe import Observer
 from inplace.runtime.worker import Done, RequeueAfter, Result
 
 LEAST_PAUSE: Final = 0.010
+#: The longest pause: a plan that took long because the machine was busy must not make a workload wait for seconds.
+MOST_PAUSE: Final = 0.250
 #: Rest for each second of planning, and how long a workload counts as being planned after its rest.
 REST: Final = 40.0
 ACTIVE_SECONDS: Final = 1.0
@@ -91,7 +93,7 @@ class Reconciler:
         now = self._clock.monotonic()
         while self._rested and next(iter(self._rested.values())) < now - ACTIVE_SECONDS:
             self._rested.popitem(last=False)
-        rest = max(LEAST_PAUSE, REST * took * max(1, len(self._rested)))
+        rest = min(MOST_PAUSE, max(LEAST_PAUSE, REST * took * max(1, len(self._rested))))
         self._rested[key] = now + rest
         self._rested.move_to_end(key)
         return rest
