@@ -1,8 +1,8 @@
 """gather -> plan -> apply, for one workload. Read this file first.
 
-A plan costs time in proportion to the workload, so a workload is planned at once and then at most every
-max(10 ms, 40 times the last plan's duration for each workload that is being planned), but once in 250 ms in any case; so
-planning takes a fortieth of the time as long as that is quick enough for people. Events in between are folded into the next look.
+A plan costs time in proportion to the workload. So a workload is planned at once, and then at most every 40 times the
+last plan's duration, for each workload that is being planned (10 ms at least, 250 ms at most): planning takes a
+fortieth of the time as long as that is quick enough for people. Events in between are folded into the next look.
 """
 
 from __future__ import annotations
