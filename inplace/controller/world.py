@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from inplace.core import kinds, names, template
+from inplace.core import kinds, names, rollout, template
 from inplace.core.kinds import Kind, Template
 from inplace.core.model import Meta, Node, Pod, Reason, Revision, Workload
 from inplace.core.names import Code
@@ -102,6 +102,7 @@ class World:
         for memory in (self.sights, self.heard, self.blocked, self._stale, self._denied):
             memory.pop(uid, None)
         self.expectations.forget(uid)
+        rollout.forget(uid)
 
     # --- what writers report ----------------------------------------------------------------------------------------
 

@@ -264,6 +264,12 @@ def _rank(member: Member) -> order.Rank:
     return member.rank
 
 
+def forget(uid: str) -> None:
+    """Drop what was answered of a Pod that is gone."""
+    for memory in (_ANSWERED, _REFUSED, _SEEN):
+        memory.pop(uid, None)
+
+
 def _scene_of(scene: Scene, snapshot: Snapshot, pod: Pod) -> Scene:
     return Scene(
         workload=scene.workload,

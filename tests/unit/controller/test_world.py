@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from inplace.controller.world import DENIED_SECONDS, MAX_STALE, World
+from inplace.core import plan as planning
+from inplace.core import rollout
 from inplace.core.names import Code, PodPhase
-from tests.factories import pod, swapping
+from tests.factories import later, pod, snapshot, swapping
 from tests.property.simulation import FakeClock
 
 DRAINING = pod(record=swapping(PodPhase.DRAINING))
@@ -30,6 +32,14 @@ def test_a_write_that_lost_to_another_writers_progress_is_no_failure(world):
         world.saw_pod(old, new)
         world.was_stale(new.uid)
     assert not world.blocked
+
+
+def test_nothing_is_kept_of_a_pod_that_is_gone(world):
+    planning.plan(snapshot(DRAINING), later(1))
+    kept = [memory for memory in vars(rollout).values() if isinstance(memory, dict) and DRAINING.uid in memory]
+    assert len(kept) == 3, "the answers that are kept between plans"
+    world.saw_pod(DRAINING, None)
+    assert not any(DRAINING.uid in memory for memory in kept)
 
 
 def test_a_denial_by_rbac_is_waited_out_and_then_a_refusal(world):
