@@ -75,8 +75,8 @@ DEFECTS = (
     Defect(
         "call a lost race with another writer a failure",
         "controller/world.py",
-        "            self._stale.pop(new.uid, None)  #",
-        "            pass  #",
+        "            self._went_on(new.uid)\n",
+        "            pass\n",
     ),
     Defect(
         "accept an unchanged containerID",

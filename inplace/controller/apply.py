@@ -130,7 +130,8 @@ class Applier:
                 return Outcome.STALE
             await self._send(patch.build(fresh, self._world.now()), meta.uid)
         except (PreconditionFailed, Conflict, NotFound) as error:
-            self._world.was_stale(meta.uid)
+            if not isinstance(action, Serve):  # a new Pod changes all the time, and nothing of an upgrade has failed
+                self._world.was_stale(meta.uid)
             return self._note(Outcome.STALE, action, error)
         except Denied as error:
             self._world.was_denied(meta.uid, str(error))

@@ -88,7 +88,7 @@ class World:
         if new is None:
             return
         if old is not None and old.metadata.annotation(names.STATE) != new.metadata.annotation(names.STATE):
-            self._stale.pop(new.uid, None)  # the upgrade went on, if not by our hand: another writer is no failure
+            self._went_on(new.uid)
         sight = observe(self.sights.get(new.uid), new, self.clock.now())
         if sight is None:
             self.sights.pop(new.uid, None)
@@ -112,6 +112,12 @@ class World:
         self._denied.pop(uid, None)
         self.blocked.pop(uid, None)
         self.expectations.expect(uid, resource_version)
+
+    def _went_on(self, uid: str) -> None:
+        """The upgrade went on, if not by our hand: a race lost to another writer is no failure."""
+        self._stale.pop(uid, None)
+        if (blocked := self.blocked.get(uid)) is not None and blocked.code == Code.PRECONDITION:
+            del self.blocked[uid]
 
     def was_stale(self, uid: str) -> None:
         """A write's preconditions failed."""

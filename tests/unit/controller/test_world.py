@@ -58,6 +58,14 @@ def test_a_denial_that_ended_is_forgotten(world):
     assert not world.blocked
 
 
+def test_a_pod_that_was_blocked_is_free_again_when_another_writer_moved_it_on(world):
+    for _ in range(MAX_STALE):
+        world.was_stale(DRAINING.uid)
+    assert world.blocked
+    world.saw_pod(DRAINING, SWAPPING)
+    assert not world.blocked
+
+
 def test_a_write_that_is_accepted_starts_the_count_anew(world):
     for _ in range(2 * MAX_STALE):
         world.was_stale(DRAINING.uid)
