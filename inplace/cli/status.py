@@ -16,7 +16,6 @@ from inplace.cli.options import Connection, seconds, with_connection
 from inplace.core import plan as planning
 from inplace.core import status as statuses
 from inplace.core import view
-from inplace.core.model import Workload
 from inplace.core.names import Phase
 from inplace.core.status import Status
 from inplace.core.view import WorkloadView
@@ -72,7 +71,7 @@ async def _once(client: Client, ref: Ref, output: str) -> int:
 
     snapshot = await read_snapshot(client, ref)
     seen = view.build(snapshot, planning.plan(snapshot, SystemClock().now()))
-    own = _believed(snapshot.workload)
+    own = statuses.current(snapshot.workload.metadata)
     click.echo(render(msgspec.to_builtins(msgspec.structs.replace(seen, status=own)), output))
     return _ENDS.get(own.phase, exits.OK) if own is not None else exits.OK
 
@@ -109,7 +108,7 @@ async def _follow(client: Client, ref: Ref, draw: Draw, *, tree: bool) -> int:
         else:
             workload, seen = await read_workload(client, ref), None
         require_opted_in(workload, ref)
-        own = _believed(workload)
+        own = statuses.current(workload.metadata)
         draw(own, seen)
         if own is not None and own.phase in _ENDS:
             return _ENDS[own.phase]
@@ -118,13 +117,6 @@ async def _follow(client: Client, ref: Ref, draw: Draw, *, tree: bool) -> int:
             click.echo(f"{ref}: no controller has answered for {SILENCE_SECONDS:g} s: is inplace running?", err=True)
             told = True
         await clock.sleep(POLL_SECONDS)
-
-
-def _believed(workload: Workload) -> Status | None:
-    """The status, if it speaks of the present generation."""
-    found = statuses.read(workload.metadata)
-    current = found is not None and found.observed_generation >= workload.metadata.generation
-    return found if current else None
 
 
 def _line(ref: Ref, now: Status | None) -> str:

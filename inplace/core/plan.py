@@ -75,12 +75,8 @@ def _serve(snapshot: Snapshot) -> tuple[Serve, ...]:
 
 
 def _unserved(pod: Pod) -> bool:
-    return bool(
-        pod.spec.readiness_gates
-        and pod.condition(names.GATE) is None
-        and pod.has_gate(names.GATE)
-        and pod.metadata.deletion_timestamp is None
-    )
+    gone = pod.metadata.deletion_timestamp is not None
+    return pod.has_gate(names.GATE) and pod.condition(names.GATE) is None and not gone
 
 
 # --- opted in --------------------------------------------------------------------------------------------------------

@@ -47,6 +47,12 @@ class Status(Struct, frozen=True, rename="camel"):
     message: str = ""
 
 
+def current(meta: Meta) -> Status | None:
+    """The status, if it speaks of the workload's present generation; an older one is not believed."""
+    found = read(meta)
+    return found if found is not None and found.observed_generation >= meta.generation else None
+
+
 def read(metadata: Meta) -> Status | None:
     """The workload's status; None where there is none, or none that this version can read."""
     text = metadata.annotation(names.STATUS)

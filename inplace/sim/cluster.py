@@ -36,11 +36,10 @@ START_SECONDS: Final = 30.0
 class Cluster:
     """A running embedded cluster."""
 
-    def __init__(
-        self, server: ApiServer, kubelet: Kubelet, nodes: Sequence[str], clock: Clock, stack: AsyncExitStack
-    ) -> None:
+    kubelet: Kubelet
+
+    def __init__(self, server: ApiServer, nodes: Sequence[str], clock: Clock, stack: AsyncExitStack) -> None:
         self.server = server
-        self.kubelet = kubelet
         self.nodes = tuple(nodes)
         self._clock = clock
         self._stack = stack
@@ -52,17 +51,22 @@ class Cluster:
 
     def write_kubeconfig(self, path: Path, namespace: str = "default") -> Path:
         """A kubeconfig for `kubectl`."""
-        context = {"cluster": "embedded", "user": "nobody", "namespace": namespace}
-        config = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [{"name": "embedded", "cluster": {"server": self.server.url}}],
-            "users": [{"name": "nobody", "user": {}}],
-            "contexts": [{"name": "embedded", "context": context}],
-            "current-context": "embedded",
-        }
-        path.write_text(json.dumps(config))
-        return path
+        return write_kubeconfig(self.server.url, path, namespace)
+
+
+def write_kubeconfig(url: str, path: Path, namespace: str = "default") -> Path:
+    """A kubeconfig of a server without TLS and credentials."""
+    context = {"cluster": "embedded", "user": "nobody", "namespace": namespace}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "embedded", "cluster": {"server": url}}],
+        "users": [{"name": "nobody", "user": {}}],
+        "contexts": [{"name": "embedded", "context": context}],
+        "current-context": "embedded",
+    }
+    path.write_text(json.dumps(config))
+    return path
 
 
 @asynccontextmanager
@@ -81,12 +85,12 @@ async def open_cluster(
     seen = observer or NullObserver()
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(ApiServer(clock, rng, plan=plan))
+        cluster = Cluster(server, nodes, clock, stack)
 
         async def client(agent: str) -> Client:
-            connection = await stack.enter_async_context(plain(server.url, user_agent=agent, clock=clock))
-            return Client(connection, seen, clock, field_manager=agent)
+            return await cluster.client(agent, seen, field_manager=agent)
 
-        kubelet = Kubelet(
+        cluster.kubelet = kubelet = Kubelet(
             await client("kubelet"),
             clock,
             rng,
@@ -111,7 +115,7 @@ async def open_cluster(
             tasks.append(group.create_task(kubelet.run(), name="kubelet"))
             await _until_ready(manager, nodes, clock)
             try:
-                yield Cluster(server, kubelet, nodes, clock, stack)
+                yield cluster
             finally:
                 for task in tasks:
                     task.cancel()

@@ -6,7 +6,6 @@ The embedded API server lives in this process and the controller in one of its o
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import socket
 import subprocess
@@ -25,6 +24,7 @@ from inplace.runtime.clock import SystemClock
 from inplace.sim.api import kinds
 from inplace.sim.api.registry import Place, Registry
 from inplace.sim.api.server import ApiServer
+from inplace.sim.cluster import write_kubeconfig
 
 PROGRAM = Path(sys.executable).parent / "inplace"
 NAMESPACE = "big"
@@ -73,19 +73,11 @@ async def measure(pods: int = 10_000, idle: float = 60.0) -> Result:
 
 
 def _start(server: ApiServer, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
-    config = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "clusters": [{"name": "c", "cluster": {"server": server.url}}],
-        "users": [{"name": "u", "user": {}}],
-        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
-        "current-context": "c",
-    }
-    (folder / "kubeconfig").write_text(json.dumps(config))
+    kubeconfig = write_kubeconfig(server.url, folder / "kubeconfig")
     with closing(socket.socket()) as one:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]
-    options = ["--kubeconfig", str(folder / "kubeconfig"), "--no-leader-elect", "--listen", f"127.0.0.1:{port}"]
+    options = ["--kubeconfig", str(kubeconfig), "--no-leader-elect", "--listen", f"127.0.0.1:{port}"]
     with (folder / "log").open("wb") as log:
         return subprocess.Popen([str(PROGRAM), "run", *options], stdout=log, stderr=log), port
 

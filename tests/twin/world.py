@@ -174,10 +174,7 @@ class World(ABC):
 
     async def status(self, name: str = "web") -> Status | None:
         """Our status, if it speaks of the present generation."""
-        workload = await self.workload(name)
-        found = statuses.read(workload.metadata)
-        current = found is not None and found.observed_generation >= workload.metadata.generation
-        return found if current else None
+        return statuses.current((await self.workload(name)).metadata)
 
     async def wait_phase(self, name: str, phase: Phase, seconds: float | None = None) -> Status:
         """Wait for a phase at the present generation."""

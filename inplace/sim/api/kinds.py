@@ -127,11 +127,6 @@ def find(group: str, version: str, plural: str) -> Kind | None:
     return _BY_PATH.get((group, version, plural))
 
 
-def find_kind(api_version: str, kind: str) -> Kind | None:
-    """The kind that an object or an ownerReference names."""
-    return next((one for one in KINDS if (one.resource.api_version, one.resource.kind) == (api_version, kind)), None)
-
-
 def groups() -> Iterator[tuple[str, str]]:
     """Every group and version that is served, once."""
     yield from dict.fromkeys((one.resource.group, one.resource.version) for one in KINDS)

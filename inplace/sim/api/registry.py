@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from msgspec import Struct
@@ -19,6 +19,7 @@ from inplace.sim.api import failure, kinds, selectors
 from inplace.sim.api.kinds import Kind, Tree
 from inplace.sim.api.rules import strategy
 from inplace.sim.api.storage import Storage, Stored
+from inplace.sim.objects import stamp
 
 Change = Callable[[Tree], Tree]
 _SUFFIX: Final = "bcdfghjklmnpqrstvwxz2456789"
@@ -261,11 +262,6 @@ class Registry:
                 tree = {**one.tree, "metadata": {**one.tree["metadata"]}}
                 tree["status"] = {**status, "disruptionsAllowed": allowed - 1, "disruptedPods": disrupted}
                 self.storage.put(kinds.PDBS, one.namespace, one.name, tree)
-
-
-def stamp(at: datetime) -> str:
-    """A metav1.Time."""
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def json_text(value: Any) -> str:

@@ -17,10 +17,11 @@ from inplace.runtime.clock import Clock
 from inplace.sim.api import failure, kinds, listing, requests, tables
 from inplace.sim.api.kinds import Kind, Tree
 from inplace.sim.api.patching import apply, jsonpatch, merge, strategic
-from inplace.sim.api.registry import Registry, stamp
+from inplace.sim.api.registry import Registry
 from inplace.sim.api.requests import Target
 from inplace.sim.api.rules import workloads
 from inplace.sim.api.storage import Stored
+from inplace.sim.objects import stamp
 
 _TABLE: Final = "as=Table"
 _PROTOBUF: Final = "protobuf"

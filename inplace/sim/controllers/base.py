@@ -138,8 +138,3 @@ def is_ready(pod: Tree) -> bool:
     """The condition Ready."""
     found = (pod.get("status") or {}).get("conditions") or ()
     return any(one["type"] == "Ready" and one["status"] == "True" for one in found)
-
-
-def is_over(pod: Tree) -> bool:
-    """Whether it has ended for good."""
-    return (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from inplace.kube import resource as resources
 from inplace.kube.errors import AlreadyExists, NotFound
-from inplace.sim.controllers.base import Controller, Key, Tree, is_deleting, is_over, is_ready, itself, reference_to
+from inplace.sim.controllers.base import Controller, Key, Tree, is_deleting, is_ready, itself, reference_to
+from inplace.sim.objects import is_over
 
 MANAGER: Final = "endpointslice-controller.k8s.io"
 _SERVICE: Final = "kubernetes.io/service-name"

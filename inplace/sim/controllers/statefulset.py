@@ -17,7 +17,6 @@ from inplace.sim.controllers.base import (
     Key,
     Tree,
     is_deleting,
-    is_over,
     is_ready,
     itself,
     owned_by,
@@ -25,6 +24,7 @@ from inplace.sim.controllers.base import (
     reference_to,
 )
 from inplace.sim.controllers.revisions import HASH_LABEL
+from inplace.sim.objects import is_over
 
 _POD_NAME: Final = "statefulset.kubernetes.io/pod-name"
 _POD_INDEX: Final = "apps.kubernetes.io/pod-index"

@@ -22,6 +22,7 @@ from inplace.sim.kubelet.container import Tree
 from inplace.sim.kubelet.node import NodeState
 from inplace.sim.kubelet.timings import Timings
 from inplace.sim.kubelet.worker import Abilities, Machinery, Worker
+from inplace.sim.objects import is_over
 
 #: How often Node objects are written where there is news, and where there is none, in seconds
 #: (nodeStatusUpdateFrequency, nodeStatusReportFrequency).
@@ -101,7 +102,7 @@ class Kubelet:
         uid = new["metadata"]["uid"]
         if uid in self._workers:
             self._workers[uid].tell(new)
-        elif not _is_over(new):
+        elif not is_over(new):
             self._take(uid, new, node, adopt=initial)
 
     def _take(self, uid: str, pod: Tree, node: NodeState, *, adopt: bool) -> None:
@@ -158,7 +159,3 @@ class Kubelet:
                     except KubeError as error:
                         node.dirty = True
                         self._observer.event("kubelet.failed", level="warning", node=node.name, error=str(error))
-
-
-def _is_over(pod: Tree) -> bool:
-    return (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}

@@ -8,7 +8,7 @@ from typing import Final
 
 from inplace.sim.kubelet.catalogue import Catalogue, Image, repository
 from inplace.sim.kubelet.container import Tree
-from inplace.sim.kubelet.status import stamp
+from inplace.sim.objects import stamp
 
 #: node.status.images names at most this many (nodeStatusMaxImages).
 MOST_IMAGES: Final = 50

@@ -10,13 +10,9 @@ from datetime import datetime
 from typing import Final
 
 from inplace.sim.kubelet.container import Container, Ended, Tree
+from inplace.sim.objects import stamp
 
 OWNED: Final = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
-
-
-def stamp(at: datetime) -> str:
-    """A metav1.Time."""
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 # --- containers -----------------------------------------------------------------------------------------------------

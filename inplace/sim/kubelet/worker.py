@@ -21,8 +21,9 @@ from inplace.sim.kubelet import status as statuses
 from inplace.sim.kubelet.container import Container, Tree
 from inplace.sim.kubelet.node import NodeState
 from inplace.sim.kubelet.runtime import Runtime
-from inplace.sim.kubelet.status import is_sidecar, stamp
+from inplace.sim.kubelet.status import is_sidecar
 from inplace.sim.kubelet.timings import Timings
+from inplace.sim.objects import stamp
 
 #: Seconds after which a write that failed is tried again.
 RETRY_SECONDS: Final = 1.0
