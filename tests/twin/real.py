@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import functools
 import json
 import os
@@ -175,7 +176,10 @@ async def _has_account(client: Client, namespace: str) -> bool:
 @functools.cache
 def service_account_kubeconfig(cluster: api.Cluster) -> Path:
     """A kubeconfig with the rights that `manifests/` gives the controller, and with no others."""
-    kubectl(cluster, "apply", "-f", "-", stdin=_rights())
+    # The suite's workers begin together on a new cluster: of two first applies one would fail, AlreadyExists.
+    with (cluster.state / "rights.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        kubectl(cluster, "apply", "-f", "-", stdin=_rights())
     token = kubectl(cluster, "create", "token", "inplace", "-n", SYSTEM, "--duration=24h").strip()
     config: dict[str, Any] = yaml.safe_load(cluster.kubeconfig.read_text())
     config["users"] = [{"name": "inplace", "user": {"token": token}}]
