@@ -43,6 +43,7 @@ def gather(world: World, key: Key, not_before: datetime | None, absent: frozense
         missing = sorted(wanted - revisions.keys() - absent - {""})
         if missing:
             return Incomplete(f"revision {', '.join(missing)} is not in the cache yet", workload, tuple(missing))
+    uids = [pod.metadata.uid for pod in pods]
     nodes = {name: world.node_of(name) for name in {pod.spec.node_name for pod in pods}}
     return Snapshot(
         kind=kind,
@@ -50,13 +51,15 @@ def gather(world: World, key: Key, not_before: datetime | None, absent: frozense
         pods=pods,
         revisions=revisions,
         nodes={name: node for name, node in nodes.items() if node is not None},
-        sights={pod.uid: world.sights[pod.uid] for pod in pods if pod.uid in world.sights},
+        sights={uid: world.sights[uid] for uid in uids if uid in world.sights},
         pending=_pending(world, workload, pods),
-        blocked={pod.uid: world.blocked[pod.uid] for pod in pods if pod.uid in world.blocked},
+        blocked={uid: world.blocked[uid] for uid in uids if uid in world.blocked},
         not_before=not_before,
     )
 
 
 def _pending(world: World, workload: Workload, pods: tuple[Pod, ...]) -> frozenset[str]:
+    if not world.unsettled():
+        return frozenset()
     everything = (workload.metadata, *(pod.metadata for pod in pods))
     return frozenset(meta.uid for meta in everything if world.pending(meta))

@@ -1,7 +1,7 @@
 """gather -> plan -> apply, for one workload. Read this file first.
 
 A plan costs time in proportion to the workload. So a workload is planned at once, and then at most every 40 times the
-last plan's duration, for each workload that is being planned (10 ms at least, 250 ms at most): planning takes a
+last plan's duration, for each workload that is being planned (10 ms at least, 500 ms at most): planning takes a
 fortieth of the time as long as that is quick enough for people. Events in between are folded into the next look.
 """
 
@@ -28,12 +28,12 @@ from inplace.runtime.worker import Done, RequeueAfter, Result
 
 LEAST_PAUSE: Final = 0.010
 #: The longest pause: a plan that took long because the machine was busy must not make a workload wait for seconds.
-MOST_PAUSE: Final = 0.250
+MOST_PAUSE: Final = 0.500
 #: Rest for each second of planning, and how long a workload counts as being planned after its rest.
 REST: Final = 40.0
 ACTIVE_SECONDS: Final = 1.0
 #: Writes of statuses in a second that only report progress, over all workloads: each costs as much as one on a Pod.
-STATUS_RATE: Final = 5.0
+STATUS_RATE: Final = 2.0
 #: How long the caches may disagree before the API server is asked.
 PATIENCE: Final = 5.0
 

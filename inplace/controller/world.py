@@ -136,9 +136,16 @@ class World:
         if self.clock.monotonic() - since >= DENIED_SECONDS:
             self.was_rejected(uid, message)
 
+    def unsettled(self) -> bool:
+        """Whether any write of ours is in flight or has not been seen back."""
+        return bool(self.writing or self.expectations)
+
     def pending(self, meta: Meta) -> bool:
-        """Whether a write of ours on this object is in flight or has not been seen back."""
-        return meta.uid in self.writing or not self.expectations.satisfied(meta.uid, meta.resource_version)
+        """Whether a write of ours on this object is."""
+        uid = meta.uid
+        if uid in self.writing:
+            return True
+        return uid in self.expectations and not self.expectations.satisfied(uid, meta.resource_version)
 
     # --- lookups ----------------------------------------------------------------------------------------------------
 

@@ -53,19 +53,19 @@ def forecast(snapshot: Snapshot, target: Template, now: datetime) -> Forecast:
     """Forecast the upgrade of a workload to `target`."""
     workload, kind = snapshot.workload, snapshot.kind
     parsed = snapshot.parsed
+    aims = rollout.aims(snapshot, parsed.settings, target, now)
     unsupported = kind.unsupported(workload)
     refused = (
         *parsed.errors,
         *((unsupported,) if unsupported is not None else ()),
-        *rollout.refusals(snapshot, parsed.settings, target),
+        *rollout.refusals(snapshot, parsed.settings, target, aims),
     )
     scene = Scene(workload.metadata.uid, target.revision, parsed.settings, now, settled=True)
-    members = rollout.members(snapshot, parsed.settings, target, scene)
-    aims = {one.pod.uid: rollout.aim(snapshot, parsed.settings, target, one.pod).lacks for one in members}
-    found = tuple(_pod(one, aims[one.pod.uid], target, parsed.settings) for one in members)
+    members = rollout.members(snapshot, parsed.settings, target, scene, aims)
+    found = tuple(_pod(one, aims[one.pod.uid].lacks, target, parsed.settings) for one in members)
     budget = parsed.settings.budget(kind.desired(workload))
     disrupted = sum(one.why_not is None and not one.metadata_only for one in found)
-    notes = {note: None for lacks in aims.values() if isinstance(lacks, InPlace) for note in lacks.notes}
+    notes = {note: None for one in members if isinstance(aim := aims[one.pod.uid].lacks, InPlace) for note in aim.notes}
     opted_in = workload.metadata.label(names.MODE) is not None
     return Forecast(target.revision, opted_in, budget, ceil(disrupted / budget), refused, tuple(notes), found)
 

@@ -177,7 +177,10 @@ class Pod(Part, frozen=True):
 
     def condition(self, type_: str) -> Condition | None:
         """The condition of this type, None where nobody has written it."""
-        return next((found for found in self.status.conditions if found.type == type_), None)
+        for found in self.status.conditions:  # a loop: asked more often than anything else
+            if found.type == type_:
+                return found
+        return None
 
     def is_true(self, type_: str) -> bool:
         """Whether the condition of this type stands at True."""

@@ -5,6 +5,7 @@ A plan holds only independent actions, at most one for each object; an order com
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from msgspec import Struct
@@ -20,7 +21,7 @@ from inplace.core.model import Pod, Reason
 from inplace.core.names import Code, Phase
 from inplace.core.record import Record
 from inplace.core.rollout import Member
-from inplace.core.scene import Failed, Moving, Scene, Startable, UpToDate
+from inplace.core.scene import Aim, Failed, Moving, Scene, Startable, UpToDate
 from inplace.core.settings import Parsed
 from inplace.core.snapshot import Snapshot
 from inplace.core.status import Status
@@ -59,7 +60,8 @@ def reassess(snapshot: Snapshot, live: Pod, now: datetime) -> PodAction | None:
     if not isinstance(target, Template):
         return None
     scene = _scene(snapshot, parsed, target, now, None)
-    match rollout.member(snapshot, parsed.settings, target, scene, live).state:
+    towards = rollout.aim(snapshot, parsed.settings, target, live)
+    match rollout.member(snapshot, parsed.settings, towards, scene, live).state:
         case Startable(action, broken):
             before = next((pod for pod in snapshot.pods if pod.uid == live.uid), live)
             return None if not broken and not before.ready else action
@@ -75,8 +77,9 @@ def _serve(snapshot: Snapshot) -> tuple[Serve, ...]:
 
 
 def _unserved(pod: Pod) -> bool:
-    gone = pod.metadata.deletion_timestamp is not None
-    return pod.has_gate(names.GATE) and pod.condition(names.GATE) is None and not gone
+    if pod.condition(names.GATE) is not None:
+        return False
+    return pod.has_gate(names.GATE) and pod.metadata.deletion_timestamp is None
 
 
 # --- opted in --------------------------------------------------------------------------------------------------------
@@ -87,10 +90,11 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     parsed = snapshot.parsed
     frozen = kind.freeze(workload)
     target = snapshot.target or kind.target(workload, snapshot.revisions)
-    refused = _refusals(snapshot, parsed, target)
+    aims = rollout.aims(snapshot, parsed.settings, target, now) if isinstance(target, Template) else {}
+    refused = _refusals(snapshot, parsed, target, aims)
     scene = _scene(snapshot, parsed, target, now, refused[0] if refused else None)
-    aim = target if isinstance(target, Template) else None
-    all_members = rollout.members(snapshot, parsed.settings, aim, scene)
+    known = target if isinstance(target, Template) else None
+    all_members = rollout.members(snapshot, parsed.settings, known, scene, aims)
     wait = scene.hold or _wait(snapshot, parsed, frozen, target, all_members, now)
     choice = rollout.choose(all_members, parsed.settings, kind.desired(workload), wait)
     made = _in_motion(all_members)
@@ -100,14 +104,14 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     return _finish(snapshot, status, edit, (*made, *choice.starts), tuple(all_members), choice.waiting, now)
 
 
-def _refusals(snapshot: Snapshot, parsed: Parsed, target: Template | Reason) -> list[Reason]:
+def _refusals(snapshot: Snapshot, parsed: Parsed, target: Template | Reason, aims: Mapping[str, Aim]) -> list[Reason]:
     """Everything that refuses the workload before its first disruption: strategy, settings, template, Pods."""
     found = list(parsed.errors)
     unsupported = snapshot.kind.unsupported(snapshot.workload)
     if unsupported is not None:
         found.append(unsupported)
     if isinstance(target, Template):
-        found += rollout.refusals(snapshot, parsed.settings, target)
+        found += rollout.refusals(snapshot, parsed.settings, target, aims)
     return found
 
 
@@ -155,7 +159,9 @@ def _opted_out(snapshot: Snapshot, now: datetime) -> Plan:
     target = kind.target(workload, snapshot.revisions)
     leaving = Reason(Code.OPT_OUT_PENDING, "", "opted out: Pods in flight finish, no other begins")
     scene = _scene(snapshot, parsed, target, now, leaving)
-    all_members = rollout.members(snapshot, parsed.settings, target if isinstance(target, Template) else None, scene)
+    known = target if isinstance(target, Template) else None
+    aims = rollout.aims(snapshot, parsed.settings, known, now) if known is not None else {}
+    all_members = rollout.members(snapshot, parsed.settings, known, scene, aims)
     behind = [one for one in all_members if one.outside is None and not isinstance(one.state, UpToDate)]
     if behind or isinstance(target, Reason):
         said = report.Said(snapshot, parsed, target, (), tuple(all_members), {}, leaving, now)

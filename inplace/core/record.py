@@ -7,6 +7,7 @@ value that says so, never an exception. This module knows no rules about what a 
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -80,8 +81,9 @@ def read(pod: Pod) -> Record | Unreadable | None:
     return None if text is None else decode(text)
 
 
+@lru_cache(maxsize=4096)
 def decode(text: str) -> Record | Unreadable:
-    """Decode a record; total on any input."""
+    """Decode a record; total on any input. One look at a Pod asks for it many times."""
     try:
         record = _DECODER.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:

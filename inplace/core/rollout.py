@@ -5,10 +5,10 @@ Everything about a single Pod is asked of `pod`; this module only weighs Pods ag
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from operator import is_
+from operator import attrgetter
 from typing import Any, Final
 
 from msgspec import Struct
@@ -21,6 +21,7 @@ from inplace.core.budget import allowance
 from inplace.core.change import InPlace, Refused
 from inplace.core.evidence import kubelet_version
 from inplace.core.kinds import Template
+from inplace.core.memory import Memory
 from inplace.core.model import Node, Pod, Reason
 from inplace.core.names import Code, PodPhase
 from inplace.core.record import Record
@@ -62,87 +63,36 @@ class Choice(Struct, frozen=True):
     waiting: dict[str, Reason]
 
 
-def refusals(snapshot: Snapshot, settings: Settings, target: Template) -> tuple[Reason, ...]:
+def aims(snapshot: Snapshot, settings: Settings, target: Template, now: datetime) -> dict[str, Aim]:
+    """What each Pod should become, and what it still lacks, by uid: base, target and live Pod compared."""
+    pods_by_uid = {pod.uid: pod for pod in snapshot.pods}
+
+    def conclude(uid: str) -> tuple[Aim, None]:
+        return aim(snapshot, settings, target, pods_by_uid[uid]), None
+
+    common = (target, settings, tuple(snapshot.revisions.values()))
+    own = ((uid, (pod, snapshot.nodes.get(pod.spec.node_name))) for uid, pod in pods_by_uid.items())
+    return _AIMS.recall(snapshot.workload.metadata.uid, common, own, now, conclude)
+
+
+def refusals(snapshot: Snapshot, settings: Settings, target: Template, found: Mapping[str, Aim]) -> tuple[Reason, ...]:
     """Every reason why this change cannot be made in place, over all Pods that it concerns, each once."""
-    found: dict[tuple[str, str], Reason] = {}
+    every: dict[tuple[str, str], Reason] = {}
     for pod in snapshot.pods:
-        for reason in _refused(snapshot, settings, target, pod):
-            found.setdefault((reason.code, reason.path), reason)
-    return tuple(found.values())
+        lacks = found[pod.uid].lacks
+        if isinstance(lacks, Refused) and _concerned(snapshot, settings, target, pod):
+            for reason in lacks.reasons:
+                every.setdefault((reason.code, reason.path), reason)
+    return tuple(every.values())
 
 
-def _refused(snapshot: Snapshot, settings: Settings, target: Template, pod: Pod) -> tuple[Reason, ...]:
-    base = snapshot.revisions.get(pod.metadata.label(names.REVISION_LABEL) or "")
-    node = snapshot.nodes.get(pod.spec.node_name)
-    about = (pod, target, base, settings, node, snapshot.workload.spec)
-    known = _REFUSED.get(pod.uid)
-    if known is not None and len(snapshot.revisions) == known[0] and all(map(is_, known[1], about)):
-        return known[2]
-    found: tuple[Reason, ...] = ()
-    if snapshot.kind.outside(snapshot.workload, settings, pod) is None and not _at(pod, target.revision):
-        lacks = aim(snapshot, settings, target, pod).lacks
-        found = lacks.reasons if isinstance(lacks, Refused) else ()
-    if len(_REFUSED) >= _MOST_ANSWERS:
-        _REFUSED.clear()
-    _REFUSED[pod.uid] = (len(snapshot.revisions), about, found)
-    return found
-
-
-#: What was refused last of each Pod by uid, with the number of revisions and the objects that it was judged by.
-_REFUSED: Final[dict[str, tuple[int, tuple[object, ...], tuple[Reason, ...]]]] = {}
+def _concerned(snapshot: Snapshot, settings: Settings, target: Template, pod: Pod) -> bool:
+    return snapshot.kind.outside(snapshot.workload, settings, pod) is None and not _at(pod, target.revision)
 
 
 def aim(snapshot: Snapshot, settings: Settings, target: Template, pod: Pod) -> Aim:
-    """What this Pod should become, and what it still lacks: base, target and live Pod compared.
-
-    The most expensive question about a Pod, asked at every look and answered anew only where something it depends on
-    is another object than last time.
-    """
-    record = records.read(pod)
+    """What this Pod should become, and what it still lacks: base, target and live Pod compared."""
     base = snapshot.revisions.get(pod.metadata.label(names.REVISION_LABEL) or "")
-    between = snapshot.revisions.get(record.target) if isinstance(record, Record) else None
-    kubelet = kubelet_version(snapshot.nodes.get(pod.spec.node_name))
-    known = _ANSWERED.get(pod.uid)
-    if known is not None and known.holds(pod, target, base, between, settings, kubelet):
-        return known.aim
-    found = _aim(snapshot, settings, target, pod, base)
-    if len(_ANSWERED) >= _MOST_ANSWERS:
-        _ANSWERED.clear()
-    _ANSWERED[pod.uid] = _Answer(pod, target, base, between, settings, kubelet, found)
-    return found
-
-
-class _Answer(Struct, frozen=True):
-    """An answer of `aim`, with the very objects that it was given for."""
-
-    pod: Pod
-    target: Template
-    base: Template | None
-    between: Template | None
-    settings: Settings
-    kubelet: tuple[int, int] | None
-    aim: Aim
-
-    def holds(
-        self,
-        pod: Pod,
-        target: Template,
-        base: Template | None,
-        between: Template | None,
-        settings: Settings,
-        kubelet: tuple[int, int] | None,
-    ) -> bool:
-        """Whether it would be given again."""
-        same = self.pod is pod and self.target is target and self.base is base and self.between is between
-        return same and self.settings is settings and self.kubelet == kubelet
-
-
-#: The last answer for each Pod by uid.
-_ANSWERED: Final[dict[str, _Answer]] = {}
-_MOST_ANSWERS: Final = 200_000
-
-
-def _aim(snapshot: Snapshot, settings: Settings, target: Template, pod: Pod, base: Template | None) -> Aim:
     record = records.read(pod)
     if base is None:
         revision = pod.metadata.label(names.REVISION_LABEL) or "none"
@@ -159,10 +109,32 @@ def _aim(snapshot: Snapshot, settings: Settings, target: Template, pod: Pod, bas
     return Aim(target.revision, _demand_gate(lacks, pod, settings))
 
 
-def members(snapshot: Snapshot, settings: Settings, target: Template | None, scene: Scene) -> list[Member]:
-    """Every Pod with its state, in the order in which Pods are upgraded."""
-    found = [member(snapshot, settings, target, scene, pod) for pod in snapshot.pods]
-    return sorted(found, key=_rank)
+def members(
+    snapshot: Snapshot, settings: Settings, target: Template | None, scene: Scene, found: Mapping[str, Aim]
+) -> list[Member]:
+    """Every Pod with its state, in the order in which Pods are upgraded. `found`: the aims, if there is a target."""
+    pods_by_uid = {pod.uid: pod for pod in snapshot.pods}
+    nodes, sights, blocked, pending = snapshot.nodes, snapshot.sights, snapshot.blocked, snapshot.pending
+
+    def conclude(uid: str) -> tuple[Member, datetime | None]:
+        made = member(snapshot, settings, found.get(uid), scene, pods_by_uid[uid])
+        return made, _lasts(made, scene.now)
+
+    common = (
+        target,
+        settings,
+        snapshot.workload.spec,
+        tuple(snapshot.revisions.values()),
+        scene.hold,
+        scene.settled,
+        scene.revision,
+    )
+    own = (
+        (uid, (pod, nodes.get(pod.spec.node_name), sights.get(uid), blocked.get(uid), uid in pending))
+        for uid, pod in pods_by_uid.items()
+    )
+    every = _MEMBERS.recall(snapshot.workload.metadata.uid, common, own, scene.now, conclude)
+    return sorted(every.values(), key=attrgetter("rank"))
 
 
 def choose(all_members: Sequence[Member], settings: Settings, desired: int, wait: Reason | None) -> Choice:
@@ -196,45 +168,6 @@ def drifted(all_members: Sequence[Member]) -> list[Reason]:
     return [reason for one in all_members for reason in one.drift]
 
 
-def member(snapshot: Snapshot, settings: Settings, target: Template | None, scene: Scene, pod: Pod) -> Member:
-    """One Pod with its state; the workload's other Pods do not enter into it.
-
-    Asked of every Pod at every look. An answer stays true while nothing that it was made from is another object, and
-    until the time that it names itself; one that something is to be done about is always made anew.
-    """
-    own = _scene_of(scene, snapshot, pod)
-    base = snapshot.revisions.get(pod.metadata.label(names.REVISION_LABEL) or "")
-    about = (pod, target, base, snapshot.workload.spec, own.settings, own.node, own.sight, own.hold, own.blocked)
-    rest = (own.workload, own.revision, own.settled, len(snapshot.revisions), pod.uid in snapshot.pending)
-    known = _SEEN.get(pod.uid)
-    if known is not None and known.holds(about, rest, scene.now):
-        return known.member
-    found = _member(snapshot, settings, target, own, pod)
-    if len(_SEEN) >= _MOST_ANSWERS:
-        _SEEN.clear()
-    _SEEN[pod.uid] = _Seen(found, about, rest, _lasts(found, scene.now))
-    return found
-
-
-class _Seen(Struct, frozen=True):
-    """A Member with what it was made from: objects by identity, values, and how long it holds (None: for good)."""
-
-    member: Member
-    about: tuple[object, ...]
-    rest: tuple[object, ...]
-    until: datetime | None
-
-    def holds(self, about: tuple[object, ...], rest: tuple[object, ...], now: datetime) -> bool:
-        """Whether it would be made again."""
-        if self.until is not None and now >= self.until:
-            return False
-        return self.rest == rest and all(map(is_, self.about, about))
-
-
-#: The last Member for each Pod by uid.
-_SEEN: Final[dict[str, _Seen]] = {}
-
-
 def _lasts(found: Member, now: datetime) -> datetime | None:
     """How long a Member stays true by itself; `now`: it does not."""
     state = found.state
@@ -244,9 +177,12 @@ def _lasts(found: Member, now: datetime) -> datetime | None:
     return min((one for one in ends if one is not None), default=None)
 
 
-def _member(snapshot: Snapshot, settings: Settings, target: Template | None, own: Scene, pod: Pod) -> Member:
-    rank = order.sort_key(settings, snapshot.kind.order, not pod.ready, pod)
-    facts: Any = {"rank": rank, "ready": pod.ready, "revision": pod.metadata.label(names.REVISION_LABEL) or ""}
+def member(snapshot: Snapshot, settings: Settings, towards: Aim | None, scene: Scene, pod: Pod) -> Member:
+    """One Pod with its state; the workload's other Pods do not enter into it. `towards` None: no target is known."""
+    own = _scene_of(scene, snapshot, pod)
+    ready = pod.ready
+    rank = order.sort_key(settings, snapshot.kind.order, not ready, pod)
+    facts: Any = {"rank": rank, "ready": ready, "revision": pod.metadata.label(names.REVISION_LABEL) or ""}
     if pod.uid in snapshot.pending:
         return Member(pod, Moving(_PENDING), available=False, **facts)
     outside, record = snapshot.kind.outside(snapshot.workload, settings, pod), records.read(pod)
@@ -254,20 +190,20 @@ def _member(snapshot: Snapshot, settings: Settings, target: Template | None, own
     facts["until"] = available_at(pod, own) if missing is not None else None
     if outside is not None and not (isinstance(record, Record) and record.in_flight):
         return Member(pod, Held(outside), missing is None, outside, **facts)
-    state = pods.step(pod, aim(snapshot, settings, target, pod) if target is not None else None, own)
+    state = pods.step(pod, towards, own)
     in_flight = isinstance(state, Moving) or pod.metadata.deletion_timestamp is not None
     drift = tuple(_drift(pod, record)) if isinstance(record, Record) and isinstance(state, UpToDate) else ()
     return Member(pod, state, not in_flight and missing is None, drift=drift, **facts)
 
 
-def _rank(member: Member) -> order.Rank:
-    return member.rank
+def forget(workload: str) -> None:
+    """Drop what was concluded of the Pods of a workload that is gone."""
+    _AIMS.forget(workload)
+    _MEMBERS.forget(workload)
 
 
-def forget(uid: str) -> None:
-    """Drop what was answered of a Pod that is gone."""
-    for memory in (_ANSWERED, _REFUSED, _SEEN):
-        memory.pop(uid, None)
+_AIMS: Final[Memory[Aim]] = Memory()
+_MEMBERS: Final[Memory[Member]] = Memory()
 
 
 def _scene_of(scene: Scene, snapshot: Snapshot, pod: Pod) -> Scene:

@@ -1,7 +1,7 @@
-"""Credentials -> an aiohttp session that we own. The only place that knows kubernetes_asyncio.
+"""Credentials -> an aiohttp session that we own.
 
-Its configuration loaders are used as they are (in-cluster tokens, kubeconfig, exec plugins, OIDC); none of its HTTP
-code is (ecosystem.md §1.3). Importing it costs 300 ms, so it is imported when a connection is made and not before.
+The configuration loaders of kubernetes_asyncio are used as they are (in-cluster tokens, kubeconfig, exec plugins,
+OIDC); none of its HTTP code is (ecosystem.md §1.3). They are loaded when a connection is made and not before.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import aiohttp
 from yarl import URL
 
 from inplace.kube.errors import ConfigError, Unreachable
+from inplace.kube.loaders import loaders
 from inplace.runtime.clock import Clock
 
 #: A connection on which nothing was acknowledged for this long is dead (client-go: HTTP/2 ping, 30 s + 15 s).
@@ -108,7 +109,8 @@ class Connection:
         session = aiohttp.ClientSession(
             connector=connector,
             trust_env=False,
-            auto_decompress=True,
+            auto_decompress=False,  # asked for nowhere
+            cookie_jar=aiohttp.DummyCookieJar(),
             read_bufsize=2**21,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
         )
@@ -176,13 +178,10 @@ async def connect(
 
 
 def _in_cluster(clock: Clock, agent: str, as_user: str | None) -> Connection:
-    from kubernetes_asyncio import client, config
-
-    configuration = client.Configuration()
+    config, make = loaders()
+    configuration = make()
     try:
-        config.load_incluster_config(  # type: ignore[no-untyped-call]
-            client_configuration=configuration
-        )
+        config.load_incluster_config(client_configuration=configuration)
     except config.ConfigException as error:
         raise ConfigError(f"the Pod's own credentials cannot be used: {error}") from error
 
@@ -200,8 +199,7 @@ def _own_namespace() -> str:
 async def _from_file(
     path: str | None, context: str | None, clock: Clock, agent: str, as_user: str | None
 ) -> Connection:
-    from kubernetes_asyncio import client, config
-
+    config, make = loaders()
     name = path or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
     if not any(Path(one).expanduser().is_file() for one in name.split(os.pathsep) if one):
         raise ConfigError(f"kubeconfig {name} does not exist: give --kubeconfig FILE, or set KUBECONFIG")
@@ -214,7 +212,7 @@ async def _from_file(
             persist_config=False,
         )
 
-    configuration = client.Configuration()
+    configuration = make()
     try:
         loader = await load(configuration)
     except Exception as error:
@@ -237,12 +235,7 @@ def _socket(info: tuple[Any, ...]) -> socket.socket:
     """A TCP socket that notices a dead peer: the stand-in for client-go's HTTP/2 ping."""
     family, kind, protocol, _, _ = info
     made = socket.socket(family, kind, protocol)
-    for option, value in (
-        ("TCP_KEEPIDLE", 15),
-        ("TCP_KEEPINTVL", 5),
-        ("TCP_KEEPCNT", 3),
-        ("TCP_USER_TIMEOUT", DEAD_AFTER_MS),
-    ):
+    for option, value in _KEEPALIVE:
         if hasattr(socket, option):
             made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)

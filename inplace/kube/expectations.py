@@ -25,6 +25,9 @@ class Expectations:
     def __len__(self) -> int:
         return len(self._expected)
 
+    def __contains__(self, uid: str) -> bool:
+        return uid in self._expected
+
     def expect(self, uid: str, resource_version: str) -> None:
         """A write was answered with this version."""
         self._expected[uid] = (resource_version, self._clock.monotonic())

@@ -20,8 +20,12 @@ class Resource(Struct, frozen=True):
         """The URL path; without a namespace all namespaces are meant."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         where = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
-        which = "".join(f"/{part}" for part in (name, subresource) if part)
-        return f"{root}{where}/{self.plural}{which}"
+        which = f"/{name}" if name else ""
+        return (
+            f"{root}{where}/{self.plural}{which}/{subresource}"
+            if subresource
+            else f"{root}{where}/{self.plural}{which}"
+        )
 
     @property
     def api_version(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections import deque
 from collections.abc import Hashable
 from typing import Final, Generic, TypeVar
 
@@ -15,8 +16,6 @@ from inplace.runtime.clock import TICK, Clock
 from inplace.runtime.observe import NullObserver, Observer
 
 K = TypeVar("K", bound=Hashable)
-_FOREVER: Final = 3600.0
-
 #: Rests that are remembered before those that are over are forgotten.
 _MOST_RESTING: Final = 1_000
 
@@ -41,7 +40,10 @@ class WorkQueue(Generic[K]):
         self._heap: list[tuple[float, int, K]] = []
         self._serial = 0
         self._closed = False
-        self._changed = asyncio.Event()
+        #: Whoever waits in `get`, each woken alone, and the timer that wakes one when the next key is due.
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self._idle = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._high) + len(self._low)
@@ -89,7 +91,7 @@ class WorkQueue(Generic[K]):
         self._due[key] = due
         self._serial += 1
         heapq.heappush(self._heap, (due, self._serial, key))
-        self._changed.set()
+        self._set_timer()
 
     async def get(self) -> K:
         """The next key, which is then this caller's until `done`. Raises ShutDownError at the end."""
@@ -100,7 +102,6 @@ class WorkQueue(Generic[K]):
                 return key
             if self._closed:
                 raise ShutDownError
-            self._changed.clear()
             await self._wait()
 
     def done(self, key: K) -> None:
@@ -110,7 +111,8 @@ class WorkQueue(Generic[K]):
             low = self._again.pop(key)
             if not self._closed and not self._is_resting(key):
                 self._push(key, low=low)
-        self._changed.set()
+        if not self._processing:
+            self._idle.set()
 
     def shut_down(self) -> None:
         """Take no more keys; what waits is dropped, what is being worked on may finish."""
@@ -120,13 +122,14 @@ class WorkQueue(Generic[K]):
         self._again.clear()
         self._due.clear()
         self._heap.clear()
-        self._changed.set()
+        for _ in range(len(self._waiters)):
+            self._wake()
 
     async def drain(self) -> None:
         """Wait until nothing is being worked on."""
         while self._processing:
-            self._changed.clear()
-            await self._changed.wait()
+            self._idle.clear()
+            await self._idle.wait()
 
     def _push(self, key: K, *, low: bool) -> None:
         if key in self._high or (low and key in self._low):
@@ -134,7 +137,7 @@ class WorkQueue(Generic[K]):
         since = self._low.pop(key, self._clock.monotonic())
         (self._low if low else self._high)[key] = since
         self._observer.gauge("workqueue_depth", len(self), name=self._name)
-        self._changed.set()
+        self._wake()
 
     def _pop(self) -> K | None:
         waiting = self._high or self._low
@@ -156,9 +159,34 @@ class WorkQueue(Generic[K]):
                 self.add(key)
 
     async def _wait(self) -> None:
-        left = self._heap[0][0] - self._clock.monotonic() if self._heap else _FOREVER
+        """Until there may be a key. Whoever is cancelled after it was woken wakes the next."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        self._set_timer()
         try:
-            async with asyncio.timeout(max(TICK, left)):
-                await self._changed.wait()
-        except TimeoutError:
-            return
+            await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self._wake()
+            raise
+
+    def _wake(self) -> None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    def _set_timer(self) -> None:
+        """Wake somebody when the next key is due. Nobody needs to be woken while nobody waits."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._heap and self._waiters:
+            left = max(TICK, self._heap[0][0] - self._clock.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(left, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._promote_due()
+        self._set_timer()

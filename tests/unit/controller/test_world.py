@@ -7,6 +7,7 @@ import pytest
 from inplace.controller.world import DENIED_SECONDS, MAX_STALE, World
 from inplace.core import plan as planning
 from inplace.core import rollout
+from inplace.core.memory import Memory
 from inplace.core.names import Code, PodPhase
 from tests.factories import later, pod, snapshot, swapping
 from tests.property.simulation import FakeClock
@@ -34,12 +35,16 @@ def test_a_write_that_lost_to_another_writers_progress_is_no_failure(world):
     assert not world.blocked
 
 
-def test_nothing_is_kept_of_a_pod_that_is_gone(world):
-    planning.plan(snapshot(DRAINING), later(1))
-    kept = [memory for memory in vars(rollout).values() if isinstance(memory, dict) and DRAINING.uid in memory]
-    assert len(kept) == 3, "the answers that are kept between plans"
-    world.saw_pod(DRAINING, None)
-    assert not any(DRAINING.uid in memory for memory in kept)
+def test_nothing_is_kept_of_pods_and_workloads_that_are_gone(world):
+    other = pod(name="web-1", uid="other", record=swapping(PodPhase.DRAINING))
+    memories = [memory for memory in vars(rollout).values() if isinstance(memory, Memory)]
+    assert len(memories) == 2, "the aims and the members"
+    planning.plan(snapshot(DRAINING, other), later(1))
+    planning.plan(snapshot(other), later(2))
+    for memory in memories:
+        assert {uid for _, kept in memory._kept.values() for uid in kept} == {"other"}
+    world.forget(snapshot().workload.metadata.uid)
+    assert not any(memory._kept for memory in memories)
 
 
 def test_a_denial_by_rbac_is_waited_out_and_then_a_refusal(world):
