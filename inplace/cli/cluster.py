@@ -7,7 +7,7 @@ offline commands stay instant.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
@@ -17,9 +17,9 @@ from msgspec.structs import replace
 import inplace
 from inplace.cli.exits import InputError
 from inplace.cli.options import Connection
-from inplace.core import kinds, names, template
-from inplace.core.kinds import Kind, Template
-from inplace.core.model import Node, Pod, Revision, Workload
+from inplace.core import kinds, names
+from inplace.core.kinds import Family, Kind, Template
+from inplace.core.model import Meta, Node, Pod, Revision, Workload
 from inplace.core.snapshot import Snapshot
 from inplace.kube import resource as resources
 from inplace.kube.client import DEFAULT_SECONDS, Client
@@ -89,20 +89,32 @@ async def read_workload(client: Client, ref: Ref) -> Workload:
 async def read_snapshot(client: Client, ref: Ref) -> Snapshot:
     """The workload with its Pods, revisions and nodes, live; nodes are left out where reading them is forbidden."""
     workload = await read_workload(client, ref)
-    pods = await client.list(resources.PODS, ref.namespace, type=Pod)
+    kind, uid = ref.kind, workload.metadata.uid
     revisions = await client.list(resources.CONTROLLERREVISIONS, ref.namespace, type=Revision)
-    own = tuple(pod for pod in pods.items if _owned(pod.metadata.controller(), workload))
+    children = await _children(client, ref, uid)
+    family = Family(tuple(one for one in revisions.items if _owned(one.metadata, {uid})), children)
+    pods = await client.list(resources.PODS, ref.namespace, type=Pod)
+    owners = {uid, *(one.metadata.uid for one in children)}
+    own = tuple(pod for pod in pods.items if _owned(pod.metadata, owners))
     return Snapshot(
-        kind=ref.kind,
+        kind=kind,
         workload=workload,
         pods=own,
         revisions={
-            one.metadata.name: Template(one.metadata.name, template.of_revision(one))
-            for one in revisions.items
-            if _owned(one.metadata.controller(), workload)
+            revision: Template(revision, kind.read(raw)) for revision, raw in kind.templates(workload, family).items()
         },
+        family=family,
         nodes=await _nodes(client, {pod.spec.node_name for pod in own} - {""}),
     )
+
+
+async def _children(client: Client, ref: Ref, uid: str) -> tuple[Workload, ...]:
+    """The workloads between this one and its Pods."""
+    if not ref.kind.through:
+        return ()
+    between = kinds.BY_NAME[ref.kind.through]
+    found = await client.list(resources.find(between.group, between.plural), ref.namespace, type=Workload)
+    return tuple(replace(one, kind=between.name) for one in found.items if _owned(one.metadata, {uid}))
 
 
 def require_opted_in(workload: Workload, ref: Ref) -> None:
@@ -121,8 +133,9 @@ async def _nodes(client: Client, wanted: set[str]) -> dict[str, Node]:
     return found
 
 
-def _owned(owner: object, workload: Workload) -> bool:
-    return getattr(owner, "uid", None) == workload.metadata.uid
+def _owned(meta: Meta, uids: Collection[str]) -> bool:
+    owner = meta.controller()
+    return owner is not None and owner.uid in uids
 
 
 __all__ = ["ConfigError", "Ref", "cluster", "parse_ref", "read_snapshot", "read_workload", "run_async"]

@@ -150,7 +150,7 @@ async def _follow(stage: Stage, ends: set[Phase]) -> None:
         while True:
             snapshot = await read_snapshot(stage.client, stage.ref)
             seen = view.build(snapshot, planning.plan(snapshot, SystemClock().now()))
-            own = statuses.current(snapshot.workload.metadata)
+            own = statuses.current(snapshot.workload)
             stage.draw(own, seen)
             if own is not None and own.phase in ends and (Phase.UP_TO_DATE not in ends or _all_ready(snapshot.pods)):
                 return

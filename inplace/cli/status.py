@@ -71,7 +71,7 @@ async def _once(client: Client, ref: Ref, output: str) -> int:
 
     snapshot = await read_snapshot(client, ref)
     seen = view.build(snapshot, planning.plan(snapshot, SystemClock().now()))
-    own = statuses.current(snapshot.workload.metadata)
+    own = statuses.current(snapshot.workload)
     click.echo(render(msgspec.to_builtins(msgspec.structs.replace(seen, status=own)), output))
     return _ENDS.get(own.phase, exits.OK) if own is not None else exits.OK
 
@@ -108,7 +108,7 @@ async def _follow(client: Client, ref: Ref, draw: Draw, *, tree: bool) -> int:
         else:
             workload, seen = await read_workload(client, ref), None
         require_opted_in(workload, ref)
-        own = statuses.current(workload.metadata)
+        own = statuses.current(workload)
         draw(own, seen)
         if own is not None and own.phase in _ENDS:
             return _ENDS[own.phase]

@@ -8,6 +8,7 @@ right before a request leaves, and bounds how long the request may take.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Final, Protocol, TypeGuard
@@ -18,15 +19,32 @@ from inplace.controller.world import Key, World
 from inplace.core import kinds, patch, pod
 from inplace.core import plan as planning
 from inplace.core import record as records
-from inplace.core.actions import Action, Drain, Edit, Event, Fail, Finish, Publish, Restore, Serve, Swap
+from inplace.core.actions import (
+    Action,
+    Amend,
+    Create,
+    Cure,
+    Drain,
+    Edit,
+    Event,
+    Fail,
+    Finish,
+    Publish,
+    Remove,
+    Restore,
+    Serve,
+    Swap,
+    subject,
+)
 from inplace.core.model import Meta, Pod, Workload
 from inplace.core.names import EventReason, PodPhase
-from inplace.core.patch import Patch
+from inplace.core.patch import Creation, Patch, Removal, Request
 from inplace.core.record import Record
 from inplace.core.snapshot import Snapshot
 from inplace.kube import resource as resources
 from inplace.kube.client import Client, PatchType
 from inplace.kube.errors import (
+    AlreadyExists,
     ApiError,
     Conflict,
     Denied,
@@ -102,7 +120,7 @@ class Applier:
 
     def submit(self, key: Key, snapshot: Snapshot, action: Action) -> None:
         """Start an action unless one on the same object is under way."""
-        uid = _meta(action).uid
+        uid = subject(action).uid
         if self._group is None or uid in self._world.writing:
             return
         self._world.writing.add(uid)
@@ -110,7 +128,7 @@ class Applier:
         self._group.create_task(self._carry_out(key, snapshot, action, due), name=f"{type(action).__name__} {key}")
 
     async def _carry_out(self, key: Key, snapshot: Snapshot, action: Action, due: float) -> None:
-        meta = _meta(action)
+        meta = subject(action)
         outcome = Outcome.UNKNOWN
         try:
             async with self._slots:
@@ -123,7 +141,7 @@ class Applier:
             self._tell(key, action, self._world.clock.monotonic() - due)
 
     async def _attempt(self, snapshot: Snapshot, action: Action) -> Outcome:
-        meta = _meta(action)
+        meta = subject(action)
         try:
             fresh = await self._confirm(snapshot, action) if needs_live_read(action) else action
             if fresh is None:
@@ -157,21 +175,29 @@ class Applier:
         again = planning.reassess(snapshot, live, self._world.now())
         return again if isinstance(again, Swap) else None
 
-    async def _send(self, request: Patch, uid: str) -> None:
+    async def _send(self, request: Request, uid: str) -> None:
         left = min(WRITE_SECONDS, self._lease_left())
         if left <= 0:
             raise Unreachable("not sent: the lease is no longer held", outcome_unknown=False)
-        written = await self._client.patch(
-            _resource(request),
-            request.name,
-            request.namespace,
-            list(request.ops),
-            patch_type=PatchType.JSON,
-            subresource=request.subresource,
-            type=_Written,
-            timeout=left,
-        )
-        self._world.wrote(uid, written.metadata.resource_version)
+        where = _resource(request)
+        match request:
+            case Creation(namespace=namespace, body=body):
+                with contextlib.suppress(AlreadyExists):  # its name says what it holds
+                    await self._client.create(where, namespace, body, type=_Written, timeout=left)
+            case Removal(namespace=namespace, name=name):
+                await self._client.delete(where, name, namespace, uid=request.uid, timeout=left)
+            case Patch(namespace=namespace, name=name):
+                written = await self._client.patch(
+                    where,
+                    name,
+                    namespace,
+                    list(request.ops),
+                    patch_type=PatchType.JSON,
+                    subresource=request.subresource,
+                    type=_Written,
+                    timeout=left,
+                )
+                self._world.wrote(uid, written.metadata.resource_version)
 
     async def _settle(self, action: Action, error: Unreachable) -> Outcome:
         """A write that may have been made: a live read tells what the cache has to catch up with.
@@ -179,7 +205,7 @@ class Applier:
         Until the server answers it, the object stays pending: nothing is decided on what may no longer be true.
         """
         self._note(Outcome.UNKNOWN, action, error)
-        request, meta = patch.build(action, self._world.now()), _meta(action)
+        request, meta = patch.build(action, self._world.now()), subject(action)
         while error.outcome_unknown:
             try:
                 live = await self._client.get(_resource(request), meta.name, meta.namespace, type=_Written)
@@ -194,7 +220,7 @@ class Applier:
         return Outcome.UNKNOWN
 
     def _note(self, outcome: Outcome, action: Action, error: Exception) -> Outcome:
-        meta = _meta(action)
+        meta = subject(action)
         self._observer.event(
             "write.failed",
             level="info" if outcome is Outcome.STALE else "warning",
@@ -208,7 +234,7 @@ class Applier:
 
     def _tell(self, key: Key, action: Action, overhead: float) -> None:
         """Log, count and announce what was done. `overhead`: seconds from when it could be done to its answer."""
-        meta = _meta(action)
+        meta = subject(action)
         fields: dict[str, Any] = {"namespace": meta.namespace, "name": meta.name, "overhead": round(overhead, 4)}
         self._observer.event(_SAYS[type(action)], level="info", **fields)
         self._observer.observe("inplace_write_overhead_seconds", overhead, kind=key.kind, action=_name(action))
@@ -246,7 +272,7 @@ def _due(action: Action, snapshot: Snapshot, world: World) -> float:
 
     A swap could be made once Ready=False was seen and the grace was over, a finish once the evidence was seen.
     """
-    now, uid = world.clock.monotonic(), _meta(action).uid
+    now, uid = world.clock.monotonic(), subject(action).uid
     sight = snapshot.sights.get(uid)
     if isinstance(action, Swap) and sight is not None and sight.unready_at is not None:
         return now - max(0.0, (world.now() - sight.unready_at).total_seconds() - snapshot.grace_seconds)
@@ -257,12 +283,8 @@ def _name(action: Action) -> str:
     return type(action).__name__.lower()
 
 
-def _meta(action: Action) -> Meta:
-    return action.workload.metadata if isinstance(action, Edit | Publish) else action.pod.metadata
-
-
-def _resource(request: Patch) -> Resource:
-    if not request.kind:
+def _resource(request: Request) -> Resource:
+    if isinstance(request, Patch) and not request.kind:
         return resources.PODS
     kind = kinds.BY_NAME[request.kind]
     return resources.find(kind.group, kind.plural)
@@ -276,5 +298,9 @@ _SAYS: Final[dict[type, str]] = {
     Fail: "pod.failed",
     Restore: "pod.restored",
     Edit: "workload.edited",
+    Cure: "workload.cured",
+    Amend: "workload.prepared",
+    Create: "workload.prepared",
+    Remove: "workload.prepared",
     Publish: "workload.published",
 }

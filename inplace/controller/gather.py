@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.controller.world import Key, World
-from inplace.core import kinds, names
+from inplace.core import kinds
 from inplace.core.model import Pod, Workload
 from inplace.core.snapshot import Snapshot
 
@@ -35,14 +35,19 @@ def gather(world: World, key: Key, not_before: datetime | None, absent: frozense
     found = world.workloads[key.kind].get(key.namespace, key.name)
     if found is None:
         return Gone()
+    owner = found.metadata.controller()
+    if owner is not None and kinds.is_stock(owner):
+        return Gone()  # it belongs to another workload, which is looked at as a whole
     workload = replace(found, kind=kind.name)
-    pods = world.pods.by("owner", workload.metadata.uid)
-    revisions = world.templates(workload, kind)
+    family = world.family(workload, kind)
+    pods = world.pods_of(workload, family)
+    revisions = world.templates(workload, kind, family)
     if world.marked(workload.metadata):
-        wanted = {workload.status.update_revision, *(pod.metadata.label(names.REVISION_LABEL) or "" for pod in pods)}
-        missing = sorted(wanted - revisions.keys() - absent - {""})
+        wanted = kind.expected(workload, pods)
+        missing = {one: wanted[one] for one in sorted(wanted.keys() - revisions.keys()) if wanted[one] not in absent}
         if missing:
-            return Incomplete(f"revision {', '.join(missing)} is not in the cache yet", workload, tuple(missing))
+            why = f"revision {', '.join(missing)} is not in the cache yet"
+            return Incomplete(why, workload, tuple(missing.values()))
     uids = [pod.metadata.uid for pod in pods]
     nodes = {name: world.node_of(name) for name in {pod.spec.node_name for pod in pods}}
     return Snapshot(
@@ -50,6 +55,7 @@ def gather(world: World, key: Key, not_before: datetime | None, absent: frozense
         workload=workload,
         pods=pods,
         revisions=revisions,
+        family=family,
         nodes={name: node for name, node in nodes.items() if node is not None},
         sights={uid: world.sights[uid] for uid in uids if uid in world.sights},
         pending=_pending(world, workload, pods),

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import assert_never
+from typing import Final, assert_never
 
 from inplace.controller.world import Key
 from inplace.core import patch
-from inplace.core.actions import Action, Drain, Edit, Fail, Finish, Publish, Restore, Serve, Swap
-from inplace.core.patch import Patch
+from inplace.core.actions import (
+    Action,
+    Amend,
+    Create,
+    Cure,
+    Drain,
+    Edit,
+    Fail,
+    Finish,
+    PodAction,
+    Publish,
+    Remove,
+    Restore,
+    Serve,
+    Swap,
+    WorkloadAction,
+)
+from inplace.core.patch import Creation, Patch, Removal, Request
 from inplace.core.snapshot import Snapshot
 from inplace.runtime.clock import Clock
 
@@ -27,11 +43,19 @@ class Rehearsal:
         headline = f"{key.kind.lower()}/{key.name} -n {key.namespace}: would {why(action)}"
         if headline not in self._said:
             self._said.add(headline)
-            self._say(f"{headline}\n  PATCH {_path(request)} {patch.describe(request)}")
+            self._say(f"{headline}\n  {_path(request)} {patch.describe(request)}")
 
 
 def why(action: Action) -> str:
     """The action in words."""
+    match action:
+        case Edit() | Cure() | Amend() | Create() | Remove() | Publish():
+            return _why_workload(action)
+        case _:
+            return _why_pod(action)
+
+
+def _why_pod(action: PodAction) -> str:
     match action:
         case Serve(pod):
             return f"open the gate of the new Pod {pod.name}"
@@ -40,20 +64,37 @@ def why(action: Action) -> str:
         case Swap(pod, record, change):
             images = ", ".join(f"{name} to {image}" for name, image in change.images.items()) or "metadata only"
             return f"patch Pod {pod.name} to revision {record.target}: {images}"
-        case Finish(pod, record, _):
+        case Finish(pod, record):
             return f"finish Pod {pod.name} at revision {record.target}"
         case Fail(pod, record):
             return f"record that Pod {pod.name} failed: {record.reason}: {record.message}"
         case Restore(pod):
             return f"put Pod {pod.name} back into service as it is"
+        case _:
+            assert_never(action)
+
+
+def _why_workload(action: WorkloadAction) -> str:
+    match action:
         case Edit(_, reason, note):
             return f"change the workload ({reason}: {note})"
+        case Cure(_, status):
+            return f"set {', '.join(f'{key} to {value}' for key, value in status.items())} in the workload's status"
+        case Amend(_, child, note):
+            return f"change {child.kind} {child.metadata.name}: {note}"
+        case Create(_, kind, body, note):
+            return f"create {kind} {body['metadata']['name']}: {note}"
+        case Remove(_, child, note):
+            return f"delete {child.kind} {child.metadata.name}: {note}"
         case Publish(_, status, _):
             return f"report {status.phase}: {status.message}"
         case _:
             assert_never(action)
 
 
-def _path(request: Patch) -> str:
-    subresource = f"/{request.subresource}" if request.subresource else ""
-    return f"{(request.kind or 'pod').lower()}/{request.name}{subresource}"
+def _path(request: Request) -> str:
+    subresource = f"/{request.subresource}" if isinstance(request, Patch) and request.subresource else ""
+    return f"{_VERBS[type(request)]} {(request.kind or 'pod').lower()}/{request.name}{subresource}"
+
+
+_VERBS: Final = {Patch: "PATCH", Creation: "POST", Removal: "DELETE"}

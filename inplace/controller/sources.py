@@ -23,7 +23,8 @@ class Sources:
         def changed(old: Workload | None, new: Workload | None, initial: bool) -> None:
             one = new or old
             if one is not None:
-                self._queue.add(Key(kind, one.metadata.namespace, one.metadata.name), low=initial)
+                own = Key(kind, one.metadata.namespace, one.metadata.name)
+                self._queue.add(self._world.key_of(one.metadata) or own, low=initial)
             if new is None and old is not None:
                 self._world.forget(old.metadata.uid)
 
@@ -39,8 +40,6 @@ class Sources:
 
     def revision(self, old: Revision | None, new: Revision | None, initial: bool) -> None:
         """A ControllerRevision came, changed or went."""
-        if new is None and old is not None:
-            self._world.forget_revision(old.metadata.uid)
         one = new or old
         if one is not None:
             self._owner(one.metadata, low=initial)

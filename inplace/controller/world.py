@@ -10,8 +10,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from inplace.core import kinds, names, rollout, template
-from inplace.core.kinds import Kind, Template
+from msgspec import Raw
+from msgspec.structs import replace
+
+from inplace.core import kinds, names, rollout
+from inplace.core.kinds import Family, Kind, Template
 from inplace.core.model import Meta, Node, Pod, Reason, Revision, Workload
 from inplace.core.names import Code
 from inplace.core.observation import Sight, observe
@@ -53,7 +56,11 @@ class World:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.workloads: dict[str, Store[Workload]] = {
-            kind.name: Store(key=lambda one: _identity(one.metadata), version=lambda one: one.metadata.resource_version)
+            kind.name: Store(
+                key=lambda one: _identity(one.metadata),
+                version=lambda one: one.metadata.resource_version,
+                indexers={"owner": lambda one: _owner(one.metadata)},
+            )
             for kind in kinds.ALL
         }
         self.pods: Store[Pod] = Store(
@@ -76,7 +83,8 @@ class World:
         self.blocked: dict[str, Reason] = {}
         self._stale: dict[str, int] = {}
         self._denied: dict[str, float] = {}
-        self._templates: dict[str, tuple[str, Template]] = {}
+        #: By workload and revision: the template as it is kept, and decoded.
+        self._templates: dict[str, dict[str, tuple[Raw, Template]]] = {}
 
     # --- what reflectors report -------------------------------------------------------------------------------------
 
@@ -101,6 +109,7 @@ class World:
         """Drop everything remembered about an object that is gone."""
         for memory in (self.sights, self.heard, self.blocked, self._stale, self._denied):
             memory.pop(uid, None)
+        self._templates.pop(uid, None)
         self.expectations.forget(uid)
         rollout.forget(uid)
 
@@ -150,27 +159,34 @@ class World:
     # --- lookups ----------------------------------------------------------------------------------------------------
 
     def key_of(self, meta: Meta) -> Key | None:
-        """The workload that controls this Pod or revision, None where it is of no kind of ours."""
-        owner = meta.controller()
-        if owner is None or owner.kind not in kinds.BY_NAME:
-            return None
-        return Key(owner.kind, meta.namespace, owner.name)
+        """The workload at the end of this object's chain of owners, None where it is of no kind of ours."""
+        found, owner = None, meta.controller()
+        while owner is not None and kinds.is_stock(owner):
+            found = Key(owner.kind, meta.namespace, owner.name)
+            above = self.workloads[owner.kind].get(meta.namespace, owner.name)
+            owner = above.metadata.controller() if above is not None else None
+        return found
 
-    def templates(self, workload: Workload, kind: Kind) -> dict[str, Template]:
-        """The workload's revisions, decoded once each; by the value that a Pod's revision label has."""
-        return {one.metadata.name: self._template(one) for one in self.revisions.by("owner", workload.metadata.uid)}
+    def family(self, workload: Workload, kind: Kind) -> Family:
+        """What belongs to a workload besides its Pods."""
+        uid = workload.metadata.uid
+        children = self.workloads[kind.through].by("owner", uid) if kind.through else ()
+        return Family(self.revisions.by("owner", uid), tuple(replace(one, kind=kind.through) for one in children))
 
-    def _template(self, revision: Revision) -> Template:
-        known = self._templates.get(revision.metadata.uid)
-        if known is not None and known[0] == revision.metadata.resource_version:
-            return known[1]
-        made = Template(revision.metadata.name, template.of_revision(revision))
-        self._templates[revision.metadata.uid] = (revision.metadata.resource_version, made)
-        return made
+    def pods_of(self, workload: Workload, family: Family) -> tuple[Pod, ...]:
+        """The Pods of a workload and of what stands between it and them."""
+        owners = (workload, *family.children)
+        return tuple(pod for one in owners for pod in self.pods.by("owner", one.metadata.uid))
 
-    def forget_revision(self, uid: str) -> None:
-        """Drop the decoded template of a revision that is gone."""
-        self._templates.pop(uid, None)
+    def templates(self, workload: Workload, kind: Kind, family: Family) -> dict[str, Template]:
+        """The workload's revisions, decoded once each."""
+        known, kept = self._templates.get(workload.metadata.uid, {}), dict[str, tuple[Raw, Template]]()
+        for revision, raw in kind.templates(workload, family).items():
+            before = known.get(revision)
+            same = before is not None and before[0] == raw
+            kept[revision] = before if before and same else (raw, Template(revision, kind.read(raw)))
+        self._templates[workload.metadata.uid] = kept
+        return {revision: made for revision, (_, made) in kept.items()}
 
     def node_of(self, name: str) -> Node | None:
         """The node of this name."""

@@ -5,10 +5,12 @@ An action is an intention about objects as they were read; `patch` turns it into
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from inplace.core.change import InPlace
-from inplace.core.model import Pod, Tree, Workload
+from inplace.core.model import Meta, Pod, Tree, Workload
 from inplace.core.names import EventReason
 from inplace.core.record import Record
 from inplace.core.status import Status
@@ -36,11 +38,12 @@ class Swap(Struct, frozen=True):
 
 
 class Finish(Struct, frozen=True):
-    """Open the gate, write the revision label, and close the record. `change` holds metadata still to be written."""
+    """Open the gate, write the revision's labels, and close the record. `change` holds metadata still to be written."""
 
     pod: Pod
     record: Record
     change: InPlace | None = None
+    marks: Mapping[str, str] = {}
 
 
 class Fail(Struct, frozen=True):
@@ -70,6 +73,40 @@ class Edit(Struct, frozen=True):
     annotations: dict[str, str | None] = {}
 
 
+class Cure(Struct, frozen=True):
+    """Set fields of the workload's status that its own controller leaves behind."""
+
+    workload: Workload
+    status: dict[str, str]
+
+
+class Amend(Struct, frozen=True):
+    """Change a workload that stands between this one and its Pods. `spec` and `annotations` as in Edit."""
+
+    workload: Workload
+    child: Workload
+    note: str
+    spec: Tree = {}
+    annotations: dict[str, str | None] = {}
+
+
+class Create(Struct, frozen=True):
+    """Create such a workload, whole; that it exists already is as good."""
+
+    workload: Workload
+    kind: str
+    body: Tree
+    note: str
+
+
+class Remove(Struct, frozen=True):
+    """Delete such a workload, which has no Pods."""
+
+    workload: Workload
+    child: Workload
+    note: str
+
+
 class Event(Struct, frozen=True):
     """An Event to record on the workload once the write that it speaks of has been made."""
 
@@ -87,5 +124,16 @@ class Publish(Struct, frozen=True):
 
 
 PodAction = Serve | Drain | Swap | Finish | Fail | Restore
-WorkloadAction = Edit | Publish
+WorkloadAction = Edit | Cure | Amend | Create | Remove | Publish
 Action = PodAction | WorkloadAction
+
+
+def subject(action: Action) -> Meta:
+    """The object that an action writes; of one that creates, the workload that it is created for."""
+    match action:
+        case Amend(child=child) | Remove(child=child):
+            return child.metadata
+        case Edit() | Cure() | Create() | Publish():
+            return action.workload.metadata
+        case _:
+            return action.pod.metadata

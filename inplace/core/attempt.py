@@ -9,7 +9,6 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from inplace.core import names
 from inplace.core import record as records
 from inplace.core.actions import Drain, Fail, Finish, PodAction, Swap
 from inplace.core.change import InPlace
@@ -26,7 +25,7 @@ def begin(pod: Pod, last: Record | None, revision: str, lacks: InPlace, scene: S
         workload=scene.workload,
         attempt=(last.attempt if last is not None else 0) + 1,
         phase=PodPhase.DRAINING,
-        base=pod.metadata.label(names.REVISION_LABEL) or "",
+        base=scene.base,
         target=revision,
         started_at=scene.now,
         deadline=scene.now + timedelta(seconds=scene.settings.progress_deadline_seconds),
@@ -34,7 +33,7 @@ def begin(pod: Pod, last: Record | None, revision: str, lacks: InPlace, scene: S
         containers=last.containers if last is not None and _unproven(last) else {},
     )
     if not lacks.images:
-        return conclude(pod, record, lacks)
+        return conclude(pod, record, lacks, scene)
     if gated(pod, scene.settings):
         return Drain(pod, record)
     return swap(pod, record, lacks)
@@ -45,11 +44,11 @@ def _unproven(last: Record) -> bool:
     return last.phase is PodPhase.FAILED and bool(last.containers)
 
 
-def conclude(pod: Pod, record: Record, lacks: InPlace) -> PodAction:
+def conclude(pod: Pod, record: Record, lacks: InPlace, scene: Scene) -> PodAction:
     """No image is left to patch: finish, or, where an earlier attempt left one unproven, go and prove it."""
     if record.containers:
         return Swap(pod, replace(record, phase=PodPhase.SWAPPING), lacks)
-    return Finish(pod, replace(record, phase=PodPhase.DONE), lacks)
+    return Finish(pod, replace(record, phase=PodPhase.DONE), lacks, scene.marks(record.target))
 
 
 def fail(pod: Pod, record: Record, verdict: Reason) -> Moving:

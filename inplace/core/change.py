@@ -30,9 +30,9 @@ _OTHERS_KEYS: Final = frozenset(
         names.REVISION_LABEL,
         "statefulset.kubernetes.io/pod-name",
         "apps.kubernetes.io/pod-index",
-        "pod-template-hash",
+        names.TEMPLATE_HASH_LABEL,
         "controller-uid",
-        "pod-template-generation",
+        names.TEMPLATE_GENERATION_LABEL,
     }
 )
 #: Annotations that the API server does not let change on a live Pod (ValidatePodSpecificAnnotationUpdates).

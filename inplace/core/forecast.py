@@ -53,15 +53,16 @@ def forecast(snapshot: Snapshot, target: Template, now: datetime) -> Forecast:
     """Forecast the upgrade of a workload to `target`."""
     workload, kind = snapshot.workload, snapshot.kind
     parsed = snapshot.parsed
-    aims = rollout.aims(snapshot, parsed.settings, target, now)
+    prospects = rollout.prospects(snapshot, parsed.settings, target, now)
+    aims = prospects.aims
     unsupported = kind.unsupported(workload)
     refused = (
         *parsed.errors,
         *((unsupported,) if unsupported is not None else ()),
-        *rollout.refusals(snapshot, parsed.settings, target, aims),
+        *rollout.refusals(snapshot, target, prospects),
     )
     scene = Scene(workload.metadata.uid, target.revision, parsed.settings, now, settled=True)
-    members = rollout.members(snapshot, parsed.settings, target, scene, aims)
+    members = rollout.members(snapshot, parsed.settings, target, scene, prospects)
     found = tuple(_pod(one, aims[one.pod.uid].lacks, target, parsed.settings) for one in members)
     budget = parsed.settings.budget(kind.desired(workload))
     disrupted = sum(one.why_not is None and not one.metadata_only for one in found)
@@ -76,7 +77,7 @@ def _pod(member: rollout.Member, lacks: object, target: Template, chosen: settin
     return PodForecast(
         name=pod.name,
         node=pod.spec.node_name,
-        revision=pod.metadata.label(names.REVISION_LABEL) or "",
+        revision=member.revision,
         images=images,
         from_images={name: _image(pod, name) for name in images},
         metadata_only=not images,
@@ -91,7 +92,7 @@ def _why_not(member: rollout.Member, target: Template) -> Reason | None:
         return member.outside
     if isinstance(member.state, Held):
         return member.state.reason
-    if member.pod.metadata.label(names.REVISION_LABEL) == target.revision and member.done:
+    if member.revision == target.revision and member.done:
         return Reason("UpToDate", "", "already at this revision")
     return None
 

@@ -255,26 +255,36 @@ class Ordinals(Part, frozen=True):
 class WorkloadSpec(Part, frozen=True):
     """The parts of a workload's spec that are common to all kinds, and those of single kinds with neutral defaults.
 
-    `template` and `update_strategy` stay raw: the one is compared as a whole, the other is put back as it was.
+    `template`, `selector` and the strategies stay raw: the first is compared as a whole, the others are put back as
+    they were.
     """
 
     replicas: int | None = None
+    paused: bool = False
+    selector: Raw = Raw(b"{}")
     template: Raw = Raw(b"{}")
     update_strategy: Raw = Raw(b"{}")
+    strategy: Raw = Raw(b"{}")
+    revision_history_limit: int | None = None
     min_ready_seconds: int = 0
     ordinals: Ordinals | None = None
     volume_claim_templates: Raw = Raw(b"[]")
 
 
 class WorkloadStatus(Part, frozen=True):
-    """The parts of a workload's status that decisions need."""
+    """The parts of a workload's status that decisions need; the last three are a DaemonSet's."""
 
     observed_generation: int = 0
     replicas: int = 0
     ready_replicas: int = 0
     updated_replicas: int = 0
+    available_replicas: int = 0
+    fully_labeled_replicas: int = 0
     current_revision: str = ""
     update_revision: str = ""
+    desired_number_scheduled: int = 0
+    updated_number_scheduled: int = 0
+    number_available: int = 0
 
 
 class Workload(Part, frozen=True):

@@ -19,6 +19,9 @@ PHASE: Final = PREFIX + "phase"
 STATUS: Final = PREFIX + "status"
 ORIGINAL_STRATEGY: Final = PREFIX + "original-strategy"
 
+# Annotation that we write on ReplicaSets: the templates that their Pods may have been made from.
+TEMPLATES: Final = PREFIX + "templates"
+
 # Annotation that we write on Pods.
 STATE: Final = PREFIX + "state"
 
@@ -32,6 +35,13 @@ GATE: Final = "InPlaceUpdateReady"
 
 #: StatefulSet: the revision's name; DaemonSet: its bare hash (kubernetes.md §4.1, §5).
 REVISION_LABEL: Final = "controller-revision-hash"
+#: DaemonSet: counts the changes of its template, as an annotation there and as a label on Pods (kubernetes.md §5).
+TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
+TEMPLATE_GENERATION_LABEL: Final = "pod-template-generation"
+#: Deployment: which ReplicaSet a Pod belongs to; in that ReplicaSet's selector, so it never changes on a Pod.
+TEMPLATE_HASH_LABEL: Final = "pod-template-hash"
+#: Deployment: the number of a ReplicaSet in `kubectl rollout history`.
+DEPLOYMENT_REVISION: Final = "deployment.kubernetes.io/revision"
 
 #: `kubectl rollout restart` writes this annotation into the Pod template.
 RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
@@ -124,6 +134,8 @@ class Code(StrEnum):
     DEGRADED = "WorkloadDegraded"
     NATIVE_ROLLOUT = "NativeRollout"
     FREEZING = "Freezing"
+    PREPARING = "Preparing"
+    USER_PAUSE = "PausedByOwner"
     REVISION_UNKNOWN = "RevisionUnknown"
     SCALED_AWAY = "ScaledAway"
     TAKEOVER = "LeaderTakeover"

@@ -8,20 +8,55 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, assert_never
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from inplace.core import names
 from inplace.core import record as records
 from inplace.core import status as statuses
-from inplace.core.actions import Action, Drain, Edit, Fail, Finish, Publish, Restore, Serve, Swap
+from inplace.core.actions import (
+    Action,
+    Amend,
+    Create,
+    Cure,
+    Drain,
+    Edit,
+    Fail,
+    Finish,
+    PodAction,
+    Publish,
+    Remove,
+    Restore,
+    Serve,
+    Swap,
+    WorkloadAction,
+)
 from inplace.core.change import InPlace
-from inplace.core.model import Container, ContainerStatus, Pod, Workload
+from inplace.core.model import Container, ContainerStatus, Pod, Tree, Workload
 from inplace.core.record import Record
 
 Op = dict[str, Any]
+
+
+class Creation(Struct, frozen=True):
+    """One object to be created, of a workload kind."""
+
+    kind: str
+    namespace: str
+    name: str
+    body: Tree
+
+
+class Removal(Struct, frozen=True):
+    """One object to be deleted, of a workload kind; only the very one with this uid."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
 
 
 class Patch(Struct, frozen=True):
@@ -34,8 +69,19 @@ class Patch(Struct, frozen=True):
     ops: tuple[Op, ...]
 
 
-def build(action: Action, now: datetime) -> Patch:
+Request = Patch | Creation | Removal
+
+
+def build(action: Action, now: datetime) -> Request:
     """The request for an action. `now` becomes the condition's lastTransitionTime."""
+    match action:
+        case Edit() | Cure() | Amend() | Create() | Remove() | Publish():
+            return _of_workload(action)
+        case _:
+            return _of_pod(action, now)
+
+
+def _of_pod(action: PodAction, now: datetime) -> Patch:
     match action:
         case Serve(pod):
             return _pod(pod, "status", _gate(pod, now, "NewPod", opened=True))
@@ -43,20 +89,37 @@ def build(action: Action, now: datetime) -> Patch:
             return _pod(pod, "status", _gate(pod, now, "Draining", opened=False), _state(pod, record))
         case Swap(pod, record, lacks):
             return _pod(pod, "", _images(pod, record, lacks), _metadata(pod, record, lacks))
-        case Finish(pod, record, lacks) if pod.has_gate(names.GATE) and not pod.is_true(names.GATE):
+        case Finish(pod, record, lacks, marks) if pod.has_gate(names.GATE) and not pod.is_true(names.GATE):
             # pods/status takes metadata too (kubernetes.md §1.6), so the gate and the label move in one write.
             gate = _gate(pod, now, "Upgraded", opened=True)
-            return _pod(pod, "status", gate, _metadata(pod, record, lacks, finished=True))
-        case Finish(pod, record, lacks):
-            return _pod(pod, "", _metadata(pod, record, lacks, finished=True))
+            return _pod(pod, "status", gate, _metadata(pod, record, lacks, marks))
+        case Finish(pod, record, lacks, marks):
+            return _pod(pod, "", _metadata(pod, record, lacks, marks))
         case Fail(pod, record):
             gate = _gate(pod, now, "UpgradeFailed", opened=True) if pod.has_gate(names.GATE) else []
             return _pod(pod, "status" if gate else "", gate, _state(pod, record))
         case Restore(pod):
             gate = _gate(pod, now, "Restored", opened=True) if pod.has_gate(names.GATE) else []
             return _pod(pod, "status" if gate else "", gate, _state(pod, None))
+        case _:
+            assert_never(action)
+
+
+def _of_workload(action: WorkloadAction) -> Request:
+    match action:
         case Edit():
             return _workload(action.workload, _edit(action))
+        case Cure(workload, status):
+            same = _test("/metadata/resourceVersion", workload.metadata.resource_version)
+            ops = [same, *(_add(f"/status/{key}", value) for key, value in status.items())]
+            return structs.replace(_workload(workload, ops), subresource="status")
+        case Amend():
+            return _amend(action)
+        case Create(workload, kind, body):
+            return Creation(kind, workload.metadata.namespace, body["metadata"]["name"], body)
+        case Remove(_, child):
+            meta = child.metadata
+            return Removal(child.kind, meta.namespace, meta.name, meta.uid)
         case Publish(workload, status):
             marks = {names.STATUS: statuses.encode(status)}
             labels = _map("labels", workload.metadata.labels, {names.PHASE: str(status.phase)})
@@ -104,13 +167,14 @@ def _state(pod: Pod, record: Record | None) -> list[Op]:
     return _with_state(pod, record, {}, ())
 
 
-def _metadata(pod: Pod, record: Record, lacks: InPlace | None, *, finished: bool = False) -> list[Op]:
-    """Template labels and annotations, the record, and, at the very end, the revision label: labels never lie."""
+def _metadata(
+    pod: Pod, record: Record, lacks: InPlace | None, last: Mapping[str, str] = MappingProxyType({})
+) -> list[Op]:
+    """Template labels and annotations, the record, and, at the very end, the revision's labels: labels never lie."""
     labels = {**lacks.labels.add, **{k: new for k, (_, new) in lacks.labels.change.items()}} if lacks else {}
     marks = {**lacks.annotations.add, **{k: new for k, (_, new) in lacks.annotations.change.items()}} if lacks else {}
     gone = lacks.labels.remove if lacks else ()
-    if finished:
-        labels[names.REVISION_LABEL] = record.target
+    labels.update(last)
     return [
         *_map("labels", pod.metadata.labels, labels, gone),
         *_with_state(pod, record, marks, lacks.annotations.remove if lacks else ()),
@@ -172,13 +236,21 @@ def _workload(workload: Workload, ops: Iterable[Op]) -> Patch:
     return Patch(workload.kind, meta.namespace, meta.name, "", (_test("/metadata/uid", meta.uid), *ops))
 
 
+def _amend(amend: Amend) -> Patch:
+    """The child's spec and annotations; refused if its spec moved since it was read."""
+    meta = amend.child.metadata
+    ops = [_test("/metadata/generation", meta.generation)] if amend.spec else []
+    ops += [_add(f"/spec/{_escape(path)}", value) for path, value in amend.spec.items()]
+    return _workload(amend.child, [*ops, *_map("annotations", meta.annotations, *_split(amend.annotations))])
+
+
 def _edit(edit: Edit) -> list[Op]:
     """Spec, labels and annotations; refused if the spec or the opt-in moved since they were read."""
     meta = edit.workload.metadata
     ops = [_test("/metadata/generation", meta.generation)] if edit.spec else []
     if meta.labels is not None:
         ops.append(_test(_pointer("labels", names.MODE), meta.label(names.MODE)))
-    ops += [{"op": "add", "path": f"/spec/{_escape(path)}", "value": value} for path, value in edit.spec.items()]
+    ops += [_add(f"/spec/{_escape(path)}", value) for path, value in edit.spec.items()]
     ops += _map("labels", meta.labels, *_split(edit.labels))
     return ops + _map("annotations", meta.annotations, *_split(edit.annotations))
 
@@ -202,6 +274,10 @@ def _map(
     return ops + [{"op": "remove", "path": _pointer(family, key)} for key in gone if key in current]
 
 
+def _add(path: str, value: object) -> Op:
+    return {"op": "add", "path": path, "value": value}
+
+
 def _test(path: str, value: object) -> Op:
     return {"op": "test", "path": path, "value": value}
 
@@ -215,6 +291,14 @@ def _escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-def describe(patch: Patch) -> str:
-    """The patch on one line, for the dry run."""
-    return msgspec.json.encode([op for op in patch.ops if op["op"] != "test"]).decode()
+def describe(request: Request) -> str:
+    """The request on one line, for the dry run."""
+    match request:
+        case Patch(ops=ops):
+            return msgspec.json.encode([op for op in ops if op["op"] != "test"]).decode()
+        case Creation(body=body):
+            return msgspec.json.encode(body).decode()
+        case Removal(uid=uid):
+            return f"only with the uid {uid}"
+        case _:
+            assert_never(request)

@@ -11,17 +11,29 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
+from inplace.core import actions as actions_
 from inplace.core import names, report, rollout
 from inplace.core import pod as pods
 from inplace.core import record as records
 from inplace.core import status as statuses
-from inplace.core.actions import Action, Edit, PodAction, Publish, Restore, Serve
+from inplace.core.actions import (
+    Action,
+    Amend,
+    Create,
+    Edit,
+    PodAction,
+    Publish,
+    Remove,
+    Restore,
+    Serve,
+    WorkloadAction,
+)
 from inplace.core.kinds import Template
 from inplace.core.model import Pod, Reason
 from inplace.core.names import Code, Phase
 from inplace.core.record import Record
-from inplace.core.rollout import Member
-from inplace.core.scene import Aim, Failed, Moving, Scene, Startable, UpToDate
+from inplace.core.rollout import Member, Prospects
+from inplace.core.scene import Failed, Moving, Scene, Startable, UpToDate
 from inplace.core.settings import Parsed
 from inplace.core.snapshot import Snapshot
 from inplace.core.status import Status
@@ -60,8 +72,8 @@ def reassess(snapshot: Snapshot, live: Pod, now: datetime) -> PodAction | None:
     if not isinstance(target, Template):
         return None
     scene = _scene(snapshot, parsed, target, now, None)
-    towards = rollout.aim(snapshot, parsed.settings, target, live)
-    match rollout.member(snapshot, parsed.settings, towards, scene, live).state:
+    aims = {live.uid: rollout.aim(snapshot, parsed.settings, target, live)}
+    match rollout.member(snapshot, parsed.settings, rollout.Prospects(aims, {}), scene, live).state:
         case Startable(action, broken):
             before = next((pod for pod in snapshot.pods if pod.uid == live.uid), live)
             return None if not broken and not before.ready else action
@@ -88,38 +100,57 @@ def _unserved(pod: Pod) -> bool:
 def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     kind, workload = snapshot.kind, snapshot.workload
     parsed = snapshot.parsed
-    frozen = kind.freeze(workload)
+    frozen = kind.freeze(workload, snapshot.family)
     target = snapshot.target or kind.target(workload, snapshot.revisions)
-    aims = rollout.aims(snapshot, parsed.settings, target, now) if isinstance(target, Template) else {}
-    refused = _refusals(snapshot, parsed, target, aims)
-    scene = _scene(snapshot, parsed, target, now, refused[0] if refused else None)
     known = target if isinstance(target, Template) else None
-    all_members = rollout.members(snapshot, parsed.settings, known, scene, aims)
+    prospects = rollout.prospects(snapshot, parsed.settings, known, now)
+    refused = _refusals(snapshot, parsed, known, prospects)
+    scene = _scene(snapshot, parsed, target, now, refused[0] if refused else None)
+    all_members = rollout.members(snapshot, parsed.settings, known, scene, prospects)
     wait = scene.hold or _wait(snapshot, parsed, frozen, target, all_members, now)
+    own: WorkloadAction | None = frozen if isinstance(frozen, Edit) else None
+    if known is not None and wait is None and frozen is None:
+        own = _around(snapshot, known, prospects, all_members)
+        wait = Reason(Code.PREPARING, "", own.note) if isinstance(own, Amend | Create | Remove) else None
     choice = rollout.choose(all_members, parsed.settings, kind.desired(workload), wait)
     made = _in_motion(all_members)
     said = report.Said(snapshot, parsed, target, tuple(refused), tuple(all_members), choice.waiting, wait, now)
     status = report.status(said)
-    edit = frozen if isinstance(frozen, Edit) else None
-    return _finish(snapshot, status, edit, (*made, *choice.starts), tuple(all_members), choice.waiting, now)
+    return _finish(snapshot, status, own, (*made, *choice.starts), tuple(all_members), choice.waiting, now)
 
 
-def _refusals(snapshot: Snapshot, parsed: Parsed, target: Template | Reason, aims: Mapping[str, Aim]) -> list[Reason]:
+def _around(
+    snapshot: Snapshot, target: Template, prospects: Prospects, all_members: list[Member]
+) -> WorkloadAction | None:
+    """What the kind wants written before its Pods move, or after they have."""
+    kind, workload, family = snapshot.kind, snapshot.workload, snapshot.family
+    whole = not any(reason.code == Code.PARTITION for reason in prospects.outside.values())
+    before = kind.prepare(workload, family, target, whole=whole)
+    done = whole and len(all_members) >= kind.desired(workload) and all(one.done for one in all_members)
+    return before if before is not None or not done else kind.conclude(workload, family, target)
+
+
+def _refusals(snapshot: Snapshot, parsed: Parsed, target: Template | None, found: Prospects) -> list[Reason]:
     """Everything that refuses the workload before its first disruption: strategy, settings, template, Pods."""
-    found = list(parsed.errors)
+    reasons = list(parsed.errors)
     unsupported = snapshot.kind.unsupported(snapshot.workload)
     if unsupported is not None:
-        found.append(unsupported)
-    if isinstance(target, Template):
-        found += rollout.refusals(snapshot, parsed.settings, target, aims)
-    return found
+        reasons.append(unsupported)
+    if target is not None:
+        reasons += rollout.refusals(snapshot, target, found)
+    return reasons
 
 
 def _scene(snapshot: Snapshot, parsed: Parsed, target: Template | Reason, now: datetime, hold: Reason | None) -> Scene:
     revision = target.revision if isinstance(target, Template) else ""
     before = statuses.read(snapshot.workload.metadata)
     settled = before is not None and before.phase is Phase.UP_TO_DATE and before.revision == revision
-    return Scene(snapshot.workload.metadata.uid, revision, parsed.settings, now, hold=hold, settled=settled)
+    kind, workload = snapshot.kind, snapshot.workload
+
+    def marks(of: str) -> Mapping[str, str]:
+        return kind.marks(workload, of, newest=of == revision)
+
+    return Scene(workload.metadata.uid, revision, parsed.settings, now, hold=hold, settled=settled, marks=marks)
 
 
 def _wait(
@@ -160,9 +191,9 @@ def _opted_out(snapshot: Snapshot, now: datetime) -> Plan:
     leaving = Reason(Code.OPT_OUT_PENDING, "", "opted out: Pods in flight finish, no other begins")
     scene = _scene(snapshot, parsed, target, now, leaving)
     known = target if isinstance(target, Template) else None
-    aims = rollout.aims(snapshot, parsed.settings, known, now) if known is not None else {}
-    all_members = rollout.members(snapshot, parsed.settings, known, scene, aims)
-    behind = [one for one in all_members if one.outside is None and not isinstance(one.state, UpToDate)]
+    prospects = rollout.prospects(snapshot, parsed.settings, known, now)
+    all_members = rollout.members(snapshot, parsed.settings, known, scene, prospects)
+    behind = [one for one in all_members if _is_behind(snapshot, one, scene.revision)]
     if behind or isinstance(target, Reason):
         said = report.Said(snapshot, parsed, target, (), tuple(all_members), {}, leaving, now)
         status = report.opt_out_pending(report.status(said), behind)
@@ -170,12 +201,22 @@ def _opted_out(snapshot: Snapshot, now: datetime) -> Plan:
     marked = [pod for pod in snapshot.pods if pod.metadata.annotation(names.STATE) is not None]
     if marked:
         return Plan(tuple(Restore(pod) for pod in marked if pod.uid not in snapshot.pending))
-    thaw = kind.thaw(workload) if workload.metadata.uid not in snapshot.pending else None
-    return Plan((thaw,) if thaw is not None else ())
+    thaw = kind.thaw(workload, snapshot.family)
+    return Plan((thaw,) if thaw is not None and _uid(thaw) not in snapshot.pending else ())
+
+
+def _is_behind(snapshot: Snapshot, one: Member, revision: str) -> bool:
+    """Whether the native controller would replace this Pod, were the freeze lifted now."""
+    if one.outside is None:
+        return not isinstance(one.state, UpToDate)
+    kept = one.outside.code == Code.PARTITION and snapshot.kind.native(snapshot.workload).partition is None
+    return kept and one.revision != revision
 
 
 def _has_traces(snapshot: Snapshot) -> bool:
-    ours = snapshot.workload.metadata.label(names.FROZEN) is not None
+    meta = snapshot.workload.metadata
+    labels = any(meta.label(key) is not None for key in (names.FROZEN, names.PHASE))
+    ours = labels or any(meta.annotation(key) is not None for key in (names.STATUS, names.ORIGINAL_STRATEGY))
     return ours or any(pod.metadata.annotation(names.STATE) is not None for pod in snapshot.pods)
 
 
@@ -190,7 +231,7 @@ def _in_motion(all_members: list[Member]) -> tuple[PodAction, ...]:
 def _finish(
     snapshot: Snapshot,
     status: Status,
-    edit: Edit | None,
+    own: WorkloadAction | None,
     actions: tuple[PodAction, ...],
     all_members: tuple[Member, ...],
     waiting: dict[str, Reason],
@@ -202,12 +243,11 @@ def _finish(
     untils += [one.until for one in all_members]
     if snapshot.not_before is not None:
         untils.append(snapshot.not_before)
-    own: Edit | Publish | None = edit
-    if edit is None and not statuses.same(before, status):
+    if own is None and not statuses.same(before, status, progress=not snapshot.kind.quiet):
         due = now if before is None or before.phase is not status.phase else before.updated_at + snapshot.status_every
         own = Publish(snapshot.workload, status, report.events(before, status)) if due <= now else None
         untils.append(due)
-    if own is not None and snapshot.workload.metadata.uid in snapshot.pending:
+    if own is not None and _uid(own) in snapshot.pending:
         own = None
     later = [at for at in untils if at is not None and at > now]
     every: tuple[Action, ...] = actions if own is None else (*actions, own)
@@ -215,7 +255,7 @@ def _finish(
 
 
 def _uid(action: Action) -> str:
-    return action.workload.metadata.uid if isinstance(action, Edit | Publish) else action.pod.uid
+    return actions_.subject(action).uid
 
 
 def record_of(pod: Pod) -> Record | None:

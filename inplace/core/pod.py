@@ -58,8 +58,7 @@ def step(pod: Pod, aim: Aim | None, scene: Scene) -> State:
 
 
 def _resting(pod: Pod, last: Record | None, aim: Aim, scene: Scene) -> State:
-    labelled = pod.metadata.label(names.REVISION_LABEL) == aim.revision
-    if labelled and (last is None or last.phase is not PodPhase.FAILED):
+    if scene.base == aim.revision and (last is None or last.phase is not PodPhase.FAILED):
         return _settling(pod, last, scene)
     if isinstance(aim.lacks, Refused):
         return Held(aim.lacks.reasons[0])
@@ -116,9 +115,8 @@ def _draining(pod: Pod, record: Record, aim: Aim | None, scene: Scene) -> State:
     if scene.hold is not None:
         return _undo_drain(pod, record, scene.hold)
     if not aim.lacks.images:
-        return Moving(
-            _nothing_to_swap(), attempt.conclude(pod, attempt.retarget(record, aim.revision, scene), aim.lacks)
-        )
+        again = attempt.retarget(record, aim.revision, scene)
+        return Moving(_nothing_to_swap(), attempt.conclude(pod, again, aim.lacks, scene))
     wait = _undrained(pod, scene)
     if wait is not None:
         return wait
@@ -153,7 +151,8 @@ def _swapping(pod: Pod, record: Record, aim: Aim | None, scene: Scene) -> State:
     proven = _prove(pod, record, scene)
     if isinstance(proven, Reason):
         return Moving(proven, until=scene.now + evidence.KUBELET_SYNC)  # some evidence is the passing of time
-    return _unfinished(pod, proven, scene) or Moving(_swapped(), Finish(pod, replace(proven, phase=PodPhase.DONE)))
+    done = replace(proven, phase=PodPhase.DONE)
+    return _unfinished(pod, proven, scene) or Moving(_swapped(), Finish(pod, done, marks=scene.marks(done.target)))
 
 
 def _redirect(pod: Pod, record: Record, revision: str, lacks: InPlace, scene: Scene) -> State:
@@ -212,7 +211,8 @@ def _failed(pod: Pod, record: Record, aim: Aim | None, scene: Scene) -> State:
     unfinished = _unfinished(pod, proven, scene)
     if unfinished is not None:
         return Failed(reason, until=unfinished.until)
-    return Failed(reason, Finish(pod, replace(proven, phase=PodPhase.DONE, reason="", message="")))
+    done = replace(proven, phase=PodPhase.DONE, reason="", message="")
+    return Failed(reason, Finish(pod, done, marks=scene.marks(done.target)))
 
 
 # --- in words --------------------------------------------------------------------------------------------------------

@@ -44,7 +44,8 @@ def status(said: Said) -> Status:
     phase = _phase(said, len(failures))
     return Status(
         v=statuses.VERSION,
-        observed_generation=_observed(said, before),
+        observed_generation=0 if said.snapshot.kind.quiet else _observed(said, before),
+        observed_template=_observed_template(said, before) if said.snapshot.kind.quiet else "",
         revision=revision,
         phase=phase,
         replicas=said.snapshot.kind.desired(workload),
@@ -86,8 +87,14 @@ def _observed(said: Said, before: Status | None) -> int:
     return before.observed_generation if before is not None else 0
 
 
+def _observed_template(said: Said, before: Status | None) -> str:
+    if isinstance(said.target, Template):
+        return said.target.revision
+    return before.observed_template if before is not None else ""
+
+
 def _phase(said: Said, failures: int) -> Phase:
-    outstanding = not all(one.done for one in said.members) or _missing(said)
+    outstanding = not all(one.done for one in said.members) or _missing(said) or _unheld(said)
     if said.refused and (outstanding or said.parsed.errors):
         return Phase.REFUSED
     if failures > said.parsed.settings.max_failures:
@@ -100,7 +107,13 @@ def _phase(said: Said, failures: int) -> Phase:
         return before.phase if before is not None and known else Phase.PROGRESSING
     if not outstanding:
         return Phase.UP_TO_DATE
-    return Phase.PAUSED if said.parsed.settings.paused else Phase.PROGRESSING
+    waits = said.parsed.settings.paused or (said.wait is not None and said.wait.code == Code.USER_PAUSE)
+    return Phase.PAUSED if waits else Phase.PROGRESSING
+
+
+def _unheld(said: Said) -> bool:
+    """Whether the freeze is still waited for: a change of the template now would be rolled out natively."""
+    return said.wait is not None and said.wait.code in {Code.NATIVE_ROLLOUT, Code.FREEZING}
 
 
 def _missing(said: Said) -> bool:

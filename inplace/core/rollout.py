@@ -5,7 +5,7 @@ Everything about a single Pod is asked of `pod`; this module only weighs Pods ag
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
@@ -36,8 +36,8 @@ class Member(Struct, frozen=True):
     """A Pod of the workload: its state, and why it is not part of this rollout, where it is not.
 
     `until`: when it becomes available by the passing of time alone, which may free the budget for another. `rank`: its
-    place in the order of upgrades. `drift`: images that somebody else has changed since its upgrade. `ready` and
-    `revision` are the Pod's condition and label.
+    place in the order of upgrades. `drift`: images that somebody else has changed since its upgrade. `ready` is the
+    Pod's condition, `revision` the one that it is at.
     """
 
     pod: Pod
@@ -63,41 +63,63 @@ class Choice(Struct, frozen=True):
     waiting: dict[str, Reason]
 
 
-def aims(snapshot: Snapshot, settings: Settings, target: Template, now: datetime) -> dict[str, Aim]:
-    """What each Pod should become, and what it still lacks, by uid: base, target and live Pod compared."""
+class Prospects(Struct, frozen=True):
+    """What is true of the Pods whether anything may happen to them or not, by uid.
+
+    `aims`: what each should become, where there is a target; `outside`: why a Pod is not part of the rollout.
+    """
+
+    aims: Mapping[str, Aim]
+    outside: Mapping[str, Reason]
+
+
+def prospects(snapshot: Snapshot, settings: Settings, target: Template | None, now: datetime) -> Prospects:
+    """Base, target and live Pod compared, for every Pod."""
     pods_by_uid = {pod.uid: pod for pod in snapshot.pods}
+    outside = snapshot.kind.outside(snapshot.workload, settings, snapshot.pods, _moved(snapshot, target))
+    if target is None:
+        return Prospects({}, outside)
+    wanted = target
 
     def conclude(uid: str) -> tuple[Aim, None]:
-        return aim(snapshot, settings, target, pods_by_uid[uid]), None
+        return aim(snapshot, settings, wanted, pods_by_uid[uid]), None
 
     common = (target, settings, tuple(snapshot.revisions.values()))
     own = ((uid, (pod, snapshot.nodes.get(pod.spec.node_name))) for uid, pod in pods_by_uid.items())
-    return _AIMS.recall(snapshot.workload.metadata.uid, common, own, now, conclude)
+    return Prospects(_AIMS.recall(snapshot.workload.metadata.uid, common, own, now, conclude), outside)
 
 
-def refusals(snapshot: Snapshot, settings: Settings, target: Template, found: Mapping[str, Aim]) -> tuple[Reason, ...]:
+def _moved(snapshot: Snapshot, target: Template | None) -> Callable[[Pod], bool]:
+    """Whether a Pod is at the target, or was begun to be moved there."""
+    revision = target.revision if target is not None else ""
+
+    def moved(pod: Pod) -> bool:
+        record = records.read(pod)
+        begun = isinstance(record, Record) and record.phase is not PodPhase.DONE and record.target == revision
+        return begun or snapshot.revision_of(pod) == revision
+
+    return moved
+
+
+def refusals(snapshot: Snapshot, target: Template, found: Prospects) -> tuple[Reason, ...]:
     """Every reason why this change cannot be made in place, over all Pods that it concerns, each once."""
     every: dict[tuple[str, str], Reason] = {}
     for pod in snapshot.pods:
-        lacks = found[pod.uid].lacks
-        if isinstance(lacks, Refused) and _concerned(snapshot, settings, target, pod):
+        lacks = found.aims[pod.uid].lacks
+        if isinstance(lacks, Refused) and pod.uid not in found.outside and not _at(snapshot, pod, target.revision):
             for reason in lacks.reasons:
                 every.setdefault((reason.code, reason.path), reason)
     return tuple(every.values())
 
 
-def _concerned(snapshot: Snapshot, settings: Settings, target: Template, pod: Pod) -> bool:
-    return snapshot.kind.outside(snapshot.workload, settings, pod) is None and not _at(pod, target.revision)
-
-
 def aim(snapshot: Snapshot, settings: Settings, target: Template, pod: Pod) -> Aim:
     """What this Pod should become, and what it still lacks: base, target and live Pod compared."""
-    base = snapshot.revisions.get(pod.metadata.label(names.REVISION_LABEL) or "")
-    record = records.read(pod)
+    revision, record = snapshot.revision_of(pod), records.read(pod)
+    base = snapshot.revisions.get(revision)
     if base is None:
-        revision = pod.metadata.label(names.REVISION_LABEL) or "none"
-        why = f"revision {revision} of Pod {pod.name} is not known, so its difference to the template is not either"
-        return Aim(target.revision, Refused((Reason(Code.BASE_UNKNOWN, f"labels[{names.REVISION_LABEL}]", why),)))
+        which = f"revision {revision} of Pod {pod.name}" if revision else f"the revision of Pod {pod.name}"
+        why = f"{which} is not known, so its difference to the template is not either"
+        return Aim(target.revision, Refused((Reason(Code.BASE_UNKNOWN, f"pods[{pod.name}]", why),)))
     between = snapshot.revisions.get(record.target) if isinstance(record, Record) else None
     bases = [base] if between is None or between is base else [base, between]
     verdicts = [_diff(one, target, settings, snapshot.nodes.get(pod.spec.node_name)) for one in bases]
@@ -110,14 +132,14 @@ def aim(snapshot: Snapshot, settings: Settings, target: Template, pod: Pod) -> A
 
 
 def members(
-    snapshot: Snapshot, settings: Settings, target: Template | None, scene: Scene, found: Mapping[str, Aim]
+    snapshot: Snapshot, settings: Settings, target: Template | None, scene: Scene, found: Prospects
 ) -> list[Member]:
-    """Every Pod with its state, in the order in which Pods are upgraded. `found`: the aims, if there is a target."""
+    """Every Pod with its state, in the order in which Pods are upgraded."""
     pods_by_uid = {pod.uid: pod for pod in snapshot.pods}
     nodes, sights, blocked, pending = snapshot.nodes, snapshot.sights, snapshot.blocked, snapshot.pending
 
     def conclude(uid: str) -> tuple[Member, datetime | None]:
-        made = member(snapshot, settings, found.get(uid), scene, pods_by_uid[uid])
+        made = member(snapshot, settings, found, scene, pods_by_uid[uid])
         return made, _lasts(made, scene.now)
 
     common = (
@@ -129,8 +151,9 @@ def members(
         scene.settled,
         scene.revision,
     )
+    outside = found.outside
     own = (
-        (uid, (pod, nodes.get(pod.spec.node_name), sights.get(uid), blocked.get(uid), uid in pending))
+        (uid, (pod, nodes.get(pod.spec.node_name), sights.get(uid), blocked.get(uid), outside.get(uid), uid in pending))
         for uid, pod in pods_by_uid.items()
     )
     every = _MEMBERS.recall(snapshot.workload.metadata.uid, common, own, scene.now, conclude)
@@ -177,20 +200,19 @@ def _lasts(found: Member, now: datetime) -> datetime | None:
     return min((one for one in ends if one is not None), default=None)
 
 
-def member(snapshot: Snapshot, settings: Settings, towards: Aim | None, scene: Scene, pod: Pod) -> Member:
-    """One Pod with its state; the workload's other Pods do not enter into it. `towards` None: no target is known."""
-    own = _scene_of(scene, snapshot, pod)
-    ready = pod.ready
+def member(snapshot: Snapshot, settings: Settings, found: Prospects, scene: Scene, pod: Pod) -> Member:
+    """One Pod with its state; the workload's other Pods do not enter into it."""
+    own, ready, uid = _scene_of(scene, snapshot, pod), pod.ready, pod.uid
     rank = order.sort_key(settings, snapshot.kind.order, not ready, pod)
-    facts: Any = {"rank": rank, "ready": ready, "revision": pod.metadata.label(names.REVISION_LABEL) or ""}
-    if pod.uid in snapshot.pending:
+    facts: Any = {"rank": rank, "ready": ready, "revision": own.base}
+    if uid in snapshot.pending:
         return Member(pod, Moving(_PENDING), available=False, **facts)
-    outside, record = snapshot.kind.outside(snapshot.workload, settings, pod), records.read(pod)
+    outside, record = found.outside.get(uid), records.read(pod)
     missing = available(pod, own)
     facts["until"] = available_at(pod, own) if missing is not None else None
     if outside is not None and not (isinstance(record, Record) and record.in_flight):
         return Member(pod, Held(outside), missing is None, outside, **facts)
-    state = pods.step(pod, towards, own)
+    state = pods.step(pod, found.aims.get(uid), own)
     in_flight = isinstance(state, Moving) or pod.metadata.deletion_timestamp is not None
     drift = tuple(_drift(pod, record)) if isinstance(record, Record) and isinstance(state, UpToDate) else ()
     return Member(pod, state, not in_flight and missing is None, drift=drift, **facts)
@@ -217,14 +239,16 @@ def _scene_of(scene: Scene, snapshot: Snapshot, pod: Pod) -> Scene:
         hold=scene.hold,
         settled=scene.settled,
         blocked=snapshot.blocked.get(pod.uid),
+        base=snapshot.revision_of(pod),
+        marks=scene.marks,
     )
 
 
-def _at(pod: Pod, revision: str) -> bool:
+def _at(snapshot: Snapshot, pod: Pod, revision: str) -> bool:
     """Whether the Pod is at the revision with no unfinished or failed attempt upon it."""
     record = records.read(pod)
     unfinished = isinstance(record, Record) and (record.in_flight or record.phase is PodPhase.FAILED)
-    return pod.metadata.label(names.REVISION_LABEL) == revision and not unfinished
+    return snapshot.revision_of(pod) == revision and not unfinished
 
 
 def _touched(record: object) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ The vocabulary of `pod`, `attempt` and `rollout`, and the few questions about av
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -33,11 +34,16 @@ class Aim(Struct, frozen=True):
 UNKNOWN: Final = Reason(Code.REVISION_UNKNOWN, "", "waiting for the workload's own controller to name the revision")
 
 
+def _no_marks(_revision: str) -> Mapping[str, str]:
+    return {}
+
+
 class Scene(Struct, frozen=True):
     """Everything around one Pod that its next step depends on.
 
     `hold`: why nothing new may begin in the whole workload; a Pod that is drained but not yet patched goes back.
     `settled`: the workload was UpToDate at this revision before, so that later unreadiness is no failure of it.
+    `base`: the revision that the Pod is at. `marks`: the labels that make a Pod one of a revision.
     `blocked`: why the API server does not take our writes on this Pod, where it has refused them for good.
     """
 
@@ -50,6 +56,8 @@ class Scene(Struct, frozen=True):
     hold: Reason | None = None
     settled: bool = False
     blocked: Reason | None = None
+    base: str = ""
+    marks: Callable[[str], Mapping[str, str]] = _no_marks
 
 
 class UpToDate(Struct, frozen=True):

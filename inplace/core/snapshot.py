@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from inplace.core import settings
-from inplace.core.kinds import Kind, Template
+from inplace.core.kinds import Family, Kind, Template
 from inplace.core.model import Meta, Node, Pod, Reason, Workload, WorkloadSpec
 from inplace.core.observation import Sight
 from inplace.core.settings import Parsed
@@ -18,16 +18,18 @@ from inplace.core.settings import Parsed
 class Snapshot(Struct, frozen=True):
     """The workload, its Pods and everything around them, read at one moment.
 
-    `pods` are those whose controller is this workload by uid, in any order. `pending` holds the uids of objects with
-    a write of ours in flight or not yet seen back: they are not acted on. `blocked` says of Pods by uid why the API
-    server does not take our writes. Nothing disruptive begins before `not_before`. `target` overrides the workload's
-    own, for a plan of what is not applied yet. A status whose phase has not changed is written once in `status_every`.
+    `pods` are those whose controller is this workload by uid, or one of its children, in any order. `pending` holds
+    the uids of objects with a write of ours in flight or not yet seen back: they are not acted on. `blocked` says of
+    Pods by uid why the API server does not take our writes. Nothing disruptive begins before `not_before`. `target`
+    overrides the workload's own, for a plan of what is not applied yet. A status whose phase has not changed is
+    written once in `status_every`.
     """
 
     kind: Kind
     workload: Workload
     pods: tuple[Pod, ...]
     revisions: Mapping[str, Template]
+    family: Family = Family()
     nodes: Mapping[str, Node] = {}
     sights: Mapping[str, Sight] = {}
     pending: frozenset[str] = frozenset()
@@ -50,6 +52,10 @@ class Snapshot(Struct, frozen=True):
             _PARSED.clear()
         _PARSED[workload.metadata.uid] = (workload.metadata, workload.spec, found)
         return found
+
+    def revision_of(self, pod: Pod) -> str:
+        """The revision that a Pod is at; empty where nothing tells."""
+        return self.kind.revision_of(self.workload, pod, self.revisions)
 
     @property
     def grace_seconds(self) -> int:

@@ -9,8 +9,8 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from inplace.core import names
-from inplace.core.model import Meta, Reason
+from inplace.core import names, template
+from inplace.core.model import Meta, Reason, Workload
 from inplace.core.names import Phase
 
 VERSION: Final = 1
@@ -28,7 +28,10 @@ class Failure(Struct, frozen=True, gc=False):
 
 
 class Status(Struct, frozen=True, rename="camel"):
-    """Where the rollout of a workload stands. `updated_at` is UTC and says when this was written."""
+    """Where the rollout of a workload stands. `updated_at` is UTC and says when this was written.
+
+    `observed_template` is the fingerprint of the template that was judged, where writing this raises the generation.
+    """
 
     v: int
     observed_generation: int
@@ -40,6 +43,7 @@ class Status(Struct, frozen=True, rename="camel"):
     in_flight: int
     failed: int
     updated_at: datetime
+    observed_template: str = ""
     waiting: dict[str, int] = {}
     reasons: tuple[Reason, ...] = ()
     failures: tuple[Failure, ...] = ()
@@ -47,10 +51,14 @@ class Status(Struct, frozen=True, rename="camel"):
     message: str = ""
 
 
-def current(meta: Meta) -> Status | None:
-    """The status, if it speaks of the workload's present generation; an older one is not believed."""
-    found = read(meta)
-    return found if found is not None and found.observed_generation >= meta.generation else None
+def current(workload: Workload) -> Status | None:
+    """The status, if it speaks of the workload as it is now; an older one is not believed."""
+    found = read(workload.metadata)
+    if found is None:
+        return None
+    if found.observed_template:
+        return found if found.observed_template == template.fingerprint(workload.spec.template) else None
+    return found if found.observed_generation >= workload.metadata.generation else None
 
 
 def read(metadata: Meta) -> Status | None:
@@ -75,9 +83,14 @@ def encode(status: Status) -> str:
     return text.decode()
 
 
-def same(one: Status | None, other: Status) -> bool:
-    """Whether two statuses say the same, whenever they were written."""
-    return one is not None and encode(replace(one, updated_at=other.updated_at)) == encode(other)
+def same(one: Status | None, other: Status, *, progress: bool = True) -> bool:
+    """Whether two statuses say the same, whenever they were written; without `progress`, but for how far they are."""
+    if one is None:
+        return False
+    if not progress:
+        counts = {name: getattr(other, name) for name in ("updated", "ready", "in_flight", "waiting", "message")}
+        one = replace(one, **counts)
+    return encode(replace(one, updated_at=other.updated_at)) == encode(other)
 
 
 def _shorten(status: Status, cut: int) -> Status:

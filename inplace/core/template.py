@@ -4,15 +4,18 @@ A template is never partial: fields that nobody here has heard of are compared l
 is never overlooked. It refuses to know which differences matter (`change`) and which fields have defaults (`defaults`).
 """
 
+import hashlib
 import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Raw
 
-from inplace.core.model import Revision, Tree
+from inplace.core import names
+from inplace.core.model import Tree
 
 
 class Difference(NamedTuple):
@@ -31,13 +34,44 @@ def decode(raw: Raw | bytes) -> Tree:
     return tree(msgspec.json.decode(raw))
 
 
-def of_revision(revision: Revision) -> Tree:
-    """The template kept in a ControllerRevision (kubernetes.md §4.1); empty where it holds none.
+def of_revision(data: Raw | bytes) -> Tree:
+    """The template kept in a ControllerRevision's data (kubernetes.md §4.1); empty where it holds none.
 
     The strategic-merge directive `$patch: replace` stands beside the template's fields and is none of them.
     """
-    template = tree(tree(decode(revision.data).get("spec")).get("template"))
+    template = tree(tree(decode(data).get("spec")).get("template"))
     return {key: value for key, value in template.items() if key != "$patch"}
+
+
+def bare(template: Tree) -> Tree:
+    """The template without what a controller or an older server adds to its metadata and the user never wrote.
+
+    These are the label by which a Deployment's ReplicaSets tell their Pods apart, and a creationTimestamp of null.
+    """
+    metadata = {key: value for key, value in tree(template.get("metadata")).items() if key != "creationTimestamp"}
+    own = {key: value for key, value in tree(metadata.get("labels")).items() if key != names.TEMPLATE_HASH_LABEL}
+    if "labels" in metadata:
+        metadata = {**metadata, "labels": own}
+    return {**template, "metadata": metadata}
+
+
+@lru_cache(maxsize=4096)
+def _fingerprint(kept: bytes) -> str:
+    return fingerprint_of(decode(kept))
+
+
+def fingerprint(kept: Raw | bytes) -> str:
+    """A short name for the content of a template: equal templates have equal ones, wherever they are kept.
+
+    It is ours alone: the hashes that controllers make cannot be made outside Go and differ between its releases.
+    """
+    return _fingerprint(bytes(kept))
+
+
+def fingerprint_of(template: Tree) -> str:
+    """The same of a template that is decoded already."""
+    canonical = msgspec.json.encode(bare(template), order="deterministic")
+    return hashlib.sha256(canonical).hexdigest()[:10]
 
 
 def tree(value: object) -> Tree:

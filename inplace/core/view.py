@@ -67,7 +67,7 @@ def build(snapshot: Snapshot, made: Plan) -> WorkloadView:
     """The view of a workload as a plan sees it now."""
     meta = snapshot.workload.metadata
     shown = {one.pod.uid for one in made.members}
-    rest = [_bare(pod) for pod in snapshot.pods if pod.uid not in shown]
+    rest = [_bare(pod, snapshot.revision_of(pod)) for pod in snapshot.pods if pod.uid not in shown]
     return WorkloadView(
         kind=snapshot.kind.name,
         namespace=meta.namespace,
@@ -85,7 +85,7 @@ def _pod(member: Member, waiting: dict[str, Reason]) -> PodView:
     return PodView(
         name=member.pod.name,
         node=member.pod.spec.node_name,
-        revision=member.pod.metadata.label(names.REVISION_LABEL) or "",
+        revision=member.revision,
         stage=_stage(member, record),
         ready=member.pod.ready,
         reason=planning.explain(member, waiting),
@@ -94,8 +94,7 @@ def _pod(member: Member, waiting: dict[str, Reason]) -> PodView:
     )
 
 
-def _bare(pod: Pod) -> PodView:
-    revision = pod.metadata.label(names.REVISION_LABEL) or ""
+def _bare(pod: Pod, revision: str) -> PodView:
     return PodView(pod.name, pod.spec.node_name, revision, "Unmanaged", pod.ready, None, None, _containers(pod, None))
 
 

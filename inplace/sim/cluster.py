@@ -23,7 +23,10 @@ from inplace.sim.api import faults
 from inplace.sim.api.server import ApiServer
 from inplace.sim.controllers import garbage
 from inplace.sim.controllers.base import Controller
+from inplace.sim.controllers.daemonset import DaemonSetController
+from inplace.sim.controllers.deployment import DeploymentController
 from inplace.sim.controllers.endpointslice import EndpointSliceController
+from inplace.sim.controllers.replicaset import ReplicaSetController
 from inplace.sim.controllers.scheduler import Scheduler
 from inplace.sim.controllers.statefulset import StatefulSetController
 from inplace.sim.kubelet import Catalogue, Kubelet, Timings
@@ -105,6 +108,9 @@ async def open_cluster(
             garbage.NamespaceController(manager, clock, rng, seen),
             *(garbage.GarbageCollector(*one, manager, clock, rng, seen) for one in garbage.OWNED),
             StatefulSetController(manager, clock, rng, seen),
+            DaemonSetController(manager, clock, rng, seen),
+            DeploymentController(manager, clock, rng, seen),
+            ReplicaSetController(manager, clock, rng, seen),
             EndpointSliceController(manager, clock, rng, seen),
             Scheduler(scheduler, clock, rng, seen),
         ]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.twin.shown import skip_others
+from tests.twin.flavours import Flavour
+from tests.twin.shown import flavours_of, skip_others
 from tests.twin.world import World
 
 OpenWorld = Callable[[], AbstractAsyncContextManager[World]]
@@ -25,7 +26,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`seeds(n)` runs a scenario with that many seeds, or with as many as --seeds allows."""
+    """Every scenario runs for every kind that can show it; `seeds(n)` with that many seeds, or as --seeds says."""
+    if "open_world" in metafunc.fixturenames:
+        found = flavours_of(metafunc.definition.get_closest_marker, metafunc.config.getoption("--world"))
+        metafunc.parametrize("flavour", found, ids=[one.name for one in found])
     mark = metafunc.definition.get_closest_marker("seeds")
     if mark is not None:
         wanted = metafunc.config.getoption("--seeds") or mark.args[0]
@@ -33,8 +37,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
-def open_world(request: pytest.FixtureRequest, tmp_path: Path) -> OpenWorld:
-    """Opens a world inside the test: an async context manager."""
+def open_world(request: pytest.FixtureRequest, tmp_path: Path, flavour: Flavour) -> OpenWorld:
+    """Opens a world for workloads of a kind inside the test: an async context manager."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[World]:
+        async with _opener(request, tmp_path)() as world:
+            world.flavour = flavour
+            yield world
+
+    return opened
+
+
+def _opener(request: pytest.FixtureRequest, tmp_path: Path) -> OpenWorld:
     chosen = request.config.getoption("--world")
     if chosen == "embedded":
         from tests.twin.embedded import open_embedded

@@ -25,6 +25,8 @@ NAMESPACE = "test"
 #: What the agents of our controllers begin with.
 AGENT = "inplace"
 DOWN_SECONDS = 3.0
+#: As many as the largest scenario has Pods, so that a DaemonSet can have as many.
+NODES = tuple(f"node-{number}" for number in range(6))
 
 
 class EmbeddedWorld(World):
@@ -34,6 +36,7 @@ class EmbeddedWorld(World):
     patience = 120.0
 
     def __init__(self, cluster: Cluster, clock: Clock) -> None:
+        super().__init__()
         self.cluster = cluster
         self.clock = clock
         self.namespace = NAMESPACE
@@ -97,7 +100,7 @@ async def _is_ready(app: App) -> bool:
 async def open_embedded(*, seed: int = 0, controller: bool = True) -> AsyncIterator[EmbeddedWorld]:
     """A cluster of its own for each test."""
     clock = LoopClock(EPOCH)
-    async with open_cluster(clock, random.Random(seed), model.catalogue(REGISTRY)) as cluster:
+    async with open_cluster(clock, random.Random(seed), model.catalogue(REGISTRY), nodes=NODES) as cluster:
         world = EmbeddedWorld(cluster, clock)
         world.client = await cluster.client("twin-tests", field_manager="user")
         await world.client.create(resources.NAMESPACES, None, {"metadata": {"name": NAMESPACE}}, type=msgspec.Raw)

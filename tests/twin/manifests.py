@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from inplace.core import names
+from tests.twin.flavours import STATEFULSET, Flavour
 
 Manifest = dict[str, Any]
 
 
-def statefulset(
+def workload(
+    flavour: Flavour,
     name: str,
     image: str,
     *,
@@ -24,7 +26,7 @@ def statefulset(
     pod_labels: dict[str, str] | None = None,
     spec: Manifest | None = None,
 ) -> Manifest:
-    """A StatefulSet of small Pods, opted in unless `mode` is None; annotations without their prefix."""
+    """A workload of small Pods, opted in unless `mode` is None; annotations without their prefix."""
     containers = [_container("app", image)]
     containers[0] |= {"readinessProbe": probe} if probe else {}
     containers[0] |= {"lifecycle": lifecycle} if lifecycle else {}
@@ -33,9 +35,9 @@ def statefulset(
     pod_spec: Manifest = {"terminationGracePeriodSeconds": 5, "containers": containers}
     if gate:
         pod_spec["readinessGates"] = [{"conditionType": names.GATE}]
-    return {
+    body: Manifest = {
         "apiVersion": "apps/v1",
-        "kind": "StatefulSet",
+        "kind": flavour.name,
         "metadata": {
             "name": name,
             "labels": {names.MODE: mode} if mode else {},
@@ -43,16 +45,21 @@ def statefulset(
         },
         "spec": {
             "replicas": replicas,
-            "serviceName": name,
-            "podManagementPolicy": "Parallel",
             "selector": {"matchLabels": {"app": name}},
-            "updateStrategy": strategy or {"type": "RollingUpdate"},
             "template": {
                 "metadata": {"labels": {"app": name, **(pod_labels or {})}},
                 "spec": {**pod_spec, **(spec or {})},
             },
         },
     }
+    if flavour.strategy:
+        body["spec"][flavour.strategy] = strategy or flavour.one_by_one
+    return flavour.shape(body)
+
+
+def statefulset(name: str, image: str, **options: Any) -> Manifest:
+    """A StatefulSet, for what is not about kinds."""
+    return workload(STATEFULSET, name, image, **options)
 
 
 def _container(name: str, image: str) -> Manifest:

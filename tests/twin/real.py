@@ -46,6 +46,7 @@ class RealWorld(World):
     patience = 60.0
 
     def __init__(self, cluster: api.Cluster, client: Client, namespace: str, scratch: Path) -> None:
+        super().__init__()
         self.cluster = cluster
         self.client = client
         self.namespace = namespace

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.twin import flavours
+
 WORLDS = ("embedded", "hollow", "real")
 
 
@@ -13,6 +15,23 @@ def shown_on(*worlds: str, because: str) -> Any:
     """Marks a scenario that only some worlds can show."""
     assert set(worlds) <= set(WORLDS)
     return pytest.mark.shown_on(worlds, because)
+
+
+def kinds(*names: str, because: str) -> Any:
+    """Marks a scenario that makes sense for some workload kinds only."""
+    assert set(names) <= set(flavours.BY_NAME)
+    return pytest.mark.kinds(names, because)
+
+
+#: Marks a scenario that runs for every kind on the real cluster too, where the others run for StatefulSets alone.
+core = pytest.mark.core
+
+
+def flavours_of(marks: Any, world: str) -> list[flavours.Flavour]:
+    """The kinds that a scenario runs for in a world."""
+    found = list(flavours.ALL) if world != "real" or marks("core") is not None else [flavours.STATEFULSET]
+    mark = marks("kinds")
+    return found if mark is None else [one for one in found if one.name in mark.args[0]]
 
 
 def skip_others(items: list[pytest.Item], world: str) -> None:

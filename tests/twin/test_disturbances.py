@@ -10,6 +10,7 @@ from inplace.core.record import Record
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from inplace.kube.errors import Throttled
+from tests.twin.shown import kinds
 from tests.twin.world import identity
 
 
@@ -30,16 +31,16 @@ async def test_a_third_partys_image_on_a_finished_pod_is_reported_as_drift(open_
         await world.create_web(replicas=2)
         await world.set_image(world.app("v2"))
         await world.wait_upgraded()
-        await change_image(world, "web-0", world.app("v3"))
+        await change_image(world, world.nth(0), world.app("v3"))
 
         async def reported():
             status = await world.status()
             return status is not None and any(
-                one.code == Code.DRIFT and "pods[web-0]" in one.path for one in status.reasons
+                one.code == Code.DRIFT and f"pods[{world.nth(0)}]" in one.path for one in status.reasons
             )
 
         await world.until(reported, "the drift of web-0 in the status")
-        assert (await world.pod("web-0")).spec.containers[0].image == world.app("v3"), "nothing is patched over"
+        assert (await world.pod(world.nth(0))).spec.containers[0].image == world.app("v3"), "nothing is patched over"
         await world.set_image(world.app("v4"))
         await world.wait_upgraded()
         assert {pod.spec.containers[0].image for pod in await world.pods()} == {world.app("v4")}
@@ -51,15 +52,16 @@ async def test_a_third_partys_image_on_a_pod_in_flight_fails_it(open_world):
         await world.set_image(world.app("stubborn"))
         await world.wait_upgraded()
         await world.set_image(world.app("v2"))  # the old container takes its whole grace, 5 s
-        await world.wait_pod("web-1", lambda pod: phase(pod) is PodPhase.SWAPPING, "in the middle of its swap")
-        await change_image(world, "web-1", world.app("v3"))
+        await world.wait_pod(world.nth(1), lambda pod: phase(pod) is PodPhase.SWAPPING, "in the middle of its swap")
+        await change_image(world, world.nth(1), world.app("v3"))
         status = await world.wait_phase("web", Phase.DEGRADED)
-        assert [(one.pod, one.code) for one in status.failures] == [("web-1", Code.IMAGE_OVERRIDDEN)]
-        assert (await world.pod("web-0")).spec.containers[0].image == world.app("stubborn")
+        assert [(one.pod, one.code) for one in status.failures] == [(world.nth(1), Code.IMAGE_OVERRIDDEN)]
+        assert (await world.pod(world.nth(0))).spec.containers[0].image == world.app("stubborn")
         await world.set_image(world.app("v4"))
         await world.wait_upgraded()
 
 
+@kinds("StatefulSet", because="made by hand: its Pods exist before it, by the names that it will look for")
 async def test_an_injected_sidecar_is_left_alone(open_world):
     async with open_world() as world:
         await world.create_with_injected_sidecar(replicas=2)
@@ -78,34 +80,35 @@ async def test_an_injected_sidecar_is_left_alone(open_world):
 async def test_a_pod_deleted_in_flight_comes_back_and_is_upgraded(open_world, moment):
     async with open_world() as world:
         await world.create_web(replicas=3, annotations={"grace-period-seconds": "1"})
-        uid = (await world.pod("web-2")).uid
+        uid = (await world.pod(world.nth(2))).uid
         await world.set_image(world.app("v2"))
-        await world.wait_pod("web-2", lambda pod: phase(pod) is moment, moment)
-        await world.delete_pod("web-2")
+        await world.wait_pod(world.nth(2), lambda pod: phase(pod) is moment, moment)
+        await world.delete_pod(world.nth(2))
         await world.wait_upgraded(seconds=2 * world.patience)
         pods = await world.pods()
         assert pods[2].uid != uid
         assert {pod.spec.containers[0].image for pod in pods} == {world.app("v2")}
-        assert [world.history.restarts(f"web-{n}", "app") for n in range(2)] == [1, 1]
+        assert [world.history.restarts(world.nth(n), "app") for n in range(2)] == [1, 1]
 
 
 async def test_a_pod_that_waits_its_turn_is_deleted(open_world):
     async with open_world() as world:
         await world.create_web(replicas=3)
         await world.set_image(world.app("v2"))
-        await world.wait_pod("web-2", lambda pod: records.read(pod) is not None, "in flight")
-        await world.delete_pod("web-0")
+        await world.wait_pod(world.nth(2), lambda pod: records.read(pod) is not None, "in flight")
+        await world.delete_pod(world.nth(0))
         await world.wait_upgraded(seconds=2 * world.patience)
         assert {pod.spec.containers[0].image for pod in await world.pods()} == {world.app("v2")}
 
 
 @pytest.mark.alone
+@kinds("StatefulSet", "Deployment", "ReplicaSet", because="nobody evicts a DaemonSet's Pods: they would come back")
 async def test_a_node_is_drained_in_the_middle(open_world):
     """Cordon, evict, uncordon; on a cluster of one node the Pods wait for the uncordon."""
     async with open_world() as world:
         await world.create_web(replicas=3)
         await world.set_image(world.app("v2"))
-        pod = await world.wait_pod("web-2", lambda one: records.read(one) is not None, "in flight")
+        pod = await world.wait_pod(world.nth(2), lambda one: records.read(one) is not None, "in flight")
         node = pod.spec.node_name
         await _cordon(world, node, unschedulable=True)
         try:

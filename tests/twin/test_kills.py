@@ -30,7 +30,7 @@ async def test_kill_9_at_random_moments(open_world, seed):
                 await world.start_controller()
             await world.wait_upgraded(seconds=3 * world.patience)
         assert [identity(pod) for pod in await world.pods()] == before
-        assert [world.history.restarts(f"web-{n}", "app") for n in range(3)] == [len(TARGETS)] * 3
+        assert [world.history.restarts(world.nth(n), "app") for n in range(3)] == [len(TARGETS)] * 3
         judge.check(world.history, replicas=3, budget=1 + seed % 2, since=began)
 
 
@@ -43,7 +43,7 @@ async def test_two_controllers_by_mistake(open_world):
         for tag in TARGETS:
             await world.set_image(world.app(tag))
             await world.wait_upgraded(seconds=2 * world.patience)
-        assert [world.history.restarts(f"web-{n}", "app") for n in range(4)] == [len(TARGETS)] * 4
+        assert [world.history.restarts(world.nth(n), "app") for n in range(4)] == [len(TARGETS)] * 4
         judge.check(world.history, replicas=4, budget=2, since=began)
 
 
@@ -54,11 +54,11 @@ async def test_the_api_server_goes_away_midway(open_world):
         before = [identity(pod) for pod in await world.pods()]
         began = world.clock.monotonic()
         await world.set_image(world.app("v2"))
-        await world.wait_pod("web-2", lambda pod: records.read(pod) is not None, "in flight")
+        await world.wait_pod(world.nth(2), lambda pod: records.read(pod) is not None, "in flight")
         await world.restart_server()
         await world.wait_upgraded(seconds=3 * world.patience)
         assert [identity(pod) for pod in await world.pods()] == before
-        assert [world.history.restarts(f"web-{n}", "app") for n in range(3)] == [1, 1, 1]
+        assert [world.history.restarts(world.nth(n), "app") for n in range(3)] == [1, 1, 1]
         judge.check(world.history, replicas=3, budget=1, since=began, gaps=True)
 
 
@@ -72,5 +72,5 @@ async def test_watches_are_cut_and_history_is_forgotten_midway(open_world):
             await world.clock.sleep(1)
             disturb()
         await world.wait_upgraded()
-        assert [world.history.restarts(f"web-{n}", "app") for n in range(3)] == [1, 1, 1]
+        assert [world.history.restarts(world.nth(n), "app") for n in range(3)] == [1, 1, 1]
         judge.check(world.history, replicas=3, budget=1, since=began, gaps=True)

@@ -10,21 +10,22 @@ from inplace.core.record import Record
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from tests.twin import judge
+from tests.twin.shown import kinds
 
 
 async def test_paused_midway_finishes_what_is_in_flight_and_resumes(open_world):
     async with open_world() as world:
         await world.create_web(replicas=3)
         await world.set_image(world.app("v2"))
-        await world.wait_pod("web-2", lambda pod: records.read(pod) is not None, "in flight")
+        await world.wait_pod(world.nth(2), lambda pod: records.read(pod) is not None, "in flight")
         await world.annotate(paused="true")
         await world.wait_phase("web", Phase.PAUSED)
         paused = world.clock.monotonic()
-        await world.wait_pod("web-2", _is_done, "done although paused")
+        await world.wait_pod(world.nth(2), _is_done, "done although paused")
         await world.clock.sleep(3)
         began = [one for one in world.history.begun() if one.at > paused + 1]
         assert not began, f"while paused an upgrade began: {began}"
-        assert (await world.pod("web-0")).spec.containers[0].image == world.app("v1")
+        assert (await world.pod(world.nth(0))).spec.containers[0].image == world.app("v1")
         await world.annotate(paused=None)
         await world.wait_upgraded()
         judge.check(world.history, replicas=3, budget=1, since=paused)
@@ -51,14 +52,14 @@ async def test_percent_budgets_round_down_to_at_least_one(open_world, setting, r
 async def test_order_by_a_label(open_world):
     async with open_world() as world:
         await world.create_web(replicas=3, annotations={"order-by": "example.com/rank"})
-        for name, rank in (("web-0", "30"), ("web-1", "10"), ("web-2", "20")):
+        for name, rank in ((world.nth(0), "30"), (world.nth(1), "10"), (world.nth(2), "20")):
             body = {"metadata": {"labels": {"example.com/rank": rank}}}
             await world.client.patch(
                 resources.PODS, name, world.namespace, body, patch_type=PatchType.MERGE, type=dict, field_manager="user"
             )
         await world.set_image(world.app("v2"))
         await world.wait_upgraded()
-        assert world.history.drains() == ["web-0", "web-2", "web-1"]
+        assert world.history.drains() == [world.nth(0), world.nth(2), world.nth(1)]
 
 
 async def test_min_ready_seconds_hold_the_next_pod_back(open_world):
@@ -66,19 +67,20 @@ async def test_min_ready_seconds_hold_the_next_pod_back(open_world):
         await world.create_web(replicas=2, annotations={"min-ready-seconds": "4"})
         await world.set_image(world.app("v2"))
         await world.wait_upgraded()
-        ready = world.history.last_unready("web-1")
-        begun = world.history.gate_closed("web-0")
+        ready = world.history.last_unready(world.nth(1))
+        begun = world.history.gate_closed(world.nth(0))
         assert ready is not None
         assert begun is not None
         assert begun.at - ready.at >= 4, "web-0 was drained before web-1 had been Ready for min-ready-seconds"
 
 
+@kinds("StatefulSet", "DaemonSet", because="the others have no OnDelete")
 async def test_on_delete_is_upgraded_in_place(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, strategy={"type": "OnDelete"})
         uids = [pod.uid for pod in await world.pods()]
         await world.set_image(world.app("v2"))
-        await world.wait_phase("web", Phase.UP_TO_DATE)
+        await world.wait_upgraded()
         pods = await world.pods()
         assert [pod.uid for pod in pods] == uids
         assert {pod.spec.containers[0].image for pod in pods} == {world.app("v2")}
@@ -93,8 +95,8 @@ async def test_a_readiness_probe_holds_the_next_pod_back(open_world):
         await world.set_image(world.app("slow"))
         await world.wait_upgraded(seconds=2 * world.patience)
         judge.check(world.history, replicas=2, budget=1, since=began)
-        swapped = world.history.first("web-1", lambda pod: pod.spec.containers[0].image == world.app("slow"))
-        begun = world.history.gate_closed("web-0")
+        swapped = world.history.first(world.nth(1), lambda pod: pod.spec.containers[0].image == world.app("slow"))
+        begun = world.history.gate_closed(world.nth(0))
         assert swapped is not None
         assert begun is not None
         assert begun.at - swapped.at >= 4.5, "`slow` serves five seconds after its start"
@@ -108,9 +110,9 @@ async def test_pre_stop_and_grace_delay_the_swap_and_nothing_else(open_world):
         await world.set_image(world.app("v2"))
         await world.wait_upgraded()
         judge.check(world.history, replicas=2, budget=1, since=began)
-        patched = world.history.first("web-1", lambda pod: pod.spec.containers[0].image == world.app("v2"))
+        patched = world.history.first(world.nth(1), lambda pod: pod.spec.containers[0].image == world.app("v2"))
         other = world.history.first(
-            "web-1", lambda pod: (s := pod.container_status("app")) is not None and s.restart_count == 1
+            world.nth(1), lambda pod: (s := pod.container_status("app")) is not None and s.restart_count == 1
         )
         assert patched is not None
         assert other is not None

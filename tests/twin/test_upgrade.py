@@ -8,6 +8,7 @@ from inplace.core import names
 from inplace.core import record as records
 from inplace.core.names import Evidence, Phase, PodPhase
 from inplace.core.record import Record
+from tests.twin.shown import kinds
 from tests.twin.world import identity, raw_pods
 
 
@@ -29,17 +30,17 @@ def _durable(raw) -> dict[str, object]:
 @pytest.mark.parametrize("budget", ["1", "2"])
 async def test_three_pods(open_world, gate, budget):
     async with open_world() as world:
-        before = await world.create_web(gate=gate, annotations={"max-unavailable": budget})
-        raw, began = await raw_pods(world), world.clock.monotonic()
+        await world.create_web(gate=gate, annotations={"max-unavailable": budget})
+        raw, began, before = await raw_pods(world), world.clock.monotonic(), await world.revision()
         await world.set_image(world.app("v2"))
         await world.wait_upgraded()
 
         assert _durable(await raw_pods(world)) == _durable(raw)
-        workload = await world.workload()
-        assert workload.status.current_revision != before.status.current_revision
+        revision = await world.revision()
+        assert revision != before
         for pod in await world.pods():
             assert pod.spec.containers[0].image == world.app("v2")
-            assert pod.metadata.label(names.REVISION_LABEL) == workload.status.update_revision
+            assert world.revision_of(pod) == revision
             assert world.history.restarts(pod.name, "app") == 1
             record = _record(pod)
             assert record.phase is PodPhase.DONE
@@ -47,7 +48,8 @@ async def test_three_pods(open_world, gate, budget):
             assert not gate or pod.is_true(names.GATE)
         order = world.history.drains()
         at_once = int(budget)  # what begins together is seen in any order
-        assert sorted(order[:at_once], reverse=True) + order[at_once:] == ["web-2", "web-1", "web-0"]
+        places = [world.nth(number) for number in (2, 1, 0)]
+        assert sorted(order[:at_once], key=places.index) + order[at_once:] == places
         if gate:
             assert 1 <= world.history.most_unready(3, began) <= int(budget)
 
@@ -78,16 +80,16 @@ async def test_grace_period_runs_from_observed_unready(open_world):
         await world.create_web(replicas=1, annotations={"grace-period-seconds": "3"})
         await world.set_image(world.app("v2"))
         await world.wait_upgraded()
-        closed = world.history.gate_closed("web-0")
+        closed = world.history.gate_closed(world.nth(0))
         assert closed is not None
-        unready = world.history.first("web-0", lambda pod: not pod.ready, after=closed.at)
-        patched = world.history.first("web-0", lambda pod: pod.spec.containers[0].image == world.app("v2"))
+        unready = world.history.first(world.nth(0), lambda pod: not pod.ready, after=closed.at)
+        patched = world.history.first(world.nth(0), lambda pod: pod.spec.containers[0].image == world.app("v2"))
         assert unready is not None
         assert patched is not None
         assert patched.at - unready.at >= 2.9  # both seen through one watch, a moment after the server
 
 
-async def test_partition_keeps_the_lowest_ordinals(open_world):
+async def test_partition_keeps_those_that_come_last(open_world):
     async with open_world() as world:
         await world.create_web(replicas=3, annotations={"partition": "2"})
         await world.set_image(world.app("v2"))
@@ -99,6 +101,7 @@ async def test_partition_keeps_the_lowest_ordinals(open_world):
         assert {pod.spec.containers[0].image for pod in await world.pods()} == {world.app("v2")}
 
 
+@kinds("StatefulSet", because="no other kind has a partition of its own")
 async def test_the_workloads_own_partition_counts(open_world):
     async with open_world() as world:
         await world.create_web(replicas=3, strategy={"type": "RollingUpdate", "rollingUpdate": {"partition": 1}})
@@ -128,8 +131,8 @@ async def test_tag_to_digest_and_back(open_world):
         for image in (pinned, world.app("v1")):
             await world.set_image(image)
             await world.wait_upgraded(seconds=2 * world.patience)
-            assert (await world.pod("web-0")).spec.containers[0].image == image
-        assert world.history.restarts("web-0", "app") == 2
+            assert (await world.pod(world.nth(0))).spec.containers[0].image == image
+        assert world.history.restarts(world.nth(0), "app") == 2
 
 
 async def test_labels_and_annotations_only(open_world):
@@ -175,6 +178,7 @@ async def test_paused_begins_nothing_and_resumes(open_world):
         await world.wait_upgraded()
 
 
+@kinds("StatefulSet", "DaemonSet", "Deployment", because="a ReplicaSet replaces no Pod for its template")
 async def test_a_workload_that_is_not_opted_in_is_left_alone(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, mode=None)
@@ -193,19 +197,20 @@ async def test_a_workload_that_is_not_opted_in_is_left_alone(open_world):
 
 async def test_opting_out_restores_the_workload_and_its_pods(open_world):
     async with open_world() as world:
-        strategy = {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}
-        await world.create_web(replicas=2, strategy=strategy)
+        await world.create_web(replicas=2, mode=None)
+        before = await world.raw()
+        await world.patch({"metadata": {"labels": {names.MODE: "InPlaceOnly"}}})
+        await world.wait_phase("web", Phase.UP_TO_DATE)
         await world.set_image(world.app("v2"))
         await world.wait_upgraded()
         await world.patch({"metadata": {"labels": {names.MODE: None}}})
-
-        async def clean() -> bool:
-            workload, pods = await world.workload(), await world.pods()
-            metas = [workload.metadata, *(pod.metadata for pod in pods)]
-            return not any(
-                key.startswith(names.PREFIX) for m in metas for key in {**(m.labels or {}), **(m.annotations or {})}
-            )
-
-        await world.until(clean, "no label or annotation of ours")
-        assert b'"partition":0' in bytes((await world.workload()).spec.update_strategy)
+        await world.until(world.is_clean, "no label or annotation of ours on any object")
+        after, templates = await world.raw(), ("template", "replicas")
+        assert {k: v for k, v in after["spec"].items() if k not in templates} == {
+            k: v for k, v in before["spec"].items() if k not in templates
+        }
+        assert (after["metadata"].get("labels") or {}) == (before["metadata"].get("labels") or {})
         assert all(pod.is_true(names.GATE) for pod in await world.pods())
+        uids = [pod.uid for pod in await world.pods()]
+        await world.clock.sleep(3)
+        assert [pod.uid for pod in await world.pods()] == uids, "nothing is rolled that has been upgraded"

@@ -15,20 +15,23 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from inplace.core import names
+from inplace.core import names, template
+from inplace.core import record as records
 from inplace.core import status as statuses
 from inplace.core.model import Pod, Revision, Workload
-from inplace.core.names import Phase
+from inplace.core.names import Phase, PodPhase
+from inplace.core.record import Record
 from inplace.core.status import Status
 from inplace.kube import resource as resources
 from inplace.kube.client import Client, PatchType
 from inplace.kube.reflector import Reflector
 from inplace.kube.store import Store
 from inplace.runtime.clock import Clock
+from tests.twin.flavours import DAEMONSET, STATEFULSET, Flavour, revision
 from tests.twin.history import History, Seen
-from tests.twin.manifests import Manifest, statefulset
+from tests.twin.manifests import Manifest, workload
 
-STATEFULSETS = resources.find("apps", "statefulsets")
+WORKLOADS = (resources.STATEFULSETS, resources.DAEMONSETS, resources.DEPLOYMENTS, resources.REPLICASETS)
 
 
 class World(ABC):
@@ -38,10 +41,17 @@ class World(ABC):
     name: str
     client: Client
     namespace: str
+    #: The kind of the workloads.
+    flavour: Flavour = STATEFULSET
     clock: Clock
     history: History
     #: Seconds that are long in this world; every wait of a scenario is a multiple of it.
     patience: float = 60.0
+
+    def __init__(self) -> None:
+        #: Names of Pods by place, for each workload, and of those that have gone.
+        self._slots: dict[str, list[str]] = {}
+        self._past: set[str] = set()
 
     @abstractmethod
     def image(self, repository: str, tag: str) -> str:
@@ -74,18 +84,65 @@ class World(ABC):
     # --- objects ----------------------------------------------------------------------------------------------------
 
     async def create(self, manifest: Manifest) -> Workload:
-        """Create a StatefulSet and wait until its Pods are Ready and it is settled."""
+        """Create a workload and wait until its Pods are Ready and it is settled.
+
+        The replicas of a DaemonSet are the nodes that take it.
+        """
+        name, size = manifest["metadata"]["name"], int(manifest["spec"]["replicas"])
+        if self.flavour is DAEMONSET:
+            size = await self._open_nodes(name, size)
+            manifest = self._placed(manifest)
         body = {**manifest, "metadata": {**manifest["metadata"], "namespace": self.namespace}}
-        made = await self.client.create(STATEFULSETS, self.namespace, body, type=Workload)
-        name, replicas = made.metadata.name, made.spec.replicas or 0
-        await self.until(lambda: self._ready(name, replicas), f"{replicas} Pods of {name} Ready")
-        if manifest["metadata"]["labels"]:
+        made = await self.client.create(self.flavour.resource, self.namespace, body, type=Workload)
+        await self.until(lambda: self._ready(name, size), f"{size} Pods of {name} Ready")
+        self._slots[name] = sorted((pod.name for pod in await self.pods(name)), key=self._place)
+        if made.metadata.labels:
             await self.wait_phase(name, Phase.UP_TO_DATE)
         return await self.workload(name)
 
+    def _place(self, name: str) -> Any:
+        """Where a Pod stands at first: the last is upgraded first, whatever its kind's order is."""
+        if self.flavour is STATEFULSET:
+            return int(name.rpartition("-")[2])
+        return tuple(-ord(one) for one in name)
+
+    def nth(self, number: int, workload: str = "web") -> str:
+        """The name of the Pod at a place; one that was replaced gave its place to its replacement."""
+        if self.flavour is STATEFULSET:
+            return f"{workload}-{number}"
+        slots = self._slots[workload]
+        for one in self.history.only(workload).seen:
+            if one.gone and one.pod.name in slots:
+                slots[slots.index(one.pod.name)] = ""
+            elif not one.gone and one.pod.name not in slots and one.pod.name not in self._past:
+                free = slots.index("") if "" in slots else len(slots)
+                slots[free : free + 1] = [one.pod.name]
+            if one.gone:
+                self._past.add(one.pod.name)
+        return slots[number]
+
+    async def _open_nodes(self, name: str, count: int) -> int:
+        """Let a DaemonSet of this name onto that many nodes; returns how many there are, at most that many."""
+        key = self._node_key(name)
+        found = await self.client.list(resources.NODES, type=dict)
+        nodes = sorted(one["metadata"]["name"] for one in found.items)
+        for number, node in enumerate(nodes):
+            body = {"metadata": {"labels": {key: "yes" if number < count else None}}}
+            await self.client.patch(resources.NODES, node, None, body, patch_type=PatchType.MERGE, type=dict)
+        return min(count, len(nodes))
+
+    def _node_key(self, name: str) -> str:
+        return f"twin.test/{self.namespace}-{name}"
+
+    def _placed(self, manifest: Manifest) -> Manifest:
+        own = manifest["spec"]["template"]
+        pod = {**own["spec"], "nodeSelector": {self._node_key(manifest["metadata"]["name"]): "yes"}}
+        spec = {key: value for key, value in manifest["spec"].items() if key != "replicas"}
+        return {**manifest, "spec": {**spec, "template": {**own, "spec": pod}}}
+
     def manifest(self, name: str, tag: str = "v1", **options: Any) -> Manifest:
-        """A StatefulSet of the application."""
-        return statefulset(name, self.app(tag), **options)
+        """A workload of the application."""
+        return workload(self.flavour, name, self.app(tag), **options)
 
     async def create_with_injected_sidecar(self, replicas: int) -> None:
         """The usual StatefulSet, whose Pods have a container that its template does not.
@@ -93,15 +150,15 @@ class World(ABC):
         What an injecting webhook makes is made here by hand, on any API server: the Pods exist before the StatefulSet,
         which adopts them; they get their revision label when its name is known.
         """
-        template = self.manifest("web")["spec"]["template"]
+        own = self.manifest("web")["spec"]["template"]
         extra = {"name": "injected", "image": self.image("sidecar", "v1"), "imagePullPolicy": "IfNotPresent"}
-        spec = {**template["spec"], "containers": [*template["spec"]["containers"], extra]}
+        spec = {**own["spec"], "containers": [*own["spec"]["containers"], extra]}
         for ordinal in range(replicas):
             name = f"web-{ordinal}"
             labels = {"statefulset.kubernetes.io/pod-name": name, "apps.kubernetes.io/pod-index": str(ordinal)}
-            meta = {"name": name, "labels": {**template["metadata"]["labels"], **labels}}
-            own = {**spec, "hostname": name, "subdomain": "web"}
-            body = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": own}
+            meta = {"name": name, "labels": {**own["metadata"]["labels"], **labels}}
+            named = {**spec, "hostname": name, "subdomain": "web"}
+            body = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": named}
             await self.client.create(resources.PODS, self.namespace, body, type=dict)
         # OnDelete, so that Pods without the label are not taken for old ones and replaced.
         await self.create_web(replicas=replicas, mode=None, strategy={"type": "OnDelete"})
@@ -115,26 +172,31 @@ class World(ABC):
         await self.wait_phase("web", Phase.UP_TO_DATE)
 
     async def create_web(self, tag: str = "v1", **options: Any) -> Workload:
-        """The usual StatefulSet, named web."""
-        return await self.create(statefulset("web", self.app(tag), **options))
+        """The usual workload, named web."""
+        return await self.create(self.manifest("web", tag, **options))
 
     async def workload(self, name: str = "web") -> Workload:
-        """The StatefulSet, live."""
-        return await self.client.get(STATEFULSETS, name, self.namespace, type=Workload)
+        """The workload, live."""
+        return await self.client.get(self.flavour.resource, name, self.namespace, type=Workload)
 
     async def pods(self, name: str = "web") -> list[Pod]:
         """Its Pods, live, by name."""
         found = await self.client.list(resources.PODS, self.namespace, type=Pod, label_selector=f"app={name}")
-        return sorted((pod for pod in found.items if pod.metadata.deletion_timestamp is None), key=lambda p: p.name)
+        alive = [pod for pod in found.items if pod.metadata.deletion_timestamp is None]
+        if self.flavour is STATEFULSET or name not in self._slots:
+            return sorted(alive, key=lambda pod: pod.name)
+        self.nth(0, name)
+        order = {pod: place for place, pod in enumerate(self._slots[name])}
+        return sorted(alive, key=lambda pod: order.get(pod.name, len(order)))
 
     async def pod(self, name: str) -> Pod:
         """One Pod, live."""
         return await self.client.get(resources.PODS, name, self.namespace, type=Pod)
 
     async def patch(self, body: Manifest, name: str = "web") -> Workload:
-        """Change the StatefulSet as `kubectl patch` does."""
+        """Change the workload as `kubectl patch` does."""
         return await self.client.patch(
-            STATEFULSETS,
+            self.flavour.resource,
             name,
             self.namespace,
             body,
@@ -155,7 +217,10 @@ class World(ABC):
         return await self.patch({"metadata": {"annotations": keys}}, name)
 
     async def scale(self, replicas: int, name: str = "web") -> Workload:
-        """Change the replicas."""
+        """Change the replicas; of a DaemonSet, the nodes that take it."""
+        if self.flavour is DAEMONSET:
+            await self._open_nodes(name, replicas)
+            return await self.workload(name)
         return await self.patch({"spec": {"replicas": replicas}}, name)
 
     async def delete_pod(self, name: str) -> None:
@@ -174,7 +239,7 @@ class World(ABC):
 
     async def status(self, name: str = "web") -> Status | None:
         """Our status, if it speaks of the present generation."""
-        return statuses.current((await self.workload(name)).metadata)
+        return statuses.current(await self.workload(name))
 
     async def wait_phase(self, name: str, phase: Phase, seconds: float | None = None) -> Status:
         """Wait for a phase at the present generation."""
@@ -189,14 +254,42 @@ class World(ABC):
         return found
 
     async def wait_upgraded(self, name: str = "web", seconds: float | None = None) -> None:
-        """Wait until everything is upgraded and the StatefulSet controller agrees that it is."""
+        """Wait until everything is upgraded and the workload's own controller agrees that it is."""
         await self.wait_phase(name, Phase.UP_TO_DATE, seconds)
 
         async def agreed() -> bool:
-            status = (await self.workload(name)).status
-            return status.current_revision == status.update_revision
+            found = await self.workload(name)
+            wanted = template.images(template.decode(found.spec.template)).items()
+            alike = [wanted <= _images(pod).items() for pod in await self.pods(name)]
+            return self.flavour.agreed(found) and all(alike)
 
-        await self.until(agreed, f"currentRevision of {name} to advance")
+        await self.until(agreed, f"the {self.flavour.name} controller to be content with {name}")
+
+    async def raw(self, name: str = "web") -> Manifest:
+        """The workload as a whole tree, live."""
+        return await self.client.get(self.flavour.resource, name, self.namespace, type=dict)
+
+    async def is_clean(self) -> bool:
+        """Whether no object of the namespace carries a label or an annotation of ours."""
+        every = [*WORKLOADS, resources.PODS]
+        found = [one for kind in every for one in (await self.client.list(kind, self.namespace, type=dict)).items]
+        keys = [key for one in found for field in ("labels", "annotations") for key in one["metadata"].get(field) or ()]
+        return not any(key.startswith(names.PREFIX) for key in keys)
+
+    async def revision(self, name: str = "web") -> str:
+        """The revision of the present template, as Pods show it."""
+        found = await self.workload(name)
+        kept = await self.client.list(resources.CONTROLLERREVISIONS, self.namespace, type=dict)
+        uid = found.metadata.uid
+        own = [one for one in kept.items if any(o["uid"] == uid for o in one["metadata"].get("ownerReferences", ()))]
+        return revision(found, own)
+
+    def revision_of(self, pod: Pod) -> str:
+        """The revision that a Pod shows: its label, or where its kind has none, the record of its last upgrade."""
+        if self.flavour.labelled:
+            return pod.metadata.label(names.REVISION_LABEL) or ""
+        record = records.read(pod)
+        return record.target if isinstance(record, Record) and record.phase is PodPhase.DONE else ""
 
     async def wait_pod(self, name: str, holds: Callable[[Pod], bool], what: str, seconds: float | None = None) -> Pod:
         """Wait for a state of one Pod."""
@@ -212,7 +305,7 @@ class World(ABC):
 
     async def describe(self) -> str:
         """The namespace in a few lines, for a failed wait."""
-        sets = await self.client.list(STATEFULSETS, self.namespace, type=Workload)
+        sets = await self.client.list(self.flavour.resource, self.namespace, type=Workload)
         pods = await self.client.list(resources.PODS, self.namespace, type=Pod)
         lines = [f"{w.metadata.name} {w.metadata.labels} {w.metadata.annotations} {w.status}" for w in sets.items]
         for pod in pods.items:
@@ -254,6 +347,10 @@ class World(ABC):
                 task.cancel()
 
 
+def _images(pod: Pod) -> dict[str, str]:
+    return {one.name: one.image for one in (*pod.spec.containers, *pod.spec.init_containers)}
+
+
 def identity(pod: Pod) -> tuple[str, str, Any]:
     """What an upgrade in place must leave alone: UID, node, IP and volumes are read from the raw object."""
     return (pod.uid, pod.spec.node_name, pod.metadata.creation_timestamp)
@@ -270,4 +367,4 @@ def with_kind(workload: Workload) -> Workload:
     return replace(workload, kind="StatefulSet")
 
 
-__all__ = ["STATEFULSETS", "Manifest", "Revision", "World", "identity", "msgspec", "raw_pods", "with_kind"]
+__all__ = ["Manifest", "Revision", "World", "identity", "msgspec", "raw_pods", "with_kind"]

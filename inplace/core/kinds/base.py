@@ -1,14 +1,18 @@
-"""What every workload kind must say about itself; everything else is common to all kinds."""
+"""What every workload kind must say about itself, and what several kinds say in the same way."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Protocol
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 
-from inplace.core.actions import Edit
-from inplace.core.model import Pod, Reason, Tree, Workload
+from inplace.core import names
+from inplace.core.actions import Edit, WorkloadAction
+from inplace.core.model import Pod, Reason, Revision, Tree, Workload
+from inplace.core.names import Code, EventReason
 from inplace.core.settings import Native, Settings
 
 
@@ -17,6 +21,16 @@ class Template(Struct, frozen=True, eq=False):
 
     revision: str
     tree: Tree
+
+
+class Family(Struct, frozen=True):
+    """What belongs to a workload besides its Pods: its ControllerRevisions, and the workloads between it and them."""
+
+    revisions: tuple[Revision, ...] = ()
+    children: tuple[Workload, ...] = ()
+
+
+Revisions = Mapping[str, Template]
 
 
 class Kind(Protocol):
@@ -42,6 +56,16 @@ class Kind(Protocol):
         """What people type."""
         ...
 
+    @property
+    def through(self) -> str:
+        """The kind of the workloads between this one and its Pods; empty where there is none."""
+        ...
+
+    @property
+    def quiet(self) -> bool:
+        """Whether a write on its annotations counts as a change of it, so that its status is written sparingly."""
+        ...
+
     def unsupported(self, workload: Workload) -> Reason | None:
         """Why this workload cannot be upgraded in place at all, e.g. for its strategy."""
         ...
@@ -50,16 +74,50 @@ class Kind(Protocol):
         """The workload's own settings, from `original-strategy` where the freeze replaced them."""
         ...
 
-    def freeze(self, workload: Workload) -> Edit | Reason | None:
+    def freeze(self, workload: Workload, family: Family) -> Edit | Reason | None:
         """The write that freezes; a reason to wait with it; nothing where the freeze stands."""
         ...
 
-    def thaw(self, workload: Workload) -> Edit | None:
-        """The write that restores the original strategy and removes every key of ours; None where none is left."""
+    def thaw(self, workload: Workload, family: Family) -> WorkloadAction | None:
+        """The next write that restores the original strategy and removes what is ours; None where nothing is left."""
         ...
 
-    def target(self, workload: Workload, revisions: Mapping[str, Template]) -> Template | Reason:
+    def templates(self, workload: Workload, family: Family) -> Mapping[str, Raw]:
+        """Every template that a Pod may have been made from or is to become, as it is kept, by the revision's name."""
+        ...
+
+    def read(self, kept: Raw) -> Tree:
+        """The Pod template in what `templates` gave."""
+        ...
+
+    def expected(self, workload: Workload, pods: Iterable[Pod]) -> Mapping[str, str]:
+        """Revisions that are spoken of and must be known, with the names of the ControllerRevisions that hold them."""
+        ...
+
+    def target(self, workload: Workload, revisions: Revisions) -> Template | Reason:
         """The current target, or why it is not known yet."""
+        ...
+
+    def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
+        """The revision that a Pod is at; empty where nothing tells."""
+        ...
+
+    def marks(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
+        """The labels that make a Pod one of this revision, written when its upgrade is proven and not before.
+
+        `newest`: whether the revision is still what the workload's template asks for.
+        """
+        ...
+
+    def prepare(self, workload: Workload, family: Family, target: Template, *, whole: bool) -> WorkloadAction | None:
+        """The next write that must be made before a Pod is moved to the target; None where Pods may move.
+
+        `whole`: every Pod is to be moved, none is kept on the old revision.
+        """
+        ...
+
+    def conclude(self, workload: Workload, family: Family, target: Template) -> WorkloadAction | None:
+        """The next write that must be made once every Pod is at the target; None where nothing is left."""
         ...
 
     def desired(self, workload: Workload) -> int:
@@ -70,6 +128,70 @@ class Kind(Protocol):
         """The kind's own order of update, ascending."""
         ...
 
-    def outside(self, workload: Workload, settings: Settings, pod: Pod) -> Reason | None:
-        """Why the Pod is not part of this rollout: kept by the partition, or about to be scaled away."""
+    def outside(
+        self, workload: Workload, settings: Settings, pods: Iterable[Pod], moved: Callable[[Pod], bool]
+    ) -> Mapping[str, Reason]:
+        """By uid, the Pods that are not part of this rollout: kept by the partition, or about to be scaled away.
+
+        `moved`: whether a Pod is at the target, or was begun to be moved there.
+        """
         ...
+
+
+# --- what several kinds have in common -------------------------------------------------------------------------------
+
+
+def frozen(workload: Workload) -> bool:
+    """Whether our label says that the freeze is ours."""
+    return workload.metadata.label(names.FROZEN) is not None
+
+
+def freezing(workload: Workload, why: EventReason, note: str, spec: Tree) -> Edit:
+    """The write that freezes: the spec, the label, and what the freeze replaces."""
+    original = bytes(workload.spec.update_strategy).decode()
+    kept: dict[str, str | None] = {names.ORIGINAL_STRATEGY: original} if "updateStrategy" in spec else {}
+    return Edit(workload, why, note, spec, {names.FROZEN: "true"}, kept)
+
+
+def thawing(workload: Workload, spec: Tree) -> Edit | None:
+    """The write that removes every key of ours, and restores the spec with it; None where no key is left."""
+    labels = [key for key in (names.FROZEN, names.PHASE) if workload.metadata.label(key) is not None]
+    ours = (names.STATUS, names.ORIGINAL_STRATEGY, names.TEMPLATES)
+    annotations = [key for key in ours if workload.metadata.annotation(key) is not None]
+    if not labels and not annotations:
+        return None
+    note = "the original update strategy is restored"
+    return Edit(workload, EventReason.RESTORED, note, spec, dict.fromkeys(labels), dict.fromkeys(annotations))
+
+
+def original_strategy(workload: Workload) -> Tree:
+    """The updateStrategy that the freeze replaced, for the write that puts it back; empty where none is recorded."""
+    text = workload.metadata.annotation(names.ORIGINAL_STRATEGY)
+    return {"updateStrategy": msgspec.json.decode(text)} if text else {}
+
+
+def kept_back(
+    settings: Settings,
+    desired: int,
+    pods: Iterable[Pod],
+    order: Callable[[Pod], object],
+    moved: Callable[[Pod], bool],
+) -> dict[str, Reason]:
+    """A partition where Pods have no ordinals: that many are kept, those that come last in the order."""
+    keep = settings.held_back(desired)
+    if not keep:
+        return {}
+    waiting = sorted((pod for pod in pods if not moved(pod)), key=lambda pod: (order(pod), pod.name))
+    return {pod.uid: partitioned(str(settings.partition)) for pod in waiting[max(0, len(waiting) - keep) :]}
+
+
+@lru_cache(maxsize=256)
+def partitioned(partition: str) -> Reason:
+    """Kept by the partition. One object for each partition: what is remembered of Pods is compared by identity."""
+    return Reason(Code.PARTITION, "", f"kept on the old revision by partition {partition}")
+
+
+@lru_cache(maxsize=256)
+def scaled_away(desired: int) -> Reason:
+    """About to be removed by the workload's own controller."""
+    return Reason(Code.SCALED_AWAY, "spec.replicas", f"beyond the {desired} replicas asked for")

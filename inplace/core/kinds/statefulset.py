@@ -6,14 +6,16 @@ Pods carry the label of the update revision and are ready.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
+from msgspec import Raw
 
-from inplace.core import names
-from inplace.core.actions import Edit
-from inplace.core.kinds.base import Template
+from inplace.core import names, template
+from inplace.core.actions import Cure, Edit, WorkloadAction
+from inplace.core.kinds import base
+from inplace.core.kinds.base import Family, Revisions, Template
 from inplace.core.model import Pod, Reason, Tree, UpdateStrategy, Workload
 from inplace.core.names import Code, EventReason
 from inplace.core.settings import Native, Settings, amount_of
@@ -26,6 +28,8 @@ class StatefulSet:
     plural: Final = "statefulsets"
     group: Final = "apps"
     short_names: Final = ("sts", "statefulset")
+    through: Final = ""
+    quiet: Final = False
 
     def unsupported(self, workload: Workload) -> Reason | None:
         """A strategy that this version does not know."""
@@ -46,45 +50,66 @@ class StatefulSet:
             min_ready_seconds=workload.spec.min_ready_seconds,
         )
 
-    def freeze(self, workload: Workload) -> Edit | Reason | None:
+    def freeze(self, workload: Workload, family: Family) -> Edit | Reason | None:
         """Raise the partition; OnDelete is a freeze by itself."""
-        frozen = workload.metadata.label(names.FROZEN) is not None
         if _held(workload):
-            return None if frozen else self._edit(workload, EventReason.FROZEN, "nothing to change: already frozen", {})
-        if frozen:
+            note = "nothing to change: already frozen"
+            return None if base.frozen(workload) else base.freezing(workload, EventReason.FROZEN, note, {})
+        if base.frozen(workload):
             why = "the freeze was lifted by somebody else and is put back"
-            return self._edit(workload, EventReason.FREEZE_LOST, why, _frozen_spec(workload))
+            return base.freezing(workload, EventReason.FREEZE_LOST, why, _frozen_spec(workload))
         running = _native_rollout(workload)
         if running is not None:
             return running
-        return self._edit(
-            workload, EventReason.FROZEN, "native rollouts are held; upgrades happen in place", _frozen_spec(workload)
-        )
+        note = "native rollouts are held; upgrades happen in place"
+        return base.freezing(workload, EventReason.FROZEN, note, _frozen_spec(workload))
 
-    def thaw(self, workload: Workload) -> Edit | None:
+    def thaw(self, workload: Workload, family: Family) -> WorkloadAction | None:
         """Put the original strategy back and remove our keys."""
-        labels = [key for key in (names.FROZEN, names.PHASE) if workload.metadata.label(key) is not None]
-        annotations = [
-            key for key in (names.STATUS, names.ORIGINAL_STRATEGY) if workload.metadata.annotation(key) is not None
-        ]
-        if not labels and not annotations:
-            return None
-        original = workload.metadata.annotation(names.ORIGINAL_STRATEGY)
-        return Edit(
-            workload,
-            EventReason.RESTORED,
-            "the original update strategy is restored",
-            {"updateStrategy": msgspec.json.decode(original)} if original and _held_by_us(workload) else {},
-            dict.fromkeys(labels),
-            dict.fromkeys(annotations),
-        )
+        return base.thawing(workload, base.original_strategy(workload) if _held_by_us(workload) else {})
 
-    def target(self, workload: Workload, revisions: Mapping[str, Template]) -> Template | Reason:
+    def templates(self, workload: Workload, family: Family) -> Mapping[str, Raw]:
+        """Its ControllerRevisions by name."""
+        return {one.metadata.name: one.data for one in family.revisions}
+
+    def read(self, kept: Raw) -> Tree:
+        """The template in a ControllerRevision's data."""
+        return template.of_revision(kept)
+
+    def expected(self, workload: Workload, pods: Iterable[Pod]) -> Mapping[str, str]:
+        """The update revision and those on the Pods' labels."""
+        labels = {pod.metadata.label(names.REVISION_LABEL) or "" for pod in pods}
+        return {name: name for name in {workload.status.update_revision, *labels} - {""}}
+
+    def target(self, workload: Workload, revisions: Revisions) -> Template | Reason:
         """`status.updateRevision`, once the controller has seen the spec."""
         if workload.status.observed_generation < workload.metadata.generation or not workload.status.update_revision:
             return Reason(Code.REVISION_UNKNOWN, "status.observedGeneration", "waiting for the StatefulSet controller")
         found = revisions.get(workload.status.update_revision)
         return found or Reason(Code.REVISION_UNKNOWN, "status.updateRevision", "waiting for the ControllerRevision")
+
+    def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
+        """Its label."""
+        return pod.metadata.label(names.REVISION_LABEL) or ""
+
+    def marks(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
+        """The revision's name."""
+        return {names.REVISION_LABEL: revision}
+
+    def prepare(self, workload: Workload, family: Family, target: Template, *, whole: bool) -> WorkloadAction | None:
+        """Nothing: a Pod that is re-created meanwhile comes back old and is upgraded again."""
+        return None
+
+    def conclude(self, workload: Workload, family: Family, target: Template) -> WorkloadAction | None:
+        """Under OnDelete the controller never advances `currentRevision` before 1.37 (kubernetes.md §4.4)."""
+        status = workload.status
+        if _strategy(workload).type != "OnDelete" or status.current_revision == target.revision:
+            return None
+        counted = status.updated_replicas >= self.desired(workload) and status.ready_replicas >= self.desired(workload)
+        current = status.observed_generation >= workload.metadata.generation
+        if not (counted and current and status.update_revision == target.revision):
+            return None
+        return Cure(workload, {"currentRevision": target.revision})
 
     def desired(self, workload: Workload) -> int:
         """`spec.replicas`, 1 where it is absent."""
@@ -94,20 +119,19 @@ class StatefulSet:
         """Descending ordinal, as the StatefulSet controller updates."""
         return -_ordinal(pod)
 
-    def outside(self, workload: Workload, settings: Settings, pod: Pod) -> Reason | None:
+    def outside(
+        self, workload: Workload, settings: Settings, pods: Iterable[Pod], moved: Callable[[Pod], bool]
+    ) -> Mapping[str, Reason]:
         """The lowest `partition` ordinals stay; ordinals beyond the replicas are being scaled away."""
-        start = workload.spec.ordinals.start if workload.spec.ordinals else 0
-        index, desired = _ordinal(pod) - start, self.desired(workload)
-        if index < settings.held_back(desired):
-            return Reason(Code.PARTITION, "", f"kept on the old revision by partition {settings.partition}")
-        if index >= desired:
-            return Reason(Code.SCALED_AWAY, "spec.replicas", f"beyond the {desired} replicas asked for")
-        return None
-
-    def _edit(self, workload: Workload, why: EventReason, note: str, spec: Tree) -> Edit:
-        original = bytes(workload.spec.update_strategy).decode()
-        kept: dict[str, str | None] = {names.ORIGINAL_STRATEGY: original} if spec else {}
-        return Edit(workload, why, note, spec, {names.FROZEN: "true"}, kept)
+        start, desired = workload.spec.ordinals.start if workload.spec.ordinals else 0, self.desired(workload)
+        kept, found = settings.held_back(desired), dict[str, Reason]()
+        for pod in pods:
+            index = _ordinal(pod) - start
+            if index < kept:
+                found[pod.uid] = base.partitioned(str(settings.partition))
+            elif index >= desired:
+                found[pod.uid] = base.scaled_away(desired)
+        return found
 
 
 def _strategy(workload: Workload) -> UpdateStrategy:

@@ -119,6 +119,27 @@ def owned_by(kind: str) -> Keys:
     return keys
 
 
+def owns(workload: Tree, one: Tree) -> bool:
+    """Whether a workload is the controller of an object."""
+    reference = owner(one)
+    return reference is not None and reference["uid"] == workload["metadata"]["uid"]
+
+
+def selects(workload: Tree, one: Tree) -> bool:
+    """Whether a workload's selector takes an object of its namespace."""
+    labels, wanted = one["metadata"].get("labels") or {}, workload["spec"]["selector"].get("matchLabels") or {}
+    same = one["metadata"]["namespace"] == workload["metadata"]["namespace"]
+    return bool(same and wanted and all(labels.get(key) == value for key, value in wanted.items()))
+
+
+def amount(value: int | str, of: int, *, round_up: bool) -> int:
+    """A count or a percentage (intstr.GetScaledValueFromIntOrPercent)."""
+    if isinstance(value, int):
+        return value
+    whole = of * int(value.rstrip("%"))
+    return -(-whole // 100) if round_up else whole // 100
+
+
 def reference_to(one: Tree, api_version: str, kind: str) -> Tree:
     """The ownerReference that makes an object the controller of another."""
     meta = one["metadata"]

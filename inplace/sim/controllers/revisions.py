@@ -47,10 +47,12 @@ def find(revisions: Iterable[Tree], data: Tree) -> Tree | None:
     return next((one for one in reversed(in_order(revisions)) if one["data"] == data), None)
 
 
-def new(workload: Tree, kind: str, data: Tree, number: int, collisions: int = 0) -> Tree:
-    """A revision of a workload, to be created."""
+def new(
+    workload: Tree, kind: str, data: Tree, number: int, collisions: int = 0, *, hash_label: str = _OWN_HASH
+) -> Tree:
+    """A revision of a workload, to be created; `hash_label` is where the kind keeps its hash."""
     meta, suffix = workload["metadata"], hash_of(data, collisions)
-    labels = {**(workload["spec"]["template"]["metadata"].get("labels") or {}), _OWN_HASH: suffix}
+    labels = {**(workload["spec"]["template"]["metadata"].get("labels") or {}), hash_label: suffix}
     return {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",

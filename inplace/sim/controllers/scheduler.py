@@ -1,6 +1,6 @@
 """The scheduler: each new Pod goes to the node with the fewest Pods that is ready and takes it (kube-scheduler).
 
-Knows cordons, taints and node selectors; refuses to know resources, affinities and preemption.
+Knows cordons, taints, node selectors and an affinity to one named node; refuses to know resources and preemption.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from inplace.kube.errors import Conflict, NotFound
 from inplace.sim.controllers.base import Controller, Key, Tree, is_deleting, is_ready, key_of
 
 NAME: Final = "default-scheduler"
+_CORDON: Final[Tree] = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
 #: Seconds until a Pod that fits nowhere is tried again.
 AGAIN_SECONDS: Final = 1.0
 
@@ -60,13 +61,27 @@ def _waiting(pod: Tree) -> Iterable[Key]:
 
 def _takes(node: Tree, pod: Tree) -> bool:
     spec, labels = node.get("spec") or {}, node["metadata"].get("labels") or {}
-    if spec.get("unschedulable") or not is_ready(node):
+    tolerations = pod["spec"].get("tolerations") or ()
+    cordoned = spec.get("unschedulable") and not any(_tolerates(one, _CORDON) for one in tolerations)
+    if cordoned or not is_ready(node) or named_by(pod) not in {"", node["metadata"]["name"]}:
         return False
     wanted = (pod["spec"].get("nodeSelector") or {}).items()
-    if any(labels.get(key) != value for key, value in wanted):
-        return False
-    tolerations = pod["spec"].get("tolerations") or ()
-    return all(any(_tolerates(one, taint) for one in tolerations) for taint in spec.get("taints") or () if _bars(taint))
+    return all(labels.get(key) == value for key, value in wanted) and tolerates_all(tolerations, node)
+
+
+def named_by(pod: Tree) -> str:
+    """The one node that a Pod's affinity names, as a DaemonSet's does; empty where it names none."""
+    found = (pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}
+    terms = (found.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms") or ()
+    fields = [field for term in terms for field in term.get("matchFields") or ()]
+    return next((str(one["values"][0]) for one in fields if one["key"] == "metadata.name"), "")
+
+
+def tolerates_all(tolerations: Iterable[Tree], node: Tree) -> bool:
+    """Whether nothing on a node keeps a Pod with these tolerations away."""
+    taints = [one for one in (node.get("spec") or {}).get("taints") or () if _bars(one)]
+    known = list(tolerations)
+    return all(any(_tolerates(one, taint) for one in known) for taint in taints)
 
 
 def _bars(taint: Tree) -> bool:

@@ -21,7 +21,9 @@ from inplace.sim.controllers.base import (
     itself,
     owned_by,
     owner,
+    owns,
     reference_to,
+    selects,
 )
 from inplace.sim.controllers.revisions import HASH_LABEL
 from inplace.sim.objects import is_over
@@ -55,7 +57,7 @@ class StatefulSetController(Controller):
             return
         update, current, collisions = await self._settle_revisions(workload)
         await self._adopt(workload)
-        pods = {pod["metadata"]["name"]: pod for pod in self._pods.values() if _owns(workload, pod)}
+        pods = {pod["metadata"]["name"]: pod for pod in self._pods.values() if owns(workload, pod)}
         await self._settle_pods(workload, pods, current, update)
         await self._write_status(workload, list(pods.values()), current, update, collisions)
         await self._truncate(workload, pods, {current["metadata"]["name"], update["metadata"]["name"]})
@@ -85,7 +87,7 @@ class StatefulSetController(Controller):
         return made
 
     def _known(self, workload: Tree) -> list[Tree]:
-        return history.in_order(one for one in self._revisions.values() if _owns(workload, one))
+        return history.in_order(one for one in self._revisions.values() if owns(workload, one))
 
     async def _create_revision(self, workload: Tree, data: Tree, number: int, collisions: int) -> tuple[Tree, int]:
         """A new revision; a name that is taken by another content counts as a collision."""
@@ -232,22 +234,16 @@ def _counted(pods: list[Tree], currentRevision: str, updateRevision: str) -> Tre
     return {"replicas": len(pods), "availableReplicas": ready, **shown}
 
 
-def _owns(workload: Tree, one: Tree) -> bool:
-    reference = owner(one)
-    return reference is not None and reference["uid"] == workload["metadata"]["uid"]
-
-
 def _reference(workload: Tree) -> Tree:
     return reference_to(workload, "apps/v1", _KIND)
 
 
 def _is_claimable(workload: Tree, pod: Tree) -> bool:
-    meta, labels = pod["metadata"], pod["metadata"].get("labels") or {}
-    selector = workload["spec"]["selector"].get("matchLabels") or {}
-    if owner(pod) is not None or is_deleting(pod) or meta["namespace"] != workload["metadata"]["namespace"]:
+    if owner(pod) is not None or is_deleting(pod):
         return False
-    member = meta["name"].rpartition("-")[0] == workload["metadata"]["name"] and _ordinal(meta["name"]) >= 0
-    return bool(member and selector and all(labels.get(key) == value for key, value in selector.items()))
+    name = pod["metadata"]["name"]
+    member = name.rpartition("-")[0] == workload["metadata"]["name"] and _ordinal(name) >= 0
+    return member and selects(workload, pod)
 
 
 def _name(workload: Tree, ordinal: int) -> str:

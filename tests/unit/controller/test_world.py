@@ -41,10 +41,11 @@ def test_nothing_is_kept_of_pods_and_workloads_that_are_gone(world):
     assert len(memories) == 2, "the aims and the members"
     planning.plan(snapshot(DRAINING, other), later(1))
     planning.plan(snapshot(other), later(2))
+    workload = snapshot().workload.metadata.uid
     for memory in memories:
-        assert {uid for _, kept in memory._kept.values() for uid in kept} == {"other"}
-    world.forget(snapshot().workload.metadata.uid)
-    assert not any(memory._kept for memory in memories)
+        assert memory._kept[workload][1].keys() == {"other"}
+    world.forget(workload)
+    assert not any(workload in memory._kept for memory in memories)
 
 
 def test_a_denial_by_rbac_is_waited_out_and_then_a_refusal(world):

@@ -9,7 +9,6 @@ import pytest
 from msgspec import Raw
 
 from inplace.core import template
-from inplace.core.model import Revision
 
 TEMPLATE = {
     "metadata": {"labels": {"app": "web"}, "annotations": {"a/b": "c", "n": None}},
@@ -36,12 +35,12 @@ def test_decode_of_no_json_raises():
 
 def test_of_revision_leaves_the_patch_directive_out():
     data = {"spec": {"template": {"$patch": "replace", **TEMPLATE}}}
-    assert template.of_revision(Revision(data=Raw(msgspec.json.encode(data)))) == TEMPLATE
+    assert template.of_revision(Raw(msgspec.json.encode(data))) == TEMPLATE
 
 
 @pytest.mark.parametrize("data", [b"{}", b"null", b'{"spec":3}', b'{"spec":{"template":null}}'])
 def test_of_revision_without_a_template_is_empty(data):
-    assert template.of_revision(Revision(data=Raw(data))) == {}
+    assert template.of_revision(Raw(data)) == {}
 
 
 def test_parts_by_name():

@@ -28,10 +28,9 @@ JUSTIFIED = {
     ("", "nodes", "get"): "is the Pod's node ready, and how old is its kubelet",
     ("", "nodes", "list"): "fill the cache",
     ("", "nodes", "watch"): "keep it",
-    ("apps", "statefulsets", "get"): "read live before a write",
-    ("apps", "statefulsets", "list"): "fill the cache",
-    ("apps", "statefulsets", "watch"): "keep it",
-    ("apps", "statefulsets", "patch"): "freeze and restore, status annotation, phase label",
+    ("apps", "statefulsets/status", "patch"): "currentRevision under OnDelete, which nobody else advances before 1.37",
+    ("apps", "replicasets", "create"): "keep a Deployment's old template for kubectl rollout undo",
+    ("apps", "replicasets", "delete"): "one without Pods that would be taken for the active one",
     ("apps", "controllerrevisions", "get"): "a revision that the cache lacks",
     ("apps", "controllerrevisions", "list"): "fill the cache",
     ("apps", "controllerrevisions", "watch"): "keep it",
@@ -40,6 +39,15 @@ JUSTIFIED = {
     ("coordination.k8s.io", "leases", "get"): "leader election",
     ("coordination.k8s.io", "leases", "create"): "leader election",
     ("coordination.k8s.io", "leases", "update"): "leader election",
+} | {
+    ("apps", plural, verb): why
+    for plural in ("statefulsets", "daemonsets", "deployments", "replicasets")
+    for verb, why in {
+        "get": "read live to settle an unknown outcome",
+        "list": "fill the cache",
+        "watch": "keep it",
+        "patch": "freeze and restore, status annotation, phase label; a ReplicaSet's template",
+    }.items()
 }
 NODE_RIGHTS = {key for key in JUSTIFIED if key[1] == "nodes"}
 LEASE_RIGHTS = {key for key in JUSTIFIED if key[1] == "leases"}

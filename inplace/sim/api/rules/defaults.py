@@ -208,7 +208,7 @@ def _deployment(spec: Tree) -> Tree:
         rolling = {"maxSurge": "25%", "maxUnavailable": "25%", **(strategy.get("rollingUpdate") or {})}
         strategy["rollingUpdate"] = rolling
     spec["strategy"] = strategy
-    return spec
+    return {key: value for key, value in spec.items() if key != "paused" or value}  # false is an absence
 
 
 def _replica_set(spec: Tree) -> Tree:

@@ -110,6 +110,8 @@ def prepare_update(kind: Kind, subresource: str, old: Tree, new: Tree) -> Tree:
         if "status" in old:
             new["status"] = old["status"]
     new["metadata"] = _server_owned(old["metadata"], new["metadata"])
+    if name == "DaemonSet":
+        new["metadata"] = _template_counted(old, new)
     if name in _COUNTED and _counts(name, old, new):
         new["metadata"] = {**new["metadata"], "generation": old["metadata"].get("generation", 0) + 1}
     return new
@@ -130,6 +132,16 @@ def _server_owned(old: Tree, new: Tree) -> Tree:
     kept: Tree = {key: old[key] for key in fields if key in old}
     free = {key: value for key, value in new.items() if key not in kept and key != "generation"}
     return {**free, **kept}
+
+
+def _template_counted(old: Tree, new: Tree) -> Tree:
+    """A DaemonSet's changes of its template are counted in an annotation that nobody else changes (kubernetes.md 5)."""
+    before = int((old["metadata"].get("annotations") or {}).get(_TEMPLATE_GENERATION, "0"))
+    now = before + (old["spec"]["template"] != new["spec"]["template"])
+    return {
+        **new["metadata"],
+        "annotations": {**(new["metadata"].get("annotations") or {}), _TEMPLATE_GENERATION: str(now)},
+    }
 
 
 def _counts(name: str, old: Tree, new: Tree) -> bool:

@@ -1,0 +1,237 @@
+"""Deployment: frozen by a pause, and upgraded through its one active ReplicaSet (protocol §1, kubernetes.md §6).
+
+A paused Deployment is scaled but not rolled. While it is, the active ReplicaSet gets the new template, then its Pods
+do, in place. The old template goes into a ReplicaSet of no Pods, so that `kubectl rollout undo` finds it; one that
+holds the new template already goes, because the oldest of equal ones would be taken for the current.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+
+from inplace.core import names, template
+from inplace.core.actions import Amend, Create, Edit, Remove, WorkloadAction
+from inplace.core.kinds import base, templates
+from inplace.core.kinds.base import Family, Revisions, Template
+from inplace.core.model import Pod, Reason, Tree, UpdateStrategy, Workload
+from inplace.core.names import Code, EventReason
+from inplace.core.settings import Native, Settings, amount_of
+
+#: Of a ReplicaSet's annotations: what is ours alone and must not come back with `kubectl rollout undo`.
+_NOT_HISTORY: Final = (names.STATUS, names.TEMPLATES)
+
+
+class Deployment:
+    """The kind Deployment."""
+
+    name: Final = "Deployment"
+    plural: Final = "deployments"
+    group: Final = "apps"
+    short_names: Final = ("deploy", "deployment")
+    through: Final = "ReplicaSet"
+    quiet: Final = True
+
+    def unsupported(self, workload: Workload) -> Reason | None:
+        """Nothing: both strategies are held by the pause."""
+        return None
+
+    def native(self, workload: Workload) -> Native:
+        """`rollingUpdate.maxUnavailable` and `minReadySeconds`."""
+        rolling = msgspec.json.decode(workload.spec.strategy, type=UpdateStrategy).rolling_update
+        allowed = rolling.max_unavailable if rolling is not None else None
+        return Native(
+            max_unavailable=amount_of(allowed) if allowed is not None else None,
+            min_ready_seconds=workload.spec.min_ready_seconds,
+        )
+
+    def freeze(self, workload: Workload, family: Family) -> Edit | Reason | None:
+        """Pause it while nothing rolls. A pause that stands without our label is its owner's, and is left to him."""
+        ours = base.frozen(workload)
+        if workload.spec.paused:
+            why = "its owner paused it (kubectl rollout pause); resume it to go on"
+            return None if ours else Reason(Code.USER_PAUSE, "spec.paused", why)
+        running = _native_rollout(workload, family)
+        if running is not None:
+            return running
+        note = "native rollouts are held; upgrades happen in place"
+        lost = "the freeze was lifted by somebody else and is put back"
+        why_, said = (EventReason.FREEZE_LOST, lost) if ours else (EventReason.FROZEN, note)
+        return base.freezing(workload, why_, said, {"paused": True})
+
+    def thaw(self, workload: Workload, family: Family) -> WorkloadAction | None:
+        """Remove our status, then what was copied to ReplicaSets or kept there, then resume it without our keys.
+
+        In this order: as long as the status stands here, the Deployment controller copies it to the ReplicaSets.
+        """
+        if workload.metadata.annotation(names.STATUS) is not None:
+            return Amend(workload, workload, "remove our status", {}, {names.STATUS: None})
+        for child in family.children:
+            keys = [key for key in _NOT_HISTORY if child.metadata.annotation(key) is not None]
+            if keys:
+                return Amend(workload, child, "remove our annotations", {}, dict.fromkeys(keys))
+        ours = base.frozen(workload) and workload.spec.paused
+        return base.thawing(workload, {"paused": False} if ours else {})
+
+    def templates(self, workload: Workload, family: Family) -> Mapping[str, Raw]:
+        """Those of ReplicaSets with Pods, what is kept on them, and its own."""
+        found: dict[str, Raw] = {}
+        for child in family.children:
+            if child is _active(family) or _has_pods(child):
+                found |= templates.recorded(child)
+                found[template.fingerprint(child.spec.template)] = child.spec.template
+        return {**found, template.fingerprint(workload.spec.template): workload.spec.template}
+
+    def read(self, kept: Raw) -> Tree:
+        """The template without its hash."""
+        return templates.read(kept)
+
+    def expected(self, workload: Workload, pods: Iterable[Pod]) -> Mapping[str, str]:
+        """None: there are no ControllerRevisions."""
+        return {}
+
+    def target(self, workload: Workload, revisions: Revisions) -> Template | Reason:
+        """Its own template."""
+        return templates.target(workload, revisions)
+
+    def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
+        """The template that the Pod matches."""
+        return templates.revision_of(workload, pod, revisions)
+
+    def marks(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
+        """None: a Pod keeps the hash of its ReplicaSet, and the record is the mark."""
+        return {}
+
+    def prepare(self, workload: Workload, family: Family, target: Template, *, whole: bool) -> WorkloadAction | None:
+        """Keep the old template, then give the active ReplicaSet the new one; with a partition it keeps the old one.
+
+        So a Pod that is re-created meanwhile comes back as most are to be.
+        """
+        active = _active(family)
+        if active is None:
+            return None
+        current, kept = template.fingerprint(active.spec.template), templates.recorded(active)
+        if current == target.revision:
+            return None
+        if target.revision not in kept or current not in kept:
+            kept |= {current: active.spec.template, target.revision: workload.spec.template}
+            return Amend(workload, active, "record both templates", {}, {names.TEMPLATES: templates.encoded(kept)})
+        if not whole:
+            return None
+        return (
+            _make_way(workload, family, active, target)
+            or _keep_history(workload, family, active)
+            or Amend(
+                workload, active, "give it the new template", {"template": _with_hash(workload.spec.template, active)}
+            )
+        )
+
+    def conclude(self, workload: Workload, family: Family, target: Template) -> WorkloadAction | None:
+        """Forget the templates that no Pod has any more."""
+        active = _active(family)
+        if active is None or active.metadata.annotation(names.TEMPLATES) is None:
+            return None
+        return Amend(workload, active, "forget old templates", {}, {names.TEMPLATES: None})
+
+    def desired(self, workload: Workload) -> int:
+        """`spec.replicas`, 1 where it is absent."""
+        return 1 if workload.spec.replicas is None else workload.spec.replicas
+
+    def order(self, pod: Pod) -> int:
+        """None of its own; then the name decides."""
+        return 0
+
+    def outside(
+        self, workload: Workload, settings: Settings, pods: Iterable[Pod], moved: Callable[[Pod], bool]
+    ) -> Mapping[str, Reason]:
+        """`partition` Pods are kept, whichever come last."""
+        return base.kept_back(settings, self.desired(workload), pods, self.order, moved)
+
+
+# --- ReplicaSets -----------------------------------------------------------------------------------------------------
+
+
+def _has_pods(child: Workload) -> bool:
+    return bool(child.spec.replicas is None or child.spec.replicas or child.status.replicas)
+
+
+def _active(family: Family) -> Workload | None:
+    """The one ReplicaSet with Pods, else the newest (FindActiveOrLatest); None while there are several."""
+    filled = [child for child in family.children if _has_pods(child)]
+    if len(filled) == 1:
+        return filled[0]
+    if filled or not family.children:
+        return None
+    return max(family.children, key=lambda one: (str(one.metadata.creation_timestamp), one.metadata.name))
+
+
+def _native_rollout(workload: Workload, family: Family) -> Reason | None:
+    """A rollout of the Deployment controller that has not ended; it is never interrupted."""
+    status, desired = workload.status, 1 if workload.spec.replicas is None else workload.spec.replicas
+    if status.observed_generation < workload.metadata.generation:
+        return Reason(Code.NATIVE_ROLLOUT, "status.observedGeneration", "waiting for the Deployment controller")
+    active = _active(family)
+    if active is None:
+        why = "a native rollout is under way: several ReplicaSets have Pods"
+        return Reason(Code.NATIVE_ROLLOUT, "status.replicas", why)
+    same = template.fingerprint(active.spec.template) == template.fingerprint(workload.spec.template)
+    missing = desired - min(status.updated_replicas, status.available_replicas) if same else desired
+    if missing <= 0 and status.replicas <= desired:
+        return None
+    why = f"a native rollout is under way: {missing} Pods to go"
+    return Reason(Code.NATIVE_ROLLOUT, "status.updatedReplicas", why)
+
+
+def _make_way(workload: Workload, family: Family, active: Workload, target: Template) -> Remove | None:
+    """ReplicaSets that hold the new template already: the active one is to be the only one (kubernetes.md §6.3.1)."""
+    for child in family.children:
+        equal = template.fingerprint(child.spec.template) == target.revision
+        if child.metadata.uid != active.metadata.uid and equal and not _has_pods(child):
+            return Remove(workload, child, "the active ReplicaSet takes over its template")
+    return None
+
+
+def _keep_history(workload: Workload, family: Family, active: Workload) -> Create | None:
+    """A ReplicaSet without Pods that keeps the old template for `kubectl rollout undo` (kubernetes.md §6.3.2)."""
+    current = template.fingerprint(active.spec.template)
+    others = [child for child in family.children if child.metadata.uid != active.metadata.uid]
+    known = any(template.fingerprint(child.spec.template) == current for child in others)
+    if known or workload.spec.revision_history_limit == 0:
+        return None
+    selector: dict[str, Any] = msgspec.json.decode(workload.spec.selector)
+    labels = {**(selector.get("matchLabels") or {}), names.TEMPLATE_HASH_LABEL: current}
+    kept = _with_label(template.bare(template.decode(active.spec.template)), current)
+    marks = {key: text for key, text in (active.metadata.annotations or {}).items() if key not in _NOT_HISTORY}
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "controller": True, "blockOwnerDeletion": True}
+    body = {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {
+            "name": f"{workload.metadata.name}-{current}",
+            "labels": template.labels(kept),
+            "annotations": marks,
+            "ownerReferences": [{**owner, "name": workload.metadata.name, "uid": workload.metadata.uid}],
+        },
+        "spec": {
+            "replicas": 0,
+            "minReadySeconds": workload.spec.min_ready_seconds,
+            "selector": {**selector, "matchLabels": labels},
+            "template": kept,
+        },
+    }
+    return Create(workload, "ReplicaSet", body, "keep the old template for kubectl rollout undo")
+
+
+def _with_hash(raw: Raw, active: Workload) -> Tree:
+    """The Deployment's template as the active ReplicaSet must have it: with the label of its selector."""
+    own = template.labels(template.decode(active.spec.template)).get(names.TEMPLATE_HASH_LABEL, "")
+    return _with_label(template.bare(template.decode(raw)), own)
+
+
+def _with_label(tree: Tree, value: str) -> Tree:
+    metadata = template.tree(tree.get("metadata"))
+    labels = {**template.labels(tree), names.TEMPLATE_HASH_LABEL: value}
+    return {**tree, "metadata": {**metadata, "labels": labels}}

@@ -1,0 +1,110 @@
+"""A ReplicaSet of its own, without a Deployment: it never replaces a Pod for its template, so nothing is frozen.
+
+Its template is recorded at opt-in and before each upgrade: without that nobody could tell what live Pods were made
+from once the template has changed (protocol §1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from msgspec import Raw
+
+from inplace.core import names, template
+from inplace.core.actions import Amend, Edit, WorkloadAction
+from inplace.core.kinds import base, templates
+from inplace.core.kinds.base import Family, Revisions, Template
+from inplace.core.model import Pod, Reason, Tree, Workload
+from inplace.core.names import Code, EventReason
+from inplace.core.settings import Native, Settings
+
+
+class ReplicaSet:
+    """The kind ReplicaSet."""
+
+    name: Final = "ReplicaSet"
+    plural: Final = "replicasets"
+    group: Final = "apps"
+    short_names: Final = ("rs", "replicaset")
+    through: Final = ""
+    quiet: Final = False
+
+    def unsupported(self, workload: Workload) -> Reason | None:
+        """One that a foreign workload manages, such as an Argo Rollout, which finds its ReplicaSets by their hash."""
+        owner = workload.metadata.controller()
+        if owner is None:
+            return None
+        whose = f"{owner.kind} {owner.name} ({owner.api_version})"
+        why = f"it belongs to {whose}, which would undo what is changed in place"
+        return Reason(Code.KIND_UNSUPPORTED, "metadata.ownerReferences", why)
+
+    def native(self, workload: Workload) -> Native:
+        """`minReadySeconds`; a ReplicaSet has no strategy."""
+        return Native(min_ready_seconds=workload.spec.min_ready_seconds)
+
+    def freeze(self, workload: Workload, family: Family) -> Edit | Reason | None:
+        """Only the record of the template: there is nothing to hold."""
+        if base.frozen(workload):
+            return None
+        note = "its template is recorded; upgrades happen in place"
+        kept = templates.encoded({template.fingerprint(workload.spec.template): workload.spec.template})
+        return Edit(workload, EventReason.FROZEN, note, {}, {names.FROZEN: "true"}, {names.TEMPLATES: kept})
+
+    def thaw(self, workload: Workload, family: Family) -> WorkloadAction | None:
+        """Remove our keys."""
+        return base.thawing(workload, {})
+
+    def templates(self, workload: Workload, family: Family) -> Mapping[str, Raw]:
+        """Those recorded, and its own."""
+        own = workload.spec.template
+        return {**templates.recorded(workload), template.fingerprint(own): own}
+
+    def read(self, kept: Raw) -> Tree:
+        """The template itself."""
+        return templates.read(kept)
+
+    def expected(self, workload: Workload, pods: Iterable[Pod]) -> Mapping[str, str]:
+        """None: there are no ControllerRevisions."""
+        return {}
+
+    def target(self, workload: Workload, revisions: Revisions) -> Template | Reason:
+        """Its own template."""
+        return templates.target(workload, revisions)
+
+    def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
+        """The template that the Pod matches."""
+        return templates.revision_of(workload, pod, revisions)
+
+    def marks(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
+        """None: the record is the mark."""
+        return {}
+
+    def prepare(self, workload: Workload, family: Family, target: Template, *, whole: bool) -> WorkloadAction | None:
+        """Record the new template beside the old, before a Pod has it."""
+        kept = templates.recorded(workload)
+        if target.revision in kept:
+            return None
+        kept[target.revision] = workload.spec.template
+        return Amend(workload, workload, "record the new template", {}, {names.TEMPLATES: templates.encoded(kept)})
+
+    def conclude(self, workload: Workload, family: Family, target: Template) -> WorkloadAction | None:
+        """Forget the templates that no Pod has any more."""
+        if templates.recorded(workload).keys() == {target.revision}:
+            return None
+        kept = templates.encoded({target.revision: workload.spec.template})
+        return Amend(workload, workload, "forget old templates", {}, {names.TEMPLATES: kept})
+
+    def desired(self, workload: Workload) -> int:
+        """`spec.replicas`, 1 where it is absent."""
+        return 1 if workload.spec.replicas is None else workload.spec.replicas
+
+    def order(self, pod: Pod) -> int:
+        """None of its own; then the name decides."""
+        return 0
+
+    def outside(
+        self, workload: Workload, settings: Settings, pods: Iterable[Pod], moved: Callable[[Pod], bool]
+    ) -> Mapping[str, Reason]:
+        """`partition` Pods are kept, whichever come last."""
+        return base.kept_back(settings, self.desired(workload), pods, self.order, moved)

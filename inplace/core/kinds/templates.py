@@ -1,0 +1,82 @@
+"""Kinds whose Pods carry no revision: a revision is the fingerprint of a template, and Pods are told apart by matching.
+
+ReplicaSets keep no history of their template. What Pods may have been made from is therefore kept in an annotation of
+ours on the ReplicaSet for as long as some of them may differ (protocol §1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Raw
+
+from inplace.core import names, template
+from inplace.core import record as records
+from inplace.core.kinds.base import Revisions, Template
+from inplace.core.model import Pod, Reason, Tree, Workload
+from inplace.core.names import Code, PodPhase
+from inplace.core.record import Record
+
+
+def recorded(replica_set: Workload) -> dict[str, Raw]:
+    """The templates kept on a ReplicaSet; none where the annotation is missing or cannot be read."""
+    text = replica_set.metadata.annotation(names.TEMPLATES)
+    try:
+        return msgspec.json.decode(text, type=dict[str, Raw]) if text is not None else {}
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return {}
+
+
+def encoded(kept: Mapping[str, Raw]) -> str:
+    """The annotation that keeps these."""
+    return msgspec.json.encode({name: template.bare(template.decode(raw)) for name, raw in kept.items()}).decode()
+
+
+def read(kept: Raw) -> Tree:
+    """The template, without the label that tells ReplicaSets apart."""
+    return template.bare(template.decode(kept))
+
+
+def target(workload: Workload, revisions: Revisions) -> Template | Reason:
+    """The workload's own template; its name is known without any controller."""
+    found = revisions.get(template.fingerprint(workload.spec.template))
+    return found or Reason(Code.REVISION_UNKNOWN, "spec.template", "the template is not known yet")
+
+
+def revision_of(workload: Workload, pod: Pod, revisions: Revisions) -> str:
+    """The revision that a Pod is at: as our record of it says, else the one whose template it matches best."""
+    record = records.read(pod)
+    if isinstance(record, Record) and record.workload == workload.metadata.uid:
+        said = record.target if record.phase is PodPhase.DONE else record.base
+        if said in revisions:
+            return said
+    return _match(workload, pod, revisions)
+
+
+def _match(workload: Workload, pod: Pod, revisions: Revisions) -> str:
+    """Of the templates whose images the Pod has, the one with most of whose labels and annotations it agrees.
+
+    Where two agree equally well the older counts: what then seems to be missing is metadata, and writing that which
+    stands there already disturbs nobody.
+    """
+    newest = template.fingerprint(workload.spec.template)
+    fitting = [one for one in revisions.values() if _has_images(pod, one.tree)]
+    best = max(fitting, key=lambda one: (*_agreement(pod, one.tree), one.revision != newest), default=None)
+    return best.revision if best is not None else ""
+
+
+def _has_images(pod: Pod, tree: Tree) -> bool:
+    wanted = template.images(tree)
+    live = {one.name: one.image for one in (*pod.spec.containers, *pod.spec.init_containers)}
+    return all(live.get(name) == image for name, image in wanted.items())
+
+
+def _agreement(pod: Pod, tree: Tree) -> tuple[int, int]:
+    """How many keys of the template's metadata the Pod lacks (counted down from 0), and how many it has."""
+    sides = (
+        (template.labels(tree), pod.metadata.labels or {}),
+        (template.annotations(tree), pod.metadata.annotations or {}),
+    )
+    same = sum(live.get(key) == value for wanted, live in sides for key, value in wanted.items())
+    return same - sum(len(wanted) for wanted, _ in sides), same
