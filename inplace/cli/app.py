@@ -22,6 +22,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "plan": ("inplace.cli.plan", "Show what an upgrade would do, to which Pods, and why."),
     "diff": ("inplace.cli.diff", "Say whether a change can be made in place; offline."),
     "status": ("inplace.cli.status", "Show an upgrade and wait until it is done."),
+    "enable": ("inplace.cli.enable", "Opt a workload in, frozen in the same write."),
+    "disable": ("inplace.cli.disable", "Opt a workload out, and leave nothing behind."),
     "demo": ("inplace.cli.demo", "Watch an upgrade on a cluster inside this process."),
     "version": ("inplace.cli.version", "Print the version."),
 }

@@ -66,6 +66,17 @@ _OPTIONS: Final = (
 )
 
 
+def dry_run_option(function: _F) -> _F:
+    """Add kubectl's `--dry-run`, which the command gets as `dry_run`: none, client or server."""
+    return click.option(
+        "--dry-run",
+        type=click.Choice(["none", "client", "server"]),
+        default="none",
+        show_default=True,
+        help="Say what would be written, or have the API server check it, and write nothing.",
+    )(function)
+
+
 def connection_options(function: _F) -> _F:
     """Add the connection options to a command or group; read them with `connection`."""
     for option in reversed(_OPTIONS):

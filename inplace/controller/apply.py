@@ -8,15 +8,13 @@ right before a request leaves, and bounds how long the request may take.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Final, Protocol, TypeGuard
 
-import msgspec
-
+from inplace.controller import requests
 from inplace.controller.world import Key, World
-from inplace.core import kinds, patch, pod
+from inplace.core import patch, pod
 from inplace.core import plan as planning
 from inplace.core import record as records
 from inplace.core.actions import (
@@ -36,15 +34,14 @@ from inplace.core.actions import (
     Swap,
     subject,
 )
-from inplace.core.model import Meta, Pod, Workload
+from inplace.core.model import Pod, Workload
 from inplace.core.names import EventReason, PodPhase
-from inplace.core.patch import Creation, Patch, Removal, Request
+from inplace.core.patch import Request
 from inplace.core.record import Record
 from inplace.core.snapshot import Snapshot
 from inplace.kube import resource as resources
-from inplace.kube.client import Client, PatchType
+from inplace.kube.client import Client
 from inplace.kube.errors import (
-    AlreadyExists,
     ApiError,
     Conflict,
     Denied,
@@ -55,7 +52,6 @@ from inplace.kube.errors import (
     PreconditionFailed,
     Unreachable,
 )
-from inplace.kube.resource import Resource
 from inplace.runtime.observe import Observer
 
 CONCURRENCY: Final = 48
@@ -72,12 +68,6 @@ class Outcome(StrEnum):
     STALE = "stale"
     REFUSED = "refused"
     UNKNOWN = "unknown"
-
-
-class _Written(msgspec.Struct, rename="camel"):
-    """The only part of an answer that is used: what the cache has to catch up with."""
-
-    metadata: Meta
 
 
 class Announce(Protocol):
@@ -179,25 +169,9 @@ class Applier:
         left = min(WRITE_SECONDS, self._lease_left())
         if left <= 0:
             raise Unreachable("not sent: the lease is no longer held", outcome_unknown=False)
-        where = _resource(request)
-        match request:
-            case Creation(namespace=namespace, body=body):
-                with contextlib.suppress(AlreadyExists):  # its name says what it holds
-                    await self._client.create(where, namespace, body, type=_Written, timeout=left)
-            case Removal(namespace=namespace, name=name):
-                await self._client.delete(where, name, namespace, uid=request.uid, timeout=left)
-            case Patch(namespace=namespace, name=name):
-                written = await self._client.patch(
-                    where,
-                    name,
-                    namespace,
-                    list(request.ops),
-                    patch_type=PatchType.JSON,
-                    subresource=request.subresource,
-                    type=_Written,
-                    timeout=left,
-                )
-                self._world.wrote(uid, written.metadata.resource_version)
+        version = await requests.send(self._client, request, timeout=left)
+        if version:
+            self._world.wrote(uid, version)
 
     async def _settle(self, action: Action, error: Unreachable) -> Outcome:
         """A write that may have been made: a live read tells what the cache has to catch up with.
@@ -208,7 +182,8 @@ class Applier:
         request, meta = patch.build(action, self._world.now()), subject(action)
         while error.outcome_unknown:
             try:
-                live = await self._client.get(_resource(request), meta.name, meta.namespace, type=_Written)
+                where = requests.resource_of(request)
+                live = await self._client.get(where, meta.name, meta.namespace, type=requests.Written)
             except NotFound:
                 break
             except KubeError as second:
@@ -247,6 +222,8 @@ class Applier:
             case Fail(_, record):
                 self._observer.count("inplace_pods_failed_total", kind=key.kind, code=record.reason)
             case Edit(workload, why, note):
+                if why is EventReason.FREEZE_LOST:
+                    self._world.put_back(workload.metadata.uid)
                 self._announce(workload, Event(why, note))
             case Publish(workload, _, events):
                 for event in events:
@@ -281,13 +258,6 @@ def _due(action: Action, snapshot: Snapshot, world: World) -> float:
 
 def _name(action: Action) -> str:
     return type(action).__name__.lower()
-
-
-def _resource(request: Request) -> Resource:
-    if isinstance(request, Patch) and not request.kind:
-        return resources.PODS
-    kind = kinds.BY_NAME[request.kind]
-    return resources.find(kind.group, kind.plural)
 
 
 _SAYS: Final[dict[type, str]] = {

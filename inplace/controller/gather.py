@@ -61,6 +61,7 @@ def gather(world: World, key: Key, not_before: datetime | None, absent: frozense
         pending=_pending(world, workload, pods),
         blocked={uid: world.blocked[uid] for uid in uids if uid in world.blocked},
         not_before=not_before,
+        contest=world.contest(workload.metadata.uid),
     )
 
 

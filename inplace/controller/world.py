@@ -7,7 +7,7 @@ process: sights of Pods in flight, writes whose result has not been seen yet, re
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from msgspec import Raw
@@ -18,6 +18,7 @@ from inplace.core.kinds import Family, Kind, Template
 from inplace.core.model import Meta, Node, Pod, Reason, Revision, Workload
 from inplace.core.names import Code
 from inplace.core.observation import Sight, observe
+from inplace.core.snapshot import Contest
 from inplace.kube.expectations import Expectations
 from inplace.kube.store import Store
 from inplace.runtime.clock import Clock
@@ -27,6 +28,10 @@ from inplace.runtime.clock import Clock
 DENIED_SECONDS: Final = 30.0
 #: Tries of a write whose preconditions fail, before the Pod counts as failed (protocol §3).
 MAX_STALE: Final = 3
+#: A freeze that was put back this often within this time is contested; then it rests, at first so many seconds.
+CONTESTS: Final = 3
+CONTEST_SECONDS: Final = 600.0
+FIRST_REST: Final = 10.0
 
 
 class Key(NamedTuple):
@@ -82,6 +87,8 @@ class World:
         self.writing: set[str] = set()
         self.blocked: dict[str, Reason] = {}
         self._stale: dict[str, int] = {}
+        #: When the freeze of a workload was put back, by uid.
+        self._put_back: dict[str, list[float]] = {}
         self._denied: dict[str, float] = {}
         #: By workload and revision: the template as it is kept, and decoded.
         self._templates: dict[str, dict[str, tuple[Raw, Template]]] = {}
@@ -107,7 +114,7 @@ class World:
 
     def forget(self, uid: str) -> None:
         """Drop everything remembered about an object that is gone."""
-        for memory in (self.sights, self.heard, self.blocked, self._stale, self._denied):
+        for memory in (self.sights, self.heard, self.blocked, self._stale, self._denied, self._put_back):
             memory.pop(uid, None)
         self._templates.pop(uid, None)
         self.expectations.forget(uid)
@@ -144,6 +151,27 @@ class World:
         since = self._denied.setdefault(uid, self.clock.monotonic())
         if self.clock.monotonic() - since >= DENIED_SECONDS:
             self.was_rejected(uid, message)
+
+    def put_back(self, uid: str) -> None:
+        """The freeze of a workload, lifted by somebody else, was put back."""
+        self._put_back.setdefault(uid, []).append(self.clock.monotonic())
+
+    def contest(self, uid: str) -> Contest | None:
+        """Whether the freeze of a workload rests: somebody keeps lifting it, and it is no use to fight."""
+        now = self.clock.monotonic()
+        times = [at for at in self._put_back.pop(uid, ()) if now - at < CONTEST_SECONDS]
+        if not times:
+            return None
+        self._put_back[uid] = times
+        pause = FIRST_REST * 4 ** (len(times) - CONTESTS) if len(times) >= CONTESTS else 0.0
+        left = min(pause, CONTEST_SECONDS) - (now - times[-1])
+        if left <= 0:
+            return None
+        why = (
+            f"the freeze was lifted {len(times)} times within {CONTEST_SECONDS / 60:.0f} minutes by somebody else, so "
+            "it is put back less and less often: remove the update strategy from what applies this object"
+        )
+        return Contest(Reason(Code.FREEZE_CONTESTED, "spec", why), self.now() + timedelta(seconds=left))
 
     def unsettled(self) -> bool:
         """Whether any write of ours is in flight or has not been seen back."""

@@ -136,6 +136,8 @@ class Code(StrEnum):
     FREEZING = "Freezing"
     PREPARING = "Preparing"
     USER_PAUSE = "PausedByOwner"
+    FREEZE_CONTESTED = "FreezeContested"
+    HANDING_OVER = "HandingOver"
     REVISION_UNKNOWN = "RevisionUnknown"
     SCALED_AWAY = "ScaledAway"
     TAKEOVER = "LeaderTakeover"

@@ -30,7 +30,7 @@ from inplace.core.actions import (
 )
 from inplace.core.kinds import Template
 from inplace.core.model import Pod, Reason
-from inplace.core.names import Code, Phase
+from inplace.core.names import Code, Mode, Phase
 from inplace.core.record import Record
 from inplace.core.rollout import Member, Prospects
 from inplace.core.scene import Failed, Moving, Scene, Startable, UpToDate
@@ -107,14 +107,19 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     refused = _refusals(snapshot, parsed, known, prospects)
     scene = _scene(snapshot, parsed, target, now, refused[0] if refused else None)
     all_members = rollout.members(snapshot, parsed.settings, known, scene, prospects)
+    handed = _handed_over(snapshot, parsed, refused, frozen, all_members)
+    if handed:
+        frozen = Reason(Code.HANDING_OVER, "", "handed over to the native controller")
+    elif snapshot.contest is not None and isinstance(frozen, Edit):
+        frozen = snapshot.contest.reason
     wait = scene.hold or _wait(snapshot, parsed, frozen, target, all_members, now)
-    own: WorkloadAction | None = frozen if isinstance(frozen, Edit) else None
+    own: WorkloadAction | None = kind.lift(workload) if handed else frozen if isinstance(frozen, Edit) else None
     if known is not None and wait is None and frozen is None:
         own = _around(snapshot, known, prospects, all_members)
         wait = Reason(Code.PREPARING, "", own.note) if isinstance(own, Amend | Create | Remove) else None
     choice = rollout.choose(all_members, parsed.settings, kind.desired(workload), wait)
     made = _in_motion(all_members)
-    said = report.Said(snapshot, parsed, target, tuple(refused), tuple(all_members), choice.waiting, wait, now)
+    said = report.Said(snapshot, parsed, target, tuple(refused), tuple(all_members), choice.waiting, wait, now, handed)
     status = report.status(said)
     return _finish(snapshot, status, own, (*made, *choice.starts), tuple(all_members), choice.waiting, now)
 
@@ -128,6 +133,27 @@ def _around(
     before = kind.prepare(workload, family, target, whole=whole)
     done = whole and len(all_members) >= kind.desired(workload) and all(one.done for one in all_members)
     return before if before is not None or not done else kind.conclude(workload, family, target)
+
+
+def _handed_over(
+    snapshot: Snapshot,
+    parsed: Parsed,
+    refused: list[Reason],
+    frozen: Edit | Reason | None,
+    all_members: list[Member],
+) -> bool:
+    """Whether a change that cannot be made in place is the native controller's now, as the owner allows.
+
+    Not while Pods are in flight, nor where it would replace Pods that a pause or a partition of ours is to keep.
+    """
+    allowed = parsed.settings.mode is Mode.IF_POSSIBLE and not parsed.settings.paused and not parsed.errors
+    if not (allowed and refused) or snapshot.kind.unsupported(snapshot.workload) is not None:
+        return False
+    own = snapshot.kind.native(snapshot.workload).partition
+    kept = own is None and any(one.outside is not None and one.outside.code == Code.PARTITION for one in all_members)
+    if kept or any(isinstance(one.state, Moving) for one in all_members):
+        return False
+    return frozen is not None or snapshot.kind.lift(snapshot.workload) is not None
 
 
 def _refusals(snapshot: Snapshot, parsed: Parsed, target: Template | None, found: Prospects) -> list[Reason]:
@@ -183,26 +209,39 @@ def _wait(
 
 def _opted_out(snapshot: Snapshot, now: datetime) -> Plan:
     """Finish what is in flight, then leave nothing of ours behind; begin nothing."""
-    if not _has_traces(snapshot):
+    if not has_traces(snapshot):
         return Plan()
     kind, workload = snapshot.kind, snapshot.workload
     parsed = snapshot.parsed
     target = kind.target(workload, snapshot.revisions)
-    leaving = Reason(Code.OPT_OUT_PENDING, "", "opted out: Pods in flight finish, no other begins")
-    scene = _scene(snapshot, parsed, target, now, leaving)
-    known = target if isinstance(target, Template) else None
-    prospects = rollout.prospects(snapshot, parsed.settings, known, now)
-    all_members = rollout.members(snapshot, parsed.settings, known, scene, prospects)
-    behind = [one for one in all_members if _is_behind(snapshot, one, scene.revision)]
-    if behind or isinstance(target, Reason):
+    leaving, all_members = _leaving(snapshot, target, now)
+    revision = target.revision if isinstance(target, Template) else ""
+    left = [one for one in all_members if _is_behind(snapshot, one, revision)]
+    if left or isinstance(target, Reason):
         said = report.Said(snapshot, parsed, target, (), tuple(all_members), {}, leaving, now)
-        status = report.opt_out_pending(report.status(said), behind)
+        status = report.opt_out_pending(report.status(said), left)
         return _finish(snapshot, status, None, _in_motion(all_members), tuple(all_members), {}, now)
     marked = [pod for pod in snapshot.pods if pod.metadata.annotation(names.STATE) is not None]
     if marked:
         return Plan(tuple(Restore(pod) for pod in marked if pod.uid not in snapshot.pending))
     thaw = kind.thaw(workload, snapshot.family)
     return Plan((thaw,) if thaw is not None and _uid(thaw) not in snapshot.pending else ())
+
+
+def behind(snapshot: Snapshot, now: datetime) -> list[Member]:
+    """The Pods that the native controller would replace, were the freeze lifted now."""
+    target = snapshot.kind.target(snapshot.workload, snapshot.revisions)
+    revision = target.revision if isinstance(target, Template) else ""
+    return [one for one in _leaving(snapshot, target, now)[1] if _is_behind(snapshot, one, revision)]
+
+
+def _leaving(snapshot: Snapshot, target: Template | Reason, now: datetime) -> tuple[Reason, list[Member]]:
+    """The Pods of a workload that is opted out: those in flight finish."""
+    why = Reason(Code.OPT_OUT_PENDING, "", "opted out: Pods in flight finish, no other begins")
+    parsed, known = snapshot.parsed, target if isinstance(target, Template) else None
+    scene = _scene(snapshot, parsed, target, now, why)
+    prospects = rollout.prospects(snapshot, parsed.settings, known, now)
+    return why, rollout.members(snapshot, parsed.settings, known, scene, prospects)
 
 
 def _is_behind(snapshot: Snapshot, one: Member, revision: str) -> bool:
@@ -213,7 +252,8 @@ def _is_behind(snapshot: Snapshot, one: Member, revision: str) -> bool:
     return kept and one.revision != revision
 
 
-def _has_traces(snapshot: Snapshot) -> bool:
+def has_traces(snapshot: Snapshot) -> bool:
+    """Whether anything of ours stands on the workload or its Pods, the opt-in and its settings aside."""
     meta = snapshot.workload.metadata
     labels = any(meta.label(key) is not None for key in (names.FROZEN, names.PHASE))
     ours = labels or any(meta.annotation(key) is not None for key in (names.STATUS, names.ORIGINAL_STRATEGY))
@@ -241,8 +281,7 @@ def _finish(
     before = statuses.read(snapshot.workload.metadata)
     untils = [one.state.until for one in all_members if isinstance(one.state, Moving | UpToDate | Failed)]
     untils += [one.until for one in all_members]
-    if snapshot.not_before is not None:
-        untils.append(snapshot.not_before)
+    untils += [snapshot.not_before, snapshot.contest.until if snapshot.contest is not None else None]
     if own is None and not statuses.same(before, status, progress=not snapshot.kind.quiet):
         due = now if before is None or before.phase is not status.phase else before.updated_at + snapshot.status_every
         own = Publish(snapshot.workload, status, report.events(before, status)) if due <= now else None

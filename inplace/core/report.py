@@ -34,6 +34,7 @@ class Said(Struct, frozen=True):
     waiting: dict[str, Reason]
     wait: Reason | None
     now: datetime
+    handed: bool = False
 
 
 def status(said: Said) -> Status:
@@ -55,7 +56,7 @@ def status(said: Said) -> Status:
         failed=len(failures),
         updated_at=said.now,
         waiting=_waiting(said, inside),
-        reasons=(*said.refused, *rollout.drifted(said.members)),
+        reasons=(*said.refused, *_contested(said), *rollout.drifted(said.members)),
         failures=tuple(Failure(one.pod.name, reason.code, str(reason)) for one, reason in failures),
         healthy=revision if phase is Phase.UP_TO_DATE and not _kept(said) else (before.healthy if before else ""),
         message=_message(said, phase),
@@ -94,6 +95,10 @@ def _observed_template(said: Said, before: Status | None) -> str:
 
 
 def _phase(said: Said, failures: int) -> Phase:
+    if said.handed:
+        return Phase.HANDED_OVER
+    if _contested(said):
+        return Phase.DEGRADED
     outstanding = not all(one.done for one in said.members) or _missing(said) or _unheld(said)
     if said.refused and (outstanding or said.parsed.errors):
         return Phase.REFUSED
@@ -109,6 +114,10 @@ def _phase(said: Said, failures: int) -> Phase:
         return Phase.UP_TO_DATE
     waits = said.parsed.settings.paused or (said.wait is not None and said.wait.code == Code.USER_PAUSE)
     return Phase.PAUSED if waits else Phase.PROGRESSING
+
+
+def _contested(said: Said) -> tuple[Reason, ...]:
+    return (said.wait,) if said.wait is not None and said.wait.code == Code.FREEZE_CONTESTED else ()
 
 
 def _unheld(said: Said) -> bool:
@@ -142,6 +151,8 @@ def _message(said: Said, phase: Phase) -> str:
 def _headline(said: Said, phase: Phase) -> str:
     inside = [one for one in said.members if one.outside is None]
     done = sum(one.done for one in inside)
+    if phase is Phase.HANDED_OVER:
+        return f"handed over to the native controller: {said.refused[0]}"
     if phase is Phase.REFUSED:
         more = f" (and {len(said.refused) - 1} more)" if len(said.refused) > 1 else ""
         return f"{said.refused[0]}{more}"

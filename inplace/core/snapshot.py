@@ -15,14 +15,21 @@ from inplace.core.observation import Sight
 from inplace.core.settings import Parsed
 
 
+class Contest(Struct, frozen=True):
+    """Why the freeze is not put back now, and when it will be."""
+
+    reason: Reason
+    until: datetime
+
+
 class Snapshot(Struct, frozen=True):
     """The workload, its Pods and everything around them, read at one moment.
 
     `pods` are those whose controller is this workload by uid, or one of its children, in any order. `pending` holds
     the uids of objects with a write of ours in flight or not yet seen back: they are not acted on. `blocked` says of
-    Pods by uid why the API server does not take our writes. Nothing disruptive begins before `not_before`. `target`
-    overrides the workload's own, for a plan of what is not applied yet. A status whose phase has not changed is
-    written once in `status_every`.
+    Pods by uid why the API server does not take our writes. Nothing disruptive begins before `not_before`. `contest`
+    is there while a freeze that others keep lifting is not put back. `target` overrides the workload's own, for a
+    plan of what is not applied yet. A status whose phase has not changed is written once in `status_every`.
     """
 
     kind: Kind
@@ -35,6 +42,7 @@ class Snapshot(Struct, frozen=True):
     pending: frozenset[str] = frozenset()
     blocked: Mapping[str, Reason] = {}
     not_before: datetime | None = None
+    contest: Contest | None = None
     target: Template | None = None
     status_every: timedelta = timedelta(seconds=1)
 

@@ -23,13 +23,18 @@ def kinds(*names: str, because: str) -> Any:
     return pytest.mark.kinds(names, because)
 
 
-#: Marks a scenario that runs for every kind on the real cluster too, where the others run for StatefulSets alone.
-core = pytest.mark.core
+#: Marks a scenario that runs for every kind on the real cluster too, where the others run for StatefulSets alone. On
+#: its one node a DaemonSet has one Pod.
+core = pytest.mark.core(tuple(flavours.BY_NAME))
+core_of_many = pytest.mark.core(("StatefulSet", "Deployment", "ReplicaSet"))
 
 
 def flavours_of(marks: Any, world: str) -> list[flavours.Flavour]:
     """The kinds that a scenario runs for in a world."""
-    found = list(flavours.ALL) if world != "real" or marks("core") is not None else [flavours.STATEFULSET]
+    found, chosen = list(flavours.ALL), marks("core")
+    if world == "real":
+        wanted = chosen.args[0] if chosen is not None else ("StatefulSet",)
+        found = [one for one in found if one.name in wanted]
     mark = marks("kinds")
     return found if mark is None else [one for one in found if one.name in mark.args[0]]
 

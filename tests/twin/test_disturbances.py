@@ -10,7 +10,7 @@ from inplace.core.record import Record
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from inplace.kube.errors import Throttled
-from tests.twin.shown import kinds
+from tests.twin.shown import core_of_many, kinds
 from tests.twin.world import identity
 
 
@@ -76,6 +76,7 @@ async def test_an_injected_sidecar_is_left_alone(open_world):
             assert world.history.restarts(pod.name, "injected") == 0
 
 
+@core_of_many
 @pytest.mark.parametrize("moment", [PodPhase.DRAINING, PodPhase.SWAPPING])
 async def test_a_pod_deleted_in_flight_comes_back_and_is_upgraded(open_world, moment):
     async with open_world() as world:

@@ -9,6 +9,7 @@ from inplace.core import record as records
 from inplace.core.names import Code, Phase, PodPhase
 from inplace.core.record import Record
 from tests.twin import judge
+from tests.twin.shown import core_of_many
 from tests.twin.world import identity
 
 
@@ -93,6 +94,7 @@ async def test_the_deadline_ends_a_wait(open_world):
         assert (await world.pod(world.nth(1))).is_true(names.GATE)
 
 
+@core_of_many
 async def test_kill_9_midway_and_restart(open_world):
     async with open_world() as world:
         await world.create_web(replicas=3)

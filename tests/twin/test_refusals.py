@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from inplace.core.names import Code, Phase
+from tests.twin.shown import core
 from tests.twin.world import World, identity
 
 
@@ -20,6 +21,7 @@ async def _pods(world: World) -> dict[str, object]:
     return {pod.name: (identity(pod), pod.spec) for pod in await world.pods()}
 
 
+@core
 async def test_every_reason_is_listed_and_no_pod_touched(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2)

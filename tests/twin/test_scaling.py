@@ -6,9 +6,11 @@ from inplace.core import names
 from inplace.core import record as records
 from inplace.core.names import Phase
 from tests.twin import judge
+from tests.twin.shown import core, core_of_many
 from tests.twin.world import identity
 
 
+@core
 async def test_one_pod(open_world):
     async with open_world() as world:
         await world.create_web(replicas=1)
@@ -40,6 +42,7 @@ async def test_a_new_pod_becomes_ready_while_paused(open_world):
         assert {pod.spec.containers[0].image for pod in await world.pods()} == {world.app("v2")}
 
 
+@core_of_many
 async def test_scale_up_midway(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2)

@@ -8,7 +8,7 @@ from inplace.core import names
 from inplace.core import record as records
 from inplace.core.names import Evidence, Phase, PodPhase
 from inplace.core.record import Record
-from tests.twin.shown import kinds
+from tests.twin.shown import core, core_of_many, kinds
 from tests.twin.world import identity, raw_pods
 
 
@@ -26,6 +26,7 @@ def _durable(raw) -> dict[str, object]:
     }
 
 
+@core_of_many
 @pytest.mark.parametrize("gate", [True, False], ids=["gate", "no gate"])
 @pytest.mark.parametrize("budget", ["1", "2"])
 async def test_three_pods(open_world, gate, budget):
@@ -54,6 +55,7 @@ async def test_three_pods(open_world, gate, budget):
             assert 1 <= world.history.most_unready(3, began) <= int(budget)
 
 
+@core
 async def test_only_the_changed_container_restarts(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, sidecar=world.image("sidecar", "v1"))
@@ -64,6 +66,7 @@ async def test_only_the_changed_container_restarts(open_world):
             assert world.history.restarts(pod.name, "app") == 0
 
 
+@core
 async def test_a_second_upgrade_follows_the_first(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2)
@@ -124,6 +127,7 @@ async def test_same_digest_under_another_tag(open_world):
             assert _record(pod).containers["app"].evidence in {Evidence.SAME_DIGEST, Evidence.ASSUMED_BY_GENERATION}
 
 
+@core
 async def test_tag_to_digest_and_back(open_world):
     async with open_world() as world:
         await world.create_web(replicas=1)
@@ -135,6 +139,7 @@ async def test_tag_to_digest_and_back(open_world):
         assert world.history.restarts(world.nth(0), "app") == 2
 
 
+@core
 async def test_labels_and_annotations_only(open_world):
     async with open_world() as world:
         await world.create_web(pod_labels={"tier": "old", "gone": "soon"})
@@ -195,6 +200,7 @@ async def test_a_workload_that_is_not_opted_in_is_left_alone(open_world):
         assert not [key for key in {**(workload.metadata.annotations or {})} if key.startswith(names.PREFIX)]
 
 
+@core
 async def test_opting_out_restores_the_workload_and_its_pods(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, mode=None)

@@ -31,6 +31,15 @@ from tests.twin.flavours import DAEMONSET, STATEFULSET, Flavour, revision
 from tests.twin.history import History, Seen
 from tests.twin.manifests import Manifest, workload
 
+OURS = {
+    names.MODE,
+    names.FROZEN,
+    names.PHASE,
+    names.STATUS,
+    names.ORIGINAL_STRATEGY,
+    names.TEMPLATES,
+    names.STATE,
+}
 WORKLOADS = (resources.STATEFULSETS, resources.DAEMONSETS, resources.DEPLOYMENTS, resources.REPLICASETS)
 
 
@@ -270,11 +279,14 @@ class World(ABC):
         return await self.client.get(self.flavour.resource, name, self.namespace, type=dict)
 
     async def is_clean(self) -> bool:
-        """Whether no object of the namespace carries a label or an annotation of ours."""
+        """Whether no object of the namespace carries a label or an annotation that we write.
+
+        Settings are their owner's; the Deployment controller copies them to ReplicaSets and never removes them there.
+        """
         every = [*WORKLOADS, resources.PODS]
         found = [one for kind in every for one in (await self.client.list(kind, self.namespace, type=dict)).items]
         keys = [key for one in found for field in ("labels", "annotations") for key in one["metadata"].get(field) or ()]
-        return not any(key.startswith(names.PREFIX) for key in keys)
+        return not OURS & set(keys)
 
     async def revision(self, name: str = "web") -> str:
         """The revision of the present template, as Pods show it."""

@@ -78,6 +78,10 @@ class Kind(Protocol):
         """The write that freezes; a reason to wait with it; nothing where the freeze stands."""
         ...
 
+    def lift(self, workload: Workload) -> Edit | None:
+        """The write that hands a change over to the native controller; None where it would not replace Pods either."""
+        ...
+
     def thaw(self, workload: Workload, family: Family) -> WorkloadAction | None:
         """The next write that restores the original strategy and removes what is ours; None where nothing is left."""
         ...
@@ -162,6 +166,13 @@ def thawing(workload: Workload, spec: Tree) -> Edit | None:
         return None
     note = "the original update strategy is restored"
     return Edit(workload, EventReason.RESTORED, note, spec, dict.fromkeys(labels), dict.fromkeys(annotations))
+
+
+def lifting(workload: Workload, spec: Tree) -> Edit:
+    """The write that hands over: the original strategy is back, and the freeze is put in place again afterwards."""
+    note = "this change cannot be made in place: the native rollout replaces the Pods"
+    kept = [key for key in (names.ORIGINAL_STRATEGY,) if workload.metadata.annotation(key) is not None]
+    return Edit(workload, EventReason.HANDED_OVER, note, spec, {names.FROZEN: None}, dict.fromkeys(kept))
 
 
 def original_strategy(workload: Workload) -> Tree:

@@ -65,6 +65,11 @@ class DaemonSet:
             return running
         return base.freezing(workload, EventReason.FROZEN, "native rollouts are held; upgrades happen in place", _OURS)
 
+    def lift(self, workload: Workload) -> Edit | None:
+        """Put the original strategy back; one that was OnDelete replaces nothing by itself."""
+        original = base.original_strategy(workload)
+        return base.lifting(workload, original) if base.frozen(workload) and original else None
+
     def thaw(self, workload: Workload, family: Family) -> WorkloadAction | None:
         """Put the original strategy back and remove our keys."""
         held = _strategy(workload).type == "OnDelete"

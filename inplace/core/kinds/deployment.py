@@ -62,6 +62,11 @@ class Deployment:
         why_, said = (EventReason.FREEZE_LOST, lost) if ours else (EventReason.FROZEN, note)
         return base.freezing(workload, why_, said, {"paused": True})
 
+    def lift(self, workload: Workload) -> Edit | None:
+        """Resume it."""
+        held = base.frozen(workload) and workload.spec.paused
+        return base.lifting(workload, {"paused": False}) if held else None
+
     def thaw(self, workload: Workload, family: Family) -> WorkloadAction | None:
         """Remove our status, then what was copied to ReplicaSets or kept there, then resume it without our keys.
 

@@ -51,6 +51,10 @@ class ReplicaSet:
         kept = templates.encoded({template.fingerprint(workload.spec.template): workload.spec.template})
         return Edit(workload, EventReason.FROZEN, note, {}, {names.FROZEN: "true"}, {names.TEMPLATES: kept})
 
+    def lift(self, workload: Workload) -> Edit | None:
+        """None: it replaces no Pod by itself."""
+        return None
+
     def thaw(self, workload: Workload, family: Family) -> WorkloadAction | None:
         """Remove our keys."""
         return base.thawing(workload, {})

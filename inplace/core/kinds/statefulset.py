@@ -64,6 +64,11 @@ class StatefulSet:
         note = "native rollouts are held; upgrades happen in place"
         return base.freezing(workload, EventReason.FROZEN, note, _frozen_spec(workload))
 
+    def lift(self, workload: Workload) -> Edit | None:
+        """Put the original strategy back; one that was OnDelete replaces nothing by itself."""
+        original = base.original_strategy(workload)
+        return base.lifting(workload, original) if _held_by_us(workload) and original else None
+
     def thaw(self, workload: Workload, family: Family) -> WorkloadAction | None:
         """Put the original strategy back and remove our keys."""
         return base.thawing(workload, base.original_strategy(workload) if _held_by_us(workload) else {})

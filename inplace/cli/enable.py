@@ -1,0 +1,78 @@
+"""`inplace enable`: opt a workload in, with the freeze in the same write, so that no change slips in between."""
+
+from __future__ import annotations
+
+import click
+from msgspec.structs import replace
+
+from inplace.cli import exits
+from inplace.cli.cluster import Ref, cluster, parse_ref, read_snapshot, run_async
+from inplace.cli.options import Connection, dry_run_option, with_connection
+from inplace.controller import requests
+from inplace.core import names, patch
+from inplace.core.actions import Edit
+from inplace.core.model import Reason
+from inplace.core.names import EventReason, Mode
+from inplace.core.snapshot import Snapshot
+from inplace.kube.client import Client
+from inplace.runtime.clock import SystemClock
+
+
+@click.command("enable")
+@click.argument("workload")
+@click.option(
+    "--mode",
+    type=click.Choice([str(mode) for mode in Mode]),
+    default=str(Mode.ONLY),
+    show_default=True,
+    help="Refuse what cannot be made in place, or hand it over to the native rollout.",
+)
+@dry_run_option
+@with_connection
+def enable(connection: Connection, workload: str, mode: str, dry_run: str) -> int:
+    """Opt WORKLOAD (TYPE/NAME) in: from now on changes of its images are made in its live Pods."""
+    return run_async(_enable(connection, workload, mode, dry_run))
+
+
+async def _enable(connection: Connection, text: str, mode: str, dry_run: str) -> int:
+    async with cluster(connection) as (client, namespace):
+        ref = parse_ref(text, namespace)
+        snapshot = await read_snapshot(client, ref)
+        before = snapshot.workload.metadata.label(names.MODE)
+        refused = _refusals(snapshot)
+        for reason in refused:
+            click.echo(f"{ref}: {reason.code}: {reason}", err=True)
+        if refused:
+            return exits.REFUSED
+        if before == mode:
+            click.echo(f"{ref} is opted in already ({mode})")
+            return exits.OK
+        return await _write(client, ref, snapshot, mode, dry_run)
+
+
+async def _write(client: Client, ref: Ref, snapshot: Snapshot, mode: str, dry_run: str) -> int:
+    frozen = snapshot.kind.freeze(snapshot.workload, snapshot.family)
+    edit = frozen if isinstance(frozen, Edit) else Edit(snapshot.workload, EventReason.FROZEN, "opted in")
+    edit = replace(edit, labels={**edit.labels, names.MODE: mode})
+    request = patch.build(edit, SystemClock().now())
+    if dry_run == "client":
+        click.echo(f"{ref} would be opted in ({mode}): {patch.describe(request)}")
+        return exits.OK
+    await requests.send(client, request, dry_run=dry_run == "server")
+    click.echo(f"{ref} opted in ({mode}){' (server dry run)' if dry_run == 'server' else ''}")
+    if isinstance(frozen, Reason):
+        click.echo(f"  the freeze waits: {frozen.message}")
+    if not _gated(snapshot):
+        click.echo(
+            f"  its template has no readiness gate {names.GATE}: Pods stay in their Services while they are swapped"
+        )
+    return exits.OK
+
+
+def _refusals(snapshot: Snapshot) -> list[Reason]:
+    unsupported = snapshot.kind.unsupported(snapshot.workload)
+    return [*snapshot.parsed.errors, *([unsupported] if unsupported is not None else [])]
+
+
+def _gated(snapshot: Snapshot) -> bool:
+    return names.GATE.encode() in bytes(snapshot.workload.spec.template)

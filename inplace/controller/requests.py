@@ -1,0 +1,59 @@
+"""A request of the core, sent: the one way from `core.patch` to the API server, for the controller and the commands."""
+
+from __future__ import annotations
+
+import contextlib
+
+import msgspec
+
+from inplace.core import kinds
+from inplace.core.model import Meta
+from inplace.core.patch import Creation, Patch, Removal, Request
+from inplace.kube import resource as resources
+from inplace.kube.client import Client, PatchType
+from inplace.kube.errors import AlreadyExists
+from inplace.kube.resource import Resource
+
+
+class Written(msgspec.Struct, rename="camel"):
+    """The only part of an answer that is used: what a cache has to catch up with."""
+
+    metadata: Meta
+
+
+async def send(client: Client, request: Request, *, timeout: float | None = None, dry_run: bool = False) -> str:
+    """Send it; returns the version that the object has now, empty where there is none to wait for.
+
+    Raises what the client raises; that an object to be created exists already is no failure, for its name says what
+    it holds.
+    """
+    where = resource_of(request)
+    match request:
+        case Creation(namespace=namespace, body=body):
+            with contextlib.suppress(AlreadyExists):
+                await client.create(where, namespace, body, type=Written, timeout=timeout, dry_run=dry_run)
+            return ""
+        case Removal(namespace=namespace, name=name, uid=uid):
+            await client.delete(where, name, namespace, uid=uid, timeout=timeout, dry_run=dry_run)
+            return ""
+        case Patch(namespace=namespace, name=name):
+            written = await client.patch(
+                where,
+                name,
+                namespace,
+                list(request.ops),
+                patch_type=PatchType.JSON,
+                subresource=request.subresource,
+                type=Written,
+                timeout=timeout,
+                dry_run=dry_run,
+            )
+            return written.metadata.resource_version
+
+
+def resource_of(request: Request) -> Resource:
+    """What the request is about."""
+    if isinstance(request, Patch) and not request.kind:
+        return resources.PODS
+    kind = kinds.BY_NAME[request.kind]
+    return resources.find(kind.group, kind.plural)

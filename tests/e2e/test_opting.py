@@ -1,0 +1,91 @@
+"""`enable` and `disable` as a user runs them, for every kind, with a controller and without one."""
+
+from __future__ import annotations
+
+import pytest
+
+from inplace.core import names
+from inplace.core.names import Phase
+from tests.twin import flavours
+from tests.twin.real import inplace
+
+KINDS = pytest.mark.parametrize("flavour", flavours.ALL, ids=[one.name for one in flavours.ALL])
+
+
+def _own(raw):
+    """What must be as it was: spec, labels and annotations, but for the template and what its controller counts."""
+    kept = {key: value for key, value in raw["spec"].items() if key != "template"}
+    marks = {
+        key: value
+        for key, value in (raw["metadata"].get("annotations") or {}).items()
+        if key not in {"deployment.kubernetes.io/revision", names.TEMPLATE_GENERATION}
+    }
+    return kept, raw["metadata"].get("labels") or {}, marks
+
+
+@KINDS
+async def test_enabled_upgraded_and_disabled_leaves_everything_as_it_was(open_world, flavour):
+    async with open_world() as world:
+        world.flavour = flavour
+        await world.create_web(replicas=2, mode=None, gate=False)
+        before, ref = _own(await world.raw()), f"{flavour.resource.plural}/web"
+        code, out, err = await inplace(world, "enable", ref)
+        assert (code, err) == (0, "")
+        assert "opted in (InPlaceOnly)" in out
+        assert f"no readiness gate {names.GATE}" in out
+        await world.wait_phase("web", Phase.UP_TO_DATE)
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded()
+        uids = sorted(pod.uid for pod in await world.pods())
+        await world.kill_controller()
+        code, out, err = await inplace(world, "disable", ref)
+        assert (code, err) == (0, "")
+        assert out.endswith("opted out\n")
+        assert await world.is_clean()
+        assert _own(await world.raw()) == before
+        await world.clock.sleep(3)
+        assert sorted(pod.uid for pod in await world.pods()) == uids
+        await world.delete_pod((await world.pods())[0].name)
+
+        async def back() -> bool:
+            pods = await world.pods()
+            fresh = len(pods) == len(uids) and sorted(pod.uid for pod in pods) != uids
+            return fresh and all(pod.ready and pod.spec.containers[0].image == world.app("v2") for pod in pods)
+
+        await world.until(back, "a Pod that is born without us to be Ready")
+
+
+@KINDS
+async def test_disable_says_what_it_would_do_to_pods_that_differ(open_world, flavour):
+    async with open_world() as world:
+        world.flavour = flavour
+        await world.create_web(replicas=2, annotations={"paused": "true"})
+        uids, ref = {pod.uid for pod in await world.pods()}, f"{flavour.resource.plural}/web"
+        await world.set_image(world.app("v2"))
+        await world.wait_phase("web", Phase.PAUSED)
+        code, out, err = await inplace(world, "disable", ref)
+        assert (code, out) == (3, "")
+        assert "Pods differ from the template" in err
+        assert f"the {flavour.name} controller replaces them" in err
+        assert (await world.workload()).metadata.label(names.MODE) is not None
+        assert {pod.uid for pod in await world.pods()} == uids
+        code, out, err = await inplace(world, "disable", ref, "--force")
+        assert code == 0, err
+        await world.annotate(paused=None)  # the user's own, and it stays
+        await world.until(world.is_clean, "nothing of ours on any object")
+
+
+@KINDS
+async def test_a_dry_run_of_enable_changes_nothing(open_world, flavour):
+    async with open_world(controller=False) as world:
+        world.flavour = flavour
+        await world.create_web(replicas=1, mode=None, gate=False)
+        ref = f"{flavour.resource.plural}/web"
+        for dry in ("client", "server"):
+            code, out, err = await inplace(world, "enable", ref, "--mode", "InPlaceIfPossible", f"--dry-run={dry}")
+            assert (code, err) == (0, "")
+            assert "InPlaceIfPossible" in out
+            assert await world.is_clean()
+        code, _, err = await inplace(world, "enable", ref, "--mode", "Sometimes")
+        assert code == 1
+        assert "InPlaceOnly" in err
