@@ -37,6 +37,37 @@ class Defect:
 
 
 DEFECTS = (
+    Defect(
+        "roll out a Deployment natively: never pause it",
+        "core/kinds/deployment.py",
+        'return base.freezing(workload, why_, said, {"paused": True})',
+        "return base.freezing(workload, why_, said, {})",
+    ),
+    Defect(
+        "move Pods before their ReplicaSet has the new template",
+        "core/plan.py",
+        "wait = Reason(Code.PREPARING",
+        "_ = Reason(Code.PREPARING",
+    ),
+    Defect(
+        "leave an older ReplicaSet with the wanted template",
+        "core/kinds/deployment.py",
+        "equal and not _has_pods(child)",
+        "False and equal",
+    ),
+    Defect(
+        "forget the old template of a Deployment",
+        "core/kinds/deployment.py",
+        "    if known or workload.spec.revision_history_limit == 0:\n",
+        "    if True:\n",
+    ),
+    Defect(
+        "take the oldest revision of a DaemonSet for the current",
+        "core/kinds/daemonset.py",
+        "return equal[-1] if equal",
+        "return next(iter(revisions.values())) if equal",
+    ),
+    Defect("hand over while Pods are kept by a pause", "core/plan.py", "and not parsed.settings.paused and", "and"),
     Defect("skip the drain", "core/attempt.py", "if gated(pod, scene.settings):", "if False:"),
     Defect(
         "skip the grace period",
@@ -44,7 +75,12 @@ DEFECTS = (
         "    if scene.now < over:\n        return Moving(Reason(Code.WAITING_GRACE",
         "    if False:\n        return Moving(Reason(Code.WAITING_GRACE",
     ),
-    Defect("write the label before the swap", "core/patch.py", "    if finished:\n", "    if True:\n"),
+    Defect(
+        "write the label before the swap",
+        "core/patch.py",
+        "labels.update(last)",
+        "labels.update({names.REVISION_LABEL: record.target})",
+    ),
     Defect(
         "count the budget one too high",
         "core/budget.py",
@@ -56,15 +92,15 @@ DEFECTS = (
     ),
     Defect(
         "believe an answer about a Pod that has changed since",
-        "core/rollout.py",
-        "return self.rest == rest and all(map(is_, self.about, about))",
-        "return self.rest == rest",
+        "core/memory.py",
+        " or not all(map(is_, entry[0], own))",
+        "",
     ),
     Defect(
         "believe an answer after its time",
-        "core/rollout.py",
-        "if self.until is not None and now >= self.until:",
-        "if False:",
+        "core/memory.py",
+        "(entry[2] is not None and now >= entry[2])",
+        "False",
     ),
     Defect(
         "swap a Pod that was not drained without reading it again",
@@ -122,7 +158,7 @@ DEFECTS = (
     Defect(
         "act on a Pod with a write under way",
         "core/rollout.py",
-        "    if pod.uid in snapshot.pending:\n",
+        "    if uid in snapshot.pending:\n",
         "    if False:\n",
     ),
     Defect(
@@ -131,7 +167,7 @@ DEFECTS = (
         "return before.observed_generation if before is not None else 0",
         "return said.snapshot.workload.metadata.generation",
     ),
-    Defect("ignore the partition", "core/kinds/statefulset.py", "if index < settings.held_back(desired):", "if False:"),
+    Defect("ignore the partition", "core/kinds/statefulset.py", "if index < kept:", "if False:"),
 )
 
 
