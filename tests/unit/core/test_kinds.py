@@ -1,0 +1,229 @@
+"""What each kind wants written before its Pods move and after, and how it knows what a Pod was made from."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from inplace.core import kinds, names, template
+from inplace.core import plan as planning
+from inplace.core.actions import Amend, Create, Cure, Drain, Edit, Remove
+from inplace.core.kinds import Family, Template
+from inplace.core.model import Owner, Pod, Revision, Workload
+from inplace.core.names import Code, EventReason, Phase
+from inplace.core.settings import Settings, parse
+from inplace.core.snapshot import Snapshot
+from tests.factories import NOW, decode, node, pod, workload
+
+DEPLOYMENT, REPLICASET = kinds.BY_NAME["Deployment"], kinds.BY_NAME["ReplicaSet"]
+DAEMONSET, STATEFULSET = kinds.BY_NAME["DaemonSet"], kinds.BY_NAME["StatefulSet"]
+
+
+def tree(tag: str, **labels: str) -> dict[str, Any]:
+    return {
+        "metadata": {"labels": {"app": "web", **labels}},
+        "spec": {"containers": [{"name": "app", "image": f"app:{tag}"}]},
+    }
+
+
+def print_of(tag: str) -> str:
+    return template.fingerprint_of(tree(tag))
+
+
+def deployment(tag: str, *, paused: bool = True, frozen: bool = True, **spec: Any) -> Workload:
+    labels = {names.MODE: "InPlaceOnly"} | ({names.FROZEN: "true"} if frozen else {})
+    one = {
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": "default", "uid": "web", "generation": 2, "labels": labels},
+        "spec": {
+            "replicas": 1,
+            "paused": paused,
+            "selector": {"matchLabels": {"app": "web"}},
+            "template": tree(tag),
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}},
+            **spec,
+        },
+        "status": {"observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1},
+    }
+    return decode(one, Workload)
+
+
+def replica_set(name: str, tag: str, *, replicas: int = 1, kept: tuple[str, ...] = (), day: int = 1) -> Workload:
+    annotations = {names.DEPLOYMENT_REVISION: str(day)}
+    if kept:
+        annotations[names.TEMPLATES] = json.dumps({print_of(one): tree(one) for one in kept})
+    one = {
+        "kind": "ReplicaSet",
+        "metadata": {
+            "name": name,
+            "namespace": "default",
+            "uid": name,
+            "generation": 1,
+            "annotations": annotations,
+            "creationTimestamp": f"2026-01-0{day}T00:00:00Z",
+        },
+        "spec": {"replicas": replicas, "template": tree(tag, **{names.TEMPLATE_HASH_LABEL: name})},
+        "status": {"replicas": replicas},
+    }
+    return decode(one, Workload)
+
+
+def looked(one: Workload, *children: Workload, pods: tuple[Pod, ...] = ()) -> Snapshot:
+    kind, family = kinds.BY_NAME[one.kind], Family((), children)
+    made = {name: Template(name, kind.read(raw)) for name, raw in kind.templates(one, family).items()}
+    return Snapshot(kind=kind, workload=one, pods=pods, revisions=made, family=family, nodes={"node": node()})
+
+
+def actions(snapshot: Snapshot) -> list[Any]:
+    return list(planning.plan(snapshot, NOW).actions)
+
+
+# --- Deployment ------------------------------------------------------------------------------------------------------
+
+
+def test_no_pod_moves_before_both_templates_are_recorded_and_the_replica_set_has_the_new_one():
+    old = pod(image="app:v1", revision="")
+    first = actions(looked(deployment("v2"), replica_set("a", "v1"), pods=(old,)))
+    assert [type(one) for one in first] == [Amend]
+    assert names.TEMPLATES in first[0].annotations
+    assert not first[0].spec
+    kept = replica_set("a", "v1", kept=("v1", "v2"))
+    second = actions(looked(deployment("v2"), kept, pods=(old,)))
+    assert [type(one) for one in second] == [Create], "the old template goes into the history"
+    assert second[0].body["spec"]["replicas"] == 0
+    assert template.fingerprint_of(second[0].body["spec"]["template"]) == print_of("v1")
+    assert names.TEMPLATES not in second[0].body["metadata"]["annotations"]
+    third = actions(looked(deployment("v2"), kept, replica_set("h", "v1", replicas=0, day=2), pods=(old,)))
+    assert [type(one) for one in third] == [Amend]
+    given = third[0].spec["template"]
+    assert given["metadata"]["labels"][names.TEMPLATE_HASH_LABEL] == "a", "its own hash stays"
+    assert template.fingerprint_of(given) == print_of("v2")
+    ready = replica_set("a", "v2", kept=("v1", "v2"))
+    fourth = actions(looked(deployment("v2"), ready, replica_set("h", "v1", replicas=0, day=2), pods=(old,)))
+    assert Drain in [type(one) for one in fourth]
+
+
+def test_an_equal_replica_set_makes_way():
+    kept = replica_set("a", "v1", kept=("v1", "v2"), day=2)
+    made = actions(looked(deployment("v2"), kept, replica_set("z", "v2", replicas=0), pods=(pod(revision=""),)))
+    assert [(type(one), one.child.metadata.name) for one in made] == [(Remove, "z")]
+
+
+def test_without_a_history_nothing_is_kept():
+    kept = replica_set("a", "v1", kept=("v1", "v2"))
+    made = actions(looked(deployment("v2", revisionHistoryLimit=0), kept, pods=(pod(revision=""),)))
+    assert [type(one) for one in made] == [Amend]
+    assert "template" in made[0].spec
+
+
+@pytest.mark.parametrize(
+    ("paused", "frozen", "code"), [(True, False, Code.USER_PAUSE), (False, True, Code.NATIVE_ROLLOUT)]
+)
+def test_a_pause_that_is_not_ours_and_a_rollout_that_runs_are_waited_for(paused, frozen, code):
+    found = DEPLOYMENT.freeze(deployment("v2", paused=paused, frozen=frozen), Family((), (replica_set("a", "v1"),)))
+    assert found.code == code
+
+
+def test_a_settled_deployment_is_paused_and_a_lifted_freeze_is_put_back():
+    family = Family((), (replica_set("a", "v1"),))
+    for frozen, why in ((False, EventReason.FROZEN), (True, EventReason.FREEZE_LOST)):
+        found = DEPLOYMENT.freeze(deployment("v1", paused=False, frozen=frozen), family)
+        assert isinstance(found, Edit)
+        assert (found.spec, found.why) == ({"paused": True}, why)
+
+
+def test_what_a_pod_was_made_from_is_told_by_its_image_then_by_its_metadata():
+    both = looked(deployment("v2"), replica_set("a", "v1"))
+    assert both.revision_of(pod(image="app:v1", revision="")) == print_of("v1")
+    assert both.revision_of(pod(image="app:v2", revision="")) == print_of("v2")
+    assert both.revision_of(pod(image="app:other", revision="")) == ""
+
+
+def test_the_status_of_a_deployment_names_the_template_and_not_the_generation():
+    made = planning.plan(looked(deployment("v1"), replica_set("a", "v1"), pods=(pod(revision=""),)), NOW)
+    assert made.status is not None
+    assert (made.status.phase, made.status.observed_generation) == (Phase.UP_TO_DATE, 0)
+    assert made.status.observed_template == print_of("v1")
+
+
+def test_nothing_may_surge():
+    one = deployment("v1", strategy={"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0}})
+    found = parse(one.metadata, DEPLOYMENT.native(one)).errors
+    assert [reason.path for reason in found] == ["metadata.annotations[inplace.dev/max-unavailable]"]
+
+
+# --- ReplicaSet ------------------------------------------------------------------------------------------------------
+
+
+def test_a_replica_set_of_a_foreign_owner_is_refused():
+    one = decode(
+        {
+            "kind": "ReplicaSet",
+            "metadata": {
+                "name": "web",
+                "ownerReferences": [
+                    {"kind": "Rollout", "name": "web", "apiVersion": "argoproj.io/v1alpha1", "controller": True}
+                ],
+            },
+            "spec": {"template": tree("v1")},
+        },
+        Workload,
+    )
+    found = REPLICASET.unsupported(one)
+    assert found is not None
+    assert "Rollout web" in found.message
+    assert not kinds.is_stock(Owner(kind="StatefulSet", api_version="apps.kruise.io/v1beta1"))
+
+
+# --- DaemonSet, StatefulSet ------------------------------------------------------------------------------------------
+
+
+def revision(tag: str, suffix: str, number: int) -> Revision:
+    data = {"spec": {"template": {**tree(tag), "$patch": "replace"}}}
+    meta = {"name": f"web-{suffix}", "labels": {names.REVISION_LABEL: suffix}}
+    return decode({"metadata": meta, "revision": number, "data": data}, Revision)
+
+
+def test_the_current_revision_of_a_daemonset_is_the_newest_with_its_template():
+    one = decode(
+        {
+            "kind": "DaemonSet",
+            "metadata": {"name": "web", "generation": 3, "annotations": {names.TEMPLATE_GENERATION: "7"}},
+            "spec": {"template": tree("v1"), "updateStrategy": {"type": "OnDelete"}},
+            "status": {"observedGeneration": 3},
+        },
+        Workload,
+    )
+    family = Family((revision("v1", "aa", 3), revision("v2", "bb", 2), revision("v1", "cc", 1)))
+    made = {name: Template(name, DAEMONSET.read(raw)) for name, raw in DAEMONSET.templates(one, family).items()}
+    found = DAEMONSET.target(one, made)
+    assert isinstance(found, Template)
+    assert found.revision == "aa"
+    assert DAEMONSET.marks(one, "aa", newest=True) == {
+        names.REVISION_LABEL: "aa",
+        names.TEMPLATE_GENERATION_LABEL: "7",
+    }
+    assert names.TEMPLATE_GENERATION_LABEL not in DAEMONSET.marks(one, "bb", newest=False)
+
+
+def test_under_on_delete_the_current_revision_is_set_once_all_pods_are_updated():
+    done: dict[str, Any] = {"strategy": {"type": "OnDelete"}, "replicas": 2, "ready": 2}
+    target = Template("web-new", tree("v2"))
+    assert STATEFULSET.conclude(workload(updated=1, **done), Family(), target) is None
+    cured = STATEFULSET.conclude(workload(updated=2, **done), Family(), target)
+    assert isinstance(cured, Cure)
+    assert cured.status == {"currentRevision": "web-new"}
+    assert STATEFULSET.conclude(workload(updated=2, current="web-new", **done), Family(), target) is None
+
+
+def test_a_partition_without_ordinals_keeps_those_that_come_last():
+    settings = parse(deployment("v1").metadata, DEPLOYMENT.native(deployment("v1"))).settings
+    assert isinstance(settings, Settings)
+    five = deployment("v2", replicas=5)
+    marked = decode({"metadata": {"annotations": {names.PREFIX + "partition": "40%"}}}, Workload).metadata
+    chosen = parse(marked, DEPLOYMENT.native(five)).settings
+    pods = [pod(name=f"web-{letter}", uid=letter) for letter in "abcde"]
+    kept = DEPLOYMENT.outside(five, chosen, pods, lambda one: one.uid == "e")
+    assert set(kept) == {"c", "d"}, "`e` has been moved already"

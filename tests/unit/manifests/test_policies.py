@@ -1,0 +1,83 @@
+"""manifests/policies against the code: the same settings, the same grammar, the same account, every kind."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from inplace.core import kinds, names, settings
+from inplace.core.model import Meta
+from inplace.core.settings import Native
+
+POLICIES = Path(__file__).parents[3] / "manifests" / "policies"
+ACCOUNT = "system:serviceaccount:inplace-system:inplace"
+
+
+def objects():
+    found = [one for path in sorted(POLICIES.rglob("*.yaml")) for one in yaml.safe_load_all(path.read_text())]
+    return [one for one in found if one["kind"] != "Kustomization"]
+
+
+def expressions():
+    """Every rule about a setting, by the setting's name, and the whole list of names."""
+    policy = next(one for one in objects() if one["metadata"]["name"] == "inplace-settings")
+    return [one["expression"] for one in policy["spec"]["validations"]]
+
+
+def test_the_policy_knows_the_settings_that_the_code_knows():
+    known = next(one for one in expressions() if "substring" in one)
+    listed = set(re.findall(r"'([a-z-]+)'", known.partition(" in [")[2]))
+    ours = {key.removeprefix(names.PREFIX) for key in settings._OUR_ANNOTATIONS}
+    assert listed == set(settings._SETTINGS) | ours
+
+
+SAMPLES = {
+    "max-unavailable": ("0", "1", "25%", "0%", "100%", "101%", "-1", "many", "1.5", "007", ""),
+    "partition": ("0", "1", "0%", "100%", "101%", "-1", "x", ""),
+    "progress-deadline-seconds": ("0", "1", "600", "-1", "1.5", "soon", ""),
+}
+
+
+@pytest.mark.parametrize(("name", "text"), [(name, text) for name, texts in SAMPLES.items() for text in texts])
+def test_the_policy_accepts_what_the_code_accepts(name, text):
+    rule = next(one for one in expressions() if f"'{names.PREFIX}{name}' in" in one)
+    found = re.search(r"matches\('(.*)'\)", rule)
+    assert found is not None
+    read = settings._SETTINGS[name].parse(text)
+    assert (re.search(found[1], text) is not None) == (read is not None)
+
+
+def test_words_are_the_codes():
+    for name in ("drain", "on-failure", "pre-pull"):
+        rule = next(one for one in expressions() if f"'{names.PREFIX}{name}' in" in one)
+        words = set(re.findall(r"'([A-Za-z]+)'", rule.rpartition(" in [")[2]))
+        for word in words:
+            meta = Meta(annotations={names.PREFIX + name: word})
+            assert not settings.parse(meta, Native()).errors
+        assert str(settings._SETTINGS[name].accepts).replace(" or ", ", ").split(", ") == sorted(
+            words, key=str(settings._SETTINGS[name].accepts).index
+        )
+
+
+def test_every_policy_is_bound_once_and_fails_closed():
+    policies = {one["metadata"]["name"] for one in objects() if not one["kind"].endswith("Binding")}
+    bound = [one["spec"]["policyName"] for one in objects() if one["kind"].endswith("Binding")]
+    assert sorted(bound) == sorted(policies)
+    assert all(one["spec"]["failurePolicy"] == "Fail" for one in objects() if not one["kind"].endswith("Binding"))
+
+
+def test_our_own_account_is_named_wherever_an_account_is():
+    accounts = set(
+        re.findall(r"system:serviceaccount:[a-z:-]+", "".join(p.read_text() for p in POLICIES.rglob("*.yaml")))
+    )
+    assert accounts == {ACCOUNT}
+
+
+def test_every_kind_that_can_be_frozen_keeps_its_freeze():
+    held = {
+        one["metadata"]["name"].removeprefix("inplace-keep-freeze-") for one in objects() if "keep-freeze" in str(one)
+    }
+    assert held - {""} >= {kind.plural for kind in kinds.ALL if kind.name != "ReplicaSet"}
