@@ -21,7 +21,7 @@ SUITE = (
     "tests/unit/controller",
     "tests/property/test_upgrade.py",
     "tests/twin",
-    *("--seeds", "3", "--timeout", "120"),
+    *("--seeds", "3", "--kinds", "StatefulSet,Deployment", "--timeout", "120"),
     *("-x", "-q", "-p", "no:cacheprovider", "-n", "2"),
 )
 

@@ -29,6 +29,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every scenario runs for every kind that can show it; `seeds(n)` with that many seeds, or as --seeds says."""
     if "open_world" in metafunc.fixturenames:
         found = flavours_of(metafunc.definition.get_closest_marker, metafunc.config.getoption("--world"))
+        wanted = metafunc.config.getoption("--kinds")
+        found = [one for one in found if wanted is None or one.name in wanted.split(",")]
         metafunc.parametrize("flavour", found, ids=[one.name for one in found])
     mark = metafunc.definition.get_closest_marker("seeds")
     if mark is not None:
