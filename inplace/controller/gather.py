@@ -58,15 +58,15 @@ def gather(world: World, key: Key, not_before: datetime | None, absent: frozense
         family=family,
         nodes={name: node for name, node in nodes.items() if node is not None},
         sights={uid: world.sights[uid] for uid in uids if uid in world.sights},
-        pending=_pending(world, workload, pods),
+        pending=_pending(world, (workload, *family.children), pods),
         blocked={uid: world.blocked[uid] for uid in uids if uid in world.blocked},
         not_before=not_before,
         contest=world.contest(workload.metadata.uid),
     )
 
 
-def _pending(world: World, workload: Workload, pods: tuple[Pod, ...]) -> frozenset[str]:
+def _pending(world: World, workloads: tuple[Workload, ...], pods: tuple[Pod, ...]) -> frozenset[str]:
     if not world.unsettled():
         return frozenset()
-    everything = (workload.metadata, *(pod.metadata for pod in pods))
+    everything = (*(one.metadata for one in workloads), *(pod.metadata for pod in pods))
     return frozenset(meta.uid for meta in everything if world.pending(meta))

@@ -94,6 +94,52 @@ async def test_set_image_rolls_history_and_undo(kubectl):
     assert await images(kubectl) == ["shop:v1", "shop:v1"]
 
 
+def deployment(image="shop:v1"):
+    tree = json.loads(MANIFEST)
+    strategy = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}}
+    spec = {key: value for key, value in tree["spec"].items() if key != "serviceName"} | {"strategy": strategy}
+    spec["template"]["spec"]["containers"][0]["image"] = image
+    return json.dumps({**tree, "kind": "Deployment", "spec": spec})
+
+
+async def test_a_deployment_rolls_is_undone_paused_and_resumed(kubectl):
+    await kubectl("apply", "-f", "-", stdin=deployment())
+    await kubectl("rollout", "status", "deploy/web", "--timeout=30s")
+    await kubectl("set", "image", "deploy/web", "app=shop:v2")
+    await kubectl("rollout", "status", "deploy/web", "--timeout=30s")
+    assert await images(kubectl) == ["shop:v2", "shop:v2"]
+    history = await kubectl("rollout", "history", "deploy/web")
+    assert [line.split()[0] for line in history.splitlines()[2:] if line] == ["1", "2"]
+    await kubectl("rollout", "undo", "deploy/web")
+    await kubectl("rollout", "status", "deploy/web", "--timeout=30s")
+    assert await images(kubectl) == ["shop:v1", "shop:v1"]
+    await kubectl("rollout", "pause", "deploy/web")
+    await kubectl("set", "image", "deploy/web", "app=shop:v3")
+    await asyncio.sleep(1)
+    assert await images(kubectl) == ["shop:v1", "shop:v1"]
+    code, _, said = await kubectl.run("rollout", "undo", "deploy/web")
+    assert code == 1
+    assert "cannot rollback a paused deployment" in said
+    await kubectl("scale", "deploy/web", "--replicas=3")
+    await kubectl("rollout", "resume", "deploy/web")
+    await kubectl("rollout", "status", "deploy/web", "--timeout=30s")
+    assert await images(kubectl) == ["shop:v3"] * 3
+
+
+async def test_a_daemonset_rolls_and_is_undone(kubectl):
+    tree = json.loads(MANIFEST)
+    spec = {key: value for key, value in tree["spec"].items() if key not in {"serviceName", "replicas"}}
+    await kubectl("apply", "-f", "-", stdin=json.dumps({**tree, "kind": "DaemonSet", "spec": spec}))
+    await kubectl("rollout", "status", "ds/web", "--timeout=30s")
+    assert await images(kubectl) == ["shop:v1"] * 3
+    await kubectl("set", "image", "ds/web", "app=shop:v2")
+    await kubectl("rollout", "status", "ds/web", "--timeout=30s")
+    assert await images(kubectl) == ["shop:v2"] * 3
+    await kubectl("rollout", "undo", "ds/web")
+    await kubectl("rollout", "status", "ds/web", "--timeout=30s")
+    assert await images(kubectl) == ["shop:v1"] * 3
+
+
 async def test_label_annotate_and_each_type_of_patch(kubectl):
     await kubectl("apply", "-f", "-", stdin=MANIFEST)
     await kubectl("label", "sts/web", "tier=db")

@@ -85,7 +85,7 @@ class Deployment:
         """Those of ReplicaSets with Pods, what is kept on them, and its own."""
         found: dict[str, Raw] = {}
         for child in family.children:
-            if child is _active(family) or _has_pods(child):
+            if child is _active(workload, family) or _has_pods(child):
                 found |= templates.recorded(child)
                 found[template.fingerprint(child.spec.template)] = child.spec.template
         return {**found, template.fingerprint(workload.spec.template): workload.spec.template}
@@ -115,7 +115,7 @@ class Deployment:
 
         So a Pod that is re-created meanwhile comes back as most are to be.
         """
-        active = _active(family)
+        active = _active(workload, family)
         if active is None:
             return None
         current, kept = template.fingerprint(active.spec.template), templates.recorded(active)
@@ -136,7 +136,7 @@ class Deployment:
 
     def conclude(self, workload: Workload, family: Family, target: Template) -> WorkloadAction | None:
         """Forget the templates that no Pod has any more."""
-        active = _active(family)
+        active = _active(workload, family)
         if active is None or active.metadata.annotation(names.TEMPLATES) is None:
             return None
         return Amend(workload, active, "forget old templates", {}, {names.TEMPLATES: None})
@@ -163,14 +163,18 @@ def _has_pods(child: Workload) -> bool:
     return bool(child.spec.replicas is None or child.spec.replicas or child.status.replicas)
 
 
-def _active(family: Family) -> Workload | None:
-    """The one ReplicaSet with Pods, else the newest (FindActiveOrLatest); None while there are several."""
+def _active(workload: Workload, family: Family) -> Workload | None:
+    """The one ReplicaSet with Pods, else the one that would get some (FindActiveOrLatest); None while several have."""
     filled = [child for child in family.children if _has_pods(child)]
-    if len(filled) == 1:
-        return filled[0]
-    if filled or not family.children:
-        return None
-    return max(family.children, key=lambda one: (str(one.metadata.creation_timestamp), one.metadata.name))
+    if filled:
+        return filled[0] if len(filled) == 1 else None
+    wanted = template.fingerprint(workload.spec.template)
+    equal = [child for child in family.children if template.fingerprint(child.spec.template) == wanted]
+    return min(equal, key=_age) if equal else max(family.children, key=_age, default=None)
+
+
+def _age(child: Workload) -> tuple[str, str]:
+    return str(child.metadata.creation_timestamp), child.metadata.name
 
 
 def _native_rollout(workload: Workload, family: Family) -> Reason | None:
@@ -178,9 +182,10 @@ def _native_rollout(workload: Workload, family: Family) -> Reason | None:
     status, desired = workload.status, 1 if workload.spec.replicas is None else workload.spec.replicas
     if status.observed_generation < workload.metadata.generation:
         return Reason(Code.NATIVE_ROLLOUT, "status.observedGeneration", "waiting for the Deployment controller")
-    active = _active(family)
+    active = _active(workload, family)
     if active is None:
-        why = "a native rollout is under way: several ReplicaSets have Pods"
+        several = "a native rollout is under way: several ReplicaSets have Pods"
+        why = several if family.children else "waiting for its first ReplicaSet"
         return Reason(Code.NATIVE_ROLLOUT, "status.replicas", why)
     same = template.fingerprint(active.spec.template) == template.fingerprint(workload.spec.template)
     missing = desired - min(status.updated_replicas, status.available_replicas) if same else desired
