@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 from msgspec import Raw, Struct
@@ -143,6 +143,21 @@ class Kind(Protocol):
 
 
 # --- what several kinds have in common -------------------------------------------------------------------------------
+
+#: API groups of systems that upgrade or replace Pods of workloads that they own by rules of their own.
+RIVALS: Final = frozenset({"apps.kruise.io", "argoproj.io"})
+
+
+def owned_elsewhere(workload: Workload, *, by_anybody: bool = False) -> Reason | None:
+    """Why a workload is not ours to upgrade: another system owns it, and would undo what is changed in place.
+
+    `by_anybody`: any owner at all does; else those that are known to.
+    """
+    owner = workload.metadata.controller()
+    if owner is None or not (by_anybody or owner.api_version.partition("/")[0] in RIVALS):
+        return None
+    why = f"it belongs to {owner.kind} {owner.name} ({owner.api_version}), which would undo what is changed in place"
+    return Reason(Code.KIND_UNSUPPORTED, "metadata.ownerReferences", why)
 
 
 def frozen(workload: Workload) -> bool:

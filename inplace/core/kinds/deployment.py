@@ -36,8 +36,8 @@ class Deployment:
     quiet: Final = True
 
     def unsupported(self, workload: Workload) -> Reason | None:
-        """Nothing: both strategies are held by the pause."""
-        return None
+        """One that another system owns; both strategies are held by the pause."""
+        return base.owned_elsewhere(workload)
 
     def native(self, workload: Workload) -> Native:
         """`rollingUpdate.maxUnavailable` and `minReadySeconds`."""

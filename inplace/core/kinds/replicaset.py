@@ -16,7 +16,7 @@ from inplace.core.actions import Amend, Edit, WorkloadAction
 from inplace.core.kinds import base, templates
 from inplace.core.kinds.base import Family, Revisions, Template
 from inplace.core.model import Pod, Reason, Tree, Workload
-from inplace.core.names import Code, EventReason
+from inplace.core.names import EventReason
 from inplace.core.settings import Native, Settings
 
 
@@ -32,12 +32,7 @@ class ReplicaSet:
 
     def unsupported(self, workload: Workload) -> Reason | None:
         """One that a foreign workload manages, such as an Argo Rollout, which finds its ReplicaSets by their hash."""
-        owner = workload.metadata.controller()
-        if owner is None:
-            return None
-        whose = f"{owner.kind} {owner.name} ({owner.api_version})"
-        why = f"it belongs to {whose}, which would undo what is changed in place"
-        return Reason(Code.KIND_UNSUPPORTED, "metadata.ownerReferences", why)
+        return base.owned_elsewhere(workload, by_anybody=True)
 
     def native(self, workload: Workload) -> Native:
         """`minReadySeconds`; a ReplicaSet has no strategy."""

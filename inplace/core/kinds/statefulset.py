@@ -32,10 +32,10 @@ class StatefulSet:
     quiet: Final = False
 
     def unsupported(self, workload: Workload) -> Reason | None:
-        """A strategy that this version does not know."""
+        """One that another system owns, or with a strategy that this version does not know."""
         strategy = _strategy(workload).type or "RollingUpdate"
         if strategy in ("RollingUpdate", "OnDelete"):
-            return None
+            return base.owned_elsewhere(workload)
         why = f"strategy {strategy} is not known here; RollingUpdate and OnDelete are"
         return Reason(Code.STRATEGY_UNSUPPORTED, "spec.updateStrategy.type", why)
 

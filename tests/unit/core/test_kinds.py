@@ -157,6 +157,18 @@ def test_nothing_may_surge():
 # --- ReplicaSet ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("kind", kinds.ALL, ids=lambda one: one.name)
+@pytest.mark.parametrize(
+    ("version", "refused"),
+    [("argoproj.io/v1alpha1", True), ("apps.kruise.io/v1beta1", True), ("example.com/v1", False)],
+)
+def test_what_a_rival_owns_is_refused_and_what_an_operator_owns_is_not(kind, version, refused):
+    owner = {"kind": "Thing", "name": "web", "apiVersion": version, "controller": True}
+    one = decode({"kind": kind.name, "metadata": {"name": "web", "ownerReferences": [owner]}}, Workload)
+    found = kind.unsupported(one)
+    assert (found is not None) == (refused or kind is REPLICASET)
+
+
 def test_a_replica_set_of_a_foreign_owner_is_refused():
     one = decode(
         {
