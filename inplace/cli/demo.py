@@ -145,14 +145,15 @@ async def _play(stage: Stage) -> list[str]:
 
 
 async def _follow(stage: Stage, ends: set[Phase]) -> None:
-    """Draw until the controller has said one of these of the present generation."""
+    """Draw until the controller has said one of these of the present generation, and no Pod is in flight any more."""
     async with asyncio.timeout(STEP_SECONDS):
         while True:
             snapshot = await read_snapshot(stage.client, stage.ref)
             seen = view.build(snapshot, planning.plan(snapshot, SystemClock().now()))
             own = statuses.current(snapshot.workload)
             stage.draw(own, seen)
-            if own is not None and own.phase in ends and (Phase.UP_TO_DATE not in ends or _all_ready(snapshot.pods)):
+            ended = own is not None and own.phase in ends and not own.in_flight
+            if ended and (Phase.UP_TO_DATE not in ends or _all_ready(snapshot.pods)):
                 return
             await asyncio.sleep(LOOK_SECONDS)
 
