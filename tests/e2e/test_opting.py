@@ -34,7 +34,14 @@ async def test_enabled_upgraded_and_disabled_leaves_everything_as_it_was(open_wo
         assert "opted in (InPlaceOnly)" in out
         assert f"no readiness gate {names.GATE}" in out
         await world.wait_phase("web", Phase.UP_TO_DATE)
+        code, out, err = await inplace(world, "plan", ref, "--image", f"app={world.app('v2')}")
+        count = len(await world.pods())
+        assert (code, err) == (2, "")
+        assert f"{count} of {count} Pods change" in out
         await world.set_image(world.app("v2"))
+        code, out, err = await inplace(world, "status", ref, "--timeout", "2m")
+        assert code == 0, err
+        assert out.splitlines()[-1] == f"{flavour.name.lower()}/web: UpToDate: {count} Pods upgraded"
         await world.wait_upgraded()
         uids = sorted(pod.uid for pod in await world.pods())
         await world.kill_controller()
