@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -130,11 +130,12 @@ class World(ABC):
                 self._past.add(one.pod.name)
         return slots[number]
 
-    async def _open_nodes(self, name: str, count: int) -> int:
+    async def _open_nodes(self, name: str, count: int, first: Sequence[str] = ()) -> int:
         """Let a DaemonSet of this name onto that many nodes; returns how many there are, at most that many."""
         key = self._node_key(name)
         found = await self.client.list(resources.NODES, type=dict)
-        nodes = sorted(one["metadata"]["name"] for one in found.items)
+        every = sorted(one["metadata"]["name"] for one in found.items)
+        nodes = [*first, *(node for node in every if node not in first)]
         for number, node in enumerate(nodes):
             body = {"metadata": {"labels": {key: "yes" if number < count else None}}}
             await self.client.patch(resources.NODES, node, None, body, patch_type=PatchType.MERGE, type=dict)
@@ -226,9 +227,10 @@ class World(ABC):
         return await self.patch({"metadata": {"annotations": keys}}, name)
 
     async def scale(self, replicas: int, name: str = "web") -> Workload:
-        """Change the replicas; of a DaemonSet, the nodes that take it."""
+        """Change the replicas; of a DaemonSet, the nodes that take it: the last of its Pods lose theirs."""
         if self.flavour is DAEMONSET:
-            await self._open_nodes(name, replicas)
+            kept = [pod.spec.node_name for pod in (await self.pods(name))[:replicas]]
+            await self._open_nodes(name, replicas, first=kept)
             return await self.workload(name)
         return await self.patch({"spec": {"replicas": replicas}}, name)
 
