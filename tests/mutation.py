@@ -40,8 +40,8 @@ DEFECTS = (
     Defect(
         "roll out a Deployment natively: never pause it",
         "core/kinds/deployment.py",
-        'return base.freezing(workload, why_, said, {"paused": True})',
-        "return base.freezing(workload, why_, said, {})",
+        'return base.hold(workload, {"paused": True})',
+        "return base.hold(workload, {})",
     ),
     Defect(
         "move Pods before their ReplicaSet has the new template",

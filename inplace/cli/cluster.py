@@ -123,6 +123,11 @@ def require_opted_in(workload: Workload, ref: Ref) -> None:
         raise InputError(f"{ref} is not opted in: kubectl label {ref} -n {ref.namespace} {names.MODE}=InPlaceOnly")
 
 
+def has_gate(workload: Workload) -> bool:
+    """Whether the workload's template speaks of our readiness gate."""
+    return names.GATE.encode() in bytes(workload.spec.template)
+
+
 async def _nodes(client: Client, wanted: set[str]) -> dict[str, Node]:
     found: dict[str, Node] = {}
     for name in sorted(wanted):
@@ -138,4 +143,4 @@ def _owned(meta: Meta, uids: Collection[str]) -> bool:
     return owner is not None and owner.uid in uids
 
 
-__all__ = ["ConfigError", "Ref", "cluster", "parse_ref", "read_snapshot", "read_workload", "run_async"]
+__all__ = ["ConfigError", "Ref", "cluster", "has_gate", "parse_ref", "read_snapshot", "read_workload", "run_async"]

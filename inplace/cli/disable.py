@@ -11,12 +11,12 @@ import click
 from msgspec.structs import replace
 
 from inplace.cli import exits
-from inplace.cli.cluster import Ref, cluster, parse_ref, read_snapshot, run_async
+from inplace.cli.cluster import Ref, cluster, has_gate, parse_ref, read_snapshot, run_async
 from inplace.cli.options import Connection, dry_run_option, with_connection
 from inplace.controller import requests
 from inplace.core import names, patch
 from inplace.core import plan as planning
-from inplace.core.actions import Action, Edit, Publish, Restore
+from inplace.core.actions import Action, Edit, Publish
 from inplace.core.names import EventReason
 from inplace.core.snapshot import Snapshot
 from inplace.kube.client import Client
@@ -58,7 +58,7 @@ async def _disable(connection: Connection, text: str, force: bool, dry_run: str)
             return exits.OK
         await _leave(client, ref, force=bool(behind))
     click.echo(f"{ref} opted out")
-    if names.GATE.encode() in bytes(snapshot.workload.spec.template):
+    if has_gate(snapshot.workload):
         click.echo(f"  its template still has the readiness gate {names.GATE}: remove it before you uninstall inplace")
     return exits.OK
 
@@ -83,19 +83,14 @@ def _next(snapshot: Snapshot, *, force: bool) -> list[Action]:
 
     With `force` the native controller gets its way first; what it replaces nothing for is left as it is.
     """
-    kind, workload = snapshot.kind, snapshot.workload
+    workload = snapshot.workload
     if workload.metadata.label(names.MODE) is not None:
         return [Edit(workload, EventReason.RESTORED, "opted out", labels={names.MODE: None})]
+    if force and workload.metadata.label(names.FROZEN) is not None:
+        lift = snapshot.kind.lift(workload)
+        return [lift] if lift is not None else list(planning.farewell(snapshot))
     planned = planning.plan(snapshot, SystemClock().now()).actions
-    made: list[Action] = [one for one in planned if not isinstance(one, Publish)]
-    if not force or workload.metadata.label(names.FROZEN) is None:
-        return made
-    lift = kind.lift(workload)
-    if lift is not None:
-        return [lift]
-    marked: list[Action] = [Restore(pod) for pod in snapshot.pods if pod.metadata.annotation(names.STATE) is not None]
-    thaw = kind.thaw(workload, snapshot.family)
-    return marked or ([thaw] if thaw is not None else [])
+    return [one for one in planned if not isinstance(one, Publish)]
 
 
 def _without_mode(snapshot: Snapshot) -> Snapshot:

@@ -6,7 +6,7 @@ import click
 from msgspec.structs import replace
 
 from inplace.cli import exits
-from inplace.cli.cluster import Ref, cluster, parse_ref, read_snapshot, run_async
+from inplace.cli.cluster import Ref, cluster, has_gate, parse_ref, read_snapshot, run_async
 from inplace.cli.options import Connection, dry_run_option, with_connection
 from inplace.controller import requests
 from inplace.core import names, patch
@@ -39,10 +39,9 @@ async def _enable(connection: Connection, text: str, mode: str, dry_run: str) ->
         ref = parse_ref(text, namespace)
         snapshot = await read_snapshot(client, ref)
         before = snapshot.workload.metadata.label(names.MODE)
-        refused = _refusals(snapshot)
-        for reason in refused:
+        for reason in snapshot.objections:
             click.echo(f"{ref}: {reason.code}: {reason}", err=True)
-        if refused:
+        if snapshot.objections:
             return exits.REFUSED
         if before == mode:
             click.echo(f"{ref} is opted in already ({mode})")
@@ -62,17 +61,8 @@ async def _write(client: Client, ref: Ref, snapshot: Snapshot, mode: str, dry_ru
     click.echo(f"{ref} opted in ({mode}){' (server dry run)' if dry_run == 'server' else ''}")
     if isinstance(frozen, Reason):
         click.echo(f"  the freeze waits: {frozen.message}")
-    if not _gated(snapshot):
+    if not has_gate(snapshot.workload):
         click.echo(
             f"  its template has no readiness gate {names.GATE}: Pods stay in their Services while they are swapped"
         )
     return exits.OK
-
-
-def _refusals(snapshot: Snapshot) -> list[Reason]:
-    unsupported = snapshot.kind.unsupported(snapshot.workload)
-    return [*snapshot.parsed.errors, *([unsupported] if unsupported is not None else [])]
-
-
-def _gated(snapshot: Snapshot) -> bool:
-    return names.GATE.encode() in bytes(snapshot.workload.spec.template)

@@ -48,11 +48,7 @@ class Rehearsal:
 
 def why(action: Action) -> str:
     """The action in words."""
-    match action:
-        case Edit() | Cure() | Amend() | Create() | Remove() | Publish():
-            return _why_workload(action)
-        case _:
-            return _why_pod(action)
+    return _why_workload(action) if isinstance(action, WorkloadAction) else _why_pod(action)
 
 
 def _why_pod(action: PodAction) -> str:

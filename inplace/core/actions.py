@@ -133,7 +133,5 @@ def subject(action: Action) -> Meta:
     match action:
         case Amend(child=child) | Remove(child=child):
             return child.metadata
-        case Edit() | Cure() | Create() | Publish():
-            return action.workload.metadata
         case _:
-            return action.pod.metadata
+            return action.workload.metadata if isinstance(action, WorkloadAction) else action.pod.metadata

@@ -55,10 +55,8 @@ def forecast(snapshot: Snapshot, target: Template, now: datetime) -> Forecast:
     parsed = snapshot.parsed
     prospects = rollout.prospects(snapshot, parsed.settings, target, now)
     aims = prospects.aims
-    unsupported = kind.unsupported(workload)
     refused = (
-        *parsed.errors,
-        *((unsupported,) if unsupported is not None else ()),
+        *snapshot.objections,
         *rollout.refusals(snapshot, target, prospects),
     )
     scene = Scene(workload.metadata.uid, target.revision, parsed.settings, now, settled=True)

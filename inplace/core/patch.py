@@ -74,11 +74,7 @@ Request = Patch | Creation | Removal
 
 def build(action: Action, now: datetime) -> Request:
     """The request for an action. `now` becomes the condition's lastTransitionTime."""
-    match action:
-        case Edit() | Cure() | Amend() | Create() | Remove() | Publish():
-            return _of_workload(action)
-        case _:
-            return _of_pod(action, now)
+    return _of_workload(action) if isinstance(action, WorkloadAction) else _of_pod(action, now)
 
 
 def _of_pod(action: PodAction, now: datetime) -> Patch:

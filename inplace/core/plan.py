@@ -104,7 +104,7 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     target = snapshot.target or kind.target(workload, snapshot.revisions)
     known = target if isinstance(target, Template) else None
     prospects = rollout.prospects(snapshot, parsed.settings, known, now)
-    refused = _refusals(snapshot, parsed, known, prospects)
+    refused = _refusals(snapshot, known, prospects)
     scene = _scene(snapshot, parsed, target, now, refused[0] if refused else None)
     all_members = rollout.members(snapshot, parsed.settings, known, scene, prospects)
     handed = _handed_over(snapshot, parsed, refused, frozen, all_members)
@@ -146,8 +146,8 @@ def _handed_over(
 
     Not while Pods are in flight, nor where it would replace Pods that a pause or a partition of ours is to keep.
     """
-    allowed = parsed.settings.mode is Mode.IF_POSSIBLE and not parsed.settings.paused and not parsed.errors
-    if not (allowed and refused) or snapshot.kind.unsupported(snapshot.workload) is not None:
+    allowed = parsed.settings.mode is Mode.IF_POSSIBLE and not parsed.settings.paused and not snapshot.objections
+    if not (allowed and refused):
         return False
     own = snapshot.kind.native(snapshot.workload).partition
     kept = own is None and any(one.outside is not None and one.outside.code == Code.PARTITION for one in all_members)
@@ -156,15 +156,10 @@ def _handed_over(
     return frozen is not None or snapshot.kind.lift(snapshot.workload) is not None
 
 
-def _refusals(snapshot: Snapshot, parsed: Parsed, target: Template | None, found: Prospects) -> list[Reason]:
+def _refusals(snapshot: Snapshot, target: Template | None, found: Prospects) -> list[Reason]:
     """Everything that refuses the workload before its first disruption: strategy, settings, template, Pods."""
-    reasons = list(parsed.errors)
-    unsupported = snapshot.kind.unsupported(snapshot.workload)
-    if unsupported is not None:
-        reasons.append(unsupported)
-    if target is not None:
-        reasons += rollout.refusals(snapshot, target, found)
-    return reasons
+    concerned = rollout.refusals(snapshot, target, found) if target is not None else ()
+    return [*snapshot.objections, *concerned]
 
 
 def _scene(snapshot: Snapshot, parsed: Parsed, target: Template | Reason, now: datetime, hold: Reason | None) -> Scene:
@@ -211,9 +206,8 @@ def _opted_out(snapshot: Snapshot, now: datetime) -> Plan:
     """Finish what is in flight, then leave nothing of ours behind; begin nothing."""
     if not has_traces(snapshot):
         return Plan()
-    kind, workload = snapshot.kind, snapshot.workload
     parsed = snapshot.parsed
-    target = kind.target(workload, snapshot.revisions)
+    target = snapshot.kind.target(snapshot.workload, snapshot.revisions)
     leaving, all_members = _leaving(snapshot, target, now)
     revision = target.revision if isinstance(target, Template) else ""
     left = [one for one in all_members if _is_behind(snapshot, one, revision)]
@@ -221,11 +215,14 @@ def _opted_out(snapshot: Snapshot, now: datetime) -> Plan:
         said = report.Said(snapshot, parsed, target, (), tuple(all_members), {}, leaving, now)
         status = report.opt_out_pending(report.status(said), left)
         return _finish(snapshot, status, None, _in_motion(all_members), tuple(all_members), {}, now)
-    marked = [pod for pod in snapshot.pods if pod.metadata.annotation(names.STATE) is not None]
-    if marked:
-        return Plan(tuple(Restore(pod) for pod in marked if pod.uid not in snapshot.pending))
-    thaw = kind.thaw(workload, snapshot.family)
-    return Plan((thaw,) if thaw is not None and _uid(thaw) not in snapshot.pending else ())
+    return Plan(tuple(one for one in farewell(snapshot) if _uid(one) not in snapshot.pending))
+
+
+def farewell(snapshot: Snapshot) -> tuple[Action, ...]:
+    """What leaves nothing of ours behind: first on the Pods, then on the workload, frozen until then."""
+    marked = tuple(Restore(pod) for pod in snapshot.pods if pod.metadata.annotation(names.STATE) is not None)
+    thaw = snapshot.kind.thaw(snapshot.workload, snapshot.family)
+    return marked or ((thaw,) if thaw is not None else ())
 
 
 def behind(snapshot: Snapshot, now: datetime) -> list[Member]:

@@ -61,6 +61,12 @@ class Snapshot(Struct, frozen=True):
         _PARSED[workload.metadata.uid] = (workload.metadata, workload.spec, found)
         return found
 
+    @property
+    def objections(self) -> tuple[Reason, ...]:
+        """What speaks against the workload whatever its template is: its settings, its strategy, its owner."""
+        unsupported = self.kind.unsupported(self.workload)
+        return (*self.parsed.errors, *((unsupported,) if unsupported is not None else ()))
+
     def revision_of(self, pod: Pod) -> str:
         """The revision that a Pod is at; empty where nothing tells."""
         return self.kind.revision_of(self.workload, pod, self.revisions)

@@ -21,11 +21,8 @@ class Resource(Struct, frozen=True):
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         where = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
         which = f"/{name}" if name else ""
-        return (
-            f"{root}{where}/{self.plural}{which}/{subresource}"
-            if subresource
-            else f"{root}{where}/{self.plural}{which}"
-        )
+        below = f"/{subresource}" if subresource else ""
+        return f"{root}{where}/{self.plural}{which}{below}"
 
     @property
     def api_version(self) -> str:

@@ -165,6 +165,24 @@ def frozen(workload: Workload) -> bool:
     return workload.metadata.label(names.FROZEN) is not None
 
 
+def replicas(workload: Workload) -> int:
+    """`spec.replicas`, 1 where it is absent."""
+    return 1 if workload.spec.replicas is None else workload.spec.replicas
+
+
+def standing(workload: Workload) -> Edit | None:
+    """Of a workload that is frozen by itself: only our label is to be written, where it is not there."""
+    return None if frozen(workload) else freezing(workload, EventReason.FROZEN, "nothing to change: already frozen", {})
+
+
+def hold(workload: Workload, spec: Tree) -> Edit:
+    """The write that freezes, or that puts a freeze back which somebody else has lifted."""
+    if frozen(workload):
+        lost = "the freeze was lifted by somebody else and is put back"
+        return freezing(workload, EventReason.FREEZE_LOST, lost, spec)
+    return freezing(workload, EventReason.FROZEN, "native rollouts are held; upgrades happen in place", spec)
+
+
 def freezing(workload: Workload, why: EventReason, note: str, spec: Tree) -> Edit:
     """The write that freezes: the spec, the label, and what the freeze replaces."""
     original = bytes(workload.spec.update_strategy).decode()

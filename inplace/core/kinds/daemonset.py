@@ -18,7 +18,7 @@ from inplace.core.actions import Edit, WorkloadAction
 from inplace.core.kinds import base
 from inplace.core.kinds.base import Family, Revisions, Template
 from inplace.core.model import Pod, Reason, Revision, Tree, UpdateStrategy, Workload
-from inplace.core.names import Code, EventReason
+from inplace.core.names import Code
 from inplace.core.settings import Native, Settings, amount_of
 
 _OURS: Final[Tree] = {"updateStrategy": {"type": "OnDelete"}}
@@ -53,17 +53,10 @@ class DaemonSet:
 
     def freeze(self, workload: Workload, family: Family) -> Edit | Reason | None:
         """Switch to OnDelete, and keep what stood there."""
-        ours = base.frozen(workload)
         if _strategy(workload).type == "OnDelete":
-            note = "nothing to change: already frozen"
-            return None if ours else base.freezing(workload, EventReason.FROZEN, note, {})
-        if ours:
-            why = "the freeze was lifted by somebody else and is put back"
-            return base.freezing(workload, EventReason.FREEZE_LOST, why, _OURS)
-        running = _native_rollout(workload)
-        if running is not None:
-            return running
-        return base.freezing(workload, EventReason.FROZEN, "native rollouts are held; upgrades happen in place", _OURS)
+            return base.standing(workload)
+        running = None if base.frozen(workload) else _native_rollout(workload)
+        return running or base.hold(workload, _OURS)
 
     def lift(self, workload: Workload) -> Edit | None:
         """Put the original strategy back; one that was OnDelete replaces nothing by itself."""

@@ -7,7 +7,7 @@ holds the new template already goes, because the oldest of equal ones would be t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -16,16 +16,16 @@ from msgspec import Raw
 from inplace.core import names, template
 from inplace.core.actions import Amend, Create, Edit, Remove, WorkloadAction
 from inplace.core.kinds import base, templates
-from inplace.core.kinds.base import Family, Revisions, Template
-from inplace.core.model import Pod, Reason, Tree, UpdateStrategy, Workload
-from inplace.core.names import Code, EventReason
-from inplace.core.settings import Native, Settings, amount_of
+from inplace.core.kinds.base import Family, Template
+from inplace.core.model import Reason, Tree, UpdateStrategy, Workload
+from inplace.core.names import Code
+from inplace.core.settings import Native, amount_of
 
 #: Of a ReplicaSet's annotations: what is ours alone and must not come back with `kubectl rollout undo`.
 _NOT_HISTORY: Final = (names.STATUS, names.TEMPLATES)
 
 
-class Deployment:
+class Deployment(templates.Matched):
     """The kind Deployment."""
 
     name: Final = "Deployment"
@@ -57,10 +57,7 @@ class Deployment:
         running = _native_rollout(workload, family)
         if running is not None:
             return running
-        note = "native rollouts are held; upgrades happen in place"
-        lost = "the freeze was lifted by somebody else and is put back"
-        why_, said = (EventReason.FREEZE_LOST, lost) if ours else (EventReason.FROZEN, note)
-        return base.freezing(workload, why_, said, {"paused": True})
+        return base.hold(workload, {"paused": True})
 
     def lift(self, workload: Workload) -> Edit | None:
         """Resume it."""
@@ -83,32 +80,12 @@ class Deployment:
 
     def templates(self, workload: Workload, family: Family) -> Mapping[str, Raw]:
         """Those of ReplicaSets with Pods, what is kept on them, and its own."""
-        found: dict[str, Raw] = {}
+        found, active = dict[str, Raw](), _active(workload, family)
         for child in family.children:
-            if child is _active(workload, family) or _has_pods(child):
+            if child is active or _has_pods(child):
                 found |= templates.recorded(child)
                 found[template.fingerprint(child.spec.template)] = child.spec.template
         return {**found, template.fingerprint(workload.spec.template): workload.spec.template}
-
-    def read(self, kept: Raw) -> Tree:
-        """The template without its hash."""
-        return templates.read(kept)
-
-    def expected(self, workload: Workload, pods: Iterable[Pod]) -> Mapping[str, str]:
-        """None: there are no ControllerRevisions."""
-        return {}
-
-    def target(self, workload: Workload, revisions: Revisions) -> Template | Reason:
-        """Its own template."""
-        return templates.target(workload, revisions)
-
-    def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
-        """The template that the Pod matches."""
-        return templates.revision_of(workload, pod, revisions)
-
-    def marks(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
-        """None: a Pod keeps the hash of its ReplicaSet, and the record is the mark."""
-        return {}
 
     def prepare(self, workload: Workload, family: Family, target: Template, *, whole: bool) -> WorkloadAction | None:
         """Keep the old template, then give the active ReplicaSet the new one; with a partition it keeps the old one.
@@ -141,20 +118,6 @@ class Deployment:
             return None
         return Amend(workload, active, "forget old templates", {}, {names.TEMPLATES: None})
 
-    def desired(self, workload: Workload) -> int:
-        """`spec.replicas`, 1 where it is absent."""
-        return 1 if workload.spec.replicas is None else workload.spec.replicas
-
-    def order(self, pod: Pod) -> int:
-        """None of its own; then the name decides."""
-        return 0
-
-    def outside(
-        self, workload: Workload, settings: Settings, pods: Iterable[Pod], moved: Callable[[Pod], bool]
-    ) -> Mapping[str, Reason]:
-        """`partition` Pods are kept, whichever come last."""
-        return base.kept_back(settings, self.desired(workload), pods, self.order, moved)
-
 
 # --- ReplicaSets -----------------------------------------------------------------------------------------------------
 
@@ -179,7 +142,7 @@ def _age(child: Workload) -> tuple[str, str]:
 
 def _native_rollout(workload: Workload, family: Family) -> Reason | None:
     """A rollout of the Deployment controller that has not ended; it is never interrupted."""
-    status, desired = workload.status, 1 if workload.spec.replicas is None else workload.spec.replicas
+    status, desired = workload.status, base.replicas(workload)
     if status.observed_generation < workload.metadata.generation:
         return Reason(Code.NATIVE_ROLLOUT, "status.observedGeneration", "waiting for the Deployment controller")
     active = _active(workload, family)

@@ -6,7 +6,7 @@ from once the template has changed (protocol §1).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Raw
@@ -14,13 +14,13 @@ from msgspec import Raw
 from inplace.core import names, template
 from inplace.core.actions import Amend, Edit, WorkloadAction
 from inplace.core.kinds import base, templates
-from inplace.core.kinds.base import Family, Revisions, Template
-from inplace.core.model import Pod, Reason, Tree, Workload
+from inplace.core.kinds.base import Family, Template
+from inplace.core.model import Reason, Workload
 from inplace.core.names import EventReason
-from inplace.core.settings import Native, Settings
+from inplace.core.settings import Native
 
 
-class ReplicaSet:
+class ReplicaSet(templates.Matched):
     """The kind ReplicaSet."""
 
     name: Final = "ReplicaSet"
@@ -59,26 +59,6 @@ class ReplicaSet:
         own = workload.spec.template
         return {**templates.recorded(workload), template.fingerprint(own): own}
 
-    def read(self, kept: Raw) -> Tree:
-        """The template itself."""
-        return templates.read(kept)
-
-    def expected(self, workload: Workload, pods: Iterable[Pod]) -> Mapping[str, str]:
-        """None: there are no ControllerRevisions."""
-        return {}
-
-    def target(self, workload: Workload, revisions: Revisions) -> Template | Reason:
-        """Its own template."""
-        return templates.target(workload, revisions)
-
-    def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
-        """The template that the Pod matches."""
-        return templates.revision_of(workload, pod, revisions)
-
-    def marks(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
-        """None: the record is the mark."""
-        return {}
-
     def prepare(self, workload: Workload, family: Family, target: Template, *, whole: bool) -> WorkloadAction | None:
         """Record the new template beside the old, before a Pod has it."""
         kept = templates.recorded(workload)
@@ -93,17 +73,3 @@ class ReplicaSet:
             return None
         kept = templates.encoded({target.revision: workload.spec.template})
         return Amend(workload, workload, "forget old templates", {}, {names.TEMPLATES: kept})
-
-    def desired(self, workload: Workload) -> int:
-        """`spec.replicas`, 1 where it is absent."""
-        return 1 if workload.spec.replicas is None else workload.spec.replicas
-
-    def order(self, pod: Pod) -> int:
-        """None of its own; then the name decides."""
-        return 0
-
-    def outside(
-        self, workload: Workload, settings: Settings, pods: Iterable[Pod], moved: Callable[[Pod], bool]
-    ) -> Mapping[str, Reason]:
-        """`partition` Pods are kept, whichever come last."""
-        return base.kept_back(settings, self.desired(workload), pods, self.order, moved)

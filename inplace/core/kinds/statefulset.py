@@ -17,7 +17,7 @@ from inplace.core.actions import Cure, Edit, WorkloadAction
 from inplace.core.kinds import base
 from inplace.core.kinds.base import Family, Revisions, Template
 from inplace.core.model import Pod, Reason, Tree, UpdateStrategy, Workload
-from inplace.core.names import Code, EventReason
+from inplace.core.names import Code
 from inplace.core.settings import Native, Settings, amount_of
 
 
@@ -53,16 +53,9 @@ class StatefulSet:
     def freeze(self, workload: Workload, family: Family) -> Edit | Reason | None:
         """Raise the partition; OnDelete is a freeze by itself."""
         if _held(workload):
-            note = "nothing to change: already frozen"
-            return None if base.frozen(workload) else base.freezing(workload, EventReason.FROZEN, note, {})
-        if base.frozen(workload):
-            why = "the freeze was lifted by somebody else and is put back"
-            return base.freezing(workload, EventReason.FREEZE_LOST, why, _frozen_spec(workload))
-        running = _native_rollout(workload)
-        if running is not None:
-            return running
-        note = "native rollouts are held; upgrades happen in place"
-        return base.freezing(workload, EventReason.FROZEN, note, _frozen_spec(workload))
+            return base.standing(workload)
+        running = None if base.frozen(workload) else _native_rollout(workload)
+        return running or base.hold(workload, _frozen_spec(workload))
 
     def lift(self, workload: Workload) -> Edit | None:
         """Put the original strategy back; one that was OnDelete replaces nothing by itself."""
@@ -118,7 +111,7 @@ class StatefulSet:
 
     def desired(self, workload: Workload) -> int:
         """`spec.replicas`, 1 where it is absent."""
-        return 1 if workload.spec.replicas is None else workload.spec.replicas
+        return base.replicas(workload)
 
     def order(self, pod: Pod) -> int:
         """Descending ordinal, as the StatefulSet controller updates."""
@@ -172,7 +165,7 @@ def _frozen_spec(workload: Workload) -> Tree:
 
 def _native_rollout(workload: Workload) -> Reason | None:
     """A rollout of the StatefulSet controller that has not ended; it is never interrupted."""
-    status, desired = workload.status, 1 if workload.spec.replicas is None else workload.spec.replicas
+    status, desired = workload.status, base.replicas(workload)
     if status.observed_generation < workload.metadata.generation:
         return Reason(Code.NATIVE_ROLLOUT, "status.observedGeneration", "waiting for the StatefulSet controller")
     if status.current_revision == status.update_revision:

@@ -6,17 +6,19 @@ ours on the ReplicaSet for as long as some of them may differ (protocol §1).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 from msgspec import Raw
 
 from inplace.core import names, template
 from inplace.core import record as records
+from inplace.core.kinds import base
 from inplace.core.kinds.base import Revisions, Template
 from inplace.core.model import Pod, Reason, Tree, Workload
 from inplace.core.names import Code, PodPhase
 from inplace.core.record import Record
+from inplace.core.settings import Settings
 
 
 def recorded(replica_set: Workload) -> dict[str, Raw]:
@@ -33,25 +35,48 @@ def encoded(kept: Mapping[str, Raw]) -> str:
     return msgspec.json.encode({name: template.bare(template.decode(raw)) for name, raw in kept.items()}).decode()
 
 
-def read(kept: Raw) -> Tree:
-    """The template, without the label that tells ReplicaSets apart."""
-    return template.bare(template.decode(kept))
+class Matched:
+    """What Deployment and ReplicaSet say in the same way: the methods of `Kind` of these names."""
 
+    def read(self, kept: Raw) -> Tree:
+        """The template, without the label that tells ReplicaSets apart."""
+        return template.bare(template.decode(kept))
 
-def target(workload: Workload, revisions: Revisions) -> Template | Reason:
-    """The workload's own template; its name is known without any controller."""
-    found = revisions.get(template.fingerprint(workload.spec.template))
-    return found or Reason(Code.REVISION_UNKNOWN, "spec.template", "the template is not known yet")
+    def expected(self, workload: Workload, pods: Iterable[Pod]) -> Mapping[str, str]:
+        """None: there are no ControllerRevisions."""
+        return {}
 
+    def target(self, workload: Workload, revisions: Revisions) -> Template | Reason:
+        """The workload's own template; its name is known without any controller."""
+        found = revisions.get(template.fingerprint(workload.spec.template))
+        return found or Reason(Code.REVISION_UNKNOWN, "spec.template", "the template is not known yet")
 
-def revision_of(workload: Workload, pod: Pod, revisions: Revisions) -> str:
-    """The revision that a Pod is at: as our record of it says, else the one whose template it matches best."""
-    record = records.read(pod)
-    if isinstance(record, Record) and record.workload == workload.metadata.uid:
-        said = record.target if record.phase is PodPhase.DONE else record.base
-        if said in revisions:
-            return said
-    return _match(workload, pod, revisions)
+    def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
+        """The revision that a Pod is at: as our record of it says, else the one whose template it matches best."""
+        record = records.read(pod)
+        if isinstance(record, Record) and record.workload == workload.metadata.uid:
+            said = record.target if record.phase is PodPhase.DONE else record.base
+            if said in revisions:
+                return said
+        return _match(workload, pod, revisions)
+
+    def marks(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
+        """None: the record is the mark; a Pod keeps the hash of its ReplicaSet."""
+        return {}
+
+    def desired(self, workload: Workload) -> int:
+        """`spec.replicas`, 1 where it is absent."""
+        return base.replicas(workload)
+
+    def order(self, pod: Pod) -> int:
+        """None of its own; then the name decides."""
+        return 0
+
+    def outside(
+        self, workload: Workload, settings: Settings, pods: Iterable[Pod], moved: Callable[[Pod], bool]
+    ) -> Mapping[str, Reason]:
+        """`partition` Pods are kept, whichever come last."""
+        return base.kept_back(settings, self.desired(workload), pods, self.order, moved)
 
 
 def _match(workload: Workload, pod: Pod, revisions: Revisions) -> str:
