@@ -50,7 +50,7 @@ async def _enable(connection: Connection, text: str, mode: str, dry_run: str) ->
 
 
 async def _write(client: Client, ref: Ref, snapshot: Snapshot, mode: str, dry_run: str) -> int:
-    frozen = snapshot.kind.freeze(snapshot.workload, snapshot.family)
+    frozen = snapshot.kind.freeze(snapshot.workload, snapshot.family, interlocked=False)
     edit = frozen if isinstance(frozen, Edit) else Edit(snapshot.workload, EventReason.FROZEN, "opted in")
     edit = replace(edit, labels={**edit.labels, names.MODE: mode})
     request = patch.build(edit, SystemClock().now())

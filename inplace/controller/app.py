@@ -17,6 +17,7 @@ from typing import Final, TypeVar
 from msgspec import Struct
 
 from inplace.controller.apply import Applier
+from inplace.controller.interlock import Interlocks
 from inplace.controller.reconciler import Reconciler
 from inplace.controller.rehearsal import Rehearsal
 from inplace.controller.sources import Sources
@@ -79,6 +80,9 @@ class App:
         self._led_since: datetime | None = None
         self._applier = Applier(client, self.world, observer, self._announce, self._look_again, self._lease_left)
         self._rehearsal = Rehearsal(say, clock)
+        self._interlocks = Interlocks(client, self.world, clock, observer, self.queue.add)
+        if not options.dry_run:
+            self.world.interlock = self._interlocks.holds
 
     async def run(self, *, signals: bool = True) -> None:
         """Run until asked to stop, or until a part fails; raises what it failed with.
@@ -93,6 +97,7 @@ class App:
         if not self._options.dry_run:
             supervisor.add(Part("events", self._recorder.run))
             supervisor.add(Part("writers", self._applier.run))
+            supervisor.add(Part("interlock", self._interlocks.run))
         supervisor.add(Part("workers", self._work))
         supervisor.add(Part("loop lag", LoopLag(self._clock, self._observer).run))
         await supervisor.run()
@@ -131,6 +136,7 @@ class App:
             self._observer,
             self._rehearsal.submit if self._options.dry_run else self._applier.submit,
             self._not_before,
+            self._interlocks.ask,
         )
         backoff: Backoff[Key] = Backoff(self._rng)
         await Worker(self.queue, reconciler.reconcile, WORKERS, backoff, self._clock, self._observer).run()

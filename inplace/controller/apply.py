@@ -27,9 +27,11 @@ from inplace.core.actions import (
     Event,
     Fail,
     Finish,
+    Label,
     Publish,
     Remove,
     Restore,
+    Retract,
     Serve,
     Swap,
     subject,
@@ -224,7 +226,8 @@ class Applier:
             case Edit(workload, why, note):
                 if why is EventReason.FREEZE_LOST:
                     self._world.put_back(workload.metadata.uid)
-                self._announce(workload, Event(why, note))
+                if why is not None:
+                    self._announce(workload, Event(why, note))
             case Publish(workload, _, events):
                 for event in events:
                     self._announce(workload, event)
@@ -273,4 +276,6 @@ _SAYS: Final[dict[type, str]] = {
     Create: "workload.prepared",
     Remove: "workload.prepared",
     Publish: "workload.published",
+    Label: "workload.published",
+    Retract: "workload.retracted",
 }

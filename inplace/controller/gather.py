@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import datetime
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from inplace.controller.world import Key, World
 from inplace.core import kinds
@@ -32,13 +31,12 @@ class Gone(Struct, frozen=True):
 def gather(world: World, key: Key, not_before: datetime | None, absent: frozenset[str]) -> Snapshot | Incomplete | Gone:
     """One consistent look. `absent` names revisions that a live read has shown not to exist."""
     kind = kinds.BY_NAME[key.kind]
-    found = world.workloads[key.kind].get(key.namespace, key.name)
-    if found is None:
+    workload = world.workload(key)
+    if workload is None:
         return Gone()
-    owner = found.metadata.controller()
+    owner = workload.metadata.controller()
     if owner is not None and kinds.is_stock(owner):
         return Gone()  # it belongs to another workload, which is looked at as a whole
-    workload = replace(found, kind=kind.name)
     family = world.family(workload, kind)
     pods = world.pods_of(workload, family)
     revisions = world.templates(workload, kind, family)
@@ -62,6 +60,7 @@ def gather(world: World, key: Key, not_before: datetime | None, absent: frozense
         blocked={uid: world.blocked[uid] for uid in uids if uid in world.blocked},
         not_before=not_before,
         contest=world.contest(workload.metadata.uid),
+        interlock=world.interlock(key.kind, key.namespace) if kind.frozen_on_demand else False,
     )
 
 

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from inplace.controller.gather import Gone, Incomplete, gather
 from inplace.controller.world import Key, World
+from inplace.core import names
 from inplace.core import plan as planning
 from inplace.core.actions import Action
 from inplace.core.snapshot import Snapshot
@@ -51,6 +52,7 @@ class Reconciler:
         observer: Observer,
         carry_out: Carry,
         not_before: Callable[[], datetime | None],
+        ask: Callable[[Key], None],
     ) -> None:
         self._world = world
         self._client = client
@@ -58,6 +60,7 @@ class Reconciler:
         self._observer = observer
         self._carry_out = carry_out
         self._not_before = not_before
+        self._ask_policies = ask
         #: Until when each workload that was planned lately rests, in the order of their plans.
         self._rested: OrderedDict[Key, float] = OrderedDict()
         self._incomplete: dict[Key, float] = {}
@@ -78,6 +81,8 @@ class Reconciler:
                 return self._act(key, replace(snapshot, status_every=pause))
 
     def _act(self, key: Key, snapshot: Snapshot) -> Result:
+        if snapshot.interlock is None and snapshot.workload.metadata.label(names.MODE) is not None:
+            self._ask_policies(key)
         began, now = self._clock.monotonic(), self._clock.now()
         made = planning.plan(snapshot, now)
         rest = self._rest(key, self._clock.monotonic() - began)

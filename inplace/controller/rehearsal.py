@@ -16,10 +16,12 @@ from inplace.core.actions import (
     Edit,
     Fail,
     Finish,
+    Label,
     PodAction,
     Publish,
     Remove,
     Restore,
+    Retract,
     Serve,
     Swap,
     WorkloadAction,
@@ -73,7 +75,7 @@ def _why_pod(action: PodAction) -> str:
 def _why_workload(action: WorkloadAction) -> str:
     match action:
         case Edit(_, reason, note):
-            return f"change the workload ({reason}: {note})"
+            return f"change the workload ({reason}: {note})" if reason is not None else f"change the workload: {note}"
         case Cure(_, status):
             return f"set {', '.join(f'{key} to {value}' for key, value in status.items())} in the workload's status"
         case Amend(_, child, note):
@@ -82,7 +84,11 @@ def _why_workload(action: WorkloadAction) -> str:
             return f"create {kind} {body['metadata']['name']}: {note}"
         case Remove(_, child, note):
             return f"delete {child.kind} {child.metadata.name}: {note}"
-        case Publish(_, status, _):
+        case Label(_, phase):
+            return f"label the workload {phase}"
+        case Retract():
+            return "take our status back"
+        case Publish(_, status):
             return f"report {status.phase}: {status.message}"
         case _:
             assert_never(action)

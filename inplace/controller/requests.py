@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TypeVar
 
 import msgspec
 
@@ -13,6 +14,8 @@ from inplace.kube import resource as resources
 from inplace.kube.client import Client, PatchType
 from inplace.kube.errors import AlreadyExists
 from inplace.kube.resource import Resource
+
+T = TypeVar("T")
 
 
 class Written(msgspec.Struct, rename="camel"):
@@ -36,19 +39,29 @@ async def send(client: Client, request: Request, *, timeout: float | None = None
         case Removal(namespace=namespace, name=name, uid=uid):
             await client.delete(where, name, namespace, uid=uid, timeout=timeout, dry_run=dry_run)
             return ""
-        case Patch(namespace=namespace, name=name):
-            written = await client.patch(
-                where,
-                name,
-                namespace,
-                list(request.ops),
-                patch_type=PatchType.JSON,
-                subresource=request.subresource,
-                type=Written,
-                timeout=timeout,
-                dry_run=dry_run,
-            )
+        case Patch():
+            written = await _patch(client, request, Written, timeout=timeout, dry_run=dry_run)
             return written.metadata.resource_version
+
+
+async def try_out(client: Client, request: Request, type: type[T], *, timeout: float | None = None) -> T:
+    """What the server would make of a patch: a dry run, nothing is stored. Raises what the client raises."""
+    assert isinstance(request, Patch)
+    return await _patch(client, request, type, timeout=timeout, dry_run=True)
+
+
+async def _patch(client: Client, request: Patch, type: type[T], *, timeout: float | None, dry_run: bool) -> T:
+    return await client.patch(
+        resource_of(request),
+        request.name,
+        request.namespace,
+        list(request.ops),
+        patch_type=PatchType.JSON,
+        subresource=request.subresource,
+        type=type,
+        timeout=timeout,
+        dry_run=dry_run,
+    )
 
 
 def resource_of(request: Request) -> Resource:

@@ -6,7 +6,7 @@ process: sights of Pods in flight, writes whose result has not been seen yet, re
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -90,6 +90,8 @@ class World:
         #: When the freeze of a workload was put back, by uid.
         self._put_back: dict[str, list[float]] = {}
         self._denied: dict[str, float] = {}
+        #: Whether admission policies freeze workloads of a kind in a namespace by themselves; None: not known yet.
+        self.interlock: Callable[[str, str], bool | None] = lambda _kind, _namespace: False
         #: By workload and revision: the template as it is kept, and decoded.
         self._templates: dict[str, dict[str, tuple[Raw, Template]]] = {}
 
@@ -185,6 +187,20 @@ class World:
         return uid in self.expectations and not self.expectations.satisfied(uid, meta.resource_version)
 
     # --- lookups ----------------------------------------------------------------------------------------------------
+
+    def workload(self, key: Key) -> Workload | None:
+        """The workload of this key, named by its kind."""
+        found = self.workloads[key.kind].get(key.namespace, key.name)
+        return replace(found, kind=key.kind) if found is not None else None
+
+    def opted_in(self, kind: str, namespace: str) -> list[Key]:
+        """Every workload of a kind in a namespace that is opted in."""
+        found = (one.metadata for one in self.workloads[kind].values())
+        return [
+            Key(kind, namespace, meta.name)
+            for meta in found
+            if meta.namespace == namespace and meta.label(names.MODE) is not None
+        ]
 
     def key_of(self, meta: Meta) -> Key | None:
         """The workload at the end of this object's chain of owners, None where it is of no kind of ours."""

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from inplace.core.change import InPlace
 from inplace.core.model import Meta, Pod, Tree, Workload
-from inplace.core.names import EventReason
+from inplace.core.names import EventReason, Phase
 from inplace.core.record import Record
 from inplace.core.status import Status
 
@@ -62,11 +62,12 @@ class Restore(Struct, frozen=True):
 class Edit(Struct, frozen=True):
     """Change the workload itself: freeze, thaw, or leave nothing behind.
 
-    `spec` maps paths below `/spec` to new values, None removes; labels and annotations likewise.
+    `spec` maps paths below `/spec` to new values, None removes; labels and annotations likewise. `why` becomes an
+    Event; None for what is nobody's concern.
     """
 
     workload: Workload
-    why: EventReason
+    why: EventReason | None
     note: str
     spec: Tree = {}
     labels: dict[str, str | None] = {}
@@ -116,15 +117,30 @@ class Event(Struct, frozen=True):
 
 
 class Publish(Struct, frozen=True):
-    """Write the status annotation and the phase label."""
+    """Write our status: the annotation and, as far as the kind lets us, the phase label and the conditions."""
 
     workload: Workload
     status: Status
     events: tuple[Event, ...] = ()
+    with_label: bool = True
+    with_conditions: bool = True
+
+
+class Label(Struct, frozen=True):
+    """Write the phase label alone."""
+
+    workload: Workload
+    phase: Phase
+
+
+class Retract(Struct, frozen=True):
+    """Take our status and our conditions back."""
+
+    workload: Workload
 
 
 PodAction = Serve | Drain | Swap | Finish | Fail | Restore
-WorkloadAction = Edit | Cure | Amend | Create | Remove | Publish
+WorkloadAction = Edit | Cure | Amend | Create | Remove | Publish | Label | Retract
 Action = PodAction | WorkloadAction
 
 

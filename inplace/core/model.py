@@ -272,7 +272,10 @@ class WorkloadSpec(Part, frozen=True):
 
 
 class WorkloadStatus(Part, frozen=True):
-    """The parts of a workload's status that decisions need; the last three are a DaemonSet's."""
+    """The parts of a workload's status that decisions need; the last three are a DaemonSet's.
+
+    `conditions` stay raw: most belong to others, and are put back as they were; `null` where there is no list.
+    """
 
     observed_generation: int = 0
     replicas: int = 0
@@ -285,6 +288,7 @@ class WorkloadStatus(Part, frozen=True):
     desired_number_scheduled: int = 0
     updated_number_scheduled: int = 0
     number_available: int = 0
+    conditions: Raw = Raw(b"null")
 
 
 class Workload(Part, frozen=True):

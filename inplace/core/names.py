@@ -19,8 +19,13 @@ PHASE: Final = PREFIX + "phase"
 STATUS: Final = PREFIX + "status"
 ORIGINAL_STRATEGY: Final = PREFIX + "original-strategy"
 
-# Annotation that we write on ReplicaSets: the templates that their Pods may have been made from.
+# Annotations that we write on ReplicaSets: the templates that their Pods may have been made from, and the settings in
+# force of the Deployment that owns it.
 TEMPLATES: Final = PREFIX + "templates"
+SETTINGS: Final = PREFIX + "settings"
+
+# Annotation on the template of a Deployment in a dry run; never stored.
+TRIAL: Final = PREFIX + "trial"
 
 # Annotation that we write on Pods.
 STATE: Final = PREFIX + "state"

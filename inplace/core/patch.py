@@ -14,7 +14,7 @@ from typing import Any, assert_never
 import msgspec
 from msgspec import Struct, structs
 
-from inplace.core import names
+from inplace.core import conditions, names
 from inplace.core import record as records
 from inplace.core import status as statuses
 from inplace.core.actions import (
@@ -26,10 +26,12 @@ from inplace.core.actions import (
     Edit,
     Fail,
     Finish,
+    Label,
     PodAction,
     Publish,
     Remove,
     Restore,
+    Retract,
     Serve,
     Swap,
     WorkloadAction,
@@ -74,7 +76,7 @@ Request = Patch | Creation | Removal
 
 def build(action: Action, now: datetime) -> Request:
     """The request for an action. `now` becomes the condition's lastTransitionTime."""
-    return _of_workload(action) if isinstance(action, WorkloadAction) else _of_pod(action, now)
+    return _of_workload(action, now) if isinstance(action, WorkloadAction) else _of_pod(action, now)
 
 
 def _of_pod(action: PodAction, now: datetime) -> Patch:
@@ -101,14 +103,15 @@ def _of_pod(action: PodAction, now: datetime) -> Patch:
             assert_never(action)
 
 
-def _of_workload(action: WorkloadAction) -> Request:
+def _of_workload(action: WorkloadAction, now: datetime) -> Request:
     match action:
         case Edit():
             return _workload(action.workload, _edit(action))
+        case Label(workload, phase):
+            return _workload(workload, _map("labels", workload.metadata.labels, {names.PHASE: str(phase)}))
         case Cure(workload, status):
             same = _test("/metadata/resourceVersion", workload.metadata.resource_version)
-            ops = [same, *(_add(f"/status/{key}", value) for key, value in status.items())]
-            return structs.replace(_workload(workload, ops), subresource="status")
+            return _status(workload, [same, *(_add(f"/status/{key}", value) for key, value in status.items())])
         case Amend():
             return _amend(action)
         case Create(workload, kind, body):
@@ -116,10 +119,12 @@ def _of_workload(action: WorkloadAction) -> Request:
         case Remove(_, child):
             meta = child.metadata
             return Removal(child.kind, meta.namespace, meta.name, meta.uid)
-        case Publish(workload, status):
-            marks = {names.STATUS: statuses.encode(status)}
-            labels = _map("labels", workload.metadata.labels, {names.PHASE: str(status.phase)})
-            return _workload(workload, [*labels, *_map("annotations", workload.metadata.annotations, marks)])
+        case Publish():
+            return _publish(action, now)
+        case Retract(workload):
+            found = conditions.read(workload)
+            back = _conditions(found, conditions.without_ours(found or ()))
+            return _status(workload, [*back, *_map("annotations", workload.metadata.annotations, {}, [names.STATUS])])
         case _:
             assert_never(action)
 
@@ -230,6 +235,28 @@ def _container_id(name: str, expected: str, family: str, statuses_: tuple[Contai
 def _workload(workload: Workload, ops: Iterable[Op]) -> Patch:
     meta = workload.metadata
     return Patch(workload.kind, meta.namespace, meta.name, "", (_test("/metadata/uid", meta.uid), *ops))
+
+
+def _status(workload: Workload, ops: Iterable[Op]) -> Patch:
+    """A write to the status. It may change annotations too, and then raises no generation (kubernetes.md §1.6)."""
+    return structs.replace(_workload(workload, ops), subresource="status")
+
+
+def _publish(said: Publish, now: datetime) -> Patch:
+    workload, status, meta = said.workload, said.status, said.workload.metadata
+    labels = _map("labels", meta.labels, {names.PHASE: str(status.phase)}) if said.with_label else []
+    marks = _map("annotations", meta.annotations, {names.STATUS: statuses.encode(status)})
+    found = conditions.read(workload)
+    done = status.phase is names.Phase.UP_TO_DATE
+    told = _conditions(found, conditions.due(found or (), status, now)) if said.with_conditions or done else []
+    return _status(workload, [*labels, *marks, *told])
+
+
+def _conditions(found: list[Op] | None, wanted: list[Op]) -> list[Op]:
+    """The whole list anew, if it is still the one that was read: others write it too."""
+    if wanted == (found or []):
+        return []
+    return [_test("/status/conditions", found), _add("/status/conditions", wanted)]
 
 
 def _amend(amend: Amend) -> Patch:

@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.core import actions as actions_
-from inplace.core import names, report, rollout
+from inplace.core import conditions, names, report, rollout
 from inplace.core import pod as pods
 from inplace.core import record as records
 from inplace.core import status as statuses
@@ -21,10 +21,12 @@ from inplace.core.actions import (
     Amend,
     Create,
     Edit,
+    Label,
     PodAction,
     Publish,
     Remove,
     Restore,
+    Retract,
     Serve,
     WorkloadAction,
 )
@@ -100,7 +102,7 @@ def _unserved(pod: Pod) -> bool:
 def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     kind, workload = snapshot.kind, snapshot.workload
     parsed = snapshot.parsed
-    frozen = kind.freeze(workload, snapshot.family)
+    frozen = _frozen(snapshot)
     target = snapshot.target or kind.target(workload, snapshot.revisions)
     known = target if isinstance(target, Template) else None
     prospects = rollout.prospects(snapshot, parsed.settings, known, now)
@@ -110,18 +112,27 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     handed = _handed_over(snapshot, parsed, refused, frozen, all_members)
     if handed:
         frozen = Reason(Code.HANDING_OVER, "", "handed over to the native controller")
-    elif snapshot.contest is not None and isinstance(frozen, Edit):
+    elif snapshot.contest is not None and isinstance(frozen, Edit) and frozen.why is not None:
         frozen = snapshot.contest.reason
     wait = scene.hold or _wait(snapshot, parsed, frozen, target, all_members, now)
-    own: WorkloadAction | None = kind.lift(workload) if handed else frozen if isinstance(frozen, Edit) else None
+    own: WorkloadAction | None = kind.lift(workload) if handed else frozen if isinstance(frozen, Edit | Amend) else None
     if known is not None and wait is None and frozen is None:
         own = _around(snapshot, known, prospects, all_members)
-        wait = Reason(Code.PREPARING, "", own.note) if isinstance(own, Amend | Create | Remove) else None
+        wait = Reason(Code.PREPARING, "", own.note) if isinstance(own, Amend | Create | Edit | Remove) else None
     choice = rollout.choose(all_members, parsed.settings, kind.desired(workload), wait)
     made = _in_motion(all_members)
     said = report.Said(snapshot, parsed, target, tuple(refused), tuple(all_members), choice.waiting, wait, now, handed)
     status = report.status(said)
     return _finish(snapshot, status, own, (*made, *choice.starts), tuple(all_members), choice.waiting, now)
+
+
+def _frozen(snapshot: Snapshot) -> Edit | Amend | Reason | None:
+    """What the freeze asks for before anything else. Nothing is frozen before it is known whether that is needed."""
+    kind, workload = snapshot.kind, snapshot.workload
+    found = kind.freeze(workload, snapshot.family, interlocked=snapshot.interlock is True)
+    if snapshot.interlock is None and isinstance(found, Edit) and found.why is not None:
+        return Reason(Code.FREEZING, "spec", "finding out whether admission policies freeze it by themselves")
+    return found
 
 
 def _around(
@@ -132,14 +143,16 @@ def _around(
     whole = not any(reason.code == Code.PARTITION for reason in prospects.outside.values())
     before = kind.prepare(workload, family, target, whole=whole)
     done = whole and len(all_members) >= kind.desired(workload) and all(one.done for one in all_members)
-    return before if before is not None or not done else kind.conclude(workload, family, target)
+    if before is not None or not done:
+        return before
+    return kind.conclude(workload, family, target, interlocked=snapshot.interlock is True)
 
 
 def _handed_over(
     snapshot: Snapshot,
     parsed: Parsed,
     refused: list[Reason],
-    frozen: Edit | Reason | None,
+    frozen: Edit | Amend | Reason | None,
     all_members: list[Member],
 ) -> bool:
     """Whether a change that cannot be made in place is the native controller's now, as the owner allows.
@@ -177,14 +190,14 @@ def _scene(snapshot: Snapshot, parsed: Parsed, target: Template | Reason, now: d
 def _wait(
     snapshot: Snapshot,
     parsed: Parsed,
-    frozen: Edit | Reason | None,
+    frozen: Edit | Amend | Reason | None,
     target: Template | Reason,
     all_members: list[Member],
     now: datetime,
 ) -> Reason | None:
     """Why no Pod of this workload may begin now, whatever the budget says."""
-    if isinstance(frozen, Edit):
-        return Reason(Code.FREEZING, "spec", "the freeze is being put in place")
+    if isinstance(frozen, Edit | Amend):
+        return Reason(Code.FREEZING if isinstance(frozen, Edit) else Code.PREPARING, "spec", frozen.note)
     if frozen is not None:
         return frozen
     if isinstance(target, Reason):
@@ -221,8 +234,13 @@ def _opted_out(snapshot: Snapshot, now: datetime) -> Plan:
 def farewell(snapshot: Snapshot) -> tuple[Action, ...]:
     """What leaves nothing of ours behind: first on the Pods, then on the workload, frozen until then."""
     marked = tuple(Restore(pod) for pod in snapshot.pods if pod.metadata.annotation(names.STATE) is not None)
+    if marked:
+        return marked
+    if snapshot.workload.metadata.annotation(names.STATUS) is not None or conditions.stand(snapshot.workload):
+        # First on the workload too: the Deployment controller copies it to ReplicaSets for as long as it stands.
+        return (Retract(snapshot.workload),)
     thaw = snapshot.kind.thaw(snapshot.workload, snapshot.family)
-    return marked or ((thaw,) if thaw is not None else ())
+    return (thaw,) if thaw is not None else ()
 
 
 def behind(snapshot: Snapshot, now: datetime) -> list[Member]:
@@ -254,6 +272,7 @@ def has_traces(snapshot: Snapshot) -> bool:
     meta = snapshot.workload.metadata
     labels = any(meta.label(key) is not None for key in (names.FROZEN, names.PHASE))
     ours = labels or any(meta.annotation(key) is not None for key in (names.STATUS, names.ORIGINAL_STRATEGY))
+    ours = ours or conditions.stand(snapshot.workload)
     return ours or any(pod.metadata.annotation(names.STATE) is not None for pod in snapshot.pods)
 
 
@@ -275,19 +294,41 @@ def _finish(
     now: datetime,
 ) -> Plan:
     """Add the write on the workload, at most one, and the time of the next look."""
-    before = statuses.read(snapshot.workload.metadata)
     untils = [one.state.until for one in all_members if isinstance(one.state, Moving | UpToDate | Failed)]
     untils += [one.until for one in all_members]
     untils += [snapshot.not_before, snapshot.contest.until if snapshot.contest is not None else None]
-    if own is None and not statuses.same(before, status, progress=not snapshot.kind.quiet):
-        due = now if before is None or before.phase is not status.phase else before.updated_at + snapshot.status_every
-        own = Publish(snapshot.workload, status, report.events(before, status)) if due <= now else None
-        untils.append(due)
+    own, due = _said(snapshot, status, own, now)
+    untils.append(due)
     if own is not None and _uid(own) in snapshot.pending:
         own = None
     later = [at for at in untils if at is not None and at > now]
     every: tuple[Action, ...] = actions if own is None else (*actions, own)
     return Plan(every, status, min(later, default=None), all_members, waiting)
+
+
+def _said(
+    snapshot: Snapshot, status: Status, own: WorkloadAction | None, now: datetime
+) -> tuple[WorkloadAction | None, datetime | None]:
+    """The write on the workload: what its kind wants, or what we say of it, and when that is due.
+
+    That an upgrade has begun is said before anything is prepared for it, or others would take it for finished. Only
+    the freeze comes before that; that it has ended is said last.
+    """
+    kind, workload, before = snapshot.kind, snapshot.workload, statuses.read(snapshot.workload.metadata)
+    moves = before is None or before.phase is not status.phase
+    first = moves and status.phase is not Phase.UP_TO_DATE and not isinstance(own, Edit)
+    if own is not None and not first:
+        return own, None
+    stale = kind.keeps_conditions and conditions.stand(workload) is (status.phase is Phase.UP_TO_DATE)
+    if stale or not statuses.same(before, status):
+        due = now if before is None or moves else before.updated_at + snapshot.status_every
+        publish = Publish(
+            workload, status, report.events(before, status), kind.labels_with_status, kind.keeps_conditions
+        )
+        return (publish if due <= now else own), due
+    if workload.metadata.label(names.PHASE) != status.phase:
+        return own or Label(workload, status.phase), None
+    return own, None
 
 
 def _uid(action: Action) -> str:

@@ -45,8 +45,7 @@ def status(said: Said) -> Status:
     phase = _phase(said, len(failures))
     return Status(
         v=statuses.VERSION,
-        observed_generation=0 if said.snapshot.kind.quiet else _observed(said, before),
-        observed_template=_observed_template(said, before) if said.snapshot.kind.quiet else "",
+        observed_generation=_observed(said, before),
         revision=revision,
         phase=phase,
         replicas=said.snapshot.kind.desired(workload),
@@ -86,12 +85,6 @@ def _observed(said: Said, before: Status | None) -> int:
     if isinstance(said.target, Template):
         return said.snapshot.workload.metadata.generation
     return before.observed_generation if before is not None else 0
-
-
-def _observed_template(said: Said, before: Status | None) -> str:
-    if isinstance(said.target, Template):
-        return said.target.revision
-    return before.observed_template if before is not None else ""
 
 
 def _phase(said: Said, failures: int) -> Phase:

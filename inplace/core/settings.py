@@ -182,7 +182,16 @@ _TIMING = frozenset({"min-ready-seconds", "grace-period-seconds", "progress-dead
 
 _OUR_LABELS = frozenset({names.MODE, names.FROZEN, names.PHASE})
 _OUR_ANNOTATIONS = frozenset(
-    {names.STATUS, names.ORIGINAL_STRATEGY, names.TEMPLATES, names.STATE, names.RETRY, names.PROMOTE, names.RESTART}
+    {
+        names.STATUS,
+        names.ORIGINAL_STRATEGY,
+        names.TEMPLATES,
+        names.SETTINGS,
+        names.STATE,
+        names.RETRY,
+        names.PROMOTE,
+        names.RESTART,
+    }
 )
 
 

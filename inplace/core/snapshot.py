@@ -28,8 +28,10 @@ class Snapshot(Struct, frozen=True):
     `pods` are those whose controller is this workload by uid, or one of its children, in any order. `pending` holds
     the uids of objects with a write of ours in flight or not yet seen back: they are not acted on. `blocked` says of
     Pods by uid why the API server does not take our writes. Nothing disruptive begins before `not_before`. `contest`
-    is there while a freeze that others keep lifting is not put back. `target` overrides the workload's own, for a
-    plan of what is not applied yet. A status whose phase has not changed is written once in `status_every`.
+    is there while a freeze that others keep lifting is not put back. `interlock`: whether admission policies freeze
+    this workload in the very write that changes its template, None while that is not known. `target` overrides the
+    workload's own, for a plan of what is not applied yet. A status whose phase has not changed is written once in
+    `status_every`.
     """
 
     kind: Kind
@@ -43,6 +45,7 @@ class Snapshot(Struct, frozen=True):
     blocked: Mapping[str, Reason] = {}
     not_before: datetime | None = None
     contest: Contest | None = None
+    interlock: bool | None = False
     target: Template | None = None
     status_every: timedelta = timedelta(seconds=1)
 

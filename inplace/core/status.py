@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from inplace.core import names, template
+from inplace.core import names
 from inplace.core.model import Meta, Reason, Workload
 from inplace.core.names import Phase
 
@@ -28,10 +28,7 @@ class Failure(Struct, frozen=True, gc=False):
 
 
 class Status(Struct, frozen=True, rename="camel"):
-    """Where the rollout of a workload stands. `updated_at` is UTC and says when this was written.
-
-    `observed_template` is the fingerprint of the template that was judged, where writing this raises the generation.
-    """
+    """Where the rollout of a workload stands. `updated_at` is UTC and says when this was written."""
 
     v: int
     observed_generation: int
@@ -43,7 +40,6 @@ class Status(Struct, frozen=True, rename="camel"):
     in_flight: int
     failed: int
     updated_at: datetime
-    observed_template: str = ""
     waiting: dict[str, int] = {}
     reasons: tuple[Reason, ...] = ()
     failures: tuple[Failure, ...] = ()
@@ -56,8 +52,6 @@ def current(workload: Workload) -> Status | None:
     found = read(workload.metadata)
     if found is None:
         return None
-    if found.observed_template:
-        return found if found.observed_template == template.fingerprint(workload.spec.template) else None
     return found if found.observed_generation >= workload.metadata.generation else None
 
 
@@ -83,14 +77,9 @@ def encode(status: Status) -> str:
     return text.decode()
 
 
-def same(one: Status | None, other: Status, *, progress: bool = True) -> bool:
-    """Whether two statuses say the same, whenever they were written; without `progress`, but for how far they are."""
-    if one is None:
-        return False
-    if not progress:
-        counts = {name: getattr(other, name) for name in ("updated", "ready", "in_flight", "waiting", "message")}
-        one = replace(one, **counts)
-    return encode(replace(one, updated_at=other.updated_at)) == encode(other)
+def same(one: Status | None, other: Status) -> bool:
+    """Whether two statuses say the same, whenever they were written."""
+    return one is not None and encode(replace(one, updated_at=other.updated_at)) == encode(other)
 
 
 def _shorten(status: Status, cut: int) -> Status:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from inplace.core import names
-from inplace.core.actions import Edit, WorkloadAction
+from inplace.core.actions import Amend, Edit, WorkloadAction
 from inplace.core.model import Pod, Reason, Revision, Tree, Workload
 from inplace.core.names import Code, EventReason
 from inplace.core.settings import Native, Settings
@@ -62,8 +62,18 @@ class Kind(Protocol):
         ...
 
     @property
-    def quiet(self) -> bool:
-        """Whether a write on its annotations counts as a change of it, so that its status is written sparingly."""
+    def keeps_conditions(self) -> bool:
+        """Whether its own controller keeps the conditions that others write to its status (kubernetes.md 13.13)."""
+        ...
+
+    @property
+    def frozen_on_demand(self) -> bool:
+        """Whether it stands unfrozen as long as nothing is to be done, where admission policies see to the freeze."""
+        ...
+
+    @property
+    def labels_with_status(self) -> bool:
+        """Whether a write to its status may change its labels too, as it may its annotations."""
         ...
 
     def unsupported(self, workload: Workload) -> Reason | None:
@@ -74,8 +84,22 @@ class Kind(Protocol):
         """The workload's own settings, from `original-strategy` where the freeze replaced them."""
         ...
 
-    def freeze(self, workload: Workload, family: Family) -> Edit | Reason | None:
-        """The write that freezes; a reason to wait with it; nothing where the freeze stands."""
+    def freeze(self, workload: Workload, family: Family, *, interlocked: bool) -> Edit | Amend | Reason | None:
+        """What must be written before anything else: the write that freezes; a reason to wait with it; or nothing.
+
+        `interlocked`: admission policies freeze the workload in the very write that changes its template.
+        """
+        ...
+
+    def trial(self, workload: Workload) -> Edit | None:
+        """Of a kind that is frozen on demand: a write, for a dry run, that such policies must turn back.
+
+        It lifts the freeze and changes the template. None for the other kinds.
+        """
+        ...
+
+    def held(self, workload: Workload) -> bool:
+        """Whether its own controller is kept from replacing Pods, by us."""
         ...
 
     def lift(self, workload: Workload) -> Edit | None:
@@ -120,7 +144,9 @@ class Kind(Protocol):
         """
         ...
 
-    def conclude(self, workload: Workload, family: Family, target: Template) -> WorkloadAction | None:
+    def conclude(
+        self, workload: Workload, family: Family, target: Template, *, interlocked: bool
+    ) -> WorkloadAction | None:
         """The next write that must be made once every Pod is at the target; None where nothing is left."""
         ...
 
@@ -193,7 +219,7 @@ def freezing(workload: Workload, why: EventReason, note: str, spec: Tree) -> Edi
 def thawing(workload: Workload, spec: Tree) -> Edit | None:
     """The write that removes every key of ours, and restores the spec with it; None where no key is left."""
     labels = [key for key in (names.FROZEN, names.PHASE) if workload.metadata.label(key) is not None]
-    ours = (names.STATUS, names.ORIGINAL_STRATEGY, names.TEMPLATES)
+    ours = (names.STATUS, names.ORIGINAL_STRATEGY, names.TEMPLATES, names.SETTINGS)
     annotations = [key for key in ours if workload.metadata.annotation(key) is not None]
     if not labels and not annotations:
         return None

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Raw
 
 from inplace.core import names, template
-from inplace.core.actions import Edit, WorkloadAction
+from inplace.core.actions import Amend, Edit, WorkloadAction
 from inplace.core.kinds import base
 from inplace.core.kinds.base import Family, Revisions, Template
 from inplace.core.model import Pod, Reason, Revision, Tree, UpdateStrategy, Workload
@@ -32,7 +32,9 @@ class DaemonSet:
     group: Final = "apps"
     short_names: Final = ("ds", "daemonset")
     through: Final = ""
-    quiet: Final = False
+    keeps_conditions: Final = True
+    frozen_on_demand: Final = False
+    labels_with_status: Final = True
 
     def unsupported(self, workload: Workload) -> Reason | None:
         """One that another system owns, or with a strategy that this version does not know."""
@@ -51,12 +53,20 @@ class DaemonSet:
             min_ready_seconds=workload.spec.min_ready_seconds,
         )
 
-    def freeze(self, workload: Workload, family: Family) -> Edit | Reason | None:
+    def freeze(self, workload: Workload, family: Family, *, interlocked: bool) -> Edit | Amend | Reason | None:
         """Switch to OnDelete, and keep what stood there."""
         if _strategy(workload).type == "OnDelete":
             return base.standing(workload)
         running = None if base.frozen(workload) else _native_rollout(workload)
         return running or base.hold(workload, _OURS)
+
+    def trial(self, workload: Workload) -> Edit | None:
+        """None: the freeze stands always."""
+        return None
+
+    def held(self, workload: Workload) -> bool:
+        """By OnDelete."""
+        return _strategy(workload).type == "OnDelete"
 
     def lift(self, workload: Workload) -> Edit | None:
         """Put the original strategy back; one that was OnDelete replaces nothing by itself."""
@@ -103,7 +113,9 @@ class DaemonSet:
         """Nothing: a Pod that is re-created meanwhile comes back new."""
         return None
 
-    def conclude(self, workload: Workload, family: Family, target: Template) -> WorkloadAction | None:
+    def conclude(
+        self, workload: Workload, family: Family, target: Template, *, interlocked: bool
+    ) -> WorkloadAction | None:
         """Nothing: the controller counts by the labels."""
         return None
 

@@ -3,6 +3,9 @@
 A paused Deployment is scaled but not rolled. While it is, the active ReplicaSet gets the new template, then its Pods
 do, in place. The old template goes into a ReplicaSet of no Pods, so that `kubectl rollout undo` finds it; one that
 holds the new template already goes, because the oldest of equal ones would be taken for the current.
+
+Where admission policies pause it in the very write that changes its template (the interlock), it stands resumed as
+long as nothing is to be done, and `kubectl rollout undo` and `restart` work. Elsewhere the pause is permanent.
 """
 
 from __future__ import annotations
@@ -15,14 +18,11 @@ from msgspec import Raw
 
 from inplace.core import names, template
 from inplace.core.actions import Amend, Create, Edit, Remove, WorkloadAction
-from inplace.core.kinds import base, templates
+from inplace.core.kinds import base, templates, undo
 from inplace.core.kinds.base import Family, Template
 from inplace.core.model import Reason, Tree, UpdateStrategy, Workload
 from inplace.core.names import Code
 from inplace.core.settings import Native, amount_of
-
-#: Of a ReplicaSet's annotations: what is ours alone and must not come back with `kubectl rollout undo`.
-_NOT_HISTORY: Final = (names.STATUS, names.TEMPLATES)
 
 
 class Deployment(templates.Matched):
@@ -33,7 +33,9 @@ class Deployment(templates.Matched):
     group: Final = "apps"
     short_names: Final = ("deploy", "deployment")
     through: Final = "ReplicaSet"
-    quiet: Final = True
+    keeps_conditions: Final = True
+    frozen_on_demand: Final = True
+    labels_with_status: Final = False
 
     def unsupported(self, workload: Workload) -> Reason | None:
         """One that another system owns; both strategies are held by the pause."""
@@ -48,35 +50,33 @@ class Deployment(templates.Matched):
             min_ready_seconds=workload.spec.min_ready_seconds,
         )
 
-    def freeze(self, workload: Workload, family: Family) -> Edit | Reason | None:
-        """Pause it while nothing rolls. A pause that stands without our label is its owner's, and is left to him."""
-        ours = base.frozen(workload)
-        if workload.spec.paused:
-            why = "its owner paused it (kubectl rollout pause); resume it to go on"
-            return None if ours else Reason(Code.USER_PAUSE, "spec.paused", why)
-        running = _native_rollout(workload, family)
-        if running is not None:
-            return running
-        return base.hold(workload, {"paused": True})
+    def freeze(self, workload: Workload, family: Family, *, interlocked: bool) -> Edit | Amend | Reason | None:
+        """Pause it while nothing rolls; then keep its settings, or put back those that an undo has replaced."""
+        paused, active = _pause(workload, family, interlocked=interlocked), _active(workload, family)
+        if isinstance(paused, Edit) or active is None:
+            return paused
+        return undo.restore(workload, active, family.children) or undo.keep(workload, active) or paused
+
+    def trial(self, workload: Workload) -> Edit | None:
+        """Resume it with another template."""
+        tree = template.decode(workload.spec.template)
+        metadata = template.tree(tree.get("metadata"))
+        marked = {**template.annotations(tree), names.TRIAL: str(workload.metadata.generation)}
+        other = {**tree, "metadata": {**metadata, "annotations": marked}}
+        return Edit(workload, None, "a trial of the admission policies", {"paused": False, "template": other})
+
+    def held(self, workload: Workload) -> bool:
+        """By a pause with our label."""
+        return workload.spec.paused and base.frozen(workload)
 
     def lift(self, workload: Workload) -> Edit | None:
         """Resume it."""
-        held = base.frozen(workload) and workload.spec.paused
-        return base.lifting(workload, {"paused": False}) if held else None
+        return base.lifting(workload, {"paused": False}) if self.held(workload) else None
 
     def thaw(self, workload: Workload, family: Family) -> WorkloadAction | None:
-        """Remove our status, then what was copied to ReplicaSets or kept there, then resume it without our keys.
-
-        In this order: as long as the status stands here, the Deployment controller copies it to the ReplicaSets.
-        """
-        if workload.metadata.annotation(names.STATUS) is not None:
-            return Amend(workload, workload, "remove our status", {}, {names.STATUS: None})
-        for child in family.children:
-            keys = [key for key in _NOT_HISTORY if child.metadata.annotation(key) is not None]
-            if keys:
-                return Amend(workload, child, "remove our annotations", {}, dict.fromkeys(keys))
-        ours = base.frozen(workload) and workload.spec.paused
-        return base.thawing(workload, {"paused": False} if ours else {})
+        """Remove what was copied to ReplicaSets or kept there, then resume it without our keys."""
+        left = undo.forget(workload, family.children, undo.NOT_HISTORY)
+        return left or base.thawing(workload, {"paused": False} if self.held(workload) else {})
 
     def templates(self, workload: Workload, family: Family) -> Mapping[str, Raw]:
         """Those of ReplicaSets with Pods, what is kept on them, and its own."""
@@ -111,12 +111,19 @@ class Deployment(templates.Matched):
             )
         )
 
-    def conclude(self, workload: Workload, family: Family, target: Template) -> WorkloadAction | None:
-        """Forget the templates that no Pod has any more."""
+    def conclude(
+        self, workload: Workload, family: Family, target: Template, *, interlocked: bool
+    ) -> WorkloadAction | None:
+        """Forget the templates that no Pod has any more and what others must not bring back; then resume it."""
         active = _active(workload, family)
-        if active is None or active.metadata.annotation(names.TEMPLATES) is None:
+        if active is None:
             return None
-        return Amend(workload, active, "forget old templates", {}, {names.TEMPLATES: None})
+        others = [child for child in family.children if child.metadata.uid != active.metadata.uid]
+        left = undo.forget(workload, [active], [names.TEMPLATES]) or undo.forget(workload, others, undo.NOT_HISTORY)
+        if left is not None or not (interlocked and base.frozen(workload)):
+            return left
+        spec = {"paused": False} if workload.spec.paused else {}
+        return Edit(workload, None, "nothing is left to hold back", spec, {names.FROZEN: None})
 
 
 # --- ReplicaSets -----------------------------------------------------------------------------------------------------
@@ -140,6 +147,34 @@ def _age(child: Workload) -> tuple[str, str]:
     return str(child.metadata.creation_timestamp), child.metadata.name
 
 
+def _pause(workload: Workload, family: Family, *, interlocked: bool) -> Edit | Reason | None:
+    """Pause it while nothing rolls. A pause that stands without our label is its owner's, and is left to him.
+
+    A policy pauses whatever changes the template, in the middle of a native rollout too: that is not interrupted.
+    """
+    if workload.spec.paused and not base.frozen(workload):
+        why = "its owner paused it (kubectl rollout pause); resume it to go on"
+        return Reason(Code.USER_PAUSE, "spec.paused", why)
+    if workload.spec.paused:
+        several = sum(_has_pods(child) for child in family.children) > 1
+        note = "a native rollout is under way and is not interrupted"
+        return Edit(workload, None, note, {"paused": False}, {names.FROZEN: None}) if several else None
+    running = _native_rollout(workload, family)
+    if interlocked:
+        return running if running is not None and not _in_step(workload, family) else None
+    return running or base.hold(workload, {"paused": True})
+
+
+def _in_step(workload: Workload, family: Family) -> bool:
+    """Whether one ReplicaSet has all Pods and the Deployment's template: nothing is rolled, whatever is missing."""
+    active = _active(workload, family)
+    return active is not None and _same(active, workload)
+
+
+def _same(one: Workload, other: Workload) -> bool:
+    return template.fingerprint(one.spec.template) == template.fingerprint(other.spec.template)
+
+
 def _native_rollout(workload: Workload, family: Family) -> Reason | None:
     """A rollout of the Deployment controller that has not ended; it is never interrupted."""
     status, desired = workload.status, base.replicas(workload)
@@ -150,8 +185,9 @@ def _native_rollout(workload: Workload, family: Family) -> Reason | None:
         several = "a native rollout is under way: several ReplicaSets have Pods"
         why = several if family.children else "waiting for its first ReplicaSet"
         return Reason(Code.NATIVE_ROLLOUT, "status.replicas", why)
-    same = template.fingerprint(active.spec.template) == template.fingerprint(workload.spec.template)
-    missing = desired - min(status.updated_replicas, status.available_replicas) if same else desired
+    missing = desired
+    if _same(active, workload):
+        missing -= min(status.updated_replicas, status.available_replicas)
     if missing <= 0 and status.replicas <= desired:
         return None
     why = f"a native rollout is under way: {missing} Pods to go"
@@ -177,7 +213,7 @@ def _keep_history(workload: Workload, family: Family, active: Workload) -> Creat
     selector: dict[str, Any] = msgspec.json.decode(workload.spec.selector)
     labels = {**(selector.get("matchLabels") or {}), names.TEMPLATE_HASH_LABEL: current}
     kept = _with_label(template.bare(template.decode(active.spec.template)), current)
-    marks = {key: text for key, text in (active.metadata.annotations or {}).items() if key not in _NOT_HISTORY}
+    marks = {key: text for key, text in (active.metadata.annotations or {}).items() if key not in undo.NOT_HISTORY}
     owner = {"apiVersion": "apps/v1", "kind": "Deployment", "controller": True, "blockOwnerDeletion": True}
     body = {
         "apiVersion": "apps/v1",

@@ -28,7 +28,9 @@ class ReplicaSet(templates.Matched):
     group: Final = "apps"
     short_names: Final = ("rs", "replicaset")
     through: Final = ""
-    quiet: Final = False
+    keeps_conditions: Final = True
+    frozen_on_demand: Final = False
+    labels_with_status: Final = True
 
     def unsupported(self, workload: Workload) -> Reason | None:
         """One that a foreign workload manages, such as an Argo Rollout, which finds its ReplicaSets by their hash."""
@@ -38,13 +40,21 @@ class ReplicaSet(templates.Matched):
         """`minReadySeconds`; a ReplicaSet has no strategy."""
         return Native(min_ready_seconds=workload.spec.min_ready_seconds)
 
-    def freeze(self, workload: Workload, family: Family) -> Edit | Reason | None:
+    def freeze(self, workload: Workload, family: Family, *, interlocked: bool) -> Edit | Amend | Reason | None:
         """Only the record of the template: there is nothing to hold."""
         if base.frozen(workload):
             return None
         note = "its template is recorded; upgrades happen in place"
         kept = templates.encoded({template.fingerprint(workload.spec.template): workload.spec.template})
         return Edit(workload, EventReason.FROZEN, note, {}, {names.FROZEN: "true"}, {names.TEMPLATES: kept})
+
+    def trial(self, workload: Workload) -> Edit | None:
+        """None: the freeze stands always."""
+        return None
+
+    def held(self, workload: Workload) -> bool:
+        """Always."""
+        return True
 
     def lift(self, workload: Workload) -> Edit | None:
         """None: it replaces no Pod by itself."""
@@ -67,7 +77,9 @@ class ReplicaSet(templates.Matched):
         kept[target.revision] = workload.spec.template
         return Amend(workload, workload, "record the new template", {}, {names.TEMPLATES: templates.encoded(kept)})
 
-    def conclude(self, workload: Workload, family: Family, target: Template) -> WorkloadAction | None:
+    def conclude(
+        self, workload: Workload, family: Family, target: Template, *, interlocked: bool
+    ) -> WorkloadAction | None:
         """Forget the templates that no Pod has any more."""
         if templates.recorded(workload).keys() == {target.revision}:
             return None

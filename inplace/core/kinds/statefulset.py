@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from inplace.core import names, template
-from inplace.core.actions import Cure, Edit, WorkloadAction
+from inplace.core.actions import Amend, Cure, Edit, WorkloadAction
 from inplace.core.kinds import base
 from inplace.core.kinds.base import Family, Revisions, Template
 from inplace.core.model import Pod, Reason, Tree, UpdateStrategy, Workload
@@ -29,7 +29,9 @@ class StatefulSet:
     group: Final = "apps"
     short_names: Final = ("sts", "statefulset")
     through: Final = ""
-    quiet: Final = False
+    keeps_conditions: Final = False
+    frozen_on_demand: Final = False
+    labels_with_status: Final = True
 
     def unsupported(self, workload: Workload) -> Reason | None:
         """One that another system owns, or with a strategy that this version does not know."""
@@ -50,12 +52,20 @@ class StatefulSet:
             min_ready_seconds=workload.spec.min_ready_seconds,
         )
 
-    def freeze(self, workload: Workload, family: Family) -> Edit | Reason | None:
+    def freeze(self, workload: Workload, family: Family, *, interlocked: bool) -> Edit | Amend | Reason | None:
         """Raise the partition; OnDelete is a freeze by itself."""
         if _held(workload):
             return base.standing(workload)
         running = None if base.frozen(workload) else _native_rollout(workload)
         return running or base.hold(workload, _frozen_spec(workload))
+
+    def trial(self, workload: Workload) -> Edit | None:
+        """None: the freeze stands always."""
+        return None
+
+    def held(self, workload: Workload) -> bool:
+        """By the partition, or by OnDelete."""
+        return _held(workload)
 
     def lift(self, workload: Workload) -> Edit | None:
         """Put the original strategy back; one that was OnDelete replaces nothing by itself."""
@@ -98,7 +108,9 @@ class StatefulSet:
         """Nothing: a Pod that is re-created meanwhile comes back old and is upgraded again."""
         return None
 
-    def conclude(self, workload: Workload, family: Family, target: Template) -> WorkloadAction | None:
+    def conclude(
+        self, workload: Workload, family: Family, target: Template, *, interlocked: bool
+    ) -> WorkloadAction | None:
         """Under OnDelete the controller never advances `currentRevision` before 1.37 (kubernetes.md §4.4)."""
         status = workload.status
         if _strategy(workload).type != "OnDelete" or status.current_revision == target.revision:

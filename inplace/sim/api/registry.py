@@ -22,6 +22,7 @@ from inplace.sim.api.storage import Storage, Stored
 from inplace.sim.objects import stamp
 
 Change = Callable[[Tree], Tree]
+Admission = Callable[["Place", Tree | None, Tree], Tree]
 _SUFFIX: Final = "bcdfghjklmnpqrstvwxz2456789"
 
 
@@ -47,6 +48,9 @@ class Registry:
 
     def __init__(self, storage: Storage, clock: Clock, rng: random.Random) -> None:
         self.storage = storage
+        #: What admission makes of an object before it is stored: the place, the object as it was (None: it is created)
+        #: and as it is to be. Set anew for every call.
+        self.admit: Admission = lambda _place, _old, new: new
         self._clock = clock
         self._rng = rng
 
@@ -64,7 +68,7 @@ class Registry:
     def create(self, place: Place, body: Tree, *, dry_run: bool = False) -> Stored:
         """A new object. Raises Failure 404 (namespace), 409, 422."""
         kind = place.kind
-        tree = strategy.prepare_create(kind, body)
+        tree = strategy.prepare_create(kind, self.admit(place, None, body))
         meta = tree["metadata"]
         self._name(kind, place, meta)
         meta["uid"] = str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
@@ -135,7 +139,7 @@ class Registry:
     def update(self, place: Place, change: Change, *, dry_run: bool = False) -> Stored:
         """GuaranteedUpdate: what `change` makes of the present object, where it is still the one that was meant."""
         kind, old = place.kind, self.get(place)
-        new = change(old.tree)
+        new = self.admit(place, old.tree, change(old.tree))
         self._check_version(place, old, new["metadata"].get("resourceVersion", ""))
         prepared = strategy.prepare_update(kind, place.subresource, old.tree, new)
         causes = list(strategy.validate_update(kind, place.subresource, old.tree, prepared))

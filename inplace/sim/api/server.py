@@ -19,6 +19,7 @@ from inplace.runtime.clock import Clock
 from inplace.sim.api import discovery, faults, requests, verbs
 from inplace.sim.api.failure import Failure, expired, no_such_path
 from inplace.sim.api.faults import Cut, Delay, Kill, Plan, Request
+from inplace.sim.api.policies import Policies
 from inplace.sim.api.registry import Registry
 from inplace.sim.api.requests import Target
 from inplace.sim.api.storage import DEFAULT_HISTORY, Storage, Stored
@@ -44,7 +45,8 @@ class ApiServer:
         self.on_answer: Listener = lambda request, code: None
         self.storage = Storage(history)
         self._clock = clock
-        self._verbs = Verbs(Registry(self.storage, clock, rng), clock)
+        self.policies = Policies(self.storage)
+        self._verbs = Verbs(Registry(self.storage, clock, rng), clock, self.policies)
         self._silenced: set[str] = set()
         self._numbers: Counter[str] = Counter()
         self._open: dict[int, tuple[web.BaseRequest, str]] = {}
@@ -197,7 +199,8 @@ class ApiServer:
 
 def _call(request: web.BaseRequest, target: Target, data: bytes) -> Call:
     headers = request.headers
-    return Call(target, request.query, data, headers.get("Content-Type", ""), headers.get("Accept", ""))
+    agent = headers.get("User-Agent", "")
+    return Call(target, request.query, data, headers.get("Content-Type", ""), headers.get("Accept", ""), agent)
 
 
 def _refusal(error: Failure) -> web.Response:

@@ -17,6 +17,7 @@ from inplace.runtime.clock import Clock
 from inplace.sim.api import failure, kinds, listing, requests, tables
 from inplace.sim.api.kinds import Kind, Tree
 from inplace.sim.api.patching import apply, jsonpatch, merge, strategic
+from inplace.sim.api.policies import Policies
 from inplace.sim.api.registry import Registry
 from inplace.sim.api.requests import Target
 from inplace.sim.api.rules import workloads
@@ -35,6 +36,7 @@ class Call(Struct, frozen=True):
     data: bytes
     content_type: str
     accept: str
+    agent: str = ""
 
 
 class Answer(Struct, frozen=True):
@@ -47,8 +49,9 @@ class Answer(Struct, frozen=True):
 class Verbs:
     """Carries out calls on a registry."""
 
-    def __init__(self, registry: Registry, clock: Clock) -> None:
+    def __init__(self, registry: Registry, clock: Clock, policies: Policies) -> None:
         self._registry = registry
+        self._policies = policies
         self._clock = clock
         self._verbs: dict[str, Callable[[Call], Answer]] = {
             "get": self._get,
@@ -64,6 +67,8 @@ class Verbs:
         """Carry out a call. Raises Failure."""
         if call.data and _PROTOBUF in call.content_type:
             raise failure.only_json(call.content_type)
+        dry = "dryRun" in call.query
+        self._registry.admit = lambda place, old, new: self._policies.admit(call.agent, place, old, new, dry_run=dry)
         return self._verbs[call.target.verb](call)
 
     # --- reads ------------------------------------------------------------------------------------------------------

@@ -126,7 +126,8 @@ class DeploymentController(Controller):
             meta = {**workload["metadata"], "annotations": {**own, _REVISION: str(number)}}
             body = {**workload, "metadata": meta}
             where = (resources.DEPLOYMENTS, meta["name"], meta["namespace"])
-            workload.update(await self.client.replace(*where, body, type=dict))
+            # Through the status, which takes annotations and counts them as no change of the Deployment.
+            workload.update(await self.client.replace(*where, body, type=dict, subresource="status"))
         return new
 
     async def _replace_set(self, body: Tree) -> Tree:

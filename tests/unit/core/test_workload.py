@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from inplace.core import forecast, names, report, view
 from inplace.core import plan as planning
 from inplace.core import status as statuses
-from inplace.core.actions import Edit, Publish, Restore
+from inplace.core.actions import Edit, Label, Publish, Restore
 from inplace.core.kinds import BY_NAME, find
 from inplace.core.model import Condition, Reason
 from inplace.core.names import Code, EventReason, Phase, PodPhase
@@ -143,6 +143,10 @@ def test_what_is_already_said_is_not_said_again():
     again = workload(replicas=1)
     marked = {**(again.metadata.annotations or {}), names.STATUS: statuses.encode(made.status)}
     again = replace(again, metadata=replace(again.metadata, annotations=marked))
+    (label,) = plan(pod(revision=NEW), workload=again).actions
+    assert label == Label(again, Phase.UP_TO_DATE), "somebody has removed it, or its kind's status takes none"
+    labels = {**(again.metadata.labels or {}), names.PHASE: "UpToDate"}
+    again = replace(again, metadata=replace(again.metadata, labels=labels))
     assert plan(pod(revision=NEW), workload=again).actions == ()
 
 

@@ -28,7 +28,6 @@ JUSTIFIED = {
     ("", "nodes", "get"): "is the Pod's node ready, and how old is its kubelet",
     ("", "nodes", "list"): "fill the cache",
     ("", "nodes", "watch"): "keep it",
-    ("apps", "statefulsets/status", "patch"): "currentRevision under OnDelete, which nobody else advances before 1.37",
     ("apps", "replicasets", "create"): "keep a Deployment's old template for kubectl rollout undo",
     ("apps", "replicasets", "delete"): "one without Pods that would be taken for the active one",
     ("apps", "controllerrevisions", "get"): "a revision that the cache lacks",
@@ -46,8 +45,12 @@ JUSTIFIED = {
         "get": "read live to settle an unknown outcome",
         "list": "fill the cache",
         "watch": "keep it",
-        "patch": "freeze and restore, status annotation, phase label; a ReplicaSet's template",
+        "patch": "freeze and restore, phase label; a ReplicaSet's template and annotations",
     }.items()
+}
+JUSTIFIED |= {
+    ("apps", f"{plural}/status", "patch"): "our status and its conditions; currentRevision under OnDelete before 1.37"
+    for plural in ("statefulsets", "daemonsets", "deployments", "replicasets")
 }
 NODE_RIGHTS = {key for key in JUSTIFIED if key[1] == "nodes"}
 LEASE_RIGHTS = {key for key in JUSTIFIED if key[1] == "leases"}

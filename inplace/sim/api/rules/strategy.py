@@ -112,18 +112,22 @@ def prepare_update(kind: Kind, subresource: str, old: Tree, new: Tree) -> Tree:
     new["metadata"] = _server_owned(old["metadata"], new["metadata"])
     if name == "DaemonSet":
         new["metadata"] = _template_counted(old, new)
-    if name in _COUNTED and _counts(name, old, new):
+    if name in _COUNTED and _counts(name, subresource, old, new):
         new["metadata"] = {**new["metadata"], "generation": old["metadata"].get("generation", 0) + 1}
     return new
 
 
 def _with_status_only(name: str, old: Tree, new: Tree) -> Tree:
-    """Status endpoints; those of the early kinds take labels and annotations as well (kubernetes.md 1.6)."""
+    """Status endpoints; those of the early kinds take annotations as well, and labels too but for Deployments (1.6)."""
     if name == "Pod":
         return pods.prepared_status(old, new)
     found = {**new}
     if "spec" in old:
         found["spec"] = old["spec"]
+    if name == "Deployment":
+        metadata = {key: value for key, value in new["metadata"].items() if key != "labels"}
+        labels = {"labels": old["metadata"]["labels"]} if "labels" in old["metadata"] else {}
+        found["metadata"] = {**metadata, **labels}
     return found
 
 
@@ -144,9 +148,11 @@ def _template_counted(old: Tree, new: Tree) -> Tree:
     }
 
 
-def _counts(name: str, old: Tree, new: Tree) -> bool:
+def _counts(name: str, subresource: str, old: Tree, new: Tree) -> bool:
     if old.get("spec") != new.get("spec"):
         return True
+    if subresource == "status":
+        return False
     return name == "Deployment" and old["metadata"].get("annotations") != new["metadata"].get("annotations")
 
 
