@@ -36,14 +36,15 @@ e2e: $(READY)  ## the scenarios on a real cluster on this machine (as root; the 
 	$(BIN)/pytest -q -n 4 --world real --seeds 3 -m "not alone" tests/twin tests/e2e
 	$(BIN)/pytest -q --world real -m alone tests/twin
 
-e2e-full: $(READY)  ## everything, long: all worlds, versions and seeds, deliberate defects, long benchmarks; writes docs/scenarios.md
-	rm -rf build/scenarios
+e2e-full: $(READY)  ## everything, long: all worlds, versions and seeds, deliberate defects, long benchmarks; writes docs/scenarios.md and docs/judges.md
+	rm -rf build/scenarios build/judges
 	tests/matrix embedded
 	tests/matrix real 1.36 2.2
 	for k8s in 1.36 1.35 1.34 1.33; do tests/matrix hollow $$k8s; done
 	for k8s in 1.35 1.34 1.33; do tests/matrix real $$k8s 2.2; done
 	tests/matrix real 1.36 1.6
 	$(BIN)/python -m tests.table build/scenarios > docs/scenarios.md
+	$(BIN)/python -m tests.judges build/judges > docs/judges.md
 	$(BIN)/python -m tests.mutation
 	tests/bench/run --long
 

@@ -77,6 +77,11 @@ def containerd() -> Recipe:
     return Recipe("containerd", RUNTIMES["2.2"], _files("containerd"), programs, tags, f"-s -w {stamp}")
 
 
+def judges() -> Recipe:
+    """kstatus and Argo CD's rules, as one program that reads objects."""
+    return Recipe("judges", "1", _files("judges"), {"judges": "."})
+
+
 def ensure(recipe: Recipe) -> Path:
     """The folder with the finished programs, compiled now if it is not there."""
     target = recipe.folder()

@@ -74,6 +74,19 @@ class EmbeddedWorld(World):
             await asyncio.wait([task])
         self._controllers.clear()
 
+    @asynccontextmanager
+    async def policies(self, *groups: str) -> AsyncIterator[None]:
+        """In force at once."""
+        model = self.cluster.server.policies
+        fields = [group.replace("-", "_") for group in groups]
+        for field in fields:
+            setattr(model, field, True)
+        try:
+            yield
+        finally:
+            for field in fields:
+                setattr(model, field, False)
+
     async def restart_server(self) -> None:
         """Every watch ends, what is sent is lost, and then RBAC denies everything until it has read its roles."""
         server, plan = self.cluster.server, self.cluster.server.plan

@@ -23,6 +23,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
+import pytest
 import yaml
 
 from inplace.kube import resource as resources
@@ -31,6 +32,7 @@ from inplace.kube.connection import connect
 from inplace.runtime.clock import SystemClock
 from inplace.runtime.observe import NullObserver
 from tests.cluster import api, images, model
+from tests.twin import policies
 from tests.twin.world import World
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +83,19 @@ class RealWorld(World):
     async def start_another_controller(self) -> None:
         """One more process."""
         await self.start_controller()
+
+    @asynccontextmanager
+    async def policies(self, *groups: str) -> AsyncIterator[None]:
+        """Bound to this namespace; in force some seconds later."""
+        if self.cluster.k8s < "1.36":
+            pytest.skip("MutatingAdmissionPolicy is stable from 1.36 on")
+        with policies.bound(self.cluster.kubeconfig, self.namespace, *policies.named(*groups)):
+            yield
+
+    async def undo(self, revision: int, name: str = "web") -> None:
+        """By kubectl itself."""
+        arguments = ["rollout", "undo", f"deployment/{name}", f"--to-revision={revision}", "-n", self.namespace]
+        await asyncio.to_thread(kubectl, self.cluster, *arguments)
 
     async def restart_server(self) -> None:
         """SIGTERM, some seconds, and the same server on the same port."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -38,8 +38,10 @@ OURS = {
     names.STATUS,
     names.ORIGINAL_STRATEGY,
     names.TEMPLATES,
+    names.SETTINGS,
     names.STATE,
 }
+REVISION_MARK = "deployment.kubernetes.io/revision"
 WORKLOADS = (resources.STATEFULSETS, resources.DAEMONSETS, resources.DEPLOYMENTS, resources.REPLICASETS)
 
 
@@ -81,6 +83,10 @@ class World(ABC):
     @abstractmethod
     async def start_another_controller(self) -> None:
         """Start a second one beside it, as nobody should."""
+
+    @abstractmethod
+    def policies(self, *groups: str) -> AbstractAsyncContextManager[None]:
+        """Install groups of admission policies for this namespace while the block runs; skips where there are none."""
 
     @abstractmethod
     async def restart_server(self) -> None:
@@ -233,6 +239,25 @@ class World(ABC):
             await self._open_nodes(name, replicas, first=kept)
             return await self.workload(name)
         return await self.patch({"spec": {"replicas": replicas}}, name)
+
+    async def undo(self, revision: int, name: str = "web") -> None:
+        """Put a Deployment back as `kubectl rollout undo --to-revision` does: template and annotations, wholesale.
+
+        From the ReplicaSet of that revision (polymorphichelpers.DeploymentRollbacker).
+        """
+        found = await self.client.list(resources.REPLICASETS, self.namespace, type=dict)
+        old = next(one for one in found.items if one["metadata"]["annotations"][REVISION_MARK] == str(revision))
+        raw = await self.raw(name)
+        assert not raw["spec"].get("paused"), "kubectl refuses to roll back a paused Deployment"
+        skipped = {key for key in old["metadata"]["annotations"] if key.startswith("deployment.kubernetes.io/")}
+        own = {key: text for key, text in raw["metadata"]["annotations"].items() if key in skipped}
+        copied = {key: text for key, text in old["metadata"]["annotations"].items() if key not in skipped}
+        body = [
+            {"op": "replace", "path": "/spec/template", "value": template.bare(old["spec"]["template"])},
+            {"op": "replace", "path": "/metadata/annotations", "value": {**own, **copied}},
+        ]
+        where = (self.flavour.resource, name, self.namespace)
+        await self.client.patch(*where, body, patch_type=PatchType.JSON, type=Workload, field_manager="user")
 
     async def delete_pod(self, name: str) -> None:
         """Delete a Pod, as anybody may."""
