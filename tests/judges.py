@@ -101,7 +101,8 @@ were first given. **Bold** is wrong or useless: finished before the end, or not 
 
 With the policies of `manifests/policies` kstatus is right about every kind. Without them a StatefulSet looks finished
 too early, and a Deployment, paused for good, never does. `kubectl rollout status` knows no ReplicaSets, refuses what is
-frozen by OnDelete, and takes a frozen StatefulSet for finished: for these only `inplace status` waits rightly.
+frozen by OnDelete, and takes a StatefulSet, or a Deployment whose ReplicaSet has the new template already, for finished
+whenever all Pods are ready: only `inplace status` waits rightly for every kind.
 """
 #: What is right in each state; anything else is set in bold.
 _RIGHT = {

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from inplace.controller.apply import Applier
 from inplace.controller.interlock import Interlocks
+from inplace.controller.policies import Policies
 from inplace.controller.reconciler import Reconciler
 from inplace.controller.rehearsal import Rehearsal
 from inplace.controller.sources import Sources
@@ -80,6 +81,7 @@ class App:
         self._led_since: datetime | None = None
         self._applier = Applier(client, self.world, observer, self._announce, self._look_again, self._lease_left)
         self._rehearsal = Rehearsal(say, clock)
+        self._policies = Policies(client, clock, observer)
         self._interlocks = Interlocks(client, self.world, clock, observer, self.queue.add)
         if not options.dry_run:
             self.world.interlock = self._interlocks.holds
@@ -98,6 +100,7 @@ class App:
             supervisor.add(Part("events", self._recorder.run))
             supervisor.add(Part("writers", self._applier.run))
             supervisor.add(Part("interlock", self._interlocks.run))
+        supervisor.add(Part("policies", self._policies.run))
         supervisor.add(Part("workers", self._work))
         supervisor.add(Part("loop lag", LoopLag(self._clock, self._observer).run))
         await supervisor.run()

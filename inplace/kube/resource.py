@@ -49,6 +49,14 @@ SELFSUBJECTACCESSREVIEWS: Final = Resource(
     "authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False
 )
 
+_ADMISSION: Final = "admissionregistration.k8s.io"
+MUTATINGBINDINGS: Final = Resource(
+    _ADMISSION, "v1", "mutatingadmissionpolicybindings", "MutatingAdmissionPolicyBinding", namespaced=False
+)
+VALIDATINGBINDINGS: Final = Resource(
+    _ADMISSION, "v1", "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", namespaced=False
+)
+
 ALL: Final = (
     PODS,
     NODES,
@@ -66,6 +74,8 @@ ALL: Final = (
     PODDISRUPTIONBUDGETS,
     ENDPOINTSLICES,
     SELFSUBJECTACCESSREVIEWS,
+    MUTATINGBINDINGS,
+    VALIDATINGBINDINGS,
 )
 
 

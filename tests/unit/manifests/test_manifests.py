@@ -52,9 +52,15 @@ JUSTIFIED |= {
     ("apps", f"{plural}/status", "patch"): "our status and its conditions; currentRevision under OnDelete before 1.37"
     for plural in ("statefulsets", "daemonsets", "deployments", "replicasets")
 }
+#: Only in the whole cluster: the controller of one namespace says that it cannot tell.
+POLICY_RIGHTS = {
+    ("admissionregistration.k8s.io", f"{plural}admissionpolicybindings", "get"): "say which of our policies are missing"
+    for plural in ("mutating", "validating")
+}
+JUSTIFIED |= POLICY_RIGHTS
 NODE_RIGHTS = {key for key in JUSTIFIED if key[1] == "nodes"}
 LEASE_RIGHTS = {key for key in JUSTIFIED if key[1] == "leases"}
-WORK_RIGHTS = JUSTIFIED.keys() - NODE_RIGHTS - LEASE_RIGHTS
+WORK_RIGHTS = JUSTIFIED.keys() - NODE_RIGHTS - LEASE_RIGHTS - POLICY_RIGHTS.keys()
 
 
 @cache
@@ -154,7 +160,7 @@ def test_the_lease_is_for_its_own_namespace_and_name(directory):
 @needs_kubectl
 def test_the_cluster_wide_rights_are_just_those():
     found = built(CLUSTER)
-    assert rights(of_kind(found, "ClusterRole")["inplace"]) == WORK_RIGHTS | NODE_RIGHTS
+    assert rights(of_kind(found, "ClusterRole")["inplace"]) == WORK_RIGHTS | NODE_RIGHTS | POLICY_RIGHTS.keys()
     assert set(of_kind(found, "ClusterRole")) == {"inplace"}
     assert set(of_kind(found, "Role")) == {"inplace-lease"}
 

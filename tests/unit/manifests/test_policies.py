@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from inplace.controller import policies
 from inplace.core import kinds, names, settings
 from inplace.core.model import Meta
 from inplace.core.settings import Native
@@ -63,15 +64,31 @@ def test_words_are_the_codes():
 
 
 def test_every_policy_is_bound_once_and_fails_closed_but_those_that_could_keep_pods_from_starting():
-    policies = {one["metadata"]["name"] for one in objects() if not one["kind"].endswith("Binding")}
-    bound = [one["spec"]["policyName"] for one in objects() if one["kind"].endswith("Binding")]
-    assert sorted(bound) == sorted(policies)
+    every = {one["metadata"]["name"] for one in objects() if not one["kind"].endswith("Binding")}
+    bindings = [one for one in objects() if one["kind"].endswith("Binding")]
+    idle = {one["spec"]["policyName"] for one in bindings if one["metadata"]["name"].endswith("-idle")}
+    bound = [one["spec"]["policyName"] for one in bindings if not one["metadata"]["name"].endswith("-idle")]
+    assert sorted(bound) == sorted(every)
+    assert idle == {f"inplace-gate-{kind.plural}" for kind in kinds.ALL}, "those with parameters"
     open_ = {
         one["metadata"]["name"]
         for one in objects()
         if not one["kind"].endswith("Binding") and one["spec"]["failurePolicy"] != "Fail"
     }
     assert open_ == {f"inplace-gate-{kind.plural}" for kind in kinds.ALL}
+
+
+def test_the_controller_asks_for_every_binding_and_may():
+    bindings = {
+        (one["kind"], one["metadata"]["name"])
+        for one in objects()
+        if one["kind"].endswith("Binding") and not one["metadata"]["name"].endswith("-idle")
+    }
+    mutating = {("MutatingAdmissionPolicyBinding", name) for name in policies.MUTATING}
+    assert bindings == mutating | {("ValidatingAdmissionPolicyBinding", name) for name in policies.VALIDATING}
+    (role,) = [one for one in yaml.safe_load_all((POLICIES.parent / "rbac.yaml").read_text()) if "rules" in one]
+    (rule,) = [one for one in role["rules"] if "mutatingadmissionpolicybindings" in one["resources"]]
+    assert set(rule["resourceNames"]) == {name for _, name in bindings}
 
 
 def test_our_own_account_is_named_wherever_an_account_is():

@@ -1,0 +1,82 @@
+"""What the controller says of the policies that are installed and of those that are not."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from inplace.controller.policies import MUTATING, VALIDATING, Policies
+from inplace.kube.errors import KubeError, NotFound, Status, Unreachable
+from inplace.runtime.clock import LoopClock
+
+pytestmark = pytest.mark.looptime
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Server:
+    """Knows these bindings and no others."""
+
+    def __init__(self, *there: str) -> None:
+        self.there = set(there)
+        self.fails: KubeError | None = None
+
+    async def get(self, _resource: Any, name: str, **_options: Any) -> dict[str, Any]:
+        if self.fails is not None:
+            raise self.fails
+        if name not in self.there:
+            raise NotFound(404, Status())
+        return {}
+
+
+class Notes:
+    """An Observer that keeps what it hears."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.gauges: dict[str, float] = {}
+
+    def event(self, name: str, /, **fields: Any) -> None:
+        self.events.append((name, fields))
+
+    def gauge(self, _metric: str, value: float, /, **labels: str) -> None:
+        self.gauges[labels["policy"]] = value
+
+
+async def looked(server: Server, seconds: float) -> Notes:
+    notes = Notes()
+    task = asyncio.create_task(Policies(server, LoopClock(EPOCH), notes).run())  # type: ignore[arg-type]
+    await asyncio.sleep(seconds)
+    task.cancel()
+    return notes
+
+
+async def test_what_is_missing_is_said_once_with_what_that_means():
+    found = await looked(Server("inplace-settings"), 1000)
+    ((name, fields),) = found.events
+    assert name == "policies.found"
+    assert fields["installed"] == ["inplace-settings"]
+    assert fields["missing"].keys() == (MUTATING | VALIDATING).keys() - {"inplace-settings"}
+    assert "kubectl rollout undo" in fields["missing"]["inplace-keep-freeze-deployments"]
+    assert found.gauges["inplace-settings"] == 1
+    assert found.gauges["inplace-fence-pods"] == 0
+
+
+async def test_a_change_is_said_again():
+    server, notes = Server(), Notes()
+    task = asyncio.create_task(Policies(server, LoopClock(EPOCH), notes).run())  # type: ignore[arg-type]
+    await asyncio.sleep(10)
+    server.there |= MUTATING.keys()
+    await asyncio.sleep(400)
+    task.cancel()
+    assert [fields["installed"] for _, fields in notes.events] == [[], list(MUTATING)]
+
+
+async def test_what_cannot_be_asked_is_not_guessed():
+    server = Server()
+    server.fails = Unreachable("gone", outcome_unknown=False)
+    found = await looked(server, 1)
+    assert [name for name, _ in found.events] == ["policies.unknown"]
+    assert not found.gauges
