@@ -109,11 +109,21 @@ async def test_the_pause_of_its_owner_ends_with_a_resume_that_rolls_nothing(open
     async with open_world() as world, world.policies(KEEP_FREEZE, HONEST_STATUS):
         await world.create_web(replicas=2)
         await world.until(resumed(world), "the Deployment to stand resumed")
-        pods = await uids(world)
+        pods = [(await world.pod(world.nth(0))).uid]
         await world.patch({"spec": {"paused": True}})
         await world.set_image(world.app("v2"))
         await world.wait_phase("web", Phase.PAUSED)
+        # Pods that come meanwhile are as the others are: an autoscaler's, and one that was deleted.
+        await world.delete_pod(world.nth(0))
+        await world.scale(3)
+
+        async def three() -> bool:
+            found = await world.pods()
+            return len(found) == 3 and pods[0] not in {pod.uid for pod in found} and all(pod.ready for pod in found)
+
+        await world.until(three, "three Pods Ready")
         assert await at(world, "v1")
+        pods = await uids(world)
         await world.patch({"spec": {"paused": None}})
         await world.wait_upgraded()
         assert await at(world, "v2")

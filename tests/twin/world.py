@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from inplace.core import names, template
+from inplace.core import conditions, names, template
 from inplace.core import record as records
 from inplace.core import status as statuses
 from inplace.core.model import Pod, Revision, Workload
@@ -233,12 +233,17 @@ class World(ABC):
         return await self.patch({"metadata": {"annotations": keys}}, name)
 
     async def scale(self, replicas: int, name: str = "web") -> Workload:
-        """Change the replicas; of a DaemonSet, the nodes that take it: the last of its Pods lose theirs."""
+        """Change the replicas through /scale, as an autoscaler and `kubectl scale` do.
+
+        Of a DaemonSet, change the nodes that take it: the last of its Pods lose theirs.
+        """
         if self.flavour is DAEMONSET:
             kept = [pod.spec.node_name for pod in (await self.pods(name))[:replicas]]
             await self._open_nodes(name, replicas, first=kept)
             return await self.workload(name)
-        return await self.patch({"spec": {"replicas": replicas}}, name)
+        where, body = (self.flavour.resource, name, self.namespace), {"spec": {"replicas": replicas}}
+        await self.client.patch(*where, body, patch_type=PatchType.MERGE, subresource="scale", type=dict)
+        return await self.workload(name)
 
     async def undo(self, revision: int, name: str = "web") -> None:
         """Put a Deployment back as `kubectl rollout undo --to-revision` does: template and annotations, wholesale.
@@ -306,14 +311,15 @@ class World(ABC):
         return await self.client.get(self.flavour.resource, name, self.namespace, type=dict)
 
     async def is_clean(self) -> bool:
-        """Whether no object of the namespace carries a label or an annotation that we write.
+        """Whether no object of the namespace carries a label, an annotation or a condition that we write.
 
         Settings are their owner's; the Deployment controller copies them to ReplicaSets and never removes them there.
         """
         every = [*WORKLOADS, resources.PODS]
         found = [one for kind in every for one in (await self.client.list(kind, self.namespace, type=dict)).items]
-        keys = [key for one in found for field in ("labels", "annotations") for key in one["metadata"].get(field) or ()]
-        return not OURS & set(keys)
+        keys = {key for one in found for field in ("labels", "annotations") for key in one["metadata"].get(field) or ()}
+        told = {each["type"] for one in found for each in (one.get("status") or {}).get("conditions") or ()}
+        return not OURS & keys and not conditions.OURS & told
 
     async def revision(self, name: str = "web") -> str:
         """The revision of the present template, as Pods show it."""
