@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from inplace.core import kinds
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import Forbidden, KubeError, NotFound
@@ -17,14 +18,12 @@ from inplace.runtime.observe import Observer
 
 #: The bindings by name, and what is not so where one is missing.
 MUTATING: Final = {
-    "inplace-keep-freeze-statefulsets": "a write of others may lift the freeze of a StatefulSet",
-    "inplace-keep-freeze-daemonsets": "a write of others may lift the freeze of a DaemonSet",
-    "inplace-keep-freeze-deployments": "Deployments stay paused, so kubectl rollout undo and restart refuse",
+    **{f"inplace-keep-freeze-{kind.plural}": kind.unkept for kind in kinds.ALL if kind.unkept},
     "inplace-honest-status": "tools that know only kstatus may take an upgrade for finished too early",
-    "inplace-gate-statefulsets": "Pods of StatefulSets have the readiness gate only if their template has",
-    "inplace-gate-daemonsets": "Pods of DaemonSets have the readiness gate only if their template has",
-    "inplace-gate-replicasets": "Pods of ReplicaSets have the readiness gate only if their template has",
-    "inplace-gate-deployments": "Pods of Deployments have the readiness gate only if their template has",
+    **{
+        f"inplace-gate-{kind.plural}": f"Pods of {kind.plural} have the readiness gate only if their template has"
+        for kind in kinds.ALL
+    },
 }
 VALIDATING: Final = {
     "inplace-refuse-lifting": "a write of others may change a template and lift the freeze at once",

@@ -72,6 +72,11 @@ class Kind(Protocol):
         ...
 
     @property
+    def unkept(self) -> str:
+        """What it means that no policy keeps the freeze; empty where there is nothing to keep."""
+        ...
+
+    @property
     def labels_with_status(self) -> bool:
         """Whether a write to its status may change its labels too, as it may its annotations."""
         ...

@@ -34,6 +34,7 @@ class DaemonSet:
     through: Final = ""
     keeps_conditions: Final = True
     frozen_on_demand: Final = False
+    unkept: Final = "a write of others may lift the freeze of a DaemonSet"
     labels_with_status: Final = True
 
     def unsupported(self, workload: Workload) -> Reason | None:

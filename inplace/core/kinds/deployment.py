@@ -35,6 +35,7 @@ class Deployment(templates.Matched):
     through: Final = "ReplicaSet"
     keeps_conditions: Final = True
     frozen_on_demand: Final = True
+    unkept: Final = "Deployments stay paused, so kubectl rollout undo and restart refuse"
     labels_with_status: Final = False
 
     def unsupported(self, workload: Workload) -> Reason | None:

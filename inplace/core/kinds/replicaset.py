@@ -30,6 +30,7 @@ class ReplicaSet(templates.Matched):
     through: Final = ""
     keeps_conditions: Final = True
     frozen_on_demand: Final = False
+    unkept: Final = ""
     labels_with_status: Final = True
 
     def unsupported(self, workload: Workload) -> Reason | None:

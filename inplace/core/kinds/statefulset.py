@@ -31,6 +31,7 @@ class StatefulSet:
     through: Final = ""
     keeps_conditions: Final = False
     frozen_on_demand: Final = False
+    unkept: Final = "a write of others may lift the freeze of a StatefulSet"
     labels_with_status: Final = True
 
     def unsupported(self, workload: Workload) -> Reason | None:

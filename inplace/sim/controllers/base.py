@@ -9,9 +9,12 @@ import asyncio
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Final
 
+from inplace.kube import resource as resources
 from inplace.kube.client import Client
+from inplace.kube.errors import NotFound
 from inplace.kube.reflector import Reflector
 from inplace.kube.resource import Resource
 from inplace.kube.store import Store
@@ -86,6 +89,12 @@ class Controller(ABC):
     def again(self, key: Key, seconds: float) -> None:
         """Look at a key again after a while."""
         self._queue.add_after(key, seconds)
+
+    async def remove(self, pod: Tree) -> None:
+        """Delete a Pod, the very one; one that is gone already is as good."""
+        meta = pod["metadata"]
+        with suppress(NotFound):
+            await self.client.delete(resources.PODS, meta["name"], meta["namespace"], uid=meta["uid"])
 
     async def _reconcile(self, key: Key) -> Result:
         await self.sync(key)

@@ -9,8 +9,6 @@ from __future__ import annotations
 from typing import Any, Final
 
 from inplace.kube import resource as resources
-from inplace.kube.errors import AlreadyExists, NotFound
-from inplace.sim.controllers import revisions as history
 from inplace.sim.controllers.base import (
     Controller,
     Key,
@@ -24,6 +22,7 @@ from inplace.sim.controllers.base import (
     owns,
     reference_to,
 )
+from inplace.sim.controllers.history import History
 from inplace.sim.controllers.revisions import HASH_LABEL
 from inplace.sim.controllers.scheduler import named_by, tolerates_all
 from inplace.sim.objects import is_over
@@ -51,7 +50,8 @@ class DaemonSetController(Controller):
         super().__init__(*arguments)
         self._sets = self.watch(resources.DAEMONSETS, itself)
         self._pods = self.watch(resources.PODS, owned_by(_KIND))
-        self._revisions = self.watch(resources.CONTROLLERREVISIONS, owned_by(_KIND))
+        kept = self.watch(resources.CONTROLLERREVISIONS, owned_by(_KIND))
+        self._history = History(self.client, kept, _KIND, HASH_LABEL)
         self._nodes = self.watch(resources.NODES, lambda _: [key_of(one) for one in self._sets.values()])
 
     async def sync(self, key: Key) -> None:
@@ -59,44 +59,15 @@ class DaemonSetController(Controller):
         workload = self._sets.get(*key)
         if workload is None or is_deleting(workload):
             return
-        current = await self._settle_revisions(workload)
-        suffix = current["metadata"]["labels"][HASH_LABEL]
+        settled = await self._history.settle(workload)
+        suffix = settled.newest["metadata"]["labels"][HASH_LABEL]
         pods = [pod for pod in self._pods.values() if owns(workload, pod)]
         await self._manage(workload, pods, suffix)
         if workload["spec"]["updateStrategy"]["type"] == "RollingUpdate":
             await self._roll(workload, pods, suffix)
-        await self._write_status(workload, pods, suffix)
-        await self._truncate(workload, pods, suffix)
-
-    # --- revisions --------------------------------------------------------------------------------------------------
-
-    async def _settle_revisions(self, workload: Tree) -> Tree:
-        """The revision with the present template, numbered as the newest (constructHistory)."""
-        known = history.in_order(one for one in self._revisions.values() if owns(workload, one))
-        data = history.data_of(workload["spec"]["template"])
-        latest = known[-1]["revision"] if known else 0
-        found = history.find(known, data)
-        where, namespace = resources.CONTROLLERREVISIONS, workload["metadata"]["namespace"]
-        made: Tree
-        if found is None:
-            body = history.new(workload, _KIND, data, latest + 1, hash_label=HASH_LABEL)
-            try:
-                made = await self.client.create(where, namespace, body, type=dict)
-            except AlreadyExists:
-                made = await self.client.get(where, body["metadata"]["name"], namespace, type=dict)
-            return made
-        if found["revision"] == latest:
-            return found
-        body = {**found, "revision": latest + 1}
-        made = await self.client.replace(where, found["metadata"]["name"], namespace, body, type=dict)
-        return made
-
-    async def _truncate(self, workload: Tree, pods: list[Tree], current: str) -> None:
-        hashes = {current, *(pod["metadata"].get("labels", {}).get(HASH_LABEL, "") for pod in pods)}
-        live = {f"{workload['metadata']['name']}-{one}" for one in hashes}
-        known = [one for one in self._revisions.values() if owns(workload, one)]
-        for one in history.superfluous(known, live, workload["spec"].get("revisionHistoryLimit", 10)):
-            await self.client.delete(resources.CONTROLLERREVISIONS, one["metadata"]["name"], key_of(one)[0])
+        await self._write_status(workload, pods, suffix, settled.collisions)
+        hashes = {suffix, *(pod["metadata"].get("labels", {}).get(HASH_LABEL, "") for pod in pods)}
+        await self._history.truncate(workload, {f"{key[1]}-{one}" for one in hashes})
 
     # --- Pods -------------------------------------------------------------------------------------------------------
 
@@ -109,7 +80,7 @@ class DaemonSetController(Controller):
             for pod in here:
                 superfluous = pod in alive[1:] or (pod in alive and not _fits(workload, node)) or is_over(pod)
                 if superfluous and not is_deleting(pod):
-                    await self._delete(pod)
+                    await self.remove(pod)
             if not here and _fits(workload, node):
                 await self._create(workload, name, suffix)
 
@@ -124,10 +95,10 @@ class DaemonSetController(Controller):
             if is_deleting(pod) or _is_updated(workload, pod, suffix):
                 continue
             if not is_ready(pod):
-                await self._delete(pod)
+                await self.remove(pod)
             elif left > 0:
                 left -= 1
-                await self._delete(pod)
+                await self.remove(pod)
 
     async def _create(self, workload: Tree, node: str, suffix: str) -> None:
         template = workload["spec"]["template"]
@@ -152,16 +123,9 @@ class DaemonSetController(Controller):
         }
         await self.client.create(resources.PODS, workload["metadata"]["namespace"], body, type=dict)
 
-    async def _delete(self, pod: Tree) -> None:
-        meta = pod["metadata"]
-        try:
-            await self.client.delete(resources.PODS, meta["name"], meta["namespace"], uid=meta["uid"])
-        except NotFound:
-            return
-
     # --- status -----------------------------------------------------------------------------------------------------
 
-    async def _write_status(self, workload: Tree, pods: list[Tree], suffix: str) -> None:
+    async def _write_status(self, workload: Tree, pods: list[Tree], suffix: str, collisions: int) -> None:
         """What the nodes and the labels say (updateDaemonSetStatus); written only where it changed."""
         wanted = {node["metadata"]["name"] for node in self._nodes.values() if _fits(workload, node)}
         here = [pod for pod in pods if _node_of(pod) in wanted]
@@ -180,6 +144,7 @@ class DaemonSetController(Controller):
             "observedGeneration": workload["metadata"]["generation"],
             **{key: value for key, value in numbers.items() if value},
         }
+        status |= {"collisionCount": collisions} if collisions else {}
         was = workload.get("status") or {}
         status |= {"conditions": was["conditions"]} if "conditions" in was else {}  # others' are kept (13.13)
         if status == was:

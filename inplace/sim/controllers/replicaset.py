@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
-from inplace.kube.errors import NotFound
 from inplace.sim.controllers.base import (
     Controller,
     Key,
@@ -80,11 +79,7 @@ class ReplicaSetController(Controller):
             )
             self._expected[workload["metadata"]["uid"]].add(made["metadata"]["uid"])
         for pod in sorted(pods, key=_rank)[: max(0, len(pods) - replicas)]:
-            meta = pod["metadata"]
-            try:
-                await self.client.delete(resources.PODS, meta["name"], meta["namespace"], uid=meta["uid"])
-            except NotFound:
-                continue
+            await self.remove(pod)
 
     async def _write_status(self, workload: Tree, pods: list[Tree]) -> None:
         """Counts (calculateStatus); written only where they changed."""

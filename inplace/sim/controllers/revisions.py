@@ -1,6 +1,6 @@
 """ControllerRevisions: the history of a workload's template (pkg/controller/history, kubernetes.md 4.1 and 5).
 
-Pure, but for the writes that the controllers make of it. A revision is found again by its content, never by its name.
+Pure: `history` makes the writes. A revision is found again by its content, never by its name.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from inplace.sim.controllers.base import Tree, reference_to
 
 HASH_LABEL: Final = "controller-revision-hash"
-_OWN_HASH: Final = "controller.kubernetes.io/hash"
+OWN_HASH: Final = "controller.kubernetes.io/hash"
 #: rand.SafeEncodeString: no vowels, no words.
 _SAFE: Final = "bcdfghjklmnpqrstvwxz2456789"
 
@@ -47,9 +47,7 @@ def find(revisions: Iterable[Tree], data: Tree) -> Tree | None:
     return next((one for one in reversed(in_order(revisions)) if one["data"] == data), None)
 
 
-def new(
-    workload: Tree, kind: str, data: Tree, number: int, collisions: int = 0, *, hash_label: str = _OWN_HASH
-) -> Tree:
+def new(workload: Tree, kind: str, data: Tree, number: int, collisions: int = 0, *, hash_label: str = OWN_HASH) -> Tree:
     """A revision of a workload, to be created; `hash_label` is where the kind keeps its hash."""
     meta, suffix = workload["metadata"], hash_of(data, collisions)
     labels = {**(workload["spec"]["template"]["metadata"].get("labels") or {}), hash_label: suffix}

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
-from inplace.kube.errors import AlreadyExists, NotFound
+from inplace.kube.errors import AlreadyExists
 from inplace.sim.controllers import revisions as history
 from inplace.sim.controllers.base import (
     Controller,
@@ -25,6 +25,7 @@ from inplace.sim.controllers.base import (
     reference_to,
     selects,
 )
+from inplace.sim.controllers.history import History
 from inplace.sim.controllers.revisions import HASH_LABEL
 from inplace.sim.objects import is_over
 
@@ -42,7 +43,8 @@ class StatefulSetController(Controller):
         super().__init__(*arguments)
         self._sets = self.watch(resources.STATEFULSETS, itself)
         self._pods = self.watch(resources.PODS, self._of_pod)
-        self._revisions = self.watch(resources.CONTROLLERREVISIONS, owned_by(_KIND))
+        kept = self.watch(resources.CONTROLLERREVISIONS, owned_by(_KIND))
+        self._history = History(self.client, kept, _KIND, history.OWN_HASH)
 
     def _of_pod(self, pod: Tree) -> Iterable[Key]:
         """Its owner, or the StatefulSet that may adopt it."""
@@ -55,62 +57,16 @@ class StatefulSetController(Controller):
         workload = self._sets.get(*key)
         if workload is None or is_deleting(workload):
             return
-        update, current, collisions = await self._settle_revisions(workload)
+        settled = await self._history.settle(workload)
+        update = settled.newest
+        wanted = (workload.get("status") or {}).get("currentRevision")
+        current = next((one for one in settled.known if one["metadata"]["name"] == wanted), update)
         await self._adopt(workload)
         pods = {pod["metadata"]["name"]: pod for pod in self._pods.values() if owns(workload, pod)}
         await self._settle_pods(workload, pods, current, update)
-        await self._write_status(workload, list(pods.values()), current, update, collisions)
-        await self._truncate(workload, pods, {current["metadata"]["name"], update["metadata"]["name"]})
-
-    # --- revisions --------------------------------------------------------------------------------------------------
-
-    async def _settle_revisions(self, workload: Tree) -> tuple[Tree, Tree, int]:
-        """The update and the current revision (getStatefulSetRevisions), and the collisions so far."""
-        known = self._known(workload)
-        collisions = (workload.get("status") or {}).get("collisionCount", 0)
-        data = history.data_of(workload["spec"]["template"])
-        latest = known[-1]["revision"] if known else 0
-        found = history.find(known, data)
-        if found is None:
-            update, collisions = await self._create_revision(workload, data, latest + 1, collisions)
-        else:
-            update = found if found["revision"] == latest else await self._renumber(found, latest + 1)
-        wanted = (workload.get("status") or {}).get("currentRevision")
-        current = next((one for one in known if one["metadata"]["name"] == wanted), update)
-        return update, current, collisions
-
-    async def _renumber(self, revision: Tree, number: int) -> Tree:
-        """An older revision with the wanted content becomes the newest."""
-        meta, body = revision["metadata"], {**revision, "revision": number}
-        where = resources.CONTROLLERREVISIONS
-        made: Tree = await self.client.replace(where, meta["name"], meta["namespace"], body, type=dict)
-        return made
-
-    def _known(self, workload: Tree) -> list[Tree]:
-        return history.in_order(one for one in self._revisions.values() if owns(workload, one))
-
-    async def _create_revision(self, workload: Tree, data: Tree, number: int, collisions: int) -> tuple[Tree, int]:
-        """A new revision; a name that is taken by another content counts as a collision."""
-        namespace = workload["metadata"]["namespace"]
-        while True:
-            body = history.new(workload, _KIND, data, number, collisions)
-            try:
-                made: Tree = await self.client.create(resources.CONTROLLERREVISIONS, namespace, body, type=dict)
-            except AlreadyExists:
-                name = body["metadata"]["name"]
-                found: Tree = await self.client.get(resources.CONTROLLERREVISIONS, name, namespace, type=dict)
-                if found["data"] == data:
-                    return found, collisions
-                collisions += 1
-            else:
-                return made, collisions
-
-    async def _truncate(self, workload: Tree, pods: dict[str, Tree], live: set[str]) -> None:
-        used = live | {pod["metadata"].get("labels", {}).get(HASH_LABEL, "") for pod in pods.values()}
-        limit = workload["spec"].get("revisionHistoryLimit", 10)
-        for one in history.superfluous(self._known(workload), used, limit):
-            meta = one["metadata"]
-            await self.client.delete(resources.CONTROLLERREVISIONS, meta["name"], meta["namespace"])
+        await self._write_status(workload, list(pods.values()), current, update, settled.collisions)
+        labels = {pod["metadata"].get("labels", {}).get(HASH_LABEL, "") for pod in pods.values()}
+        await self._history.truncate(workload, labels | {current["metadata"]["name"], update["metadata"]["name"]})
 
     # --- Pods -------------------------------------------------------------------------------------------------------
 
@@ -126,7 +82,7 @@ class StatefulSetController(Controller):
         wanted = {_name(workload, ordinal) for ordinal in ordinals}
         for name in sorted(pods.keys() - wanted, key=_ordinal, reverse=True):
             if not is_deleting(pods[name]):
-                await self._delete(pods[name])
+                await self.remove(pods[name])
             if monotonic:
                 return
         if spec["updateStrategy"]["type"] == "RollingUpdate":
@@ -152,7 +108,7 @@ class StatefulSetController(Controller):
             await self._create(workload, ordinal, revision)
             return False
         if is_over(pod) and not is_deleting(pod):
-            await self._delete(pod)
+            await self.remove(pod)
             return False
         return not is_deleting(pod) and is_ready(pod)
 
@@ -167,7 +123,7 @@ class StatefulSetController(Controller):
             if pod is None:
                 return
             if pod["metadata"].get("labels", {}).get(HASH_LABEL) != update and not is_deleting(pod):
-                await self._delete(pod)
+                await self.remove(pod)
                 return
             if is_deleting(pod) or not is_ready(pod):
                 return
@@ -189,13 +145,6 @@ class StatefulSetController(Controller):
                 )
             except AlreadyExists:
                 continue
-
-    async def _delete(self, pod: Tree) -> None:
-        meta = pod["metadata"]
-        try:
-            await self.client.delete(resources.PODS, meta["name"], meta["namespace"], uid=meta["uid"])
-        except NotFound:
-            return
 
     # --- status -----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,79 @@
+"""Everything installed, every kind upgraded, all uninstalled in the order of the README: nothing of us is left."""
+
+from __future__ import annotations
+
+import contextlib
+
+from inplace.core import names
+from inplace.core.names import Phase
+from tests.e2e.test_opting import _own
+from tests.twin import flavours
+from tests.twin.policies import GATE, HONEST_STATUS, KEEP_FREEZE
+from tests.twin.real import inplace
+
+
+async def test_uninstalling_leaves_every_object_as_it_was(open_world):
+    async with open_world() as world:
+        before = {}
+        for flavour in flavours.ALL:
+            world.flavour = flavour
+            await world.create(world.manifest(_name(flavour), replicas=2, mode=None, gate=False))
+            before[flavour.name] = _own(await world.raw(_name(flavour)))
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(world.policies(KEEP_FREEZE, HONEST_STATUS, "refuse", "settings", "fence"))
+            gate = await stack.enter_async_context(contextlib.AsyncExitStack())
+            await gate.enter_async_context(world.policies(GATE))
+            uids = {}
+            for flavour in flavours.ALL:
+                world.flavour, name = flavour, _name(flavour)
+                code, _, err = await inplace(world, "enable", f"{flavour.resource.plural}/{name}")
+                assert code == 0, err
+                await world.wait_phase(name, Phase.UP_TO_DATE)
+                await _give_gates(world, name)
+                await world.set_image(world.app("v2"), name=name)
+            for flavour in flavours.ALL:
+                world.flavour, name = flavour, _name(flavour)
+                await world.wait_upgraded(name, seconds=2 * world.patience)
+                uids[flavour.name] = {pod.uid for pod in await world.pods(name)}
+            # Uninstall: first the gate, so that no Pod is born with one that nobody serves.
+            await gate.aclose()
+            for flavour in flavours.ALL:
+                code, _, err = await inplace(world, "disable", f"{flavour.resource.plural}/{_name(flavour)}")
+                assert code == 0, err
+            await world.kill_controller()
+        assert await world.is_clean()
+        for flavour in flavours.ALL:
+            world.flavour, name = flavour, _name(flavour)
+            assert _own(await world.raw(name)) == before[flavour.name]
+            assert {pod.uid for pod in await world.pods(name)} == uids[flavour.name]
+            await _replace_all(world, name)
+            pods = await world.pods(name)
+            assert not any(pod.has_gate(names.GATE) for pod in pods)
+            assert {pod.spec.containers[0].image for pod in pods} == {world.app("v2")}
+
+
+def _name(flavour):
+    return f"web-{flavour.resource.plural}"
+
+
+async def _give_gates(world, name):
+    """Replace its Pods until those that come have the gate: a policy is in force some seconds after it is bound."""
+    for _ in range(6):
+        await _replace_all(world, name)
+        if all(pod.has_gate(names.GATE) for pod in await world.pods(name)):
+            return
+    raise AssertionError(f"no new Pod of {name} has the gate")
+
+
+async def _replace_all(world, name):
+    """Delete its Pods, and wait until others have come and are Ready."""
+    old = {pod.uid for pod in await world.pods(name)}
+    for pod in await world.pods(name):
+        await world.delete_pod(pod.name)
+
+    async def back() -> bool:
+        found = await world.pods(name)
+        fresh = not old & {pod.uid for pod in found} and all(pod.ready for pod in found)
+        return fresh and len(found) == len(old)
+
+    await world.until(back, f"new Pods of {name}")
