@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from inplace.core import record as records
@@ -30,13 +31,39 @@ def begin(pod: Pod, last: Record | None, revision: str, lacks: InPlace, scene: S
         started_at=scene.now,
         deadline=scene.now + timedelta(seconds=scene.settings.progress_deadline_seconds),
         generation=last.generation if last is not None and _unproven(last) else 0,
-        containers=last.containers if last is not None and _unproven(last) else {},
+        containers=_carried(pod, last) if last is not None and _unproven(last) else {},
+        retry=scene.retry or UNSET,
     )
     if not lacks.images:
         return conclude(pod, record, lacks, scene)
     if gated(pod, scene.settings):
         return Drain(pod, record)
     return swap(pod, record, lacks)
+
+
+def again(pod: Pod, last: Record, scene: Scene) -> Finish:
+    """Another attempt on a Pod that was upgraded and then failed: its containers get their time anew, and no write."""
+    deadline = scene.now + timedelta(seconds=scene.settings.progress_deadline_seconds)
+    record = replace(
+        last,
+        attempt=last.attempt + 1,
+        started_at=scene.now,
+        deadline=deadline,
+        containers=_carried(pod, last),
+        retry=scene.retry or UNSET,
+    )
+    return Finish(pod, record, None, scene.marks(record.target))
+
+
+def _carried(pod: Pod, last: Record) -> dict[str, Baseline]:
+    """What a failed attempt left unproven, with the exits of its containers behind it: this attempt has its own."""
+
+    def fresh(name: str, baseline: Baseline) -> Baseline:
+        status = pod.container_status(name)
+        counted = status.restart_count - 1 if status is not None else 0
+        return replace(baseline, restarts=max(baseline.restarts, counted))
+
+    return {name: fresh(name, baseline) for name, baseline in last.containers.items()}
 
 
 def _unproven(last: Record) -> bool:

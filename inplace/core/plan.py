@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.core import actions as actions_
-from inplace.core import conditions, names, report, rollout
+from inplace.core import conditions, names, report, rollback, rollout
 from inplace.core import pod as pods
 from inplace.core import record as records
 from inplace.core import status as statuses
@@ -70,7 +70,8 @@ def reassess(snapshot: Snapshot, live: Pod, now: datetime) -> PodAction | None:
     that cost no budget because the Pod was broken is not granted any more once it is not.
     """
     parsed = snapshot.parsed
-    target = snapshot.target or snapshot.kind.target(snapshot.workload, snapshot.revisions)
+    asked, back = _targets(snapshot)
+    target = asked if back is None else back
     if not isinstance(target, Template):
         return None
     scene = _scene(snapshot, parsed, target, now, None)
@@ -103,13 +104,16 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     kind, workload = snapshot.kind, snapshot.workload
     parsed = snapshot.parsed
     frozen = _frozen(snapshot)
-    target = snapshot.target or kind.target(workload, snapshot.revisions)
+    asked, back = _targets(snapshot)
+    target = asked if back is None else back
     known = target if isinstance(target, Template) else None
     prospects = rollout.prospects(snapshot, parsed.settings, known, now)
+    if back is not None:
+        prospects = rollout.unpartitioned(prospects)
     refused = _refusals(snapshot, known, prospects)
     scene = _scene(snapshot, parsed, target, now, refused[0] if refused else None)
     all_members = rollout.members(snapshot, parsed.settings, known, scene, prospects)
-    handed = _handed_over(snapshot, parsed, refused, frozen, all_members)
+    handed = back is None and _handed_over(snapshot, parsed, refused, frozen, all_members)
     if handed:
         frozen = Reason(Code.HANDING_OVER, "", "handed over to the native controller")
     elif snapshot.contest is not None and isinstance(frozen, Edit) and frozen.why is not None:
@@ -117,11 +121,22 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     wait = scene.hold or _wait(snapshot, parsed, frozen, target, all_members, now)
     own: WorkloadAction | None = kind.lift(workload) if handed else frozen if isinstance(frozen, Edit | Amend) else None
     if known is not None and wait is None and frozen is None:
-        own = _around(snapshot, known, prospects, all_members)
+        own = _around(snapshot, known, prospects, all_members, back=back is not None)
         wait = Reason(Code.PREPARING, "", own.note) if isinstance(own, Amend | Create | Edit | Remove) else None
     choice = rollout.choose(all_members, parsed.settings, kind.desired(workload), wait)
     made = _in_motion(all_members)
-    said = report.Said(snapshot, parsed, target, tuple(refused), tuple(all_members), choice.waiting, wait, now, handed)
+    said = report.Said(
+        snapshot,
+        parsed,
+        asked,
+        tuple(refused),
+        tuple(all_members),
+        choice.waiting,
+        wait,
+        now,
+        handed,
+        back=back is not None,
+    )
     status = report.status(said)
     return _finish(snapshot, status, own, (*made, *choice.starts), tuple(all_members), choice.waiting, now)
 
@@ -135,15 +150,21 @@ def _frozen(snapshot: Snapshot) -> Edit | Amend | Reason | None:
     return found
 
 
+def _targets(snapshot: Snapshot) -> tuple[Template | Reason, Template | Reason | None]:
+    """What the workload asks for, and what its Pods are brought back to while that is rolled back."""
+    asked = snapshot.target or snapshot.kind.target(snapshot.workload, snapshot.revisions)
+    return asked, None if snapshot.target is not None else rollback.under_way(snapshot, asked)
+
+
 def _around(
-    snapshot: Snapshot, target: Template, prospects: Prospects, all_members: list[Member]
+    snapshot: Snapshot, target: Template, prospects: Prospects, all_members: list[Member], *, back: bool
 ) -> WorkloadAction | None:
-    """What the kind wants written before its Pods move, or after they have."""
+    """What the kind wants written before its Pods move, or after they have. `back`: they are rolled back."""
     kind, workload, family = snapshot.kind, snapshot.workload, snapshot.family
     whole = not any(reason.code == Code.PARTITION for reason in prospects.outside.values())
     before = kind.prepare(workload, family, target, whole=whole)
     done = whole and len(all_members) >= kind.desired(workload) and all(one.done for one in all_members)
-    if before is not None or not done:
+    if before is not None or back or not done:
         return before
     return kind.conclude(workload, family, target, interlocked=snapshot.interlock is True)
 
@@ -178,13 +199,27 @@ def _refusals(snapshot: Snapshot, target: Template | None, found: Prospects) -> 
 def _scene(snapshot: Snapshot, parsed: Parsed, target: Template | Reason, now: datetime, hold: Reason | None) -> Scene:
     revision = target.revision if isinstance(target, Template) else ""
     before = statuses.read(snapshot.workload.metadata)
-    settled = before is not None and before.phase is Phase.UP_TO_DATE and before.revision == revision
+    reached = before is not None and (
+        (before.phase is Phase.UP_TO_DATE and before.revision == revision)
+        or (before.phase is Phase.ROLLED_BACK and before.healthy == revision)
+    )
     kind, workload = snapshot.kind, snapshot.workload
 
-    def marks(of: str) -> Mapping[str, str]:
-        return kind.marks(workload, of, newest=of == revision)
+    asked = kind.target(workload, snapshot.revisions)
 
-    return Scene(workload.metadata.uid, revision, parsed.settings, now, hold=hold, settled=settled, marks=marks)
+    def marks(of: str) -> Mapping[str, str]:
+        return kind.marks(workload, of, newest=isinstance(asked, Template) and of == asked.revision)
+
+    return Scene(
+        workload.metadata.uid,
+        revision,
+        parsed.settings,
+        now,
+        hold=hold,
+        settled=reached,
+        retry=rollback.request(workload),
+        marks=marks,
+    )
 
 
 def _wait(

@@ -47,7 +47,7 @@ def step(pod: Pod, aim: Aim | None, scene: Scene) -> State:
             return Failed(Reason(Code.STATE_UNREADABLE, f"metadata.annotations[{names.STATE}]", why))
         case Record() as record if record.in_flight:
             return _moving(pod, record, aim, scene)
-        case Record(phase=PodPhase.FAILED) as record if aim is None or record.target == aim.revision:
+        case Record(phase=PodPhase.FAILED) as record if aim is None or record.failed_for(aim.revision, scene.retry):
             return _failed(pod, record, aim, scene)
         case found:
             last = found if isinstance(found, Record) else None
@@ -73,6 +73,8 @@ def _settling(pod: Pod, last: Record | None, scene: Scene) -> State:
     if missing is None or scene.settled:
         return UpToDate()
     verdict = _late_verdict(pod, last, scene) if last is not None else None
+    if verdict is not None and last is not None and last.answers != scene.retry:
+        return Startable(attempt.again(pod, last, scene), broken=not pod.ready)
     if verdict is not None:
         return Failed(verdict)
     ends = last.deadline if last is not None else None

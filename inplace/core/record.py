@@ -45,7 +45,7 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
     """Where the upgrade of one Pod stands.
 
     `generation` is the metadata.generation that the image patch produces (G in protocol §3), 0 where the server does
-    not count it. `deadline` ends every wait of this attempt. Times are UTC.
+    not count it. `deadline` ends every wait of this attempt. Times are UTC. `retry` is the request that it answers.
     """
 
     v: int
@@ -61,6 +61,16 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
     containers: dict[str, Baseline] = {}
     reason: str = ""
     message: str = ""
+    retry: str | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def answers(self) -> str:
+        """The request to try again that this attempt answers; empty for the first."""
+        return "" if self.retry is msgspec.UNSET else self.retry
+
+    def failed_for(self, target: str, retry: str) -> bool:
+        """Whether this attempt failed for a target and nobody has asked since for another."""
+        return self.phase is PodPhase.FAILED and self.target == target and self.answers == retry
 
     @property
     def in_flight(self) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from inplace.core import names, rollout
+from inplace.core import names, rollback, rollout
 from inplace.core import pod as pods
 from inplace.core import status as statuses
 from inplace.core.actions import Event
@@ -24,7 +24,7 @@ from inplace.core.status import Failure, Status
 
 
 class Said(Struct, frozen=True):
-    """Everything that a status is made from."""
+    """Everything that a status is made from. `back`: what the template asks for has failed and is rolled back."""
 
     snapshot: Snapshot
     parsed: Parsed
@@ -35,6 +35,7 @@ class Said(Struct, frozen=True):
     wait: Reason | None
     now: datetime
     handed: bool = False
+    back: bool = False
 
 
 def status(said: Said) -> Status:
@@ -43,6 +44,10 @@ def status(said: Said) -> Status:
     before, failures = statuses.read(workload.metadata), rollout.failed(said.members)
     revision = said.target.revision if isinstance(said.target, Template) else (before.revision if before else "")
     phase = _phase(said, len(failures))
+    shown = tuple(Failure(one.pod.name, reason.code, str(reason)) for one, reason in failures)
+    if before is not None and said.back and not shown:
+        shown = before.failures  # why it was rolled back
+    begins = phase is Phase.ROLLING_BACK and not said.back
     return Status(
         v=statuses.VERSION,
         observed_generation=_observed(said, before),
@@ -56,8 +61,10 @@ def status(said: Said) -> Status:
         updated_at=said.now,
         waiting=_waiting(said, inside),
         reasons=(*said.refused, *_contested(said), *rollout.drifted(said.members)),
-        failures=tuple(Failure(one.pod.name, reason.code, str(reason)) for one, reason in failures),
+        failures=shown,
         healthy=revision if phase is Phase.UP_TO_DATE and not _kept(said) else (before.healthy if before else ""),
+        rolled_back_from=revision if begins or said.back else "",
+        retried=rollback.request(workload),
         message=_message(said, phase),
     )
 
@@ -96,13 +103,16 @@ def _phase(said: Said, failures: int) -> Phase:
     if said.refused and (outstanding or said.parsed.errors):
         return Phase.REFUSED
     if failures > said.parsed.settings.max_failures:
-        return Phase.DEGRADED
+        due = not said.back and rollback.is_due(said.snapshot, said.target, said.parsed.settings)
+        return Phase.ROLLING_BACK if due else Phase.DEGRADED
     if isinstance(said.target, Reason):
         before = statuses.read(said.snapshot.workload.metadata)
         known = (
             before is not None and before.phase is not Phase.REFUSED
         )  # what was refused is not the template any more
         return before.phase if before is not None and known else Phase.PROGRESSING
+    if said.back:
+        return Phase.ROLLING_BACK if outstanding else Phase.ROLLED_BACK
     if not outstanding:
         return Phase.UP_TO_DATE
     waits = said.parsed.settings.paused or (said.wait is not None and said.wait.code == Code.USER_PAUSE)
@@ -153,6 +163,8 @@ def _headline(said: Said, phase: Phase) -> str:
         kept = len(said.members) - len(inside)
         return f"{done} Pods upgraded" + (f", {kept} kept on the old revision" if kept else "")
     why = f": {said.wait.message}" if said.wait is not None else ""
+    if said.back:
+        return f"{done} of {len(inside)} Pods are back at the last healthy revision{why}"
     return f"{done} of {len(inside)} Pods upgraded{why}"
 
 
@@ -165,6 +177,10 @@ def _phase_events(before: Status | None, after: Status) -> list[Event]:
         return [Event(reason, after.message, warning=True)]
     if after.phase is Phase.PROGRESSING and (moved or was is Phase.UP_TO_DATE):
         return [Event(EventReason.STARTED, f"upgrading {after.replicas} Pods in place to revision {after.revision}")]
+    if after.phase is Phase.ROLLED_BACK and was is not Phase.ROLLED_BACK:
+        first = f": {after.failures[0].message}" if after.failures else ""
+        note = f"revision {after.revision} failed, and the Pods are back at {after.healthy}{first}"
+        return [Event(EventReason.ROLLED_BACK, note, warning=True)]
     if after.phase is Phase.UP_TO_DATE and was is not None and was is not Phase.UP_TO_DATE:
         return [Event(EventReason.COMPLETED, f"revision {after.revision}: {after.message}")]
     return []

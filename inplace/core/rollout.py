@@ -89,6 +89,12 @@ def prospects(snapshot: Snapshot, settings: Settings, target: Template | None, n
     return Prospects(_AIMS.recall(snapshot.workload.metadata.uid, common, own, now, conclude), outside)
 
 
+def unpartitioned(found: Prospects) -> Prospects:
+    """The same without a partition: nobody is kept on a revision that has failed."""
+    outside = {uid: why for uid, why in found.outside.items() if why.code != Code.PARTITION}
+    return Prospects(found.aims, outside)
+
+
 def _moved(snapshot: Snapshot, target: Template | None) -> Callable[[Pod], bool]:
     """Whether a Pod is at the target, or was begun to be moved there."""
     revision = target.revision if target is not None else ""
@@ -150,6 +156,7 @@ def members(
         scene.hold,
         scene.settled,
         scene.revision,
+        scene.retry,
     )
     outside = found.outside
     own = (
@@ -240,6 +247,7 @@ def _scene_of(scene: Scene, snapshot: Snapshot, pod: Pod) -> Scene:
         settled=scene.settled,
         blocked=snapshot.blocked.get(pod.uid),
         base=snapshot.revision_of(pod),
+        retry=scene.retry,
         marks=scene.marks,
     )
 

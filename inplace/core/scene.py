@@ -45,6 +45,7 @@ class Scene(Struct, frozen=True):
     `settled`: the workload was UpToDate at this revision before, so that later unreadiness is no failure of it.
     `base`: the revision that the Pod is at. `marks`: the labels that make a Pod one of a revision.
     `blocked`: why the API server does not take our writes on this Pod, where it has refused them for good.
+    `retry`: the request that was answered last, by which a failed Pod knows whether it is asked for again.
     """
 
     workload: str
@@ -57,6 +58,7 @@ class Scene(Struct, frozen=True):
     settled: bool = False
     blocked: Reason | None = None
     base: str = ""
+    retry: str = ""
     marks: Callable[[str], Mapping[str, str]] = _no_marks
 
 

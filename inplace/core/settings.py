@@ -147,7 +147,7 @@ _SETTINGS: Final[dict[str, _Setting]] = {
     "grace-period-seconds": _Setting(grammar.integer(0, MAX_SECONDS), _SECONDS),
     "min-ready-seconds": _Setting(grammar.integer(0, MAX_SECONDS), _SECONDS),
     "progress-deadline-seconds": _Setting(grammar.integer(1, MAX_SECONDS), f"whole seconds from 1 to {MAX_SECONDS}"),
-    "on-failure": _choice(OnFailure, today=(OnFailure.PAUSE,)),
+    "on-failure": _choice(OnFailure),
     "max-failures": _Setting(grammar.integer(0, MAX_COUNT), f"a count from 0 to {MAX_COUNT}"),
     "drain": _choice(Drain),
     "keep-ready-containers": _Setting(

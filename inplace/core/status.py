@@ -28,7 +28,12 @@ class Failure(Struct, frozen=True, gc=False):
 
 
 class Status(Struct, frozen=True, rename="camel"):
-    """Where the rollout of a workload stands. `updated_at` is UTC and says when this was written."""
+    """Where the rollout of a workload stands. `updated_at` is UTC and says when this was written.
+
+    `healthy` is the last revision at which all Pods were done and available. `rolled_back_from` is one that failed: as
+    long as the template asks for it the Pods are brought, and kept, at the healthy one. `retried` is the last request
+    to try again that was answered.
+    """
 
     v: int
     observed_generation: int
@@ -44,6 +49,8 @@ class Status(Struct, frozen=True, rename="camel"):
     reasons: tuple[Reason, ...] = ()
     failures: tuple[Failure, ...] = ()
     healthy: str = ""
+    rolled_back_from: str = ""
+    retried: str = ""
     message: str = ""
 
 

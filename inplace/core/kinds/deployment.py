@@ -100,7 +100,7 @@ class Deployment(templates.Matched):
         if current == target.revision:
             return None
         if target.revision not in kept or current not in kept:
-            kept |= {current: active.spec.template, target.revision: workload.spec.template}
+            kept |= {current: active.spec.template, target.revision: self.templates(workload, family)[target.revision]}
             return Amend(workload, active, "record both templates", {}, {names.TEMPLATES: templates.encoded(kept)})
         if not whole:
             return None
@@ -108,7 +108,10 @@ class Deployment(templates.Matched):
             _make_way(workload, family, active, target)
             or _keep_history(workload, family, active)
             or Amend(
-                workload, active, "give it the new template", {"template": _with_hash(workload.spec.template, active)}
+                workload,
+                active,
+                "give it the new template",
+                {"template": _with_hash(self.templates(workload, family)[target.revision], active)},
             )
         )
 

@@ -268,7 +268,6 @@ def test_our_own_keys_and_those_of_others_are_no_errors():
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("on-failure", "Rollback"),
         ("keep-ready-containers", "a"),
         ("container-order", "a > b"),
         ("gates", "before-drain=x.y/Z"),
@@ -288,6 +287,7 @@ def test_a_setting_that_is_not_built_is_named(name, text):
     ("name", "text"),
     [
         ("on-failure", "Pause"),
+        ("on-failure", "Rollback"),
         ("max-failures", "1"),
         ("steps", ""),
         ("pre-pull", "Never"),
