@@ -9,6 +9,7 @@ from inplace.cli.cluster import USER_AGENT, cluster, run_async
 from inplace.cli.exits import InputError
 from inplace.cli.options import Connection, with_connection
 from inplace.controller.app import App, Options
+from inplace.controller.world import Caps
 from inplace.runtime.clock import SystemClock
 from inplace.serve.http import ListenError, Server, parse_listen
 from inplace.serve.logs import configure
@@ -21,16 +22,21 @@ from inplace.serve.metrics import Metrics
 @click.option("--lease-namespace", default="inplace-system", show_default=True, help="Where the Lease lives.")
 @click.option("--watch-namespace", metavar="NAME", help="Watch only this namespace.")
 @click.option("--no-leader-elect", is_flag=True, help="Take no Lease: for a single controller of your own.")
+@click.option("--max-disrupted", type=click.IntRange(1), metavar="N", help="Pods out of service at once, at most.")
+@click.option("--max-disrupted-per-namespace", type=click.IntRange(1), metavar="N", help="The same for each namespace.")
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, help="HOST:PORT of probes and metrics, or off.")
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
 def run(
     connection: Connection,
+    *,
     dry_run: bool,
     lease_namespace: str,
     watch_namespace: str | None,
     no_leader_elect: bool,
+    max_disrupted: int | None,
+    max_disrupted_per_namespace: int | None,
     listen: str,
     log_level: str,
 ) -> int:
@@ -44,6 +50,7 @@ def run(
         watch_namespace=watch_namespace or connection.namespace,
         leader_elect=not no_leader_elect,
         dry_run=dry_run,
+        caps=Caps(max_disrupted, max_disrupted_per_namespace),
     )
     return run_async(_run(connection, options, address))
 

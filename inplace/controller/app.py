@@ -22,7 +22,7 @@ from inplace.controller.policies import Policies
 from inplace.controller.reconciler import Reconciler
 from inplace.controller.rehearsal import Rehearsal
 from inplace.controller.sources import Sources
-from inplace.controller.world import Key, World
+from inplace.controller.world import Caps, Key, World
 from inplace.core import kinds, names
 from inplace.core.actions import Event
 from inplace.core.model import Node, Pod, Revision, Workload
@@ -53,12 +53,16 @@ STALE_SECONDS: Final = 1260.0
 
 
 class Options(Struct, frozen=True):
-    """What `inplace run` was asked for. `watch_namespace` None means all; `dry_run` makes no write at all."""
+    """What `inplace run` was asked for. `watch_namespace` None means all; `dry_run` makes no write at all.
+
+    `caps` limit the Pods out of service at once, beside what each workload allows.
+    """
 
     lease_namespace: str = "inplace-system"
     watch_namespace: str | None = None
     leader_elect: bool = True
     dry_run: bool = False
+    caps: Caps = Caps()
 
 
 class App:
@@ -73,6 +77,7 @@ class App:
         self._options = options
         self._rng = random.Random()  # noqa: S311 - jitter
         self.world = World(clock)
+        self.world.caps = options.caps
         self.queue: WorkQueue[Key] = WorkQueue(clock)
         self._identity = f"{socket.gethostname()}_{os.getpid()}"
         self._recorder = EventRecorder(client, names.CONTROLLER_NAME, self._identity, clock, observer)

@@ -116,6 +116,8 @@ class Applier:
         if self._group is None or uid in self._world.writing:
             return
         self._world.writing.add(uid)
+        if isinstance(action, Drain | Swap):
+            self._world.engage(action.pod.metadata)
         due = _due(action, snapshot, self._world)
         self._group.create_task(self._carry_out(key, snapshot, action, due), name=f"{type(action).__name__} {key}")
 
@@ -127,6 +129,8 @@ class Applier:
                 outcome = await self._attempt(snapshot, action)
         finally:
             self._world.writing.discard(meta.uid)
+            if outcome is not Outcome.APPLIED:
+                self._world.let_go(meta)
             self._look_again(key, 0.0 if outcome is Outcome.APPLIED else RETRY_SECONDS)
         self._observer.count("inplace_writes_total", kind=key.kind, action=_name(action), outcome=outcome)
         if outcome is Outcome.APPLIED:

@@ -25,6 +25,7 @@ PERIOD: Final = 10.0
 #: How soon a trial that told nothing is made again, in seconds.
 RETRY: Final = 1.0
 _TIMEOUT: Final = 5.0
+_LEAST: Final = 0.01
 
 
 class Interlocks:
@@ -66,7 +67,7 @@ class Interlocks:
     async def _sleep(self, seconds: float) -> None:
         """Until something is asked, at most so long."""
         asked = asyncio.ensure_future(self._asked.wait())
-        pause = asyncio.ensure_future(self._clock.sleep(max(0.0, seconds)))
+        pause = asyncio.ensure_future(self._clock.sleep(max(_LEAST, seconds)))  # never a loop that time does not pass in
         try:
             await asyncio.wait({asked, pause}, return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -14,10 +14,12 @@ from msgspec import Raw
 from msgspec.structs import replace
 
 from inplace.core import kinds, names, rollout
+from inplace.core import record as records
 from inplace.core.kinds import Family, Kind, Template
 from inplace.core.model import Meta, Node, Pod, Reason, Revision, Workload
 from inplace.core.names import Code
 from inplace.core.observation import Sight, observe
+from inplace.core.record import Record
 from inplace.core.snapshot import Contest
 from inplace.kube.expectations import Expectations
 from inplace.kube.store import Store
@@ -32,6 +34,17 @@ MAX_STALE: Final = 3
 CONTESTS: Final = 3
 CONTEST_SECONDS: Final = 600.0
 FIRST_REST: Final = 10.0
+
+
+class Caps(NamedTuple):
+    """How many Pods the controller may have out of service at once; None: any number."""
+
+    everywhere: int | None = None
+    per_namespace: int | None = None
+
+    def over(self, everywhere: int, here: int) -> tuple[tuple[int | None, int], ...]:
+        """Each cap with what is taken of it."""
+        return ((self.everywhere, everywhere), (self.per_namespace, here))
 
 
 class Key(NamedTuple):
@@ -91,6 +104,9 @@ class World:
         self._put_back: dict[str, list[float]] = {}
         self._denied: dict[str, float] = {}
         #: Whether admission policies freeze workloads of a kind in a namespace by themselves; None: not known yet.
+        self.caps = Caps()
+        #: Pods that this controller keeps out of service, or is about to: uid -> namespace.
+        self._engaged: dict[str, str] = {}
         self.interlock: Callable[[str, str], bool | None] = lambda _kind, _namespace: False
         #: By workload and revision: the template as it is kept, and decoded.
         self._templates: dict[str, dict[str, tuple[Raw, Template]]] = {}
@@ -106,6 +122,7 @@ class World:
             return
         if old is not None and old.metadata.annotation(names.STATE) != new.metadata.annotation(names.STATE):
             self._went_on(new.uid)
+        self._note_engaged(new)
         sight = observe(self.sights.get(new.uid), new, self.clock.now())
         if sight is None:
             self.sights.pop(new.uid, None)
@@ -119,6 +136,7 @@ class World:
         for memory in (self.sights, self.heard, self.blocked, self._stale, self._denied, self._put_back):
             memory.pop(uid, None)
         self._templates.pop(uid, None)
+        self._engaged.pop(uid, None)
         self.expectations.forget(uid)
         rollout.forget(uid)
 
@@ -130,6 +148,29 @@ class World:
         self._denied.pop(uid, None)
         self.blocked.pop(uid, None)
         self.expectations.expect(uid, resource_version)
+
+    def engage(self, meta: Meta) -> None:
+        """A Pod is about to be taken out of service."""
+        self._engaged[meta.uid] = meta.namespace
+
+    def let_go(self, meta: Meta) -> None:
+        """It was not: the write that should have done it has failed."""
+        pod = self.pods.get(meta.namespace, meta.name)
+        if pod is not None and pod.uid == meta.uid:
+            self._note_engaged(pod)
+
+    def _note_engaged(self, pod: Pod) -> None:
+        record = records.read(pod)
+        if isinstance(record, Record) and record.in_flight:
+            self._engaged[pod.uid] = pod.metadata.namespace
+        elif not self.pending(pod.metadata):
+            self._engaged.pop(pod.uid, None)
+
+    def room(self, namespace: str) -> int | None:
+        """How many more Pods may be, in this namespace and over all; None where nothing limits them."""
+        here = sum(one == namespace for one in self._engaged.values())
+        left = [most - taken for most, taken in self.caps.over(len(self._engaged), here) if most is not None]
+        return max(0, min(left)) if left else None
 
     def _went_on(self, uid: str) -> None:
         """The upgrade went on, if not by our hand: a race lost to another writer is no failure."""

@@ -53,7 +53,7 @@ def forecast(snapshot: Snapshot, target: Template, now: datetime) -> Forecast:
     """Forecast the upgrade of a workload to `target`."""
     workload, kind = snapshot.workload, snapshot.kind
     parsed = snapshot.parsed
-    prospects = rollout.prospects(snapshot, parsed.settings, target, now)
+    prospects = rollout.prospects(snapshot, parsed.settings, rollout.Course(target), now)
     aims = prospects.aims
     refused = (
         *snapshot.objections,

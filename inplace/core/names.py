@@ -134,6 +134,8 @@ class Code(StrEnum):
     PENDING_WRITE = "PendingWrite"
     BUDGET = "Budget"
     PARTITION = "Partition"
+    STEP = "Step"
+    CROWDED = "DisruptionCap"
     PAUSED = "Paused"
     REFUSED = "WorkloadRefused"
     DEGRADED = "WorkloadDegraded"

@@ -6,13 +6,15 @@ A plan holds only independent actions, at most one for each object; an order com
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.core import actions as actions_
-from inplace.core import conditions, names, report, rollback, rollout
+from inplace.core import conditions, names, order, report, rollback, rollout, spread, steps
 from inplace.core import pod as pods
 from inplace.core import record as records
 from inplace.core import status as statuses
@@ -34,11 +36,15 @@ from inplace.core.kinds import Template
 from inplace.core.model import Pod, Reason
 from inplace.core.names import Code, Mode, Phase
 from inplace.core.record import Record
-from inplace.core.rollout import Member, Prospects
+from inplace.core.rollout import Course, Limit, Member, Prospects
 from inplace.core.scene import Failed, Moving, Scene, Startable, UpToDate
 from inplace.core.settings import Parsed
 from inplace.core.snapshot import Snapshot
 from inplace.core.status import Status
+from inplace.core.steps import Stop
+
+#: How soon a workload looks again for room that Pods of others had taken.
+_CROWD_SECONDS: Final = timedelta(seconds=1)
 
 
 class Plan(Struct, frozen=True):
@@ -75,7 +81,8 @@ def reassess(snapshot: Snapshot, live: Pod, now: datetime) -> PodAction | None:
     if not isinstance(target, Template):
         return None
     scene = _scene(snapshot, parsed, target, now, None)
-    aims = {live.uid: rollout.aim(snapshot, parsed.settings, target, live)}
+    course = _course(snapshot, parsed, target, _stop(snapshot, parsed, asked, back))
+    aims = {live.uid: rollout.aim(snapshot, parsed.settings, course.of(live.uid), live)}
     match rollout.member(snapshot, parsed.settings, rollout.Prospects(aims, {}), scene, live).state:
         case Startable(action, broken):
             before = next((pod for pod in snapshot.pods if pod.uid == live.uid), live)
@@ -107,7 +114,9 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     asked, back = _targets(snapshot)
     target = asked if back is None else back
     known = target if isinstance(target, Template) else None
-    prospects = rollout.prospects(snapshot, parsed.settings, known, now)
+    stop = _stop(snapshot, parsed, asked, back)
+    course = _course(snapshot, parsed, known, stop) if known is not None else None
+    prospects = rollout.prospects(snapshot, parsed.settings, course, now)
     if back is not None:
         prospects = rollout.unpartitioned(prospects)
     refused = _refusals(snapshot, known, prospects)
@@ -121,9 +130,14 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     wait = scene.hold or _wait(snapshot, parsed, frozen, target, all_members, now)
     own: WorkloadAction | None = kind.lift(workload) if handed else frozen if isinstance(frozen, Edit | Amend) else None
     if known is not None and wait is None and frozen is None:
-        own = _around(snapshot, known, prospects, all_members, back=back is not None)
+        own = _around(snapshot, known, prospects, all_members, back=back is not None, whole=stop is None)
         wait = Reason(Code.PREPARING, "", own.note) if isinstance(own, Amend | Create | Edit | Remove) else None
-    choice = rollout.choose(all_members, parsed.settings, kind.desired(workload), wait)
+    limit = _limit(snapshot, stop, known, all_members) if stop is not None and known is not None else None
+    key = parsed.settings.spread_by
+    place = partial(spread.value, key, nodes=snapshot.nodes) if key else None
+    choice = rollout.choose(
+        all_members, parsed.settings, kind.desired(workload), wait, limit, room=snapshot.room, place=place
+    )
     made = _in_motion(all_members)
     said = report.Said(
         snapshot,
@@ -136,6 +150,7 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
         now,
         handed,
         back=back is not None,
+        stop=stop,
     )
     status = report.status(said)
     return _finish(snapshot, status, own, (*made, *choice.starts), tuple(all_members), choice.waiting, now)
@@ -156,12 +171,42 @@ def _targets(snapshot: Snapshot) -> tuple[Template | Reason, Template | Reason |
     return asked, None if snapshot.target is not None else rollback.under_way(snapshot, asked)
 
 
+def _stop(snapshot: Snapshot, parsed: Parsed, asked: Template | Reason, back: Template | Reason | None) -> Stop | None:
+    """The stop at which the rollout is; a rollback has none, nor has a plan of what is not applied yet."""
+    if back is not None or not isinstance(asked, Template) or snapshot.target is not None:
+        return None
+    return steps.stop(snapshot, parsed.settings, asked)
+
+
+def _course(snapshot: Snapshot, parsed: Parsed, target: Template, stop: Stop | None) -> Course:
+    """Where the Pods are to go: those beyond a stop stay at, or go back to, what was healthy before."""
+    before = statuses.read(snapshot.workload.metadata)
+    healthy = snapshot.revisions.get(before.healthy) if before is not None else None
+    if stop is None or healthy is None or healthy is target:
+        return Course(target)
+
+    def rank(pod: Pod) -> object:
+        return order.sort_key(parsed.settings, snapshot.kind.order, not pod.ready, pod)
+
+    moved = rollout.moved(snapshot, target)
+    return Course(target, healthy, steps.early(snapshot, stop, target, moved, rank))
+
+
+def _limit(snapshot: Snapshot, stop: Stop, target: Template, all_members: list[Member]) -> Limit:
+    """How many more Pods may begin at this stop."""
+    moved = rollout.moved(snapshot, target)
+    return Limit(target.revision, stop.limit - sum(moved(one.pod) for one in all_members), steps.waits(stop))
+
+
 def _around(
-    snapshot: Snapshot, target: Template, prospects: Prospects, all_members: list[Member], *, back: bool
+    snapshot: Snapshot, target: Template, prospects: Prospects, all_members: list[Member], *, back: bool, whole: bool
 ) -> WorkloadAction | None:
-    """What the kind wants written before its Pods move, or after they have. `back`: they are rolled back."""
+    """What the kind wants written before its Pods move, or after they have.
+
+    `back`: they are rolled back. `whole`: no stop holds some of them.
+    """
     kind, workload, family = snapshot.kind, snapshot.workload, snapshot.family
-    whole = not any(reason.code == Code.PARTITION for reason in prospects.outside.values())
+    whole = whole and not any(reason.code == Code.PARTITION for reason in prospects.outside.values())
     before = kind.prepare(workload, family, target, whole=whole)
     done = whole and len(all_members) >= kind.desired(workload) and all(one.done for one in all_members)
     if before is not None or back or not done:
@@ -290,7 +335,7 @@ def _leaving(snapshot: Snapshot, target: Template | Reason, now: datetime) -> tu
     why = Reason(Code.OPT_OUT_PENDING, "", "opted out: Pods in flight finish, no other begins")
     parsed, known = snapshot.parsed, target if isinstance(target, Template) else None
     scene = _scene(snapshot, parsed, target, now, why)
-    prospects = rollout.prospects(snapshot, parsed.settings, known, now)
+    prospects = rollout.prospects(snapshot, parsed.settings, Course(known) if known is not None else None, now)
     return why, rollout.members(snapshot, parsed.settings, known, scene, prospects)
 
 
@@ -331,7 +376,10 @@ def _finish(
     """Add the write on the workload, at most one, and the time of the next look."""
     untils = [one.state.until for one in all_members if isinstance(one.state, Moving | UpToDate | Failed)]
     untils += [one.until for one in all_members]
-    untils += [snapshot.not_before, snapshot.contest.until if snapshot.contest is not None else None]
+    untils += [_goes_on(snapshot, status), snapshot.not_before]
+    crowded = any(reason.code == Code.CROWDED for reason in waiting.values())
+    untils += [now + _CROWD_SECONDS] if crowded else []
+    untils += [snapshot.contest.until] if snapshot.contest is not None else []
     own, due = _said(snapshot, status, own, now)
     untils.append(due)
     if own is not None and _uid(own) in snapshot.pending:
@@ -339,6 +387,14 @@ def _finish(
     later = [at for at in untils if at is not None and at > now]
     every: tuple[Action, ...] = actions if own is None else (*actions, own)
     return Plan(every, status, min(later, default=None), all_members, waiting)
+
+
+def _goes_on(snapshot: Snapshot, status: Status) -> datetime | None:
+    """When the present stop ends by itself."""
+    planned = snapshot.parsed.settings.steps
+    if status.reached_at is None or status.step >= len(planned) or planned[status.step].pause_seconds is None:
+        return None
+    return status.reached_at + timedelta(seconds=planned[status.step].pause_seconds or 0)
 
 
 def _said(

@@ -9,7 +9,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from inplace.core import names, rollback, rollout
+from inplace.core import names, rollback, rollout, steps
 from inplace.core import pod as pods
 from inplace.core import status as statuses
 from inplace.core.actions import Event
@@ -21,6 +21,7 @@ from inplace.core.scene import Moving
 from inplace.core.settings import Parsed
 from inplace.core.snapshot import Snapshot
 from inplace.core.status import Failure, Status
+from inplace.core.steps import Stop
 
 
 class Said(Struct, frozen=True):
@@ -36,6 +37,7 @@ class Said(Struct, frozen=True):
     now: datetime
     handed: bool = False
     back: bool = False
+    stop: Stop | None = None
 
 
 def status(said: Said) -> Status:
@@ -48,6 +50,8 @@ def status(said: Said) -> Status:
     if before is not None and said.back and not shown:
         shown = before.failures  # why it was rolled back
     begins = phase is Phase.ROLLING_BACK and not said.back
+    same = before is not None and before.revision == revision
+    at = steps.advance(workload, said.stop, before, same=same, reached=_reached(said), now=said.now)
     return Status(
         v=statuses.VERSION,
         observed_generation=_observed(said, before),
@@ -65,6 +69,9 @@ def status(said: Said) -> Status:
         healthy=revision if phase is Phase.UP_TO_DATE and not _kept(said) else (before.healthy if before else ""),
         rolled_back_from=revision if begins or said.back else "",
         retried=rollback.request(workload),
+        step=at.step,
+        reached_at=at.reached_at,
+        promoted=steps.request(workload),
         message=_message(said, phase),
     )
 
@@ -115,8 +122,19 @@ def _phase(said: Said, failures: int) -> Phase:
         return Phase.ROLLING_BACK if outstanding else Phase.ROLLED_BACK
     if not outstanding:
         return Phase.UP_TO_DATE
+    if _reached(said) and not said.parsed.settings.paused:
+        return Phase.AWAITING_PROMOTION
     waits = said.parsed.settings.paused or (said.wait is not None and said.wait.code == Code.USER_PAUSE)
     return Phase.PAUSED if waits else Phase.PROGRESSING
+
+
+def _reached(said: Said) -> bool:
+    """Whether the present stop is: as many Pods as it allows are at the new revision and serve, none is in flight."""
+    if said.stop is None or not isinstance(said.target, Template):
+        return False
+    inside = [one for one in said.members if one.outside is None]
+    there = sum(one.done and one.revision == said.target.revision for one in inside)
+    return there >= said.stop.limit and not any(isinstance(one.state, Moving) for one in inside)
 
 
 def _contested(said: Said) -> tuple[Reason, ...]:
@@ -163,6 +181,8 @@ def _headline(said: Said, phase: Phase) -> str:
         kept = len(said.members) - len(inside)
         return f"{done} Pods upgraded" + (f", {kept} kept on the old revision" if kept else "")
     why = f": {said.wait.message}" if said.wait is not None else ""
+    if phase is Phase.AWAITING_PROMOTION:
+        return f"{said.stop}{why}"
     if said.back:
         return f"{done} of {len(inside)} Pods are back at the last healthy revision{why}"
     return f"{done} of {len(inside)} Pods upgraded{why}"

@@ -16,7 +16,7 @@ from msgspec import Struct
 from inplace.core import change, names, order
 from inplace.core import pod as pods
 from inplace.core import record as records
-from inplace.core.actions import Finish, PodAction, Swap
+from inplace.core.actions import Drain, Finish, PodAction, Swap
 from inplace.core.budget import allowance
 from inplace.core.change import InPlace, Refused
 from inplace.core.evidence import kubelet_version
@@ -26,9 +26,12 @@ from inplace.core.model import Node, Pod, Reason
 from inplace.core.names import Code, PodPhase
 from inplace.core.record import Record
 from inplace.core.scene import Aim, Failed, Held, Moving, Scene, Startable, State, UpToDate, available, available_at
-from inplace.core.settings import Drain, InitImages, Settings
+from inplace.core.settings import Drain as DrainMode
+from inplace.core.settings import InitImages, Settings
 from inplace.core.snapshot import Snapshot
+from inplace.core.spread import spread
 
+_CROWDED: Final = Reason(Code.CROWDED, "", "as many Pods as the controller may disrupt at once are in flight")
 _PENDING: Final = Reason(Code.PENDING_WRITE, "", "a write of ours has not come back yet")
 
 
@@ -73,19 +76,33 @@ class Prospects(Struct, frozen=True):
     outside: Mapping[str, Reason]
 
 
-def prospects(snapshot: Snapshot, settings: Settings, target: Template | None, now: datetime) -> Prospects:
+class Course(Struct, frozen=True):
+    """Where the Pods of a workload are to go: to the target, and those in `early` (uids) to `before` for now."""
+
+    target: Template
+    before: Template | None = None
+    early: frozenset[str] = frozenset()
+
+    def of(self, uid: str) -> Template:
+        """Where one Pod is to go."""
+        return self.before if self.before is not None and uid in self.early else self.target
+
+
+def prospects(snapshot: Snapshot, settings: Settings, course: Course | None, now: datetime) -> Prospects:
     """Base, target and live Pod compared, for every Pod."""
+    target = course.target if course is not None else None
     pods_by_uid = {pod.uid: pod for pod in snapshot.pods}
-    outside = snapshot.kind.outside(snapshot.workload, settings, snapshot.pods, _moved(snapshot, target))
-    if target is None:
+    outside = snapshot.kind.outside(snapshot.workload, settings, snapshot.pods, moved(snapshot, target))
+    if course is None:
         return Prospects({}, outside)
-    wanted = target
+    wanted = course
 
     def conclude(uid: str) -> tuple[Aim, None]:
-        return aim(snapshot, settings, wanted, pods_by_uid[uid]), None
+        return aim(snapshot, settings, wanted.of(uid), pods_by_uid[uid]), None
 
-    common = (target, settings, tuple(snapshot.revisions.values()))
-    own = ((uid, (pod, snapshot.nodes.get(pod.spec.node_name))) for uid, pod in pods_by_uid.items())
+    common = (settings, tuple(snapshot.revisions.values()))
+    nodes = snapshot.nodes
+    own = ((uid, (course.of(uid), pod, nodes.get(pod.spec.node_name))) for uid, pod in pods_by_uid.items())
     return Prospects(_AIMS.recall(snapshot.workload.metadata.uid, common, own, now, conclude), outside)
 
 
@@ -95,16 +112,16 @@ def unpartitioned(found: Prospects) -> Prospects:
     return Prospects(found.aims, outside)
 
 
-def _moved(snapshot: Snapshot, target: Template | None) -> Callable[[Pod], bool]:
+def moved(snapshot: Snapshot, target: Template | None) -> Callable[[Pod], bool]:
     """Whether a Pod is at the target, or was begun to be moved there."""
     revision = target.revision if target is not None else ""
 
-    def moved(pod: Pod) -> bool:
+    def is_moved(pod: Pod) -> bool:
         record = records.read(pod)
         begun = isinstance(record, Record) and record.phase is not PodPhase.DONE and record.target == revision
         return begun or snapshot.revision_of(pod) == revision
 
-    return moved
+    return is_moved
 
 
 def refusals(snapshot: Snapshot, target: Template, found: Prospects) -> tuple[Reason, ...]:
@@ -160,32 +177,83 @@ def members(
     )
     outside = found.outside
     own = (
-        (uid, (pod, nodes.get(pod.spec.node_name), sights.get(uid), blocked.get(uid), outside.get(uid), uid in pending))
+        (
+            uid,
+            (
+                pod,
+                found.aims.get(uid),
+                nodes.get(pod.spec.node_name),
+                sights.get(uid),
+                blocked.get(uid),
+                outside.get(uid),
+                uid in pending,
+            ),
+        )
         for uid, pod in pods_by_uid.items()
     )
     every = _MEMBERS.recall(snapshot.workload.metadata.uid, common, own, scene.now, conclude)
     return sorted(every.values(), key=attrgetter("rank"))
 
 
-def choose(all_members: Sequence[Member], settings: Settings, desired: int, wait: Reason | None) -> Choice:
-    """Grant starts within the budget. `wait` holds back every start, whatever the budget says."""
+class Limit(Struct, frozen=True):
+    """So many more Pods may begin to move to a revision, and why no others."""
+
+    revision: str
+    left: int
+    why: Reason
+
+
+def choose(
+    all_members: Sequence[Member],
+    settings: Settings,
+    desired: int,
+    wait: Reason | None,
+    limit: Limit | None = None,
+    *,
+    room: int | None = None,
+    place: Callable[[Pod], str] | None = None,
+) -> Choice:
+    """Grant starts within the budget and the limit. `wait` holds back every start, whatever the budget says.
+
+    `room`: how many more Pods of all workloads may be disrupted; `place`: over what the starts are spread.
+    """
     counted = [one for one in all_members if one.outside is None or one.outside.code != Code.SCALED_AWAY]
     left = allowance(settings, desired, sum(one.available for one in counted))
+    further = limit.left if limit is not None else 0
+    free_room = left if room is None else room
     starts: list[PodAction] = []
     waiting: dict[str, Reason] = {}
-    for member in all_members:
-        if not isinstance(member.state, Startable) or member.outside is not None:
+    for member in _in_turn(all_members, place):
+        if not isinstance(member.state, Startable):
             continue
         free = member.state.broken or not _disrupts(member.state.action)
+        counts = limit is not None and _target(member.state.action) == limit.revision
         if wait is not None:
             waiting[member.pod.name] = wait
+        elif counts and limit is not None and further <= 0:
+            waiting[member.pod.name] = limit.why
+        elif not free and left > 0 and free_room <= 0:
+            waiting[member.pod.name] = _CROWDED
         elif free or left > 0:
             starts.append(member.state.action)
             left -= not free
+            free_room -= not free
+            further -= counts
         else:
-            limit = settings.max_unavailable
-            waiting[member.pod.name] = Reason(Code.BUDGET, "", f"max-unavailable {limit} is used up")
+            why = f"max-unavailable {settings.max_unavailable} is used up"
+            waiting[member.pod.name] = Reason(Code.BUDGET, "", why)
     return Choice(tuple(starts), waiting)
+
+
+def _in_turn(all_members: Sequence[Member], place: Callable[[Pod], str] | None) -> Sequence[Member]:
+    """Those that could begin, broken ones first, in the order in which they are asked."""
+    able = [one for one in all_members if isinstance(one.state, Startable) and one.outside is None]
+    if place is None:
+        return able
+    where = place
+    busy = [one for one in all_members if isinstance(one.state, Moving)]
+    broken = [one for one in able if not one.ready]
+    return [*broken, *spread([one for one in able if one.ready], lambda one: where(one.pod), busy)]
 
 
 def failed(all_members: Sequence[Member]) -> list[tuple[Member, Reason]]:
@@ -266,7 +334,7 @@ def _touched(record: object) -> tuple[str, ...]:
 
 
 def _demand_gate(lacks: InPlace | Refused, pod: Pod, settings: Settings) -> InPlace | Refused:
-    if settings.drain is not Drain.REQUIRED or pod.has_gate(names.GATE):
+    if settings.drain is not DrainMode.REQUIRED or pod.has_gate(names.GATE):
         return lacks
     if isinstance(lacks, Refused) or not lacks.images:
         return lacks
@@ -292,6 +360,11 @@ def _diff_memoised(
     kubelet: tuple[int, int] | None,
 ) -> InPlace | Refused:
     return change.diff(base.tree, target.tree, restart_on=restart_on, init_images=init_images, kubelet=kubelet)
+
+
+def _target(action: PodAction) -> str:
+    """The revision that an action moves its Pod to; empty for one that moves it nowhere."""
+    return action.record.target if isinstance(action, Drain | Swap | Finish) else ""
 
 
 def _disrupts(action: PodAction) -> bool:

@@ -163,10 +163,8 @@ _SETTINGS: Final[dict[str, _Setting]] = {
         today=((),),
     ),
     "order-by": _Setting(grammar.label_key, _LABEL_KEY),
-    "spread-by": _Setting(grammar.label_key, _LABEL_KEY, today=("",)),
-    "steps": _Setting(
-        grammar.steps, "growing counts or percentages, each with an optional pause: 1:5m, 10%, 50%", today=((),)
-    ),
+    "spread-by": _Setting(grammar.label_key, _LABEL_KEY),
+    "steps": _Setting(grammar.steps, "growing counts or percentages, each with an optional pause: 1:5m, 10%, 50%"),
     "pre-pull": _choice(PrePull, today=(PrePull.NEVER,)),
     "restart-on": _Setting(grammar.globs, "glob patterns of annotation keys: checksum/*, example.com/config-*"),
     "init-images": _choice(InitImages, today=(InitImages.REFUSE,)),

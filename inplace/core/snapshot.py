@@ -31,7 +31,7 @@ class Snapshot(Struct, frozen=True):
     is there while a freeze that others keep lifting is not put back. `interlock`: whether admission policies freeze
     this workload in the very write that changes its template, None while that is not known. `target` overrides the
     workload's own, for a plan of what is not applied yet. A status whose phase has not changed is written once in
-    `status_every`.
+    `status_every`. `room`: how many more Pods the controller may disrupt, over all workloads; None: any number.
     """
 
     kind: Kind
@@ -46,6 +46,7 @@ class Snapshot(Struct, frozen=True):
     not_before: datetime | None = None
     contest: Contest | None = None
     interlock: bool | None = False
+    room: int | None = None
     target: Template | None = None
     status_every: timedelta = timedelta(seconds=1)
 

@@ -32,7 +32,8 @@ class Status(Struct, frozen=True, rename="camel"):
 
     `healthy` is the last revision at which all Pods were done and available. `rolled_back_from` is one that failed: as
     long as the template asks for it the Pods are brought, and kept, at the healthy one. `retried` is the last request
-    to try again that was answered.
+    to try again that was answered. `step` counts the stops that were passed, `reached_at` says since when the rollout
+    stands at the present one, `promoted` is the last request to go on.
     """
 
     v: int
@@ -51,6 +52,9 @@ class Status(Struct, frozen=True, rename="camel"):
     healthy: str = ""
     rolled_back_from: str = ""
     retried: str = ""
+    step: int = 0
+    reached_at: datetime | None = None
+    promoted: str = ""
     message: str = ""
 
 

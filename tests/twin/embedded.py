@@ -56,7 +56,7 @@ class EmbeddedWorld(World):
         self._serial += 1
         agent = f"{AGENT}-{self._serial}"
         client = await self.cluster.client(agent)
-        options = Options(watch_namespace=self.namespace, leader_elect=False)
+        options = Options(watch_namespace=self.namespace, leader_elect=False, caps=self.caps)
         app = App(client, self.clock, NullObserver(), options, print)
         self._controllers[agent] = asyncio.create_task(app.run(signals=False), name=agent)
         await self.until(lambda: _is_ready(app), "the controller to be ready")

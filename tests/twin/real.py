@@ -72,6 +72,10 @@ class RealWorld(World):
         self.port = _free_port()
         arguments = ["run", "--kubeconfig", str(self.credentials), "--watch-namespace", self.namespace]
         listen = ["--listen", f"127.0.0.1:{self.port}", *self.options]
+        if self.caps.everywhere is not None:
+            listen += ["--max-disrupted", str(self.caps.everywhere)]
+        if self.caps.per_namespace is not None:
+            listen += ["--max-disrupted-per-namespace", str(self.caps.per_namespace)]
         with self.log.open("ab") as log:
             process = subprocess.Popen(  # noqa: ASYNC220 - returns at once
                 [str(PROGRAM), *arguments, *listen], stdout=log, stderr=log

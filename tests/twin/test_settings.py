@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from inplace.controller.world import Caps
 from inplace.core import record as records
 from inplace.core.names import Phase, PodPhase
 from inplace.core.record import Record
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from tests.twin import judge
+from tests.twin.history import History
 from tests.twin.shown import kinds
 
 
@@ -117,3 +119,40 @@ async def test_pre_stop_and_grace_delay_the_swap_and_nothing_else(open_world):
         assert patched is not None
         assert other is not None
         assert other.at - patched.at >= 2
+
+
+@pytest.mark.parametrize("caps", [Caps(everywhere=1), Caps(per_namespace=1)], ids=["everywhere", "in a namespace"])
+async def test_the_controllers_own_cap_holds_over_all_workloads(open_world, caps):
+    """Each workload may lose two Pods at once; together they lose one."""
+    async with open_world() as world:
+        await world.kill_controller()
+        world.caps = caps
+        await world.start_controller()
+        for name in ("web", "db"):
+            await world.create(world.manifest(name, replicas=2, annotations={"max-unavailable": "2"}))
+        began = world.clock.monotonic()
+        for name in ("web", "db"):
+            await world.set_image(world.app("v2"), name=name)
+        for name in ("web", "db"):
+            await world.wait_upgraded(name, seconds=2 * world.patience)
+        assert world.history.most_unready(4, began) == 1
+
+
+async def test_a_batch_is_spread_over_a_label_of_the_pods(open_world):
+    """Two shards have two Pods each: a batch of two takes one of each."""
+    async with open_world() as world:
+        await world.create_web(replicas=4, annotations={"max-unavailable": "2", "spread-by": "shard"})
+        pods = await world.pods()
+        for number, pod in enumerate(pods):
+            body = {"metadata": {"labels": {"shard": "a" if number < 2 else "b"}}}
+            await world.client.patch(
+                resources.PODS, pod.name, world.namespace, body, patch_type=PatchType.MERGE, type=dict
+            )
+        first, second = {pod.uid for pod in pods[:2]}, {pod.uid for pod in pods[2:]}
+        began = world.clock.monotonic()
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded(seconds=2 * world.patience)
+        assert world.history.most_unready(4, began) == 2
+        for shard in (first, second):
+            own = History([one for one in world.history.seen if one.pod.uid in shard])
+            assert own.most_unready(2, began) == 1, "never both of one shard"

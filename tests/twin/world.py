@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from inplace.controller.world import Caps
 from inplace.core import conditions, names, template
 from inplace.core import record as records
 from inplace.core import status as statuses
@@ -56,6 +57,8 @@ class World(ABC):
     flavour: Flavour = STATEFULSET
     clock: Clock
     history: History
+    #: Of the controllers that are started from now on.
+    caps: Caps = Caps()
     #: Seconds that are long in this world; every wait of a scenario is a multiple of it.
     patience: float = 60.0
 

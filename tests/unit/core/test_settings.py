@@ -271,8 +271,6 @@ def test_our_own_keys_and_those_of_others_are_no_errors():
         ("keep-ready-containers", "a"),
         ("container-order", "a > b"),
         ("gates", "before-drain=x.y/Z"),
-        ("spread-by", "zone"),
-        ("steps", "1"),
         ("pre-pull", "Required"),
         ("pre-pull", "BestEffort"),
         ("init-images", "SpecOnly"),

@@ -1,0 +1,38 @@
+"""What `promote` and `retry` have in common: one annotation with a token, which the controller answers once."""
+
+from __future__ import annotations
+
+import secrets
+
+import click
+
+from inplace.cli import exits
+from inplace.cli.cluster import cluster, parse_ref, read_workload, require_opted_in
+from inplace.cli.options import Connection
+from inplace.core import status as statuses
+from inplace.core.names import Phase
+from inplace.kube import resource as resources
+from inplace.kube.client import PatchType
+
+
+async def ask(connection: Connection, text: str, request: str, phases: frozenset[Phase], *, dry_run: str) -> int:
+    """Write the request, where the workload is in one of these phases; else say in which it is."""
+    async with cluster(connection) as (client, namespace):
+        ref = parse_ref(text, namespace)
+        workload = await read_workload(client, ref)
+        require_opted_in(workload, ref)
+        status = statuses.current(workload)
+        if status is None or status.phase not in phases:
+            now = status.phase if status is not None else "not known: the controller has not looked at it yet"
+            wanted = " or ".join(sorted(phases))
+            raise exits.InputError(f"{ref}: there is nothing to ask for: the phase is {now}, and must be {wanted}")
+        where = resources.find(ref.kind.group, ref.kind.plural)
+        body = {"metadata": {"uid": workload.metadata.uid, "annotations": {request: secrets.token_hex(4)}}}
+        if dry_run != "client":
+            server = dry_run == "server"
+            await client.patch(
+                where, ref.name, ref.namespace, body, patch_type=PatchType.MERGE, dry_run=server, type=dict
+            )
+        done = "asked" if dry_run == "none" else f"would be asked ({dry_run} dry run)"
+        click.echo(f"{ref} {done}: {request} at phase {status.phase}: {status.message}")
+        return exits.OK
