@@ -67,7 +67,7 @@ class Interlocks:
     async def _sleep(self, seconds: float) -> None:
         """Until something is asked, at most so long."""
         asked = asyncio.ensure_future(self._asked.wait())
-        pause = asyncio.ensure_future(self._clock.sleep(max(_LEAST, seconds)))  # never a loop that time does not pass in
+        pause = asyncio.ensure_future(self._clock.sleep(max(_LEAST, seconds)))  # or time would not pass
         try:
             await asyncio.wait({asked, pause}, return_when=asyncio.FIRST_COMPLETED)
         finally:
