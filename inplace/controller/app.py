@@ -25,7 +25,7 @@ from inplace.controller.sources import Sources
 from inplace.controller.world import Caps, Key, World
 from inplace.core import kinds, names
 from inplace.core.actions import Event
-from inplace.core.model import Node, Pod, Revision, Workload
+from inplace.core.model import EndpointSlice, Node, Pod, Revision, Workload
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.events import EventRecorder, ObjectRef
@@ -42,7 +42,7 @@ from inplace.runtime.supervisor import Check, Part, Supervisor
 from inplace.runtime.worker import Worker
 
 T = TypeVar("T")
-AnyReflector = Reflector[Workload] | Reflector[Pod] | Reflector[Revision] | Reflector[Node]
+AnyReflector = Reflector[Workload] | Reflector[Pod] | Reflector[Revision] | Reflector[Node] | Reflector[EndpointSlice]
 
 LEASE_NAME: Final = "inplace-controller"
 WORKERS: Final = 4
@@ -149,9 +149,7 @@ class App:
         backoff: Backoff[Key] = Backoff(self._rng)
         await Worker(self.queue, reconciler.reconcile, WORKERS, backoff, self._clock, self._observer).run()
 
-    def _make_reflectors(
-        self,
-    ) -> dict[str, Reflector[Workload] | Reflector[Pod] | Reflector[Revision] | Reflector[Node]]:
+    def _make_reflectors(self) -> dict[str, AnyReflector]:
         sources, scope = Sources(self.world, self.queue), self._options.watch_namespace
         made: dict[str, AnyReflector] = {}
         for kind in kinds.ALL:
@@ -161,6 +159,9 @@ class App:
             resources.CONTROLLERREVISIONS, self.world.revisions, Revision, sources.revision, scope
         )
         made["nodes"] = self._reflect(resources.NODES, self.world.nodes, Node, sources.node, None)
+        made["endpointslices"] = self._reflect(
+            resources.ENDPOINTSLICES, self.world.slices, EndpointSlice, sources.slice, scope
+        )
         made["pods"] = self._reflect(resources.PODS, self.world.pods, Pod, sources.pod, scope)
         return made
 

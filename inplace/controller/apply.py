@@ -219,14 +219,8 @@ class Applier:
         fields: dict[str, Any] = {"namespace": meta.namespace, "name": meta.name, "overhead": round(overhead, 4)}
         self._observer.event(_SAYS[type(action)], level="info", **fields)
         self._observer.observe("inplace_write_overhead_seconds", overhead, kind=key.kind, action=_name(action))
+        self._measure(key, action)
         match action:
-            case Finish(_, record):
-                for found in set(pod.evidence_of(record).values()):
-                    self._observer.count("inplace_pods_upgraded_total", kind=key.kind, evidence=found)
-                took = (self._world.now() - record.started_at).total_seconds()
-                self._observer.observe("inplace_pod_upgrade_seconds", took, kind=key.kind)
-            case Fail(_, record):
-                self._observer.count("inplace_pods_failed_total", kind=key.kind, code=record.reason)
             case Edit(workload, why, note):
                 if why is EventReason.FREEZE_LOST:
                     self._world.put_back(workload.metadata.uid)
@@ -237,6 +231,19 @@ class Applier:
                     self._announce(workload, event)
                     if event.reason is EventReason.SETTINGS_INVALID:
                         self._observer.count("inplace_settings_errors_total", kind=key.kind)
+
+    def _measure(self, key: Key, action: Action) -> None:
+        """Count what has become of a Pod."""
+        match action:
+            case Swap(target) if target.uid in self._world.sights and self._world.sights[target.uid].slow:
+                self._observer.count("inplace_endpoints_slow_total", kind=key.kind)
+            case Finish(_, record):
+                for found in set(pod.evidence_of(record).values()):
+                    self._observer.count("inplace_pods_upgraded_total", kind=key.kind, evidence=found)
+                took = (self._world.now() - record.started_at).total_seconds()
+                self._observer.observe("inplace_pod_upgrade_seconds", took, kind=key.kind)
+            case Fail(_, record):
+                self._observer.count("inplace_pods_failed_total", kind=key.kind, code=record.reason)
 
 
 def needs_live_read(action: Action) -> TypeGuard[Swap]:
@@ -258,8 +265,8 @@ def _due(action: Action, snapshot: Snapshot, world: World) -> float:
     """
     now, uid = world.clock.monotonic(), subject(action).uid
     sight = snapshot.sights.get(uid)
-    if isinstance(action, Swap) and sight is not None and sight.unready_at is not None:
-        return now - max(0.0, (world.now() - sight.unready_at).total_seconds() - snapshot.grace_seconds)
+    if isinstance(action, Swap) and sight is not None and sight.out_at is not None:
+        return now - max(0.0, (world.now() - sight.out_at).total_seconds() - snapshot.grace_seconds)
     return world.heard.get(uid, now) if isinstance(action, Finish) else now
 
 

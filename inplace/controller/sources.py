@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from inplace.controller.world import Key, World
 from inplace.core import names
-from inplace.core.model import Meta, Node, Pod, Revision, Workload
+from inplace.core.model import EndpointSlice, Meta, Node, Pod, Revision, Workload
 from inplace.runtime.queue import WorkQueue
 
 
@@ -43,6 +43,11 @@ class Sources:
         one = new or old
         if one is not None:
             self._owner(one.metadata, low=initial)
+
+    def slice(self, old: EndpointSlice | None, new: EndpointSlice | None, initial: bool) -> None:
+        """Endpoints came, changed or went: a drained Pod may be out of service now."""
+        for meta in self._world.saw_slice(old, new):
+            self._owner(meta, low=initial)
 
     def node(self, old: Node | None, new: Node | None, initial: bool) -> None:
         """A node's readiness or version changed: its Pods may be held or free now. Heartbeats are no news."""

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from inplace.core import kinds, names, rollout
 from inplace.core import record as records
 from inplace.core.kinds import Family, Kind, Template
-from inplace.core.model import Meta, Node, Pod, Reason, Revision, Workload
+from inplace.core.model import EndpointSlice, Meta, Node, Pod, Reason, Revision, Workload
 from inplace.core.names import Code
 from inplace.core.observation import Sight, observe
 from inplace.core.record import Record
@@ -91,6 +91,11 @@ class World:
             version=lambda one: one.metadata.resource_version,
             indexers={"owner": lambda one: _owner(one.metadata)},
         )
+        self.slices: Store[EndpointSlice] = Store(
+            key=lambda one: _identity(one.metadata),
+            version=lambda one: one.metadata.resource_version,
+            indexers={"serving": lambda one: one.targets()},
+        )
         self.nodes: Store[Node] = Store(
             key=lambda one: _identity(one.metadata), version=lambda one: one.metadata.resource_version
         )
@@ -123,13 +128,26 @@ class World:
         if old is not None and old.metadata.annotation(names.STATE) != new.metadata.annotation(names.STATE):
             self._went_on(new.uid)
         self._note_engaged(new)
-        sight = observe(self.sights.get(new.uid), new, self.clock.now())
+        serving = bool(self.slices.by("serving", new.uid))
+        sight = observe(self.sights.get(new.uid), new, self.clock.now(), serving=serving)
         if sight is None:
             self.sights.pop(new.uid, None)
             self.heard.pop(new.uid, None)
         else:
             self.sights[new.uid] = sight
             self.heard[new.uid] = self.clock.monotonic()
+
+    def saw_slice(self, old: EndpointSlice | None, new: EndpointSlice | None) -> list[Meta]:
+        """Fold one event of an EndpointSlice into the memory; the Pods in flight that it has stopped serving."""
+        before, now = old.targets() if old is not None else {}, new.targets() if new is not None else {}
+        one = new or old
+        found: list[Meta] = []
+        for uid in (before.keys() - now.keys()) & self.sights.keys():
+            pod = self.pods.get(one.metadata.namespace, before[uid]) if one is not None else None
+            if pod is not None and pod.uid == uid:
+                self.saw_pod(pod, pod)
+                found.append(pod.metadata)
+        return found
 
     def forget(self, uid: str) -> None:
         """Drop everything remembered about an object that is gone."""

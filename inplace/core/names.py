@@ -154,6 +154,8 @@ class Code(StrEnum):
 
     # A Pod in flight waits
     WAITING_UNREADY = "WaitingForUnready"
+    WAITING_ENDPOINTS = "WaitingForEndpoints"
+    ENDPOINTS_SLOW = "EndpointsSlow"
     WAITING_GRACE = "GracePeriod"
     WAITING_EVIDENCE = "WaitingForSwap"
     WAITING_READY = "WaitingForReady"

@@ -33,22 +33,36 @@ class ContainerSight(Struct, frozen=True, gc=False):
 
 
 class Sight(Struct, frozen=True, gc=False):
-    """What was seen of one attempt on one Pod. `unready_at` is the first sight of Ready=False after the drain."""
+    """What was seen of one attempt on one Pod.
+
+    `unready_at` is the first sight of Ready=False after the drain, `out_at` the first with no endpoint serving either.
+    """
 
     started_at: datetime
     generation: int = 0
     unready_at: datetime | None = None
+    out_at: datetime | None = None
     ready_at: datetime | None = None
     containers: dict[str, ContainerSight] = {}
 
+    @property
+    def slow(self) -> bool:
+        """Whether it was drained, and an endpoint went on serving all the same."""
+        return self.unready_at is not None and self.out_at is None
 
-def observe(before: Sight | None, pod: Pod, now: datetime) -> Sight | None:
-    """Fold one status of a Pod into what was seen before; None where the Pod has no upgrade to watch."""
+
+def observe(before: Sight | None, pod: Pod, now: datetime, *, serving: bool = False) -> Sight | None:
+    """Fold one status of a Pod into what was seen before; None where the Pod has no upgrade to watch.
+
+    `serving`: whether an EndpointSlice still sends traffic to it.
+    """
     record = records.read(pod)
     if not isinstance(record, Record):
         return None
     sight = before if before is not None and before.started_at == record.started_at else Sight(record.started_at)
     sight = _see_readiness(sight, pod, record, now)
+    if not serving and sight.unready_at is not None and sight.out_at is None:
+        sight = replace(sight, out_at=now)
     if record.generation != sight.generation:
         sight = replace(sight, generation=record.generation, containers={})
     return _see_containers(sight, pod, record, now)

@@ -10,7 +10,7 @@ this module knows no other Pod.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import assert_never
+from typing import Final, assert_never
 
 from msgspec.structs import replace
 
@@ -37,6 +37,9 @@ from inplace.core.scene import (
     ready_until,
     steady_at,
 )
+
+#: How long endpoints may take to lose an unready Pod before it is no longer waited for them.
+ENDPOINTS: Final = timedelta(seconds=10)
 
 
 def step(pod: Pod, aim: Aim | None, scene: Scene) -> State:
@@ -131,14 +134,24 @@ def _undo_drain(pod: Pod, record: Record, why: Reason) -> Moving:
 
 
 def _undrained(pod: Pod, scene: Scene) -> Moving | None:
-    """Ready=False observed by this process, and the grace period over since then (never since the kubelet's word)."""
+    """Ready=False observed by this process, no endpoint that serves any more, and the grace period over since then.
+
+    Never since the kubelet's word. Endpoints that take long are not waited for without an end.
+    """
     if pod.ready or scene.sight is None or scene.sight.unready_at is None:
         why = Reason(Code.WAITING_UNREADY, "status.conditions[Ready]", "drained; waiting for the kubelet's Ready=False")
         return Moving(why)
-    over = scene.sight.unready_at + timedelta(seconds=scene.settings.grace_period_seconds)
-    if scene.now < over:
-        return Moving(Reason(Code.WAITING_GRACE, "", "unready; waiting for the grace period to end"), until=over)
-    return None
+    latest = scene.sight.unready_at + ENDPOINTS
+    if scene.sight.out_at is None and scene.now < latest:
+        serves = Reason(Code.WAITING_ENDPOINTS, "", "unready; waiting until no EndpointSlice shows it as serving")
+        return Moving(serves, until=latest)
+    over = (scene.sight.out_at or latest) + timedelta(seconds=scene.settings.grace_period_seconds)
+    if scene.now >= over:
+        return None
+    if scene.sight.out_at is None:
+        slow = f"an EndpointSlice shows it as serving after {ENDPOINTS.seconds} s; waiting for the grace period only"
+        return Moving(Reason(Code.ENDPOINTS_SLOW, "", slow), until=over)
+    return Moving(Reason(Code.WAITING_GRACE, "", "unready; waiting for the grace period to end"), until=over)
 
 
 def _swapping(pod: Pod, record: Record, aim: Aim | None, scene: Scene) -> State:

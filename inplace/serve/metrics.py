@@ -32,6 +32,7 @@ OWN_METRICS: Final = (
     Metric("inplace_write_overhead_seconds", "histogram", "From when a write could be made.", ("kind", "action")),
     Metric("inplace_writes_total", "counter", "Writes by how they ended.", ("kind", "action", "outcome")),
     Metric("inplace_settings_errors_total", "counter", "Settings that could not be accepted.", ("kind",)),
+    Metric("inplace_endpoints_slow_total", "counter", "Pods swapped while an endpoint still served.", ("kind",)),
     Metric("inplace_policy_installed", "gauge", "1 where the binding of this admission policy exists.", ("policy",)),
     Metric("inplace_event_loop_lag_seconds", "histogram", "How late the event loop woke a sleeper.", ()),
     Metric("inplace_build_info", "gauge", "1, labelled with the version.", ("version",)),

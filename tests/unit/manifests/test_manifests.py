@@ -33,6 +33,8 @@ JUSTIFIED = {
     ("apps", "controllerrevisions", "get"): "a revision that the cache lacks",
     ("apps", "controllerrevisions", "list"): "fill the cache",
     ("apps", "controllerrevisions", "watch"): "keep it",
+    ("discovery.k8s.io", "endpointslices", "list"): "does traffic still reach a drained Pod: fill the cache",
+    ("discovery.k8s.io", "endpointslices", "watch"): "keep it",
     ("events.k8s.io", "events", "create"): "say what happened",
     ("events.k8s.io", "events", "patch"): "count a repeated Event instead of writing it again",
     ("coordination.k8s.io", "leases", "get"): "leader election",
