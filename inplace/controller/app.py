@@ -90,6 +90,7 @@ class App:
         self._interlocks = Interlocks(client, self.world, clock, observer, self.queue.add)
         if not options.dry_run:
             self.world.interlock = self._interlocks.holds
+            self.world.rehearsals = {}
 
     async def run(self, *, signals: bool = True) -> None:
         """Run until asked to stop, or until a part fails; raises what it failed with.

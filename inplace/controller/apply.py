@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, TypeGuard
 
 from inplace.controller import requests
 from inplace.controller.world import Key, World
-from inplace.core import patch, pod
+from inplace.core import patch, pod, preflight
 from inplace.core import plan as planning
 from inplace.core import record as records
 from inplace.core.actions import (
@@ -29,6 +29,7 @@ from inplace.core.actions import (
     Finish,
     Label,
     Publish,
+    Rehearse,
     Remove,
     Restore,
     Retract,
@@ -138,6 +139,8 @@ class Applier:
 
     async def _attempt(self, snapshot: Snapshot, action: Action) -> Outcome:
         meta = subject(action)
+        if isinstance(action, Rehearse):
+            return await self._rehearse(snapshot, action)
         try:
             fresh = await self._confirm(snapshot, action) if needs_live_read(action) else action
             if fresh is None:
@@ -158,6 +161,21 @@ class Applier:
             return await self._settle(action, error)
         except (ApiError, KubeError) as error:
             return self._note(Outcome.UNKNOWN, action, error)
+        return Outcome.APPLIED
+
+    async def _rehearse(self, snapshot: Snapshot, action: Rehearse) -> Outcome:
+        """Ask by a dry run, and keep the answer; where there was none it is asked again."""
+        request, workload = patch.build(action, self._world.now()), snapshot.workload.metadata.uid
+        try:
+            await requests.try_out(self._client, request, requests.Written, timeout=WRITE_SECONDS)
+        except (Conflict, NotFound, PreconditionFailed, Denied) as error:
+            return self._note(Outcome.STALE, action, error)
+        except (Invalid, Forbidden) as error:
+            self._world.answered(workload, action.key, preflight.refusal(action.pod.name, action.images, str(error)))
+            return self._note(Outcome.REFUSED, action, error)
+        except KubeError as error:
+            return self._note(Outcome.UNKNOWN, action, error)
+        self._world.answered(workload, action.key, None)
         return Outcome.APPLIED
 
     async def _confirm(self, snapshot: Snapshot, action: Swap) -> Swap | None:
@@ -281,6 +299,7 @@ _SAYS: Final[dict[type, str]] = {
     Finish: "pod.finished",
     Fail: "pod.failed",
     Restore: "pod.restored",
+    Rehearse: "pod.rehearsed",
     Edit: "workload.edited",
     Cure: "workload.cured",
     Amend: "workload.prepared",

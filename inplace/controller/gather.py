@@ -60,6 +60,7 @@ def gather(world: World, key: Key, not_before: datetime | None, absent: frozense
         blocked={uid: world.blocked[uid] for uid in uids if uid in world.blocked},
         not_before=not_before,
         contest=world.contest(workload.metadata.uid),
+        rehearsed=world.rehearsed(workload.metadata.uid),
         room=world.room(key.namespace),
         interlock=world.interlock(key.kind, key.namespace) if kind.frozen_on_demand else False,
     )

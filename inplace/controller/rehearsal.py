@@ -19,6 +19,7 @@ from inplace.core.actions import (
     Label,
     PodAction,
     Publish,
+    Rehearse,
     Remove,
     Restore,
     Retract,
@@ -66,6 +67,8 @@ def _why_pod(action: PodAction) -> str:
             return f"finish Pod {pod.name} at revision {record.target}"
         case Fail(pod, record):
             return f"record that Pod {pod.name} failed: {record.reason}: {record.message}"
+        case Rehearse(pod, images):
+            return f"ask whether Pod {pod.name} may be patched to {', '.join(images.values())}"
         case Restore(pod):
             return f"put Pod {pod.name} back into service as it is"
         case _:

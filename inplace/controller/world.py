@@ -30,6 +30,9 @@ from inplace.runtime.clock import Clock
 DENIED_SECONDS: Final = 30.0
 #: Tries of a write whose preconditions fail, before the Pod counts as failed (protocol §3).
 MAX_STALE: Final = 3
+#: How long the server's answer to a dry run is believed, in seconds: its consent, and its refusal.
+ANSWER_SECONDS: Final = 3600.0
+REFUSAL_SECONDS: Final = 30.0
 #: A freeze that was put back this often within this time is contested; then it rests, at first so many seconds.
 CONTESTS: Final = 3
 CONTEST_SECONDS: Final = 600.0
@@ -110,6 +113,8 @@ class World:
         self._denied: dict[str, float] = {}
         #: Whether admission policies freeze workloads of a kind in a namespace by themselves; None: not known yet.
         self.caps = Caps()
+        #: By workload: what the server answered to dry runs, and until when that holds. None where nobody asks.
+        self.rehearsals: dict[str, dict[str, tuple[Reason | None, float]]] | None = None
         #: Pods that this controller keeps out of service, or is about to: uid -> namespace.
         self._engaged: dict[str, str] = {}
         self.interlock: Callable[[str, str], bool | None] = lambda _kind, _namespace: False
@@ -155,6 +160,7 @@ class World:
             memory.pop(uid, None)
         self._templates.pop(uid, None)
         self._engaged.pop(uid, None)
+        (self.rehearsals or {}).pop(uid, None)
         self.expectations.forget(uid)
         rollout.forget(uid)
 
@@ -183,6 +189,22 @@ class World:
             self._engaged[pod.uid] = pod.metadata.namespace
         elif not self.pending(pod.metadata):
             self._engaged.pop(pod.uid, None)
+
+    def answered(self, workload: str, key: str, reason: Reason | None) -> None:
+        """The server has answered a dry run: a refusal is asked again after a while, a consent much later."""
+        if self.rehearsals is None:
+            return
+        known, now = self.rehearsals.setdefault(workload, {}), self.clock.monotonic()
+        for old in [one for one, (_, until) in known.items() if until <= now]:
+            del known[old]
+        known[key] = (reason, now + (ANSWER_SECONDS if reason is None else REFUSAL_SECONDS))
+
+    def rehearsed(self, workload: str) -> dict[str, Reason | None] | None:
+        """The answers that still hold, for one workload."""
+        if self.rehearsals is None:
+            return None
+        now = self.clock.monotonic()
+        return {key: reason for key, (reason, until) in self.rehearsals.get(workload, {}).items() if until > now}
 
     def room(self, namespace: str) -> int | None:
         """How many more Pods may be, in this namespace and over all; None where nothing limits them."""

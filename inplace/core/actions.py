@@ -59,6 +59,14 @@ class Restore(Struct, frozen=True):
     pod: Pod
 
 
+class Rehearse(Struct, frozen=True):
+    """Ask, by a dry run, whether the image patch of this Pod would be taken; `key` names all that are alike."""
+
+    pod: Pod
+    images: dict[str, str]
+    key: str
+
+
 class Edit(Struct, frozen=True):
     """Change the workload itself: freeze, thaw, or leave nothing behind.
 
@@ -139,7 +147,7 @@ class Retract(Struct, frozen=True):
     workload: Workload
 
 
-PodAction = Serve | Drain | Swap | Finish | Fail | Restore
+PodAction = Serve | Drain | Swap | Finish | Fail | Restore | Rehearse
 WorkloadAction = Edit | Cure | Amend | Create | Remove | Publish | Label | Retract
 Action = PodAction | WorkloadAction
 

@@ -135,6 +135,7 @@ class Code(StrEnum):
     BUDGET = "Budget"
     PARTITION = "Partition"
     STEP = "Step"
+    PREFLIGHT = "Preflight"
     CROWDED = "DisruptionCap"
     PAUSED = "Paused"
     REFUSED = "WorkloadRefused"

@@ -29,6 +29,7 @@ from inplace.core.actions import (
     Label,
     PodAction,
     Publish,
+    Rehearse,
     Remove,
     Restore,
     Retract,
@@ -96,6 +97,8 @@ def _of_pod(action: PodAction, now: datetime) -> Patch:
         case Fail(pod, record):
             gate = _gate(pod, now, "UpgradeFailed", opened=True) if pod.has_gate(names.GATE) else []
             return _pod(pod, "status" if gate else "", gate, _state(pod, record))
+        case Rehearse(pod, images):
+            return rehearsal(pod, images)
         case Restore(pod):
             gate = _gate(pod, now, "Restored", opened=True) if pod.has_gate(names.GATE) else []
             return _pod(pod, "status" if gate else "", gate, _state(pod, None))

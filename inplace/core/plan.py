@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.core import actions as actions_
-from inplace.core import conditions, names, order, report, rollback, rollout, spread, steps
+from inplace.core import conditions, names, order, preflight, report, rollback, rollout, spread, steps
 from inplace.core import pod as pods
 from inplace.core import record as records
 from inplace.core import status as statuses
@@ -45,6 +45,8 @@ from inplace.core.steps import Stop
 
 #: How soon a workload looks again for room that Pods of others had taken.
 _CROWD_SECONDS: Final = timedelta(seconds=1)
+#: How soon the server is asked again whether it still refuses an image patch.
+_ASK_AGAIN: Final = timedelta(seconds=31)
 
 
 class Plan(Struct, frozen=True):
@@ -119,7 +121,8 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     prospects = rollout.prospects(snapshot, parsed.settings, course, now)
     if back is not None:
         prospects = rollout.unpartitioned(prospects)
-    refused = _refusals(snapshot, known, prospects)
+    answers = preflight.ask(snapshot, prospects)
+    refused = [*_refusals(snapshot, known, prospects), *answers.refused]
     scene = _scene(snapshot, parsed, target, now, refused[0] if refused else None)
     all_members = rollout.members(snapshot, parsed.settings, known, scene, prospects)
     handed = back is None and _handed_over(snapshot, parsed, refused, frozen, all_members)
@@ -129,6 +132,8 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
         frozen = snapshot.contest.reason
     wait = scene.hold or _wait(snapshot, parsed, frozen, target, all_members, now)
     own: WorkloadAction | None = kind.lift(workload) if handed else frozen if isinstance(frozen, Edit | Amend) else None
+    if wait is None and answers.questions:
+        wait = Reason(Code.PREFLIGHT, "", "asking the API server whether it takes the image patches")
     if known is not None and wait is None and frozen is None:
         own = _around(snapshot, known, prospects, all_members, back=back is not None, whole=stop is None)
         wait = Reason(Code.PREPARING, "", own.note) if isinstance(own, Amend | Create | Edit | Remove) else None
@@ -138,7 +143,7 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     choice = rollout.choose(
         all_members, parsed.settings, kind.desired(workload), wait, limit, room=snapshot.room, place=place
     )
-    made = _in_motion(all_members)
+    made = (*_in_motion(all_members), *(answers.questions if wait is not None and wait.code == Code.PREFLIGHT else ()))
     said = report.Said(
         snapshot,
         parsed,
@@ -232,6 +237,8 @@ def _handed_over(
     kept = own is None and any(one.outside is not None and one.outside.code == Code.PARTITION for one in all_members)
     if kept or any(isinstance(one.state, Moving) for one in all_members):
         return False
+    if any(reason.code == Code.ADMISSION for reason in refused):
+        return False  # what admission refuses in a live Pod it would refuse in a new one as well
     return frozen is not None or snapshot.kind.lift(snapshot.workload) is not None
 
 
@@ -379,6 +386,8 @@ def _finish(
     untils += [_goes_on(snapshot, status), snapshot.not_before]
     crowded = any(reason.code == Code.CROWDED for reason in waiting.values())
     untils += [now + _CROWD_SECONDS] if crowded else []
+    rejected = any(reason.code == Code.ADMISSION for reason in status.reasons)
+    untils += [now + _ASK_AGAIN] if rejected else []
     untils += [snapshot.contest.until] if snapshot.contest is not None else []
     own, due = _said(snapshot, status, own, now)
     untils.append(due)

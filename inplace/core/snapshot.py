@@ -32,6 +32,7 @@ class Snapshot(Struct, frozen=True):
     this workload in the very write that changes its template, None while that is not known. `target` overrides the
     workload's own, for a plan of what is not applied yet. A status whose phase has not changed is written once in
     `status_every`. `room`: how many more Pods the controller may disrupt, over all workloads; None: any number.
+    `rehearsed`: what the server has answered to dry runs of image patches, None where nobody asks.
     """
 
     kind: Kind
@@ -47,6 +48,7 @@ class Snapshot(Struct, frozen=True):
     contest: Contest | None = None
     interlock: bool | None = False
     room: int | None = None
+    rehearsed: Mapping[str, Reason | None] | None = None
     target: Template | None = None
     status_every: timedelta = timedelta(seconds=1)
 

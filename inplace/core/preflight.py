@@ -1,0 +1,65 @@
+"""Before the first disruption: would the API server take these image patches at all (protocol §2)?
+
+Admission may refuse them for good: a namespace whose PodSecurity level was tightened, AlwaysPullImages, a webhook, a
+policy. A dry run of the patch of one Pod answers for all that are alike: of the same revision, to the same, on nodes of
+the same version, with the same containers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from inplace.core.actions import Rehearse
+from inplace.core.change import InPlace
+from inplace.core.model import Reason
+from inplace.core.names import Code
+from inplace.core.rollout import Prospects
+from inplace.core.snapshot import Snapshot
+
+#: What AlwaysPullImages makes of a patch is refused because of this field.
+_PULL_POLICY = "imagePullPolicy"
+
+
+class Answers(NamedTuple):
+    """What the server has said of the Pods that would be patched, and what must still be asked."""
+
+    refused: tuple[Reason, ...] = ()
+    questions: tuple[Rehearse, ...] = ()
+
+
+def ask(snapshot: Snapshot, found: Prospects) -> Answers:
+    """The refusals so far, and a question for each sort of Pod that has no answer."""
+    if snapshot.rehearsed is None:
+        return Answers()
+    refused: dict[tuple[str, str], Reason] = {}
+    questions: dict[str, Rehearse] = {}
+    for pod in snapshot.pods:
+        aim = found.aims.get(pod.uid)
+        if aim is None or not isinstance(aim.lacks, InPlace) or not aim.lacks.images or pod.uid in found.outside:
+            continue
+        if pod.metadata.deletion_timestamp is not None or not pod.spec.node_name:
+            continue
+        node = snapshot.nodes.get(pod.spec.node_name)
+        version = node.status.node_info.kubelet_version if node is not None else ""
+        names = ",".join(one.name for one in (*pod.spec.containers, *pod.spec.init_containers))
+        key = "|".join((snapshot.revision_of(pod), aim.revision, version, names))
+        if key not in snapshot.rehearsed:
+            questions.setdefault(key, Rehearse(pod, dict(aim.lacks.images), key))
+            continue
+        reason = snapshot.rehearsed[key]
+        if reason is not None:
+            refused.setdefault((reason.code, reason.message), reason)
+    return Answers(tuple(refused.values()), tuple(questions.values()))
+
+
+def refusal(pod_name: str, images: Mapping[str, str], message: str) -> Reason:
+    """The server's own words, with what they mean where they do not say it."""
+    hint = ""
+    if _PULL_POLICY.lower() in message.lower():
+        hint = (
+            " (the admission plugin AlwaysPullImages sets imagePullPolicy: Always with every new image, and that field"
+        )
+        hint += " cannot change on a live Pod: set it in the template once)"
+    wanted = ", ".join(f"{name}={image}" for name, image in images.items())
+    return Reason(Code.ADMISSION, f"pods[{pod_name}]", f"the API server refuses the patch {wanted}: {message}{hint}")
