@@ -40,8 +40,8 @@ DEFECTS = (
     Defect(
         "roll out a Deployment natively: never pause it",
         "core/kinds/deployment.py",
-        'return base.hold(workload, {"paused": True})',
-        "return base.hold(workload, {})",
+        'return running or base.hold(workload, {"paused": True})',
+        "return running or base.hold(workload, {})",
     ),
     Defect(
         "move Pods before their ReplicaSet has the new template",
@@ -72,8 +72,8 @@ DEFECTS = (
     Defect(
         "skip the grace period",
         "core/pod.py",
-        "    if scene.now < over:\n        return Moving(Reason(Code.WAITING_GRACE",
-        "    if False:\n        return Moving(Reason(Code.WAITING_GRACE",
+        "    if scene.now >= over:\n        return None",
+        "    if True:\n        return None",
     ),
     Defect(
         "write the label before the swap",
@@ -137,8 +137,8 @@ DEFECTS = (
     Defect(
         "begin before the freeze stands",
         "core/plan.py",
-        "    if isinstance(frozen, Edit):\n        return Reason(Code.FREEZING",
-        "    if False:\n        return Reason(Code.FREEZING",
+        "    if isinstance(frozen, Edit | Amend):\n",
+        "    if False:\n",
     ),
     Defect("go on after a failure", "core/plan.py", "if len(failures) > parsed.settings.max_failures:", "if False:"),
     Defect(
@@ -167,6 +167,50 @@ DEFECTS = (
         "return before.observed_generation if before is not None else 0",
         "return said.snapshot.workload.metadata.generation",
     ),
+    Defect(
+        "resume a Deployment that no policy protects",
+        "core/kinds/deployment.py",
+        "if left is not None or not (interlocked and base.frozen(workload)):",
+        "if left is not None or not base.frozen(workload):",
+    ),
+    Defect(
+        "let an undo change the settings",
+        "core/kinds/undo.py",
+        "if same and child.metadata.uid != active.metadata.uid:",
+        "if False:",
+    ),
+    Defect(
+        "leave our conditions behind",
+        "core/conditions.py",
+        "if status.phase is Phase.UP_TO_DATE:\n        return without_ours(found)",
+        "if False:\n        return without_ours(found)",
+    ),
+    Defect(
+        "begin the upgrade again that is being rolled back",
+        "core/rollback.py",
+        "if before.rolled_back_from != asked.revision:",
+        "if True:",
+    ),
+    Defect(
+        "roll back to what was never healthy",
+        "core/rollback.py",
+        "return snapshot.revisions.get(before.healthy) or Reason(",
+        "return next(iter(snapshot.revisions.values())) or Reason(",
+    ),
+    Defect(
+        "keep Pods at a revision that is not promoted",
+        "core/steps.py",
+        "return frozenset(pod.uid for pod in there[at.limit :])",
+        "return frozenset()",
+    ),
+    Defect("pass every step at once", "core/steps.py", "if limit < desired:", "if False:"),
+    Defect(
+        "swap while an endpoint serves",
+        "core/pod.py",
+        "if scene.sight.out_at is None and scene.now < latest:",
+        "if False:",
+    ),
+    Defect("forget the caps", "core/rollout.py", "elif not free and left > 0 and free_room <= 0:", "elif False:"),
     Defect("ignore the partition", "core/kinds/statefulset.py", "if index < kept:", "if False:"),
 )
 
