@@ -123,6 +123,7 @@ class Settings:
     budget: int = 1
     grace: int = 0
     tracks_generation: bool = True
+    rollback: bool = False
 
 
 @dataclass
@@ -137,6 +138,8 @@ class Simulation:
     swaps: set[tuple[str, int, int]] = field(default_factory=set)
     unready_since: dict[str, float] = field(default_factory=dict)
     writes: int = 0
+    #: Revisions at which every Pod once was, ready, by the truth.
+    healthy: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.templates: dict[str, dict[str, Any]] = {}
@@ -158,6 +161,7 @@ class Simulation:
             names.PREFIX + "grace-period-seconds": str(self.start.grace),
             names.PREFIX + "progress-deadline-seconds": "120",
             names.ORIGINAL_STRATEGY: '{"type":"RollingUpdate"}',
+            names.PREFIX + "on-failure": "Rollback" if self.start.rollback else "Pause",
         }
         labels = {names.MODE: "InPlaceOnly", names.FROZEN: "true"}
         strategy = {"type": "RollingUpdate", "rollingUpdate": {"partition": names.FROZEN_PARTITION}}
@@ -432,6 +436,8 @@ class Simulation:
             assert not self._paused(snapshot), "I7: a disruption begins while paused"
         if patched:
             assert record is not None
+            asked = snapshot.workload.status.update_revision
+            assert record.target == asked or record.target in self.healthy, "I8: back to what was never healthy"
             self._judge_swap(name, record, before, after)
         if after["metadata"]["labels"].get(names.REVISION_LABEL) != before["metadata"]["labels"].get(
             names.REVISION_LABEL
@@ -483,15 +489,27 @@ class Simulation:
         conditions = self.pods[name]["status"]["conditions"]
         return any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
 
-    def upgraded(self) -> bool:
-        """Whether everything is as the template says, by the truth."""
-        revision = self.workload["status"]["updateRevision"]
-        wanted = {c["name"]: c["image"] for c in self.workload["spec"]["template"]["spec"]["containers"]}
-        return all(
+    def note_health(self) -> None:
+        """Remember the revision that all Pods are at, where they are and serve."""
+        labels = {pod["metadata"]["labels"][names.REVISION_LABEL] for pod in self.pods.values()}
+        if len(labels) == 1 and all(self._serves(name, next(iter(labels))) for name in self._names()):
+            self.healthy |= labels
+
+    def _serves(self, name: str, revision: str) -> bool:
+        """Whether a Pod is at a revision, by the truth, and Ready."""
+        wanted = {c["name"]: c["image"] for c in self.templates[revision]["spec"]["containers"]}
+        return (
             name in self.pods
             and self.pods[name]["metadata"]["labels"][names.REVISION_LABEL] == revision
             and {key: one.image for key, one in self.workers[name].containers.items()} == wanted
             and self.is_ready(name)
+        )
+
+    def upgraded(self) -> bool:
+        """Whether everything is as the template says, by the truth."""
+        revision = self.workload["status"]["updateRevision"]
+        return all(
+            self._serves(name, revision)
             and ((record := record_of(self.pods[name])) is None or record.phase is PodPhase.DONE)
             for name in self._names()
         )

@@ -20,11 +20,13 @@ STARTS = st.builds(
     budget=st.integers(1, 3),
     grace=st.sampled_from([0, 0, 3]),
     tracks_generation=st.sampled_from([True, True, False]),
+    rollback=st.booleans(),
 )
 TAGS = ("v1", "v2", "v3", "v1-alias", "missing")
 EVENTS = (
     *("kubelet",) * 8, *("deliver",) * 8, *("act",) * 8, *("time",) * 4, *("workload",) * 3, *("controller",) * 3,
     "template", "template", "crash", "kill", "pause", "resume", "delete", "unanswered", "budget", "bad-setting",
+    "retry",
 )  # fmt: skip
 
 
@@ -46,9 +48,11 @@ def happen(world: Simulation, event: str, rng: random.Random) -> None:
         "resume": lambda: world.set_annotation("paused", None),
         "delete": lambda: world.delete_pod(name),
         "budget": lambda: world.set_annotation("max-unavailable", rng.choice(["1", "2", "3"])),
+        "retry": lambda: world.set_annotation("retry", str(rng.random())),
         "bad-setting": lambda: world.set_annotation("partition", rng.choice(["x", None, None])),
     }
     happenings[event]()
+    world.note_health()
     if event == "unanswered":
         world.kill()
 
@@ -65,6 +69,7 @@ def settle(world: Simulation, rounds: int) -> bool:
     """Nothing bad happens any more, and everybody gets their turn."""
     world.set_annotation("paused", None)
     world.set_annotation("partition", None)
+    world.set_annotation("retry", "once more")  # what was rolled back before may be the good one now
     for _ in range(rounds):
         world.sync_controller()
         world.deliver_workload()
@@ -73,6 +78,7 @@ def settle(world: Simulation, rounds: int) -> bool:
         snapshot, actions = world.plan()
         for action in actions:
             world.carry_out(snapshot, action)
+        world.note_health()
         for ordinal in range(world.start.replicas):
             for _ in range(3):
                 world.kubelet(f"web-{ordinal}")
