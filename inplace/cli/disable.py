@@ -67,7 +67,7 @@ async def _leave(client: Client, ref: Ref, *, force: bool) -> None:
     clock = SystemClock()
     for _ in range(MOST_LOOKS):
         snapshot = await read_snapshot(client, ref)
-        if snapshot.workload.metadata.label(names.MODE) is None and not planning.has_traces(snapshot):
+        if snapshot.workload.metadata.label(names.MODE) is None and not planning.farewell(snapshot):
             return
         for action in _next(snapshot, force=force):
             try:

@@ -17,7 +17,7 @@ from inplace.core import kinds, names, rollout
 from inplace.core import record as records
 from inplace.core.kinds import Family, Kind, Template
 from inplace.core.model import EndpointSlice, Meta, Node, Pod, Reason, Revision, Workload
-from inplace.core.names import Code
+from inplace.core.names import Code, PodPhase
 from inplace.core.observation import Sight, observe
 from inplace.core.record import Record
 from inplace.core.snapshot import Contest
@@ -187,7 +187,10 @@ class World:
         record = records.read(pod)
         if isinstance(record, Record) and record.in_flight:
             self._engaged[pod.uid] = pod.metadata.namespace
-        elif not self.pending(pod.metadata):
+            return
+        done = isinstance(record, Record) and record.phase is PodPhase.DONE and self.now() < record.deadline
+        coming = done and not pod.ready  # its gate is open, and the kubelet will say so
+        if not coming and not self.pending(pod.metadata):
             self._engaged.pop(pod.uid, None)
 
     def answered(self, workload: str, key: str, reason: Reason | None) -> None:

@@ -305,7 +305,7 @@ def _wait(
 def _opted_out(snapshot: Snapshot, now: datetime) -> Plan:
     """Finish what is in flight, then leave nothing of ours behind; begin nothing."""
     if not has_traces(snapshot):
-        return Plan()
+        return Plan(tuple(one for one in farewell(snapshot) if _uid(one) not in snapshot.pending))
     parsed = snapshot.parsed
     target = snapshot.kind.target(snapshot.workload, snapshot.revisions)
     leaving, all_members = _leaving(snapshot, target, now)
@@ -319,15 +319,14 @@ def _opted_out(snapshot: Snapshot, now: datetime) -> Plan:
 
 
 def farewell(snapshot: Snapshot) -> tuple[Action, ...]:
-    """What leaves nothing of ours behind: first on the Pods, then on the workload, frozen until then."""
+    """What leaves nothing of ours behind: first on the Pods, then on the workload, frozen until then, and elsewhere."""
     marked = tuple(Restore(pod) for pod in snapshot.pods if pod.metadata.annotation(names.STATE) is not None)
     if marked:
         return marked
-    if snapshot.workload.metadata.annotation(names.STATUS) is not None or conditions.stand(snapshot.workload):
-        # First on the workload too: the Deployment controller copies it to ReplicaSets for as long as it stands.
-        return (Retract(snapshot.workload),)
     thaw = snapshot.kind.thaw(snapshot.workload, snapshot.family)
-    return (thaw,) if thaw is not None else ()
+    if thaw is not None:
+        return (thaw,)
+    return (Retract(snapshot.workload),) if conditions.stand(snapshot.workload) else ()
 
 
 def behind(snapshot: Snapshot, now: datetime) -> list[Member]:
@@ -359,7 +358,6 @@ def has_traces(snapshot: Snapshot) -> bool:
     meta = snapshot.workload.metadata
     labels = any(meta.label(key) is not None for key in (names.FROZEN, names.PHASE))
     ours = labels or any(meta.annotation(key) is not None for key in (names.STATUS, names.ORIGINAL_STRATEGY))
-    ours = ours or conditions.stand(snapshot.workload)
     return ours or any(pod.metadata.annotation(names.STATE) is not None for pod in snapshot.pods)
 
 

@@ -8,7 +8,7 @@ from inplace.core import names
 from inplace.core import record as records
 from inplace.core.names import Phase, PodPhase
 from tests.twin import judge
-from tests.twin.shown import core_of_many
+from tests.twin.shown import core_of_held, core_of_many
 
 ENV = {"spec": {"template": {"spec": {"containers": [{"name": "app", "env": [{"name": "COLOUR", "value": "blue"}]}]}}}}
 NO_ENV = {"spec": {"template": {"spec": {"containers": [{"name": "app", "env": None}]}}}}
@@ -64,7 +64,7 @@ MENDED = {
 }
 
 
-@core_of_many
+@core_of_held
 @pytest.mark.parametrize("phase", list(REACHED))
 async def test_the_label_is_removed_in_each_phase(open_world, phase):
     """What is in flight finishes, no other Pod begins, and the freeze stays until the Pods agree with the template."""

@@ -48,7 +48,6 @@ async def test_an_image_that_does_not_exist_is_rolled_back_and_a_good_one_goes_t
         judge.check(world.history, replicas=3, budget=1, since=began)
 
 
-@core_of_many
 @kinds("StatefulSet", "Deployment", "ReplicaSet", because="it needs ten Pods, and a DaemonSet has one on each node")
 async def test_a_crash_loop_takes_no_more_than_the_budget_of_ten(open_world):
     async with open_world() as world:

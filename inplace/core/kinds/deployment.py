@@ -75,9 +75,12 @@ class Deployment(templates.Matched):
         return base.lifting(workload, {"paused": False}) if self.held(workload) else None
 
     def thaw(self, workload: Workload, family: Family) -> WorkloadAction | None:
-        """Remove what was copied to ReplicaSets or kept there, then resume it without our keys."""
-        left = undo.forget(workload, family.children, undo.NOT_HISTORY)
-        return left or base.thawing(workload, {"paused": False} if self.held(workload) else {})
+        """Resume it without our keys, then remove what was copied to ReplicaSets or kept there.
+
+        In this order: as long as our status stands here, the Deployment controller copies it to the ReplicaSets.
+        """
+        back = base.thawing(workload, {"paused": False} if self.held(workload) else {})
+        return back or undo.forget(workload, family.children, undo.NOT_HISTORY)
 
     def templates(self, workload: Workload, family: Family) -> Mapping[str, Raw]:
         """Those of ReplicaSets with Pods, what is kept on them, and its own."""
