@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-
 from inplace.core import record as records
 from inplace.core.names import Code, Phase
-from tests.twin import flavours
+from tests.twin.flavours import DEPLOYMENT
 from tests.twin.real import kubectl
 
 ENFORCE = "pod-security.kubernetes.io/enforce"
 
 
-@pytest.mark.parametrize("flavour", [flavours.STATEFULSET, flavours.DEPLOYMENT], ids=lambda one: one.name)
-async def test_a_namespace_that_was_tightened_refuses_before_any_pod_is_touched(open_world, flavour):
+async def test_a_namespace_that_was_tightened_refuses_before_any_pod_is_touched(open_world):
     """PodSecurity looks at a whole Pod again when its image changes (kubernetes.md §1.2)."""
     async with open_world() as world:
-        world.flavour = flavour
+        world.flavour = DEPLOYMENT
         await world.create_web(replicas=2)
         kubectl(world.cluster, "label", "namespace", world.namespace, f"{ENFORCE}=restricted")
         await world.set_image(world.app("v2"))

@@ -26,6 +26,7 @@ def kinds(*names: str, because: str) -> Any:
 #: Marks a scenario that runs for every kind on the real cluster too, where the others run for StatefulSets alone. On
 #: its one node a DaemonSet has one Pod.
 core = pytest.mark.core(tuple(flavours.BY_NAME))
+#: The same for the kinds that are held in their own ways; the time of the real cluster is dear.
 core_of_held = pytest.mark.core(("StatefulSet", "Deployment"))
 core_of_many = pytest.mark.core(("StatefulSet", "Deployment", "ReplicaSet"))
 

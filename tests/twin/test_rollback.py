@@ -5,7 +5,7 @@ from __future__ import annotations
 from inplace.core import record as records
 from inplace.core.names import Phase
 from tests.twin import judge
-from tests.twin.shown import core_of_many, kinds
+from tests.twin.shown import core_of_held, kinds
 
 BACK = {"on-failure": "Rollback", "progress-deadline-seconds": "20"}
 
@@ -27,7 +27,7 @@ async def template_image(world):
     return found["spec"]["template"]["spec"]["containers"][0]["image"]
 
 
-@core_of_many
+@core_of_held
 async def test_an_image_that_does_not_exist_is_rolled_back_and_a_good_one_goes_through(open_world):
     async with open_world() as world:
         await world.create_web(replicas=3, annotations=BACK)
@@ -65,7 +65,7 @@ async def test_a_crash_loop_takes_no_more_than_the_budget_of_ten(open_world):
         assert world.history.most_unready(10, began) <= 2
 
 
-@core_of_many
+@core_of_held
 async def test_pods_that_come_while_it_is_rolled_back_do_not_stay_on_the_bad_revision(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, annotations=BACK)

@@ -6,7 +6,7 @@ from collections import Counter
 
 from inplace.core.names import Phase
 from tests.twin import judge
-from tests.twin.shown import core_of_many
+from tests.twin.shown import core_of_held
 
 
 async def tags(world):
@@ -27,7 +27,7 @@ async def awaiting(world, **wanted):
     await world.stays(stands, f"awaiting with {expected}", 2)
 
 
-@core_of_many
+@core_of_held
 async def test_each_step_waits_for_its_promotion(open_world):
     async with open_world() as world:
         await world.create_web(replicas=4, annotations={"steps": "1, 50%"})
@@ -54,7 +54,7 @@ async def test_a_step_with_a_time_goes_on_by_itself(open_world):
         assert await tags(world) == {"v2": 3}
 
 
-@core_of_many
+@core_of_held
 async def test_pods_that_come_meanwhile_do_not_stay_at_what_is_not_promoted(open_world):
     async with open_world() as world:
         await world.create_web(replicas=3, annotations={"steps": "1"})
