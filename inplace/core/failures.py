@@ -103,9 +103,10 @@ def expired(pod: Pod, record: Record, node: Node | None, now: datetime, waits_fo
     if node is None or not node.ready:
         return Reason(Code.NODE_LOST, "spec.nodeName", f"node {pod.spec.node_name} did not report in by the deadline")
     code = {Code.WAITING_EVIDENCE: Code.NOT_SWAPPED, Code.WAITING_READY: Code.NEVER_READY}
-    return Reason(
-        code.get(Code(waits_for.code), Code.DEADLINE), waits_for.path, f"deadline exceeded: {waits_for.message}"
-    )
+    wanted = ", ".join(one.to for one in record.containers.values() if one.to)
+    of = f" (image {wanted})" if wanted else ""
+    message = f"deadline exceeded: {waits_for.message}{of}"
+    return Reason(code.get(Code(waits_for.code), Code.DEADLINE), waits_for.path, message)
 
 
 def exits(status: ContainerStatus, baseline: Baseline) -> int:
