@@ -305,7 +305,7 @@ class World(ABC):
             found = await self.workload(name)
             wanted = template.images(template.decode(found.spec.template)).items()
             alike = [wanted <= _images(pod).items() for pod in await self.pods(name)]
-            return self.flavour.agreed(found) and all(alike)
+            return self.flavour.agreed(found) and all(alike) and not conditions.stand(found)
 
         await self.until(agreed, f"the {self.flavour.name} controller to be content with {name}")
 

@@ -1,0 +1,55 @@
+"""What tools that know only kstatus read: both conditions while something is pending, none once it is done."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from inplace.core import conditions
+from inplace.core.names import Phase
+from inplace.core.status import Status
+from tests.factories import NOW, later, stamp
+
+OTHERS: list[dict[str, Any]] = [{"type": "Available", "status": "True"}, {"type": "Progressing", "status": "Unknown"}]
+
+
+def status(phase: Phase, message: str = "") -> Status:
+    return Status(1, 1, "web-new", phase, 3, 1, 3, 1, 0, NOW, message=message)
+
+
+def told(found, phase, at=0.0):
+    return {one["type"]: one for one in conditions.due(found, status(phase), later(at))}
+
+
+@pytest.mark.parametrize(
+    ("phase", "reconciling", "stalled"),
+    [
+        (Phase.PROGRESSING, "True", "False"),
+        (Phase.PAUSED, "True", "False"),
+        (Phase.AWAITING_PROMOTION, "True", "False"),
+        (Phase.ROLLING_BACK, "True", "False"),
+        (Phase.HANDED_OVER, "True", "False"),
+        (Phase.REFUSED, "False", "True"),
+        (Phase.DEGRADED, "False", "True"),
+        (Phase.ROLLED_BACK, "False", "True"),
+    ],
+)
+def test_what_is_pending_and_what_needs_a_person(phase, reconciling, stalled):
+    found = told(OTHERS, phase)
+    assert (found["Reconciling"]["status"], found["Stalled"]["status"]) == (reconciling, stalled)
+    assert found["Reconciling"]["reason"] == phase
+    assert [found[one["type"]] for one in OTHERS] == OTHERS, "those of others are as they were"
+
+
+def test_what_is_up_to_date_carries_none_of_ours():
+    pending = conditions.due(OTHERS, status(Phase.PROGRESSING), NOW)
+    assert conditions.due(pending, status(Phase.UP_TO_DATE), NOW) == OTHERS
+
+
+def test_a_time_moves_only_with_the_status():
+    first = list(told([], Phase.PROGRESSING).values())
+    second = told(first, Phase.PAUSED, at=60)
+    assert second["Reconciling"]["lastTransitionTime"] == stamp(NOW)
+    third = told(list(second.values()), Phase.DEGRADED, at=120)
+    assert third["Reconciling"]["lastTransitionTime"] == stamp(later(120))
