@@ -1,0 +1,65 @@
+"""Which Pods are at a revision before their turn, and when a stop is passed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from msgspec.structs import replace
+
+from inplace.core import names, steps
+from inplace.core.names import Phase, PodPhase
+from inplace.core.status import Status
+from inplace.core.steps import Position, Stop
+from tests.factories import NEW, NOW, later, pod, snapshot, swapping, template, workload
+
+STOP = Stop(number=0, limit=1, of=2, pause=None)
+
+
+def test_those_born_at_the_new_revision_go_back_before_those_that_were_brought_there():
+    brought = pod(name="web-0", uid="brought", revision=NEW, record=replace(swapping(), phase=PodPhase.DONE))
+    born = pod(name="web-9", uid="born", revision=NEW)
+    old = pod(name="web-1", uid="old")
+    asked = template(NEW, "app:v2")
+    look = snapshot(born, brought, old)
+    at_new = {"born", "brought"}
+
+    def early(limit: int) -> frozenset[str]:
+        stop = replace(STOP, limit=limit)
+        return steps.early(look, stop, asked, lambda one: one.uid in at_new, lambda one: one.name)
+
+    assert early(1) == {"born"}
+    assert early(2) == set()
+
+
+def before(**fields):
+    return Status(1, 1, NEW, Phase.AWAITING_PROMOTION, 3, 1, 3, 0, 0, NOW, **fields)
+
+
+def asking(token):
+    return workload(annotations={"promote": token})
+
+
+def advanced(one, at, was, seconds=0.0, *, reached=True):
+    return steps.advance(one, at, was, same=True, reached=reached, now=later(seconds))
+
+
+def test_a_promotion_counts_once_and_only_where_the_stop_was_reached():
+    reached = before(reached_at=NOW, promoted="old")
+    assert advanced(asking("new"), STOP, reached).step == 1
+    assert advanced(asking("old"), STOP, reached).step == 0, "answered before"
+    assert advanced(asking("new"), STOP, before(promoted="old")).step == 0, "not reached when it was asked"
+    assert advanced(asking("new"), STOP, reached, reached=False) == Position(0)
+
+
+def test_a_timed_stop_ends_after_its_time_of_standing_there():
+    timed = replace(STOP, pause=timedelta(seconds=5))
+    reached = before(reached_at=NOW)
+    assert advanced(workload(), timed, reached, 4).until == later(5)
+    assert advanced(workload(), timed, reached, 5).step == 1
+    assert advanced(workload(), timed, reached, 9, reached=False).reached_at is None, "its Pods do not serve: anew"
+
+
+def test_the_request_is_the_annotation():
+    assert steps.request(asking("x")) == "x"
+    assert steps.request(workload()) == ""
+    assert names.PROMOTE == "inplace.dev/promote"
