@@ -203,7 +203,7 @@ DEFECTS = (
         "return frozenset(pod.uid for pod in there[at.limit :])",
         "return frozenset()",
     ),
-    Defect("pass every step at once", "core/steps.py", "if limit < desired:", "if False:"),
+    Defect("pass every step at once", "core/steps.py", "if limit < desired else None", "if False else None"),
     Defect(
         "swap while an endpoint serves",
         "core/pod.py",

@@ -1,6 +1,6 @@
 """The program: finds the command that was named and loads only its module, so that `--help` is instant.
 
-Refuses to know what a command does; each stands in a module of its own name.
+Refuses to know what a command does; the table says in which module it stands.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "status": ("inplace.cli.status", "Show an upgrade and wait until it is done."),
     "enable": ("inplace.cli.enable", "Opt a workload in, frozen in the same write."),
     "disable": ("inplace.cli.disable", "Opt a workload out, and leave nothing behind."),
-    "promote": ("inplace.cli.promote", "Go on after a step."),
-    "retry": ("inplace.cli.retry", "Try again what failed or was rolled back."),
+    "promote": ("inplace.cli.asking", "Go on after a step."),
+    "retry": ("inplace.cli.asking", "Try again what failed or was rolled back."),
     "demo": ("inplace.cli.demo", "Watch an upgrade on a cluster inside this process."),
     "version": ("inplace.cli.version", "Print the version."),
 }

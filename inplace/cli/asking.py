@@ -1,4 +1,4 @@
-"""What `promote` and `retry` have in common: one annotation with a token, which the controller answers once."""
+"""`inplace promote` and `inplace retry`: one annotation with a token, which the controller answers once."""
 
 from __future__ import annotations
 
@@ -7,15 +7,35 @@ import secrets
 import click
 
 from inplace.cli import exits
-from inplace.cli.cluster import cluster, parse_ref, read_workload, require_opted_in
-from inplace.cli.options import Connection
+from inplace.cli.cluster import cluster, parse_ref, read_workload, require_opted_in, run_async
+from inplace.cli.options import Connection, dry_run_option, with_connection
+from inplace.core import names
 from inplace.core import status as statuses
 from inplace.core.names import Phase
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 
 
-async def ask(connection: Connection, text: str, request: str, phases: frozenset[Phase], *, dry_run: str) -> int:
+@click.command("promote")
+@click.argument("workload")
+@dry_run_option
+@with_connection
+def promote(connection: Connection, workload: str, dry_run: str) -> int:
+    """Let WORKLOAD (TYPE/NAME) go on after the step at which it stands."""
+    return run_async(_ask(connection, workload, names.PROMOTE, {Phase.AWAITING_PROMOTION}, dry_run=dry_run))
+
+
+@click.command("retry")
+@click.argument("workload")
+@dry_run_option
+@with_connection
+def retry(connection: Connection, workload: str, dry_run: str) -> int:
+    """Try again what failed in WORKLOAD (TYPE/NAME), or what was rolled back."""
+    failed = {Phase.DEGRADED, Phase.ROLLED_BACK, Phase.ROLLING_BACK}
+    return run_async(_ask(connection, workload, names.RETRY, failed, dry_run=dry_run))
+
+
+async def _ask(connection: Connection, text: str, request: str, phases: set[Phase], *, dry_run: str) -> int:
     """Write the request, where the workload is in one of these phases; else say in which it is."""
     async with cluster(connection) as (client, namespace):
         ref = parse_ref(text, namespace)

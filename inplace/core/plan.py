@@ -158,7 +158,7 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
         stop=stop,
     )
     status = report.status(said)
-    return _finish(snapshot, status, own, (*made, *choice.starts), tuple(all_members), choice.waiting, now)
+    return _finish(snapshot, status, own, (*made, *choice.starts), tuple(all_members), choice.waiting, now, stop=stop)
 
 
 def _frozen(snapshot: Snapshot) -> Edit | Amend | Reason | None:
@@ -377,11 +377,13 @@ def _finish(
     all_members: tuple[Member, ...],
     waiting: dict[str, Reason],
     now: datetime,
+    *,
+    stop: Stop | None = None,
 ) -> Plan:
     """Add the write on the workload, at most one, and the time of the next look."""
     untils = [one.state.until for one in all_members if isinstance(one.state, Moving | UpToDate | Failed)]
     untils += [one.until for one in all_members]
-    untils += [_goes_on(snapshot, status), snapshot.not_before]
+    untils += [steps.ends(stop, status.reached_at), snapshot.not_before]
     crowded = any(reason.code == Code.CROWDED for reason in waiting.values())
     untils += [now + _CROWD_SECONDS] if crowded else []
     rejected = any(reason.code == Code.ADMISSION for reason in status.reasons)
@@ -394,14 +396,6 @@ def _finish(
     later = [at for at in untils if at is not None and at > now]
     every: tuple[Action, ...] = actions if own is None else (*actions, own)
     return Plan(every, status, min(later, default=None), all_members, waiting)
-
-
-def _goes_on(snapshot: Snapshot, status: Status) -> datetime | None:
-    """When the present stop ends by itself."""
-    planned = snapshot.parsed.settings.steps
-    if status.reached_at is None or status.step >= len(planned) or planned[status.step].pause_seconds is None:
-        return None
-    return status.reached_at + timedelta(seconds=planned[status.step].pause_seconds or 0)
 
 
 def _said(

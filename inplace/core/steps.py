@@ -50,13 +50,17 @@ def stop(snapshot: Snapshot, settings: Settings, asked: Template) -> Stop | None
     if before is not None and before.healthy == asked.revision:
         return None
     passed = before.step if before is not None and before.revision == asked.revision else 0
-    for number, step in enumerate(settings.steps[passed:], passed):
-        limit = step.amount.resolve(desired, round_up=True)
-        if limit < desired:
-            pause = timedelta(seconds=step.pause_seconds) if step.pause_seconds is not None else None
-            return Stop(number, limit, len(settings.steps), pause)
+    if passed >= len(settings.steps):
         return None
-    return None
+    step = settings.steps[passed]
+    limit = step.amount.resolve(desired, round_up=True)
+    pause = timedelta(seconds=step.pause_seconds) if step.pause_seconds is not None else None
+    return Stop(passed, limit, len(settings.steps), pause) if limit < desired else None
+
+
+def ends(at: Stop | None, reached_at: datetime | None) -> datetime | None:
+    """When a stop that was reached ends by itself; None where it does not."""
+    return reached_at + at.pause if at is not None and at.pause is not None and reached_at is not None else None
 
 
 def early(
@@ -82,7 +86,6 @@ class Position(Struct, frozen=True):
 
     step: int = 0
     reached_at: datetime | None = None
-    until: datetime | None = None
 
 
 def advance(
@@ -98,6 +101,5 @@ def advance(
     asked, answered = request(workload), before.promoted if before is not None else ""
     if asked and asked != answered and before is not None and before.reached_at is not None:
         return Position(at.number + 1)
-    if at.pause is not None and now >= since + at.pause:
-        return Position(at.number + 1)
-    return Position(passed, since, since + at.pause if at.pause is not None else None)
+    over = ends(at, since)
+    return Position(at.number + 1) if over is not None and now >= over else Position(passed, since)

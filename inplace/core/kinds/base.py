@@ -173,6 +173,20 @@ class Kind(Protocol):
         ...
 
 
+class Unordered:
+    """What kinds whose Pods have no order of their own say in the same way: the methods of `Kind` of these names."""
+
+    def order(self, pod: Pod) -> int:
+        """None of its own; then the name decides."""
+        return 0
+
+    def outside(
+        self: Kind, workload: Workload, settings: Settings, pods: Iterable[Pod], moved: Callable[[Pod], bool]
+    ) -> Mapping[str, Reason]:
+        """`partition` Pods are kept, whichever come last."""
+        return kept_back(settings, self.desired(workload), pods, self.order, moved)
+
+
 # --- what several kinds have in common -------------------------------------------------------------------------------
 
 #: API groups of systems that upgrade or replace Pods of workloads that they own by rules of their own.

@@ -6,7 +6,7 @@ DaemonSet's. Pods carry its bare hash. A Pod that is re-created meanwhile comes 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -19,12 +19,12 @@ from inplace.core.kinds import base
 from inplace.core.kinds.base import Family, Revisions, Template
 from inplace.core.model import Pod, Reason, Revision, Tree, UpdateStrategy, Workload
 from inplace.core.names import Code
-from inplace.core.settings import Native, Settings, amount_of
+from inplace.core.settings import Native, amount_of
 
 _OURS: Final[Tree] = {"updateStrategy": {"type": "OnDelete"}}
 
 
-class DaemonSet:
+class DaemonSet(base.Unordered):
     """The kind DaemonSet."""
 
     name: Final = "DaemonSet"
@@ -56,7 +56,7 @@ class DaemonSet:
 
     def freeze(self, workload: Workload, family: Family, *, interlocked: bool) -> Edit | Amend | Reason | None:
         """Switch to OnDelete, and keep what stood there."""
-        if _strategy(workload).type == "OnDelete":
+        if self.held(workload):
             return base.standing(workload)
         running = None if base.frozen(workload) else _native_rollout(workload)
         return running or base.hold(workload, _OURS)
@@ -76,8 +76,7 @@ class DaemonSet:
 
     def thaw(self, workload: Workload, family: Family) -> WorkloadAction | None:
         """Put the original strategy back and remove our keys."""
-        held = _strategy(workload).type == "OnDelete"
-        return base.thawing(workload, base.original_strategy(workload) if held else {})
+        return base.thawing(workload, base.original_strategy(workload) if self.held(workload) else {})
 
     def templates(self, workload: Workload, family: Family) -> Mapping[str, Raw]:
         """Its ControllerRevisions by hash; of two with one hash the newer."""
@@ -123,16 +122,6 @@ class DaemonSet:
     def desired(self, workload: Workload) -> int:
         """`status.desiredNumberScheduled`: as many as there are nodes that fit."""
         return workload.status.desired_number_scheduled
-
-    def order(self, pod: Pod) -> int:
-        """None of its own; then the name decides."""
-        return 0
-
-    def outside(
-        self, workload: Workload, settings: Settings, pods: Iterable[Pod], moved: Callable[[Pod], bool]
-    ) -> Mapping[str, Reason]:
-        """`partition` Pods are kept, whichever come last."""
-        return base.kept_back(settings, self.desired(workload), pods, self.order, moved)
 
 
 @lru_cache(maxsize=4096)

@@ -6,7 +6,7 @@ ours on the ReplicaSet for as long as some of them may differ (protocol §1).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from msgspec import Raw
@@ -18,7 +18,6 @@ from inplace.core.kinds.base import Revisions, Template
 from inplace.core.model import Pod, Reason, Tree, Workload
 from inplace.core.names import Code, PodPhase
 from inplace.core.record import Record
-from inplace.core.settings import Settings
 
 
 def recorded(replica_set: Workload) -> dict[str, Raw]:
@@ -35,7 +34,7 @@ def encoded(kept: Mapping[str, Raw]) -> str:
     return msgspec.json.encode({name: template.bare(template.decode(raw)) for name, raw in kept.items()}).decode()
 
 
-class Matched:
+class Matched(base.Unordered):
     """What Deployment and ReplicaSet say in the same way: the methods of `Kind` of these names."""
 
     def read(self, kept: Raw) -> Tree:
@@ -67,16 +66,6 @@ class Matched:
     def desired(self, workload: Workload) -> int:
         """`spec.replicas`, 1 where it is absent."""
         return base.replicas(workload)
-
-    def order(self, pod: Pod) -> int:
-        """None of its own; then the name decides."""
-        return 0
-
-    def outside(
-        self, workload: Workload, settings: Settings, pods: Iterable[Pod], moved: Callable[[Pod], bool]
-    ) -> Mapping[str, Reason]:
-        """`partition` Pods are kept, whichever come last."""
-        return base.kept_back(settings, self.desired(workload), pods, self.order, moved)
 
 
 def _match(workload: Workload, pod: Pod, revisions: Revisions) -> str:

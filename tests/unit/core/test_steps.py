@@ -54,7 +54,7 @@ def test_a_promotion_counts_once_and_only_where_the_stop_was_reached():
 def test_a_timed_stop_ends_after_its_time_of_standing_there():
     timed = replace(STOP, pause=timedelta(seconds=5))
     reached = before(reached_at=NOW)
-    assert advanced(workload(), timed, reached, 4).until == later(5)
+    assert steps.ends(timed, advanced(workload(), timed, reached, 4).reached_at) == later(5)
     assert advanced(workload(), timed, reached, 5).step == 1
     assert advanced(workload(), timed, reached, 9, reached=False).reached_at is None, "its Pods do not serve: anew"
 
