@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-import random
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,9 +15,6 @@ import pytest
 from inplace.core import names
 from inplace.core.names import Phase
 from inplace.kube.client import PatchType
-from inplace.kube.reflector import Reflector
-from inplace.kube.store import Store
-from inplace.runtime.observe import NullObserver
 from tests import judges
 from tests.judges import DONE, FAILED, IDLE, PENDING, Heard
 from tests.twin import flavours
@@ -38,28 +34,8 @@ async def watched(world: RealWorld) -> AsyncIterator[list[dict[str, Any]]]:
         if new is not None and not initial:
             seen.append({"apiVersion": "apps/v1", "kind": world.flavour.name, **copy.deepcopy(new)})
 
-    store: Store[dict[str, Any]] = Store(
-        key=lambda one: (one["metadata"]["namespace"], one["metadata"]["name"]),
-        version=lambda one: one["metadata"]["resourceVersion"],
-    )
-    reflector = Reflector(
-        world.client,
-        world.flavour.resource,
-        store,
-        dict,
-        namespace=world.namespace,
-        on_change=changed,
-        clock=world.clock,
-        observer=NullObserver(),
-        rng=random.Random(0),
-    )
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(reflector.run())
-        await reflector.wait_synced()
-        try:
-            yield seen
-        finally:
-            task.cancel()
+    async with world.watching(world.flavour.resource, dict, changed):
+        yield seen
 
 
 async def rollout_status(world: RealWorld) -> str:

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 from inplace.kube import resource as resources
-from inplace.kube.reflector import Reflector
 from inplace.kube.store import Store
 from tests.twin.real import RealWorld
 from tests.twin.test_traffic import serve
@@ -40,25 +39,22 @@ class Load:
 async def load(world: RealWorld, late: float) -> AsyncIterator[Load]:
     """Constant load on the ready endpoints of all slices of the namespace while the block runs."""
     made = Load()
-    store: Store[dict[str, Any]] = Store(
-        key=lambda one: (one["metadata"]["namespace"], one["metadata"]["name"]),
-        version=lambda one: one["metadata"]["resourceVersion"],
-    )
     loop = asyncio.get_running_loop()
 
-    def changed(_old: object, _new: object, initial: bool) -> None:
+    def follow(after: float) -> None:
         every = [one for each in store.values() for one in each.get("endpoints") or ()]
         ready = tuple(one["addresses"][0] for one in every if one["conditions"].get("ready"))
-        loop.call_later(0 if initial else late, setattr, made, "addresses", ready)
+        loop.call_later(after, setattr, made, "addresses", ready)
 
-    reflector = Reflector(
-        world.client, resources.ENDPOINTSLICES, store, dict, namespace=world.namespace, on_change=changed
-    )
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(reflector.run())]
-        await reflector.wait_synced()
+    def changed(_old: object, _new: object, initial: bool) -> None:
+        if not initial:
+            follow(late)
+
+    store: Store[dict[str, Any]]
+    async with world.watching(resources.ENDPOINTSLICES, dict, changed) as store, asyncio.TaskGroup() as group:
+        follow(0)
         await asyncio.sleep(0.1)
-        tasks += [group.create_task(_client(made)) for _ in range(CLIENTS)]
+        tasks = [group.create_task(_client(made)) for _ in range(CLIENTS)]
         try:
             yield made
         finally:

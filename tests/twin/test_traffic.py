@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import asynccontextmanager
 
 from inplace.core import record as records
@@ -10,8 +9,6 @@ from inplace.core.model import EndpointSlice
 from inplace.core.names import PodPhase
 from inplace.core.record import Record
 from inplace.kube import resource as resources
-from inplace.kube.reflector import Reflector
-from inplace.kube.store import Store
 from tests.twin.shown import core
 
 
@@ -33,24 +30,13 @@ async def serve(world, **spec):
 async def slices(world):
     """Every state of every slice while the block runs, with its version."""
     seen: list[tuple[int, EndpointSlice]] = []
-    store: Store[EndpointSlice] = Store(
-        key=lambda one: (one.metadata.namespace, one.metadata.name), version=lambda one: one.metadata.resource_version
-    )
 
     def note(_old, new, _initial) -> None:
         if new is not None:
             seen.append((int(new.metadata.resource_version), new))
 
-    reflector = Reflector(
-        world.client, resources.ENDPOINTSLICES, store, EndpointSlice, namespace=world.namespace, on_change=note
-    )
-    async with asyncio.TaskGroup() as group:
-        task = group.create_task(reflector.run())
-        await reflector.wait_synced()
-        try:
-            yield seen
-        finally:
-            task.cancel()
+    async with world.watching(resources.ENDPOINTSLICES, EndpointSlice, note):
+        yield seen
 
 
 def swaps(world):

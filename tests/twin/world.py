@@ -10,7 +10,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -26,12 +26,14 @@ from inplace.core.status import Status
 from inplace.kube import resource as resources
 from inplace.kube.client import Client, PatchType
 from inplace.kube.reflector import Reflector
+from inplace.kube.resource import Resource
 from inplace.kube.store import Store
 from inplace.runtime.clock import Clock
 from tests.twin.flavours import DAEMONSET, STATEFULSET, Flavour, revision
 from tests.twin.history import History, Seen
 from tests.twin.manifests import Manifest, workload
 
+T = TypeVar("T")
 OURS = {
     names.MODE,
     names.FROZEN,
@@ -376,23 +378,37 @@ class World(ABC):
     async def recorded(self) -> AsyncIterator[None]:
         """Watch all Pods of the namespace into the history while the block runs."""
         self.history = History()
-        store: Store[Pod] = Store(
-            key=lambda pod: (pod.metadata.namespace, pod.name), version=lambda pod: pod.metadata.resource_version
-        )
 
         def note(old: Pod | None, new: Pod | None, initial: bool) -> None:
             one = new or old
             if one is not None:
                 self.history.seen.append(Seen(self.clock.monotonic(), one, gone=new is None))
 
-        reflector = Reflector(self.client, resources.PODS, store, Pod, namespace=self.namespace, on_change=note)
+        async with self.watching(resources.PODS, Pod, note):
+            yield
+
+    @asynccontextmanager
+    async def watching(
+        self, resource: Resource, type_: type[T], note: Callable[[T | None, T | None, bool], None]
+    ) -> AsyncIterator[Store[T]]:
+        """Watch all objects of a kind in the namespace while the block runs; `note` hears of every change."""
+        store: Store[T] = Store(key=lambda one: meta_of(one)[:2], version=lambda one: meta_of(one)[2])
+        reflector = Reflector(self.client, resource, store, type_, namespace=self.namespace, on_change=note)
         async with asyncio.TaskGroup() as group:
             task = group.create_task(reflector.run())
             await reflector.wait_synced()
             try:
-                yield
+                yield store
             finally:
                 task.cancel()
+
+
+def meta_of(one: Any) -> tuple[str, str, str]:
+    """Namespace, name and version of an object, a whole tree or a part of one."""
+    if isinstance(one, dict):
+        meta = one["metadata"]
+        return meta["namespace"], meta["name"], meta["resourceVersion"]
+    return one.metadata.namespace, one.metadata.name, one.metadata.resource_version
 
 
 def _images(pod: Pod) -> dict[str, str]:
