@@ -94,7 +94,7 @@ def _plausible(
     ):
         return Evidence.IMAGE_CHANGED
     if old:
-        return None
+        return _brought_back(status, baseline)
     wanted = _digest(baseline)
     if wanted and wanted == image.digest_of(status.image_id):
         return Evidence.EXPECTED_DIGEST
@@ -104,6 +104,15 @@ def _plausible(
     if tracked and ended is not None and baseline.id and ended.container_id in _old_ids(baseline, seen):
         return Evidence.SAME_DIGEST
     return None
+
+
+def _brought_back(status: ContainerStatus, baseline: Baseline) -> Evidence | None:
+    """A rollback to the image that the baseline's container was made from. A kubelet in a hurry shows the new container
+    in its first status at the new generation, and the bytes cannot differ. Whatever new container of these bytes it
+    is, it was made from that image, or the kubelet says another name for it: one of a patch that was taken back.
+    """
+    back = baseline.unsettled and baseline.origin == baseline.to and status.image_id == baseline.image_id
+    return Evidence.SAME_DIGEST if back and image.same(status.image, baseline.to) else None
 
 
 def _steady(

@@ -131,3 +131,12 @@ def test_what_was_seen_belongs_to_one_attempt():
     assert second is not None
     assert second.unready_at is None
     assert observe(second, pod(BEFORE), later(11)) is None
+
+
+def test_a_rollback_counts_in_the_first_status_that_shows_it():
+    """v1 -> missing -> v1: a kubelet in a hurry shows the new container of v1 before any other status."""
+    record = swapping(from_="app:missing", to="app:v1", unsettled=True, origin="app:v1")
+    back = container("c://2", image="app:v1", image_id=V1, restarts=1, last="c://1")
+    assert judge(back, record=record) is Evidence.SAME_DIGEST
+    other = container("c://2", image="mirror/app:v1", image_id=V1, restarts=1, last="c://1")
+    assert isinstance(judge(other, record=record), Reason), "it may be of the patch that was taken back"
