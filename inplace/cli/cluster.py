@@ -20,7 +20,7 @@ from inplace.cli.options import Connection
 from inplace.core import kinds, names
 from inplace.core.kinds import Family, Kind, Template
 from inplace.core.model import Meta, Node, Pod, Revision, Workload
-from inplace.core.snapshot import Snapshot
+from inplace.core.snapshot import Pulling, Snapshot
 from inplace.kube import resource as resources
 from inplace.kube.client import DEFAULT_SECONDS, Client
 from inplace.kube.connection import connect
@@ -96,6 +96,7 @@ async def read_snapshot(client: Client, ref: Ref) -> Snapshot:
     pods = await client.list(resources.PODS, ref.namespace, type=Pod)
     owners = {uid, *(one.metadata.uid for one in children)}
     own = tuple(pod for pod in pods.items if _owned(pod.metadata, owners))
+    helpers = tuple(pod for pod in pods.items if _helps(pod.metadata, uid))
     return Snapshot(
         kind=kind,
         workload=workload,
@@ -105,6 +106,7 @@ async def read_snapshot(client: Client, ref: Ref) -> Snapshot:
         },
         family=family,
         nodes=await _nodes(client, {pod.spec.node_name for pod in own} - {""}),
+        pulling=Pulling(helpers),
     )
 
 
@@ -136,6 +138,10 @@ async def _nodes(client: Client, wanted: set[str]) -> dict[str, Node]:
         except NotFound:
             continue
     return found
+
+
+def _helps(meta: Meta, uid: str) -> bool:
+    return meta.label(names.HELPER) is not None and any(owner.uid == uid for owner in meta.owner_references)
 
 
 def _owned(meta: Meta, uids: Collection[str]) -> bool:

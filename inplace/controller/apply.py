@@ -22,6 +22,7 @@ from inplace.core.actions import (
     Amend,
     Create,
     Cure,
+    Discard,
     Drain,
     Edit,
     Event,
@@ -29,6 +30,7 @@ from inplace.core.actions import (
     Finish,
     Label,
     Publish,
+    Pull,
     Rehearse,
     Remove,
     Restore,
@@ -138,9 +140,16 @@ class Applier:
             self._tell(key, action, self._world.clock.monotonic() - due)
 
     async def _attempt(self, snapshot: Snapshot, action: Action) -> Outcome:
+        match action:
+            case Rehearse():
+                return await self._rehearse(snapshot, action)
+            case Pull() | Discard():
+                return await self._help(action)
+            case _:
+                return await self._write(snapshot, action)
+
+    async def _write(self, snapshot: Snapshot, action: Action) -> Outcome:
         meta = subject(action)
-        if isinstance(action, Rehearse):
-            return await self._rehearse(snapshot, action)
         try:
             fresh = await self._confirm(snapshot, action) if needs_live_read(action) else action
             if fresh is None:
@@ -176,6 +185,29 @@ class Applier:
         except KubeError as error:
             return self._note(Outcome.UNKNOWN, action, error)
         self._world.answered(workload, action.key, None)
+        return Outcome.APPLIED
+
+    async def _help(self, action: Pull | Discard) -> Outcome:
+        """Make or delete a helper Pod. That none may be made is remembered: it is what a Pod waits for."""
+        request = patch.build(action, self._world.now())
+        try:
+            left = min(WRITE_SECONDS, self._lease_left())
+            if left <= 0:
+                return Outcome.UNKNOWN
+            await requests.send(self._client, request, timeout=left)
+        except (NotFound, Conflict) as error:
+            return self._note(Outcome.STALE, action, error)
+        except (Invalid, Forbidden, Denied) as error:
+            if isinstance(action, Pull):
+                self._world.asked(action.workload.metadata.uid, action.name, str(error))
+                self._observer.count("inplace_pre_pull_refused_total", kind=action.workload.kind)
+            return self._note(Outcome.REFUSED, action, error)
+        except KubeError as error:
+            return self._note(Outcome.UNKNOWN, action, error)
+        if isinstance(action, Pull):
+            self._world.asked(action.workload.metadata.uid, action.name)
+        elif not action.again:
+            self._world.discarded(action.helper.metadata)
         return Outcome.APPLIED
 
     async def _confirm(self, snapshot: Snapshot, action: Swap) -> Swap | None:
@@ -300,6 +332,8 @@ _SAYS: Final[dict[type, str]] = {
     Fail: "pod.failed",
     Restore: "pod.restored",
     Rehearse: "pod.rehearsed",
+    Pull: "helper.created",
+    Discard: "helper.deleted",
     Edit: "workload.edited",
     Cure: "workload.cured",
     Amend: "workload.prepared",

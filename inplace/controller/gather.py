@@ -62,6 +62,7 @@ def gather(world: World, key: Key, not_before: datetime | None, absent: frozense
         contest=world.contest(workload.metadata.uid),
         rehearsed=world.rehearsed(workload.metadata.uid),
         room=world.room(key.namespace),
+        pulling=world.pulling(workload.metadata.uid),
         interlock=world.interlock(key.kind, key.namespace) if kind.frozen_on_demand else False,
     )
 

@@ -12,6 +12,7 @@ from inplace.core.actions import (
     Amend,
     Create,
     Cure,
+    Discard,
     Drain,
     Edit,
     Fail,
@@ -19,6 +20,7 @@ from inplace.core.actions import (
     Label,
     PodAction,
     Publish,
+    Pull,
     Rehearse,
     Remove,
     Restore,
@@ -51,6 +53,11 @@ class Rehearsal:
 
 def why(action: Action) -> str:
     """The action in words."""
+    match action:
+        case Pull(_, _, node, image):
+            return f"pull {image} onto node {node} with a helper Pod"
+        case Discard(helper):
+            return f"delete the helper Pod {helper.name}"
     return _why_workload(action) if isinstance(action, WorkloadAction) else _why_pod(action)
 
 

@@ -66,7 +66,7 @@ async def _patch(client: Client, request: Patch, type: type[T], *, timeout: floa
 
 def resource_of(request: Request) -> Resource:
     """What the request is about."""
-    if isinstance(request, Patch) and not request.kind:
+    if not request.kind:
         return resources.PODS
     kind = kinds.BY_NAME[request.kind]
     return resources.find(kind.group, kind.plural)

@@ -6,6 +6,7 @@ process: sights of Pods in flight, writes whose result has not been seen yet, re
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -13,14 +14,14 @@ from typing import Final, NamedTuple
 from msgspec import Raw
 from msgspec.structs import replace
 
-from inplace.core import kinds, names, rollout
+from inplace.core import kinds, names, prepull, rollout
 from inplace.core import record as records
 from inplace.core.kinds import Family, Kind, Template
 from inplace.core.model import EndpointSlice, Meta, Node, Pod, Reason, Revision, Workload
 from inplace.core.names import Code, PodPhase
 from inplace.core.observation import Sight, observe
 from inplace.core.record import Record
-from inplace.core.snapshot import Contest
+from inplace.core.snapshot import Asked, Contest, Pulling
 from inplace.kube.expectations import Expectations
 from inplace.kube.store import Store
 from inplace.runtime.clock import Clock
@@ -33,6 +34,9 @@ MAX_STALE: Final = 3
 #: How long the server's answer to a dry run is believed, in seconds: its consent, and its refusal.
 ANSWER_SECONDS: Final = 3600.0
 REFUSAL_SECONDS: Final = 30.0
+#: How long a helper Pod that was created may be unseen by the cache before it is created again, in seconds.
+UNSEEN_SECONDS: Final = 5.0
+EVERY_HELPER: Final = "all"
 #: A freeze that was put back this often within this time is contested; then it rests, at first so many seconds.
 CONTESTS: Final = 3
 CONTEST_SECONDS: Final = 600.0
@@ -71,6 +75,13 @@ def _node(pod: Pod) -> Iterable[str]:
     return (pod.spec.node_name,) if pod.spec.node_name else ()
 
 
+def _helper(pod: Pod) -> Iterable[str]:
+    """A helper of ours: the uid of the workload that it helps, and `all`."""
+    if pod.metadata.label(names.HELPER) is None:
+        return ()
+    return (EVERY_HELPER, *(owner.uid for owner in pod.metadata.owner_references))
+
+
 class World:
     """The caches and the process's own memory."""
 
@@ -87,7 +98,7 @@ class World:
         self.pods: Store[Pod] = Store(
             key=lambda one: _identity(one.metadata),
             version=lambda one: one.metadata.resource_version,
-            indexers={"owner": lambda one: _owner(one.metadata), "node": _node},
+            indexers={"owner": lambda one: _owner(one.metadata), "node": _node, "helper": _helper},
         )
         self.revisions: Store[Revision] = Store(
             key=lambda one: _identity(one.metadata),
@@ -107,6 +118,8 @@ class World:
         self.heard: dict[str, float] = {}
         self.writing: set[str] = set()
         self.blocked: dict[str, Reason] = {}
+        #: Helper Pods asked for, by workload and name.
+        self._asked: dict[str, dict[str, Asked]] = {}
         self._stale: dict[str, int] = {}
         #: When the freeze of a workload was put back, by uid.
         self._put_back: dict[str, list[float]] = {}
@@ -161,6 +174,7 @@ class World:
         self._templates.pop(uid, None)
         self._engaged.pop(uid, None)
         (self.rehearsals or {}).pop(uid, None)
+        self._asked.pop(uid, None)
         self.expectations.forget(uid)
         rollout.forget(uid)
 
@@ -208,6 +222,24 @@ class World:
             return None
         now = self.clock.monotonic()
         return {key: reason for key, (reason, until) in self.rehearsals.get(workload, {}).items() if until > now}
+
+    def asked(self, workload: str, name: str, refused: str = "") -> None:
+        """A helper Pod was asked for; refused, it is asked for again after a while."""
+        known = self._asked.setdefault(workload, {})
+        since = known[name].since if name in known else self.now()
+        pause = timedelta(seconds=REFUSAL_SECONDS if refused else UNSEEN_SECONDS)
+        known[name] = Asked(since, self.now() + pause, refused)
+
+    def discarded(self, helper: Meta) -> None:
+        """A helper Pod is not wanted any more; were it again, that would be a new beginning."""
+        for owner in helper.owner_references:
+            self._asked.get(owner.uid, {}).pop(helper.name, None)
+
+    def pulling(self, workload: str) -> Pulling:
+        """The helpers of one workload, and how many pull in all."""
+        unfinished = (one for one in self.pods.by("helper", EVERY_HELPER) if prepull.is_pulling(one))
+        busy = Counter(prepull.registry_of(prepull.wanted_of(one)) for one in unfinished)
+        return Pulling(tuple(self.pods.by("helper", workload)), dict(self._asked.get(workload, {})), busy)
 
     def room(self, namespace: str) -> int | None:
         """How many more Pods may be, in this namespace and over all; None where nothing limits them."""
@@ -289,6 +321,8 @@ class World:
     def key_of(self, meta: Meta) -> Key | None:
         """The workload at the end of this object's chain of owners, None where it is of no kind of ours."""
         found, owner = None, meta.controller()
+        if meta.label(names.HELPER) is not None:
+            owner = next(iter(meta.owner_references), None)
         while owner is not None and kinds.is_stock(owner):
             found = Key(owner.kind, meta.namespace, owner.name)
             above = self.workloads[owner.kind].get(meta.namespace, owner.name)

@@ -67,6 +67,23 @@ class Rehearse(Struct, frozen=True):
     key: str
 
 
+class Pull(Struct, frozen=True):
+    """Create the helper Pod that pulls an image onto a node; that it exists already is as good."""
+
+    workload: Workload
+    name: str
+    node: str
+    image: str
+    body: Tree
+
+
+class Discard(Struct, frozen=True):
+    """Delete a helper Pod; `again`: to make another in its place."""
+
+    helper: Pod
+    again: bool = False
+
+
 class Edit(Struct, frozen=True):
     """Change the workload itself: freeze, thaw, or leave nothing behind.
 
@@ -149,13 +166,20 @@ class Retract(Struct, frozen=True):
 
 PodAction = Serve | Drain | Swap | Finish | Fail | Restore | Rehearse
 WorkloadAction = Edit | Cure | Amend | Create | Remove | Publish | Label | Retract
-Action = PodAction | WorkloadAction
+HelperAction = Pull | Discard
+Action = PodAction | WorkloadAction | HelperAction
 
 
 def subject(action: Action) -> Meta:
-    """The object that an action writes; of one that creates, the workload that it is created for."""
+    """The object that an action writes; of one that creates, the workload that it is created for. A helper to be made
+    has no uid yet, and goes by its name.
+    """
     match action:
         case Amend(child=child) | Remove(child=child):
             return child.metadata
+        case Pull(workload, name):
+            return Meta(name=name, namespace=workload.metadata.namespace, uid=f"helper {name}")
+        case Discard(helper):
+            return helper.metadata
         case _:
             return action.workload.metadata if isinstance(action, WorkloadAction) else action.pod.metadata

@@ -38,7 +38,7 @@ def begin(pod: Pod, last: Record | None, revision: str, lacks: InPlace, scene: S
         return conclude(pod, record, lacks, scene)
     if gated(pod, scene.settings):
         return Drain(pod, record)
-    return swap(pod, record, lacks)
+    return swap(pod, record, lacks, scene)
 
 
 def again(pod: Pod, last: Record, scene: Scene) -> Finish:
@@ -93,12 +93,12 @@ def retarget(record: Record, revision: str, scene: Scene) -> Record:
     return replace(record, attempt=record.attempt + 1, target=revision, deadline=deadline)
 
 
-def swap(pod: Pod, record: Record, lacks: InPlace) -> Swap:
+def swap(pod: Pod, record: Record, lacks: InPlace, scene: Scene) -> Swap:
     """The image patch, with the baseline as this Pod shows it and the generation that the patch will produce."""
     swapping = replace(record, phase=PodPhase.SWAPPING)
     if not lacks.images:
         return Swap(pod, swapping, lacks)
-    baselines = {name: _baseline(pod, record, name, lacks.images.get(name)) for name in _changing(record, lacks)}
+    baselines = {name: _baseline(pod, record, name, lacks.images.get(name), scene) for name in _changing(record, lacks)}
     generation = pod.metadata.generation + 1 if pod.metadata.generation else 0
     return Swap(pod, replace(swapping, containers=baselines, generation=generation), lacks)
 
@@ -108,7 +108,7 @@ def _changing(record: Record, lacks: InPlace) -> list[str]:
     return list(dict.fromkeys([*record.containers, *lacks.images]))
 
 
-def _baseline(pod: Pod, record: Record, name: str, to: str | None) -> Baseline:
+def _baseline(pod: Pod, record: Record, name: str, to: str | None, scene: Scene) -> Baseline:
     """Of a container patched now: as it is. Of one patched before and not now: as it was then."""
     before, status, spec = record.containers.get(name), pod.container_status(name), pod.container(name)
     if before is not None and to is None:
@@ -122,6 +122,7 @@ def _baseline(pod: Pod, record: Record, name: str, to: str | None) -> Baseline:
         restarts=status.restart_count if status is not None else 0,
         unsettled=before is not None and not before.evidence,
         origin=_origin(before, id_),
+        expected=scene.expected.get((pod.spec.node_name, to or ""), ""),
     )
 
 

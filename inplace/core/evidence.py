@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from inplace.core import image
-from inplace.core.model import ContainerStatus, Node, Part, Pod, Reason
+from inplace.core.model import ContainerStatus, Node, NodeImage, Pod, Reason
 from inplace.core.names import Code, Evidence
 from inplace.core.observation import ContainerSight, Sight
 from inplace.core.record import Baseline, Record
@@ -23,12 +23,6 @@ from inplace.core.record import Baseline, Record
 KUBELET_SYNC: Final = timedelta(seconds=10)
 #: Kubelets from this minor on maintain `status.observedGeneration` (KEP-5067).
 GENERATION_SINCE: Final = (1, 34)
-
-
-class NodeImage(Part, frozen=True):
-    """An entry of a Node's `status.images`."""
-
-    names: tuple[str, ...] = ()
 
 
 def kubelet_version(node: Node | None) -> tuple[int, int] | None:
@@ -96,7 +90,8 @@ def _plausible(
     if old:
         return _brought_back(status, baseline)
     wanted = _digest(baseline)
-    if wanted and wanted == image.digest_of(status.image_id):
+    told_apart = tracked or wanted != image.digest_of(baseline.image_id)
+    if wanted and wanted == image.digest_of(status.image_id) and told_apart:
         return Evidence.EXPECTED_DIGEST
     if wanted and baseline.image_id:
         return None  # it positively shows the old image, and the digests are known to differ
@@ -157,6 +152,8 @@ def _old_ids(baseline: Baseline, seen: ContainerSight | None) -> tuple[str, ...]
 
 
 def _digest(baseline: Baseline) -> str:
+    if baseline.expected:
+        return baseline.expected
     parsed = image.parse(baseline.stored or baseline.to)
     return parsed.digest if parsed is not None and parsed.digest else ""
 

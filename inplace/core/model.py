@@ -215,6 +215,12 @@ class NodeInfo(Part, frozen=True):
     kubelet_version: str = ""
 
 
+class NodeImage(Part, frozen=True):
+    """An entry of a Node's `status.images`: an image by all its names."""
+
+    names: tuple[str, ...] = ()
+
+
 class NodeStatus(Part, frozen=True):
     """NodeStatus. `images` stays raw: it is large, and read only where evidence is thin (`evidence`)."""
 

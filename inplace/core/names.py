@@ -30,6 +30,11 @@ TRIAL: Final = PREFIX + "trial"
 # Annotation that we write on Pods.
 STATE: Final = PREFIX + "state"
 
+# Helper Pods of ours: what they are for, and the image that one pulls.
+HELPER: Final = PREFIX + "helper"
+PRE_PULL: Final = "pre-pull"
+PULLED: Final = PREFIX + "pulled-image"
+
 # Requests: annotations on the workload set by the command line or by hand.
 RETRY: Final = PREFIX + "retry"
 PROMOTE: Final = PREFIX + "promote"
@@ -124,6 +129,7 @@ class Code(StrEnum):
     STRATEGY_UNSUPPORTED = "StrategyUnsupported"
     CLAIM_TEMPLATES_CHANGED = "VolumeClaimTemplatesChanged"
     KEY_RESERVED = "ReservedKey"
+    IMAGE_REWRITTEN = "ImageRewritten"
 
     # A Pod is held, for now
     MIRROR = "MirrorPod"
@@ -136,6 +142,8 @@ class Code(StrEnum):
     PARTITION = "Partition"
     STEP = "Step"
     PREFLIGHT = "Preflight"
+    PRE_PULL = "PrePull"
+    PRE_PULL_IMPOSSIBLE = "PrePullImpossible"
     CROWDED = "DisruptionCap"
     PAUSED = "Paused"
     REFUSED = "WorkloadRefused"

@@ -22,6 +22,7 @@ from inplace.core.actions import (
     Amend,
     Create,
     Cure,
+    Discard,
     Drain,
     Edit,
     Fail,
@@ -29,6 +30,7 @@ from inplace.core.actions import (
     Label,
     PodAction,
     Publish,
+    Pull,
     Rehearse,
     Remove,
     Restore,
@@ -45,7 +47,7 @@ Op = dict[str, Any]
 
 
 class Creation(Struct, frozen=True):
-    """One object to be created, of a workload kind."""
+    """One object to be created, of a workload kind; a Pod where `kind` is empty."""
 
     kind: str
     namespace: str
@@ -54,7 +56,7 @@ class Creation(Struct, frozen=True):
 
 
 class Removal(Struct, frozen=True):
-    """One object to be deleted, of a workload kind; only the very one with this uid."""
+    """One object to be deleted, as in Creation; only the very one with this uid."""
 
     kind: str
     namespace: str
@@ -77,6 +79,11 @@ Request = Patch | Creation | Removal
 
 def build(action: Action, now: datetime) -> Request:
     """The request for an action. `now` becomes the condition's lastTransitionTime."""
+    match action:
+        case Pull(workload, name, body=body):
+            return Creation("", workload.metadata.namespace, name, body)
+        case Discard(helper):
+            return Removal("", helper.metadata.namespace, helper.name, helper.uid)
     return _of_workload(action, now) if isinstance(action, WorkloadAction) else _of_pod(action, now)
 
 

@@ -5,7 +5,7 @@ A plan holds only independent actions, at most one for each object; an order com
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.core import actions as actions_
-from inplace.core import conditions, names, order, preflight, report, rollback, rollout, spread, steps
+from inplace.core import conditions, names, order, preflight, prepull, report, rollback, rollout, spread, steps
 from inplace.core import pod as pods
 from inplace.core import record as records
 from inplace.core import status as statuses
@@ -38,7 +38,7 @@ from inplace.core.names import Code, Mode, Phase
 from inplace.core.record import Record
 from inplace.core.rollout import Course, Limit, Member, Prospects
 from inplace.core.scene import Failed, Moving, Scene, Startable, UpToDate
-from inplace.core.settings import Parsed
+from inplace.core.settings import Parsed, PrePull
 from inplace.core.snapshot import Snapshot
 from inplace.core.status import Status
 from inplace.core.steps import Stop
@@ -122,9 +122,12 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     if back is not None:
         prospects = rollout.unpartitioned(prospects)
     answers = preflight.ask(snapshot, prospects)
-    refused = [*_refusals(snapshot, known, prospects), *answers.refused]
+    # What runs already is on its node: nothing is pulled for a rollback.
+    pulls = prepull.look(snapshot, prospects, PrePull.NEVER if back is not None else parsed.settings.pre_pull, now)
+    refused = [*_refusals(snapshot, known, prospects), *answers.refused, *pulls.rewritten]
     scene = _scene(snapshot, parsed, target, now, refused[0] if refused else None)
-    all_members = rollout.members(snapshot, parsed.settings, known, scene, prospects)
+    scene = replace(scene, unpulled=pulls.unpulled(snapshot, prospects))
+    all_members = pulls.judge(rollout.members(snapshot, parsed.settings, known, scene, prospects))
     handed = back is None and _handed_over(snapshot, parsed, refused, frozen, all_members)
     if handed:
         frozen = Reason(Code.HANDING_OVER, "", "handed over to the native controller")
@@ -141,9 +144,23 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     key = parsed.settings.spread_by
     place = partial(spread.value, key, nodes=snapshot.nodes) if key else None
     choice = rollout.choose(
-        all_members, parsed.settings, kind.desired(workload), wait, limit, room=snapshot.room, place=place
+        all_members,
+        parsed.settings,
+        kind.desired(workload),
+        wait,
+        limit,
+        room=snapshot.room,
+        place=place,
+        unprepared=lambda pod: pulls.wait(pod.uid),
     )
-    made = (*_in_motion(all_members), *(answers.questions if wait is not None and wait.code == Code.PREFLIGHT else ()))
+    turning = [one.pod for one in all_members if one.pod.uid in scene.unpulled]
+    lacking = [*turning, *choice.unprepared]
+    made = (
+        *_in_motion(all_members),
+        *(answers.questions if wait is not None and wait.code == Code.PREFLIGHT else ()),
+        *pulls.discards,
+        *(prepull.begin(snapshot, pulls, (lacking, choice.near), known, now) if known is not None else ()),
+    )
     said = report.Said(
         snapshot,
         parsed,
@@ -156,9 +173,13 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
         handed,
         back=back is not None,
         stop=stop,
+        problems=pulls.problems(),
     )
     status = report.status(said)
-    return _finish(snapshot, status, own, (*made, *choice.starts), tuple(all_members), choice.waiting, now, stop=stop)
+    untils = [*pulls.untils, steps.ends(stop, status.reached_at)]
+    return _finish(
+        snapshot, status, own, (*made, *choice.starts), tuple(all_members), choice.waiting, now=now, untils=untils
+    )
 
 
 def _frozen(snapshot: Snapshot) -> Edit | Amend | Reason | None:
@@ -270,6 +291,7 @@ def _scene(snapshot: Snapshot, parsed: Parsed, target: Template | Reason, now: d
         hold=hold,
         settled=reached,
         retry=rollback.request(workload),
+        expected=prepull.digests(snapshot.pulling.helpers) if snapshot.pulling is not None else {},
         marks=marks,
     )
 
@@ -305,7 +327,7 @@ def _wait(
 def _opted_out(snapshot: Snapshot, now: datetime) -> Plan:
     """Finish what is in flight, then leave nothing of ours behind; begin nothing."""
     if not has_traces(snapshot):
-        return Plan(tuple(one for one in farewell(snapshot) if _uid(one) not in snapshot.pending))
+        return Plan(_possible(snapshot, farewell(snapshot)))
     parsed = snapshot.parsed
     target = snapshot.kind.target(snapshot.workload, snapshot.revisions)
     leaving, all_members = _leaving(snapshot, target, now)
@@ -314,15 +336,20 @@ def _opted_out(snapshot: Snapshot, now: datetime) -> Plan:
     if left or isinstance(target, Reason):
         said = report.Said(snapshot, parsed, target, (), tuple(all_members), {}, leaving, now)
         status = report.opt_out_pending(report.status(said), left)
-        return _finish(snapshot, status, None, _in_motion(all_members), tuple(all_members), {}, now)
-    return Plan(tuple(one for one in farewell(snapshot) if _uid(one) not in snapshot.pending))
+        return _finish(snapshot, status, None, _in_motion(all_members), tuple(all_members), {}, now=now)
+    return Plan(_possible(snapshot, farewell(snapshot)))
+
+
+def _possible(snapshot: Snapshot, actions: Iterable[Action]) -> tuple[Action, ...]:
+    return tuple(one for one in actions if _uid(one) not in snapshot.pending)
 
 
 def farewell(snapshot: Snapshot) -> tuple[Action, ...]:
     """What leaves nothing of ours behind: first on the Pods, then on the workload, frozen until then, and elsewhere."""
+    helpers = prepull.farewell(snapshot)
     marked = tuple(Restore(pod) for pod in snapshot.pods if pod.metadata.annotation(names.STATE) is not None)
-    if marked:
-        return marked
+    if marked or helpers:
+        return (*helpers, *marked)
     thaw = snapshot.kind.thaw(snapshot.workload, snapshot.family)
     if thaw is not None:
         return (thaw,)
@@ -373,17 +400,17 @@ def _finish(
     snapshot: Snapshot,
     status: Status,
     own: WorkloadAction | None,
-    actions: tuple[PodAction, ...],
+    actions: tuple[Action, ...],
     all_members: tuple[Member, ...],
     waiting: dict[str, Reason],
-    now: datetime,
     *,
-    stop: Stop | None = None,
+    now: datetime,
+    untils: Sequence[datetime | None] = (),
 ) -> Plan:
     """Add the write on the workload, at most one, and the time of the next look."""
-    untils = [one.state.until for one in all_members if isinstance(one.state, Moving | UpToDate | Failed)]
+    untils = [*untils, *(one.state.until for one in all_members if isinstance(one.state, Moving | UpToDate | Failed))]
     untils += [one.until for one in all_members]
-    untils += [steps.ends(stop, status.reached_at), snapshot.not_before]
+    untils += [snapshot.not_before]
     crowded = any(reason.code == Code.CROWDED for reason in waiting.values())
     untils += [now + _CROWD_SECONDS] if crowded else []
     rejected = any(reason.code == Code.ADMISSION for reason in status.reasons)

@@ -125,7 +125,7 @@ def _draining(pod: Pod, record: Record, aim: Aim | None, scene: Scene) -> State:
     wait = _undrained(pod, scene)
     if wait is not None:
         return wait
-    return Moving(_drained(), attempt.swap(pod, attempt.retarget(record, aim.revision, scene), aim.lacks))
+    return Moving(_drained(), attempt.swap(pod, attempt.retarget(record, aim.revision, scene), aim.lacks, scene))
 
 
 def _undo_drain(pod: Pod, record: Record, why: Reason) -> Moving:
@@ -176,7 +176,7 @@ def _redirect(pod: Pod, record: Record, revision: str, lacks: InPlace, scene: Sc
         wait = _undrained(pod, scene)
         if wait is not None:
             return wait
-    return Moving(_retargeted(), attempt.swap(pod, attempt.retarget(record, revision, scene), lacks))
+    return Moving(_retargeted(), attempt.swap(pod, attempt.retarget(record, revision, scene), lacks, scene))
 
 
 def _prove(pod: Pod, record: Record, scene: Scene) -> Record | Reason:

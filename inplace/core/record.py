@@ -28,6 +28,7 @@ class Baseline(Struct, frozen=True, gc=False, omit_defaults=True):
 
     `unsettled`: an earlier image patch was not confirmed when this baseline was read, so that a container of that
     earlier image may still appear. `origin` is then the image that the container `id` is known to have been made from.
+    `expected`: the digest that the new container has to show, where a helper on its node has pulled the image.
     """
 
     from_: str = field(default="", name="from")
@@ -39,6 +40,7 @@ class Baseline(Struct, frozen=True, gc=False, omit_defaults=True):
     evidence: str = ""
     unsettled: bool = False
     origin: str = ""
+    expected: str = ""
 
 
 class Record(Struct, frozen=True, gc=False, rename="camel"):

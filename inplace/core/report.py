@@ -25,7 +25,9 @@ from inplace.core.steps import Stop
 
 
 class Said(Struct, frozen=True):
-    """Everything that a status is made from. `back`: what the template asks for has failed and is rolled back."""
+    """Everything that a status is made from. `back`: what the template asks for has failed and is rolled back;
+    `problems`: what went wrong and holds up nothing.
+    """
 
     snapshot: Snapshot
     parsed: Parsed
@@ -38,6 +40,7 @@ class Said(Struct, frozen=True):
     handed: bool = False
     back: bool = False
     stop: Stop | None = None
+    problems: tuple[Reason, ...] = ()
 
 
 def status(said: Said) -> Status:
@@ -64,7 +67,7 @@ def status(said: Said) -> Status:
         failed=len(failures),
         updated_at=said.now,
         waiting=_waiting(said, inside),
-        reasons=(*said.refused, *_contested(said), *rollout.drifted(said.members)),
+        reasons=(*said.refused, *_contested(said), *said.problems, *rollout.drifted(said.members)),
         failures=shown,
         healthy=revision if phase is Phase.UP_TO_DATE and not _kept(said) else (before.healthy if before else ""),
         rolled_back_from=revision if begins or said.back else "",

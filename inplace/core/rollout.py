@@ -60,10 +60,15 @@ class Member(Struct, frozen=True):
 
 
 class Choice(Struct, frozen=True):
-    """Who begins now, and why each of the others that could does not."""
+    """Who begins now, and why each of the others that could does not.
+
+    `unprepared`: those that were granted their start and lack something; `near`: those that may begin soon.
+    """
 
     starts: tuple[PodAction, ...]
     waiting: dict[str, Reason]
+    unprepared: tuple[Pod, ...] = ()
+    near: tuple[Pod, ...] = ()
 
 
 class Prospects(Struct, frozen=True):
@@ -187,6 +192,7 @@ def members(
                 blocked.get(uid),
                 outside.get(uid),
                 uid in pending,
+                scene.unpulled.get(uid),
             ),
         )
         for uid, pod in pods_by_uid.items()
@@ -212,10 +218,12 @@ def choose(
     *,
     room: int | None = None,
     place: Callable[[Pod], str] | None = None,
+    unprepared: Callable[[Pod], Reason | None] = lambda _pod: None,
 ) -> Choice:
     """Grant starts within the budget and the limit. `wait` holds back every start, whatever the budget says.
 
-    `room`: how many more Pods of all workloads may be disrupted; `place`: over what the starts are spread.
+    `room`: how many more Pods of all workloads may be disrupted; `place`: over what the starts are spread;
+    `unprepared`: what a Pod that is granted its start still waits for, keeping what was granted.
     """
     counted = [one for one in all_members if one.outside is None or one.outside.code != Code.SCALED_AWAY]
     left = allowance(settings, desired, sum(one.available for one in counted))
@@ -223,6 +231,8 @@ def choose(
     free_room = left if room is None else room
     starts: list[PodAction] = []
     waiting: dict[str, Reason] = {}
+    lacking: list[Pod] = []
+    near: list[Pod] = []
     for member in _in_turn(all_members, place):
         if not isinstance(member.state, Startable):
             continue
@@ -230,19 +240,27 @@ def choose(
         counts = limit is not None and _target(member.state.action) == limit.revision
         if wait is not None:
             waiting[member.pod.name] = wait
-        elif counts and limit is not None and further <= 0:
+            continue
+        if counts and limit is not None and further <= 0:
             waiting[member.pod.name] = limit.why
-        elif not free and left > 0 and free_room <= 0:
+            continue
+        near.append(member.pod)
+        if not free and left > 0 and free_room <= 0:
             waiting[member.pod.name] = _CROWDED
         elif free or left > 0:
-            starts.append(member.state.action)
+            missing = unprepared(member.pod) if _disrupts(member.state.action) else None
+            if missing is None:
+                starts.append(member.state.action)
+            else:
+                waiting[member.pod.name] = missing
+                lacking.append(member.pod)
             left -= not free
             free_room -= not free
             further -= counts
         else:
             why = f"max-unavailable {settings.max_unavailable} is used up"
             waiting[member.pod.name] = Reason(Code.BUDGET, "", why)
-    return Choice(tuple(starts), waiting)
+    return Choice(tuple(starts), waiting, tuple(lacking), tuple(near))
 
 
 def _in_turn(all_members: Sequence[Member], place: Callable[[Pod], str] | None) -> Sequence[Member]:
@@ -311,11 +329,12 @@ def _scene_of(scene: Scene, snapshot: Snapshot, pod: Pod) -> Scene:
         now=scene.now,
         node=snapshot.nodes.get(pod.spec.node_name),
         sight=snapshot.sights.get(pod.uid),
-        hold=scene.hold,
+        hold=scene.hold or scene.unpulled.get(pod.uid),
         settled=scene.settled,
         blocked=snapshot.blocked.get(pod.uid),
         base=snapshot.revision_of(pod),
         retry=scene.retry,
+        expected=scene.expected,
         marks=scene.marks,
     )
 

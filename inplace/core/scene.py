@@ -46,6 +46,8 @@ class Scene(Struct, frozen=True):
     `base`: the revision that the Pod is at. `marks`: the labels that make a Pod one of a revision.
     `blocked`: why the API server does not take our writes on this Pod, where it has refused them for good.
     `retry`: the request that was answered last, by which a failed Pod knows whether it is asked for again.
+    `expected`: by node and image, the digest that a container of it shows there. `unpulled`: by uid, why a Pod in
+    flight to something else may not turn to the target yet.
     """
 
     workload: str
@@ -59,6 +61,8 @@ class Scene(Struct, frozen=True):
     blocked: Reason | None = None
     base: str = ""
     retry: str = ""
+    expected: Mapping[tuple[str, str], str] = {}
+    unpulled: Mapping[str, Reason] = {}
     marks: Callable[[str], Mapping[str, str]] = _no_marks
 
 

@@ -165,7 +165,7 @@ _SETTINGS: Final[dict[str, _Setting]] = {
     "order-by": _Setting(grammar.label_key, _LABEL_KEY),
     "spread-by": _Setting(grammar.label_key, _LABEL_KEY),
     "steps": _Setting(grammar.steps, "growing counts or percentages, each with an optional pause: 1:5m, 10%, 50%"),
-    "pre-pull": _choice(PrePull, today=(PrePull.NEVER,)),
+    "pre-pull": _choice(PrePull),
     "restart-on": _Setting(grammar.globs, "glob patterns of annotation keys: checksum/*, example.com/config-*"),
     "init-images": _choice(InitImages, today=(InitImages.REFUSE,)),
     "disruption-budgets": _choice(DisruptionBudgets, today=(DisruptionBudgets.IGNORE,)),

@@ -22,6 +22,25 @@ class Contest(Struct, frozen=True):
     until: datetime
 
 
+class Asked(Struct, frozen=True):
+    """A helper Pod that was asked for, since when, and the API server's words where it refused it.
+
+    It is not asked for again before `again`.
+    """
+
+    since: datetime
+    again: datetime
+    refused: str = ""
+
+
+class Pulling(Struct, frozen=True):
+    """The helper Pods of one workload, those asked for a moment ago, and how many pull now, by registry, for all."""
+
+    helpers: tuple[Pod, ...] = ()
+    asked: Mapping[str, Asked] = {}
+    busy: Mapping[str, int] = {}
+
+
 class Snapshot(Struct, frozen=True):
     """The workload, its Pods and everything around them, read at one moment.
 
@@ -32,7 +51,8 @@ class Snapshot(Struct, frozen=True):
     this workload in the very write that changes its template, None while that is not known. `target` overrides the
     workload's own, for a plan of what is not applied yet. A status whose phase has not changed is written once in
     `status_every`. `room`: how many more Pods the controller may disrupt, over all workloads; None: any number.
-    `rehearsed`: what the server has answered to dry runs of image patches, None where nobody asks.
+    `rehearsed`: what the server has answered to dry runs of image patches, None where nobody asks. `pulling`: what is
+    known of images pulled ahead, None where nobody pulls.
     """
 
     kind: Kind
@@ -49,6 +69,7 @@ class Snapshot(Struct, frozen=True):
     interlock: bool | None = False
     room: int | None = None
     rehearsed: Mapping[str, Reason | None] | None = None
+    pulling: Pulling | None = None
     target: Template | None = None
     status_every: timedelta = timedelta(seconds=1)
 

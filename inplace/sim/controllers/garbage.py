@@ -18,7 +18,7 @@ from inplace.sim.controllers.base import Controller, Key, Keys, Tree, is_deletin
 OWNED: Final[tuple[tuple[Resource, tuple[Resource, ...]], ...]] = (
     (resources.STATEFULSETS, (resources.PODS, resources.CONTROLLERREVISIONS)),
     (resources.DAEMONSETS, (resources.PODS, resources.CONTROLLERREVISIONS)),
-    (resources.DEPLOYMENTS, (resources.REPLICASETS,)),
+    (resources.DEPLOYMENTS, (resources.REPLICASETS, resources.PODS)),
     (resources.REPLICASETS, (resources.PODS,)),
     (resources.SERVICES, (resources.ENDPOINTSLICES,)),
 )

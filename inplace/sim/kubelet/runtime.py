@@ -48,6 +48,8 @@ class Runtime:
         if one.last is not None and one.reference == taken:
             crash.fail(self._clock.monotonic())
         self._begin(spec, one, taken)
+        if _has_no_command(spec):
+            self.end(spec, one, 128, "StartError")
         return True
 
     async def _pull(self, spec: Tree, one: Container, taken: str) -> bool:
@@ -100,11 +102,11 @@ class Runtime:
         await self._pause(max(0.0, grace - slept) if stubborn else min(self._timings.kill, grace))
         self.end(spec, one, 137 if stubborn else 0)
 
-    def end(self, spec: Tree, one: Container, code: int) -> None:
-        """A container has ended, by itself or by us."""
+    def end(self, spec: Tree, one: Container, code: int, reason: str = "") -> None:
+        """A container has ended, by itself or by us, or never came to run at all."""
         now = self._clock.monotonic()
         started: datetime = one.started or self._clock.now()
-        one.last = Ended(one.id, code, "Completed" if code == 0 else "Error", started, self._clock.now())
+        one.last = Ended(one.id, code, reason or ("Completed" if code == 0 else "Error"), started, self._clock.now())
         one.running, one.exits_at, one.waiting = False, float("inf"), ("", "")
         one.started_from = float("inf")
         one.ready_until = min(one.ready_until, probe_failure(spec, now))
@@ -118,3 +120,9 @@ class Runtime:
         kind = "crash" if one.waiting[0] == "CrashLoopBackOff" else "pull"
         times = [backoff.until for key, backoff in one.backoffs.items() if key.startswith(kind) and backoff.until > now]
         return min(times, default=now + self._timings.backoff)
+
+
+def _has_no_command(spec: Tree) -> bool:
+    """Whether the command names a file that no image has; images here have no files but their own program."""
+    command = spec.get("command") or [""]
+    return bool(command[0].startswith("/inplace.dev/"))

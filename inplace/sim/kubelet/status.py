@@ -25,7 +25,7 @@ def of_container(one: Container, now: float) -> Tree:
         "image": one.shown or one.reference,
         "imageID": one.image_id,
         "restartCount": one.restarts,
-        "ready": one.done or one.is_ready(now),
+        "ready": (one.done and one.last is not None and not one.last.exit_code) or one.is_ready(now),
         "started": one.has_started(now),
         "state": _state(one),
         "lastState": {"terminated": _ended(one.last)} if one.last is not None and not _shows_end(one) else {},
@@ -135,10 +135,14 @@ def stamped(wanted: Mapping[str, Tree], before: Sequence[Tree], now: datetime, g
 
 
 def phase(pod: Tree, status: Tree) -> str:
-    """getPhase, for Pods that restart always."""
+    """getPhase, for Pods that restart always or never."""
     sidecars = {one["name"] for one in pod["spec"].get("initContainers") or () if is_sidecar(one)}
     if any(not _is_initialised(one, sidecars) for one in status.get("initContainerStatuses") or ()):
         return "Pending"
+    if pod["spec"].get("restartPolicy") == "Never":
+        codes = [one["state"].get("terminated", {}).get("exitCode") for one in status["containerStatuses"]]
+        if None not in codes:
+            return "Failed" if any(codes) else "Succeeded"
     return "Running" if all("containerID" in one for one in status["containerStatuses"]) else "Pending"
 
 

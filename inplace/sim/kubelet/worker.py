@@ -174,11 +174,13 @@ class Worker:
         grace = pod["spec"].get("terminationGracePeriodSeconds", 30)
         for spec in self._to_kill(pod):
             await self._runtime.kill(spec, self._containers[spec["name"]], grace)
+        once = pod["spec"].get("restartPolicy") == "Never"
         if await self._initialise(pod):
             for spec in pod["spec"]["containers"]:
                 one = self._containers[spec["name"]]
-                if not one.running:
+                if not one.running and not (once and one.done):
                     await self._runtime.start(spec, one, spec["image"])
+                one.done = once and bool(one.id) and not one.running
         return before != {name: (one.id, one.running, one.waiting) for name, one in self._containers.items()}
 
     def _to_kill(self, pod: Tree) -> list[Tree]:

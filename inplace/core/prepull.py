@@ -1,0 +1,357 @@
+"""The image on the node before a healthy container is killed for it (protocol §5).
+
+A kubelet kills first and pulls afterwards. So a helper Pod on the same node pulls the image with the credentials of the
+Pod that is to have it, and runs nothing: its command cannot exist. What its status says decides whether the Pod may
+begin, and the image ID in it tells later what a swapped container has to show.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from inplace.core import failures, image, names
+from inplace.core import record as records
+from inplace.core.actions import Discard, Pull
+from inplace.core.change import InPlace
+from inplace.core.kinds import Template
+from inplace.core.model import Node, NodeImage, Pod, Reason, Tree, Workload
+from inplace.core.names import Code
+from inplace.core.record import Record
+from inplace.core.rollout import Member, Prospects
+from inplace.core.scene import Failed, Startable
+from inplace.core.settings import PrePull
+from inplace.core.snapshot import Snapshot
+
+#: Helper Pods that pull at once, over all workloads, and from one registry.
+MOST: Final = 10
+MOST_OF_REGISTRY: Final = 5
+#: A first pull error may pass; by now the kubelet has tried twice (its image back-off begins with 10 s).
+TWICE: Final = timedelta(seconds=20)
+#: How long a helper that a kubelet turned away stays to be read, before another is tried.
+AGAIN: Final = timedelta(seconds=30)
+#: A command that no image has: nothing of the image is ever executed.
+_COMMAND: Final = "/inplace.dev/this-image-is-only-pulled"
+#: Neither root nor anybody that an image is likely to know.
+_NOBODY: Final = 65532
+
+
+class Place(Struct, frozen=True):
+    """An image on a node, and the pull policy with which it is to get there."""
+
+    node: str
+    image: str
+    policy: str = "IfNotPresent"
+
+
+class Look(Struct, frozen=True):
+    """What is known of one image on one node: nothing is missing, or why, and whether that is a verdict."""
+
+    missing: Reason | None = None
+    verdict: bool = False
+    until: datetime | None = None
+
+
+_HERE: Final = Look()
+
+
+class Pulls(Struct, frozen=True):
+    """Everything about the images of one workload's Pods; `places` by uid of the Pod that lacks them.
+
+    `required`: whether a Pod waits for its images. Nothing is known, and nobody waits, where `places` is empty.
+    """
+
+    places: Mapping[str, tuple[Place, ...]] = {}
+    looks: Mapping[Place, Look] = {}
+    required: bool = False
+    rewritten: tuple[Reason, ...] = ()
+    discards: tuple[Discard, ...] = ()
+
+    def wait(self, uid: str) -> Reason | None:
+        """Why a Pod does not begin yet."""
+        missing = (self.looks[one].missing for one in self.places.get(uid, ()) if self.required)
+        return next((reason for reason in missing if reason is not None), None)
+
+    def unpulled(self, snapshot: Snapshot, found: Prospects) -> dict[str, Reason]:
+        """Pods in flight to something else, which turn to the target only when its images are on their nodes."""
+        turning = ((pod.uid, records.read(pod), found.aims.get(pod.uid)) for pod in snapshot.pods)
+        reasons = (
+            (uid, self.wait(uid))
+            for uid, record, aim in turning
+            if isinstance(record, Record) and record.in_flight and aim is not None and record.target != aim.revision
+        )
+        return {uid: reason for uid, reason in reasons if reason is not None}
+
+    def judge(self, all_members: Sequence[Member]) -> list[Member]:
+        """The Pods that wait for an image in vain have failed, without anything having been done to them."""
+        return [self._judge(one) for one in all_members]
+
+    def _judge(self, one: Member) -> Member:
+        if not self.required or not isinstance(one.state, Startable):
+            return one
+        looks = [self.looks[place] for place in self.places.get(one.pod.uid, ())]
+        bad = next((look.missing for look in looks if look.verdict), None)
+        return one if bad is None else replace(one, state=Failed(bad))
+
+    def problems(self) -> tuple[Reason, ...]:
+        """What could not be pulled although nobody waits for it; each sort once."""
+        found = [] if self.required else [look.missing for look in self.looks.values() if look.verdict]
+        every = {(reason.code, reason.message): reason for reason in found if reason is not None}
+        return tuple(every.values())
+
+    @property
+    def untils(self) -> list[datetime | None]:
+        """When to look again if nothing happens."""
+        return [look.until for look in self.looks.values()]
+
+
+def look(snapshot: Snapshot, found: Prospects, how: PrePull, now: datetime) -> Pulls:
+    """Which images are missing where, and what has become of the helpers."""
+    if snapshot.pulling is None:
+        return Pulls()
+    wanted = {} if how is PrePull.NEVER else _wanted(snapshot, found)
+    helpers = {one.name: one for one in snapshot.pulling.helpers}
+    deadline = timedelta(seconds=snapshot.parsed.settings.progress_deadline_seconds)
+    looks = {
+        place: _look(snapshot, place, helpers.get(name_of(snapshot.workload, place)), now, deadline)
+        for places in wanted.values()
+        for place in places
+    }
+    kept = {name_of(snapshot.workload, place) for place in (*looks, *_on_the_way(snapshot))}
+    old = {one.name: one.name in kept for one in helpers.values() if one.name not in kept or _is_stale(one, now)}
+    going = (Discard(helpers[name], again) for name, again in old.items())
+    return Pulls(
+        wanted,
+        looks,
+        how is PrePull.REQUIRED,
+        tuple(reason for place in looks if (reason := _rewritten(place, helpers, snapshot)) is not None),
+        tuple(one for one in going if one.helper.metadata.deletion_timestamp is None),
+    )
+
+
+def begin(
+    snapshot: Snapshot, pulls: Pulls, candidates: tuple[Iterable[Pod], Iterable[Pod]], target: Template, now: datetime
+) -> tuple[Pull, ...]:
+    """Helpers to be made now for Pods that may begin, in their order, as far as there is room.
+
+    First for those that lack nothing else; for those that may begin soon once an image is known to exist at all.
+    """
+    if snapshot.pulling is None:
+        return ()
+    busy = dict(snapshot.pulling.busy)
+    known = {one.name for one in snapshot.pulling.helpers}
+    known |= {name for name, asked in snapshot.pulling.asked.items() if now < asked.again}
+    made: list[Pull] = []
+    now_due, soon = candidates
+    good = {wanted_of(one) for one in snapshot.pulling.helpers if _image_id(one)}
+    first = [place for pod in now_due for place in pulls.places.get(pod.uid, ())]
+    ahead = [
+        place for pod in soon for place in pulls.places.get(pod.uid, ()) if place.image in good or not pulls.required
+    ]
+    for place in (*first, *ahead):
+        name = name_of(snapshot.workload, place)
+        registry = registry_of(place.image)
+        free = sum(busy.values()) < MOST and busy.get(registry, 0) < MOST_OF_REGISTRY
+        if pulls.looks[place].missing is None or name in known or not free:
+            continue
+        known.add(name)
+        busy[registry] = busy.get(registry, 0) + 1
+        made.append(Pull(snapshot.workload, name, place.node, place.image, _body(snapshot, place, name, target)))
+    return tuple(made)
+
+
+def digests(helpers: Iterable[Pod]) -> dict[tuple[str, str], str]:
+    """By node and image: the digest that a container of it will show, as that node's runtime says it."""
+    ids = {(one.spec.node_name, wanted_of(one)): _image_id(one) for one in helpers}
+    return {key: digest for key, id_ in ids.items() if (digest := image.digest_of(id_))}
+
+
+def is_pulling(helper: Pod) -> bool:
+    """Whether it has not come to an end yet."""
+    return not _image_id(helper) and helper.status.phase not in ("Failed", "Succeeded")
+
+
+def name_of(workload: Workload, place: Place) -> str:
+    """The helper's name: the same whoever makes it, so that two leaders make one."""
+    text = "|".join((workload.metadata.uid, place.node, place.image))
+    return f"inplace-pull-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+
+
+def wanted_of(helper: Pod) -> str:
+    """The image that it was made for, whatever admission has made of it."""
+    return helper.metadata.annotation(names.PULLED) or ""
+
+
+def registry_of(reference: str) -> str:
+    """The registry of an image."""
+    parsed = image.parse(reference)
+    return parsed.registry if parsed is not None else ""
+
+
+def farewell(snapshot: Snapshot) -> tuple[Discard, ...]:
+    """No helper of a workload stays behind."""
+    helpers = snapshot.pulling.helpers if snapshot.pulling is not None else ()
+    return tuple(Discard(one) for one in helpers if one.metadata.deletion_timestamp is None)
+
+
+# --- what is missing -------------------------------------------------------------------------------------------------
+
+
+def _wanted(snapshot: Snapshot, found: Prospects) -> dict[str, tuple[Place, ...]]:
+    """By uid: what the containers that would restart need on their node and may not have there."""
+    wanted: dict[str, tuple[Place, ...]] = {}
+    for pod in snapshot.pods:
+        aim, node = found.aims.get(pod.uid), snapshot.nodes.get(pod.spec.node_name)
+        if aim is None or not isinstance(aim.lacks, InPlace) or pod.uid in found.outside or node is None:
+            continue
+        if not node.ready or pod.metadata.deletion_timestamp is not None:
+            continue
+        places = (_place(pod, name, reference) for name, reference in aim.lacks.images.items())
+        lacking = [place for place in places if place.policy == "Always" or not _is_listed(node, place.image)]
+        if lacking:
+            wanted[pod.uid] = tuple(dict.fromkeys(lacking))
+    return wanted
+
+
+def _place(pod: Pod, name: str, reference: str) -> Place:
+    """As the kubelet will do it: `Always` asks the registry although the image is there, `Never` not even if it is not.
+
+    With either policy a helper does the same, and finds out before the container is killed.
+    """
+    container = pod.container(name)
+    return Place(pod.spec.node_name, reference, (container.image_pull_policy if container else "") or "IfNotPresent")
+
+
+def _on_the_way(snapshot: Snapshot) -> list[Place]:
+    """What Pods in flight were patched to: their helpers keep the image on the node until they are swapped."""
+    found = []
+    for pod in snapshot.pods:
+        record = records.read(pod)
+        if isinstance(record, Record) and record.in_flight:
+            found += [Place(pod.spec.node_name, one.to) for one in record.containers.values() if not one.evidence]
+    return found
+
+
+def _is_listed(node: Node, reference: str) -> bool:
+    """Whether the kubelet says that it has the image. It names fifty at most, so that silence proves nothing."""
+    return image.normalise(reference) in _listed(bytes(node.status.images))
+
+
+@lru_cache(maxsize=256)
+def _listed(images: bytes) -> frozenset[str]:
+    every = msgspec.json.decode(images, type=tuple[NodeImage, ...])
+    return frozenset(image.normalise(name) for one in every for name in one.names)
+
+
+# --- helpers ---------------------------------------------------------------------------------------------------------
+
+
+def _look(snapshot: Snapshot, place: Place, helper: Pod | None, now: datetime, deadline: timedelta) -> Look:
+    assert snapshot.pulling is not None
+    asked = snapshot.pulling.asked.get(name_of(snapshot.workload, place))
+    since = asked.since if asked is not None else helper.metadata.creation_timestamp if helper is not None else None
+    over = (since or now) + deadline
+    if helper is not None and _image_id(helper):
+        return _HERE
+    status = helper.status.container_statuses[0] if helper is not None and helper.status.container_statuses else None
+    waiting = status.state.waiting if status is not None else None
+    where = f"image {place.image} on node {place.node}"
+    if waiting is not None and waiting.reason in failures.CREATE:
+        return _HERE  # it is pulled before anything is made of it
+    if waiting is not None and waiting.reason in failures.PULL:
+        final = waiting.reason in failures.FINAL_PULL or (since is not None and now >= since + TWICE)
+        return _judged(Code.PULL, f"{where}: {waiting.reason}: {waiting.message}", final=final, until=_later(since))
+    if helper is not None and helper.status.phase in ("Failed", "Succeeded"):
+        why = ": ".join(one for one in (helper.status.reason, helper.status.message) if one) or "it ended before"
+        return _judged(Code.PRE_PULL_IMPOSSIBLE, f"{where}: the helper Pod: {why}", final=now >= over, until=over)
+    if asked is not None and asked.refused:
+        text = f"{where}: no helper Pod can be made: {asked.refused}"
+        return _judged(
+            Code.PRE_PULL_IMPOSSIBLE, text, final=now >= over, until=asked.again if now < asked.again else over
+        )
+    if helper is not None and now >= over:
+        return _judged(Code.DEADLINE, f"{where}: not there by the deadline", final=True, until=over)
+    return Look(Reason(Code.PRE_PULL, "", f"pulling {where} before anything is killed"), until=over)
+
+
+def _judged(code: Code, message: str, *, final: bool, until: datetime | None) -> Look:
+    return Look(Reason(code, "", message[: records.MESSAGE_LIMIT]), verdict=final, until=until)
+
+
+def _later(since: datetime | None) -> datetime | None:
+    return since + TWICE if since is not None else None
+
+
+def _is_stale(helper: Pod, now: datetime) -> bool:
+    """Turned away without a word on the image: another may be taken in, later."""
+    made = helper.metadata.creation_timestamp
+    over = not is_pulling(helper) and not _image_id(helper)
+    return over and made is not None and now >= made + AGAIN
+
+
+def _image_id(helper: Pod) -> str:
+    return next((one.image_id for one in helper.status.container_statuses), "")
+
+
+def _rewritten(place: Place, helpers: Mapping[str, Pod], snapshot: Snapshot) -> Reason | None:
+    """Admission that changes images of new Pods only: a live Pod would be given what nobody meant it to run."""
+    helper = helpers.get(name_of(snapshot.workload, place))
+    stored = helper.spec.containers[0].image if helper is not None and helper.spec.containers else place.image
+    return None if stored == place.image else rewritten(place.image, stored)
+
+
+def rewritten(wanted: str, stored: str) -> Reason:
+    """Why an image that admission changes is not put on live Pods."""
+    why = f"admission stores {stored} where the template says {wanted}: name {stored} in the template"
+    return Reason(Code.IMAGE_REWRITTEN, "", why)
+
+
+def _body(snapshot: Snapshot, place: Place, name: str, target: Template) -> Tree:
+    """The helper: where, whose and with which credentials the Pod runs; no rights, no resources, nothing to run.
+
+    It is admitted under PodSecurity `restricted`. Its owner is not its controller, and no selector finds it.
+    """
+    workload, spec = snapshot.workload, target.tree.get("spec") or {}
+    owner = {
+        "apiVersion": f"{snapshot.kind.group}/v1",
+        "kind": snapshot.kind.name,
+        "name": workload.metadata.name,
+        "uid": workload.metadata.uid,
+    }
+    nothing = {"cpu": "0", "memory": "0"}
+    container: dict[str, Any] = {
+        "name": "pull",
+        "image": place.image,
+        "imagePullPolicy": place.policy,
+        "command": [_COMMAND],
+        "resources": {"requests": nothing, "limits": nothing},
+    }
+    own: dict[str, Any] = {
+        "nodeName": place.node,
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": 1,
+        "tolerations": [{"operator": "Exists"}],
+        "containers": [container],
+    }
+    if (spec.get("os") or {}).get("name") != "windows":
+        container["securityContext"] = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+        nobody = {"runAsNonRoot": True, "runAsUser": _NOBODY, "seccompProfile": {"type": "RuntimeDefault"}}
+        own["securityContext"] = nobody
+    kept = ("imagePullSecrets", "serviceAccountName", "runtimeClassName", "os")
+    own |= {key: spec[key] for key in kept if spec.get(key)}
+    meta: Tree = {
+        "name": name,
+        "labels": {names.HELPER: names.PRE_PULL},
+        "annotations": {names.PULLED: place.image},
+        "ownerReferences": [owner],
+    }
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": own}
