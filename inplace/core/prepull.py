@@ -39,6 +39,7 @@ TWICE: Final = timedelta(seconds=20)
 AGAIN: Final = timedelta(seconds=30)
 #: A command that no image has: nothing of the image is ever executed.
 _COMMAND: Final = "/inplace.dev/this-image-is-only-pulled"
+_NAME: Final = "pull"
 #: Neither root nor anybody that an image is likely to know.
 _NOBODY: Final = 65532
 
@@ -260,7 +261,7 @@ def _look(snapshot: Snapshot, place: Place, helper: Pod | None, now: datetime, d
     over = (since or now) + deadline
     if helper is not None and _image_id(helper):
         return _HERE
-    status = helper.status.container_statuses[0] if helper is not None and helper.status.container_statuses else None
+    status = helper.container_status(_NAME) if helper is not None else None
     waiting = status.state.waiting if status is not None else None
     where = f"image {place.image} on node {place.node}"
     if waiting is not None and waiting.reason in failures.CREATE:
@@ -297,14 +298,15 @@ def _is_stale(helper: Pod, now: datetime) -> bool:
 
 
 def _image_id(helper: Pod) -> str:
-    return next((one.image_id for one in helper.status.container_statuses), "")
+    status = helper.container_status(_NAME)
+    return status.image_id if status is not None else ""
 
 
 def _rewritten(place: Place, helpers: Mapping[str, Pod], snapshot: Snapshot) -> Reason | None:
     """Admission that changes images of new Pods only: a live Pod would be given what nobody meant it to run."""
     helper = helpers.get(name_of(snapshot.workload, place))
-    stored = helper.spec.containers[0].image if helper is not None and helper.spec.containers else place.image
-    return None if stored == place.image else rewritten(place.image, stored)
+    pulling = helper.container(_NAME) if helper is not None else None
+    return None if pulling is None or pulling.image == place.image else rewritten(place.image, pulling.image)
 
 
 def rewritten(wanted: str, stored: str) -> Reason:
@@ -327,7 +329,7 @@ def _body(snapshot: Snapshot, place: Place, name: str, target: Template) -> Tree
     }
     nothing = {"cpu": "0", "memory": "0"}
     container: dict[str, Any] = {
-        "name": "pull",
+        "name": _NAME,
         "image": place.image,
         "imagePullPolicy": place.policy,
         "command": [_COMMAND],

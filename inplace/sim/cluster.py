@@ -41,8 +41,16 @@ class Cluster:
 
     kubelet: Kubelet
 
-    def __init__(self, server: ApiServer, nodes: Sequence[str], clock: Clock, stack: AsyncExitStack) -> None:
+    def __init__(
+        self,
+        server: ApiServer,
+        nodes: Sequence[str],
+        clock: Clock,
+        stack: AsyncExitStack,
+        catalogue: Catalogue,
+    ) -> None:
         self.server = server
+        self.catalogue = catalogue
         self.nodes = tuple(nodes)
         self._clock = clock
         self._stack = stack
@@ -88,7 +96,7 @@ async def open_cluster(
     seen = observer or NullObserver()
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(ApiServer(clock, rng, plan=plan))
-        cluster = Cluster(server, nodes, clock, stack)
+        cluster = Cluster(server, nodes, clock, stack, catalogue)
 
         async def client(agent: str) -> Client:
             return await cluster.client(agent, seen, field_manager=agent)

@@ -24,11 +24,12 @@ def digest(repository: str, tag: str) -> str:
     return "sha256:" + hashlib.sha256(repr((repository, CATALOGUE[repository][tag])).encode()).hexdigest()
 
 
-def catalogue(registry: str) -> Catalogue:
-    """All images of a registry, by their full references."""
+def catalogue(*registries: str) -> Catalogue:
+    """All images of some registries, by their full references."""
     return Catalogue(
         {
             f"{registry}/{repository}:{tag}": Image(digest=digest(repository, tag), **_BEHAVIOUR.get(script, {}))
+            for registry in registries
             for repository, tags in CATALOGUE.items()
             for tag, (script, _) in tags.items()
         }

@@ -16,11 +16,13 @@ from inplace.runtime.clock import Clock, LoopClock
 from inplace.runtime.observe import NullObserver
 from inplace.sim.api.faults import Answer, Cut
 from inplace.sim.cluster import Cluster, open_cluster
+from inplace.sim.kubelet import Catalogue
 from tests.cluster import model
-from tests.twin.world import World
+from tests.twin.world import Registry, World
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 REGISTRY = "registry.test"
+ELSEWHERE = "elsewhere.test"
 NAMESPACE = "test"
 #: What the agents of our controllers begin with.
 AGENT = "inplace"
@@ -75,6 +77,11 @@ class EmbeddedWorld(World):
         self._controllers.clear()
 
     @asynccontextmanager
+    async def registry(self) -> AsyncIterator[Registry]:
+        """Another name of the same images."""
+        yield _Elsewhere(self.cluster.catalogue)
+
+    @asynccontextmanager
     async def policies(self, *groups: str) -> AsyncIterator[None]:
         """In force at once."""
         model = self.cluster.server.policies
@@ -105,6 +112,20 @@ class EmbeddedWorld(World):
         self.cluster.server.forget_history()
 
 
+class _Elsewhere(Registry):
+    """The model's second registry."""
+
+    host = ELSEWHERE
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self.reachable(False)
+
+    def reachable(self, yes: bool) -> None:
+        """Pulls from it fail, or do not."""
+        self._catalogue.unreachable = frozenset() if yes else frozenset({ELSEWHERE})
+
+
 async def _is_ready(app: App) -> bool:
     return all(check() is None for check in app.ready.values())
 
@@ -113,7 +134,7 @@ async def _is_ready(app: App) -> bool:
 async def open_embedded(*, seed: int = 0, controller: bool = True) -> AsyncIterator[EmbeddedWorld]:
     """A cluster of its own for each test."""
     clock = LoopClock(EPOCH)
-    async with open_cluster(clock, random.Random(seed), model.catalogue(REGISTRY), nodes=NODES) as cluster:
+    async with open_cluster(clock, random.Random(seed), model.catalogue(REGISTRY, ELSEWHERE), nodes=NODES) as cluster:
         world = EmbeddedWorld(cluster, clock)
         world.client = await cluster.client("twin-tests", field_manager="user")
         await world.client.create(resources.NAMESPACES, None, {"metadata": {"name": NAMESPACE}}, type=msgspec.Raw)

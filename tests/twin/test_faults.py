@@ -47,7 +47,7 @@ async def test_template_changed_and_changed_back_midway(open_world, moment):
 @pytest.mark.parametrize("gate", [True, False], ids=["gate", "no gate"])
 async def test_an_image_that_does_not_exist_then_corrected(open_world, gate):
     async with open_world() as world:
-        await world.create_web(replicas=3, gate=gate)
+        await world.create_web(replicas=3, gate=gate, annotations={"pre-pull": "Never"})
         before = {pod.name: identity(pod) for pod in await world.pods()}
         await world.set_image(world.app("missing"))
         status = await world.wait_phase("web", Phase.DEGRADED, 2 * world.patience)
@@ -75,7 +75,7 @@ async def test_a_crash_looping_image_then_corrected(open_world):
 
 async def test_a_bad_image_taken_back(open_world):
     async with open_world() as world:
-        await world.create_web(replicas=2)
+        await world.create_web(replicas=2, annotations={"pre-pull": "Never"})
         await world.set_image(world.app("missing"))
         await world.wait_phase("web", Phase.DEGRADED, 2 * world.patience)
         await world.set_image(world.app("v1"))

@@ -36,7 +36,7 @@ async def _refused(world):
 
 
 async def _degraded(world):
-    await world.annotate(progress_deadline_seconds="5")
+    await world.annotate(progress_deadline_seconds="5", pre_pull="Never")
     await world.set_image(world.app("missing"))
     await world.wait_phase("web", Phase.DEGRADED)
 

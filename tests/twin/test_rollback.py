@@ -7,7 +7,8 @@ from inplace.core.names import Phase
 from tests.twin import judge
 from tests.twin.shown import core_of_held, kinds
 
-BACK = {"on-failure": "Rollback", "progress-deadline-seconds": "20"}
+#: An image that is pulled ahead in vain never reaches a Pod; here it is to.
+BACK = {"on-failure": "Rollback", "progress-deadline-seconds": "20", "pre-pull": "Never"}
 
 
 async def images(world):

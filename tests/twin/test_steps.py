@@ -94,7 +94,7 @@ async def test_a_promotion_that_comes_too_early_is_not_kept(open_world):
 async def test_a_canary_that_fails_is_rolled_back_alone(open_world):
     async with open_world() as world:
         settings = {"steps": "1", "on-failure": "Rollback", "progress-deadline-seconds": "20"}
-        await world.create_web(replicas=3, annotations=settings)
+        await world.create_web(replicas=3, annotations={**settings, "pre-pull": "Never"})
         await world.set_image(world.app("missing"))
         await world.wait_phase("web", Phase.ROLLED_BACK, seconds=2 * world.patience)
         assert await tags(world) == {"v1": 3}

@@ -48,6 +48,21 @@ REVISION_MARK = "deployment.kubernetes.io/revision"
 WORKLOADS = (resources.STATEFULSETS, resources.DAEMONSETS, resources.DEPLOYMENTS, resources.REPLICASETS)
 
 
+class Registry(ABC):
+    """A registry that comes and goes."""
+
+    #: HOST:PORT
+    host: str
+
+    def app(self, tag: str) -> str:
+        """An image of the application there."""
+        return f"{self.host}/app:{tag}"
+
+    @abstractmethod
+    def reachable(self, yes: bool) -> None:
+        """Whether it answers from now on."""
+
+
 class World(ABC):
     """One namespace of one cluster with one controller."""
 
@@ -92,6 +107,10 @@ class World(ABC):
     @abstractmethod
     def policies(self, *groups: str) -> AbstractAsyncContextManager[None]:
         """Install groups of admission policies for this namespace while the block runs; skips where there are none."""
+
+    @abstractmethod
+    def registry(self) -> AbstractAsyncContextManager[Registry]:
+        """A registry with the same images that can be reached when the scenario says so; at first it cannot."""
 
     @abstractmethod
     async def restart_server(self) -> None:
@@ -269,6 +288,11 @@ class World(ABC):
         where = (self.flavour.resource, name, self.namespace)
         await self.client.patch(*where, body, patch_type=PatchType.JSON, type=Workload, field_manager="user")
 
+    async def helpers(self) -> list[Pod]:
+        """The helper Pods of our controller, live."""
+        found = await self.client.list(resources.PODS, self.namespace, type=Pod, label_selector=names.HELPER)
+        return list(found.items)
+
     async def delete_pod(self, name: str) -> None:
         """Delete a Pod, as anybody may."""
         await self.client.delete(resources.PODS, name, self.namespace)
@@ -376,12 +400,12 @@ class World(ABC):
 
     @asynccontextmanager
     async def recorded(self) -> AsyncIterator[None]:
-        """Watch all Pods of the namespace into the history while the block runs."""
+        """Watch all Pods of the namespace into the history while the block runs; helper Pods are none of it."""
         self.history = History()
 
         def note(old: Pod | None, new: Pod | None, initial: bool) -> None:
             one = new or old
-            if one is not None:
+            if one is not None and one.metadata.label(names.HELPER) is None:
                 self.history.seen.append(Seen(self.clock.monotonic(), one, gone=new is None))
 
         async with self.watching(resources.PODS, Pod, note):

@@ -28,6 +28,8 @@ class Catalogue:
 
     def __init__(self, images: Mapping[str, Image]) -> None:
         self._images = dict(images)
+        #: Registries that do not answer now.
+        self.unreachable: frozenset[str] = frozenset()
         self._by_digest = {f"{repository(name)}@{one.digest}": one for name, one in images.items()}
 
     def find(self, reference: str) -> Image | None:
@@ -35,6 +37,10 @@ class Catalogue:
         if "@" in reference:
             return self._by_digest.get(f"{repository(reference)}@{reference.partition('@')[2]}")
         return self._images.get(reference)
+
+    def answers(self, reference: str) -> bool:
+        """Whether the registry of a reference can be asked."""
+        return reference.partition("/")[0] not in self.unreachable
 
 
 def repository(reference: str) -> str:

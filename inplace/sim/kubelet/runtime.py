@@ -63,12 +63,14 @@ class Runtime:
             return False
         backoff = self._backoff(one, f"pull {taken}")
         if self._clock.monotonic() < backoff.until:
-            one.waiting = ("ImagePullBackOff", f'Back-off pulling image "{taken}": ErrImagePull: not found')
+            one.waiting = ("ImagePullBackOff", f'Back-off pulling image "{taken}": ErrImagePull')
             return False
-        if image is None:
+        reached = self._node.catalogue.answers(taken)
+        if image is None or not reached:
             await self._pause(min(self._timings.pull, 0.2))
             backoff.fail(self._clock.monotonic())
-            text = f'failed to pull and unpack image "{taken}": failed to resolve reference "{taken}": not found'
+            why = "not found" if reached else "dial tcp: connect: connection refused"
+            text = f'failed to pull and unpack image "{taken}": failed to resolve reference "{taken}": {why}'
             one.waiting = ("ErrImagePull", text)
             return False
         if not here:
