@@ -80,7 +80,6 @@ async def test_best_effort_waits_for_nothing_and_says_what_it_could_not_pull(ope
         await no_helper(world)
 
 
-@core_of_held
 async def test_the_digest_of_the_helper_proves_a_swap_to_the_same_bytes(open_world):
     """Another registry, the same image: neither imageID nor name can tell the kubelet's containers apart."""
     async with open_world() as world, world.registry() as mirror:
@@ -96,7 +95,6 @@ async def test_the_digest_of_the_helper_proves_a_swap_to_the_same_bytes(open_wor
             assert pod.status.container_statuses[0].container_id != before[pod.name].container_id
 
 
-@core_of_held
 async def test_a_registry_that_is_away_longer_than_the_deadline_keeps_no_healthy_container_out_of_service(open_world):
     async with open_world() as world, world.registry() as away:
         await world.create_web(replicas=2, annotations=QUICK)
@@ -136,7 +134,6 @@ async def test_helpers_are_cleaned_up_after_a_kill_in_the_middle(open_world):
         await no_helper(world)
 
 
-@core_of_held
 async def test_opting_out_in_the_middle_leaves_no_helper(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2)
