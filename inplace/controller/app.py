@@ -25,7 +25,7 @@ from inplace.controller.sources import Sources
 from inplace.controller.world import Caps, Key, World
 from inplace.core import kinds, names
 from inplace.core.actions import Event
-from inplace.core.model import EndpointSlice, Node, Pod, Revision, Workload
+from inplace.core.model import EndpointSlice, Node, Pdb, Pod, Revision, Workload
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.events import EventRecorder, ObjectRef
@@ -42,7 +42,14 @@ from inplace.runtime.supervisor import Check, Part, Supervisor
 from inplace.runtime.worker import Worker
 
 T = TypeVar("T")
-AnyReflector = Reflector[Workload] | Reflector[Pod] | Reflector[Revision] | Reflector[Node] | Reflector[EndpointSlice]
+AnyReflector = (
+    Reflector[Workload]
+    | Reflector[Pod]
+    | Reflector[Revision]
+    | Reflector[Node]
+    | Reflector[EndpointSlice]
+    | Reflector[Pdb]
+)
 
 LEASE_NAME: Final = "inplace-controller"
 WORKERS: Final = 4
@@ -162,6 +169,9 @@ class App:
         made["nodes"] = self._reflect(resources.NODES, self.world.nodes, Node, sources.node, None)
         made["endpointslices"] = self._reflect(
             resources.ENDPOINTSLICES, self.world.slices, EndpointSlice, sources.slice, scope
+        )
+        made["poddisruptionbudgets"] = self._reflect(
+            resources.PODDISRUPTIONBUDGETS, self.world.budgets, Pdb, sources.budget, scope
         )
         made["pods"] = self._reflect(resources.PODS, self.world.pods, Pod, sources.pod, scope)
         return made

@@ -33,6 +33,7 @@ from inplace.core.actions import (
     Pull,
     Rehearse,
     Remove,
+    Reserve,
     Restore,
     Retract,
     Serve,
@@ -145,6 +146,8 @@ class Applier:
                 return await self._rehearse(snapshot, action)
             case Pull() | Discard():
                 return await self._help(action)
+            case Reserve():
+                return await self._reserve(action)
             case _:
                 return await self._write(snapshot, action)
 
@@ -208,6 +211,22 @@ class Applier:
             self._world.asked(action.workload.metadata.uid, action.name)
         elif not action.again:
             self._world.discarded(action.helper.metadata)
+        return Outcome.APPLIED
+
+    async def _reserve(self, action: Reserve) -> Outcome:
+        """Take from a budget; that it has changed meanwhile is no failure of any Pod."""
+        meta = action.budget.metadata
+        try:
+            await self._send(patch.build(action, self._world.now()), meta.uid)
+        except (PreconditionFailed, Conflict, NotFound) as error:
+            return self._note(Outcome.STALE, action, error)
+        except Unreachable as error:
+            return await self._settle(action, error)
+        except KubeError as error:
+            return self._note(Outcome.REFUSED, action, error)
+        self._world.reserved[meta.uid] = action.ours
+        if action.again:
+            self._world.counted_again[meta.uid] = self._world.now()
         return Outcome.APPLIED
 
     async def _confirm(self, snapshot: Snapshot, action: Swap) -> Swap | None:
@@ -334,6 +353,7 @@ _SAYS: Final[dict[type, str]] = {
     Rehearse: "pod.rehearsed",
     Pull: "helper.created",
     Discard: "helper.deleted",
+    Reserve: "budget.reserved",
     Edit: "workload.edited",
     Cure: "workload.cured",
     Amend: "workload.prepared",

@@ -6,13 +6,14 @@ Incomplete, and nothing is ever decided on it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from msgspec import Struct
 
 from inplace.controller.world import Key, World
 from inplace.core import kinds
-from inplace.core.model import Pod, Workload
+from inplace.core.model import Meta, Pod, Workload
 from inplace.core.snapshot import Snapshot
 
 
@@ -48,6 +49,8 @@ def gather(world: World, key: Key, not_before: datetime | None, absent: frozense
             return Incomplete(why, workload, tuple(missing.values()))
     uids = [pod.metadata.uid for pod in pods]
     nodes = {name: world.node_of(name) for name in {pod.spec.node_name for pod in pods}}
+    budgets = world.budgets.by("namespace", key.namespace) if world.marked(workload.metadata) else ()
+    metas = [one.metadata for one in budgets]
     return Snapshot(
         kind=kind,
         workload=workload,
@@ -56,19 +59,25 @@ def gather(world: World, key: Key, not_before: datetime | None, absent: frozense
         family=family,
         nodes={name: node for name, node in nodes.items() if node is not None},
         sights={uid: world.sights[uid] for uid in uids if uid in world.sights},
-        pending=_pending(world, (workload, *family.children), pods),
+        pending=_pending(world, (workload, *family.children), pods, metas),
         blocked={uid: world.blocked[uid] for uid in uids if uid in world.blocked},
         not_before=not_before,
         contest=world.contest(workload.metadata.uid),
         rehearsed=world.rehearsed(workload.metadata.uid),
         room=world.room(key.namespace),
         pulling=world.pulling(workload.metadata.uid),
+        budgets=budgets,
+        reserved={meta.uid: world.reserved[meta.uid] for meta in metas if meta.uid in world.reserved},
+        counted_again={meta.uid: world.counted_again[meta.uid] for meta in metas if meta.uid in world.counted_again},
+        short_since=world.short_since.get(workload.metadata.uid),
         interlock=world.interlock(key.kind, key.namespace) if kind.frozen_on_demand else False,
     )
 
 
-def _pending(world: World, workloads: tuple[Workload, ...], pods: tuple[Pod, ...]) -> frozenset[str]:
+def _pending(
+    world: World, workloads: tuple[Workload, ...], pods: tuple[Pod, ...], others: Iterable[Meta]
+) -> frozenset[str]:
     if not world.unsettled():
         return frozenset()
-    everything = (*(one.metadata for one in workloads), *(pod.metadata for pod in pods))
+    everything = (*(one.metadata for one in workloads), *(pod.metadata for pod in pods), *others)
     return frozenset(meta.uid for meta in everything if world.pending(meta))

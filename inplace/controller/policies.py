@@ -32,6 +32,7 @@ VALIDATING: Final = {
     "inplace-fence-workloads": "our account may change more of workloads than it needs",
     "inplace-fence-workload-status": "our account may change more of workloads' status than it needs",
     "inplace-fence-replicasets": "our account may create and delete more ReplicaSets than it needs",
+    "inplace-fence-budgets": "our account may change more of a PodDisruptionBudget than what it reserves",
     "inplace-fence-helpers": "our account may create and delete more Pods than those that pull images ahead",
 }
 #: Seconds between two looks.

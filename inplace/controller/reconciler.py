@@ -16,9 +16,12 @@ from msgspec.structs import replace
 
 from inplace.controller.gather import Gone, Incomplete, gather
 from inplace.controller.world import Key, World
-from inplace.core import names
+from inplace.core import names, reserve
 from inplace.core import plan as planning
 from inplace.core.actions import Action
+from inplace.core.names import Code
+from inplace.core.plan import Plan
+from inplace.core.scene import Moving
 from inplace.core.snapshot import Snapshot
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
@@ -88,10 +91,24 @@ class Reconciler:
         rest = self._rest(key, self._clock.monotonic() - began)
         for action in made.actions:
             self._carry_out(key, snapshot, action)
+        self._note_budgets(key, snapshot, made)
         self._measure(key, made.status.phase if made.status is not None else None)
         if made.requeue_at is None:
             return Done(rest)
         return RequeueAfter(max(rest, (made.requeue_at - now).total_seconds()), rest)
+
+    def _note_budgets(self, key: Key, snapshot: Snapshot, made: Plan) -> None:
+        """Remember who looks at PodDisruptionBudgets, and since when one is stuck for want of them."""
+        uid, moving = snapshot.workload.metadata.uid, any(isinstance(one.state, Moving) for one in made.members)
+        waits = any(reason.code in {Code.DISRUPTION_BUDGET, Code.RESERVING} for reason in made.waiting.values())
+        if moving or waits:
+            self._world.reserving.add(key)
+        else:
+            self._world.reserving.discard(key)
+        if reserve.is_short(made.waiting.values()) and not moving:
+            self._world.short_since.setdefault(uid, self._clock.now())
+        else:
+            self._world.short_since.pop(uid, None)
 
     def _rest(self, key: Key, took: float) -> float:
         """How long to leave a workload alone: the longer, the more its plan took and the more others there are."""
@@ -131,6 +148,7 @@ class Reconciler:
             self._absent |= {revision}
 
     def _forget(self, key: Key) -> None:
+        self._world.reserving.discard(key)
         self._rested.pop(key, None)
         self._incomplete.pop(key, None)
         self._measure(key, None)

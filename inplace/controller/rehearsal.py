@@ -23,6 +23,7 @@ from inplace.core.actions import (
     Pull,
     Rehearse,
     Remove,
+    Reserve,
     Restore,
     Retract,
     Serve,
@@ -56,6 +57,8 @@ def why(action: Action) -> str:
     match action:
         case Pull(_, _, node, image):
             return f"pull {image} onto node {node} with a helper Pod"
+        case Reserve(budget, ours=ours):
+            return f"reserve from PodDisruptionBudget {budget.metadata.name} for {', '.join(sorted(ours)) or 'nobody'}"
         case Discard(helper):
             return f"delete the helper Pod {helper.name}"
     return _why_workload(action) if isinstance(action, WorkloadAction) else _why_pod(action)

@@ -9,7 +9,7 @@ import msgspec
 
 from inplace.core import kinds
 from inplace.core.model import Meta
-from inplace.core.patch import Creation, Patch, Removal, Request
+from inplace.core.patch import PDB, Creation, Patch, Removal, Request
 from inplace.kube import resource as resources
 from inplace.kube.client import Client, PatchType
 from inplace.kube.errors import AlreadyExists
@@ -68,5 +68,7 @@ def resource_of(request: Request) -> Resource:
     """What the request is about."""
     if not request.kind:
         return resources.PODS
+    if request.kind == PDB:
+        return resources.PODDISRUPTIONBUDGETS
     kind = kinds.BY_NAME[request.kind]
     return resources.find(kind.group, kind.plural)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from inplace.controller.world import Key, World
 from inplace.core import names
-from inplace.core.model import EndpointSlice, Meta, Node, Pod, Revision, Workload
+from inplace.core.model import EndpointSlice, Meta, Node, Pdb, Pod, Revision, Workload
 from inplace.runtime.queue import WorkQueue
 
 
@@ -48,6 +48,15 @@ class Sources:
         """Endpoints came, changed or went: a drained Pod may be out of service now."""
         for meta in self._world.saw_slice(old, new):
             self._owner(meta, low=initial)
+
+    def budget(self, old: Pdb | None, new: Pdb | None, initial: bool) -> None:
+        """A PodDisruptionBudget came, changed or went: who takes from it looks again."""
+        one = new or old
+        if new is None and old is not None:
+            self._world.forget(old.metadata.uid)
+        for key in self._world.reserving:
+            if one is not None and key.namespace == one.metadata.namespace:
+                self._queue.add(key, low=initial)
 
     def node(self, old: Node | None, new: Node | None, initial: bool) -> None:
         """A node's readiness or version changed: its Pods may be held or free now. Heartbeats are no news."""

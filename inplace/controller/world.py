@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from inplace.core import kinds, names, prepull, rollout
 from inplace.core import record as records
 from inplace.core.kinds import Family, Kind, Template
-from inplace.core.model import EndpointSlice, Meta, Node, Pod, Reason, Revision, Workload
+from inplace.core.model import EndpointSlice, Meta, Node, Pdb, Pod, Reason, Revision, Workload
 from inplace.core.names import Code, PodPhase
 from inplace.core.observation import Sight, observe
 from inplace.core.record import Record
@@ -110,6 +110,11 @@ class World:
             version=lambda one: one.metadata.resource_version,
             indexers={"serving": lambda one: one.targets()},
         )
+        self.budgets: Store[Pdb] = Store(
+            key=lambda one: _identity(one.metadata),
+            version=lambda one: one.metadata.resource_version,
+            indexers={"namespace": lambda one: (one.metadata.namespace,)},
+        )
         self.nodes: Store[Node] = Store(
             key=lambda one: _identity(one.metadata), version=lambda one: one.metadata.resource_version
         )
@@ -120,6 +125,13 @@ class World:
         self.blocked: dict[str, Reason] = {}
         #: Helper Pods asked for, by workload and name.
         self._asked: dict[str, dict[str, Asked]] = {}
+        #: By budget: the Pods for which we have taken something from it.
+        self.reserved: dict[str, frozenset[str]] = {}
+        #: When its controller was last asked to count once more.
+        self.counted_again: dict[str, datetime] = {}
+        #: Since when a workload's Pods wait for budgets and nothing else happens, by uid, and who looks at budgets.
+        self.short_since: dict[str, datetime] = {}
+        self.reserving: set[Key] = set()
         self._stale: dict[str, int] = {}
         #: When the freeze of a workload was put back, by uid.
         self._put_back: dict[str, list[float]] = {}
@@ -169,7 +181,17 @@ class World:
 
     def forget(self, uid: str) -> None:
         """Drop everything remembered about an object that is gone."""
-        for memory in (self.sights, self.heard, self.blocked, self._stale, self._denied, self._put_back):
+        for memory in (
+            self.sights,
+            self.heard,
+            self.blocked,
+            self._stale,
+            self._denied,
+            self._put_back,
+            self.reserved,
+            self.counted_again,
+            self.short_since,
+        ):
             memory.pop(uid, None)
         self._templates.pop(uid, None)
         self._engaged.pop(uid, None)

@@ -6,11 +6,12 @@ An action is an intention about objects as they were read; `patch` turns it into
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from msgspec import Struct
 
 from inplace.core.change import InPlace
-from inplace.core.model import Meta, Pod, Tree, Workload
+from inplace.core.model import Meta, Pdb, Pod, Tree, Workload
 from inplace.core.names import EventReason, Phase
 from inplace.core.record import Record
 from inplace.core.status import Status
@@ -81,6 +82,19 @@ class Discard(Struct, frozen=True):
     """Delete a helper Pod; `again`: to make another in its place."""
 
     helper: Pod
+    again: bool = False
+
+
+class Reserve(Struct, frozen=True):
+    """Set the entries of a PodDisruptionBudget and what it still allows; `ours` are the Pods whose entries are ours.
+
+    `again`: its controller is asked to count once more.
+    """
+
+    budget: Pdb
+    entries: dict[str, datetime]
+    allowed: int
+    ours: frozenset[str]
     again: bool = False
 
 
@@ -167,7 +181,7 @@ class Retract(Struct, frozen=True):
 PodAction = Serve | Drain | Swap | Finish | Fail | Restore | Rehearse
 WorkloadAction = Edit | Cure | Amend | Create | Remove | Publish | Label | Retract
 HelperAction = Pull | Discard
-Action = PodAction | WorkloadAction | HelperAction
+Action = PodAction | WorkloadAction | HelperAction | Reserve
 
 
 def subject(action: Action) -> Meta:
@@ -181,5 +195,7 @@ def subject(action: Action) -> Meta:
             return Meta(name=name, namespace=workload.metadata.namespace, uid=f"helper {name}")
         case Discard(helper):
             return helper.metadata
+        case Reserve(budget):
+            return budget.metadata
         case _:
             return action.workload.metadata if isinstance(action, WorkloadAction) else action.pod.metadata

@@ -351,6 +351,43 @@ class EndpointSlice(Part, frozen=True):
         return {target.uid: target.name for target, serves in every if target is not None and serves}
 
 
+class Requirement(Part, frozen=True):
+    """A LabelSelectorRequirement."""
+
+    key: str = ""
+    operator: str = ""
+    values: tuple[str, ...] = ()
+
+
+class LabelSelector(Part, frozen=True):
+    """A LabelSelector."""
+
+    match_labels: dict[str, str] | None = None
+    match_expressions: tuple[Requirement, ...] = ()
+
+
+class PdbSpec(Part, frozen=True):
+    """PodDisruptionBudgetSpec; how many it allows is its controller's to say."""
+
+    selector: LabelSelector | None = None
+
+
+class PdbStatus(Part, frozen=True):
+    """PodDisruptionBudgetStatus. `disrupted_pods`: since when, by name, Pods count as going that do not look so."""
+
+    observed_generation: int = 0
+    disruptions_allowed: int = 0
+    disrupted_pods: dict[str, datetime] | None = None
+
+
+class Pdb(Part, frozen=True):
+    """A PodDisruptionBudget."""
+
+    metadata: Meta = Meta()
+    spec: PdbSpec = PdbSpec()
+    status: PdbStatus = PdbStatus()
+
+
 class Revision(Part, frozen=True):
     """A ControllerRevision; `data` holds `{"spec": {"template": …}}` (kubernetes.md §4.1)."""
 

@@ -145,6 +145,8 @@ class Code(StrEnum):
     PRE_PULL = "PrePull"
     PRE_PULL_IMPOSSIBLE = "PrePullImpossible"
     CROWDED = "DisruptionCap"
+    RESERVING = "Reserving"
+    DISRUPTION_BUDGET = "DisruptionBudget"
     PAUSED = "Paused"
     REFUSED = "WorkloadRefused"
     DEGRADED = "WorkloadDegraded"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, assert_never
+from typing import Any, Final, assert_never
 
 import msgspec
 from msgspec import Struct, structs
@@ -33,6 +33,7 @@ from inplace.core.actions import (
     Pull,
     Rehearse,
     Remove,
+    Reserve,
     Restore,
     Retract,
     Serve,
@@ -44,6 +45,8 @@ from inplace.core.model import Container, ContainerStatus, Pod, Tree, Workload
 from inplace.core.record import Record
 
 Op = dict[str, Any]
+#: The only kind that is written and is neither a Pod nor a workload.
+PDB: Final = "PodDisruptionBudget"
 
 
 class Creation(Struct, frozen=True):
@@ -65,7 +68,7 @@ class Removal(Struct, frozen=True):
 
 
 class Patch(Struct, frozen=True):
-    """One JSON patch: on a Pod where `kind` is empty, else on the workload of that kind."""
+    """One JSON patch: on a Pod where `kind` is empty, else on the object of that kind."""
 
     kind: str
     namespace: str
@@ -84,6 +87,8 @@ def build(action: Action, now: datetime) -> Request:
             return Creation("", workload.metadata.namespace, name, body)
         case Discard(helper):
             return Removal("", helper.metadata.namespace, helper.name, helper.uid)
+        case Reserve():
+            return _reserve(action)
     return _of_workload(action, now) if isinstance(action, WorkloadAction) else _of_pod(action, now)
 
 
@@ -142,6 +147,23 @@ def _of_workload(action: WorkloadAction, now: datetime) -> Request:
 def rehearsal(pod: Pod, images: Mapping[str, str]) -> Patch:
     """The image patch alone, for a dry run that asks admission: no record, no metadata."""
     return _pod(pod, "", [op for name, image in images.items() for op in _both(pod, name, image)])
+
+
+def _reserve(action: Reserve) -> Patch:
+    """On the very version that was read: an eviction that came first wins (eviction.go, checkAndDecrement)."""
+    meta = action.budget.metadata
+    entries = {name: _seconds(at) for name, at in action.entries.items()}
+    ops = (
+        _test("/metadata/uid", meta.uid),
+        _test("/metadata/resourceVersion", meta.resource_version),
+        _add("/status/disruptedPods", entries),
+        _add("/status/disruptionsAllowed", action.allowed),
+    )
+    return Patch(PDB, meta.namespace, meta.name, "status", ops)
+
+
+def _seconds(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 # --- Pods ------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.core import actions as actions_
-from inplace.core import conditions, names, order, preflight, prepull, report, rollback, rollout, spread, steps
+from inplace.core import conditions, names, order, preflight, prepull, report, reserve, rollback, rollout, spread, steps
 from inplace.core import pod as pods
 from inplace.core import record as records
 from inplace.core import status as statuses
@@ -36,6 +36,7 @@ from inplace.core.kinds import Template
 from inplace.core.model import Pod, Reason
 from inplace.core.names import Code, Mode, Phase
 from inplace.core.record import Record
+from inplace.core.reserve import Reservations
 from inplace.core.rollout import Course, Limit, Member, Prospects
 from inplace.core.scene import Failed, Moving, Scene, Startable, UpToDate
 from inplace.core.settings import Parsed, PrePull
@@ -141,6 +142,7 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
         own = _around(snapshot, known, prospects, all_members, back=back is not None, whole=stop is None)
         wait = Reason(Code.PREPARING, "", own.note) if isinstance(own, Amend | Create | Edit | Remove) else None
     limit = _limit(snapshot, stop, known, all_members) if stop is not None and known is not None else None
+    taken = Reservations(snapshot, all_members, now)
     key = parsed.settings.spread_by
     place = partial(spread.value, key, nodes=snapshot.nodes) if key else None
     choice = rollout.choose(
@@ -151,13 +153,14 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
         limit,
         room=snapshot.room,
         place=place,
-        unprepared=lambda pod: pulls.wait(pod.uid),
+        unprepared=lambda pod: pulls.wait(pod.uid) or taken.ask(pod),
     )
     turning = [one.pod for one in all_members if one.pod.uid in scene.unpulled]
     lacking = [*turning, *choice.unprepared]
     made = (
         *_in_motion(all_members),
         *(answers.questions if wait is not None and wait.code == Code.PREFLIGHT else ()),
+        *taken.actions,
         *pulls.discards,
         *(prepull.begin(snapshot, pulls, (lacking, choice.near), known, now) if known is not None else ()),
     )
@@ -174,9 +177,11 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
         back=back is not None,
         stop=stop,
         problems=pulls.problems(),
+        overdue=reserve.overdue(snapshot, choice.waiting.values(), now),
     )
     status = report.status(said)
-    untils = [*pulls.untils, steps.ends(stop, status.reached_at)]
+    untils = [*pulls.untils, *taken.untils, steps.ends(stop, status.reached_at)]
+    untils.append(reserve.due(snapshot, choice.waiting.values(), now))
     return _finish(
         snapshot, status, own, (*made, *choice.starts), tuple(all_members), choice.waiting, now=now, untils=untils
     )
@@ -336,8 +341,11 @@ def _opted_out(snapshot: Snapshot, now: datetime) -> Plan:
     if left or isinstance(target, Reason):
         said = report.Said(snapshot, parsed, target, (), tuple(all_members), {}, leaving, now)
         status = report.opt_out_pending(report.status(said), left)
-        return _finish(snapshot, status, None, _in_motion(all_members), tuple(all_members), {}, now=now)
-    return Plan(_possible(snapshot, farewell(snapshot)))
+        taken = Reservations(snapshot, all_members, now)
+        made = (*_in_motion(all_members), *taken.actions)
+        return _finish(snapshot, status, None, made, tuple(all_members), {}, now=now, untils=taken.untils)
+    back = Reservations(snapshot, (), now).actions
+    return Plan((*back, *_possible(snapshot, farewell(snapshot))))
 
 
 def _possible(snapshot: Snapshot, actions: Iterable[Action]) -> tuple[Action, ...]:

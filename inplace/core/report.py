@@ -26,7 +26,7 @@ from inplace.core.steps import Stop
 
 class Said(Struct, frozen=True):
     """Everything that a status is made from. `back`: what the template asks for has failed and is rolled back;
-    `problems`: what went wrong and holds up nothing.
+    `problems`: what went wrong and holds up nothing; `overdue`: what is waited for beyond the deadline.
     """
 
     snapshot: Snapshot
@@ -41,6 +41,7 @@ class Said(Struct, frozen=True):
     back: bool = False
     stop: Stop | None = None
     problems: tuple[Reason, ...] = ()
+    overdue: Reason | None = None
 
 
 def status(said: Said) -> Status:
@@ -67,7 +68,13 @@ def status(said: Said) -> Status:
         failed=len(failures),
         updated_at=said.now,
         waiting=_waiting(said, inside),
-        reasons=(*said.refused, *_contested(said), *said.problems, *rollout.drifted(said.members)),
+        reasons=(
+            *said.refused,
+            *_contested(said),
+            *((said.overdue,) if said.overdue is not None else ()),
+            *said.problems,
+            *rollout.drifted(said.members),
+        ),
         failures=shown,
         healthy=revision if phase is Phase.UP_TO_DATE and not _kept(said) else (before.healthy if before else ""),
         rolled_back_from=revision if begins or said.back else "",
@@ -107,7 +114,7 @@ def _observed(said: Said, before: Status | None) -> int:
 def _phase(said: Said, failures: int) -> Phase:
     if said.handed:
         return Phase.HANDED_OVER
-    if _contested(said):
+    if _contested(said) or said.overdue is not None:
         return Phase.DEGRADED
     outstanding = not all(one.done for one in said.members) or _missing(said) or _unheld(said)
     if said.refused and (outstanding or said.parsed.errors):
@@ -183,7 +190,8 @@ def _headline(said: Said, phase: Phase) -> str:
     if phase is Phase.UP_TO_DATE:
         kept = len(said.members) - len(inside)
         return f"{done} Pods upgraded" + (f", {kept} kept on the old revision" if kept else "")
-    why = f": {said.wait.message}" if said.wait is not None else ""
+    held = said.wait or said.overdue
+    why = f": {held.message}" if held is not None else ""
     if phase is Phase.AWAITING_PROMOTION:
         return f"{said.stop}{why}"
     if said.back:

@@ -168,7 +168,7 @@ _SETTINGS: Final[dict[str, _Setting]] = {
     "pre-pull": _choice(PrePull),
     "restart-on": _Setting(grammar.globs, "glob patterns of annotation keys: checksum/*, example.com/config-*"),
     "init-images": _choice(InitImages, today=(InitImages.REFUSE,)),
-    "disruption-budgets": _choice(DisruptionBudgets, today=(DisruptionBudgets.IGNORE,)),
+    "disruption-budgets": _choice(DisruptionBudgets),
 }
 
 #: Where a value that cannot be read must not fall back to the default: a Pod that is being drained would be swapped

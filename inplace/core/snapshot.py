@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from inplace.core import settings
 from inplace.core.kinds import Family, Kind, Template
-from inplace.core.model import Meta, Node, Pod, Reason, Workload, WorkloadSpec
+from inplace.core.model import Meta, Node, Pdb, Pod, Reason, Workload, WorkloadSpec
 from inplace.core.observation import Sight
 from inplace.core.settings import Parsed
 
@@ -52,7 +52,10 @@ class Snapshot(Struct, frozen=True):
     workload's own, for a plan of what is not applied yet. A status whose phase has not changed is written once in
     `status_every`. `room`: how many more Pods the controller may disrupt, over all workloads; None: any number.
     `rehearsed`: what the server has answered to dry runs of image patches, None where nobody asks. `pulling`: what is
-    known of images pulled ahead, None where nobody pulls.
+    known of images pulled ahead, None where nobody pulls. `budgets`: the PodDisruptionBudgets of the namespace, and
+    `reserved` the names of Pods for which we have taken something from them, by their uids; `counted_again`: when the
+    controller of one was last asked to count once more; `short_since`: since when Pods wait for them and nothing else
+    happens.
     """
 
     kind: Kind
@@ -70,6 +73,10 @@ class Snapshot(Struct, frozen=True):
     room: int | None = None
     rehearsed: Mapping[str, Reason | None] | None = None
     pulling: Pulling | None = None
+    budgets: tuple[Pdb, ...] = ()
+    reserved: Mapping[str, frozenset[str]] = {}
+    counted_again: Mapping[str, datetime] = {}
+    short_since: datetime | None = None
     target: Template | None = None
     status_every: timedelta = timedelta(seconds=1)
 

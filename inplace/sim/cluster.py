@@ -25,6 +25,7 @@ from inplace.sim.controllers import garbage
 from inplace.sim.controllers.base import Controller
 from inplace.sim.controllers.daemonset import DaemonSetController
 from inplace.sim.controllers.deployment import DeploymentController
+from inplace.sim.controllers.disruption import DisruptionController
 from inplace.sim.controllers.endpointslice import EndpointSliceController
 from inplace.sim.controllers.replicaset import ReplicaSetController
 from inplace.sim.controllers.scheduler import Scheduler
@@ -119,6 +120,7 @@ async def open_cluster(
             DaemonSetController(manager, clock, rng, seen),
             DeploymentController(manager, clock, rng, seen),
             ReplicaSetController(manager, clock, rng, seen),
+            DisruptionController(manager, clock, rng, seen),
             EndpointSliceController(manager, clock, rng, seen),
             Scheduler(scheduler, clock, rng, seen),
         ]

@@ -50,6 +50,15 @@ class History:
             (replicas - sum(p.ready for p in now.values()) for at, now in self.moments() if at >= after), default=0
         )
 
+    def least_serving(self, after: float) -> int:
+        """The smallest number of Pods that were Ready and not on their way out at once, from a time on."""
+        counts = (
+            sum(p.ready and p.metadata.deletion_timestamp is None for p in now.values())
+            for at, now in self.moments()
+            if at >= after
+        )
+        return min(counts, default=0)
+
     def drains(self) -> list[str]:
         """Names of Pods in the order in which a record began on them."""
         order: list[tuple[str, object]] = []

@@ -272,7 +272,6 @@ def test_our_own_keys_and_those_of_others_are_no_errors():
         ("container-order", "a > b"),
         ("gates", "before-drain=x.y/Z"),
         ("init-images", "SpecOnly"),
-        ("disruption-budgets", "Respect"),
     ],
 )
 def test_a_setting_that_is_not_built_is_named(name, text):
@@ -286,11 +285,12 @@ def test_a_setting_that_is_not_built_is_named(name, text):
         ("on-failure", "Rollback"),
         ("max-failures", "1"),
         ("steps", ""),
+        ("disruption-budgets", "Respect"),
+        ("disruption-budgets", "Ignore"),
         ("pre-pull", "Never"),
         ("pre-pull", "Required"),
         ("pre-pull", "BestEffort"),
         ("init-images", "Refuse"),
-        ("disruption-budgets", "Ignore"),
         ("restart-on", "x/*"),
         ("order-by", "weight"),
         ("steps", "malformed"),
