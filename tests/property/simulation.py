@@ -22,7 +22,7 @@ from inplace.core import names
 from inplace.core import patch as patches
 from inplace.core import plan as planning
 from inplace.core import record as records
-from inplace.core.actions import Action, Edit, Publish, Swap
+from inplace.core.actions import Action, Discard, Edit, Publish, Pull, Swap
 from inplace.core.model import Node, Pod, Revision, Workload
 from inplace.core.names import PodPhase
 from inplace.core.record import Record
@@ -124,6 +124,7 @@ class Settings:
     grace: int = 0
     tracks_generation: bool = True
     rollback: bool = False
+    pull: str = "Never"
 
 
 @dataclass
@@ -138,6 +139,10 @@ class Simulation:
     swaps: set[tuple[str, int, int]] = field(default_factory=set)
     unready_since: dict[str, float] = field(default_factory=dict)
     writes: int = 0
+    #: Helper Pods on the server, those that the cache has, and the images that they brought.
+    helpers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    delivered: set[str] = field(default_factory=set)
+    pulled: set[str] = field(default_factory=set)
     #: Revisions at which every Pod once was, ready, by the truth.
     healthy: set[str] = field(default_factory=set)
 
@@ -162,6 +167,7 @@ class Simulation:
             names.PREFIX + "progress-deadline-seconds": "120",
             names.ORIGINAL_STRATEGY: '{"type":"RollingUpdate"}',
             names.PREFIX + "on-failure": "Rollback" if self.start.rollback else "Pause",
+            names.PREFIX + "pre-pull": self.start.pull,
         }
         labels = {names.MODE: "InPlaceOnly", names.FROZEN: "true"}
         strategy = {"type": "RollingUpdate", "rollingUpdate": {"partition": names.FROZEN_PARTITION}}
@@ -259,6 +265,7 @@ class Simulation:
 
     def kubelet(self, name: str) -> None:
         """One step of one worker."""
+        self._pull()
         worker = self.workers.get(name)
         if worker is None:
             return
@@ -277,6 +284,22 @@ class Simulation:
                 self._start(one, worker.taken[key])
             worker.stage = "idle"
             self._publish(name)
+
+    def _pull(self) -> None:
+        """Every helper Pod has its image by now, or an error."""
+        for one in self.helpers.values():
+            image = one["spec"]["containers"][0]["image"]
+            repository, _, tag = image.partition(":")
+            state: dict[str, Any] = {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}
+            if tag in DIGESTS:
+                self.pulled.add(image)
+                state = {"terminated": {"reason": "StartError", "exitCode": 128}}
+            digest = f"{repository}@{DIGESTS[tag]}" if tag in DIGESTS else ""
+            status = {"name": "pull", "image": image, "imageID": digest, "state": state}
+            wanted = {"phase": "Failed" if digest else "Pending", "containerStatuses": [status]}
+            if one.get("status") != wanted:
+                one["status"] = wanted
+                self._touch(one)
 
     def _start(self, one: Container, image: str) -> None:
         if one.running:
@@ -340,6 +363,15 @@ class Simulation:
 
     def _fresh_world(self) -> World:
         world = World(self.clock)
+        world.nodes.put(self._node())
+        self.world = world
+        self.deliver_workload()
+        for name in self.pods:
+            self.deliver(name)
+        return world
+
+    def _node(self) -> Node:
+        """The node; where images are pulled ahead it does not have v2 and v3 from the beginning."""
         version = "v1.36.3" if self.start.tracks_generation else "v1.33.0"
         images = [
             {"names": [f"{repo}@{digest}", *(f"{repo}:{tag}" for tag, one in DIGESTS.items() if one == digest)]}
@@ -348,12 +380,12 @@ class Simulation:
         ]
         ready, info = {"type": "Ready", "status": "True"}, {"kubeletVersion": version}
         status = {"conditions": [ready], "nodeInfo": info, "images": images}
-        world.nodes.put(_decode({"metadata": {"name": "node"}, "status": status}, Node))
-        self.world = world
-        self.deliver_workload()
-        for name in self.pods:
-            self.deliver(name)
-        return world
+        here = [one for one in images if self.start.pull == "Never" or self._is_here(one["names"])]
+        found: Node = _decode({"metadata": {"name": "node"}, "status": {**status, "images": here}}, Node)
+        return found
+
+    def _is_here(self, tags: list[str]) -> bool:
+        return bool(self.pulled.intersection(tags)) or any(one.endswith(":v1") for one in tags)
 
     def kill(self) -> None:
         """The controller dies and comes back with nothing but what a list gives it."""
@@ -361,6 +393,7 @@ class Simulation:
 
     def deliver(self, name: str) -> None:
         """The watch brings the state of a Pod, or that it is gone."""
+        self._deliver_helpers()
         pod = self.pods.get(name)
         if pod is None:
             old = self.world.pods.remove(("default", name))
@@ -368,6 +401,16 @@ class Simulation:
             return
         new = _decode(pod, Pod)
         self.world.saw_pod(self.world.pods.put(new), new)
+
+    def _deliver_helpers(self) -> None:
+        self.world.nodes.put(self._node())
+        for known in [key for key in self.delivered if key not in self.helpers]:
+            self.delivered.discard(known)
+            self.world.saw_pod(self.world.pods.remove(("default", known)), None)
+        for key, one in self.helpers.items():
+            self.delivered.add(key)
+            new = _decode(one, Pod)
+            self.world.saw_pod(self.world.pods.put(new), new)
 
     def deliver_workload(self) -> None:
         """The watch brings the workload and its revisions."""
@@ -387,6 +430,9 @@ class Simulation:
 
     def carry_out(self, snapshot: Snapshot, action: Action, *, answered: bool = True) -> None:
         """Send a write as the Applier does; `answered` False: it was done, and the answer was lost."""
+        if isinstance(action, Pull | Discard):
+            self._help(action)
+            return
         if needs_live_read(action):
             live = self.pods.get(action.pod.name)
             if live is None or live["metadata"]["uid"] != action.pod.uid:
@@ -403,6 +449,17 @@ class Simulation:
         target = self.workload if isinstance(action, Edit | Publish) else self.pods[meta.name]
         if answered:
             self.world.wrote(meta.uid, target["metadata"]["resourceVersion"])
+
+    def _help(self, action: Pull | Discard) -> None:
+        """Make or delete a helper Pod."""
+        if isinstance(action, Discard):
+            self.helpers.pop(action.helper.name, None)
+            return
+        assert self.start.pull != "Never"
+        meta = {"namespace": "default", "uid": f"uid-{action.name}", "creationTimestamp": self.stamp()}
+        self.helpers[action.name] = {**action.body, "metadata": {**action.body["metadata"], **meta}}
+        self._touch(self.helpers[action.name])
+        self.world.asked("web-uid", action.name)
 
     def _write(self, snapshot: Snapshot, action: Action) -> None:
         request = patches.build(action, self.clock.now())
@@ -460,6 +517,8 @@ class Simulation:
         for key, baseline in record.containers.items():
             status = next(s for s in before["status"]["containerStatuses"] if s["name"] == key)
             changed = _images(before)[key] != _images(after)[key]
+            lost = self.start.pull == "Required" and _images(after)[key].endswith(":missing")
+            assert not (changed and lost), "a container is killed for an image that is not there"
             assert not changed or baseline.id == status["containerID"], "I2: the baseline is not what was there"
         once = (before["metadata"]["uid"], record.attempt, hash(record.target))
         assert once not in self.swaps, "I3: a second image patch in one attempt"

@@ -1,4 +1,4 @@
-"""I1 to I7 hold whatever happens, in whatever order; and once it stops happening, every Pod gets there (L1, L2)."""
+"""I1 to I8 hold whatever happens, in whatever order; and once it stops happening, every Pod gets there (L1, L2)."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ STARTS = st.builds(
     grace=st.sampled_from([0, 0, 3]),
     tracks_generation=st.sampled_from([True, True, False]),
     rollback=st.booleans(),
+    pull=st.sampled_from(["Never", "Never", "Required", "BestEffort"]),
 )
 TAGS = ("v1", "v2", "v3", "v1-alias", "missing")
 EVENTS = (

@@ -165,12 +165,6 @@ class HollowWorld(RealWorld):
 
     name = "hollow"
 
-    @asynccontextmanager
-    async def registry(self) -> AsyncIterator[Registry]:
-        """The model kubelets there know one registry, in processes of their own."""
-        pytest.skip("not shown on hollow: its model kubelets know one registry, which always answers")
-        yield
-
     def digest(self, repository: str, tag: str) -> str:
         """Made up, as the model's catalogue has it."""
         return model.digest(repository, tag)

@@ -26,7 +26,7 @@ async def budget(world, name="web", selector=None, **spec):
     await world.client.create(PDBS, world.namespace, body, type=dict)
 
     async def counted() -> bool:
-        return (await read(world, name)).status.observed_generation > 0
+        return bool((await read(world, name)).status.observed_generation)
 
     await world.until(counted, f"PodDisruptionBudget {name} to be counted")
 

@@ -18,7 +18,7 @@ STEPS = (
     "(ImageChanged)",
     "UpToDate: 6 Pods upgraded",
     "# An image that does not exist",
-    "pulling image registry.demo/shop:v22",
+    "shop:v22 on node",
     "ImagePullBackOff",
     "Degraded: 0 of 6 Pods upgraded: ",
     "no container was killed",

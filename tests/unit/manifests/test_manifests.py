@@ -35,6 +35,10 @@ JUSTIFIED = {
     ("apps", "controllerrevisions", "watch"): "keep it",
     ("discovery.k8s.io", "endpointslices", "list"): "does traffic still reach a drained Pod: fill the cache",
     ("discovery.k8s.io", "endpointslices", "watch"): "keep it",
+    ("policy", "poddisruptionbudgets", "get"): "settle an unknown outcome",
+    ("policy", "poddisruptionbudgets", "list"): "what still may be disrupted: fill the cache",
+    ("policy", "poddisruptionbudgets", "watch"): "keep it",
+    ("policy", "poddisruptionbudgets/status", "patch"): "take from it before a Pod is disrupted",
     ("events.k8s.io", "events", "create"): "say what happened",
     ("events.k8s.io", "events", "patch"): "count a repeated Event instead of writing it again",
     ("coordination.k8s.io", "leases", "get"): "leader election",
@@ -60,6 +64,11 @@ POLICY_RIGHTS = {
     for plural in ("mutating", "validating")
 }
 JUSTIFIED |= POLICY_RIGHTS
+#: In a role of their own, so that it can be left out.
+PULL_RIGHTS = {
+    ("", "pods", "create"): "a helper Pod that pulls an image ahead",
+    ("", "pods", "delete"): "that helper Pod",
+}
 NODE_RIGHTS = {key for key in JUSTIFIED if key[1] == "nodes"}
 LEASE_RIGHTS = {key for key in JUSTIFIED if key[1] == "leases"}
 WORK_RIGHTS = JUSTIFIED.keys() - NODE_RIGHTS - LEASE_RIGHTS - POLICY_RIGHTS.keys()
@@ -127,12 +136,12 @@ def test_no_secret_is_made_read_or_mounted():
 def test_every_right_is_justified_and_none_is_a_wildcard(path):
     for one in documents(path):
         if one["kind"] in {"Role", "ClusterRole"}:
-            assert rights(one) <= JUSTIFIED.keys()
+            assert rights(one) <= JUSTIFIED.keys() or rights(one) == PULL_RIGHTS.keys()
             assert "*" not in str(one["rules"])
             assert not any("nonResourceURLs" in rule for rule in one["rules"])
 
 
-def test_pods_are_never_created_or_deleted():
+def test_only_a_role_of_its_own_creates_and_deletes_pods():
     assert not {verb for _, resource, verb in JUSTIFIED if resource.startswith("pods")} & {
         "create",
         "delete",
@@ -163,7 +172,8 @@ def test_the_lease_is_for_its_own_namespace_and_name(directory):
 def test_the_cluster_wide_rights_are_just_those():
     found = built(CLUSTER)
     assert rights(of_kind(found, "ClusterRole")["inplace"]) == WORK_RIGHTS | NODE_RIGHTS | POLICY_RIGHTS.keys()
-    assert set(of_kind(found, "ClusterRole")) == {"inplace"}
+    assert rights(of_kind(found, "ClusterRole")["inplace-pre-pull"]) == PULL_RIGHTS.keys()
+    assert set(of_kind(found, "ClusterRole")) == {"inplace", "inplace-pre-pull"}
     assert set(of_kind(found, "Role")) == {"inplace-lease"}
 
 
@@ -173,6 +183,7 @@ def test_the_namespaced_installation_reads_nodes_and_nothing_else_outside():
     assert rights(of_kind(found, "ClusterRole")["inplace-nodes"]) == NODE_RIGHTS
     assert set(of_kind(found, "ClusterRole")) == {"inplace-nodes"}
     assert rights(of_kind(found, "Role")["inplace"]) == WORK_RIGHTS
+    assert rights(of_kind(found, "Role")["inplace-pre-pull"]) == PULL_RIGHTS.keys()
     assert not of_kind(found, "Namespace")
 
 
