@@ -16,7 +16,7 @@ from inplace.core.change import InPlace
 from inplace.core.model import Pod, Reason
 from inplace.core.names import PodPhase
 from inplace.core.record import Baseline, Record
-from inplace.core.scene import Moving, Scene, gated
+from inplace.core.scene import Moving, Scene, drains
 
 
 def begin(pod: Pod, last: Record | None, revision: str, lacks: InPlace, scene: Scene) -> PodAction:
@@ -36,7 +36,7 @@ def begin(pod: Pod, last: Record | None, revision: str, lacks: InPlace, scene: S
     )
     if not lacks.images:
         return conclude(pod, record, lacks, scene)
-    if gated(pod, scene.settings):
+    if drains(pod, scene.settings, lacks.images):
         return Drain(pod, record)
     return swap(pod, record, lacks, scene)
 
@@ -91,6 +91,12 @@ def retarget(record: Record, revision: str, scene: Scene) -> Record:
         return record
     deadline = scene.now + timedelta(seconds=scene.settings.progress_deadline_seconds)
     return replace(record, attempt=record.attempt + 1, target=revision, deadline=deadline)
+
+
+def drain_after_all(pod: Pod, record: Record, revision: str, scene: Scene) -> Drain:
+    """The record of a Pod that was swapped without a drain and turns to what asks for one; it is timed anew."""
+    turned = retarget(record, revision, scene)
+    return Drain(pod, replace(turned, phase=PodPhase.DRAINING, started_at=scene.now))
 
 
 def swap(pod: Pod, record: Record, lacks: InPlace, scene: Scene) -> Swap:

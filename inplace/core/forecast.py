@@ -14,7 +14,7 @@ from inplace.core import names, rollout, settings
 from inplace.core.change import InPlace
 from inplace.core.kinds import Template
 from inplace.core.model import Pod, Reason
-from inplace.core.scene import Held, Scene, gated
+from inplace.core.scene import Held, Scene, drains
 from inplace.core.snapshot import Snapshot
 
 
@@ -79,7 +79,7 @@ def _pod(member: rollout.Member, lacks: object, target: Template, chosen: settin
         images=images,
         from_images={name: _image(pod, name) for name in images},
         metadata_only=not images,
-        drained=bool(images) and gated(pod, chosen),
+        drained=drains(pod, chosen, images),
         broken=not pod.ready,
         why_not=_why_not(member, target),
     )

@@ -33,6 +33,7 @@ from inplace.core.scene import (
     UpToDate,
     available,
     closed,
+    drains,
     gated,
     ready_until,
     steady_at,
@@ -172,7 +173,9 @@ def _swapping(pod: Pod, record: Record, aim: Aim | None, scene: Scene) -> State:
 
 def _redirect(pod: Pod, record: Record, revision: str, lacks: InPlace, scene: Scene) -> State:
     """The template changed while this Pod was being swapped: go on to the new target from here."""
-    if lacks.images and gated(pod, scene.settings):
+    if drains(pod, scene.settings, lacks.images):
+        if not closed(pod):
+            return Moving(_retargeted(), attempt.drain_after_all(pod, record, revision, scene))
         wait = _undrained(pod, scene)
         if wait is not None:
             return wait

@@ -5,7 +5,7 @@ The vocabulary of `pod`, `attempt` and `rollout`, and the few questions about av
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -108,6 +108,14 @@ State = UpToDate | Startable | Held | Moving | Failed
 def gated(pod: Pod, settings: Settings) -> bool:
     """Whether this Pod is drained through its gate. A gate that is closed is always ours to open again."""
     return pod.has_gate(names.GATE) and (settings.drain is not DrainMode.NEVER or closed(pod))
+
+
+def drains(pod: Pod, settings: Settings, names_: Iterable[str]) -> bool:
+    """Whether this Pod is drained before these of its containers are swapped."""
+    swapped = set(names_)
+    if not swapped or not gated(pod, settings):
+        return False
+    return closed(pod) or not swapped <= set(settings.keep_ready_containers)
 
 
 def closed(pod: Pod) -> bool:

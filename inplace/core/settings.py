@@ -150,9 +150,7 @@ _SETTINGS: Final[dict[str, _Setting]] = {
     "on-failure": _choice(OnFailure),
     "max-failures": _Setting(grammar.integer(0, MAX_COUNT), f"a count from 0 to {MAX_COUNT}"),
     "drain": _choice(Drain),
-    "keep-ready-containers": _Setting(
-        grammar.container_names, "container names, each once: proxy, logger", today=((),)
-    ),
+    "keep-ready-containers": _Setting(grammar.container_names, "container names, each once: proxy, logger"),
     "container-order": _Setting(
         grammar.batches, "batches of container names, each name once: proxy > app, worker", today=((),)
     ),

@@ -35,6 +35,8 @@ _SCRIPTS = {
     "slow": _ENDS + "sleep 5 &\nwait $!\n" + _SERVE,
     "stubborn": "trap '' TERM\n" + _SERVE,
     "crash": "sleep 0.2\necho 'crashing, as this image always does' >&2\nexit 1\n",
+    # As an application that gives up while its database starts; the container after it finds what this one left.
+    "once": "[ -e /state/begun ] || { touch /state/begun; sleep 0.2; exit 1; }\n" + _ENDS + _SERVE,
     # `wait` also reaps the children that others left behind.
     "pause": _ENDS + "while :; do sleep 86400 & wait $!; done\n",
 }
@@ -46,7 +48,7 @@ CATALOGUE: dict[str, dict[str, tuple[str, str]]] = {
     "app": {
         **{version: ("app", version) for version in ("v1", "v2", "v3", "v4")},
         "v1-alias": ("app", "v1"),
-        **{kind: (kind, kind) for kind in ("slow", "stubborn", "crash")},
+        **{kind: (kind, kind) for kind in ("slow", "stubborn", "crash", "once")},
     },
     "sidecar": {version: ("app", version) for version in ("v1", "v2")},
     "pause": {"1": ("pause", "1")},

@@ -16,6 +16,7 @@ _BEHAVIOUR: Final[dict[str, dict[str, Any]]] = {
     "slow": {"ready_after": 5.0},
     "stubborn": {"ignores_term": True},
     "crash": {"exits_after": 0.2, "exit_code": 1},
+    "once": {"exits_after": 0.2, "exit_code": 1, "exits_once": True},
 }
 
 

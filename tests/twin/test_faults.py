@@ -73,6 +73,21 @@ async def test_a_crash_looping_image_then_corrected(open_world):
         await world.wait_upgraded()
 
 
+@core_of_many
+async def test_an_application_that_gives_up_once_while_its_database_starts_is_no_failure(open_world):
+    async with open_world() as world:
+        manifest = world.manifest("web", replicas=2)
+        pod = manifest["spec"]["template"]["spec"]
+        pod["volumes"] = [{"name": "state", "emptyDir": {}}]
+        pod["containers"][0]["volumeMounts"] = [{"name": "state", "mountPath": "/state"}]
+        await world.create(manifest)
+        await world.set_image(world.app("once"))
+        await world.wait_upgraded(seconds=2 * world.patience)
+        assert [world.history.restarts(world.nth(n), "app") for n in range(2)] == [2, 2], "the swap, and once more"
+        seen = (records.read(one.pod) for one in world.history.seen)
+        assert not any(isinstance(one, Record) and one.phase is PodPhase.FAILED for one in seen)
+
+
 async def test_a_bad_image_taken_back(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, annotations={"pre-pull": "Never"})

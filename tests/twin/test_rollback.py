@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inplace.core import record as records
-from inplace.core.names import Phase
+from inplace.core.names import Phase, PodPhase
 from tests.twin import judge
 from tests.twin.shown import core_of_held, kinds
 
@@ -40,6 +40,7 @@ async def test_an_image_that_does_not_exist_is_rolled_back_and_a_good_one_goes_t
         assert all(pod.ready for pod in await world.pods())
         assert world.app("missing") in status.failures[0].message, "why is still said"
         assert [world.history.restarts(world.nth(n), "app") for n in range(2)] == [0, 0]
+        _judge_speed(world)
         await world.clock.sleep(3)
         assert await images(world) == {world.app("v1")}
         await world.set_image(world.app("v2"))
@@ -149,6 +150,21 @@ async def test_a_rollback_that_is_asked_for_after_the_failure(open_world):
         await world.annotate(on_failure="Rollback")
         await rolled_back(world)
         assert await images(world) == {world.app("v1")}
+
+
+def _judge_speed(world):
+    """Only the Pods of one budget had the image, and each served again within ten seconds of the verdict upon it."""
+    touched = {one.pod.name for one in world.history.seen if one.pod.spec.containers[0].image == world.app("missing")}
+    assert len(touched) == 1
+    for name in touched:
+        verdict = world.history.first(name, _has_failed)
+        served = world.history.first(name, lambda pod: pod.ready, after=verdict.at)
+        assert served.at - verdict.at < 10
+
+
+def _has_failed(pod):
+    record = records.read(pod)
+    return isinstance(record, records.Record) and record.phase is PodPhase.FAILED
 
 
 def _attempt(pod):

@@ -55,6 +55,18 @@ async def test_three_pods(open_world, gate, budget):
             assert 1 <= world.history.most_unready(3, began) <= int(budget)
 
 
+async def test_a_container_that_keeps_the_pod_ready_is_swapped_without_a_drain(open_world):
+    async with open_world() as world:
+        settings = {"keep-ready-containers": "sidecar", "grace-period-seconds": "3"}
+        await world.create_web(replicas=2, sidecar=world.image("sidecar", "v1"), annotations=settings)
+        await world.set_image(world.image("sidecar", "v2"), container="sidecar")
+        await world.wait_upgraded()
+        assert all(world.history.gate_closed(pod.name) is None for pod in await world.pods())
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded()
+        assert all(world.history.gate_closed(pod.name) is not None for pod in await world.pods())
+
+
 @core
 async def test_only_the_changed_container_restarts(open_world):
     async with open_world() as world:

@@ -10,7 +10,8 @@ from msgspec import Struct
 class Image(Struct, frozen=True):
     """An image and the behaviour of its process; times are in seconds.
 
-    `ready_after`: from the start until its probes succeed. `exits_after`: it ends by itself, with `exit_code`.
+    `ready_after`: from the start until its probes succeed. `exits_after`: it ends by itself, with `exit_code`;
+    with `exits_once` in the first container of a Pod only.
     `ignores_term`: only SIGKILL ends it. `create_error`: the waiting reason of a container that cannot be made.
     """
 
@@ -19,6 +20,7 @@ class Image(Struct, frozen=True):
     ready_after: float = 0.0
     exits_after: float | None = None
     exit_code: int = 1
+    exits_once: bool = False
     ignores_term: bool = False
     create_error: str = ""
 

@@ -52,6 +52,8 @@ class Container:
     exits_at: float = _NEVER
     done: bool = False
     backoffs: dict[str, Backoff] = field(default_factory=dict)
+    #: The images that it has been made from so far.
+    tried: set[str] = field(default_factory=set)
 
     def is_ready(self, now: float) -> bool:
         """What its probes say; without one it is ready while it runs."""

@@ -90,7 +90,9 @@ class Runtime:
         one.running, one.done, one.started = True, False, self._clock.now()
         one.started_from, one.ready_from = probe_times(spec, image, now)
         one.ready_until, one.probed = float("inf"), "readinessProbe" in spec
-        one.exits_at = now + image.exits_after if image.exits_after is not None else float("inf")
+        ends = image.exits_after is not None and not (image.exits_once and taken in one.tried)
+        one.exits_at = now + image.exits_after if ends and image.exits_after is not None else float("inf")
+        one.tried.add(taken)
 
     # --- ending -----------------------------------------------------------------------------------------------------
 

@@ -268,7 +268,6 @@ def test_our_own_keys_and_those_of_others_are_no_errors():
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("keep-ready-containers", "a"),
         ("container-order", "a > b"),
         ("gates", "before-drain=x.y/Z"),
         ("init-images", "SpecOnly"),
@@ -285,6 +284,7 @@ def test_a_setting_that_is_not_built_is_named(name, text):
         ("on-failure", "Rollback"),
         ("max-failures", "1"),
         ("steps", ""),
+        ("keep-ready-containers", "a"),
         ("disruption-budgets", "Respect"),
         ("disruption-budgets", "Ignore"),
         ("pre-pull", "Never"),
