@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "plan": ("inplace.cli.plan", "Show what an upgrade would do, to which Pods, and why."),
     "diff": ("inplace.cli.diff", "Say whether a change can be made in place; offline."),
     "status": ("inplace.cli.status", "Show an upgrade and wait until it is done."),
+    "explain": ("inplace.cli.explain", "Tell what happened to a Pod, what proves it, and what it waits for."),
     "enable": ("inplace.cli.enable", "Opt a workload in, frozen in the same write."),
     "disable": ("inplace.cli.disable", "Opt a workload out, and leave nothing behind."),
     "promote": ("inplace.cli.asking", "Go on after a step."),

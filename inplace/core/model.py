@@ -209,6 +209,16 @@ class Pod(Part, frozen=True):
         return next((status for status in both if status.name == name), None)
 
 
+class PodEvent(Part, frozen=True):
+    """A core/v1 Event about a Pod."""
+
+    reason: str = ""
+    message: str = ""
+    count: int = 0
+    last_timestamp: datetime | None = None
+    event_time: datetime | None = None
+
+
 class NodeInfo(Part, frozen=True):
     """NodeSystemInfo."""
 

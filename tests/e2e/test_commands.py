@@ -126,3 +126,30 @@ async def test_dry_run_writes_nothing_and_says_what_it_would(open_world):
         assert await process.wait() == 0
         assert "would drain Pod web-1" in seen
         assert [pod.metadata.resource_version for pod in await world.pods()] == versions
+
+
+async def test_explain_tells_a_pods_story(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=1)
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded()
+        code, out, _ = await inplace(world, "explain", "pod/web-0")
+        assert code == 0
+        assert f"app: {world.app('v1')} -> {world.app('v2')}" in out
+        assert "ImageChanged: a new container runs, and its imageID is another than before" in out
+        for step in (
+            "attempt 1 began",
+            "Killing",
+            "container app started (restart 1)",
+            "InPlaceUpdateReady became True",
+        ):
+            assert step in out
+        await world.annotate(pre_pull="Never", progress_deadline_seconds="30")
+        await world.set_image(world.app("missing"))
+        await world.wait_pod("web-0", lambda pod: pod.spec.containers[0].image == world.app("missing"), "patched")
+        code, out, _ = await inplace(world, "explain", "web-0", "-o", "json")
+        found = json.loads(out)
+        assert (code, found["pod"]["stage"], found["attempt"]) == (0, "Swapping", 2)
+        assert found["pod"]["deadline"]
+        code, _, err = await inplace(world, "explain", "no-such-pod")
+        assert (code, "not found" in err) == (1, True)

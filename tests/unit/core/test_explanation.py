@@ -1,0 +1,51 @@
+"""A Pod's story: in order, with the evidence in words."""
+
+from __future__ import annotations
+
+import pytest
+
+from inplace.core import explanation
+from inplace.core.model import PodEvent
+from inplace.core.names import Evidence, PodPhase
+from inplace.core.view import PodView
+from tests.factories import container, later, pod, swapping
+
+VIEW = PodView("web-0", "node", "web-new", "Swapping", True, None, None, ())
+
+
+def test_moments_are_in_order_and_say_who_said_them():
+    record = swapping()
+    seen = pod(container("c://2", restarts=1, started=later(5)), record=record)
+    events = (
+        PodEvent(reason="Killing", message="Stopping container app", count=1, last_timestamp=later(3)),
+        PodEvent(reason="BackOff", message="again", count=4, event_time=later(7)),
+        PodEvent(reason="Timeless"),
+    )
+    made = explanation.explain("statefulset/web", seen, VIEW, events)
+    assert [one.what for one in made.timeline] == [
+        "attempt 1 began: from web-old to web-new",
+        "Killing: Stopping container app",
+        "container app started (restart 1)",
+        "BackOff (4 times): again",
+        "the deadline: it is Failed if it is not done by then",
+    ]
+    assert made.attempt == 1
+
+
+def test_what_is_not_proven_is_said_so():
+    (proof,) = explanation.explain("x", pod(record=swapping()), VIEW, ()).proofs
+    assert (proof.from_image, proof.to_image, proof.evidence) == ("app:v1", "app:v2", "")
+    assert "nothing proves yet" in proof.means
+
+
+@pytest.mark.parametrize("rung", list(Evidence))
+def test_every_rung_has_its_words(rung):
+    record = swapping(PodPhase.DONE, evidence=str(rung))
+    (proof,) = explanation.explain("x", pod(record=record), VIEW, ()).proofs
+    assert proof.means == explanation.MEANS[rung]
+
+
+def test_a_pod_that_was_never_upgraded_has_a_story_too():
+    made = explanation.explain("x", pod(container(started=later(0))), VIEW, ())
+    assert (made.attempt, made.proofs) == (0, ())
+    assert [one.what for one in made.timeline] == ["container app started (restart 0)"]
