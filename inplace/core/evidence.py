@@ -106,8 +106,12 @@ def _brought_back(status: ContainerStatus, baseline: Baseline) -> Evidence | Non
     in its first status at the new generation, and the bytes cannot differ. Whatever new container of these bytes it
     is, it was made from that image, or the kubelet says another name for it: one of a patch that was taken back.
     """
-    back = baseline.unsettled and baseline.origin == baseline.to and status.image_id == baseline.image_id
-    return Evidence.SAME_DIGEST if back and image.same(status.image, baseline.to) else None
+    back = baseline.unsettled and baseline.origin == baseline.to
+    alike = status.image_id == baseline.image_id or (
+        bool(image.digest_of(status.image_id))
+        and image.digest_of(status.image_id) == image.digest_of(baseline.image_id)
+    )
+    return Evidence.SAME_DIGEST if back and alike and image.same(status.image, baseline.to) else None
 
 
 def _steady(
@@ -129,7 +133,14 @@ def _steady(
 
 
 def _image_changed(status: ContainerStatus, baseline: Baseline) -> bool:
-    return bool(baseline.image_id and status.image_id) and status.image_id != baseline.image_id
+    """Whether it positively shows other bytes. A runtime reports one image under whichever of its names comes first,
+    and without a name by its configuration's digest: a change of these alone is none.
+    """
+    before, after = baseline.image_id, status.image_id
+    digests = image.digest_of(before), image.digest_of(after)
+    if all(digests):
+        return digests[0] != digests[1] and ("@" in before) == ("@" in after)
+    return bool(before and after) and before != after
 
 
 def _is_foreign(status: ContainerStatus, baseline: Baseline, tracked: bool) -> bool:

@@ -140,3 +140,36 @@ def test_a_rollback_counts_in_the_first_status_that_shows_it():
     assert judge(back, record=record) is Evidence.SAME_DIGEST
     other = container("c://2", image="mirror/app:v1", image_id=V1, restarts=1, last="c://1")
     assert isinstance(judge(other, record=record), Reason), "it may be of the patch that was taken back"
+
+
+@pytest.mark.parametrize("name", ["mirror.example.com/app@" + DIGEST["v1"], DIGEST["v1"].replace("1", "9")])
+def test_another_name_of_the_same_image_is_no_other_image(name):
+    """A pull under another name puts that first, or an image without a name gets one; then the old one crashes."""
+    crashed = container("c://2", image_id=name, restarts=1, last="c://1")
+    assert isinstance(judge(crashed), Reason)
+    assert judge(BEFORE, container("c://3", image_id=name, restarts=1, last="c://1")) is Evidence.SAME_DIGEST
+
+
+@pytest.mark.parametrize(("before", "after"), [("", V2), (V1, ""), ("", "")])
+def test_without_image_ids_the_predecessor_tells(before, after):
+    record = swapping(image_id=before)
+    first = container("c://1", image_id=before)
+    assert isinstance(judge(first, record=record), Reason)
+    assert judge(first, container("c://2", image_id=after, last="c://1"), record=record) is Evidence.SAME_DIGEST
+    assert isinstance(judge(container("c://2", image_id=after, last="c://1"), record=record), Reason)
+
+
+def test_the_digest_that_a_helper_saw_is_evidence_where_nothing_else_is():
+    """A mirror: the same bytes, and no word of the old container."""
+    record = swapping(to="mirror.example.com/app:v1", expected=DIGEST["v1"])
+    assert judge(BEFORE, container("c://2", image_id=V1), record=record) is Evidence.EXPECTED_DIGEST
+    assert isinstance(judge(container("c://2", image_id=V1), record=record), Reason), "it may be the old one's restart"
+
+
+def test_an_old_kubelet_needs_more_than_a_digest_that_both_have():
+    record = swapping(to="mirror.example.com/app:v1", expected=DIGEST["v1"])
+    crashed = container("c://2", image_id=V1, restarts=1)
+    assert isinstance(judge(BEFORE, crashed, record=record, on=node("v1.33.0"), observed=0), Reason)
+    other = swapping(expected=DIGEST["v2"])
+    swapped = container("c://2", image_id=V2, restarts=1)
+    assert judge(BEFORE, swapped, record=other, on=node("v1.33.0"), observed=0) is Evidence.IMAGE_CHANGED
