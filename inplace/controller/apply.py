@@ -179,7 +179,7 @@ class Applier:
         """Ask by a dry run, and keep the answer; where there was none it is asked again."""
         request, workload = patch.build(action, self._world.now()), snapshot.workload.metadata.uid
         try:
-            await requests.try_out(self._client, request, requests.Written, timeout=WRITE_SECONDS)
+            stored = await requests.try_out(self._client, request, Pod, timeout=WRITE_SECONDS)
         except (Conflict, NotFound, PreconditionFailed, Denied) as error:
             return self._note(Outcome.STALE, action, error)
         except (Invalid, Forbidden) as error:
@@ -187,7 +187,7 @@ class Applier:
             return self._note(Outcome.REFUSED, action, error)
         except KubeError as error:
             return self._note(Outcome.UNKNOWN, action, error)
-        self._world.answered(workload, action.key, None)
+        self._world.answered(workload, action.key, preflight.rewritten(stored, action.images))
         return Outcome.APPLIED
 
     async def _help(self, action: Pull | Discard) -> Outcome:

@@ -421,7 +421,7 @@ def _finish(
     untils += [snapshot.not_before]
     crowded = any(reason.code == Code.CROWDED for reason in waiting.values())
     untils += [now + _CROWD_SECONDS] if crowded else []
-    rejected = any(reason.code == Code.ADMISSION for reason in status.reasons)
+    rejected = any(reason.code in {Code.ADMISSION, Code.IMAGE_REWRITTEN} for reason in status.reasons)
     untils += [now + _ASK_AGAIN] if rejected else []
     untils += [snapshot.contest.until] if snapshot.contest is not None else []
     own, due = _said(snapshot, status, own, now)

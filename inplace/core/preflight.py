@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from inplace.core.actions import Rehearse
 from inplace.core.change import InPlace
-from inplace.core.model import Reason
+from inplace.core.model import Pod, Reason
 from inplace.core.names import Code
 from inplace.core.rollout import Prospects
 from inplace.core.snapshot import Snapshot
@@ -51,6 +51,19 @@ def ask(snapshot: Snapshot, found: Prospects) -> Answers:
         if reason is not None:
             refused.setdefault((reason.code, reason.message), reason)
     return Answers(tuple(refused.values()), tuple(questions.values()))
+
+
+def rewritten(stored: Pod, images: Mapping[str, str]) -> Reason | None:
+    """Admission that puts another image in the place of the one asked for: what runs is then not what was meant."""
+    found = ((wanted, stored.container(name)) for name, wanted in images.items())
+    other = next(((wanted, one.image) for wanted, one in found if one is not None and one.image != wanted), None)
+    return image_rewritten(*other) if other is not None else None
+
+
+def image_rewritten(wanted: str, stored: str) -> Reason:
+    """Why an image that admission changes is not put on live Pods."""
+    why = f"admission stores {stored} where the template says {wanted}: name {stored} in the template"
+    return Reason(Code.IMAGE_REWRITTEN, "", why)
 
 
 def refusal(pod_name: str, images: Mapping[str, str], message: str) -> Reason:

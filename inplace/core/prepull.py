@@ -17,7 +17,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from inplace.core import failures, image, names
+from inplace.core import failures, image, names, preflight
 from inplace.core import record as records
 from inplace.core.actions import Discard, Pull
 from inplace.core.change import InPlace
@@ -306,13 +306,11 @@ def _rewritten(place: Place, helpers: Mapping[str, Pod], snapshot: Snapshot) -> 
     """Admission that changes images of new Pods only: a live Pod would be given what nobody meant it to run."""
     helper = helpers.get(name_of(snapshot.workload, place))
     pulling = helper.container(_NAME) if helper is not None else None
-    return None if pulling is None or pulling.image == place.image else rewritten(place.image, pulling.image)
-
-
-def rewritten(wanted: str, stored: str) -> Reason:
-    """Why an image that admission changes is not put on live Pods."""
-    why = f"admission stores {stored} where the template says {wanted}: name {stored} in the template"
-    return Reason(Code.IMAGE_REWRITTEN, "", why)
+    return (
+        None
+        if pulling is None or pulling.image == place.image
+        else preflight.image_rewritten(place.image, pulling.image)
+    )
 
 
 def _body(snapshot: Snapshot, place: Place, name: str, target: Template) -> Tree:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
+
 from inplace.core import record as records
 from inplace.core.names import Code, Phase
+from tests.twin import forwarder
 from tests.twin.flavours import DEPLOYMENT
 from tests.twin.real import kubectl
 
@@ -24,3 +29,78 @@ async def test_a_namespace_that_was_tightened_refuses_before_any_pod_is_touched(
         kubectl(world.cluster, "label", "namespace", world.namespace, f"{ENFORCE}-")
         # The server is asked again within half a minute.
         await world.wait_upgraded(seconds=2 * world.patience)
+
+
+def mirror(world, host, operations):
+    """A policy that puts one registry in the place of another, as mirror webhooks do, and its binding."""
+    name = f"mirror-{world.namespace}"
+    rules = [{"apiGroups": [""], "apiVersions": ["v1"], "operations": operations, "resources": ["pods"]}]
+    expression = (
+        '[JSONPatch{op: "replace", path: "/spec/containers/0/image",'
+        f' value: object.spec.containers[0].image.replace("{host}", "{world.cluster.registry}")}}]'
+    )
+    spec = {
+        "failurePolicy": "Fail",
+        "reinvocationPolicy": "Never",
+        "matchConstraints": {"resourceRules": rules},
+        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": expression}}],
+    }
+    version, kind = "admissionregistration.k8s.io/v1", "MutatingAdmissionPolicy"
+    near = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": world.namespace}}}
+    return json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "List",
+            "items": [
+                {"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec},
+                {
+                    "apiVersion": version,
+                    "kind": f"{kind}Binding",
+                    "metadata": {"name": name},
+                    "spec": {"policyName": name, "matchResources": near},
+                },
+            ],
+        }
+    )
+
+
+async def in_force(world, host):
+    """Until the policy rewrites a Pod that is created in a dry run."""
+    body = json.dumps(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "x"},
+            "spec": {"containers": [{"name": "x", "image": f"{host}/app:v2"}]},
+        }
+    )
+
+    async def rewrites() -> bool:
+        arguments = ("create", "--dry-run=server", "-o", "json", "-n", world.namespace, "-f", "-")
+        made = json.loads(kubectl(world.cluster, *arguments, stdin=body))
+        return bool(made["spec"]["containers"][0]["image"] == world.app("v2"))
+
+    await world.until(rewrites, "the policy to be in force")
+
+
+@pytest.mark.parametrize("operations", [["CREATE", "UPDATE"], ["CREATE"]], ids="and ".join)
+async def test_images_that_admission_rewrites_are_refused_before_any_pod_is_touched(open_world, operations):
+    async with open_world() as world, forwarder.forwarding(world.cluster.registry) as elsewhere:
+        if world.cluster.k8s < "1.36":
+            pytest.skip("MutatingAdmissionPolicy is stable from 1.36 on")
+        elsewhere.reachable(True)
+        await world.create_web(replicas=2)
+        manifest = mirror(world, elsewhere.host, operations)
+        kubectl(world.cluster, "apply", "-f", "-", stdin=manifest)
+        try:
+            await in_force(world, elsewhere.host)
+            await world.set_image(elsewhere.app("v2"))
+            status = await world.wait_phase("web", Phase.REFUSED)
+            (reason,) = status.reasons
+            assert reason.code == Code.IMAGE_REWRITTEN
+            assert f"name {world.app('v2')} in the template" in reason.message
+            assert all(pod.ready and records.read(pod) is None for pod in await world.pods())
+            await world.set_image(world.app("v2"))
+            await world.wait_upgraded()
+        finally:
+            kubectl(world.cluster, "delete", "-f", "-", stdin=manifest)
