@@ -14,7 +14,7 @@ from inplace.cli import exits
 from inplace.cli.cluster import Ref, cluster, has_gate, parse_ref, read_snapshot, run_async
 from inplace.cli.options import Connection, dry_run_option, with_connection
 from inplace.controller import requests
-from inplace.core import names, patch
+from inplace.core import leaving, names, patch
 from inplace.core import plan as planning
 from inplace.core.actions import Action, Edit, Publish
 from inplace.core.names import EventReason
@@ -42,7 +42,7 @@ async def _disable(connection: Connection, text: str, force: bool, dry_run: str)
     async with cluster(connection) as (client, namespace):
         ref = parse_ref(text, namespace)
         snapshot = await read_snapshot(client, ref)
-        behind = planning.behind(_without_mode(snapshot), SystemClock().now())
+        behind = leaving.behind(_without_mode(snapshot), SystemClock().now())
         if behind:
             named = ", ".join(one.pod.name for one in behind[:5]) + (" …" if len(behind) > 5 else "")
             click.echo(
@@ -67,7 +67,7 @@ async def _leave(client: Client, ref: Ref, *, force: bool) -> None:
     clock = SystemClock()
     for _ in range(MOST_LOOKS):
         snapshot = await read_snapshot(client, ref)
-        if snapshot.workload.metadata.label(names.MODE) is None and not planning.farewell(snapshot):
+        if snapshot.workload.metadata.label(names.MODE) is None and not leaving.farewell(snapshot):
             return
         for action in _next(snapshot, force=force):
             try:
@@ -88,7 +88,7 @@ def _next(snapshot: Snapshot, *, force: bool) -> list[Action]:
         return [Edit(workload, EventReason.RESTORED, "opted out", labels={names.MODE: None})]
     if force and workload.metadata.label(names.FROZEN) is not None:
         lift = snapshot.kind.lift(workload)
-        return [lift] if lift is not None else list(planning.farewell(snapshot))
+        return [lift] if lift is not None else list(leaving.farewell(snapshot))
     planned = planning.plan(snapshot, SystemClock().now()).actions
     return [one for one in planned if not isinstance(one, Publish)]
 

@@ -20,7 +20,7 @@ from inplace.core import names, reserve
 from inplace.core import plan as planning
 from inplace.core.actions import Action
 from inplace.core.names import Code
-from inplace.core.plan import Plan
+from inplace.core.outcome import Plan
 from inplace.core.scene import Moving
 from inplace.core.snapshot import Snapshot
 from inplace.kube import resource as resources

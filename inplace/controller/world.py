@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from msgspec import Raw
 from msgspec.structs import replace
 
-from inplace.core import kinds, names, prepull, rollout
+from inplace.core import helper, kinds, names, prepull, rollout
 from inplace.core import record as records
 from inplace.core.kinds import Family, Kind, Template
 from inplace.core.model import EndpointSlice, Meta, Node, Pdb, Pod, Reason, Revision, Workload
@@ -259,8 +259,8 @@ class World:
 
     def pulling(self, workload: str) -> Pulling:
         """The helpers of one workload, and how many pull in all."""
-        unfinished = (one for one in self.pods.by("helper", EVERY_HELPER) if prepull.is_pulling(one))
-        busy = Counter(prepull.registry_of(prepull.wanted_of(one)) for one in unfinished)
+        unfinished = (one for one in self.pods.by("helper", EVERY_HELPER) if helper.is_pulling(one))
+        busy = Counter(prepull.registry_of(helper.wanted(one)) for one in unfinished)
         return Pulling(tuple(self.pods.by("helper", workload)), dict(self._asked.get(workload, {})), busy)
 
     def room(self, namespace: str) -> int | None:

@@ -5,70 +5,42 @@ A plan holds only independent actions, at most one for each object; an order com
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
-from typing import Final
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from inplace.core import actions as actions_
-from inplace.core import conditions, names, order, preflight, prepull, report, reserve, rollback, rollout, spread, steps
-from inplace.core import pod as pods
-from inplace.core import record as records
-from inplace.core import status as statuses
+from inplace.core import course as courses
+from inplace.core import leaving, names, outcome, preflight, prepull, report, reserve, rollout, spread, steps
 from inplace.core.actions import (
-    Action,
     Amend,
     Create,
     Edit,
-    Label,
     PodAction,
-    Publish,
     Remove,
-    Restore,
-    Retract,
     Serve,
     WorkloadAction,
 )
 from inplace.core.kinds import Template
 from inplace.core.model import Pod, Reason
-from inplace.core.names import Code, Mode, Phase
-from inplace.core.record import Record
+from inplace.core.names import Code, Mode
+from inplace.core.outcome import Plan
 from inplace.core.reserve import Reservations
-from inplace.core.rollout import Course, Limit, Member, Prospects
-from inplace.core.scene import Failed, Moving, Scene, Startable, UpToDate
+from inplace.core.rollout import Member, Prospects
+from inplace.core.scene import Failed, Moving, Startable
 from inplace.core.settings import Parsed, PrePull
 from inplace.core.snapshot import Snapshot
-from inplace.core.status import Status
-from inplace.core.steps import Stop
-
-#: How soon a workload looks again for room that Pods of others had taken.
-_CROWD_SECONDS: Final = timedelta(seconds=1)
-#: How soon the server is asked again whether it still refuses an image patch.
-_ASK_AGAIN: Final = timedelta(seconds=31)
-
-
-class Plan(Struct, frozen=True):
-    """What to do now, what to say, and when to look again if nothing happens before."""
-
-    actions: tuple[Action, ...] = ()
-    status: Status | None = None
-    requeue_at: datetime | None = None
-    members: tuple[Member, ...] = ()
-    waiting: dict[str, Reason] = {}
 
 
 def plan(snapshot: Snapshot, now: datetime) -> Plan:
     """Decide everything about one workload."""
     served = _serve(snapshot)
     if snapshot.workload.metadata.label(names.MODE) is None:
-        made = _opted_out(snapshot, now)
+        made = leaving.opted_out(snapshot, now)
     else:
         made = _opted_in(snapshot, now)
     spoken_for = {action.pod.uid for action in served}
-    rest = tuple(one for one in made.actions if _uid(one) not in spoken_for)
+    rest = tuple(one for one in made.actions if outcome.uid_of(one) not in spoken_for)
     return replace(made, actions=(*served, *rest))
 
 
@@ -79,12 +51,12 @@ def reassess(snapshot: Snapshot, live: Pod, now: datetime) -> PodAction | None:
     that cost no budget because the Pod was broken is not granted any more once it is not.
     """
     parsed = snapshot.parsed
-    asked, back = _targets(snapshot)
+    asked, back = courses.targets(snapshot)
     target = asked if back is None else back
     if not isinstance(target, Template):
         return None
-    scene = _scene(snapshot, parsed, target, now, None)
-    course = _course(snapshot, parsed, target, _stop(snapshot, parsed, asked, back))
+    scene = rollout.scene(snapshot, parsed, target, now, None)
+    course = courses.plot(snapshot, parsed, target, courses.stop(snapshot, parsed, asked, back))
     aims = {live.uid: rollout.aim(snapshot, parsed.settings, course.of(live.uid), live)}
     match rollout.member(snapshot, parsed.settings, rollout.Prospects(aims, {}), scene, live).state:
         case Startable(action, broken):
@@ -114,11 +86,11 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     kind, workload = snapshot.kind, snapshot.workload
     parsed = snapshot.parsed
     frozen = _frozen(snapshot)
-    asked, back = _targets(snapshot)
+    asked, back = courses.targets(snapshot)
     target = asked if back is None else back
     known = target if isinstance(target, Template) else None
-    stop = _stop(snapshot, parsed, asked, back)
-    course = _course(snapshot, parsed, known, stop) if known is not None else None
+    stop = courses.stop(snapshot, parsed, asked, back)
+    course = courses.plot(snapshot, parsed, known, stop) if known is not None else None
     prospects = rollout.prospects(snapshot, parsed.settings, course, now)
     if back is not None:
         prospects = rollout.unpartitioned(prospects)
@@ -126,7 +98,7 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     # What runs already is on its node: nothing is pulled for a rollback.
     pulls = prepull.look(snapshot, prospects, PrePull.NEVER if back is not None else parsed.settings.pre_pull, now)
     refused = [*_refusals(snapshot, known, prospects), *answers.refused, *pulls.rewritten]
-    scene = _scene(snapshot, parsed, target, now, refused[0] if refused else None)
+    scene = rollout.scene(snapshot, parsed, target, now, refused[0] if refused else None)
     scene = replace(scene, unpulled=pulls.unpulled(snapshot, prospects))
     all_members = pulls.judge(rollout.members(snapshot, parsed.settings, known, scene, prospects))
     handed = back is None and _handed_over(snapshot, parsed, refused, frozen, all_members)
@@ -141,7 +113,7 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     if known is not None and wait is None and frozen is None:
         own = _around(snapshot, known, prospects, all_members, back=back is not None, whole=stop is None)
         wait = Reason(Code.PREPARING, "", own.note) if isinstance(own, Amend | Create | Edit | Remove) else None
-    limit = _limit(snapshot, stop, known, all_members) if stop is not None and known is not None else None
+    limit = courses.limit(snapshot, stop, known, all_members) if stop is not None and known is not None else None
     taken = Reservations(snapshot, all_members, now)
     key = parsed.settings.spread_by
     place = partial(spread.value, key, nodes=snapshot.nodes) if key else None
@@ -158,7 +130,7 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     turning = [one.pod for one in all_members if one.pod.uid in scene.unpulled]
     lacking = [*turning, *choice.unprepared]
     made = (
-        *_in_motion(all_members),
+        *outcome.in_motion(all_members),
         *(answers.questions if wait is not None and wait.code == Code.PREFLIGHT else ()),
         *taken.actions,
         *pulls.discards,
@@ -182,7 +154,7 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     status = report.status(said)
     untils = [*pulls.untils, *taken.untils, steps.ends(stop, status.reached_at)]
     untils.append(reserve.due(snapshot, choice.waiting.values(), now))
-    return _finish(
+    return outcome.finish(
         snapshot, status, own, (*made, *choice.starts), tuple(all_members), choice.waiting, now=now, untils=untils
     )
 
@@ -194,39 +166,6 @@ def _frozen(snapshot: Snapshot) -> Edit | Amend | Reason | None:
     if snapshot.interlock is None and isinstance(found, Edit) and found.why is not None:
         return Reason(Code.FREEZING, "spec", "finding out whether admission policies freeze it by themselves")
     return found
-
-
-def _targets(snapshot: Snapshot) -> tuple[Template | Reason, Template | Reason | None]:
-    """What the workload asks for, and what its Pods are brought back to while that is rolled back."""
-    asked = snapshot.target or snapshot.kind.target(snapshot.workload, snapshot.revisions)
-    return asked, None if snapshot.target is not None else rollback.under_way(snapshot, asked)
-
-
-def _stop(snapshot: Snapshot, parsed: Parsed, asked: Template | Reason, back: Template | Reason | None) -> Stop | None:
-    """The stop at which the rollout is; a rollback has none, nor has a plan of what is not applied yet."""
-    if back is not None or not isinstance(asked, Template) or snapshot.target is not None:
-        return None
-    return steps.stop(snapshot, parsed.settings, asked)
-
-
-def _course(snapshot: Snapshot, parsed: Parsed, target: Template, stop: Stop | None) -> Course:
-    """Where the Pods are to go: those beyond a stop stay at, or go back to, what was healthy before."""
-    before = statuses.read(snapshot.workload.metadata)
-    healthy = snapshot.revisions.get(before.healthy) if before is not None else None
-    if stop is None or healthy is None or healthy is target:
-        return Course(target)
-
-    def rank(pod: Pod) -> object:
-        return order.sort_key(parsed.settings, snapshot.kind.order, not pod.ready, pod)
-
-    moved = rollout.moved(snapshot, target)
-    return Course(target, healthy, steps.early(snapshot, stop, target, moved, rank))
-
-
-def _limit(snapshot: Snapshot, stop: Stop, target: Template, all_members: list[Member]) -> Limit:
-    """How many more Pods may begin at this stop."""
-    moved = rollout.moved(snapshot, target)
-    return Limit(target.revision, stop.limit - sum(moved(one.pod) for one in all_members), steps.waits(stop))
 
 
 def _around(
@@ -274,33 +213,6 @@ def _refusals(snapshot: Snapshot, target: Template | None, found: Prospects) -> 
     return [*snapshot.objections, *concerned]
 
 
-def _scene(snapshot: Snapshot, parsed: Parsed, target: Template | Reason, now: datetime, hold: Reason | None) -> Scene:
-    revision = target.revision if isinstance(target, Template) else ""
-    before = statuses.read(snapshot.workload.metadata)
-    reached = before is not None and (
-        (before.phase is Phase.UP_TO_DATE and before.revision == revision)
-        or (before.phase is Phase.ROLLED_BACK and before.healthy == revision)
-    )
-    kind, workload = snapshot.kind, snapshot.workload
-
-    asked = kind.target(workload, snapshot.revisions)
-
-    def marks(of: str) -> Mapping[str, str]:
-        return kind.marks(workload, of, newest=isinstance(asked, Template) and of == asked.revision)
-
-    return Scene(
-        workload.metadata.uid,
-        revision,
-        parsed.settings,
-        now,
-        hold=hold,
-        settled=reached,
-        retry=rollback.request(workload),
-        expected=prepull.digests(snapshot.pulling.helpers) if snapshot.pulling is not None else {},
-        marks=marks,
-    )
-
-
 def _wait(
     snapshot: Snapshot,
     parsed: Parsed,
@@ -324,150 +236,3 @@ def _wait(
     if snapshot.not_before is not None and now < snapshot.not_before:
         return Reason(Code.TAKEOVER, "", "a new leader waits until the old one has certainly stopped")
     return None
-
-
-# --- opted out -------------------------------------------------------------------------------------------------------
-
-
-def _opted_out(snapshot: Snapshot, now: datetime) -> Plan:
-    """Finish what is in flight, then leave nothing of ours behind; begin nothing."""
-    if not has_traces(snapshot):
-        return Plan(_possible(snapshot, farewell(snapshot)))
-    parsed = snapshot.parsed
-    target = snapshot.kind.target(snapshot.workload, snapshot.revisions)
-    leaving, all_members = _leaving(snapshot, target, now)
-    revision = target.revision if isinstance(target, Template) else ""
-    left = [one for one in all_members if _is_behind(snapshot, one, revision)]
-    if left or isinstance(target, Reason):
-        said = report.Said(snapshot, parsed, target, (), tuple(all_members), {}, leaving, now)
-        status = report.opt_out_pending(report.status(said), left)
-        taken = Reservations(snapshot, all_members, now)
-        made = (*_in_motion(all_members), *taken.actions)
-        return _finish(snapshot, status, None, made, tuple(all_members), {}, now=now, untils=taken.untils)
-    back = Reservations(snapshot, (), now).actions
-    return Plan((*back, *_possible(snapshot, farewell(snapshot))))
-
-
-def _possible(snapshot: Snapshot, actions: Iterable[Action]) -> tuple[Action, ...]:
-    return tuple(one for one in actions if _uid(one) not in snapshot.pending)
-
-
-def farewell(snapshot: Snapshot) -> tuple[Action, ...]:
-    """What leaves nothing of ours behind: first on the Pods, then on the workload, frozen until then, and elsewhere."""
-    helpers = prepull.farewell(snapshot)
-    marked = tuple(Restore(pod) for pod in snapshot.pods if pod.metadata.annotation(names.STATE) is not None)
-    if marked or helpers:
-        return (*helpers, *marked)
-    thaw = snapshot.kind.thaw(snapshot.workload, snapshot.family)
-    if thaw is not None:
-        return (thaw,)
-    return (Retract(snapshot.workload),) if conditions.stand(snapshot.workload) else ()
-
-
-def behind(snapshot: Snapshot, now: datetime) -> list[Member]:
-    """The Pods that the native controller would replace, were the freeze lifted now."""
-    target = snapshot.kind.target(snapshot.workload, snapshot.revisions)
-    revision = target.revision if isinstance(target, Template) else ""
-    return [one for one in _leaving(snapshot, target, now)[1] if _is_behind(snapshot, one, revision)]
-
-
-def _leaving(snapshot: Snapshot, target: Template | Reason, now: datetime) -> tuple[Reason, list[Member]]:
-    """The Pods of a workload that is opted out: those in flight finish."""
-    why = Reason(Code.OPT_OUT_PENDING, "", "opted out: Pods in flight finish, no other begins")
-    parsed, known = snapshot.parsed, target if isinstance(target, Template) else None
-    scene = _scene(snapshot, parsed, target, now, why)
-    prospects = rollout.prospects(snapshot, parsed.settings, Course(known) if known is not None else None, now)
-    return why, rollout.members(snapshot, parsed.settings, known, scene, prospects)
-
-
-def _is_behind(snapshot: Snapshot, one: Member, revision: str) -> bool:
-    """Whether the native controller would replace this Pod, were the freeze lifted now."""
-    if one.outside is None:
-        return not isinstance(one.state, UpToDate)
-    kept = one.outside.code == Code.PARTITION and snapshot.kind.native(snapshot.workload).partition is None
-    return kept and one.revision != revision
-
-
-def has_traces(snapshot: Snapshot) -> bool:
-    """Whether anything of ours stands on the workload or its Pods, the opt-in and its settings aside."""
-    meta = snapshot.workload.metadata
-    labels = any(meta.label(key) is not None for key in (names.FROZEN, names.PHASE))
-    ours = labels or any(meta.annotation(key) is not None for key in (names.STATUS, names.ORIGINAL_STRATEGY))
-    return ours or any(pod.metadata.annotation(names.STATE) is not None for pod in snapshot.pods)
-
-
-# --- both ------------------------------------------------------------------------------------------------------------
-
-
-def _in_motion(all_members: list[Member]) -> tuple[PodAction, ...]:
-    states = (one.state for one in all_members)
-    return tuple(s.action for s in states if isinstance(s, Moving | Failed) and s.action is not None)
-
-
-def _finish(
-    snapshot: Snapshot,
-    status: Status,
-    own: WorkloadAction | None,
-    actions: tuple[Action, ...],
-    all_members: tuple[Member, ...],
-    waiting: dict[str, Reason],
-    *,
-    now: datetime,
-    untils: Sequence[datetime | None] = (),
-) -> Plan:
-    """Add the write on the workload, at most one, and the time of the next look."""
-    untils = [*untils, *(one.state.until for one in all_members if isinstance(one.state, Moving | UpToDate | Failed))]
-    untils += [one.until for one in all_members]
-    untils += [snapshot.not_before]
-    crowded = any(reason.code == Code.CROWDED for reason in waiting.values())
-    untils += [now + _CROWD_SECONDS] if crowded else []
-    rejected = any(reason.code in {Code.ADMISSION, Code.IMAGE_REWRITTEN} for reason in status.reasons)
-    untils += [now + _ASK_AGAIN] if rejected else []
-    untils += [snapshot.contest.until] if snapshot.contest is not None else []
-    own, due = _said(snapshot, status, own, now)
-    untils.append(due)
-    if own is not None and _uid(own) in snapshot.pending:
-        own = None
-    later = [at for at in untils if at is not None and at > now]
-    every: tuple[Action, ...] = actions if own is None else (*actions, own)
-    return Plan(every, status, min(later, default=None), all_members, waiting)
-
-
-def _said(
-    snapshot: Snapshot, status: Status, own: WorkloadAction | None, now: datetime
-) -> tuple[WorkloadAction | None, datetime | None]:
-    """The write on the workload: what its kind wants, or what we say of it, and when that is due.
-
-    That an upgrade has begun is said before anything is prepared for it, or others would take it for finished. Only
-    the freeze comes before that; that it has ended is said last.
-    """
-    kind, workload, before = snapshot.kind, snapshot.workload, statuses.read(snapshot.workload.metadata)
-    moves = before is None or before.phase is not status.phase
-    first = moves and status.phase is not Phase.UP_TO_DATE and not isinstance(own, Edit)
-    if own is not None and not first:
-        return own, None
-    stale = kind.keeps_conditions and conditions.stand(workload) is (status.phase is Phase.UP_TO_DATE)
-    if stale or not statuses.same(before, status):
-        due = now if before is None or moves else before.updated_at + snapshot.status_every
-        publish = Publish(
-            workload, status, report.events(before, status), kind.labels_with_status, kind.keeps_conditions
-        )
-        return (publish if due <= now else own), due
-    if workload.metadata.label(names.PHASE) != status.phase:
-        return own or Label(workload, status.phase), None
-    return own, None
-
-
-def _uid(action: Action) -> str:
-    return actions_.subject(action).uid
-
-
-def record_of(pod: Pod) -> Record | None:
-    """The Pod's record where it is readable."""
-    found = records.read(pod)
-    return found if isinstance(found, Record) else None
-
-
-def explain(member: Member, waiting: dict[str, Reason]) -> Reason | None:
-    """Why nothing more happens to this Pod now."""
-    return waiting.get(member.pod.name) or member.outside or pods.explain(member.state)

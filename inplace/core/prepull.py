@@ -18,6 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.core import failures, image, names, preflight
+from inplace.core import helper as helper_
 from inplace.core import record as records
 from inplace.core.actions import Discard, Pull
 from inplace.core.change import InPlace
@@ -39,7 +40,6 @@ TWICE: Final = timedelta(seconds=20)
 AGAIN: Final = timedelta(seconds=30)
 #: A command that no image has: nothing of the image is ever executed.
 _COMMAND: Final = "/inplace.dev/this-image-is-only-pulled"
-_NAME: Final = "pull"
 #: Neither root nor anybody that an image is likely to know.
 _NOBODY: Final = 65532
 
@@ -151,7 +151,7 @@ def begin(
     known |= {name for name, asked in snapshot.pulling.asked.items() if now < asked.again}
     made: list[Pull] = []
     now_due, soon = candidates
-    good = {wanted_of(one) for one in snapshot.pulling.helpers if _image_id(one)}
+    good = {helper_.wanted(one) for one in snapshot.pulling.helpers if helper_.image_id(one)}
     first = [place for pod in now_due for place in pulls.places.get(pod.uid, ())]
     ahead = [
         place for pod in soon for place in pulls.places.get(pod.uid, ()) if place.image in good or not pulls.required
@@ -168,26 +168,10 @@ def begin(
     return tuple(made)
 
 
-def digests(helpers: Iterable[Pod]) -> dict[tuple[str, str], str]:
-    """By node and image: the digest that a container of it will show, as that node's runtime says it."""
-    ids = {(one.spec.node_name, wanted_of(one)): _image_id(one) for one in helpers}
-    return {key: digest for key, id_ in ids.items() if (digest := image.digest_of(id_))}
-
-
-def is_pulling(helper: Pod) -> bool:
-    """Whether it has not come to an end yet."""
-    return not _image_id(helper) and helper.status.phase not in ("Failed", "Succeeded")
-
-
 def name_of(workload: Workload, place: Place) -> str:
     """The helper's name: the same whoever makes it, so that two leaders make one."""
     text = "|".join((workload.metadata.uid, place.node, place.image))
     return f"inplace-pull-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
-
-
-def wanted_of(helper: Pod) -> str:
-    """The image that it was made for, whatever admission has made of it."""
-    return helper.metadata.annotation(names.PULLED) or ""
 
 
 def registry_of(reference: str) -> str:
@@ -259,9 +243,9 @@ def _look(snapshot: Snapshot, place: Place, helper: Pod | None, now: datetime, d
     asked = snapshot.pulling.asked.get(name_of(snapshot.workload, place))
     since = asked.since if asked is not None else helper.metadata.creation_timestamp if helper is not None else None
     over = (since or now) + deadline
-    if helper is not None and _image_id(helper):
+    if helper is not None and helper_.image_id(helper):
         return _HERE
-    status = helper.container_status(_NAME) if helper is not None else None
+    status = helper.container_status(helper_.CONTAINER) if helper is not None else None
     waiting = status.state.waiting if status is not None else None
     where = f"image {place.image} on node {place.node}"
     if waiting is not None and waiting.reason in failures.CREATE:
@@ -293,19 +277,14 @@ def _later(since: datetime | None) -> datetime | None:
 def _is_stale(helper: Pod, now: datetime) -> bool:
     """Turned away without a word on the image: another may be taken in, later."""
     made = helper.metadata.creation_timestamp
-    over = not is_pulling(helper) and not _image_id(helper)
+    over = not helper_.is_pulling(helper) and not helper_.image_id(helper)
     return over and made is not None and now >= made + AGAIN
-
-
-def _image_id(helper: Pod) -> str:
-    status = helper.container_status(_NAME)
-    return status.image_id if status is not None else ""
 
 
 def _rewritten(place: Place, helpers: Mapping[str, Pod], snapshot: Snapshot) -> Reason | None:
     """Admission that changes images of new Pods only: a live Pod would be given what nobody meant it to run."""
     helper = helpers.get(name_of(snapshot.workload, place))
-    pulling = helper.container(_NAME) if helper is not None else None
+    pulling = helper.container(helper_.CONTAINER) if helper is not None else None
     return (
         None
         if pulling is None or pulling.image == place.image
@@ -327,7 +306,7 @@ def _body(snapshot: Snapshot, place: Place, name: str, target: Template) -> Tree
     }
     nothing = {"cpu": "0", "memory": "0"}
     container: dict[str, Any] = {
-        "name": _NAME,
+        "name": helper_.CONTAINER,
         "image": place.image,
         "imagePullPolicy": place.policy,
         "command": [_COMMAND],

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from inplace.core import change, names, order
+from inplace.core import change, helper, names, order, rollback
 from inplace.core import pod as pods
 from inplace.core import record as records
+from inplace.core import status as statuses
 from inplace.core.actions import Drain, Finish, PodAction, Swap
 from inplace.core.budget import allowance
 from inplace.core.change import InPlace, Refused
@@ -23,11 +24,11 @@ from inplace.core.evidence import kubelet_version
 from inplace.core.kinds import Template
 from inplace.core.memory import Memory
 from inplace.core.model import Node, Pod, Reason
-from inplace.core.names import Code, PodPhase
+from inplace.core.names import Code, Phase, PodPhase
 from inplace.core.record import Record
 from inplace.core.scene import Aim, Failed, Held, Moving, Scene, Startable, State, UpToDate, available, available_at
 from inplace.core.settings import Drain as DrainMode
-from inplace.core.settings import InitImages, Settings
+from inplace.core.settings import InitImages, Parsed, Settings
 from inplace.core.snapshot import Snapshot
 from inplace.core.spread import spread
 
@@ -199,6 +200,34 @@ def members(
     )
     every = _MEMBERS.recall(snapshot.workload.metadata.uid, common, own, scene.now, conclude)
     return sorted(every.values(), key=attrgetter("rank"))
+
+
+def scene(snapshot: Snapshot, parsed: Parsed, target: Template | Reason, now: datetime, hold: Reason | None) -> Scene:
+    """What surrounds every Pod of the workload alike."""
+    revision = target.revision if isinstance(target, Template) else ""
+    before = statuses.read(snapshot.workload.metadata)
+    reached = before is not None and (
+        (before.phase is Phase.UP_TO_DATE and before.revision == revision)
+        or (before.phase is Phase.ROLLED_BACK and before.healthy == revision)
+    )
+    kind, workload = snapshot.kind, snapshot.workload
+
+    asked = kind.target(workload, snapshot.revisions)
+
+    def marks(of: str) -> Mapping[str, str]:
+        return kind.marks(workload, of, newest=isinstance(asked, Template) and of == asked.revision)
+
+    return Scene(
+        workload.metadata.uid,
+        revision,
+        parsed.settings,
+        now,
+        hold=hold,
+        settled=reached,
+        retry=rollback.request(workload),
+        expected=helper.digests(snapshot.pulling.helpers) if snapshot.pulling is not None else {},
+        marks=marks,
+    )
 
 
 class Limit(Struct, frozen=True):

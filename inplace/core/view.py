@@ -9,11 +9,10 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from inplace.core import names
-from inplace.core import plan as planning
+from inplace.core import names, outcome
 from inplace.core.model import Pod, Reason
 from inplace.core.names import Phase
-from inplace.core.plan import Plan
+from inplace.core.outcome import Plan
 from inplace.core.record import Record
 from inplace.core.rollout import Member
 from inplace.core.scene import Failed, Held, Moving, Startable, UpToDate
@@ -80,7 +79,7 @@ def build(snapshot: Snapshot, made: Plan) -> WorkloadView:
 
 
 def _pod(member: Member, waiting: dict[str, Reason]) -> PodView:
-    record = planning.record_of(member.pod)
+    record = outcome.record_of(member.pod)
     moving = record if record is not None and record.in_flight else None
     return PodView(
         name=member.pod.name,
@@ -88,7 +87,7 @@ def _pod(member: Member, waiting: dict[str, Reason]) -> PodView:
         revision=member.revision,
         stage=_stage(member, record),
         ready=member.pod.ready,
-        reason=planning.explain(member, waiting),
+        reason=outcome.explain(member, waiting),
         deadline=moving.deadline if moving is not None else None,
         containers=_containers(member.pod, record),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from inplace.core import names, rollout
+from inplace.core import names, outcome, rollout
 from inplace.core import plan as planning
 from inplace.core.actions import Drain, Fail, Finish, Restore, Serve, Swap
 from inplace.core.model import Reason
@@ -37,7 +37,7 @@ def code(one, **changes):
     """Why nothing is done with the Pod."""
     made, actions = plan(one, **changes)
     assert actions == []
-    return planning.explain(made.members[0], made.waiting).code
+    return outcome.explain(made.members[0], made.waiting).code
 
 
 # --- at rest
