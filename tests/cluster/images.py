@@ -36,7 +36,7 @@ _SCRIPTS = {
     "stubborn": "trap '' TERM\n" + _SERVE,
     "crash": "sleep 0.2\necho 'crashing, as this image always does' >&2\nexit 1\n",
     # As an application that gives up while its database starts; the container after it finds what this one left.
-    "once": "[ -e /state/begun ] || { touch /state/begun; sleep 0.2; exit 1; }\n" + _ENDS + _SERVE,
+    "once": "if [ ! -e /state/begun ]; then touch /state/begun; sleep 0.2; exit 1; fi\n" + _ENDS + _SERVE,
     # `wait` also reaps the children that others left behind.
     "pause": _ENDS + "while :; do sleep 86400 & wait $!; done\n",
 }

@@ -86,6 +86,7 @@ async def _get(address: str) -> bytes:
         writer.close()
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("late", "grace"), [(0, 1), (1, 2)], ids=["endpoints seen at once", "a second late"])
 async def test_no_request_fails_during_upgrades(open_world, request, record_property, late, grace):
     rounds = 3 if request.config.getoption("--seeds") else 20
