@@ -68,7 +68,7 @@ DEFECTS = (
         "return next(iter(revisions.values())) if equal",
     ),
     Defect("hand over while Pods are kept by a pause", "core/plan.py", "and not parsed.settings.paused and", "and"),
-    Defect("skip the drain", "core/attempt.py", "if gated(pod, scene.settings):", "if False:"),
+    Defect("skip the drain", "core/attempt.py", "if drains(pod, scene.settings, lacks.images):", "if False:"),
     Defect(
         "skip the grace period",
         "core/pod.py",
@@ -210,7 +210,44 @@ DEFECTS = (
         "if scene.sight.out_at is None and scene.now < latest:",
         "if False:",
     ),
-    Defect("forget the caps", "core/rollout.py", "elif not free and left > 0 and free_room <= 0:", "elif False:"),
+    Defect("forget the caps", "core/rollout.py", "if not free and left > 0 and free_room <= 0:", "if False:"),
+    Defect(
+        "drain before the image is there",
+        "core/plan.py",
+        "unprepared=lambda pod: pulls.wait(pod.uid) or taken.ask(pod)",
+        "unprepared=lambda pod: taken.ask(pod)",
+    ),
+    Defect(
+        "disrupt whatever the budgets say",
+        "core/plan.py",
+        "unprepared=lambda pod: pulls.wait(pod.uid) or taken.ask(pod)",
+        "unprepared=lambda pod: pulls.wait(pod.uid)",
+    ),
+    Defect("never renew a reservation", "core/reserve.py", "if name in wanted and self._now >= at + RENEW", "if False"),
+    Defect(
+        "give a reservation back too early",
+        "core/reserve.py",
+        "        return sight is None or sight.unready_at is None or self._now < sight.unready_at + HEARD",
+        "        return False",
+    ),
+    Defect(
+        "turn a Pod that is drained to an image that is not there",
+        "core/plan.py",
+        "scene = replace(scene, unpulled=pulls.unpulled(snapshot, prospects))",
+        "scene = replace(scene, unpulled={})",
+    ),
+    Defect(
+        "leave helper Pods behind when opting out",
+        "core/leaving.py",
+        "helpers = prepull.farewell(snapshot)",
+        "helpers = ()",
+    ),
+    Defect(
+        "believe the digest of an old kubelet's container",
+        "core/evidence.py",
+        "told_apart = tracked or wanted != image.digest_of(baseline.image_id)",
+        "told_apart = True",
+    ),
     Defect("ignore the partition", "core/kinds/statefulset.py", "if index < kept:", "if False:"),
 )
 

@@ -203,7 +203,6 @@ class Applier:
         except (Invalid, Forbidden, Denied) as error:
             if isinstance(action, Pull):
                 self._world.asked(action.workload.metadata.uid, action.name, str(error))
-                self._observer.count("inplace_pre_pull_refused_total", kind=action.workload.kind)
             return self._note(Outcome.REFUSED, action, error)
         except KubeError as error:
             return self._note(Outcome.UNKNOWN, action, error)

@@ -7,6 +7,7 @@ does (protocol §2). It refuses to know any registry, and whether an image exist
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -64,6 +65,7 @@ def _split_registry(name: str) -> tuple[str, str]:
     return DEFAULT_REGISTRY if head == _LEGACY_REGISTRY else head, rest
 
 
+@lru_cache(maxsize=4096)
 def normalise(reference: str) -> str:
     """The reference with everything implied written out; what is no reference is returned as it is."""
     image = parse(reference)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -32,8 +31,8 @@ from inplace.core.settings import PrePull
 from inplace.core.snapshot import Snapshot
 
 #: Helper Pods that pull at once, over all workloads, and from one registry.
-MOST: Final = 10
-MOST_OF_REGISTRY: Final = 5
+MOST: Final = 20
+MOST_OF_REGISTRY: Final = 10
 #: A first pull error may pass; by now the kubelet has tried twice (its image back-off begins with 10 s).
 TWICE: Final = timedelta(seconds=20)
 #: How long a helper that a kubelet turned away stays to be read, before another is tried.
@@ -226,13 +225,24 @@ def _on_the_way(snapshot: Snapshot) -> list[Place]:
 
 def _is_listed(node: Node, reference: str) -> bool:
     """Whether the kubelet says that it has the image. It names fifty at most, so that silence proves nothing."""
-    return image.normalise(reference) in _listed(bytes(node.status.images))
+    return image.normalise(reference) in _listed(node)
 
 
-@lru_cache(maxsize=256)
-def _listed(images: bytes) -> frozenset[str]:
-    every = msgspec.json.decode(images, type=tuple[NodeImage, ...])
-    return frozenset(image.normalise(name) for one in every for name in one.names)
+def _listed(node: Node) -> frozenset[str]:
+    """The names of a node's images, read once for each report of the node."""
+    known = _LISTED.get(node.metadata.name)
+    if known is None or known[0] is not node:
+        every = msgspec.json.decode(node.status.images, type=tuple[NodeImage, ...])
+        known = node, frozenset(image.normalise(name) for one in every for name in one.names)
+        if len(_LISTED) >= _MOST_LISTED:
+            _LISTED.clear()
+        _LISTED[node.metadata.name] = known
+    return known[1]
+
+
+#: By the name of a node: what it was when its images were read last, and their names.
+_LISTED: Final[dict[str, tuple[Node, frozenset[str]]]] = {}
+_MOST_LISTED: Final = 10_000
 
 
 # --- helpers ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,252 @@
+"""When the image is on the node, when it is still awaited, and when it never will be."""
+
+from __future__ import annotations
+
+import pytest
+
+from inplace.core import helper as helpers
+from inplace.core import plan as planning
+from inplace.core import prepull, rollout
+from inplace.core.actions import Discard, Drain, Pull, Swap
+from inplace.core.model import Pod
+from inplace.core.names import HELPER, PRE_PULL, PULLED, Code, Phase
+from inplace.core.prepull import Place
+from inplace.core.settings import PrePull
+from inplace.core.snapshot import Asked, Pulling
+from tests.factories import (
+    DIGEST,
+    NEW,
+    NOW,
+    OLD,
+    decode,
+    later,
+    node,
+    pod,
+    snapshot,
+    stamp,
+    swapping,
+    template,
+    workload,
+)
+
+WANTED = Place("node", "app:v2")
+
+
+def helped(*, image="app:v2", stored="", id_="", waiting="", message="", phase="Pending", made=0.0, started=True):
+    """A helper Pod of web for app:v2 on the node."""
+    status = {"name": "pull", "imageID": id_, "state": {"waiting": {"reason": waiting, "message": message}}}
+    tree = {
+        "metadata": {
+            "name": prepull.name_of(workload(), WANTED), "namespace": "default", "uid": "helper",
+            "labels": {HELPER: PRE_PULL}, "annotations": {PULLED: image}, "creationTimestamp": stamp(later(made)),
+            "ownerReferences": [{"kind": "StatefulSet", "name": "web", "uid": "web"}],
+        },
+        "spec": {"nodeName": "node", "containers": [{"name": "pull", "image": stored or image}]},
+        "status": {"phase": phase, "reason": "OutOfpods", "containerStatuses": [status] if started else []},
+    }  # fmt: skip
+    return decode(tree, Pod)
+
+
+def plan(*, how="Required", at=0.0, helpers=(), asked=None, pods=None, **changes):
+    pulling = Pulling(tuple(helpers), asked or {}, changes.pop("busy", {}))
+    own = workload(annotations={"pre-pull": how}, replicas=1)
+    return planning.plan(snapshot(*(pods or [pod()]), workload=own, pulling=pulling, **changes), later(at))
+
+
+def of(**spec):
+    """Both revisions, with more in their specs."""
+    return {OLD: template(OLD, "app:v1", **spec), NEW: template(NEW, "app:v2", **spec)}
+
+
+def pulls(made):
+    return [one for one in made.actions if isinstance(one, Pull)]
+
+
+def starts(made):
+    return [one for one in made.actions if isinstance(one, Drain | Swap)]
+
+
+def test_a_helper_is_made_before_the_drain():
+    made = plan()
+    (pull,) = pulls(made)
+    assert (pull.node, pull.image) == ("node", "app:v2")
+    assert not starts(made)
+    assert made.waiting["web-0"].code == Code.PRE_PULL
+
+
+def test_the_helper_runs_nothing_and_may_nothing():
+    (pull,) = pulls(
+        plan(revisions=of(serviceAccountName="own", imagePullSecrets=[{"name": "s"}], runtimeClassName="r"))
+    )
+    spec, meta = pull.body["spec"], pull.body["metadata"]
+    (container,) = spec["containers"]
+    assert container["command"][0].startswith("/inplace.dev/")
+    assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+    assert (spec["serviceAccountName"], spec["imagePullSecrets"], spec["runtimeClassName"]) == (
+        "own",
+        [{"name": "s"}],
+        "r",
+    )
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["restartPolicy"] == "Never"
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert meta["labels"] == {HELPER: PRE_PULL}, "no selector of a workload finds it"
+    assert all("controller" not in owner for owner in meta["ownerReferences"])
+
+
+def test_a_windows_helper_has_no_fields_of_linux():
+    (pull,) = pulls(plan(revisions=of(os={"name": "windows"})))
+    assert "securityContext" not in pull.body["spec"]
+    assert "securityContext" not in pull.body["spec"]["containers"][0]
+
+
+@pytest.mark.parametrize(
+    ("on", "policy", "asks"),
+    [
+        (node(images=(("app:v2",),)), "IfNotPresent", False),
+        (node(images=(("docker.io/library/app:v2",),)), "", False),
+        (node(images=(("app:v2",),)), "Always", True),
+        (node(images=(("app:v3",),)), "Never", True),
+    ],
+)
+def test_what_the_node_lists_needs_no_helper_unless_the_registry_is_always_asked(on, policy, asks):
+    one = pod()
+    (container,) = one.spec.containers
+    kept = {f: getattr(container, f) for f in container.__struct_fields__} | {"image_pull_policy": policy}
+    spec = {f: getattr(one.spec, f) for f in one.spec.__struct_fields__} | {"containers": (type(container)(**kept),)}
+    changed = type(one)(one.metadata, type(one.spec)(**spec), one.status)
+    made = plan(pods=[changed], nodes={"node": on})
+    assert bool(pulls(made)) is asks
+    assert bool(starts(made)) is not asks
+    if asks:
+        assert pulls(made)[0].body["spec"]["containers"][0]["imagePullPolicy"] == policy
+
+
+def test_once_it_is_there_the_pod_begins_and_its_digest_is_expected():
+    there = helped(id_="app@" + DIGEST["v2"], phase="Failed")
+    made = plan(helpers=[there], pods=[pod(gate=None)])
+    (swap,) = starts(made)
+    assert swap.record.containers["app"].expected == DIGEST["v2"]
+    assert not pulls(made)
+    assert not any(isinstance(one, Discard) for one in made.actions), "it keeps the image until the swap is over"
+
+
+def test_a_container_that_cannot_be_made_has_its_image():
+    assert starts(plan(helpers=[helped(waiting="CreateContainerError")]))
+
+
+@pytest.mark.parametrize(
+    ("state", "at", "verdict"),
+    [
+        ({"waiting": "ContainerCreating"}, 1, None),
+        ({"waiting": "ErrImagePull", "message": "away"}, 19, None),
+        ({"waiting": "ImagePullBackOff", "message": "away"}, 21, Code.PULL),
+        ({"waiting": "InvalidImageName"}, 1, Code.PULL),
+        ({"waiting": "ContainerCreating"}, 601, Code.DEADLINE),
+        ({"phase": "Failed", "started": False}, 1, None),
+        ({"phase": "Failed", "started": False}, 601, Code.PRE_PULL_IMPOSSIBLE),
+    ],
+)
+def test_what_a_pull_that_does_not_succeed_means(state, at, verdict):
+    made = plan(helpers=[helped(**state)], at=at)
+    assert not starts(made)
+    assert made.status is not None
+    assert [one.code for one in made.status.failures] == ([verdict] if verdict else [])
+    assert made.status.phase is (Phase.DEGRADED if verdict else Phase.PROGRESSING)
+
+
+def test_best_effort_waits_for_nothing_and_reports():
+    made = plan(how="BestEffort", helpers=[helped(waiting="ImagePullBackOff", message="away")], at=30)
+    assert starts(made)
+    assert made.status is not None
+    assert [one.code for one in made.status.reasons] == [Code.PULL]
+    assert "away" in made.status.reasons[0].message
+
+
+def test_without_pre_pull_there_are_no_helpers():
+    made = plan(how="Never", helpers=[helped(waiting="ErrImagePull")])
+    assert starts(made)
+    assert [one.helper.name for one in made.actions if isinstance(one, Discard)] == [helped().name]
+
+
+def test_a_refused_helper_is_asked_for_again_later_and_its_deadline_counts_from_the_first_time():
+    name = prepull.name_of(workload(), WANTED)
+    early = plan(asked={name: Asked(NOW, later(30), "exceeded quota")}, at=10)
+    assert early.waiting["web-0"].code == Code.PRE_PULL_IMPOSSIBLE
+    assert "exceeded quota" in early.waiting["web-0"].message
+    assert not pulls(early)
+    assert early.requeue_at == later(30)
+    again = plan(asked={name: Asked(NOW, later(30), "exceeded quota")}, at=31)
+    assert pulls(again)
+    late = plan(asked={name: Asked(NOW, later(620), "exceeded quota")}, at=601)
+    assert late.status is not None
+    assert [one.code for one in late.status.failures] == [Code.PRE_PULL_IMPOSSIBLE]
+
+
+def test_a_helper_that_was_turned_away_makes_room_for_another():
+    made = plan(helpers=[helped(phase="Failed", started=False)], at=31)
+    (gone,) = [one for one in made.actions if isinstance(one, Discard)]
+    assert gone.again
+
+
+def test_no_more_are_made_than_there_is_room_for():
+    full = {prepull.registry_of("app:v2"): prepull.MOST_OF_REGISTRY}
+    assert not pulls(plan(busy=full))
+    assert pulls(plan(busy={"other.example.com": prepull.MOST_OF_REGISTRY}))
+    assert not pulls(plan(busy={"other.example.com": prepull.MOST}))
+
+
+def test_others_are_pulled_for_once_the_image_is_known_to_exist():
+    pods = [pod(name=f"web-{n}") for n in range(3)]
+    elsewhere = [node_pod(one, f"n{n}") for n, one in enumerate(pods)]
+    nodes = {f"n{n}": named(f"n{n}") for n in range(3)}
+    own = workload(annotations={"pre-pull": "Required"}, replicas=3)
+    first = planning.plan(snapshot(*elsewhere, workload=own, nodes=nodes, pulling=Pulling()), NOW)
+    assert len(pulls(first)) == 1, "one Pod in the budget: one node tries"
+    name = prepull.name_of(own, Place("n2", "app:v2"))
+    there = helped(id_="app@" + DIGEST["v2"])
+    meta = {f: getattr(there.metadata, f) for f in there.metadata.__struct_fields__} | {"name": name}
+    known = type(there)(type(there.metadata)(**meta), there.spec, there.status)
+    second = planning.plan(snapshot(*elsewhere, workload=own, nodes=nodes, pulling=Pulling((known,))), NOW)
+    assert {one.node for one in pulls(second)} == {"n0", "n1"}
+
+
+def node_pod(one, name):
+    """The Pod on another node."""
+    spec = {f: getattr(one.spec, f) for f in one.spec.__struct_fields__} | {"node_name": name}
+    return type(one)(one.metadata, type(one.spec)(**spec), one.status)
+
+
+def named(name):
+    """A node of this name, without the image."""
+    one = node()
+    meta = {f: getattr(one.metadata, f) for f in one.metadata.__struct_fields__} | {"name": name}
+    return type(one)(type(one.metadata)(**meta), one.status)
+
+
+def test_admission_that_rewrites_new_pods_refuses_the_upgrade():
+    made = plan(helpers=[helped(stored="mirror.example.com/app:v2", id_="app@" + DIGEST["v2"])])
+    assert made.status is not None
+    assert made.status.phase is Phase.REFUSED
+    assert made.status.reasons[0].code == Code.IMAGE_REWRITTEN
+    assert "name mirror.example.com/app:v2 in the template" in made.status.reasons[0].message
+
+
+def test_a_helper_stays_until_the_pods_on_its_node_are_swapped():
+    there = helped(id_="app@" + DIGEST["v2"])
+    flying = pod(record=swapping(), image="app:v2", generation=2)
+    shot = snapshot(flying, pulling=Pulling((there,)))
+    aims = rollout.prospects(shot, shot.parsed.settings, rollout.Course(shot.revisions[NEW]), NOW)
+    assert not prepull.look(shot, aims, PrePull.REQUIRED, NOW).discards
+    done = snapshot(pod(revision=NEW, image="app:v2"), pulling=Pulling((there,)))
+    aims = rollout.prospects(done, done.parsed.settings, rollout.Course(done.revisions[NEW]), NOW)
+    assert prepull.look(done, aims, PrePull.REQUIRED, NOW).discards
+
+
+def test_a_helper_is_read_by_its_own_container():
+    one = helped(id_="app@" + DIGEST["v2"])
+    assert helpers.wanted(one) == "app:v2"
+    assert helpers.digests([one]) == {("node", "app:v2"): DIGEST["v2"]}
+    assert not helpers.is_pulling(one)
+    assert helpers.is_pulling(helped(waiting="ContainerCreating"))
+    assert not helpers.is_pulling(helped(phase="Failed", started=False))

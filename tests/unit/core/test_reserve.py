@@ -1,0 +1,182 @@
+"""What is taken from PodDisruptionBudgets, for how long, and what is waited for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from inplace.core import patch, reserve, selector
+from inplace.core import plan as planning
+from inplace.core.actions import Drain, Reserve, Swap
+from inplace.core.model import LabelSelector, Pdb, Requirement
+from inplace.core.names import Code, Phase
+from inplace.core.observation import Sight
+from tests.factories import NOW, decode, later, pod, snapshot, stamp, swapping, workload
+
+
+def budget(*, allowed=1, entries=None, name="web", generation=1, observed=1, chosen=None):
+    """A PodDisruptionBudget of web; `entries`: seconds by Pod."""
+    tree = {
+        "metadata": {"name": name, "namespace": "default", "uid": f"pdb-{name}", "resourceVersion": "5",
+                     "generation": generation},
+        "spec": {"selector": {"matchLabels": {"app": "web"}} if chosen is None else chosen},
+        "status": {
+            "observedGeneration": observed, "disruptionsAllowed": allowed,
+            "disruptedPods": {key: stamp(later(at)) for key, at in (entries or {}).items()},
+        },
+    }  # fmt: skip
+    return decode(tree, Pdb)
+
+
+def plan(*budgets, at=0.0, pods=None, annotations=None, ours=(), **changes):
+    found = pods or [pod(), pod(name="web-1")]
+    own = workload(replicas=len(found), annotations=annotations)
+    reserved = {one.metadata.uid: frozenset(ours) for one in budgets}
+    shot = snapshot(*found, workload=own, budgets=budgets, reserved=reserved, **changes)
+    return planning.plan(shot, later(at))
+
+
+def reserves(made):
+    return [one for one in made.actions if isinstance(one, Reserve)]
+
+
+def starts(made):
+    return [one.pod.name for one in made.actions if isinstance(one, Drain | Swap)]
+
+
+def test_it_is_reserved_first_and_begun_then():
+    made = plan(budget())
+    (taken,) = reserves(made)
+    assert (list(taken.entries), taken.allowed, taken.ours) == (["web-1"], 0, {"web-1"})
+    assert not starts(made)
+    assert made.waiting["web-1"].code == Code.RESERVING
+    begun = plan(budget(allowed=0, entries={"web-1": 0}), ours=["web-1"])
+    assert starts(begun) == ["web-1"]
+    assert not reserves(begun)
+
+
+def test_the_write_tests_the_version_that_was_read():
+    (taken,) = reserves(plan(budget()))
+    request = patch.build(taken, NOW)
+    assert (request.kind, request.subresource) == ("PodDisruptionBudget", "status")
+    assert {"op": "test", "path": "/metadata/resourceVersion", "value": "5"} in request.ops
+    assert {"op": "add", "path": "/status/disruptionsAllowed", "value": 0} in request.ops
+    assert {"op": "add", "path": "/status/disruptedPods", "value": {"web-1": "2026-01-01T00:00:00Z"}} in request.ops
+
+
+def test_no_more_is_taken_than_is_allowed():
+    pods = [pod(name=f"web-{n}") for n in range(4)]
+    made = plan(budget(allowed=2), pods=pods, annotations={"max-unavailable": "3"})
+    (taken,) = reserves(made)
+    assert sorted(taken.entries) == ["web-2", "web-3"]
+    assert made.waiting["web-1"].code == Code.DISRUPTION_BUDGET
+    assert made.waiting["web-0"].code == Code.BUDGET
+
+
+@pytest.mark.parametrize(
+    ("one", "says"),
+    [
+        (budget(allowed=0), "allows no disruption now"),
+        (budget(generation=2), "has not looked at it yet"),
+        (budget(entries={"web-1": 0, "web-0": 0}), "an eviction of this Pod under way"),
+    ],
+)
+def test_why_a_budget_gives_nothing(one, says):
+    made = plan(one)
+    assert not starts(made)
+    assert not reserves(made)
+    assert says in made.waiting["web-1"].message
+
+
+def test_a_pod_that_is_not_ready_takes_nothing():
+    assert starts(plan(budget(allowed=0), pods=[pod(ready=False)])) == ["web-0"]
+
+
+def test_budgets_of_others_and_ignored_ones_are_not_asked():
+    assert starts(plan(budget(chosen={"matchLabels": {"app": "db"}}, allowed=0)))
+    assert starts(plan(budget(allowed=0), annotations={"disruption-budgets": "Ignore"}))
+
+
+def test_of_several_all_must_give_before_one_is_taken_from():
+    made = plan(budget(), budget(name="all", chosen={}, allowed=0))
+    assert [one.budget.metadata.name for one in reserves(made)] == ["all"], "its controller is asked to count again"
+    assert reserves(made)[0].again
+    assert list(reserves(made)[0].entries) == [reserve.COUNT_AGAIN]
+    asked = plan(budget(), budget(name="all", chosen={}, allowed=0), counted_again={"pdb-all": NOW}, at=3)
+    assert not reserves(asked)
+    assert asked.requeue_at == later(5)
+    both = plan(budget(), budget(name="all", chosen={}))
+    assert len(reserves(both)) == 2
+
+
+def test_a_drained_pod_gives_its_entry_back_once_everybody_knows_that_it_is_unready():
+    record = swapping()
+    flying = pod(name="web-1", record=record, ready=False, gate="False", image="app:v2", generation=2)
+    sights = {flying.uid: Sight(record.started_at, unready_at=NOW)}
+    held = budget(allowed=0, entries={"web-1": 0})
+    assert not reserves(plan(held, pods=[flying], ours=["web-1"], sights=sights, at=1))
+    (back,) = reserves(plan(held, pods=[flying], ours=["web-1"], sights=sights, at=2))
+    assert (back.entries, back.allowed, back.ours) == ({}, 0, frozenset())
+
+
+@pytest.mark.parametrize("known", [["web-1"], []], ids=["by this process", "after a restart"])
+def test_an_ungated_swap_keeps_its_entry_and_renews_it(known):
+    flying = pod(name="web-1", gate=None, record=swapping(), image="app:v2", generation=2)
+    held = budget(allowed=0, entries={"web-1": 0, "db-0": 0})
+    assert not reserves(plan(held, pods=[flying], ours=known, at=59))
+    (renewed,) = reserves(plan(held, pods=[flying], ours=known, at=60))
+    assert renewed.entries == {"web-1": later(60), "db-0": NOW}
+    assert renewed.allowed == 0
+
+
+def test_an_entry_that_was_dropped_meanwhile_is_taken_anew():
+    flying = pod(name="web-1", gate=None, record=swapping(), image="app:v2", generation=2)
+    (again,) = reserves(plan(budget(allowed=1), pods=[flying], at=200))
+    assert (list(again.entries), again.allowed) == (["web-1"], 0)
+
+
+def test_what_is_not_begun_any_more_is_given_back_and_what_is_of_others_left_alone():
+    held = budget(allowed=0, entries={"web-1": 0, "db-0": 0})
+    (back,) = reserves(plan(held, ours=["web-1", "db-0"], annotations={"paused": "true"}))
+    assert back.entries == {"db-0": NOW}
+    assert back.ours == {"db-0"}, "of another workload"
+
+
+def test_nothing_is_written_while_a_write_is_under_way():
+    made = plan(budget(), pending=frozenset({"pdb-web"}))
+    assert not reserves(made)
+    assert made.waiting["web-1"].code == Code.RESERVING
+
+
+def test_a_wait_beyond_the_deadline_is_no_progress_any_more():
+    early = plan(budget(allowed=0), short_since=NOW, at=599)
+    assert early.status is not None
+    assert early.status.phase is Phase.PROGRESSING
+    assert early.requeue_at is not None
+    assert early.requeue_at <= NOW + timedelta(seconds=600)
+    late = plan(budget(allowed=0), short_since=NOW, at=600)
+    assert late.status is not None
+    assert late.status.phase is Phase.DEGRADED
+    assert "allows no disruption now" in late.status.message
+
+
+@pytest.mark.parametrize(
+    ("wanted", "labels", "holds"),
+    [
+        (None, {"a": "1"}, False),
+        (LabelSelector(), {}, True),
+        (LabelSelector({"a": "1"}), {"a": "1"}, True),
+        (LabelSelector({"a": "1"}), {"a": "2"}, False),
+        (LabelSelector({"a": "1"}), None, False),
+        (LabelSelector(None, (Requirement("a", "In", ("1", "2")),)), {"a": "2"}, True),
+        (LabelSelector(None, (Requirement("a", "In", ("1",)),)), {}, False),
+        (LabelSelector(None, (Requirement("a", "NotIn", ("1",)),)), {}, True),
+        (LabelSelector(None, (Requirement("a", "NotIn", ("1",)),)), {"a": "1"}, False),
+        (LabelSelector(None, (Requirement("a", "Exists"),)), {"a": ""}, True),
+        (LabelSelector(None, (Requirement("a", "DoesNotExist"),)), {"a": ""}, False),
+        (LabelSelector(None, (Requirement("a", "Unheard"),)), {}, True),
+    ],
+)
+def test_a_selector_chooses(wanted, labels, holds):
+    assert selector.matches(wanted, labels) is holds
