@@ -30,6 +30,8 @@ from inplace.core.scene import Failed, Startable
 from inplace.core.settings import PrePull
 from inplace.core.snapshot import Snapshot
 
+#: What the names of helpers begin with.
+PREFIX: Final = "inplace-pull-"
 #: Helper Pods that pull at once, over all workloads, and from one registry.
 MOST: Final = 20
 MOST_OF_REGISTRY: Final = 10
@@ -170,7 +172,7 @@ def begin(
 def name_of(workload: Workload, place: Place) -> str:
     """The helper's name: the same whoever makes it, so that two leaders make one."""
     text = "|".join((workload.metadata.uid, place.node, place.image))
-    return f"inplace-pull-{hashlib.sha256(text.encode()).hexdigest()[:20]}"
+    return f"{PREFIX}{hashlib.sha256(text.encode()).hexdigest()[:20]}"
 
 
 def registry_of(reference: str) -> str:

@@ -137,7 +137,7 @@ async def own_run(world: RealWorld, shape: Shape) -> Run:
 
 
 async def _create(world: RealWorld, name: str, shape: Shape, mode: str | None) -> None:
-    settings = {"max-unavailable": "100%"} if mode else {}
+    settings = {"max-unavailable": "100%", "pre-pull": "Never"} if mode else {}  # the native one pulls nothing ahead
     strategy = None if mode else FROZEN
     body = statefulset(name, world.app("v1"), replicas=shape.pods, annotations=settings, mode=mode, strategy=strategy)
     body["metadata"]["namespace"] = world.namespace
