@@ -110,7 +110,8 @@ def _opted_in(snapshot: Snapshot, now: datetime) -> Plan:
     own: WorkloadAction | None = kind.lift(workload) if handed else frozen if isinstance(frozen, Edit | Amend) else None
     if wait is None and answers.questions:
         wait = Reason(Code.PREFLIGHT, "", "asking the API server whether it takes the image patches")
-    if known is not None and wait is None and frozen is None:
+    # A Pod that is born meanwhile is not to be born with an image that may not exist: nothing is prepared for it.
+    if known is not None and wait is None and frozen is None and not pulls.unseen:
         own = _around(snapshot, known, prospects, all_members, back=back is not None, whole=stop is None)
         wait = Reason(Code.PREPARING, "", own.note) if isinstance(own, Amend | Create | Edit | Remove) else None
     limit = courses.limit(snapshot, stop, known, all_members) if stop is not None and known is not None else None

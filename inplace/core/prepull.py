@@ -45,6 +45,10 @@ _COMMAND: Final = "/inplace.dev/this-image-is-only-pulled"
 _NOBODY: Final = 65532
 
 
+#: A Pod of which containers would restart, its node, and their images by container.
+Restarting = tuple[Pod, Node, Mapping[str, str]]
+
+
 class Place(Struct, frozen=True):
     """An image on a node, and the pull policy with which it is to get there."""
 
@@ -68,11 +72,13 @@ class Pulls(Struct, frozen=True):
     """Everything about the images of one workload's Pods; `places` by uid of the Pod that lacks them.
 
     `required`: whether a Pod waits for its images. Nothing is known, and nobody waits, where `places` is empty.
+    `unseen`: not even one Pod has all its images on its node, so that they may not exist at all.
     """
 
     places: Mapping[str, tuple[Place, ...]] = {}
     looks: Mapping[Place, Look] = {}
     required: bool = False
+    unseen: bool = False
     rewritten: tuple[Reason, ...] = ()
     discards: tuple[Discard, ...] = ()
 
@@ -118,7 +124,8 @@ def look(snapshot: Snapshot, found: Prospects, how: PrePull, now: datetime) -> P
     """Which images are missing where, and what has become of the helpers."""
     if snapshot.pulling is None:
         return Pulls()
-    wanted = {} if how is PrePull.NEVER else _wanted(snapshot, found)
+    restarting = [] if how is PrePull.NEVER else _restarting(snapshot, found)
+    wanted = _wanted(restarting)
     helpers = {one.name: one for one in snapshot.pulling.helpers}
     deadline = timedelta(seconds=snapshot.parsed.settings.progress_deadline_seconds)
     looks = {
@@ -126,13 +133,17 @@ def look(snapshot: Snapshot, found: Prospects, how: PrePull, now: datetime) -> P
         for places in wanted.values()
         for place in places
     }
+    required = how is PrePull.REQUIRED
+    lacking = [all(looks[one].missing is None for one in places) for places in wanted.values()]
+    unseen = required and len(lacking) == len(restarting) > 0 and not any(lacking)
     kept = {name_of(snapshot.workload, place) for place in (*looks, *_on_the_way(snapshot))}
     old = {one.name: one.name in kept for one in helpers.values() if one.name not in kept or _is_stale(one, now)}
     going = (Discard(helpers[name], again) for name, again in old.items())
     return Pulls(
         wanted,
         looks,
-        how is PrePull.REQUIRED,
+        required,
+        unseen,
         tuple(reason for place in looks if (reason := _rewritten(place, helpers, snapshot)) is not None),
         tuple(one for one in going if one.helper.metadata.deletion_timestamp is None),
     )
@@ -190,20 +201,26 @@ def farewell(snapshot: Snapshot) -> tuple[Discard, ...]:
 # --- what is missing -------------------------------------------------------------------------------------------------
 
 
-def _wanted(snapshot: Snapshot, found: Prospects) -> dict[str, tuple[Place, ...]]:
+def _wanted(restarting: Iterable[Restarting]) -> dict[str, tuple[Place, ...]]:
     """By uid: what the containers that would restart need on their node and may not have there."""
     wanted: dict[str, tuple[Place, ...]] = {}
-    for pod in snapshot.pods:
-        aim, node = found.aims.get(pod.uid), snapshot.nodes.get(pod.spec.node_name)
-        if aim is None or not isinstance(aim.lacks, InPlace) or pod.uid in found.outside or node is None:
-            continue
-        if not node.ready or pod.metadata.deletion_timestamp is not None:
-            continue
-        places = (_place(pod, name, reference) for name, reference in aim.lacks.images.items())
+    for pod, node, images in restarting:
+        places = (_place(pod, name, reference) for name, reference in images.items())
         lacking = [place for place in places if place.policy == "Always" or not _is_listed(node, place.image)]
         if lacking:
             wanted[pod.uid] = tuple(dict.fromkeys(lacking))
     return wanted
+
+
+def _restarting(snapshot: Snapshot, found: Prospects) -> list[Restarting]:
+    """The Pods of which containers would restart now, were it their turn."""
+    every = ((pod, snapshot.nodes.get(pod.spec.node_name), found.aims.get(pod.uid)) for pod in snapshot.pods)
+    return [
+        (pod, node, aim.lacks.images)
+        for pod, node, aim in every
+        if aim is not None and isinstance(aim.lacks, InPlace) and aim.lacks.images and pod.uid not in found.outside
+        if node is not None and node.ready and pod.metadata.deletion_timestamp is None
+    ]
 
 
 def _place(pod: Pod, name: str, reference: str) -> Place:

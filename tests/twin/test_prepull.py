@@ -5,7 +5,7 @@ from __future__ import annotations
 from inplace.core import names
 from inplace.core import record as records
 from inplace.core.names import Code, Evidence, Phase
-from tests.twin.shown import core_of_held, shown_on
+from tests.twin.shown import core_of_held, kinds, shown_on
 
 ELSEWHERE = shown_on("embedded", "real", because="the model kubelets there know one registry, which always answers")
 QUICK = {"progress-deadline-seconds": "15"}
@@ -51,6 +51,26 @@ async def test_for_an_image_that_does_not_exist_no_container_is_killed(open_worl
         await world.wait_upgraded()
         assert await uids(world) == before
         await no_helper(world)
+
+
+@kinds("StatefulSet", "Deployment", because="the others make new Pods from the new template at once")
+@core_of_held
+async def test_a_pod_that_is_born_meanwhile_does_not_have_that_image(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=2)
+        await world.set_image(world.app("missing"))
+        await world.until(lambda: _pulls(world), "a helper Pod")
+        await world.delete_pod(world.nth(0))
+        await world.wait_phase("web", Phase.DEGRADED)
+        await world.delete_pod(world.nth(1))
+
+        async def whole() -> bool:
+            found = await world.pods()
+            return len(found) == 2 and all(pod.ready for pod in found) and await images(world) == {world.app("v1")}
+
+        await world.until(whole, "two Pods of the old image")
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded()
 
 
 async def test_with_rollback_it_is_rolled_back_without_having_been_anywhere(open_world):
