@@ -95,7 +95,7 @@ async def read_snapshot(client: Client, ref: Ref) -> Snapshot:
     family = Family(tuple(one for one in revisions.items if _owned(one.metadata, {uid})), children)
     pods = await client.list(resources.PODS, ref.namespace, type=Pod)
     owners = {uid, *(one.metadata.uid for one in children)}
-    own = tuple(pod for pod in pods.items if _owned(pod.metadata, owners))
+    own = tuple(pod for pod in pods.items if _owned(pod.metadata, owners) and not pod.over)
     helpers = tuple(pod for pod in pods.items if _helps(pod.metadata, uid))
     return Snapshot(
         kind=kind,

@@ -358,9 +358,9 @@ class World:
         return Family(self.revisions.by("owner", uid), tuple(replace(one, kind=kind.through) for one in children))
 
     def pods_of(self, workload: Workload, family: Family) -> tuple[Pod, ...]:
-        """The Pods of a workload and of what stands between it and them."""
+        """The Pods of a workload and of what stands between it and them; none that has ended for good."""
         owners = (workload, *family.children)
-        return tuple(pod for one in owners for pod in self.pods.by("owner", one.metadata.uid))
+        return tuple(pod for one in owners for pod in self.pods.by("owner", one.metadata.uid) if not pod.over)
 
     def templates(self, workload: Workload, kind: Kind, family: Family) -> dict[str, Template]:
         """The workload's revisions, decoded once each."""

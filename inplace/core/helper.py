@@ -25,7 +25,7 @@ def image_id(helper: Pod) -> str:
 
 def is_pulling(helper: Pod) -> bool:
     """Whether it has not come to an end yet."""
-    return not image_id(helper) and helper.status.phase not in ("Failed", "Succeeded")
+    return not image_id(helper) and not helper.over
 
 
 def digests(helpers: Iterable[Pod]) -> dict[tuple[str, str], str]:

@@ -195,6 +195,11 @@ class Pod(Part, frozen=True):
         """Whether the Pod serves: the condition Ready, which only the kubelet writes."""
         return self.is_true("Ready")
 
+    @property
+    def over(self) -> bool:
+        """Whether it has ended for good, evicted for instance: nobody counts it any more (FilterActivePods)."""
+        return self.status.phase in ("Failed", "Succeeded")
+
     def has_gate(self, type_: str) -> bool:
         """Whether `spec.readinessGates` names this condition type."""
         return any(gate.condition_type == type_ for gate in self.spec.readiness_gates)

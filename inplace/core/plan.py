@@ -231,9 +231,9 @@ def _wait(
         return target
     if parsed.settings.paused:
         return Reason(Code.PAUSED, "", "paused: true")
-    failures = rollout.failed(all_members)
-    if len(failures) > parsed.settings.max_failures:
-        return Reason(Code.DEGRADED, "", f"{len(failures)} Pods failed, max-failures is {parsed.settings.max_failures}")
+    failures = rollout.blamed(rollout.failed(all_members))
+    if failures > parsed.settings.max_failures:
+        return Reason(Code.DEGRADED, "", f"{failures} Pods failed, max-failures is {parsed.settings.max_failures}")
     if snapshot.not_before is not None and now < snapshot.not_before:
         return Reason(Code.TAKEOVER, "", "a new leader waits until the old one has certainly stopped")
     return None

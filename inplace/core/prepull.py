@@ -282,7 +282,7 @@ def _look(snapshot: Snapshot, place: Place, helper: Pod | None, now: datetime, d
     if waiting is not None and waiting.reason in failures.PULL:
         final = waiting.reason in failures.FINAL_PULL or (since is not None and now >= since + TWICE)
         return _judged(Code.PULL, f"{where}: {waiting.reason}: {waiting.message}", final=final, until=_later(since))
-    if helper is not None and helper.status.phase in ("Failed", "Succeeded"):
+    if helper is not None and helper.over:
         why = ": ".join(one for one in (helper.status.reason, helper.status.message) if one) or "it ended before"
         return _judged(Code.PRE_PULL_IMPOSSIBLE, f"{where}: the helper Pod: {why}", final=now >= over, until=over)
     if asked is not None and asked.refused:

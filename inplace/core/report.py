@@ -49,7 +49,7 @@ def status(said: Said) -> Status:
     workload, inside = said.snapshot.workload, [one for one in said.members if one.outside is None]
     before, failures = statuses.read(workload.metadata), rollout.failed(said.members)
     revision = said.target.revision if isinstance(said.target, Template) else (before.revision if before else "")
-    phase = _phase(said, len(failures))
+    phase = _phase(said, rollout.blamed(failures))
     shown = tuple(Failure(one.pod.name, reason.code, str(reason)) for one, reason in failures)
     if before is not None and said.back and not shown:
         shown = before.failures  # why it was rolled back

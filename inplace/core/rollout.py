@@ -308,6 +308,11 @@ def failed(all_members: Sequence[Member]) -> list[tuple[Member, Reason]]:
     return [(one, one.state.reason) for one in all_members if isinstance(one.state, Failed) and one.outside is None]
 
 
+def blamed(failures: Sequence[tuple[Member, Reason]]) -> int:
+    """How many of the failures speak against the target; that a node was lost does not."""
+    return sum(reason.code != Code.NODE_LOST for _, reason in failures)
+
+
 def drifted(all_members: Sequence[Member]) -> list[Reason]:
     """Containers of upgraded Pods whose image somebody else has changed since. Reported, never fought over."""
     return [reason for one in all_members for reason in one.drift]

@@ -61,6 +61,28 @@ async def test_a_third_partys_image_on_a_pod_in_flight_fails_it(open_world):
         await world.wait_upgraded()
 
 
+@core_of_many
+async def test_a_pod_evicted_in_flight_is_no_failure_of_the_image(open_world):
+    """Its kubelet ends it for good; what its controller makes of that is its own."""
+    async with open_world() as world:
+        await world.create_web(replicas=2, annotations={"grace-period-seconds": "5", "max-failures": "0"})
+        await world.set_image(world.app("v2"))
+        first = world.nth(1)
+        before = await world.wait_pod(first, lambda pod: phase(pod) is PodPhase.DRAINING, "in flight")
+        body = {"metadata": {"uid": before.uid}, "status": {"phase": "Failed", "reason": "Evicted"}}
+        where = (resources.PODS, first, world.namespace)
+        await world.client.patch(*where, body, patch_type=PatchType.STRATEGIC, subresource="status", type=dict)
+
+        async def replaced() -> bool:
+            alive = [pod for pod in await world.pods() if not pod.over]
+            images = {pod.spec.containers[0].image for pod in alive}
+            return before.uid not in {pod.uid for pod in alive} and len(alive) == 2 and images == {world.app("v2")}
+
+        await world.until(replaced, "two Pods of the new image, none of them the evicted one", 2 * world.patience)
+        status = await world.wait_phase("web", Phase.UP_TO_DATE, 2 * world.patience)
+        assert not status.failures
+
+
 @kinds("StatefulSet", because="made by hand: its Pods exist before it, by the names that it will look for")
 async def test_an_injected_sidecar_is_left_alone(open_world):
     async with open_world() as world:

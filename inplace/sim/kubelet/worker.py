@@ -23,7 +23,7 @@ from inplace.sim.kubelet.node import NodeState
 from inplace.sim.kubelet.runtime import Runtime
 from inplace.sim.kubelet.status import is_sidecar
 from inplace.sim.kubelet.timings import Timings
-from inplace.sim.objects import stamp
+from inplace.sim.objects import is_over, stamp
 
 #: Seconds after which a write that failed is tried again.
 RETRY_SECONDS: Final = 1.0
@@ -122,6 +122,10 @@ class Worker:
             if "deletionTimestamp" in self.pod["metadata"]:
                 await self._terminate()
                 return
+            if is_over(self.pod):
+                await self._stop()
+                await self._news.wait()
+                continue
             acted = await self._sync()
             if acted:
                 await self._clock.sleep(self._timings.relist)
@@ -234,10 +238,7 @@ class Worker:
     async def _terminate(self) -> None:
         """Stop everything at once, say so, and let the object go (SyncTerminatingPod, SyncTerminatedPod)."""
         if not self._ended:
-            grace = self.pod["metadata"].get("deletionGracePeriodSeconds", 30)
-            running = [spec for spec in _specs(self.pod) if self._containers[spec["name"]].running]
-            kills = (self._runtime.kill(spec, self._containers[spec["name"]], grace) for spec in running)
-            await asyncio.gather(*kills)
+            await self._stop()
             for one in self._containers.values():
                 one.done = one.last is not None
             self._ended = True
@@ -255,6 +256,12 @@ class Worker:
                 await self._clock.sleep(RETRY_SECONDS)
             else:
                 return
+
+    async def _stop(self) -> None:
+        """Stop everything at once."""
+        grace = self.pod["metadata"].get("deletionGracePeriodSeconds", 30)
+        running = [spec for spec in _specs(self.pod) if self._containers[spec["name"]].running]
+        await asyncio.gather(*(self._runtime.kill(spec, self._containers[spec["name"]], grace) for spec in running))
 
     # --- the status -------------------------------------------------------------------------------------------------
 

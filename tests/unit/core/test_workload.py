@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from inplace.core import forecast, names, report, view
 from inplace.core import plan as planning
 from inplace.core import status as statuses
-from inplace.core.actions import Edit, Label, Publish, Restore
+from inplace.core.actions import Drain, Edit, Label, Publish, Restore
 from inplace.core.kinds import BY_NAME, find
 from inplace.core.model import Condition, Reason
 from inplace.core.names import Code, EventReason, Phase, PodPhase
@@ -173,6 +173,18 @@ def test_a_pod_at_rest_that_becomes_available_by_time_alone_is_looked_at_again()
     assert {reason.code for reason in made.waiting.values()} == {Code.BUDGET}
     assert made.requeue_at is not None
     assert later(30) <= made.requeue_at <= later(32)
+
+
+@pytest.mark.parametrize(("code", "blamed"), [(Code.NODE_LOST, False), (Code.NEVER_READY, True)])
+def test_a_lost_node_does_not_speak_against_the_image(code, blamed):
+    failed = replace(swapping(PodPhase.FAILED), reason=code, message="why")
+    lost = pod(name="web-1", record=failed, ready=False, image="app:v2", generation=2)
+    own = workload(replicas=2, annotations={"max-unavailable": "2"})
+    made = plan(pod(), lost, workload=own)
+    assert made.status is not None
+    assert [(one.pod, one.code) for one in made.status.failures] == [("web-1", code)], "it is said all the same"
+    assert made.status.phase is (Phase.DEGRADED if blamed else Phase.PROGRESSING)
+    assert [one.pod.name for one in made.actions if isinstance(one, Drain)] == ([] if blamed else ["web-0"])
 
 
 def with_ready(one, condition):
