@@ -148,7 +148,6 @@ class Code(StrEnum):
     RESERVING = "Reserving"
     DISRUPTION_BUDGET = "DisruptionBudget"
     PAUSED = "Paused"
-    REFUSED = "WorkloadRefused"
     DEGRADED = "WorkloadDegraded"
     NATIVE_ROLLOUT = "NativeRollout"
     FREEZING = "Freezing"
@@ -161,7 +160,6 @@ class Code(StrEnum):
     TAKEOVER = "LeaderTakeover"
     DRIFT = "DriftDetected"
     OPT_OUT_PENDING = "OptOutPending"
-    NOT_OPTED_IN = "NotOptedIn"
 
     # A Pod in flight waits
     WAITING_UNREADY = "WaitingForUnready"

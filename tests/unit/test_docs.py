@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from inplace.core.names import Code
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -23,3 +25,10 @@ def test_every_row_of_the_failure_table_is_answered():
     rows = [line for line in (ROOT / "docs" / "failures.md").read_text().splitlines() if re.match(r"\| \d+ \|", line)]
     assert [int(row.split("|")[1]) for row in rows] == list(range(1, 36))
     assert all(row.split("|")[3].strip() for row in rows)
+
+
+def test_every_reason_code_is_explained():
+    text = (ROOT / "docs" / "reasons.md").read_text()
+    named = set(re.findall(r"`([A-Z][A-Za-z]+)`", text.replace("`InPlaceIfPossible`", "").replace("`Degraded`", "")))
+    assert {str(code) for code in Code} <= named
+    assert named - {str(code) for code in Code} == set()
