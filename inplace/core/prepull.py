@@ -39,6 +39,8 @@ MOST_OF_REGISTRY: Final = 10
 TWICE: Final = timedelta(seconds=20)
 #: How long a helper that a kubelet turned away stays to be read, before another is tried.
 AGAIN: Final = timedelta(seconds=30)
+#: After so many seconds the kubelet gives a helper up, whoever made it; where it is still wanted another is made.
+LONGEST: Final = 3600
 #: A command that no image has: nothing of the image is ever executed.
 _COMMAND: Final = "/inplace.dev/this-image-is-only-pulled"
 #: Neither root nor anybody that an image is likely to know.
@@ -347,6 +349,7 @@ def _body(snapshot: Snapshot, place: Place, name: str, target: Template) -> Tree
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 1,
+        "activeDeadlineSeconds": LONGEST,
         "tolerations": [{"operator": "Exists"}],
         "containers": [container],
     }
