@@ -83,8 +83,10 @@ class Reservations:
         """Why a Pod does not begin: its budgets are still to be asked, or have nothing to give. One that is not Ready
         takes nothing from them.
         """
+        if not pod.ready:
+            return None
         mine = [one for one in self._budgets if selector.matches(one.spec.selector, pod.metadata.labels)]
-        lacking = [one for one in mine if not self._holds(one, pod)] if pod.ready else []
+        lacking = [one for one in mine if not self._holds(one, pod)]
         for one in lacking:
             why = self._refuses(one, pod)
             if why is not None:

@@ -120,7 +120,6 @@ async def test_every_budget_of_a_pod_is_asked(open_world):
 
 
 @MANY
-@core_of_held
 async def test_a_budget_at_zero_is_waited_for_with_a_reason_and_a_deadline(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, annotations={"progress-deadline-seconds": "6"})
@@ -152,7 +151,6 @@ async def test_budgets_can_be_ignored(open_world):
 
 
 @MANY
-@core_of_held
 async def test_an_eviction_storm_beside_the_upgrade_never_exceeds_the_budget(open_world):
     async with open_world() as world:
         await world.create_web(replicas=3, annotations={"max-unavailable": "2"})
@@ -172,7 +170,7 @@ async def test_an_ungated_swap_of_minutes_keeps_its_reservation(open_world):
     than an entry counts.
     """
     async with open_world() as world:
-        grace = {"terminationGracePeriodSeconds": 150}
+        grace = {"terminationGracePeriodSeconds": 130}
         await world.create_web("stubborn", replicas=2, gate=False, spec=grace)
         await budget(world, maxUnavailable=1)
         await world.set_image(world.app("v2"))

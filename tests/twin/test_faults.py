@@ -73,7 +73,6 @@ async def test_a_crash_looping_image_then_corrected(open_world):
         await world.wait_upgraded()
 
 
-@core_of_many
 async def test_an_application_that_gives_up_once_while_its_database_starts_is_no_failure(open_world):
     async with open_world() as world:
         manifest = world.manifest("web", replicas=2)

@@ -90,7 +90,9 @@ def test_why_a_budget_gives_nothing(one, says):
 
 
 def test_a_pod_that_is_not_ready_takes_nothing():
-    assert starts(plan(budget(allowed=0), pods=[pod(ready=False)])) == ["web-0"]
+    made = plan(budget(allowed=0), pods=[pod(ready=False)])
+    assert starts(made) == ["web-0"]
+    assert not reserves(made)
 
 
 def test_budgets_of_others_and_ignored_ones_are_not_asked():
