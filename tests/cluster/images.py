@@ -43,10 +43,14 @@ _SCRIPTS = {
 _SIDECAR_PORT = 8081
 _APP_PORT = 8080
 
+#: Enough for many upgrades in a row: a kubelet makes a container of the same image wait longer each time that it comes
+#: back within ten minutes (doBackOff), as it does after crashes.
+VERSIONS = 22
+
 # repository -> tag -> (script, what /www/version says)
 CATALOGUE: dict[str, dict[str, tuple[str, str]]] = {
     "app": {
-        **{version: ("app", version) for version in ("v1", "v2", "v3", "v4")},
+        **{version: ("app", version) for version in (f"v{number}" for number in range(1, VERSIONS + 1))},
         "v1-alias": ("app", "v1"),
         **{kind: (kind, kind) for kind in ("slow", "stubborn", "crash", "once")},
     },

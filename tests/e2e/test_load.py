@@ -96,7 +96,7 @@ async def test_no_request_fails_during_upgrades(open_world, request, record_prop
         await serve(world)
         async with load(world, late) as made:
             for number in range(rounds):
-                await world.set_image(world.app("v2" if number % 2 == 0 else "v3"))
+                await world.set_image(world.app(f"v{number + 2}"))
                 await world.wait_upgraded(seconds=2 * world.patience)
         record_property("requests", made.asked)
         assert made.asked > 100 * rounds
