@@ -33,7 +33,7 @@ test: lint  ## lint, types, contracts, unit, property and scenario tests on the 
 
 e2e: $(READY)  ## the scenarios on a real cluster on this machine (as root; the first run builds Kubernetes)
 	$(BIN)/python -m tests.cluster up
-	$(BIN)/pytest -q -n 5 --world real --seeds 3 -m "not alone" tests/twin tests/e2e
+	$(BIN)/pytest -q -n 4 --world real --seeds 3 -m "not alone and not long" tests/twin tests/e2e
 	$(BIN)/pytest -q --world real -m alone tests/twin
 
 e2e-full: $(READY)  ## everything, long: all worlds, versions and seeds, deliberate defects, long benchmarks; writes docs/scenarios.md and docs/judges.md

@@ -28,6 +28,9 @@ def kinds(*names: str, because: str) -> Any:
 core = pytest.mark.core(tuple(flavours.BY_NAME))
 #: The same for the kinds that are held in their own ways; the time of the real cluster is dear.
 core_of_held = pytest.mark.core(("StatefulSet", "Deployment"))
+core_of_deployments = pytest.mark.core(("Deployment",))
+#: Marks a scenario that the real cluster shows in `make e2e-full` only.
+long = pytest.mark.long
 core_of_many = pytest.mark.core(("StatefulSet", "Deployment", "ReplicaSet"))
 
 

@@ -10,7 +10,7 @@ from inplace.core.model import Pdb
 from inplace.core.names import Code, Phase
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
-from inplace.kube.errors import ApiError
+from inplace.kube.errors import KubeError
 from tests.twin.shown import core_of_held, kinds
 
 PDBS = resources.PODDISRUPTIONBUDGETS
@@ -63,7 +63,7 @@ async def evicting(world, period=0.3):
         while True:
             for pod in await world.pods():
                 body = {"metadata": {"name": pod.name, "namespace": world.namespace}}
-                with contextlib.suppress(ApiError):
+                with contextlib.suppress(KubeError):
                     await world.client.create(
                         resources.PODS, world.namespace, body, type=dict, name=pod.name, subresource="eviction"
                     )

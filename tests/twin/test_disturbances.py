@@ -10,7 +10,7 @@ from inplace.core.record import Record
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from inplace.kube.errors import Throttled
-from tests.twin.shown import core_of_held, core_of_many, kinds
+from tests.twin.shown import core_of_deployments, core_of_many, kinds
 from tests.twin.world import identity
 
 
@@ -61,7 +61,7 @@ async def test_a_third_partys_image_on_a_pod_in_flight_fails_it(open_world):
         await world.wait_upgraded()
 
 
-@core_of_held
+@core_of_deployments
 async def test_a_pod_evicted_in_flight_is_no_failure_of_the_image(open_world):
     """Its kubelet ends it for good; what its controller makes of that is its own."""
     async with open_world() as world:

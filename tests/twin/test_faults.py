@@ -9,7 +9,7 @@ from inplace.core import record as records
 from inplace.core.names import Code, Phase, PodPhase
 from inplace.core.record import Record
 from tests.twin import judge
-from tests.twin.shown import core_of_many
+from tests.twin.shown import core_of_many, long
 from tests.twin.world import identity
 
 
@@ -87,6 +87,7 @@ async def test_an_application_that_gives_up_once_while_its_database_starts_is_no
         assert not any(isinstance(one, Record) and one.phase is PodPhase.FAILED for one in seen)
 
 
+@long
 async def test_a_bad_image_taken_back(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, annotations={"pre-pull": "Never"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from inplace.core import names
 from inplace.core import record as records
 from inplace.core.names import Code, Evidence, Phase
-from tests.twin.shown import core_of_held, kinds, shown_on
+from tests.twin.shown import core_of_deployments, core_of_held, kinds, shown_on
 
 ELSEWHERE = shown_on("embedded", "real", because="the model kubelets there know one registry, which always answers")
 QUICK = {"progress-deadline-seconds": "15"}
@@ -54,7 +54,7 @@ async def test_for_an_image_that_does_not_exist_no_container_is_killed(open_worl
 
 
 @kinds("StatefulSet", "Deployment", because="the others make new Pods from the new template at once")
-@core_of_held
+@core_of_deployments
 async def test_a_pod_that_is_born_meanwhile_does_not_have_that_image(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2)

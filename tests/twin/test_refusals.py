@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
 from inplace.core.names import Code, Phase
-from tests.twin.shown import core
 from tests.twin.world import World, identity
 
 
@@ -21,7 +18,6 @@ async def _pods(world: World) -> dict[str, object]:
     return {pod.name: (identity(pod), pod.spec) for pod in await world.pods()}
 
 
-@core
 async def test_every_reason_is_listed_and_no_pod_touched(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2)
@@ -57,31 +53,35 @@ async def test_rollout_restart_is_refused_with_a_reason(open_world):
         await _assert_untouched(world, before)
 
 
-@pytest.mark.parametrize(
-    ("setting", "value"),
-    [
-        ("max-unavailable", "0"),
-        ("max-unavailable", "many"),
-        ("partition", "-1"),
-        ("paused", "maybe"),
-        ("grace-period-seconds", "1.5"),
-        ("min-ready-seconds", "soon"),
-        ("progress-deadline-seconds", "0"),
-        ("drain", "auto"),
-        ("max-unavailabel", "1"),
-    ],
+MALFORMED = (
+    ("max-unavailable", "0"),
+    ("max-unavailable", "many"),
+    ("partition", "-1"),
+    ("paused", "maybe"),
+    ("grace-period-seconds", "1.5"),
+    ("min-ready-seconds", "soon"),
+    ("progress-deadline-seconds", "0"),
+    ("drain", "auto"),
+    ("pre-pull", "Sometimes"),
+    ("max-unavailabel", "1"),
 )
-async def test_malformed_settings_name_the_annotation_and_what_it_accepts(open_world, setting, value):
+
+
+async def test_malformed_settings_name_the_annotation_and_what_it_accepts(open_world):
     async with open_world() as world:
         await world.create_web(replicas=1)
         before = await _pods(world)
-        await world.patch({"metadata": {"annotations": {f"inplace.dev/{setting}": value}}})
+        for setting, value in MALFORMED:
+            await world.patch({"metadata": {"annotations": {f"inplace.dev/{setting}": value}}})
+            await world.set_image(world.app("v2"))
+            status = await world.wait_phase("web", Phase.REFUSED)
+            assert status.reasons[0].code == Code.SETTING_INVALID
+            assert f"inplace.dev/{setting}" in str(status.reasons[0])
+            await _assert_untouched(world, before)
+            await world.set_image(world.app("v1"))
+            await world.patch({"metadata": {"annotations": {f"inplace.dev/{setting}": None}}})
+            await world.wait_phase("web", Phase.UP_TO_DATE)
         await world.set_image(world.app("v2"))
-        status = await world.wait_phase("web", Phase.REFUSED)
-        assert status.reasons[0].code == Code.SETTING_INVALID
-        assert f"inplace.dev/{setting}" in str(status.reasons[0])
-        await _assert_untouched(world, before)
-        await world.patch({"metadata": {"annotations": {f"inplace.dev/{setting}": None}}})
         await world.wait_upgraded()
 
 

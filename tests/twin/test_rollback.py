@@ -5,7 +5,7 @@ from __future__ import annotations
 from inplace.core import record as records
 from inplace.core.names import Phase, PodPhase
 from tests.twin import judge
-from tests.twin.shown import core_of_held, kinds
+from tests.twin.shown import core_of_held, kinds, long
 
 #: An image that is pulled ahead in vain never reaches a Pod; here it is to.
 BACK = {"on-failure": "Rollback", "progress-deadline-seconds": "20", "pre-pull": "Never"}
@@ -108,6 +108,7 @@ async def test_the_template_changes_while_it_is_rolled_back(open_world):
         assert await uids(world) == before
 
 
+@long
 async def test_a_request_to_try_again_is_answered_once(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, annotations=BACK)
@@ -127,6 +128,7 @@ async def test_a_request_to_try_again_is_answered_once(open_world):
         assert [_attempt(pod) for pod in await world.pods()] == attempts
 
 
+@long
 async def test_a_failed_pod_is_tried_again_on_request(open_world):
     """Nothing was patched meanwhile: the containers get their time anew."""
     async with open_world() as world:
@@ -142,6 +144,7 @@ async def test_a_failed_pod_is_tried_again_on_request(open_world):
         await world.wait_upgraded(seconds=2 * world.patience)
 
 
+@long
 async def test_a_rollback_that_is_asked_for_after_the_failure(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, annotations={**BACK, "on-failure": "Pause"})

@@ -43,7 +43,7 @@ def _is_done(pod):
 )
 async def test_percent_budgets_round_down_to_at_least_one(open_world, setting, replicas, budget):
     async with open_world() as world:
-        await world.create_web(replicas=replicas, annotations={"max-unavailable": setting})
+        await world.create_web(replicas=replicas, annotations={"max-unavailable": setting, "grace-period-seconds": "2"})
         began = world.clock.monotonic()
         await world.set_image(world.app("v2"))
         await world.wait_upgraded()

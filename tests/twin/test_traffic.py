@@ -70,7 +70,6 @@ async def test_no_pod_is_swapped_while_an_endpoint_serves(open_world):
             assert any(uid in one.targets() for at, one in seen if at < version), "it served before"
 
 
-@core
 async def test_a_service_that_publishes_pods_that_are_not_ready_is_waited_for_too(open_world):
     """There `ready` of an endpoint is always true; `serving` tells the truth."""
     async with open_world() as world:
