@@ -12,8 +12,9 @@ from pathlib import Path
 
 HEAD = """# Scenarios, and where each was seen
 
-Made by `make e2e-full` from its own results. A scenario is one function of `tests/twin`; with several parameters or
-seeds the number says how many passed. `-` is not shown in that world, for the reason below; `FAILED` failed.
+Made by `python -m tests.table` from the results that test runs left: `make e2e-full`, or a shorter run with fewer
+columns. A scenario is one function of `tests/twin`; with several parameters, kinds or seeds the number says how many
+passed. `-` is not shown in that world, for the reason below; `FAILED` failed.
 
 """
 Outcome = tuple[str, str]
