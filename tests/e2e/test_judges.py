@@ -20,6 +20,7 @@ from tests.judges import DONE, FAILED, IDLE, PENDING, Heard
 from tests.twin import flavours
 from tests.twin.policies import HONEST_STATUS, KEEP_FREEZE
 from tests.twin.real import RealWorld
+from tests.twin.shown import long
 
 KINDS = pytest.mark.parametrize("flavour", flavours.ALL, ids=lambda one: one.name)
 REPLICAS = 2
@@ -88,7 +89,7 @@ def hear(heard: Heard, seen: list[dict[str, Any]], ends_in: str) -> None:
 
 
 @KINDS
-@pytest.mark.parametrize("policies", [True, False], ids=["with policies", "without"])
+@pytest.mark.parametrize("policies", [True, pytest.param(False, marks=long)], ids=["with policies", "without"])
 async def test_every_event_of_an_upgrade(open_world, flavour, policies):
     async with open_world() as world:
         world.flavour = flavour

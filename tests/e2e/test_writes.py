@@ -8,6 +8,7 @@ import pytest
 
 from inplace.core import prepull
 from tests import audit
+from tests.twin.shown import long
 
 
 @pytest.mark.parametrize(("gate", "writes"), [(True, 3), (False, 2)], ids=["gate", "no gate"])
@@ -44,6 +45,7 @@ async def test_an_idle_workload_costs_no_writes(open_world):
         assert [(one.verb, one.object_ref.resource) for one in _entries(world)[before:]] == []
 
 
+@long
 async def test_kill_9_at_many_moments_of_one_upgrade(open_world):
     """Whenever it dies: upgraded in the end, and no container restarted twice for one target."""
     async with open_world() as world:

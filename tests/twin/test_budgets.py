@@ -11,7 +11,7 @@ from inplace.core.names import Code, Phase
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from inplace.kube.errors import KubeError
-from tests.twin.shown import core_of_held, kinds
+from tests.twin.shown import core_of_held, kinds, long
 
 PDBS = resources.PODDISRUPTIONBUDGETS
 MANY = kinds(
@@ -140,6 +140,7 @@ async def test_a_budget_at_zero_is_waited_for_with_a_reason_and_a_deadline(open_
 
 
 @MANY
+@long
 async def test_budgets_can_be_ignored(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, annotations={"disruption-budgets": "Ignore"})

@@ -10,7 +10,7 @@ from inplace.core.record import Record
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from inplace.kube.errors import Throttled
-from tests.twin.shown import core_of_deployments, core_of_many, kinds
+from tests.twin.shown import core_of_deployments, core_of_many, kinds, long
 from tests.twin.world import identity
 
 
@@ -26,6 +26,7 @@ async def change_image(world, name, image):
     await world.client.patch(resources.PODS, name, world.namespace, body, **patch)
 
 
+@long
 async def test_a_third_partys_image_on_a_finished_pod_is_reported_as_drift(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2)
@@ -46,6 +47,7 @@ async def test_a_third_partys_image_on_a_finished_pod_is_reported_as_drift(open_
         assert {pod.spec.containers[0].image for pod in await world.pods()} == {world.app("v4")}
 
 
+@long
 async def test_a_third_partys_image_on_a_pod_in_flight_fails_it(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2)
@@ -114,6 +116,7 @@ async def test_a_pod_deleted_in_flight_comes_back_and_is_upgraded(open_world, mo
         assert [world.history.restarts(world.nth(n), "app") for n in range(2)] == [1, 1]
 
 
+@long
 async def test_a_pod_that_waits_its_turn_is_deleted(open_world):
     async with open_world() as world:
         await world.create_web(replicas=3)

@@ -44,7 +44,7 @@ async def test_template_changed_and_changed_back_midway(open_world, moment):
         judge.check(world.history, replicas=3, budget=1, since=began)
 
 
-@pytest.mark.parametrize("gate", [True, False], ids=["gate", "no gate"])
+@pytest.mark.parametrize("gate", [True, pytest.param(False, marks=long)], ids=["gate", "no gate"])
 async def test_an_image_that_does_not_exist_then_corrected(open_world, gate):
     async with open_world() as world:
         await world.create_web(replicas=3, gate=gate, annotations={"pre-pull": "Never"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from inplace.core import names
 from inplace.core import record as records
 from inplace.core.names import Code, Evidence, Phase
-from tests.twin.shown import core_of_deployments, core_of_held, kinds, shown_on
+from tests.twin.shown import core_of_deployments, core_of_held, kinds, long, shown_on
 
 ELSEWHERE = shown_on("embedded", "real", because="the model kubelets there know one registry, which always answers")
 QUICK = {"progress-deadline-seconds": "15"}
@@ -177,6 +177,7 @@ async def test_opting_out_in_the_middle_leaves_no_helper(open_world):
         assert world.history.most_unready(2, began) == 0
 
 
+@long
 async def test_a_template_that_changes_to_a_bad_image_while_a_pod_is_drained_puts_it_back(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, annotations={"grace-period-seconds": "8"})

@@ -12,7 +12,7 @@ from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from tests.twin import judge
 from tests.twin.history import History
-from tests.twin.shown import kinds
+from tests.twin.shown import kinds, long
 
 
 async def test_paused_midway_finishes_what_is_in_flight_and_resumes(open_world):
@@ -39,7 +39,13 @@ def _is_done(pod):
 
 
 @pytest.mark.parametrize(
-    ("setting", "replicas", "budget"), [("50%", 4, 2), ("34%", 3, 1), ("10%", 3, 1), ("100%", 3, 3)]
+    ("setting", "replicas", "budget"),
+    [
+        ("50%", 4, 2),
+        ("100%", 3, 3),
+        pytest.param("34%", 3, 1, marks=long),
+        pytest.param("10%", 3, 1, marks=long),
+    ],
 )
 async def test_percent_budgets_round_down_to_at_least_one(open_world, setting, replicas, budget):
     async with open_world() as world:

@@ -6,7 +6,7 @@ from collections import Counter
 
 from inplace.core.names import Phase
 from tests.twin import judge
-from tests.twin.shown import core_of_held
+from tests.twin.shown import core_of_held, long
 
 
 async def tags(world):
@@ -73,6 +73,7 @@ async def test_pods_that_come_meanwhile_do_not_stay_at_what_is_not_promoted(open
         assert await tags(world) == {"v2": 4}
 
 
+@long
 async def test_another_template_begins_with_the_first_step(open_world):
     async with open_world() as world:
         await world.create_web(replicas=3, annotations={"steps": "1"})
@@ -84,6 +85,7 @@ async def test_another_template_begins_with_the_first_step(open_world):
         await world.until(lambda: _all(world, "v1"), "all Pods back", 2 * world.patience)
 
 
+@long
 async def test_a_promotion_that_comes_too_early_is_not_kept(open_world):
     async with open_world() as world:
         await world.create_web(replicas=3, annotations={"steps": "1", "promote": "early"})
