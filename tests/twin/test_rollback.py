@@ -8,7 +8,7 @@ from tests.twin import judge
 from tests.twin.shown import core_of_held, kinds, long
 
 #: An image that is pulled ahead in vain never reaches a Pod; here it is to.
-BACK = {"on-failure": "Rollback", "progress-deadline-seconds": "20", "pre-pull": "Never"}
+BACK = {"on-failure": "Rollback", "progress-deadline-seconds": "60", "pre-pull": "Never"}
 
 
 async def images(world):
@@ -162,7 +162,9 @@ def _judge_speed(world):
     for name in touched:
         verdict = world.history.first(name, _has_failed)
         served = world.history.first(name, lambda pod: pod.ready, after=verdict.at)
-        assert served.at - verdict.at < 10
+        # A kubelet before 1.34 does not say what it has taken in: there the same bytes are believed after a while.
+        tracked = verdict.pod.status.observed_generation > 0
+        assert served.at - verdict.at < (10 if tracked else 60)
 
 
 def _has_failed(pod):
