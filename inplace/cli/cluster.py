@@ -17,7 +17,7 @@ from msgspec.structs import replace
 import inplace
 from inplace.cli.exits import InputError
 from inplace.cli.options import Connection
-from inplace.core import kinds, names
+from inplace.core import helper, kinds, names
 from inplace.core.kinds import Family, Kind, Template
 from inplace.core.model import Meta, Node, Pod, Revision, Workload
 from inplace.core.snapshot import Pulling, Snapshot
@@ -96,7 +96,7 @@ async def read_snapshot(client: Client, ref: Ref) -> Snapshot:
     pods = await client.list(resources.PODS, ref.namespace, type=Pod)
     owners = {uid, *(one.metadata.uid for one in children)}
     own = tuple(pod for pod in pods.items if _owned(pod.metadata, owners) and not pod.over)
-    helpers = tuple(pod for pod in pods.items if _helps(pod.metadata, uid))
+    helpers = tuple(pod for pod in pods.items if uid in helper.helped(pod))
     return Snapshot(
         kind=kind,
         workload=workload,
@@ -138,10 +138,6 @@ async def _nodes(client: Client, wanted: set[str]) -> dict[str, Node]:
         except NotFound:
             continue
     return found
-
-
-def _helps(meta: Meta, uid: str) -> bool:
-    return meta.label(names.HELPER) is not None and any(owner.uid == uid for owner in meta.owner_references)
 
 
 def _owned(meta: Meta, uids: Collection[str]) -> bool:

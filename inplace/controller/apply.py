@@ -192,12 +192,8 @@ class Applier:
 
     async def _help(self, action: Pull | Discard) -> Outcome:
         """Make or delete a helper Pod. That none may be made is remembered: it is what a Pod waits for."""
-        request = patch.build(action, self._world.now())
         try:
-            left = min(WRITE_SECONDS, self._lease_left())
-            if left <= 0:
-                return Outcome.UNKNOWN
-            await requests.send(self._client, request, timeout=left)
+            await self._send(patch.build(action, self._world.now()), subject(action).uid)
         except (NotFound, Conflict) as error:
             return self._note(Outcome.STALE, action, error)
         except (Invalid, Forbidden, Denied) as error:

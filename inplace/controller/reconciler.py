@@ -19,7 +19,6 @@ from inplace.controller.world import Key, World
 from inplace.core import names, reserve
 from inplace.core import plan as planning
 from inplace.core.actions import Action
-from inplace.core.names import Code
 from inplace.core.outcome import Plan
 from inplace.core.scene import Moving
 from inplace.core.snapshot import Snapshot
@@ -100,12 +99,12 @@ class Reconciler:
     def _note_budgets(self, key: Key, snapshot: Snapshot, made: Plan) -> None:
         """Remember who looks at PodDisruptionBudgets, and since when one is stuck for want of them."""
         uid, moving = snapshot.workload.metadata.uid, any(isinstance(one.state, Moving) for one in made.members)
-        waits = any(reason.code in {Code.DISRUPTION_BUDGET, Code.RESERVING} for reason in made.waiting.values())
-        if moving or waits:
+        short = reserve.is_short(made.waiting.values())
+        if moving or short:
             self._world.reserving.add(key)
         else:
             self._world.reserving.discard(key)
-        if reserve.is_short(made.waiting.values()) and not moving:
+        if short and not moving:
             self._world.short_since.setdefault(uid, self._clock.now())
         else:
             self._world.short_since.pop(uid, None)

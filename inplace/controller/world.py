@@ -77,9 +77,8 @@ def _node(pod: Pod) -> Iterable[str]:
 
 def _helper(pod: Pod) -> Iterable[str]:
     """A helper of ours: the uid of the workload that it helps, and `all`."""
-    if pod.metadata.label(names.HELPER) is None:
-        return ()
-    return (EVERY_HELPER, *(owner.uid for owner in pod.metadata.owner_references))
+    found = helper.helped(pod)
+    return (EVERY_HELPER, *found) if found else ()
 
 
 class World:

@@ -12,6 +12,12 @@ from inplace.core.model import Pod
 CONTAINER: Final = "pull"
 
 
+def helped(pod: Pod) -> tuple[str, ...]:
+    """The uids of the workloads that a Pod was made for; none where it is no helper."""
+    meta = pod.metadata
+    return () if meta.label(names.HELPER) is None else tuple(owner.uid for owner in meta.owner_references)
+
+
 def wanted(helper: Pod) -> str:
     """The image that it was made for, whatever admission has made of it."""
     return helper.metadata.annotation(names.PULLED) or ""

@@ -394,6 +394,11 @@ class PdbStatus(Part, frozen=True):
     disruptions_allowed: int = 0
     disrupted_pods: dict[str, datetime] | None = None
 
+    @property
+    def entries(self) -> dict[str, datetime]:
+        """`disrupted_pods`, empty where there are none."""
+        return self.disrupted_pods or {}
+
 
 class Pdb(Part, frozen=True):
     """A PodDisruptionBudget."""

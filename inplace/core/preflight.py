@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from inplace.core.actions import Rehearse
-from inplace.core.change import InPlace
 from inplace.core.model import Pod, Reason
 from inplace.core.names import Code
 from inplace.core.rollout import Prospects
@@ -34,18 +33,13 @@ def ask(snapshot: Snapshot, found: Prospects) -> Answers:
         return Answers()
     refused: dict[tuple[str, str], Reason] = {}
     questions: dict[str, Rehearse] = {}
-    for pod in snapshot.pods:
-        aim = found.aims.get(pod.uid)
-        if aim is None or not isinstance(aim.lacks, InPlace) or not aim.lacks.images or pod.uid in found.outside:
-            continue
-        if pod.metadata.deletion_timestamp is not None or not pod.spec.node_name:
-            continue
+    for pod, revision, images in found.restarting(snapshot.pods):
         node = snapshot.nodes.get(pod.spec.node_name)
         version = node.status.node_info.kubelet_version if node is not None else ""
         names = ",".join(one.name for one in (*pod.spec.containers, *pod.spec.init_containers))
-        key = "|".join((snapshot.revision_of(pod), aim.revision, version, names))
+        key = "|".join((snapshot.revision_of(pod), revision, version, names))
         if key not in snapshot.rehearsed:
-            questions.setdefault(key, Rehearse(pod, dict(aim.lacks.images), key))
+            questions.setdefault(key, Rehearse(pod, dict(images), key))
             continue
         reason = snapshot.rehearsed[key]
         if reason is not None:

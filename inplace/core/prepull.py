@@ -20,7 +20,6 @@ from inplace.core import failures, image, names, preflight
 from inplace.core import helper as helper_
 from inplace.core import record as records
 from inplace.core.actions import Discard, Pull
-from inplace.core.change import InPlace
 from inplace.core.kinds import Template
 from inplace.core.model import Node, NodeImage, Pod, Reason, Tree, Workload
 from inplace.core.names import Code
@@ -215,14 +214,11 @@ def _wanted(restarting: Iterable[Restarting]) -> dict[str, tuple[Place, ...]]:
 
 
 def _restarting(snapshot: Snapshot, found: Prospects) -> list[Restarting]:
-    """The Pods of which containers would restart now, were it their turn."""
-    every = ((pod, snapshot.nodes.get(pod.spec.node_name), found.aims.get(pod.uid)) for pod in snapshot.pods)
-    return [
-        (pod, node, aim.lacks.images)
-        for pod, node, aim in every
-        if aim is not None and isinstance(aim.lacks, InPlace) and aim.lacks.images and pod.uid not in found.outside
-        if node is not None and node.ready and pod.metadata.deletion_timestamp is None
-    ]
+    """Those whose kubelets report in: no other pulls anything."""
+    every = (
+        (pod, snapshot.nodes.get(pod.spec.node_name), images) for pod, _, images in found.restarting(snapshot.pods)
+    )
+    return [(pod, node, images) for pod, node, images in every if node is not None and node.ready]
 
 
 def _place(pod: Pod, name: str, reference: str) -> Place:

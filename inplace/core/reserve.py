@@ -8,6 +8,7 @@ drained Pod goes when that is seen, of one that has no gate when its upgrade is 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
@@ -73,7 +74,7 @@ class Reservations:
         self._drains = snapshot.parsed.settings.drain is not Drain.NEVER
         #: By uid of the budget: the Pods whose entry is to stand.
         self._kept: dict[str, set[str]] = {one.metadata.uid: set() for one in self._all}
-        self._taken: dict[str, int] = {}
+        self._taken: Counter[str] = Counter()
         self._asked_to_count = snapshot.counted_again
         self._doubted: set[str] = set()
         for one in all_members if self._all else ():
@@ -95,7 +96,7 @@ class Reservations:
         for one in mine:
             self._kept[one.metadata.uid].add(pod.name)
         for one in lacking:
-            self._taken[one.metadata.uid] = self._taken.get(one.metadata.uid, 0) + 1
+            self._taken[one.metadata.uid] += 1
         if lacking:
             which = ", ".join(one.metadata.name for one in lacking)
             return Reason(Code.RESERVING, "", f"reserving from PodDisruptionBudget {which}")
@@ -128,12 +129,12 @@ class Reservations:
         """What a Pod in flight still takes; where a write of ours is under way, all is left as it is."""
         needs = self._is_missed(pod)
         for one in self._all:
-            uid, entries = one.metadata.uid, one.status.disrupted_pods or {}
+            uid = one.metadata.uid
             if pod.uid in self._pending and pod.name in self._own(one):
                 self._kept[uid].add(pod.name)
             elif needs and self._budgets and selector.matches(one.spec.selector, pod.metadata.labels):
                 self._kept[uid].add(pod.name)
-                self._taken[uid] = self._taken.get(uid, 0) + (pod.name not in entries)
+                self._taken[uid] += pod.name not in one.status.entries
 
     def _is_missed(self, pod: Pod) -> bool:
         """Whether a Pod is in flight and the disruption controller would not know by itself that it does not serve."""
@@ -149,27 +150,26 @@ class Reservations:
         """The entries that are ours and stand: those that were written by us, and those of Pods in flight."""
         ours = self._ours.get(one.metadata.uid, frozenset())
         kept = self._kept[one.metadata.uid]
-        entries = one.status.disrupted_pods or {}
-        return {name: at for name, at in entries.items() if name in ours or name in kept}
+        return {name: at for name, at in one.status.entries.items() if name in ours or name in kept}
 
     def _holds(self, one: Pdb, pod: Pod) -> bool:
-        stands = pod.name in (one.status.disrupted_pods or {})
+        stands = pod.name in one.status.entries
         return stands and pod.name in self._ours.get(one.metadata.uid, frozenset())
 
     def _refuses(self, one: Pdb, pod: Pod) -> str | None:
         meta, status = one.metadata, one.status
         if meta.uid in self._pending:
             return None  # it is being asked
-        if pod.name in (status.disrupted_pods or {}):
+        if pod.name in status.entries:
             return f"PodDisruptionBudget {meta.name} has an eviction of this Pod under way"
         if status.observed_generation < meta.generation:
             return f"PodDisruptionBudget {meta.name} was changed, and its controller has not looked at it yet"
-        if status.disruptions_allowed - self._taken.get(meta.uid, 0) <= 0:
+        if status.disruptions_allowed - self._taken[meta.uid] <= 0:
             return f"PodDisruptionBudget {meta.name} allows no disruption now"
         return None
 
     def _change(self, one: Pdb) -> Reserve | None:
-        uid, entries = one.metadata.uid, dict(one.status.disrupted_pods or {})
+        uid, entries = one.metadata.uid, one.status.entries
         own, wanted = self._own(one), self._kept[uid]
         second = self._now.replace(microsecond=0)
         kept = {name: at for name, at in entries.items() if name not in own or name in wanted}

@@ -5,7 +5,7 @@ Everything about a single Pod is asked of `pod`; this module only weighs Pods ag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from operator import attrgetter
@@ -80,6 +80,15 @@ class Prospects(Struct, frozen=True):
 
     aims: Mapping[str, Aim]
     outside: Mapping[str, Reason]
+
+    def restarting(self, every: Iterable[Pod]) -> Iterator[tuple[Pod, str, dict[str, str]]]:
+        """The Pods of which containers would restart, were it their turn: each with its revision and their images."""
+        for pod in every:
+            aim = self.aims.get(pod.uid)
+            if aim is None or not isinstance(aim.lacks, InPlace) or not aim.lacks.images or pod.uid in self.outside:
+                continue
+            if pod.metadata.deletion_timestamp is None and pod.spec.node_name:
+                yield pod, aim.revision, aim.lacks.images
 
 
 class Course(Struct, frozen=True):
