@@ -32,30 +32,30 @@ test: lint  ## lint, types, contracts, unit, property and scenario tests on the 
 	$(BIN)/pytest -q -n 2
 
 e2e: $(READY)  ## the scenarios on a real cluster on this machine (as root; the first run builds Kubernetes)
-	$(BIN)/python -m tests.cluster up
-	$(BIN)/pytest -q -n 4 --world real --seeds 3 -m "not alone and not long" tests/twin tests/e2e
-	$(BIN)/pytest -q --world real -m alone tests/twin
+	$(BIN)/python -m hack.cluster up
+	$(BIN)/pytest -q -n 4 --world real --seeds 3 -m "not alone and not long" tests/scenarios tests/e2e
+	$(BIN)/pytest -q --world real -m alone tests/scenarios
 
 e2e-full: $(READY)  ## everything, long: all worlds, versions and seeds, deliberate defects, long benchmarks; writes docs/scenarios.md and docs/judges.md
 	rm -rf build/scenarios build/judges
-	tests/matrix embedded
-	tests/matrix real 1.36 2.2
-	for k8s in 1.36 1.35 1.34 1.33; do tests/matrix hollow $$k8s; done
-	for k8s in 1.35 1.34 1.33; do tests/matrix real $$k8s 2.2; done
-	tests/matrix real 1.36 1.6
-	$(BIN)/python -m tests.table build/scenarios > docs/scenarios.md
-	$(BIN)/python -m tests.judges build/judges > docs/judges.md
-	$(BIN)/python -m tests.mutation
-	tests/bench/run --long
+	hack/matrix embedded
+	hack/matrix real 1.36 2.2
+	for k8s in 1.36 1.35 1.34 1.33; do hack/matrix hollow $$k8s; done
+	for k8s in 1.35 1.34 1.33; do hack/matrix real $$k8s 2.2; done
+	hack/matrix real 1.36 1.6
+	$(BIN)/python -m hack.table build/scenarios > docs/scenarios.md
+	$(BIN)/python -m hack.judges build/judges > docs/judges.md
+	$(BIN)/python -m hack.mutation
+	hack/bench/run --long
 
 bench: $(READY)  ## what the controller costs, beside the floor (as root; BENCH=throughput|sync|events|overhead for one)
-	tests/bench/run $(BENCH)
+	hack/bench/run $(BENCH)
 
 cluster-up: $(READY)  ## start the real cluster and print its kubeconfig (K8S=1.33|1.34|1.35|1.36 RUNTIME=2.2|1.6), or one of HOLLOW=20 model nodes
-	$(BIN)/python -m tests.cluster up $(if $(HOLLOW),--hollow $(HOLLOW))
+	$(BIN)/python -m hack.cluster up $(if $(HOLLOW),--hollow $(HOLLOW))
 
 cluster-down: $(READY)  ## stop it and leave nothing behind (HOLLOW=20: the hollow one)
-	$(BIN)/python -m tests.cluster down $(if $(HOLLOW),--name $(or $(CLUSTER),hollow))
+	$(BIN)/python -m hack.cluster down $(if $(HOLLOW),--name $(or $(CLUSTER),hollow))
 
 lock: $(READY)  ## refresh constraints.txt from pyproject.toml
 	$(BIN)/pip install --quiet --upgrade --group dev --editable .

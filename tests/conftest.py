@@ -19,7 +19,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--world`: where the scenarios of `tests/twin` run; `--seeds`: with how many seeds those that draw; `--kinds`."""
+    """`--world`: where `tests/scenarios` runs; `--seeds`: with how many seeds those that draw; `--kinds`."""
     parser.addoption("--kinds", metavar="KIND,…", help="only for these workload kinds")
     parser.addoption("--seeds", type=int, metavar="N", help="at most this many seeds of each scenario that has some")
     parser.addoption("--world", choices=["embedded", "hollow", "real"], default="embedded", help="where scenarios run")

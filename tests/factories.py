@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from inplace.core import kinds, names
-from inplace.core import record as records
+from inplace.core import kinds
 from inplace.core.kinds import Template
-from inplace.core.model import Node, Pod, Workload
-from inplace.core.names import PodPhase
-from inplace.core.record import Baseline, Record
-from inplace.core.snapshot import Snapshot
+from inplace.core.objects import names
+from inplace.core.objects.model import Node, Pod, Workload
+from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.state import records
+from inplace.core.state.records import Baseline, PodPhase, Record
 
 T = TypeVar("T")
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -13,7 +13,7 @@ from typing import Any, Final, NoReturn
 
 import click
 
-from inplace.cli import exits
+from inplace.cli import errors
 from inplace.cli.options import connection_options
 
 #: Command -> (module, short help), in the order of the help page. The module has a click command of the same name.
@@ -25,8 +25,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "explain": ("inplace.cli.explain", "Tell what happened to a Pod, what proves it, and what it waits for."),
     "enable": ("inplace.cli.enable", "Opt a workload in, frozen in the same write."),
     "disable": ("inplace.cli.disable", "Opt a workload out, and leave nothing behind."),
-    "promote": ("inplace.cli.asking", "Go on after a step."),
-    "retry": ("inplace.cli.asking", "Try again what failed or was rolled back."),
+    "promote": ("inplace.cli.requests", "Go on after a step."),
+    "retry": ("inplace.cli.requests", "Try again what failed or was rolled back."),
     "demo": ("inplace.cli.demo", "Watch an upgrade on a cluster inside this process."),
     "version": ("inplace.cli.version", "Print the version."),
 }
@@ -57,7 +57,7 @@ class Program(click.Group):
         name = extra.pop("prog_name", None)
         extra["prog_name"] = program_name(sys.argv[0]) if name in {None, self.name} else name
         call = super().main
-        sys.exit(exits.run(lambda: call(*args, **{**extra, "standalone_mode": False})))
+        sys.exit(errors.run(lambda: call(*args, **{**extra, "standalone_mode": False})))
 
 
 def program_name(argv0: str) -> str:

@@ -19,14 +19,15 @@ from typing import Any, Final
 import click
 from msgspec import Struct
 
-from inplace.cli.cluster import USER_AGENT, Ref, read_snapshot, run_async
-from inplace.core import kinds, names, view
-from inplace.core import plan as planning
-from inplace.core import status as statuses
-from inplace.core.model import Pod
-from inplace.core.names import Phase
-from inplace.core.status import Status
-from inplace.core.view import WorkloadView
+from inplace.cli.connect import USER_AGENT, Ref, read_snapshot, run_async
+from inplace.core import kinds
+from inplace.core.objects import names
+from inplace.core.objects.model import Pod
+from inplace.core.plan import plan
+from inplace.core.state import statuses
+from inplace.core.state.statuses import Phase, Status
+from inplace.core.views import workload
+from inplace.core.views.workload import WorkloadView
 from inplace.kube import resource as resources
 from inplace.kube.client import Client, PatchType
 from inplace.runtime.clock import SystemClock
@@ -97,8 +98,8 @@ async def _play_live(client: Client, ref: Ref, *, no_color: bool) -> list[str]:
 async def _cluster(kubeconfig: Path) -> AsyncIterator[Client]:
     """The embedded cluster with the controller running on it; yields a user's client."""
     from inplace.controller.app import App, Options
-    from inplace.sim.cluster import open_cluster
-    from inplace.sim.kubelet import Catalogue, Image, Timings
+    from kubesim.cluster import open_cluster
+    from kubesim.kubelet import Catalogue, Image, Timings
 
     clock = SystemClock()
     images = Catalogue({image: Image(digest=digest) for image, digest in DIGESTS.items()})
@@ -152,7 +153,7 @@ async def _follow(stage: Stage, ends: set[Phase]) -> None:
     async with asyncio.timeout(STEP_SECONDS):
         while True:
             snapshot = await read_snapshot(stage.client, stage.ref)
-            seen = view.build(snapshot, planning.plan(snapshot, SystemClock().now()))
+            seen = workload.build(snapshot, plan.plan(snapshot, SystemClock().now()))
             own = statuses.current(snapshot.workload)
             stage.draw(own, seen)
             ended = own is not None and own.phase in ends and not own.in_flight

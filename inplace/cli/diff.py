@@ -11,15 +11,15 @@ from typing import Any
 
 import click
 
-from inplace.cli import exits, manifest
-from inplace.cli.exits import InputError
+from inplace.cli import errors, manifest
+from inplace.cli.errors import InputError
 from inplace.cli.manifest import Manifest
 from inplace.cli.render.document import FORMATS, render
-from inplace.core import change, settings
-from inplace.core.change import Edits, InPlace, Refused, Verdict
-from inplace.core.model import Reason
-from inplace.core.names import Code
-from inplace.core.settings import Native
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.settings import schema
+from inplace.core.settings.schema import Native
+from inplace.core.template import diff as change
+from inplace.core.template.change import Edits, PodChange, Refused, Verdict
 
 
 def _minor(text: str) -> tuple[int, int]:
@@ -58,7 +58,7 @@ def diff(old: str, new: str, output: str, kubelet: tuple[int, int] | None) -> in
 
 def judge(before: Manifest, after: Manifest, kubelet: tuple[int, int] | None) -> Verdict:
     """The verdict under the new manifest's own settings; settings that cannot be read refuse every change."""
-    parsed = settings.parse(after.metadata, Native())
+    parsed = schema.parse(after.metadata, Native())
     verdict = change.diff(
         before.template,
         after.template,
@@ -72,14 +72,14 @@ def judge(before: Manifest, after: Manifest, kubelet: tuple[int, int] | None) ->
         return Refused(parsed.errors)
     if before.claim_templates != after.claim_templates:
         message = "the change of volumeClaimTemplates is for new Pods only; live Pods keep their volumes"
-        note = Reason(Code.CLAIM_TEMPLATES_CHANGED, "spec.volumeClaimTemplates", message)
-        return InPlace(verdict.images, verdict.labels, verdict.annotations, notes=(*verdict.notes, note))
+        note = Reason(ReasonCode.VolumeClaimTemplatesChanged, "spec.volumeClaimTemplates", message)
+        return PodChange(verdict.images, verdict.labels, verdict.annotations, notes=(*verdict.notes, note))
     return verdict
 
 
 def document(verdict: Verdict) -> dict[str, Any]:
     """The verdict as protocol §7 writes it; `notes` only where there are any."""
-    found = verdict if isinstance(verdict, InPlace) else InPlace()
+    found = verdict if isinstance(verdict, PodChange) else PodChange()
     result: dict[str, Any] = {
         "verdict": _word(verdict),
         "images": found.images,
@@ -120,4 +120,4 @@ def _word(verdict: Verdict) -> str:
 
 
 def _exit_code(verdict: Verdict) -> int:
-    return {"Same": exits.OK, "InPlace": exits.CHANGES, "Refused": exits.REFUSED}[_word(verdict)]
+    return {"Same": errors.OK, "InPlace": errors.CHANGES, "Refused": errors.REFUSED}[_word(verdict)]

@@ -10,15 +10,16 @@ from typing import Final
 import click
 from msgspec.structs import replace
 
-from inplace.cli import exits
-from inplace.cli.cluster import Ref, cluster, has_gate, parse_ref, read_snapshot, run_async
+from inplace.cli import errors
+from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, read_snapshot, run_async
 from inplace.cli.options import Connection, dry_run_option, with_connection
-from inplace.controller import requests
-from inplace.core import leaving, names, patch
-from inplace.core import plan as planning
-from inplace.core.actions import Action, Edit, Publish
-from inplace.core.names import EventReason
-from inplace.core.snapshot import Snapshot
+from inplace.cluster import send
+from inplace.core.actions import patches
+from inplace.core.actions.actions import Action, PatchWorkload, WriteStatus
+from inplace.core.objects import names
+from inplace.core.objects.reasons import EventReason
+from inplace.core.plan import opt_out, plan
+from inplace.core.rollout.snapshot import Snapshot
 from inplace.kube.client import Client
 from inplace.kube.errors import Conflict, PreconditionFailed
 from inplace.runtime.clock import SystemClock
@@ -42,7 +43,7 @@ async def _disable(connection: Connection, text: str, force: bool, dry_run: str)
     async with cluster(connection) as (client, namespace):
         ref = parse_ref(text, namespace)
         snapshot = await read_snapshot(client, ref)
-        behind = leaving.behind(_without_mode(snapshot), SystemClock().now())
+        behind = opt_out.behind(_without_mode(snapshot), SystemClock().now())
         if behind:
             named = ", ".join(one.pod.name for one in behind[:5]) + (" …" if len(behind) > 5 else "")
             click.echo(
@@ -52,30 +53,30 @@ async def _disable(connection: Connection, text: str, force: bool, dry_run: str)
             )
             if not force:
                 click.echo("  upgrade them first, put the template back, or use --force", err=True)
-                return exits.REFUSED
+                return errors.REFUSED
         if dry_run != "none":
             click.echo(f"{ref} would be opted out")
-            return exits.OK
+            return errors.OK
         await _leave(client, ref, force=bool(behind))
     click.echo(f"{ref} opted out")
     if has_gate(snapshot.workload):
         click.echo(f"  its template still has the readiness gate {names.GATE}: remove it before you uninstall inplace")
-    return exits.OK
+    return errors.OK
 
 
 async def _leave(client: Client, ref: Ref, *, force: bool) -> None:
     clock = SystemClock()
     for _ in range(MOST_LOOKS):
         snapshot = await read_snapshot(client, ref)
-        if snapshot.workload.metadata.label(names.MODE) is None and not leaving.farewell(snapshot):
+        if snapshot.workload.metadata.label(names.MODE) is None and not opt_out.cleanup(snapshot):
             return
         for action in _next(snapshot, force=force):
             try:
-                await requests.send(client, patch.build(action, clock.now()))
+                await send.send(client, patches.build(action, clock.now()))
             except (PreconditionFailed, Conflict):
                 continue  # somebody was faster, the controller perhaps: look again
         await clock.sleep(PAUSE_SECONDS)
-    raise exits.InputError(f"{ref}: its own controller has not ended its rollout yet; run this again when it has")
+    raise errors.InputError(f"{ref}: its own controller has not ended its rollout yet; run this again when it has")
 
 
 def _next(snapshot: Snapshot, *, force: bool) -> list[Action]:
@@ -85,12 +86,12 @@ def _next(snapshot: Snapshot, *, force: bool) -> list[Action]:
     """
     workload = snapshot.workload
     if workload.metadata.label(names.MODE) is not None:
-        return [Edit(workload, EventReason.RESTORED, "opted out", labels={names.MODE: None})]
+        return [PatchWorkload(workload, EventReason.Restored, "opted out", labels={names.MODE: None})]
     if force and workload.metadata.label(names.FROZEN) is not None:
         lift = snapshot.kind.lift(workload)
-        return [lift] if lift is not None else list(leaving.farewell(snapshot))
-    planned = planning.plan(snapshot, SystemClock().now()).actions
-    return [one for one in planned if not isinstance(one, Publish)]
+        return [lift] if lift is not None else list(opt_out.cleanup(snapshot))
+    planned = plan.plan(snapshot, SystemClock().now()).actions
+    return [one for one in planned if not isinstance(one, WriteStatus)]
 
 
 def _without_mode(snapshot: Snapshot) -> Snapshot:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import click
 from msgspec.structs import replace
 
-from inplace.cli import exits
-from inplace.cli.cluster import Ref, cluster, has_gate, parse_ref, read_snapshot, run_async
+from inplace.cli import errors
+from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, read_snapshot, run_async
 from inplace.cli.options import Connection, dry_run_option, with_connection
-from inplace.controller import requests
-from inplace.core import names, patch
-from inplace.core.actions import Edit
-from inplace.core.model import Reason
-from inplace.core.names import EventReason, Mode
-from inplace.core.snapshot import Snapshot
+from inplace.cluster import send
+from inplace.core.actions import patches
+from inplace.core.actions.actions import PatchWorkload
+from inplace.core.objects import names
+from inplace.core.objects.reasons import EventReason, Reason
+from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.settings.schema import Mode
 from inplace.kube.client import Client
 from inplace.runtime.clock import SystemClock
 
@@ -42,22 +43,26 @@ async def _enable(connection: Connection, text: str, mode: str, dry_run: str) ->
         for reason in snapshot.objections:
             click.echo(f"{ref}: {reason.code}: {reason}", err=True)
         if snapshot.objections:
-            return exits.REFUSED
+            return errors.REFUSED
         if before == mode:
             click.echo(f"{ref} is opted in already ({mode})")
-            return exits.OK
+            return errors.OK
         return await _write(client, ref, snapshot, mode, dry_run)
 
 
 async def _write(client: Client, ref: Ref, snapshot: Snapshot, mode: str, dry_run: str) -> int:
     frozen = snapshot.kind.freeze(snapshot.workload, snapshot.family, interlocked=False)
-    edit = frozen if isinstance(frozen, Edit) else Edit(snapshot.workload, EventReason.FROZEN, "opted in")
+    edit = (
+        frozen
+        if isinstance(frozen, PatchWorkload)
+        else PatchWorkload(snapshot.workload, EventReason.Frozen, "opted in")
+    )
     edit = replace(edit, labels={**edit.labels, names.MODE: mode})
-    request = patch.build(edit, SystemClock().now())
+    request = patches.build(edit, SystemClock().now())
     if dry_run == "client":
-        click.echo(f"{ref} would be opted in ({mode}): {patch.describe(request)}")
-        return exits.OK
-    await requests.send(client, request, dry_run=dry_run == "server")
+        click.echo(f"{ref} would be opted in ({mode}): {patches.describe(request)}")
+        return errors.OK
+    await send.send(client, request, dry_run=dry_run == "server")
     click.echo(f"{ref} opted in ({mode}){' (server dry run)' if dry_run == 'server' else ''}")
     if isinstance(frozen, Reason):
         click.echo(f"  the freeze waits: {frozen.message}")
@@ -65,4 +70,4 @@ async def _write(client: Client, ref: Ref, snapshot: Snapshot, mode: str, dry_ru
         click.echo(
             f"  its template has no readiness gate {names.GATE}: Pods stay in their Services while they are swapped"
         )
-    return exits.OK
+    return errors.OK

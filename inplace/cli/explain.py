@@ -6,14 +6,16 @@ from datetime import UTC, datetime
 
 import click
 
-from inplace.cli import exits
-from inplace.cli.cluster import Ref, cluster, read_snapshot, run_async
-from inplace.cli.exits import InputError
+from inplace.cli import errors
+from inplace.cli.connect import Ref, cluster, read_snapshot, run_async
+from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
-from inplace.core import explanation, kinds, view
-from inplace.core import plan as planning
-from inplace.core.explanation import Explanation
-from inplace.core.model import Pod, PodEvent, Workload
+from inplace.core import kinds
+from inplace.core.objects.model import Pod, PodEvent, Workload
+from inplace.core.plan import plan
+from inplace.core.views import pod as explanation
+from inplace.core.views import workload
+from inplace.core.views.pod import Explanation
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import Forbidden
@@ -34,7 +36,7 @@ async def _explain(connection: Connection, name: str, output: str) -> int:
         pod = await client.get(resources.PODS, name, namespace, type=Pod)
         ref = await _owner(client, pod)
         snapshot = await read_snapshot(client, ref)
-        seen = view.build(snapshot, planning.plan(snapshot, SystemClock().now()))
+        seen = workload.build(snapshot, plan.plan(snapshot, SystemClock().now()))
         own = next((one for one in seen.pods if one.name == name), None)
         live = next((one for one in snapshot.pods if one.name == name), pod)
         if own is None:
@@ -49,13 +51,13 @@ async def _explain(connection: Connection, name: str, output: str) -> int:
             from inplace.cli.render.document import render
 
             click.echo(render(made, output))
-        return exits.OK
+        return errors.OK
 
 
 async def _owner(client: Client, pod: Pod) -> Ref:
     """The workload at the end of the Pod's owners."""
     found, owner = None, pod.metadata.controller()
-    while owner is not None and kinds.is_stock(owner):
+    while owner is not None and kinds.is_supported(owner):
         kind = kinds.BY_NAME[owner.kind]
         found = Ref(kind, pod.metadata.namespace, owner.name)
         above = await client.get(

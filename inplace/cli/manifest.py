@@ -13,9 +13,9 @@ import msgspec
 import yaml
 from msgspec import Struct
 
-from inplace.cli.exits import InputError
-from inplace.core.model import Meta, Tree
-from inplace.core.template import tree
+from inplace.cli.errors import InputError
+from inplace.core.objects.model import Meta, Tree
+from inplace.core.template.trees import tree
 
 #: Deeper nesting is no manifest, and would exhaust the stack.
 _DEEPEST: Final = 100

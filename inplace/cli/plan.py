@@ -11,15 +11,19 @@ import click
 import msgspec
 import yaml
 
-from inplace.cli import exits
-from inplace.cli.cluster import Ref, cluster, parse_ref, read_snapshot, run_async
-from inplace.cli.exits import InputError
+from inplace.cli import errors
+from inplace.cli.connect import Ref, cluster, parse_ref, read_snapshot, run_async
+from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
-from inplace.core import forecast, names, patch, template
-from inplace.core.forecast import Forecast
+from inplace.core.actions import patches
 from inplace.core.kinds import Template
-from inplace.core.model import Pod, Reason, Tree
-from inplace.core.snapshot import Snapshot
+from inplace.core.objects import names
+from inplace.core.objects.model import Pod, Tree
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.template import trees
+from inplace.core.views import forecast
+from inplace.core.views.forecast import Forecast
 from inplace.kube import resource as resources
 from inplace.kube.client import Client, PatchType
 from inplace.kube.errors import Forbidden, Invalid, PreconditionFailed
@@ -57,8 +61,8 @@ async def _plan(
     made = msgspec.structs.replace(made, refused=(*made.refused, *rejected))
     _show(ref, made, output)
     if made.refused:
-        return exits.REFUSED
-    return exits.CHANGES if made.moving else exits.OK
+        return errors.REFUSED
+    return errors.CHANGES if made.moving else errors.OK
 
 
 def _image_option(text: str) -> tuple[str, str]:
@@ -74,8 +78,8 @@ def _target(snapshot: Snapshot, ref: Ref, images: list[tuple[str, str]], filenam
         return Template(UNNAMED, _from_file(filename, ref))
     if not images:
         return snapshot.kind.target(snapshot.workload, snapshot.revisions)
-    tree = copy.deepcopy(template.decode(snapshot.workload.spec.template))
-    every = {**template.containers(tree), **template.init_containers(tree)}
+    tree = copy.deepcopy(trees.decode(snapshot.workload.spec.template))
+    every = {**trees.containers(tree), **trees.init_containers(tree)}
     for container, image in images:
         if container not in every:
             raise InputError(f"--image {container}: {ref} has no such container; it has {', '.join(every)}")
@@ -90,8 +94,8 @@ def _from_file(filename: str, ref: Ref) -> Tree:
     except (OSError, UnicodeError, yaml.YAMLError) as error:
         raise InputError(f"-f {filename}: {' '.join(str(error).split())}") from error
     for one in documents:
-        if one.get("kind") == ref.kind.name and template.tree(one.get("metadata")).get("name") == ref.name:
-            return template.tree(template.tree(one.get("spec")).get("template"))
+        if one.get("kind") == ref.kind.name and trees.tree(one.get("metadata")).get("name") == ref.name:
+            return trees.tree(trees.tree(one.get("spec")).get("template"))
     raise InputError(f"-f {filename}: it holds no {ref.kind.name} {ref.name!r}")
 
 
@@ -106,7 +110,7 @@ async def _rehearse(client: Client, snapshot: Snapshot, made: Forecast) -> list[
 
 
 async def _dry_run(client: Client, pod: Pod, images: dict[str, str]) -> Reason | None:
-    request = patch.rehearsal(pod, images)
+    request = patches.dry_run(pod, images)
     try:
         await client.patch(
             resources.PODS, pod.name, pod.metadata.namespace, list(request.ops), patch_type=PatchType.JSON,
@@ -115,7 +119,9 @@ async def _dry_run(client: Client, pod: Pod, images: dict[str, str]) -> Reason |
     except PreconditionFailed:
         return None
     except (Invalid, Forbidden) as error:
-        return Reason("AdmissionRejected", f"pods[{pod.name}]", f"the API server refuses the image patch: {error}")
+        return Reason(
+            ReasonCode.AdmissionRejected, f"pods[{pod.name}]", f"the API server refuses the image patch: {error}"
+        )
     return None
 
 

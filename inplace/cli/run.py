@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 from msgspec.structs import replace
 
-from inplace.cli.cluster import USER_AGENT, cluster, run_async
-from inplace.cli.exits import InputError
+from inplace.cli.connect import USER_AGENT, cluster, run_async
+from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
+from inplace.cluster.world import Caps
 from inplace.controller.app import App, Options
-from inplace.controller.world import Caps
 from inplace.runtime.clock import SystemClock
 from inplace.serve.http import ListenError, Server, parse_listen
 from inplace.serve.logs import configure

@@ -9,16 +9,15 @@ from typing import Final
 import click
 import msgspec
 
-from inplace.cli import exits
-from inplace.cli.cluster import Ref, cluster, parse_ref, read_snapshot, read_workload, require_opted_in, run_async
-from inplace.cli.exits import InputError
+from inplace.cli import errors
+from inplace.cli.connect import Ref, cluster, parse_ref, read_snapshot, read_workload, require_opted_in, run_async
+from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, seconds, with_connection
-from inplace.core import plan as planning
-from inplace.core import status as statuses
-from inplace.core import view
-from inplace.core.names import Phase
-from inplace.core.status import Status
-from inplace.core.view import WorkloadView
+from inplace.core.plan import plan
+from inplace.core.state import statuses
+from inplace.core.state.statuses import Phase, Status
+from inplace.core.views import workload as view
+from inplace.core.views.workload import WorkloadView
 from inplace.kube.client import Client
 from inplace.runtime.clock import SystemClock
 
@@ -26,10 +25,10 @@ POLL_SECONDS: Final = 0.5
 #: How long a controller may take to answer a change before we say that none does.
 SILENCE_SECONDS: Final = 10.0
 _ENDS: Final = {
-    Phase.UP_TO_DATE: exits.OK,
-    Phase.REFUSED: exits.REFUSED,
-    Phase.DEGRADED: exits.FAILED,
-    Phase.ROLLED_BACK: exits.FAILED,
+    Phase.UP_TO_DATE: errors.OK,
+    Phase.REFUSED: errors.REFUSED,
+    Phase.DEGRADED: errors.FAILED,
+    Phase.ROLLED_BACK: errors.FAILED,
 }
 
 Draw = Callable[[Status | None, WorkloadView | None], None]
@@ -63,17 +62,17 @@ async def _status(connection: Connection, text: str, watch: bool, timeout: float
                 return await (_watched(client, ref) if watch else _plain(client, ref))
         except TimeoutError:
             click.echo(f"error: {ref} is not done after {timeout:g} s", err=True)
-            return exits.TIMED_OUT
+            return errors.TIMED_OUT
 
 
 async def _once(client: Client, ref: Ref, output: str) -> int:
     from inplace.cli.render.document import render
 
     snapshot = await read_snapshot(client, ref)
-    seen = view.build(snapshot, planning.plan(snapshot, SystemClock().now()))
+    seen = view.build(snapshot, plan.plan(snapshot, SystemClock().now()))
     own = statuses.current(snapshot.workload)
     click.echo(render(msgspec.to_builtins(msgspec.structs.replace(seen, status=own)), output))
-    return _ENDS.get(own.phase, exits.OK) if own is not None else exits.OK
+    return _ENDS.get(own.phase, errors.OK) if own is not None else errors.OK
 
 
 async def _plain(client: Client, ref: Ref) -> int:
@@ -104,7 +103,7 @@ async def _follow(client: Client, ref: Ref, draw: Draw, *, tree: bool) -> int:
     while True:
         if tree:
             snapshot = await read_snapshot(client, ref)
-            workload, seen = snapshot.workload, view.build(snapshot, planning.plan(snapshot, clock.now()))
+            workload, seen = snapshot.workload, view.build(snapshot, plan.plan(snapshot, clock.now()))
         else:
             workload, seen = await read_workload(client, ref), None
         require_opted_in(workload, ref)

@@ -16,16 +16,17 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
+from inplace.cluster.world import Caps, Key, World
 from inplace.controller.apply import Applier
-from inplace.controller.interlock import Interlocks
-from inplace.controller.policies import Policies
+from inplace.controller.dry_run import DryRun
+from inplace.controller.freeze_probe import FreezeProbe
+from inplace.controller.handlers import EventHandlers
+from inplace.controller.installed_policies import InstalledPolicies
 from inplace.controller.reconciler import Reconciler
-from inplace.controller.rehearsal import Rehearsal
-from inplace.controller.sources import Sources
-from inplace.controller.world import Caps, Key, World
-from inplace.core import kinds, names
-from inplace.core.actions import Event
-from inplace.core.model import EndpointSlice, Node, Pdb, Pod, Revision, Workload
+from inplace.core import kinds
+from inplace.core.actions.actions import Event
+from inplace.core.objects import names
+from inplace.core.objects.model import EndpointSlice, Node, Pdb, Pod, Revision, Workload
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.events import EventRecorder, ObjectRef
@@ -92,9 +93,9 @@ class App:
         self._reflectors = self._make_reflectors()
         self._led_since: datetime | None = None
         self._applier = Applier(client, self.world, observer, self._announce, self._look_again, self._lease_left)
-        self._rehearsal = Rehearsal(say, clock)
-        self._policies = Policies(client, clock, observer)
-        self._interlocks = Interlocks(client, self.world, clock, observer, self.queue.add)
+        self._rehearsal = DryRun(say, clock)
+        self._policies = InstalledPolicies(client, clock, observer)
+        self._interlocks = FreezeProbe(client, self.world, clock, observer, self.queue.add)
         if not options.dry_run:
             self.world.interlock = self._interlocks.holds
             self.world.rehearsals = {}
@@ -158,7 +159,7 @@ class App:
         await Worker(self.queue, reconciler.reconcile, WORKERS, backoff, self._clock, self._observer).run()
 
     def _make_reflectors(self) -> dict[str, AnyReflector]:
-        sources, scope = Sources(self.world, self.queue), self._options.watch_namespace
+        sources, scope = EventHandlers(self.world, self.queue), self._options.watch_namespace
         made: dict[str, AnyReflector] = {}
         for kind in kinds.ALL:
             where, store = resources.find(kind.group, kind.plural), self.world.workloads[kind.name]

@@ -12,39 +12,41 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import Any, Final, Protocol, TypeGuard
 
-from inplace.controller import requests
-from inplace.controller.world import Key, World
-from inplace.core import patch, pod, preflight
-from inplace.core import plan as planning
-from inplace.core import record as records
-from inplace.core.actions import (
+from inplace.cluster import send
+from inplace.cluster.world import Key, World
+from inplace.core.actions import patches
+from inplace.core.actions.actions import (
+    Abort,
     Action,
-    Amend,
-    Create,
-    Cure,
-    Discard,
-    Drain,
-    Edit,
+    ClearStatus,
+    CloseGate,
+    Complete,
+    CreatePullPod,
+    CreateReplicaSet,
+    DeletePullPod,
+    DeleteReplicaSet,
+    DryRunPatch,
     Event,
-    Fail,
-    Finish,
-    Label,
-    Publish,
-    Pull,
-    Rehearse,
-    Remove,
-    Reserve,
-    Restore,
-    Retract,
-    Serve,
-    Swap,
+    LabelPhase,
+    OpenGate,
+    PatchImages,
+    PatchReplicaSet,
+    PatchWorkload,
+    PatchWorkloadStatus,
+    RecordFailure,
+    ReserveDisruptions,
+    WriteStatus,
     subject,
 )
-from inplace.core.model import Pod, Workload
-from inplace.core.names import EventReason, PodPhase
-from inplace.core.patch import Request
-from inplace.core.record import Record
-from inplace.core.snapshot import Snapshot
+from inplace.core.actions.patches import Request
+from inplace.core.objects.model import Pod, Workload
+from inplace.core.objects.reasons import EventReason
+from inplace.core.plan import plan
+from inplace.core.pod import lifecycle
+from inplace.core.rollout import dry_runs
+from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.state import records
+from inplace.core.state.records import PodPhase, Record
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import (
@@ -120,7 +122,7 @@ class Applier:
         if self._group is None or uid in self._world.writing:
             return
         self._world.writing.add(uid)
-        if isinstance(action, Drain | Swap):
+        if isinstance(action, CloseGate | PatchImages):
             self._world.engage(action.pod.metadata)
         due = _due(action, snapshot, self._world)
         self._group.create_task(self._carry_out(key, snapshot, action, due), name=f"{type(action).__name__} {key}")
@@ -142,11 +144,11 @@ class Applier:
 
     async def _attempt(self, snapshot: Snapshot, action: Action) -> Outcome:
         match action:
-            case Rehearse():
+            case DryRunPatch():
                 return await self._rehearse(snapshot, action)
-            case Pull() | Discard():
+            case CreatePullPod() | DeletePullPod():
                 return await self._help(action)
-            case Reserve():
+            case ReserveDisruptions():
                 return await self._reserve(action)
             case _:
                 return await self._write(snapshot, action)
@@ -157,16 +159,16 @@ class Applier:
             fresh = await self._confirm(snapshot, action) if needs_live_read(action) else action
             if fresh is None:
                 return Outcome.STALE
-            await self._send(patch.build(fresh, self._world.now()), meta.uid)
+            await self._send(patches.build(fresh, self._world.now()), meta.uid)
         except (PreconditionFailed, Conflict, NotFound) as error:
-            if not isinstance(action, Serve):  # a new Pod changes all the time, and nothing of an upgrade has failed
+            if not isinstance(action, OpenGate):  # a new Pod changes all the time, and nothing of an upgrade has failed
                 self._world.was_stale(meta.uid)
             return self._note(Outcome.STALE, action, error)
         except Denied as error:
             self._world.was_denied(meta.uid, str(error))
             return self._note(Outcome.REFUSED, action, error)
         except (Invalid, Forbidden) as error:
-            if isinstance(action, Swap):
+            if isinstance(action, PatchImages):
                 self._world.was_rejected(meta.uid, str(error))
             return self._note(Outcome.REFUSED, action, error)
         except Unreachable as error:
@@ -175,44 +177,44 @@ class Applier:
             return self._note(Outcome.UNKNOWN, action, error)
         return Outcome.APPLIED
 
-    async def _rehearse(self, snapshot: Snapshot, action: Rehearse) -> Outcome:
+    async def _rehearse(self, snapshot: Snapshot, action: DryRunPatch) -> Outcome:
         """Ask by a dry run, and keep the answer; where there was none it is asked again."""
-        request, workload = patch.build(action, self._world.now()), snapshot.workload.metadata.uid
+        request, workload = patches.build(action, self._world.now()), snapshot.workload.metadata.uid
         try:
-            stored = await requests.try_out(self._client, request, Pod, timeout=WRITE_SECONDS)
+            stored = await send.try_out(self._client, request, Pod, timeout=WRITE_SECONDS)
         except (Conflict, NotFound, PreconditionFailed, Denied) as error:
             return self._note(Outcome.STALE, action, error)
         except (Invalid, Forbidden) as error:
-            self._world.answered(workload, action.key, preflight.refusal(action.pod.name, action.images, str(error)))
+            self._world.answered(workload, action.key, dry_runs.refusal(action.pod.name, action.images, str(error)))
             return self._note(Outcome.REFUSED, action, error)
         except KubeError as error:
             return self._note(Outcome.UNKNOWN, action, error)
-        self._world.answered(workload, action.key, preflight.rewritten(stored, action.images))
+        self._world.answered(workload, action.key, dry_runs.rewritten(stored, action.images))
         return Outcome.APPLIED
 
-    async def _help(self, action: Pull | Discard) -> Outcome:
+    async def _help(self, action: CreatePullPod | DeletePullPod) -> Outcome:
         """Make or delete a helper Pod. That none may be made is remembered: it is what a Pod waits for."""
         try:
-            await self._send(patch.build(action, self._world.now()), subject(action).uid)
+            await self._send(patches.build(action, self._world.now()), subject(action).uid)
         except (NotFound, Conflict) as error:
             return self._note(Outcome.STALE, action, error)
         except (Invalid, Forbidden, Denied) as error:
-            if isinstance(action, Pull):
+            if isinstance(action, CreatePullPod):
                 self._world.asked(action.workload.metadata.uid, action.name, str(error))
             return self._note(Outcome.REFUSED, action, error)
         except KubeError as error:
             return self._note(Outcome.UNKNOWN, action, error)
-        if isinstance(action, Pull):
+        if isinstance(action, CreatePullPod):
             self._world.asked(action.workload.metadata.uid, action.name)
         elif not action.again:
             self._world.discarded(action.helper.metadata)
         return Outcome.APPLIED
 
-    async def _reserve(self, action: Reserve) -> Outcome:
+    async def _reserve(self, action: ReserveDisruptions) -> Outcome:
         """Take from a budget; that it has changed meanwhile is no failure of any Pod."""
         meta = action.budget.metadata
         try:
-            await self._send(patch.build(action, self._world.now()), meta.uid)
+            await self._send(patches.build(action, self._world.now()), meta.uid)
         except (PreconditionFailed, Conflict, NotFound) as error:
             return self._note(Outcome.STALE, action, error)
         except Unreachable as error:
@@ -224,7 +226,7 @@ class Applier:
             self._world.counted_again[meta.uid] = self._world.now()
         return Outcome.APPLIED
 
-    async def _confirm(self, snapshot: Snapshot, action: Swap) -> Swap | None:
+    async def _confirm(self, snapshot: Snapshot, action: PatchImages) -> PatchImages | None:
         """Read the Pod live before it is disrupted, and decide once more on what is true now: caches lie."""
         meta = action.pod.metadata
         live = await self._client.get(
@@ -232,14 +234,14 @@ class Applier:
         )
         if live.uid != meta.uid:
             return None
-        again = planning.reassess(snapshot, live, self._world.now())
-        return again if isinstance(again, Swap) else None
+        again = plan.reassess(snapshot, live, self._world.now())
+        return again if isinstance(again, PatchImages) else None
 
     async def _send(self, request: Request, uid: str) -> None:
         left = min(WRITE_SECONDS, self._lease_left())
         if left <= 0:
             raise Unreachable("not sent: the lease is no longer held", outcome_unknown=False)
-        version = await requests.send(self._client, request, timeout=left)
+        version = await send.send(self._client, request, timeout=left)
         if version:
             self._world.wrote(uid, version)
 
@@ -249,11 +251,11 @@ class Applier:
         Until the server answers it, the object stays pending: nothing is decided on what may no longer be true.
         """
         self._note(Outcome.UNKNOWN, action, error)
-        request, meta = patch.build(action, self._world.now()), subject(action)
+        request, meta = patches.build(action, self._world.now()), subject(action)
         while error.outcome_unknown:
             try:
-                where = requests.resource_of(request)
-                live = await self._client.get(where, meta.name, meta.namespace, type=requests.Written)
+                where = send.resource_of(request)
+                live = await self._client.get(where, meta.name, meta.namespace, type=send.Written)
             except NotFound:
                 break
             except KubeError as second:
@@ -285,38 +287,38 @@ class Applier:
         self._observer.observe("inplace_write_overhead_seconds", overhead, kind=key.kind, action=_name(action))
         self._measure(key, action)
         match action:
-            case Edit(workload, why, note):
-                if why is EventReason.FREEZE_LOST:
+            case PatchWorkload(workload, why, note):
+                if why is EventReason.FreezeLost:
                     self._world.put_back(workload.metadata.uid)
                 if why is not None:
                     self._announce(workload, Event(why, note))
-            case Publish(workload, _, events):
+            case WriteStatus(workload, _, events):
                 for event in events:
                     self._announce(workload, event)
-                    if event.reason is EventReason.SETTINGS_INVALID:
+                    if event.reason is EventReason.SettingsInvalid:
                         self._observer.count("inplace_settings_errors_total", kind=key.kind)
 
     def _measure(self, key: Key, action: Action) -> None:
         """Count what has become of a Pod."""
         match action:
-            case Swap(target) if target.uid in self._world.sights and self._world.sights[target.uid].slow:
+            case PatchImages(target) if target.uid in self._world.sights and self._world.sights[target.uid].slow:
                 self._observer.count("inplace_endpoints_slow_total", kind=key.kind)
-            case Finish(_, record):
-                for found in set(pod.evidence_of(record).values()):
+            case Complete(_, record):
+                for found in set(lifecycle.evidence_of(record).values()):
                     self._observer.count("inplace_pods_upgraded_total", kind=key.kind, evidence=found)
                 took = (self._world.now() - record.started_at).total_seconds()
                 self._observer.observe("inplace_pod_upgrade_seconds", took, kind=key.kind)
-            case Fail(_, record):
+            case RecordFailure(_, record):
                 self._observer.count("inplace_pods_failed_total", kind=key.kind, code=record.reason)
 
 
-def needs_live_read(action: Action) -> TypeGuard[Swap]:
+def needs_live_read(action: Action) -> TypeGuard[PatchImages]:
     """Whether a Pod is read once more before it is disrupted, because caches lie.
 
     One that is drained has been read since: its gate was closed by a write of ours that the cache has shown, and the
     patch tests that write's record, the Pod's generation and its containers. For others the swap is the first write.
     """
-    if not isinstance(action, Swap):
+    if not isinstance(action, PatchImages):
         return False
     found = records.read(action.pod)
     return not (isinstance(found, Record) and found.phase is PodPhase.DRAINING)
@@ -329,9 +331,9 @@ def _due(action: Action, snapshot: Snapshot, world: World) -> float:
     """
     now, uid = world.clock.monotonic(), subject(action).uid
     sight = snapshot.sights.get(uid)
-    if isinstance(action, Swap) and sight is not None and sight.out_at is not None:
+    if isinstance(action, PatchImages) and sight is not None and sight.out_at is not None:
         return now - max(0.0, (world.now() - sight.out_at).total_seconds() - snapshot.grace_seconds)
-    return world.heard.get(uid, now) if isinstance(action, Finish) else now
+    return world.heard.get(uid, now) if isinstance(action, Complete) else now
 
 
 def _name(action: Action) -> str:
@@ -339,22 +341,22 @@ def _name(action: Action) -> str:
 
 
 _SAYS: Final[dict[type, str]] = {
-    Serve: "pod.served",
-    Drain: "pod.drained",
-    Swap: "pod.swapped",
-    Finish: "pod.finished",
-    Fail: "pod.failed",
-    Restore: "pod.restored",
-    Rehearse: "pod.rehearsed",
-    Pull: "helper.created",
-    Discard: "helper.deleted",
-    Reserve: "budget.reserved",
-    Edit: "workload.edited",
-    Cure: "workload.cured",
-    Amend: "workload.prepared",
-    Create: "workload.prepared",
-    Remove: "workload.prepared",
-    Publish: "workload.published",
-    Label: "workload.published",
-    Retract: "workload.retracted",
+    OpenGate: "pod.served",
+    CloseGate: "pod.drained",
+    PatchImages: "pod.swapped",
+    Complete: "pod.finished",
+    RecordFailure: "pod.failed",
+    Abort: "pod.restored",
+    DryRunPatch: "pod.rehearsed",
+    CreatePullPod: "helper.created",
+    DeletePullPod: "helper.deleted",
+    ReserveDisruptions: "budget.reserved",
+    PatchWorkload: "workload.edited",
+    PatchWorkloadStatus: "workload.cured",
+    PatchReplicaSet: "workload.prepared",
+    CreateReplicaSet: "workload.prepared",
+    DeleteReplicaSet: "workload.prepared",
+    WriteStatus: "workload.published",
+    LabelPhase: "workload.published",
+    ClearStatus: "workload.retracted",
 }

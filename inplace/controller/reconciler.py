@@ -14,14 +14,15 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from inplace.controller.gather import Gone, Incomplete, gather
-from inplace.controller.world import Key, World
-from inplace.core import names, reserve
-from inplace.core import plan as planning
-from inplace.core.actions import Action
-from inplace.core.outcome import Plan
-from inplace.core.scene import Moving
-from inplace.core.snapshot import Snapshot
+from inplace.cluster.gather import Gone, Incomplete, gather
+from inplace.cluster.world import Key, World
+from inplace.core.actions.actions import Action
+from inplace.core.objects import names
+from inplace.core.plan import plan
+from inplace.core.plan.result import Plan
+from inplace.core.pod.states import InProgress
+from inplace.core.rollout import disruption_budgets
+from inplace.core.rollout.snapshot import Snapshot
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import NotFound
@@ -86,7 +87,7 @@ class Reconciler:
         if snapshot.interlock is None and snapshot.workload.metadata.label(names.MODE) is not None:
             self._ask_policies(key)
         began, now = self._clock.monotonic(), self._clock.now()
-        made = planning.plan(snapshot, now)
+        made = plan.plan(snapshot, now)
         rest = self._rest(key, self._clock.monotonic() - began)
         for action in made.actions:
             self._carry_out(key, snapshot, action)
@@ -98,8 +99,8 @@ class Reconciler:
 
     def _note_budgets(self, key: Key, snapshot: Snapshot, made: Plan) -> None:
         """Remember who looks at PodDisruptionBudgets, and since when one is stuck for want of them."""
-        uid, moving = snapshot.workload.metadata.uid, any(isinstance(one.state, Moving) for one in made.members)
-        short = reserve.is_short(made.waiting.values())
+        uid, moving = snapshot.workload.metadata.uid, any(isinstance(one.state, InProgress) for one in made.members)
+        short = disruption_budgets.is_short(made.waiting.values())
         if moving or short:
             self._world.reserving.add(key)
         else:

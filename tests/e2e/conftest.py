@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.twin.real import RealWorld, open_real
+from tests.scenarios.real import RealWorld, open_real
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.twin.real import PROGRAM, kubectl
+from tests.scenarios.real import PROGRAM, kubectl
 
 
 async def _fails(*arguments: str) -> str:

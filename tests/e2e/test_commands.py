@@ -6,9 +6,9 @@ import asyncio
 import json
 import re
 
-from inplace.core import names
-from tests.twin.real import PROGRAM, inplace
-from tests.twin.world import identity
+from inplace.core.objects import names
+from tests.scenarios.real import PROGRAM, inplace
+from tests.scenarios.world import identity
 
 
 async def test_plan_says_what_would_happen_and_changes_nothing(open_world):

@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from inplace.core import names
-from inplace.core.names import Phase
+from hack import judges
+from hack.judges import DONE, FAILED, IDLE, PENDING, Heard
+from inplace.core.objects import names
+from inplace.core.state.statuses import Phase
 from inplace.kube.client import PatchType
-from tests import judges
-from tests.judges import DONE, FAILED, IDLE, PENDING, Heard
-from tests.twin import flavours
-from tests.twin.policies import HONEST_STATUS, KEEP_FREEZE
-from tests.twin.real import RealWorld
-from tests.twin.shown import long
+from tests.scenarios import kinds
+from tests.scenarios.markers import long
+from tests.scenarios.policies import HONEST_STATUS, KEEP_FREEZE
+from tests.scenarios.real import RealWorld
 
-KINDS = pytest.mark.parametrize("flavour", flavours.ALL, ids=lambda one: one.name)
+KINDS = pytest.mark.parametrize("flavour", kinds.ALL, ids=lambda one: one.name)
 REPLICAS = 2
 
 
@@ -129,9 +129,9 @@ async def test_every_event_of_an_upgrade(open_world, flavour, policies):
         if policies:
             assert said[PENDING]["kstatus"] == ["InProgress"]
             assert said[DONE]["kstatus"] == ["Current"]
-        if policies or flavour is not flavours.STATEFULSET:
+        if policies or flavour is not kinds.STATEFULSET:
             assert said[FAILED]["kstatus"] == ["Failed"]
-            assert said[IDLE]["kstatus"] == ["Current"] or flavour is flavours.DEPLOYMENT
+            assert said[IDLE]["kstatus"] == ["Current"] or flavour is kinds.DEPLOYMENT
 
 
 async def _in_force(world: RealWorld) -> None:

@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from inplace.kube import resource as resources
-from tests.twin.real import SYSTEM, RealWorld
-from tests.twin.world import identity
+from tests.scenarios.real import SYSTEM, RealWorld
+from tests.scenarios.world import identity
 
 
 async def test_a_standby_takes_over(open_world, tmp_path):

@@ -17,8 +17,8 @@ import pytest
 
 from inplace.kube import resource as resources
 from inplace.kube.store import Store
-from tests.twin.real import RealWorld
-from tests.twin.test_traffic import serve
+from tests.scenarios.real import RealWorld
+from tests.scenarios.test_traffic import serve
 
 PORT = 8080
 CLIENTS = 4

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from inplace.core import names
-from inplace.core.names import Phase
-from tests.twin import flavours
-from tests.twin.real import inplace
+from inplace.core.objects import names
+from inplace.core.state.statuses import Phase
+from tests.scenarios import kinds
+from tests.scenarios.real import inplace
 
-KINDS = pytest.mark.parametrize("flavour", flavours.ALL, ids=[one.name for one in flavours.ALL])
+KINDS = pytest.mark.parametrize("flavour", kinds.ALL, ids=[one.name for one in kinds.ALL])
 
 
 def _own(raw):

@@ -15,16 +15,16 @@ from typing import Any
 
 import pytest
 
-from inplace.core import names
-from inplace.core.names import Phase
+from inplace.core.objects import names
+from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
 from inplace.kube.client import Client, PatchType
 from inplace.kube.connection import connect
 from inplace.kube.errors import Forbidden, Invalid
 from inplace.runtime.observe import NullObserver
-from tests.twin import flavours, policies
-from tests.twin.flavours import DAEMONSET, DEPLOYMENT, STATEFULSET
-from tests.twin.real import RealWorld
+from tests.scenarios import kinds, policies
+from tests.scenarios.kinds import DAEMONSET, DEPLOYMENT, STATEFULSET
+from tests.scenarios.real import RealWorld
 
 HELD = pytest.mark.parametrize("flavour", [STATEFULSET, DAEMONSET, DEPLOYMENT], ids=lambda one: one.name)
 #: Seconds in which a new binding is in force.
@@ -129,7 +129,7 @@ async def test_lifting_the_freeze_with_a_new_template_is_refused(open_world, fla
         assert {pod.uid for pod in await world.pods()} == uids
 
 
-@pytest.mark.parametrize("flavour", flavours.ALL, ids=lambda one: one.name)
+@pytest.mark.parametrize("flavour", kinds.ALL, ids=lambda one: one.name)
 async def test_malformed_settings_are_refused_when_they_are_written(open_world, flavour):
     async with open_world(controller=False) as world:
         world.flavour = flavour
@@ -190,7 +190,7 @@ async def test_our_own_account_is_fenced(open_world):
 
 async def _the_status_is_refused(world: RealWorld) -> None:
     """Of a workload's status: what is not ours; kubectl would read the subresource first, which our account may not."""
-    connection = await connect(kubeconfig=str(world.credentials), user_agent="twin-tests", clock=world.clock)
+    connection = await connect(kubeconfig=str(world.credentials), user_agent="scenario-tests", clock=world.clock)
     async with connection:
         client = Client(connection, NullObserver(), world.clock)
         for status, says in (
@@ -229,7 +229,7 @@ async def _status_write(world: RealWorld, client: Client, body: dict[str, Any], 
 
 async def _other_conditions_are_refused(world: RealWorld, pod: str) -> None:
     """kubectl reads the subresource before it patches it, which our account may not."""
-    connection = await connect(kubeconfig=str(world.credentials), user_agent="twin-tests", clock=world.clock)
+    connection = await connect(kubeconfig=str(world.credentials), user_agent="scenario-tests", clock=world.clock)
     async with connection:
         client = Client(connection, NullObserver(), world.clock)
         for condition, allowed in (("Ready", False), (names.GATE, True)):

@@ -6,11 +6,12 @@ import json
 
 import pytest
 
-from inplace.core import record as records
-from inplace.core.names import Code, Phase
-from tests.twin import forwarder
-from tests.twin.flavours import DEPLOYMENT
-from tests.twin.real import kubectl
+from inplace.core.objects.reasons import ReasonCode
+from inplace.core.state import records
+from inplace.core.state.statuses import Phase
+from tests.scenarios import forwarder
+from tests.scenarios.kinds import DEPLOYMENT
+from tests.scenarios.real import kubectl
 
 ENFORCE = "pod-security.kubernetes.io/enforce"
 
@@ -23,7 +24,7 @@ async def test_a_namespace_that_was_tightened_refuses_before_any_pod_is_touched(
         kubectl(world.cluster, "label", "namespace", world.namespace, f"{ENFORCE}=restricted")
         await world.set_image(world.app("v2"))
         status = await world.wait_phase("web", Phase.REFUSED)
-        (reason,) = [one for one in status.reasons if one.code == Code.ADMISSION]
+        (reason,) = [one for one in status.reasons if one.code == ReasonCode.AdmissionRejected]
         assert "violates PodSecurity" in reason.message
         assert all(pod.ready and records.read(pod) is None for pod in await world.pods())
         kubectl(world.cluster, "label", "namespace", world.namespace, f"{ENFORCE}-")
@@ -97,7 +98,7 @@ async def test_images_that_admission_rewrites_are_refused_before_any_pod_is_touc
             await world.set_image(elsewhere.app("v2"))
             status = await world.wait_phase("web", Phase.REFUSED)
             (reason,) = status.reasons
-            assert reason.code == Code.IMAGE_REWRITTEN
+            assert reason.code == ReasonCode.ImageRewritten
             assert f"name {world.app('v2')} in the template" in reason.message
             assert all(pod.ready and records.read(pod) is None for pod in await world.pods())
             await world.set_image(world.app("v2"))

@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import json
 
-from inplace.core import names
-from inplace.core import record as records
-from inplace.core.names import Code, Phase
+from inplace.core.objects import names
+from inplace.core.objects.reasons import ReasonCode
+from inplace.core.state import records
+from inplace.core.state.statuses import Phase
 from inplace.kube.resource import Resource
 from tests.e2e.test_policies import bound, refused
 from tests.e2e.test_preflight import ENFORCE
-from tests.twin import forwarder
-from tests.twin.real import kubectl
+from tests.scenarios import forwarder
+from tests.scenarios.real import kubectl
 
 QUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota")
 SECRETS = Resource("", "v1", "secrets", "Secret")
@@ -73,7 +74,7 @@ async def test_a_quota_without_room_is_reported_and_holds_up_what_requires_it(op
 
             async def waits() -> bool:
                 status = await world.status()
-                return status is not None and Code.PRE_PULL_IMPOSSIBLE in status.waiting
+                return status is not None and ReasonCode.PrePullImpossible in status.waiting
 
             await world.until(waits, "PrePullImpossible")
             assert all(pod.ready and records.read(pod) is None for pod in await world.pods())

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import contextlib
 
-from inplace.core import names
-from inplace.core.names import Phase
+from inplace.core.objects import names
+from inplace.core.state.statuses import Phase
 from tests.e2e.test_opting import _own
-from tests.twin import flavours
-from tests.twin.policies import GATE, HONEST_STATUS, KEEP_FREEZE
-from tests.twin.real import inplace
+from tests.scenarios import kinds
+from tests.scenarios.policies import GATE, HONEST_STATUS, KEEP_FREEZE
+from tests.scenarios.real import inplace
 
 
 async def test_uninstalling_leaves_every_object_as_it_was(open_world):
     async with open_world() as world:
         before = {}
-        for flavour in flavours.ALL:
+        for flavour in kinds.ALL:
             world.flavour = flavour
             await world.create(world.manifest(_name(flavour), replicas=2, mode=None, gate=False))
             before[flavour.name] = _own(await world.raw(_name(flavour)))
@@ -24,25 +24,25 @@ async def test_uninstalling_leaves_every_object_as_it_was(open_world):
             gate = await stack.enter_async_context(contextlib.AsyncExitStack())
             await gate.enter_async_context(world.policies(GATE))
             uids = {}
-            for flavour in flavours.ALL:
+            for flavour in kinds.ALL:
                 world.flavour, name = flavour, _name(flavour)
                 code, _, err = await inplace(world, "enable", f"{flavour.resource.plural}/{name}")
                 assert code == 0, err
                 await world.wait_phase(name, Phase.UP_TO_DATE)
                 await _give_gates(world, name)
                 await world.set_image(world.app("v2"), name=name)
-            for flavour in flavours.ALL:
+            for flavour in kinds.ALL:
                 world.flavour, name = flavour, _name(flavour)
                 await world.wait_upgraded(name, seconds=2 * world.patience)
                 uids[flavour.name] = {pod.uid for pod in await world.pods(name)}
             # Uninstall: first the gate, so that no Pod is born with one that nobody serves.
             await gate.aclose()
-            for flavour in flavours.ALL:
+            for flavour in kinds.ALL:
                 code, _, err = await inplace(world, "disable", f"{flavour.resource.plural}/{_name(flavour)}")
                 assert code == 0, err
             await world.kill_controller()
         assert await world.is_clean()
-        for flavour in flavours.ALL:
+        for flavour in kinds.ALL:
             world.flavour, name = flavour, _name(flavour)
             assert _own(await world.raw(name)) == before[flavour.name]
             assert {pod.uid for pod in await world.pods(name)} == uids[flavour.name]

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from inplace.core import prepull
+from inplace.core.rollout import pull_pods
 from tests import audit
-from tests.twin.shown import long
+from tests.scenarios.markers import long
 
 
 @pytest.mark.parametrize(("gate", "writes"), [(True, 3), (False, 2)], ids=["gate", "no gate"])
@@ -23,7 +23,7 @@ async def test_writes_per_pod(open_world, gate, writes):
         await asyncio.sleep(1)
         made = _entries(world)[before:]
         every = [one for one in made if one.object_ref.resource == "pods" and not one.dry_run]
-        pods = [one for one in every if not one.object_ref.name.startswith(prepull.PREFIX)]
+        pods = [one for one in every if not one.object_ref.name.startswith(pull_pods.PREFIX)]
         helpers = [one.verb for one in every if one not in pods]
         assert helpers in ([], ["create", "delete"]), "one helper at most, where the node does not list the image"
         assert [one for one in made if one.response_status.code in {409, 422}] == []

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from inplace.sim.api.faults import Kill, Request
-from tests.twin import judge
-from tests.twin.embedded import AGENT, open_embedded
-from tests.twin.world import identity
+from kubesim.api.faults import Kill, Request
+from tests.scenarios import invariants
+from tests.scenarios.embedded import AGENT, open_embedded
+from tests.scenarios.world import identity
 
 pytestmark = pytest.mark.looptime
 
@@ -68,5 +68,5 @@ async def survives(number: int, how: Kill, *, gate: bool) -> bool:
         where = f"killed {how.value} call {number}: {plan.calls[number - 1 : number]}"
         assert [identity(pod) for pod in await world.pods()] == before, where
         assert [world.history.restarts(f"web-{n}", "app") for n in range(REPLICAS)] == [1] * REPLICAS, where
-        judge.check(world.history, replicas=REPLICAS, budget=BUDGET, since=began)
+        invariants.check(world.history, replicas=REPLICAS, budget=BUDGET, since=began)
         return reached

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from inplace.sim.api.faults import Rates, Seeded
-from tests.twin import judge
-from tests.twin.embedded import AGENT, open_embedded
-from tests.twin.world import identity
+from kubesim.api.faults import Rates, Seeded
+from tests.scenarios import invariants
+from tests.scenarios.embedded import AGENT, open_embedded
+from tests.scenarios.world import identity
 
 pytestmark = pytest.mark.looptime
 
@@ -30,7 +30,7 @@ async def test_an_upgrade_under_faults(seed):
             await world.wait_upgraded(seconds=4 * world.patience)
             assert [world.history.restarts(f"web-{n}", "app") for n in range(4)] == [count] * 4
         assert [identity(pod) for pod in await world.pods()] == before
-        judge.check(world.history, replicas=4, budget=budget, since=began)
+        invariants.check(world.history, replicas=4, budget=budget, since=began)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -43,4 +43,4 @@ async def test_the_models_survive_faults_too(seed):
         await world.set_image(world.app("v2"))
         await world.wait_upgraded(seconds=4 * world.patience)
         assert [world.history.restarts(f"web-{n}", "app") for n in range(3)] == [1, 1, 1]
-        judge.check(world.history, replicas=3, budget=1, since=began)
+        invariants.check(world.history, replicas=3, budget=1, since=began)

@@ -13,8 +13,8 @@ import pytest
 import pytest_asyncio
 
 from inplace.runtime.clock import SystemClock
-from inplace.sim.cluster import Cluster, open_cluster
-from inplace.sim.kubelet import Catalogue, Image, Timings
+from kubesim.cluster import Cluster, open_cluster
+from kubesim.kubelet import Catalogue, Image, Timings
 
 IMAGES = {f"shop:v{n}": Image(digest=f"sha256:{str(n) * 64}") for n in (1, 2, 3)}
 

@@ -15,18 +15,17 @@ from typing import Any
 
 import msgspec
 
+from inplace.cluster.gather import gather
+from inplace.cluster.world import Key, World
 from inplace.controller.apply import needs_live_read
-from inplace.controller.gather import gather
-from inplace.controller.world import Key, World
-from inplace.core import names
-from inplace.core import patch as patches
-from inplace.core import plan as planning
-from inplace.core import record as records
-from inplace.core.actions import Action, Discard, Edit, Publish, Pull, Swap
-from inplace.core.model import Node, Pod, Revision, Workload
-from inplace.core.names import PodPhase
-from inplace.core.record import Record
-from inplace.core.snapshot import Snapshot
+from inplace.core.actions import patches
+from inplace.core.actions.actions import Action, CreatePullPod, DeletePullPod, PatchImages, PatchWorkload, WriteStatus
+from inplace.core.objects import names
+from inplace.core.objects.model import Node, Pod, Revision, Workload
+from inplace.core.plan import plan as planning
+from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.state import records
+from inplace.core.state.records import PodPhase, Record
 
 KEY = Key("StatefulSet", "default", "web")
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -430,7 +429,7 @@ class Simulation:
 
     def carry_out(self, snapshot: Snapshot, action: Action, *, answered: bool = True) -> None:
         """Send a write as the Applier does; `answered` False: it was done, and the answer was lost."""
-        if isinstance(action, Pull | Discard):
+        if isinstance(action, CreatePullPod | DeletePullPod):
             self._help(action)
             return
         if needs_live_read(action):
@@ -438,21 +437,21 @@ class Simulation:
             if live is None or live["metadata"]["uid"] != action.pod.uid:
                 return
             again = planning.reassess(snapshot, _decode(live, Pod), self.clock.now())
-            if not isinstance(again, Swap):
+            if not isinstance(again, PatchImages):
                 return
             action = again
         try:
             self._write(snapshot, action)
         except Stale:
             return
-        meta = action.workload.metadata if isinstance(action, Edit | Publish) else action.pod.metadata
-        target = self.workload if isinstance(action, Edit | Publish) else self.pods[meta.name]
+        meta = action.workload.metadata if isinstance(action, PatchWorkload | WriteStatus) else action.pod.metadata
+        target = self.workload if isinstance(action, PatchWorkload | WriteStatus) else self.pods[meta.name]
         if answered:
             self.world.wrote(meta.uid, target["metadata"]["resourceVersion"])
 
-    def _help(self, action: Pull | Discard) -> None:
+    def _help(self, action: CreatePullPod | DeletePullPod) -> None:
         """Make or delete a helper Pod."""
-        if isinstance(action, Discard):
+        if isinstance(action, DeletePullPod):
             self.helpers.pop(action.helper.name, None)
             return
         assert self.start.pull != "Never"

@@ -8,10 +8,10 @@ from itertools import pairwise
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from inplace.core import change, defaults, template
-from inplace.core.change import Edits, InPlace, Refused
-from inplace.core.model import Container, Meta, Pod, PodSpec
-from inplace.core.settings import InitImages
+from inplace.core.objects.model import Container, Meta, Pod, PodSpec
+from inplace.core.settings.schema import InitImages
+from inplace.core.template import defaults, diff, trees
+from inplace.core.template.change import Edits, PodChange, Refused
 
 #: No default of anything, no quantity, no glob's match.
 SENTINEL = "§changed"
@@ -113,8 +113,8 @@ def at(tree, path):
     return tree
 
 
-def only_metadata(field: str, edits: Edits) -> InPlace:
-    return InPlace(labels=edits) if field == "labels" else InPlace(annotations=edits)
+def only_metadata(field: str, edits: Edits) -> PodChange:
+    return PodChange(labels=edits) if field == "labels" else PodChange(annotations=edits)
 
 
 def is_metadata(path):
@@ -132,9 +132,9 @@ def is_image_that_restarts(tree, path):
 @given(templates())
 def test_a_template_equals_itself_and_itself_with_defaults(tree):
     for other in (tree, copy.deepcopy(tree), defaults.apply(tree)):
-        assert change.diff(tree, other) == InPlace()
-        assert change.diff(other, tree) == InPlace()
-        assert template.differences(other, other) == []
+        assert diff.diff(tree, other) == PodChange()
+        assert diff.diff(other, tree) == PodChange()
+        assert trees.differences(other, other) == []
 
 
 @given(templates())
@@ -150,15 +150,15 @@ def test_replacing_anything_outside_the_table_is_refused(tree, data):
     path = data.draw(st.sampled_from([path for path in paths(tree) if path]))
     changed = copy.deepcopy(tree)
     at(changed, path[:-1])[path[-1]] = SENTINEL
-    verdict = change.diff(tree, changed)
+    verdict = diff.diff(tree, changed)
     if is_metadata(path):
         assert verdict == only_metadata(path[1], Edits(change={path[2]: (at(tree, path), SENTINEL)}))
     elif is_image_that_restarts(tree, path):
-        assert isinstance(verdict, InPlace)
+        assert isinstance(verdict, PodChange)
         assert verdict.images == {at(tree, path[:-1])["name"]: SENTINEL}
         assert verdict.labels == verdict.annotations == Edits()
     elif path == ("spec", "serviceAccount") and tree["spec"].get("serviceAccountName"):
-        assert verdict == InPlace()  # the server ignores the old name beside the new one
+        assert verdict == PodChange()  # the server ignores the old name beside the new one
     else:
         assert isinstance(verdict, Refused)
         assert verdict.reasons
@@ -175,7 +175,7 @@ def test_adding_anything_outside_the_table_is_refused(tree, data):
         place["zz"] = SENTINEL
     else:
         place.append({"name": SENTINEL})
-    verdict = change.diff(tree, changed)
+    verdict = diff.diff(tree, changed)
     if is_metadata((*path, "zz")):
         assert verdict == only_metadata(path[1], Edits(add={"zz": SENTINEL}))
     else:
@@ -187,15 +187,15 @@ def test_removing_anything_is_refused_unless_it_was_a_default(tree, data):
     path = data.draw(st.sampled_from([path for path in paths(tree) if path]))
     changed = copy.deepcopy(tree)
     del at(changed, path[:-1])[path[-1]]
-    verdict = change.diff(tree, changed)
+    verdict = diff.diff(tree, changed)
     if is_metadata(path):
         assert verdict == only_metadata(path[1], Edits(remove=(path[2],)))
     elif path in {("metadata",), ("metadata", "labels"), ("metadata", "annotations")}:
-        assert isinstance(verdict, InPlace) or tree["metadata"].get("name")
-    elif isinstance(verdict, InPlace):
+        assert isinstance(verdict, PodChange) or tree["metadata"].get("name")
+    elif isinstance(verdict, PodChange):
         # Nothing that a server would keep was lost: with all defaults written out, both sides are one.
-        assert verdict == InPlace()
-        assert template.differences(defaults.apply(tree), defaults.apply(changed)) == []
+        assert verdict == PodChange()
+        assert trees.differences(defaults.apply(tree), defaults.apply(changed)) == []
 
 
 @given(templates(), st.data())
@@ -206,14 +206,14 @@ def test_another_order_is_refused(tree, data):
     changed = copy.deepcopy(tree)
     at(changed, path).reverse()
     before, after = (at(defaults.apply(side), path) for side in (tree, changed))
-    assume(template.differences({"x": before}, {"x": after}))
-    assert isinstance(change.diff(tree, changed), Refused)
+    assume(trees.differences({"x": before}, {"x": after}))
+    assert isinstance(diff.diff(tree, changed), Refused)
 
 
 @given(templates(), templates())
 def test_the_verdict_does_not_depend_on_written_defaults(a, b):
-    plain = change.diff(a, b)
-    written = change.diff(defaults.apply(a), defaults.apply(b))
+    plain = diff.diff(a, b)
+    written = diff.diff(defaults.apply(a), defaults.apply(b))
     assert isinstance(plain, Refused) <= isinstance(written, Refused)
 
 
@@ -268,18 +268,18 @@ def patched(pod, lacks):
 
 
 def needs(bases, target, pod, touched=()):
-    verdict = change.diff(bases[0], target)
-    assert isinstance(verdict, InPlace)
-    found = change.for_pod(verdict, change.sides(bases, target), pod, touched)
-    assert isinstance(found, InPlace)
+    verdict = diff.diff(bases[0], target)
+    assert isinstance(verdict, PodChange)
+    found = diff.change_for(verdict, diff.template_pair(bases, target), pod, touched)
+    assert isinstance(found, PodChange)
     return found
 
 
 @given(variants(), variants())
 def test_a_fresh_pod_needs_just_the_difference_of_the_templates(base, target):
-    verdict = change.diff(base, target)
+    verdict = diff.diff(base, target)
     found = needs([base], target, made_from(base))
-    assert isinstance(verdict, InPlace)
+    assert isinstance(verdict, PodChange)
     assert (found.images, found.labels, found.annotations) == (verdict.images, verdict.labels, verdict.annotations)
 
 
@@ -302,7 +302,7 @@ def test_a_chain_of_templates_ends_as_a_pod_of_the_last_one(chain, extra):
 @given(variants(), variants(), versions)
 def test_drift_is_never_fought(base, target, elsewhere):
     target["spec"]["containers"][1]["image"] = base["spec"]["containers"][1]["image"]
-    pod = patched(made_from(base), InPlace(images={"proxy": elsewhere}))
+    pod = patched(made_from(base), PodChange(images={"proxy": elsewhere}))
     found = needs([base], target, pod)
     assert "proxy" not in found.images
     assert bool(found.notes) == (elsewhere != target["spec"]["containers"][1]["image"]) or len(found.notes) == 1
@@ -313,7 +313,7 @@ def test_drift_is_never_fought(base, target, elsewhere):
 )
 def test_the_diff_is_total_and_pure(a, b, init_images, kubelet):
     before = copy.deepcopy((a, b))
-    verdict = change.diff(a, b, init_images=init_images, kubelet=kubelet)
-    assert verdict == change.diff(a, b, init_images=init_images, kubelet=kubelet)
+    verdict = diff.diff(a, b, init_images=init_images, kubelet=kubelet)
+    assert verdict == diff.diff(a, b, init_images=init_images, kubelet=kubelet)
     assert (a, b) == before
-    assert isinstance(verdict, InPlace) or verdict.reasons
+    assert isinstance(verdict, PodChange) or verdict.reasons

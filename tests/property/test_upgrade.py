@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from inplace.core.names import PodPhase
+from inplace.core.state.records import PodPhase
 from tests.property.simulation import GOOD, Settings, Simulation, record_of
 
 STARTS = st.builds(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from inplace.core.names import Code
+from inplace.core.objects.reasons import ReasonCode
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,5 +30,5 @@ def test_every_row_of_the_failure_table_is_answered():
 def test_every_reason_code_is_explained():
     text = (ROOT / "docs" / "reasons.md").read_text()
     named = set(re.findall(r"`([A-Z][A-Za-z]+)`", text.replace("`InPlaceIfPossible`", "").replace("`Degraded`", "")))
-    assert {str(code) for code in Code} <= named
-    assert named - {str(code) for code in Code} == set()
+    assert {str(code) for code in ReasonCode} <= named
+    assert named - {str(code) for code in ReasonCode} == set()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from inplace.core.status import Status
-from inplace.core.view import ContainerView, PodView, WorkloadView
+from inplace.core.state.statuses import Status
+from inplace.core.views.workload import ContainerView, PodView, WorkloadView
 
 
 class Lines:

@@ -9,9 +9,8 @@ from rich.live import Live
 from rich.text import Text
 from rich.tree import Tree
 
-from inplace.core.names import Phase
-from inplace.core.status import Status
-from inplace.core.view import ContainerView, PodView, WorkloadView
+from inplace.core.state.statuses import Phase, Status
+from inplace.core.views.workload import ContainerView, PodView, WorkloadView
 
 _STAGES: Final = {
     "Done": ("✔", "green"),

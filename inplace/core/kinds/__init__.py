@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from inplace.core.kinds.base import Family, Kind, Template
 from inplace.core.kinds.daemonset import DaemonSet
 from inplace.core.kinds.deployment import Deployment
+from inplace.core.kinds.kind import Kind, OwnedObjects, Template
 from inplace.core.kinds.replicaset import ReplicaSet
 from inplace.core.kinds.statefulset import StatefulSet
-from inplace.core.model import Owner
+from inplace.core.objects.model import Owner
 
 ALL: Final[tuple[Kind, ...]] = (StatefulSet(), DaemonSet(), Deployment(), ReplicaSet())
 BY_NAME: Final[dict[str, Kind]] = {kind.name: kind for kind in ALL}
 
-__all__ = ["ALL", "BY_NAME", "Family", "Kind", "Template", "find", "is_stock"]
+__all__ = ["ALL", "BY_NAME", "Kind", "OwnedObjects", "Template", "find", "is_supported"]
 
 
-def is_stock(owner: Owner) -> bool:
+def is_supported(owner: Owner) -> bool:
     """Whether an ownerReference names a workload of a kind of ours: others use the same names in their own groups."""
     kind = BY_NAME.get(owner.kind)
     return kind is not None and owner.api_version.partition("/")[0] == kind.group

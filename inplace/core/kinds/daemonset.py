@@ -13,18 +13,21 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from inplace.core import names, template
-from inplace.core.actions import Amend, Edit, WorkloadAction
-from inplace.core.kinds import base
-from inplace.core.kinds.base import Family, Revisions, Template
-from inplace.core.model import Pod, Reason, Revision, Tree, UpdateStrategy, Workload
-from inplace.core.names import Code
-from inplace.core.settings import Native, amount_of
+from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload, WorkloadAction
+from inplace.core.kinds.freezing import fall_back, freeze, is_frozen, label_frozen, original_strategy, thaw
+from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
+from inplace.core.kinds.ownership import owned_elsewhere
+from inplace.core.kinds.partition import Unordered
+from inplace.core.objects import names
+from inplace.core.objects.model import Pod, Revision, Tree, UpdateStrategy, Workload
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.settings.schema import Native, amount_of
+from inplace.core.template import trees
 
 _OURS: Final[Tree] = {"updateStrategy": {"type": "OnDelete"}}
 
 
-class DaemonSet(base.Unordered):
+class DaemonSet(Unordered):
     """The kind DaemonSet."""
 
     name: Final = "DaemonSet"
@@ -41,9 +44,9 @@ class DaemonSet(base.Unordered):
         """One that another system owns, or with a strategy that this version does not know."""
         strategy = _strategy(workload).type or "RollingUpdate"
         if strategy in ("RollingUpdate", "OnDelete"):
-            return base.owned_elsewhere(workload)
+            return owned_elsewhere(workload)
         why = f"strategy {strategy} is not known here; RollingUpdate and OnDelete are"
-        return Reason(Code.STRATEGY_UNSUPPORTED, "spec.updateStrategy.type", why)
+        return Reason(ReasonCode.StrategyUnsupported, "spec.updateStrategy.type", why)
 
     def native(self, workload: Workload) -> Native:
         """`rollingUpdate.maxUnavailable` as the user wrote it (a surge has none), and `minReadySeconds`."""
@@ -54,14 +57,16 @@ class DaemonSet(base.Unordered):
             min_ready_seconds=workload.spec.min_ready_seconds,
         )
 
-    def freeze(self, workload: Workload, family: Family, *, interlocked: bool) -> Edit | Amend | Reason | None:
+    def freeze(
+        self, workload: Workload, family: OwnedObjects, *, interlocked: bool
+    ) -> PatchWorkload | PatchReplicaSet | Reason | None:
         """Switch to OnDelete, and keep what stood there."""
         if self.held(workload):
-            return base.standing(workload)
-        running = None if base.frozen(workload) else _native_rollout(workload)
-        return running or base.hold(workload, _OURS)
+            return label_frozen(workload)
+        running = None if is_frozen(workload) else _native_rollout(workload)
+        return running or freeze(workload, _OURS)
 
-    def trial(self, workload: Workload) -> Edit | None:
+    def trial(self, workload: Workload) -> PatchWorkload | None:
         """None: the freeze stands always."""
         return None
 
@@ -69,22 +74,22 @@ class DaemonSet(base.Unordered):
         """By OnDelete."""
         return _strategy(workload).type == "OnDelete"
 
-    def lift(self, workload: Workload) -> Edit | None:
+    def lift(self, workload: Workload) -> PatchWorkload | None:
         """Put the original strategy back; one that was OnDelete replaces nothing by itself."""
-        original = base.original_strategy(workload)
-        return base.lifting(workload, original) if base.frozen(workload) and original else None
+        original = original_strategy(workload)
+        return fall_back(workload, original) if is_frozen(workload) and original else None
 
-    def thaw(self, workload: Workload, family: Family) -> WorkloadAction | None:
+    def thaw(self, workload: Workload, family: OwnedObjects) -> WorkloadAction | None:
         """Put the original strategy back and remove our keys."""
-        return base.thawing(workload, base.original_strategy(workload) if self.held(workload) else {})
+        return thaw(workload, original_strategy(workload) if self.held(workload) else {})
 
-    def templates(self, workload: Workload, family: Family) -> Mapping[str, Raw]:
+    def templates(self, workload: Workload, family: OwnedObjects) -> Mapping[str, Raw]:
         """Its ControllerRevisions by hash; of two with one hash the newer."""
         return {_hash(one): one.data for one in sorted(family.revisions, key=lambda one: one.revision)}
 
     def read(self, kept: Raw) -> Tree:
         """The template in a ControllerRevision's data."""
-        return template.of_revision(kept)
+        return trees.of_revision(kept)
 
     def expected(self, workload: Workload, pods: Iterable[Pod]) -> Mapping[str, str]:
         """Those on the Pods' labels."""
@@ -94,10 +99,12 @@ class DaemonSet(base.Unordered):
     def target(self, workload: Workload, revisions: Revisions) -> Template | Reason:
         """The newest revision with the DaemonSet's own template, once the controller has seen the spec."""
         if workload.status.observed_generation < workload.metadata.generation:
-            return Reason(Code.REVISION_UNKNOWN, "status.observedGeneration", "waiting for the DaemonSet controller")
-        wanted = template.fingerprint(workload.spec.template)
+            return Reason(
+                ReasonCode.RevisionUnknown, "status.observedGeneration", "waiting for the DaemonSet controller"
+            )
+        wanted = trees.fingerprint(workload.spec.template)
         equal = [one for one in revisions.values() if _fingerprint(one) == wanted]
-        return equal[-1] if equal else Reason(Code.REVISION_UNKNOWN, "", "waiting for the ControllerRevision")
+        return equal[-1] if equal else Reason(ReasonCode.RevisionUnknown, "", "waiting for the ControllerRevision")
 
     def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
         """Its label."""
@@ -109,12 +116,14 @@ class DaemonSet(base.Unordered):
         tidy = {names.TEMPLATE_GENERATION_LABEL: generation} if newest and generation is not None else {}
         return {names.REVISION_LABEL: revision, **tidy}
 
-    def prepare(self, workload: Workload, family: Family, target: Template, *, whole: bool) -> WorkloadAction | None:
+    def prepare(
+        self, workload: Workload, family: OwnedObjects, target: Template, *, whole: bool
+    ) -> WorkloadAction | None:
         """Nothing: a Pod that is re-created meanwhile comes back new."""
         return None
 
     def conclude(
-        self, workload: Workload, family: Family, target: Template, *, interlocked: bool
+        self, workload: Workload, family: OwnedObjects, target: Template, *, interlocked: bool
     ) -> WorkloadAction | None:
         """Nothing: the controller counts by the labels."""
         return None
@@ -126,7 +135,7 @@ class DaemonSet(base.Unordered):
 
 @lru_cache(maxsize=4096)
 def _fingerprint(one: Template) -> str:
-    return template.fingerprint_of(one.tree)
+    return trees.fingerprint_of(one.tree)
 
 
 def _strategy(workload: Workload) -> UpdateStrategy:
@@ -152,9 +161,9 @@ def _native_rollout(workload: Workload) -> Reason | None:
     """A rollout of the DaemonSet controller that has not ended; it is never interrupted."""
     status = workload.status
     if status.observed_generation < workload.metadata.generation:
-        return Reason(Code.NATIVE_ROLLOUT, "status.observedGeneration", "waiting for the DaemonSet controller")
+        return Reason(ReasonCode.NativeRollout, "status.observedGeneration", "waiting for the DaemonSet controller")
     missing = status.desired_number_scheduled - min(status.updated_number_scheduled, status.number_available)
     if missing <= 0:
         return None
     why = f"a native rollout is under way: {missing} Pods to go"
-    return Reason(Code.NATIVE_ROLLOUT, "status.updatedNumberScheduled", why)
+    return Reason(ReasonCode.NativeRollout, "status.updatedNumberScheduled", why)

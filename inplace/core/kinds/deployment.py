@@ -16,16 +16,25 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from inplace.core import names, template
-from inplace.core.actions import Amend, Create, Edit, Remove, WorkloadAction
-from inplace.core.kinds import base, templates, undo
-from inplace.core.kinds.base import Family, Template
-from inplace.core.model import Reason, Tree, UpdateStrategy, Workload
-from inplace.core.names import Code
-from inplace.core.settings import Native, amount_of
+from inplace.core.actions.actions import (
+    CreateReplicaSet,
+    DeleteReplicaSet,
+    PatchReplicaSet,
+    PatchWorkload,
+    WorkloadAction,
+)
+from inplace.core.kinds import kind, matching, undo
+from inplace.core.kinds.freezing import fall_back, freeze, is_frozen, thaw
+from inplace.core.kinds.kind import OwnedObjects, Template
+from inplace.core.kinds.ownership import owned_elsewhere
+from inplace.core.objects import names
+from inplace.core.objects.model import Tree, UpdateStrategy, Workload
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.settings.schema import Native, amount_of
+from inplace.core.template import trees
 
 
-class Deployment(templates.Matched):
+class Deployment(matching.MatchedByTemplate):
     """The kind Deployment."""
 
     name: Final = "Deployment"
@@ -40,7 +49,7 @@ class Deployment(templates.Matched):
 
     def unsupported(self, workload: Workload) -> Reason | None:
         """One that another system owns; both strategies are held by the pause."""
-        return base.owned_elsewhere(workload)
+        return owned_elsewhere(workload)
 
     def native(self, workload: Workload) -> Native:
         """`rollingUpdate.maxUnavailable` and `minReadySeconds`."""
@@ -51,47 +60,51 @@ class Deployment(templates.Matched):
             min_ready_seconds=workload.spec.min_ready_seconds,
         )
 
-    def freeze(self, workload: Workload, family: Family, *, interlocked: bool) -> Edit | Amend | Reason | None:
+    def freeze(
+        self, workload: Workload, family: OwnedObjects, *, interlocked: bool
+    ) -> PatchWorkload | PatchReplicaSet | Reason | None:
         """Pause it while nothing rolls; then keep its settings, or put back those that an undo has replaced."""
         paused, active = _pause(workload, family, interlocked=interlocked), _active(workload, family)
-        if isinstance(paused, Edit) or active is None:
+        if isinstance(paused, PatchWorkload) or active is None:
             return paused
         return undo.restore(workload, active, family.children) or undo.keep(workload, active) or paused
 
-    def trial(self, workload: Workload) -> Edit | None:
+    def trial(self, workload: Workload) -> PatchWorkload | None:
         """Resume it with another template."""
-        tree = template.decode(workload.spec.template)
-        metadata = template.tree(tree.get("metadata"))
-        marked = {**template.annotations(tree), names.TRIAL: str(workload.metadata.generation)}
+        tree = trees.decode(workload.spec.template)
+        metadata = trees.tree(tree.get("metadata"))
+        marked = {**trees.annotations(tree), names.TRIAL: str(workload.metadata.generation)}
         other = {**tree, "metadata": {**metadata, "annotations": marked}}
-        return Edit(workload, None, "a trial of the admission policies", {"paused": False, "template": other})
+        return PatchWorkload(workload, None, "a trial of the admission policies", {"paused": False, "template": other})
 
     def held(self, workload: Workload) -> bool:
         """By a pause with our label."""
-        return workload.spec.paused and base.frozen(workload)
+        return workload.spec.paused and is_frozen(workload)
 
-    def lift(self, workload: Workload) -> Edit | None:
+    def lift(self, workload: Workload) -> PatchWorkload | None:
         """Resume it."""
-        return base.lifting(workload, {"paused": False}) if self.held(workload) else None
+        return fall_back(workload, {"paused": False}) if self.held(workload) else None
 
-    def thaw(self, workload: Workload, family: Family) -> WorkloadAction | None:
+    def thaw(self, workload: Workload, family: OwnedObjects) -> WorkloadAction | None:
         """Resume it without our keys, then remove what was copied to ReplicaSets or kept there.
 
         In this order: as long as our status stands here, the Deployment controller copies it to the ReplicaSets.
         """
-        back = base.thawing(workload, {"paused": False} if self.held(workload) else {})
+        back = thaw(workload, {"paused": False} if self.held(workload) else {})
         return back or undo.forget(workload, family.children, undo.NOT_HISTORY)
 
-    def templates(self, workload: Workload, family: Family) -> Mapping[str, Raw]:
+    def templates(self, workload: Workload, family: OwnedObjects) -> Mapping[str, Raw]:
         """Those of ReplicaSets with Pods, what is kept on them, and its own."""
         found, active = dict[str, Raw](), _active(workload, family)
         for child in family.children:
             if child is active or _has_pods(child):
-                found |= templates.recorded(child)
-                found[template.fingerprint(child.spec.template)] = child.spec.template
-        return {**found, template.fingerprint(workload.spec.template): workload.spec.template}
+                found |= matching.recorded(child)
+                found[trees.fingerprint(child.spec.template)] = child.spec.template
+        return {**found, trees.fingerprint(workload.spec.template): workload.spec.template}
 
-    def prepare(self, workload: Workload, family: Family, target: Template, *, whole: bool) -> WorkloadAction | None:
+    def prepare(
+        self, workload: Workload, family: OwnedObjects, target: Template, *, whole: bool
+    ) -> WorkloadAction | None:
         """Keep the old template, then give the active ReplicaSet the new one; with a partition it keeps the old one.
 
         So a Pod that is re-created meanwhile comes back as most are to be.
@@ -99,18 +112,20 @@ class Deployment(templates.Matched):
         active = _active(workload, family)
         if active is None:
             return None
-        current, kept = template.fingerprint(active.spec.template), templates.recorded(active)
+        current, kept = trees.fingerprint(active.spec.template), matching.recorded(active)
         if current == target.revision:
             return None
         if target.revision not in kept or current not in kept:
             kept |= {current: active.spec.template, target.revision: self.templates(workload, family)[target.revision]}
-            return Amend(workload, active, "record both templates", {}, {names.TEMPLATES: templates.encoded(kept)})
+            return PatchReplicaSet(
+                workload, active, "record both templates", {}, {names.TEMPLATES: matching.encoded(kept)}
+            )
         if not whole:
             return None
         return (
             _make_way(workload, family, active, target)
             or _keep_history(workload, family, active)
-            or Amend(
+            or PatchReplicaSet(
                 workload,
                 active,
                 "give it the new template",
@@ -119,7 +134,7 @@ class Deployment(templates.Matched):
         )
 
     def conclude(
-        self, workload: Workload, family: Family, target: Template, *, interlocked: bool
+        self, workload: Workload, family: OwnedObjects, target: Template, *, interlocked: bool
     ) -> WorkloadAction | None:
         """Forget the templates that no Pod has any more and what others must not bring back; then resume it."""
         active = _active(workload, family)
@@ -127,10 +142,10 @@ class Deployment(templates.Matched):
             return None
         others = [child for child in family.children if child.metadata.uid != active.metadata.uid]
         left = undo.forget(workload, [active], [names.TEMPLATES]) or undo.forget(workload, others, undo.NOT_HISTORY)
-        if left is not None or not (interlocked and base.frozen(workload)):
+        if left is not None or not (interlocked and is_frozen(workload)):
             return left
         spec = {"paused": False} if workload.spec.paused else {}
-        return Edit(workload, None, "nothing is left to hold back", spec, {names.FROZEN: None})
+        return PatchWorkload(workload, None, "nothing is left to hold back", spec, {names.FROZEN: None})
 
 
 # --- ReplicaSets -----------------------------------------------------------------------------------------------------
@@ -140,13 +155,13 @@ def _has_pods(child: Workload) -> bool:
     return bool(child.spec.replicas is None or child.spec.replicas or child.status.replicas)
 
 
-def _active(workload: Workload, family: Family) -> Workload | None:
+def _active(workload: Workload, family: OwnedObjects) -> Workload | None:
     """The one ReplicaSet with Pods, else the one that would get some (FindActiveOrLatest); None while several have."""
     filled = [child for child in family.children if _has_pods(child)]
     if filled:
         return filled[0] if len(filled) == 1 else None
-    wanted = template.fingerprint(workload.spec.template)
-    equal = [child for child in family.children if template.fingerprint(child.spec.template) == wanted]
+    wanted = trees.fingerprint(workload.spec.template)
+    equal = [child for child in family.children if trees.fingerprint(child.spec.template) == wanted]
     return min(equal, key=_age) if equal else max(family.children, key=_age, default=None)
 
 
@@ -154,72 +169,72 @@ def _age(child: Workload) -> tuple[str, str]:
     return str(child.metadata.creation_timestamp), child.metadata.name
 
 
-def _pause(workload: Workload, family: Family, *, interlocked: bool) -> Edit | Reason | None:
+def _pause(workload: Workload, family: OwnedObjects, *, interlocked: bool) -> PatchWorkload | Reason | None:
     """Pause it while nothing rolls. A pause that stands without our label is its owner's, and is left to him.
 
     A policy pauses whatever changes the template, in the middle of a native rollout too: that is not interrupted.
     """
-    if workload.spec.paused and not base.frozen(workload):
+    if workload.spec.paused and not is_frozen(workload):
         why = "its owner paused it (kubectl rollout pause); resume it to go on"
-        return Reason(Code.USER_PAUSE, "spec.paused", why)
+        return Reason(ReasonCode.PausedByOwner, "spec.paused", why)
     if workload.spec.paused:
         several = sum(_has_pods(child) for child in family.children) > 1
         note = "a native rollout is under way and is not interrupted"
-        return Edit(workload, None, note, {"paused": False}, {names.FROZEN: None}) if several else None
+        return PatchWorkload(workload, None, note, {"paused": False}, {names.FROZEN: None}) if several else None
     running = _native_rollout(workload, family)
     if interlocked:
         return running if running is not None and not _in_step(workload, family) else None
-    return running or base.hold(workload, {"paused": True})
+    return running or freeze(workload, {"paused": True})
 
 
-def _in_step(workload: Workload, family: Family) -> bool:
+def _in_step(workload: Workload, family: OwnedObjects) -> bool:
     """Whether one ReplicaSet has all Pods and the Deployment's template: nothing is rolled, whatever is missing."""
     active = _active(workload, family)
     return active is not None and _same(active, workload)
 
 
 def _same(one: Workload, other: Workload) -> bool:
-    return template.fingerprint(one.spec.template) == template.fingerprint(other.spec.template)
+    return trees.fingerprint(one.spec.template) == trees.fingerprint(other.spec.template)
 
 
-def _native_rollout(workload: Workload, family: Family) -> Reason | None:
+def _native_rollout(workload: Workload, family: OwnedObjects) -> Reason | None:
     """A rollout of the Deployment controller that has not ended; it is never interrupted."""
-    status, desired = workload.status, base.replicas(workload)
+    status, desired = workload.status, kind.replicas(workload)
     if status.observed_generation < workload.metadata.generation:
-        return Reason(Code.NATIVE_ROLLOUT, "status.observedGeneration", "waiting for the Deployment controller")
+        return Reason(ReasonCode.NativeRollout, "status.observedGeneration", "waiting for the Deployment controller")
     active = _active(workload, family)
     if active is None:
         several = "a native rollout is under way: several ReplicaSets have Pods"
         why = several if family.children else "waiting for its first ReplicaSet"
-        return Reason(Code.NATIVE_ROLLOUT, "status.replicas", why)
+        return Reason(ReasonCode.NativeRollout, "status.replicas", why)
     missing = desired
     if _same(active, workload):
         missing -= min(status.updated_replicas, status.available_replicas)
     if missing <= 0 and status.replicas <= desired:
         return None
     why = f"a native rollout is under way: {missing} Pods to go"
-    return Reason(Code.NATIVE_ROLLOUT, "status.updatedReplicas", why)
+    return Reason(ReasonCode.NativeRollout, "status.updatedReplicas", why)
 
 
-def _make_way(workload: Workload, family: Family, active: Workload, target: Template) -> Remove | None:
+def _make_way(workload: Workload, family: OwnedObjects, active: Workload, target: Template) -> DeleteReplicaSet | None:
     """ReplicaSets that hold the new template already: the active one is to be the only one (kubernetes.md §6.3.1)."""
     for child in family.children:
-        equal = template.fingerprint(child.spec.template) == target.revision
+        equal = trees.fingerprint(child.spec.template) == target.revision
         if child.metadata.uid != active.metadata.uid and equal and not _has_pods(child):
-            return Remove(workload, child, "the active ReplicaSet takes over its template")
+            return DeleteReplicaSet(workload, child, "the active ReplicaSet takes over its template")
     return None
 
 
-def _keep_history(workload: Workload, family: Family, active: Workload) -> Create | None:
+def _keep_history(workload: Workload, family: OwnedObjects, active: Workload) -> CreateReplicaSet | None:
     """A ReplicaSet without Pods that keeps the old template for `kubectl rollout undo` (kubernetes.md §6.3.2)."""
-    current = template.fingerprint(active.spec.template)
+    current = trees.fingerprint(active.spec.template)
     others = [child for child in family.children if child.metadata.uid != active.metadata.uid]
-    known = any(template.fingerprint(child.spec.template) == current for child in others)
+    known = any(trees.fingerprint(child.spec.template) == current for child in others)
     if known or workload.spec.revision_history_limit == 0:
         return None
     selector: dict[str, Any] = msgspec.json.decode(workload.spec.selector)
     labels = {**(selector.get("matchLabels") or {}), names.TEMPLATE_HASH_LABEL: current}
-    kept = _with_label(template.bare(template.decode(active.spec.template)), current)
+    kept = _with_label(trees.bare(trees.decode(active.spec.template)), current)
     marks = {key: text for key, text in (active.metadata.annotations or {}).items() if key not in undo.NOT_HISTORY}
     owner = {"apiVersion": "apps/v1", "kind": "Deployment", "controller": True, "blockOwnerDeletion": True}
     body = {
@@ -227,7 +242,7 @@ def _keep_history(workload: Workload, family: Family, active: Workload) -> Creat
         "kind": "ReplicaSet",
         "metadata": {
             "name": f"{workload.metadata.name}-{current}",
-            "labels": template.labels(kept),
+            "labels": trees.labels(kept),
             "annotations": marks,
             "ownerReferences": [{**owner, "name": workload.metadata.name, "uid": workload.metadata.uid}],
         },
@@ -238,16 +253,16 @@ def _keep_history(workload: Workload, family: Family, active: Workload) -> Creat
             "template": kept,
         },
     }
-    return Create(workload, "ReplicaSet", body, "keep the old template for kubectl rollout undo")
+    return CreateReplicaSet(workload, "ReplicaSet", body, "keep the old template for kubectl rollout undo")
 
 
 def _with_hash(raw: Raw, active: Workload) -> Tree:
     """The Deployment's template as the active ReplicaSet must have it: with the label of its selector."""
-    own = template.labels(template.decode(active.spec.template)).get(names.TEMPLATE_HASH_LABEL, "")
-    return _with_label(template.bare(template.decode(raw)), own)
+    own = trees.labels(trees.decode(active.spec.template)).get(names.TEMPLATE_HASH_LABEL, "")
+    return _with_label(trees.bare(trees.decode(raw)), own)
 
 
 def _with_label(tree: Tree, value: str) -> Tree:
-    metadata = template.tree(tree.get("metadata"))
-    labels = {**template.labels(tree), names.TEMPLATE_HASH_LABEL: value}
+    metadata = trees.tree(tree.get("metadata"))
+    labels = {**trees.labels(tree), names.TEMPLATE_HASH_LABEL: value}
     return {**tree, "metadata": {**metadata, "labels": labels}}

@@ -11,16 +11,19 @@ from typing import Final
 
 from msgspec import Raw
 
-from inplace.core import names, template
-from inplace.core.actions import Amend, Edit, WorkloadAction
-from inplace.core.kinds import base, templates
-from inplace.core.kinds.base import Family, Template
-from inplace.core.model import Reason, Workload
-from inplace.core.names import EventReason
-from inplace.core.settings import Native
+from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload, WorkloadAction
+from inplace.core.kinds import matching
+from inplace.core.kinds.freezing import is_frozen, thaw
+from inplace.core.kinds.kind import OwnedObjects, Template
+from inplace.core.kinds.ownership import owned_elsewhere
+from inplace.core.objects import names
+from inplace.core.objects.model import Workload
+from inplace.core.objects.reasons import EventReason, Reason
+from inplace.core.settings.schema import Native
+from inplace.core.template import trees
 
 
-class ReplicaSet(templates.Matched):
+class ReplicaSet(matching.MatchedByTemplate):
     """The kind ReplicaSet."""
 
     name: Final = "ReplicaSet"
@@ -35,21 +38,23 @@ class ReplicaSet(templates.Matched):
 
     def unsupported(self, workload: Workload) -> Reason | None:
         """One that a foreign workload manages, such as an Argo Rollout, which finds its ReplicaSets by their hash."""
-        return base.owned_elsewhere(workload, by_anybody=True)
+        return owned_elsewhere(workload, by_anybody=True)
 
     def native(self, workload: Workload) -> Native:
         """`minReadySeconds`; a ReplicaSet has no strategy."""
         return Native(min_ready_seconds=workload.spec.min_ready_seconds)
 
-    def freeze(self, workload: Workload, family: Family, *, interlocked: bool) -> Edit | Amend | Reason | None:
+    def freeze(
+        self, workload: Workload, family: OwnedObjects, *, interlocked: bool
+    ) -> PatchWorkload | PatchReplicaSet | Reason | None:
         """Only the record of the template: there is nothing to hold."""
-        if base.frozen(workload):
+        if is_frozen(workload):
             return None
         note = "its template is recorded; upgrades happen in place"
-        kept = templates.encoded({template.fingerprint(workload.spec.template): workload.spec.template})
-        return Edit(workload, EventReason.FROZEN, note, {}, {names.FROZEN: "true"}, {names.TEMPLATES: kept})
+        kept = matching.encoded({trees.fingerprint(workload.spec.template): workload.spec.template})
+        return PatchWorkload(workload, EventReason.Frozen, note, {}, {names.FROZEN: "true"}, {names.TEMPLATES: kept})
 
-    def trial(self, workload: Workload) -> Edit | None:
+    def trial(self, workload: Workload) -> PatchWorkload | None:
         """None: the freeze stands always."""
         return None
 
@@ -57,32 +62,36 @@ class ReplicaSet(templates.Matched):
         """Always."""
         return True
 
-    def lift(self, workload: Workload) -> Edit | None:
+    def lift(self, workload: Workload) -> PatchWorkload | None:
         """None: it replaces no Pod by itself."""
         return None
 
-    def thaw(self, workload: Workload, family: Family) -> WorkloadAction | None:
+    def thaw(self, workload: Workload, family: OwnedObjects) -> WorkloadAction | None:
         """Remove our keys."""
-        return base.thawing(workload, {})
+        return thaw(workload, {})
 
-    def templates(self, workload: Workload, family: Family) -> Mapping[str, Raw]:
+    def templates(self, workload: Workload, family: OwnedObjects) -> Mapping[str, Raw]:
         """Those recorded, and its own."""
         own = workload.spec.template
-        return {**templates.recorded(workload), template.fingerprint(own): own}
+        return {**matching.recorded(workload), trees.fingerprint(own): own}
 
-    def prepare(self, workload: Workload, family: Family, target: Template, *, whole: bool) -> WorkloadAction | None:
+    def prepare(
+        self, workload: Workload, family: OwnedObjects, target: Template, *, whole: bool
+    ) -> WorkloadAction | None:
         """Record the new template beside the old, before a Pod has it."""
-        kept = templates.recorded(workload)
+        kept = matching.recorded(workload)
         if target.revision in kept:
             return None
         kept[target.revision] = workload.spec.template
-        return Amend(workload, workload, "record the new template", {}, {names.TEMPLATES: templates.encoded(kept)})
+        return PatchReplicaSet(
+            workload, workload, "record the new template", {}, {names.TEMPLATES: matching.encoded(kept)}
+        )
 
     def conclude(
-        self, workload: Workload, family: Family, target: Template, *, interlocked: bool
+        self, workload: Workload, family: OwnedObjects, target: Template, *, interlocked: bool
     ) -> WorkloadAction | None:
         """Forget the templates that no Pod has any more."""
-        if templates.recorded(workload).keys() == {target.revision}:
+        if matching.recorded(workload).keys() == {target.revision}:
             return None
-        kept = templates.encoded({target.revision: workload.spec.template})
-        return Amend(workload, workload, "forget old templates", {}, {names.TEMPLATES: kept})
+        kept = matching.encoded({target.revision: workload.spec.template})
+        return PatchReplicaSet(workload, workload, "forget old templates", {}, {names.TEMPLATES: kept})

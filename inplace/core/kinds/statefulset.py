@@ -12,13 +12,17 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from inplace.core import names, template
-from inplace.core.actions import Amend, Cure, Edit, WorkloadAction
-from inplace.core.kinds import base
-from inplace.core.kinds.base import Family, Revisions, Template
-from inplace.core.model import Pod, Reason, Tree, UpdateStrategy, Workload
-from inplace.core.names import Code
-from inplace.core.settings import Native, Settings, amount_of
+from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload, PatchWorkloadStatus, WorkloadAction
+from inplace.core.kinds import kind
+from inplace.core.kinds.freezing import fall_back, freeze, is_frozen, label_frozen, original_strategy, thaw
+from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
+from inplace.core.kinds.ownership import owned_elsewhere
+from inplace.core.kinds.partition import partitioned, scaled_away
+from inplace.core.objects import names
+from inplace.core.objects.model import Pod, Tree, UpdateStrategy, Workload
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.settings.schema import Native, Settings, amount_of
+from inplace.core.template import trees
 
 
 class StatefulSet:
@@ -38,9 +42,9 @@ class StatefulSet:
         """One that another system owns, or with a strategy that this version does not know."""
         strategy = _strategy(workload).type or "RollingUpdate"
         if strategy in ("RollingUpdate", "OnDelete"):
-            return base.owned_elsewhere(workload)
+            return owned_elsewhere(workload)
         why = f"strategy {strategy} is not known here; RollingUpdate and OnDelete are"
-        return Reason(Code.STRATEGY_UNSUPPORTED, "spec.updateStrategy.type", why)
+        return Reason(ReasonCode.StrategyUnsupported, "spec.updateStrategy.type", why)
 
     def native(self, workload: Workload) -> Native:
         """`rollingUpdate` as the user wrote it, and `minReadySeconds`."""
@@ -53,14 +57,16 @@ class StatefulSet:
             min_ready_seconds=workload.spec.min_ready_seconds,
         )
 
-    def freeze(self, workload: Workload, family: Family, *, interlocked: bool) -> Edit | Amend | Reason | None:
+    def freeze(
+        self, workload: Workload, family: OwnedObjects, *, interlocked: bool
+    ) -> PatchWorkload | PatchReplicaSet | Reason | None:
         """Raise the partition; OnDelete is a freeze by itself."""
         if _held(workload):
-            return base.standing(workload)
-        running = None if base.frozen(workload) else _native_rollout(workload)
-        return running or base.hold(workload, _frozen_spec(workload))
+            return label_frozen(workload)
+        running = None if is_frozen(workload) else _native_rollout(workload)
+        return running or freeze(workload, _frozen_spec(workload))
 
-    def trial(self, workload: Workload) -> Edit | None:
+    def trial(self, workload: Workload) -> PatchWorkload | None:
         """None: the freeze stands always."""
         return None
 
@@ -68,22 +74,22 @@ class StatefulSet:
         """By the partition, or by OnDelete."""
         return _held(workload)
 
-    def lift(self, workload: Workload) -> Edit | None:
+    def lift(self, workload: Workload) -> PatchWorkload | None:
         """Put the original strategy back; one that was OnDelete replaces nothing by itself."""
-        original = base.original_strategy(workload)
-        return base.lifting(workload, original) if _held_by_us(workload) and original else None
+        original = original_strategy(workload)
+        return fall_back(workload, original) if _held_by_us(workload) and original else None
 
-    def thaw(self, workload: Workload, family: Family) -> WorkloadAction | None:
+    def thaw(self, workload: Workload, family: OwnedObjects) -> WorkloadAction | None:
         """Put the original strategy back and remove our keys."""
-        return base.thawing(workload, base.original_strategy(workload) if _held_by_us(workload) else {})
+        return thaw(workload, original_strategy(workload) if _held_by_us(workload) else {})
 
-    def templates(self, workload: Workload, family: Family) -> Mapping[str, Raw]:
+    def templates(self, workload: Workload, family: OwnedObjects) -> Mapping[str, Raw]:
         """Its ControllerRevisions by name."""
         return {one.metadata.name: one.data for one in family.revisions}
 
     def read(self, kept: Raw) -> Tree:
         """The template in a ControllerRevision's data."""
-        return template.of_revision(kept)
+        return trees.of_revision(kept)
 
     def expected(self, workload: Workload, pods: Iterable[Pod]) -> Mapping[str, str]:
         """The update revision and those on the Pods' labels."""
@@ -93,9 +99,13 @@ class StatefulSet:
     def target(self, workload: Workload, revisions: Revisions) -> Template | Reason:
         """`status.updateRevision`, once the controller has seen the spec."""
         if workload.status.observed_generation < workload.metadata.generation or not workload.status.update_revision:
-            return Reason(Code.REVISION_UNKNOWN, "status.observedGeneration", "waiting for the StatefulSet controller")
+            return Reason(
+                ReasonCode.RevisionUnknown, "status.observedGeneration", "waiting for the StatefulSet controller"
+            )
         found = revisions.get(workload.status.update_revision)
-        return found or Reason(Code.REVISION_UNKNOWN, "status.updateRevision", "waiting for the ControllerRevision")
+        return found or Reason(
+            ReasonCode.RevisionUnknown, "status.updateRevision", "waiting for the ControllerRevision"
+        )
 
     def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
         """Its label."""
@@ -105,12 +115,14 @@ class StatefulSet:
         """The revision's name."""
         return {names.REVISION_LABEL: revision}
 
-    def prepare(self, workload: Workload, family: Family, target: Template, *, whole: bool) -> WorkloadAction | None:
+    def prepare(
+        self, workload: Workload, family: OwnedObjects, target: Template, *, whole: bool
+    ) -> WorkloadAction | None:
         """Nothing: a Pod that is re-created meanwhile comes back old and is upgraded again."""
         return None
 
     def conclude(
-        self, workload: Workload, family: Family, target: Template, *, interlocked: bool
+        self, workload: Workload, family: OwnedObjects, target: Template, *, interlocked: bool
     ) -> WorkloadAction | None:
         """Under OnDelete the controller never advances `currentRevision` before 1.37 (kubernetes.md §4.4)."""
         status = workload.status
@@ -120,11 +132,11 @@ class StatefulSet:
         current = status.observed_generation >= workload.metadata.generation
         if not (counted and current and status.update_revision == target.revision):
             return None
-        return Cure(workload, {"currentRevision": target.revision})
+        return PatchWorkloadStatus(workload, {"currentRevision": target.revision})
 
     def desired(self, workload: Workload) -> int:
         """`spec.replicas`, 1 where it is absent."""
-        return base.replicas(workload)
+        return kind.replicas(workload)
 
     def order(self, pod: Pod) -> int:
         """Descending ordinal, as the StatefulSet controller updates."""
@@ -139,9 +151,9 @@ class StatefulSet:
         for pod in pods:
             index = _ordinal(pod) - start
             if index < kept:
-                found[pod.uid] = base.partitioned(str(settings.partition))
+                found[pod.uid] = partitioned(str(settings.partition))
             elif index >= desired:
-                found[pod.uid] = base.scaled_away(desired)
+                found[pod.uid] = scaled_away(desired)
         return found
 
 
@@ -178,9 +190,9 @@ def _frozen_spec(workload: Workload) -> Tree:
 
 def _native_rollout(workload: Workload) -> Reason | None:
     """A rollout of the StatefulSet controller that has not ended; it is never interrupted."""
-    status, desired = workload.status, base.replicas(workload)
+    status, desired = workload.status, kind.replicas(workload)
     if status.observed_generation < workload.metadata.generation:
-        return Reason(Code.NATIVE_ROLLOUT, "status.observedGeneration", "waiting for the StatefulSet controller")
+        return Reason(ReasonCode.NativeRollout, "status.observedGeneration", "waiting for the StatefulSet controller")
     if status.current_revision == status.update_revision:
         return None
     rolling = _strategy(workload).rolling_update
@@ -188,7 +200,9 @@ def _native_rollout(workload: Workload) -> Reason | None:
     missing = max(0, desired - partition) - status.updated_replicas
     if missing <= 0 and status.ready_replicas >= desired:
         return None
-    return Reason(Code.NATIVE_ROLLOUT, "status.updatedReplicas", f"a native rollout is under way: {missing} Pods to go")
+    return Reason(
+        ReasonCode.NativeRollout, "status.updatedReplicas", f"a native rollout is under way: {missing} Pods to go"
+    )
 
 
 def _ordinal(pod: Pod) -> int:

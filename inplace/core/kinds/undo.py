@@ -12,45 +12,46 @@ from typing import Final
 
 import msgspec
 
-from inplace.core import names, template
-from inplace.core.actions import Amend, Edit
-from inplace.core.model import Meta, Workload
+from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload
+from inplace.core.objects import names
+from inplace.core.objects.model import Meta, Workload
+from inplace.core.template import trees
 
 #: Of a ReplicaSet's annotations: what is ours alone and must not come back with `kubectl rollout undo`.
 NOT_HISTORY: Final = (names.STATUS, names.TEMPLATES, names.SETTINGS)
 _WRITTEN: Final = frozenset({*NOT_HISTORY, names.ORIGINAL_STRATEGY, names.STATE})
 
 
-def restore(workload: Workload, active: Workload, children: Iterable[Workload]) -> Edit | None:
+def restore(workload: Workload, active: Workload, children: Iterable[Workload]) -> PatchWorkload | None:
     """The write that puts the settings back which an undo has replaced; None where there was no undo."""
     kept, own = _kept(active), _settings(workload.metadata)
-    wanted = template.fingerprint(workload.spec.template)
+    wanted = trees.fingerprint(workload.spec.template)
     if kept is None or kept == own:
         return None
     for child in children:
-        same = template.fingerprint(child.spec.template) == wanted and _settings(child.metadata) == own
+        same = trees.fingerprint(child.spec.template) == wanted and _settings(child.metadata) == own
         if same and child.metadata.uid != active.metadata.uid:
             gone = [key for key in (*own, *NOT_HISTORY) if key not in kept]
             back = {**{key: None for key in gone if workload.metadata.annotation(key) is not None}, **kept}
-            return Edit(workload, None, "the settings in force survive kubectl rollout undo", annotations=back)
+            return PatchWorkload(workload, None, "the settings in force survive kubectl rollout undo", annotations=back)
     return None
 
 
-def keep(workload: Workload, active: Workload) -> Amend | None:
+def keep(workload: Workload, active: Workload) -> PatchReplicaSet | None:
     """The write that keeps the settings in force; None where they are kept, or where there are none."""
     own = _settings(workload.metadata)
     if (_kept(active) or {}) == own:
         return None
     text = msgspec.json.encode(own, order="deterministic").decode()
-    return Amend(workload, active, "keep the settings for kubectl rollout undo", {}, {names.SETTINGS: text})
+    return PatchReplicaSet(workload, active, "keep the settings for kubectl rollout undo", {}, {names.SETTINGS: text})
 
 
-def forget(workload: Workload, children: Iterable[Workload], keys: Iterable[str]) -> Amend | None:
+def forget(workload: Workload, children: Iterable[Workload], keys: Iterable[str]) -> PatchReplicaSet | None:
     """The next write that removes annotations of ours from ReplicaSets; None where none carries any."""
     for child in children:
         found = [key for key in keys if child.metadata.annotation(key) is not None]
         if found:
-            return Amend(workload, child, "remove our annotations", {}, dict.fromkeys(found))
+            return PatchReplicaSet(workload, child, "remove our annotations", {}, dict.fromkeys(found))
     return None
 
 

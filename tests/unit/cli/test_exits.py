@@ -8,8 +8,8 @@ import sys
 import click
 import pytest
 
-from inplace.cli import exits
-from inplace.cli.exits import InputError
+from inplace.cli import errors
+from inplace.cli.errors import InputError
 from inplace.kube.errors import ConfigError
 from inplace.serve.http import ListenError
 
@@ -23,11 +23,11 @@ def failing(error):
 
 @pytest.mark.parametrize("code", [0, 2, 3, 4, 124])
 def test_a_commands_own_code_is_kept(code):
-    assert exits.run(lambda: code) == code
+    assert errors.run(lambda: code) == code
 
 
 def test_no_code_is_success():
-    assert exits.run(lambda: None) == 0
+    assert errors.run(lambda: None) == 0
 
 
 @pytest.mark.parametrize(
@@ -49,20 +49,20 @@ def test_no_code_is_success():
     ],
 )
 def test_a_failure_is_one_line_and_exit_1(error, line, capsys):
-    assert exits.run(failing(error)) == exits.ERROR
+    assert errors.run(failing(error)) == errors.ERROR
     captured = capsys.readouterr()
     assert captured.err == f"error: {line}\n"
     assert captured.out == ""
 
 
 def test_ctrl_c_is_130():
-    assert exits.run(failing(click.Abort())) == 130
+    assert errors.run(failing(click.Abort())) == 130
 
 
 @pytest.mark.parametrize("error", [ValueError("a defect"), ExceptionGroup("x", [InputError("a"), KeyError("b")])])
 def test_a_defect_keeps_its_traceback(error):
     with pytest.raises(type(error)):
-        exits.run(failing(error))
+        errors.run(failing(error))
 
 
 def test_a_reader_that_went_away_is_no_traceback(tmp_path):

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from inplace.cli import manifest
-from inplace.cli.exits import InputError
+from inplace.cli.errors import InputError
 
 SPEC = {"containers": [{"name": "app", "image": "app:1"}]}
 TEMPLATE = {"metadata": {"labels": {"app": "web"}}, "spec": SPEC}

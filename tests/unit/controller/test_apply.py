@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from inplace.controller.apply import needs_live_read
-from inplace.core.actions import Drain, Swap
-from inplace.core.change import InPlace
-from inplace.core.names import PodPhase
+from inplace.core.actions.actions import CloseGate, PatchImages
+from inplace.core.state.records import PodPhase
+from inplace.core.template.change import PodChange
 from tests.factories import pod, swapping
 
-CHANGE = InPlace({"app": "app:v2"})
+CHANGE = PodChange({"app": "app:v2"})
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,8 @@ CHANGE = InPlace({"app": "app:v2"})
     ],
 )
 def test_a_pod_is_read_live_unless_our_own_drain_was_seen(record, expected):
-    assert needs_live_read(Swap(pod(record=record), swapping(), CHANGE)) is expected
+    assert needs_live_read(PatchImages(pod(record=record), swapping(), CHANGE)) is expected
 
 
 def test_nothing_is_read_for_a_write_that_disrupts_nothing_yet():
-    assert not needs_live_read(Drain(pod(), swapping(PodPhase.DRAINING)))
+    assert not needs_live_read(CloseGate(pod(), swapping(PodPhase.DRAINING)))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from inplace.controller.policies import MUTATING, VALIDATING, Policies
+from inplace.controller.installed_policies import MUTATING, VALIDATING, InstalledPolicies
 from inplace.kube.errors import KubeError, NotFound, Status, Unreachable
 from inplace.runtime.clock import LoopClock
 
@@ -47,7 +47,7 @@ class Notes:
 
 async def looked(server: Server, seconds: float) -> Notes:
     notes = Notes()
-    task = asyncio.create_task(Policies(server, LoopClock(EPOCH), notes).run())  # type: ignore[arg-type]
+    task = asyncio.create_task(InstalledPolicies(server, LoopClock(EPOCH), notes).run())  # type: ignore[arg-type]
     await asyncio.sleep(seconds)
     task.cancel()
     return notes
@@ -66,7 +66,7 @@ async def test_what_is_missing_is_said_once_with_what_that_means():
 
 async def test_a_change_is_said_again():
     server, notes = Server(), Notes()
-    task = asyncio.create_task(Policies(server, LoopClock(EPOCH), notes).run())  # type: ignore[arg-type]
+    task = asyncio.create_task(InstalledPolicies(server, LoopClock(EPOCH), notes).run())  # type: ignore[arg-type]
     await asyncio.sleep(10)
     server.there |= MUTATING.keys()
     await asyncio.sleep(400)

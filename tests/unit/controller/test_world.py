@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from inplace.controller.world import DENIED_SECONDS, MAX_STALE, World
-from inplace.core import plan as planning
-from inplace.core import rollout
-from inplace.core.memory import Memory
-from inplace.core.names import Code, PodPhase
+from inplace.cluster.world import DENIED_SECONDS, MAX_STALE, World
+from inplace.core.objects.reasons import ReasonCode
+from inplace.core.plan import plan
+from inplace.core.rollout import assess
+from inplace.core.rollout.memo import Memo
+from inplace.core.state.records import PodPhase
 from tests.factories import later, pod, snapshot, swapping
 from tests.property.simulation import FakeClock
 
@@ -25,7 +26,7 @@ def test_a_pod_that_changes_at_each_try_is_blocked(world):
     for _ in range(MAX_STALE):
         world.saw_pod(DRAINING, DRAINING)
         world.was_stale(DRAINING.uid)
-    assert world.blocked[DRAINING.uid].code == Code.PRECONDITION
+    assert world.blocked[DRAINING.uid].code == ReasonCode.PreconditionFailed
 
 
 def test_a_write_that_lost_to_another_writers_progress_is_no_failure(world):
@@ -37,10 +38,10 @@ def test_a_write_that_lost_to_another_writers_progress_is_no_failure(world):
 
 def test_nothing_is_kept_of_pods_and_workloads_that_are_gone(world):
     other = pod(name="web-1", uid="other", record=swapping(PodPhase.DRAINING))
-    memories = [memory for memory in vars(rollout).values() if isinstance(memory, Memory)]
+    memories = [memory for memory in vars(assess).values() if isinstance(memory, Memo)]
     assert len(memories) == 2, "the aims and the members"
-    planning.plan(snapshot(DRAINING, other), later(1))
-    planning.plan(snapshot(other), later(2))
+    plan.plan(snapshot(DRAINING, other), later(1))
+    plan.plan(snapshot(other), later(2))
     workload = snapshot().workload.metadata.uid
     for memory in memories:
         assert memory._kept[workload][1].keys() == {"other"}

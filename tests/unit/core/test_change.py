@@ -6,11 +6,11 @@ import copy
 
 import pytest
 
-from inplace.core import change
-from inplace.core.change import Edits, InPlace, Refused
-from inplace.core.model import Container, Meta, Pod, PodSpec
-from inplace.core.names import Code
-from inplace.core.settings import InitImages
+from inplace.core.objects.model import Container, Meta, Pod, PodSpec
+from inplace.core.objects.reasons import ReasonCode
+from inplace.core.settings.schema import InitImages
+from inplace.core.template import diff
+from inplace.core.template.change import Edits, PodChange, Refused
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 APPARMOR = "container.apparmor.security.beta.kubernetes.io/app"
@@ -54,43 +54,43 @@ BASE = template()
 @pytest.mark.parametrize(
     ("base", "target", "expected"),
     [
-        pytest.param(BASE, BASE, InPlace(), id="nothing"),
-        pytest.param(BASE, template(app={"image": "app:2"}), InPlace(images={"app": "app:2"}), id="an image"),
+        pytest.param(BASE, BASE, PodChange(), id="nothing"),
+        pytest.param(BASE, template(app={"image": "app:2"}), PodChange(images={"app": "app:2"}), id="an image"),
         pytest.param(
             template(app={"image": "app"}),
             template(app={"image": "app:2"}),
-            InPlace(images={"app": "app:2"}),
+            PodChange(images={"app": "app:2"}),
             id="from latest: the pull policy that nobody gave follows",
         ),
-        pytest.param(BASE, template(labels={"v": "2"}), InPlace(labels=Edits(add={"v": "2"})), id="a label added"),
+        pytest.param(BASE, template(labels={"v": "2"}), PodChange(labels=Edits(add={"v": "2"})), id="a label added"),
         pytest.param(
             template(labels={"v": "1", "w": "1"}),
             template(labels={"v": "2"}, annotations={"note": "x"}),
-            InPlace(labels=Edits(change={"v": ("1", "2")}, remove=("w",)), annotations=Edits(add={"note": "x"})),
+            PodChange(labels=Edits(change={"v": ("1", "2")}, remove=("w",)), annotations=Edits(add={"note": "x"})),
             id="metadata changed, removed and added",
         ),
         pytest.param(
             template(init=[sidecar()]),
             template(init=[sidecar("side:2")]),
-            InPlace(images={"side": "side:2"}),
+            PodChange(images={"side": "side:2"}),
             id="a sidecar, kubelet new enough",
         ),
         pytest.param(
             template(annotations={"checksum": "1"}),
             template(annotations={"checksum": "2"}),
-            InPlace(annotations=Edits(change={"checksum": ("1", "2")})),
+            PodChange(annotations=Edits(change={"checksum": ("1", "2")})),
             id="an annotation like a checksum's, but not one",
         ),
         pytest.param(
             template(labels={"pod-template-hash": "a"}),
             template(labels={"pod-template-hash": "b", "controller-revision-hash": "c"}),
-            InPlace(),
+            PodChange(),
             id="labels of other controllers",
         ),
         pytest.param(
             template(labels={"v": "1"}, app=env_of("metadata.labels['v']")),
             template(labels={"v": "2"}, app={"image": "app:2", **env_of("metadata.labels['v']")}),
-            InPlace(images={"app": "app:2"}, labels=Edits(change={"v": ("1", "2")})),
+            PodChange(images={"app": "app:2"}, labels=Edits(change={"v": ("1", "2")})),
             id="env of a label, and the container restarts anyway",
         ),
         pytest.param(
@@ -112,42 +112,44 @@ BASE = template()
                     }
                 ],
             ),
-            InPlace(labels=Edits(change={"v": ("1", "2")})),
+            PodChange(labels=Edits(change={"v": ("1", "2")})),
             id="a downward API volume refreshes by itself",
         ),
-        pytest.param(BASE, template(restartPolicy="Always", hostNetwork=False), InPlace(), id="defaults written out"),
-        pytest.param(template(app={"imagePullPolicy": "IfNotPresent"}), BASE, InPlace(), id="a default removed"),
+        pytest.param(BASE, template(restartPolicy="Always", hostNetwork=False), PodChange(), id="defaults written out"),
+        pytest.param(template(app={"imagePullPolicy": "IfNotPresent"}), BASE, PodChange(), id="a default removed"),
         pytest.param(
             template(app={"image": "app:1", "imagePullPolicy": "IfNotPresent"}),
             template(app={"image": "app:2"}),
-            InPlace(images={"app": "app:2"}),
+            PodChange(images={"app": "app:2"}),
             id="one side's pull policy is the other's default",
         ),
     ],
 )
 def test_in_place(base, target, expected):
-    assert change.diff(base, target, kubelet=(1, 32)) == expected
+    assert diff.diff(base, target, kubelet=(1, 32)) == expected
 
 
 def test_restarts_and_emptiness():
-    verdict = change.diff(BASE, template(app={"image": "app:2"}, labels={"v": "2"}))
-    assert isinstance(verdict, InPlace)
+    verdict = diff.diff(BASE, template(app={"image": "app:2"}, labels={"v": "2"}))
+    assert isinstance(verdict, PodChange)
     assert verdict.restarts == ("app",)
     assert not verdict.is_empty
-    assert InPlace().is_empty
+    assert PodChange().is_empty
 
 
 def test_an_unknown_kubelet_lets_a_sidecar_through_with_a_note():
-    verdict = change.diff(template(init=[sidecar()]), template(init=[sidecar("side:2")]))
-    assert isinstance(verdict, InPlace)
-    assert [note.code for note in verdict.notes] == [Code.SIDECAR_ON_OLD_KUBELET]
+    verdict = diff.diff(template(init=[sidecar()]), template(init=[sidecar("side:2")]))
+    assert isinstance(verdict, PodChange)
+    assert [note.code for note in verdict.notes] == [ReasonCode.SidecarOnOldKubelet]
 
 
 def test_our_own_keys_in_a_template_are_noted_and_not_carried_over():
-    verdict = change.diff(BASE, template(labels={"inplace.dev/x": "1"}))
-    assert isinstance(verdict, InPlace)
+    verdict = diff.diff(BASE, template(labels={"inplace.dev/x": "1"}))
+    assert isinstance(verdict, PodChange)
     assert verdict.is_empty
-    assert [(note.code, note.path) for note in verdict.notes] == [(Code.KEY_RESERVED, "metadata.labels[inplace.dev/x]")]
+    assert [(note.code, note.path) for note in verdict.notes] == [
+        (ReasonCode.ReservedKey, "metadata.labels[inplace.dev/x]")
+    ]
 
 
 # -- refused
@@ -159,92 +161,94 @@ def test_our_own_keys_in_a_template_are_noted_and_not_carried_over():
         pytest.param(
             BASE,
             template(annotations={RESTARTED_AT: "now"}),
-            (Code.RESTART_NOT_BUILT, f"metadata.annotations[{RESTARTED_AT}]"),
+            (ReasonCode.RestartNotSupported, f"metadata.annotations[{RESTARTED_AT}]"),
             id="kubectl rollout restart",
         ),
         pytest.param(
             template(annotations={"checksum/config": "1"}),
             BASE,
-            (Code.RESTART_NOT_BUILT, "metadata.annotations[checksum/config]"),
+            (ReasonCode.RestartNotSupported, "metadata.annotations[checksum/config]"),
             id="a checksum removed",
         ),
         pytest.param(
             template(init=[plain()]),
             template(init=[plain("init:2")]),
-            (Code.INIT_IMAGE_CHANGED, "spec.initContainers[init].image"),
+            (ReasonCode.InitImageChanged, "spec.initContainers[init].image"),
             id="plain init image",
         ),
         pytest.param(
             template(init=[sidecar()]),
             template(init=[sidecar("side:2")]),
-            (Code.SIDECAR_ON_OLD_KUBELET, "spec.initContainers[side].image"),
+            (ReasonCode.SidecarOnOldKubelet, "spec.initContainers[side].image"),
             id="sidecar on an old kubelet",
         ),
         pytest.param(
             BASE,
             template(app={"resources": {"limits": {"cpu": "1"}}}),
-            (Code.RESOURCES_NOT_BUILT, "spec.containers[app].resources.limits[cpu]"),
+            (ReasonCode.ResizeNotSupported, "spec.containers[app].resources.limits[cpu]"),
             id="resources added",
         ),
         pytest.param(
             template(app={"resources": {"limits": {"memory": "1Gi"}}}),
             template(app={"resources": {"limits": {"memory": "2Gi"}}}),
-            (Code.RESOURCES_NOT_BUILT, "spec.containers[app].resources.limits[memory]"),
+            (ReasonCode.ResizeNotSupported, "spec.containers[app].resources.limits[memory]"),
             id="memory limit",
         ),
         pytest.param(
             template(app={"resources": {"limits": {"nvidia.com/gpu": 1}}}),
             template(app={"resources": {"limits": {"nvidia.com/gpu": 2}}}),
-            (Code.FIELD_CHANGED, "spec.containers[app].resources.limits[nvidia.com/gpu]"),
+            (ReasonCode.FieldChanged, "spec.containers[app].resources.limits[nvidia.com/gpu]"),
             id="another resource can never be resized",
         ),
         pytest.param(
             template(labels={"v": "1"}, app=env_of("metadata.labels['v']")),
             template(labels={"v": "2"}, app=env_of("metadata.labels['v']")),
-            (Code.DOWNWARD_ENV_NOT_BUILT, "metadata.labels[v]"),
+            (ReasonCode.DownwardEnvNotSupported, "metadata.labels[v]"),
             id="env of a label",
         ),
         pytest.param(
             template(annotations={"a/b": "1"}, init=[sidecar(**env_of("metadata.annotations['a/b']"))]),
             template(annotations={}, init=[sidecar(**env_of("metadata.annotations['a/b']"))]),
-            (Code.DOWNWARD_ENV_NOT_BUILT, "metadata.annotations[a/b]"),
+            (ReasonCode.DownwardEnvNotSupported, "metadata.annotations[a/b]"),
             id="env of an annotation, in a sidecar",
         ),
         pytest.param(
             template(restartPolicy="OnFailure"),
             template(restartPolicy="OnFailure", app={"image": "app:2"}),
-            (Code.NOT_RESTARTABLE, "spec.containers[app].image"),
+            (ReasonCode.NotRestartable, "spec.containers[app].image"),
             id="the Pod's restartPolicy",
         ),
         pytest.param(
             template(app={"restartPolicy": "Never"}),
             template(app={"restartPolicy": "Never", "image": "app:2"}),
-            (Code.NOT_RESTARTABLE, "spec.containers[app].image"),
+            (ReasonCode.NotRestartable, "spec.containers[app].image"),
             id="the container's own restartPolicy",
         ),
         pytest.param(
             template(app={"restartPolicyRules": [{"action": "RestartAllContainers"}]}),
             template(app={"restartPolicyRules": [{"action": "RestartAllContainers"}], "image": "app:2"}),
-            (Code.RESTART_ALL_RULE, "spec.containers[app].image"),
+            (ReasonCode.RestartAllContainersRule, "spec.containers[app].image"),
             id="a rule that restarts all containers",
         ),
         pytest.param(
             BASE,
             template(init=[plain()]),
-            (Code.CONTAINERS_CHANGED, "spec.initContainers"),
+            (ReasonCode.ContainersChanged, "spec.initContainers"),
             id="first init container added",
         ),
         pytest.param(
             template(init=[plain(), sidecar()]),
             template(init=[sidecar(), plain()]),
-            (Code.CONTAINERS_CHANGED, "spec.initContainers"),
+            (ReasonCode.ContainersChanged, "spec.initContainers"),
             id="init containers reordered",
         ),
-        pytest.param(BASE, template(hostNetwork=True), (Code.FIELD_CHANGED, "spec.hostNetwork"), id="a field added"),
+        pytest.param(
+            BASE, template(hostNetwork=True), (ReasonCode.FieldChanged, "spec.hostNetwork"), id="a field added"
+        ),
         pytest.param(
             BASE,
             template(fromTheFuture={"a": 1}),
-            (Code.FIELD_CHANGED, "spec.fromTheFuture"),
+            (ReasonCode.FieldChanged, "spec.fromTheFuture"),
             id="a field nobody knows",
         ),
         pytest.param(
@@ -256,31 +260,34 @@ def test_our_own_keys_in_a_template_are_noted_and_not_carried_over():
         pytest.param(
             template(app={"imagePullPolicy": "Always"}),
             BASE,
-            (Code.FIELD_CHANGED, "spec.containers[app].imagePullPolicy"),
+            (ReasonCode.FieldChanged, "spec.containers[app].imagePullPolicy"),
             id="another pull policy",
         ),
         pytest.param(
             template(annotations={APPARMOR: "a"}),
             template(annotations={APPARMOR: "b"}),
-            (Code.FIELD_CHANGED, f"metadata.annotations[{APPARMOR}]"),
+            (ReasonCode.FieldChanged, f"metadata.annotations[{APPARMOR}]"),
             id="an annotation that the API server fixes",
         ),
         pytest.param(
-            BASE, template(app={"image": ""}), (Code.FIELD_CHANGED, "spec.containers[app].image"), id="image removed"
+            BASE,
+            template(app={"image": ""}),
+            (ReasonCode.FieldChanged, "spec.containers[app].image"),
+            id="image removed",
         ),
         pytest.param(
             BASE,
             {**BASE, "metadata": {**BASE["metadata"], "name": "x"}},
-            (Code.FIELD_CHANGED, "metadata.name"),
+            (ReasonCode.FieldChanged, "metadata.name"),
             id="other metadata",
         ),
-        pytest.param(BASE, {**BASE, "kind": "Pod"}, (Code.FIELD_CHANGED, "kind"), id="beside metadata and spec"),
+        pytest.param(BASE, {**BASE, "kind": "Pod"}, (ReasonCode.FieldChanged, "kind"), id="beside metadata and spec"),
     ],
 )
 def test_refused(base, target, expected):
-    verdict = change.diff(base, target, kubelet=(1, 31))
+    verdict = diff.diff(base, target, kubelet=(1, 31))
     if expected is None:
-        assert isinstance(verdict, InPlace)
+        assert isinstance(verdict, PodChange)
     else:
         assert codes(verdict) == [expected]
 
@@ -288,9 +295,9 @@ def test_refused(base, target, expected):
 def test_renaming_a_container_names_both_sides():
     target = copy.deepcopy(BASE)
     target["spec"]["containers"][1]["name"] = "envoy"
-    assert codes(change.diff(BASE, target)) == [
-        (Code.CONTAINERS_CHANGED, "spec.containers[proxy]"),
-        (Code.CONTAINERS_CHANGED, "spec.containers[envoy]"),
+    assert codes(diff.diff(BASE, target)) == [
+        (ReasonCode.ContainersChanged, "spec.containers[proxy]"),
+        (ReasonCode.ContainersChanged, "spec.containers[envoy]"),
     ]
 
 
@@ -301,17 +308,17 @@ def test_every_reason_is_named_at_once():
         init=[plain()],
         dnsPolicy="Default",
     )
-    assert {code for code, _ in codes(change.diff(BASE, target))} == {
-        Code.FIELD_CHANGED,
-        Code.RESOURCES_NOT_BUILT,
-        Code.CONTAINERS_CHANGED,
-        Code.RESTART_NOT_BUILT,
+    assert {code for code, _ in codes(diff.diff(BASE, target))} == {
+        ReasonCode.FieldChanged,
+        ReasonCode.ResizeNotSupported,
+        ReasonCode.ContainersChanged,
+        ReasonCode.RestartNotSupported,
     }
 
 
 @pytest.mark.parametrize("base", [{}, {"spec": {}}, {"spec": {"containers": None}}])
 def test_a_base_without_containers_is_refused(base):
-    assert isinstance(change.diff(base, BASE), Refused)
+    assert isinstance(diff.diff(base, BASE), Refused)
 
 
 @pytest.mark.parametrize(
@@ -324,16 +331,16 @@ def test_a_base_without_containers_is_refused(base):
     ],
 )
 def test_restart_on_is_the_owners_choice(restart_on, refused):
-    verdict = change.diff(BASE, template(annotations={"checksum/config": "1"}), restart_on=restart_on)
+    verdict = diff.diff(BASE, template(annotations={"checksum/config": "1"}), restart_on=restart_on)
     assert isinstance(verdict, Refused) is refused
 
 
 def test_restarted_at_is_refused_whatever_restart_on_says():
-    assert isinstance(change.diff(BASE, template(annotations={RESTARTED_AT: "now"}), restart_on=()), Refused)
+    assert isinstance(diff.diff(BASE, template(annotations={RESTARTED_AT: "now"}), restart_on=()), Refused)
 
 
 def test_spec_only_is_refused_and_says_why():
-    verdict = change.diff(template(init=[plain()]), template(init=[plain("init:2")]), init_images=InitImages.SPEC_ONLY)
+    verdict = diff.diff(template(init=[plain()]), template(init=[plain("init:2")]), init_images=InitImages.SPEC_ONLY)
     assert isinstance(verdict, Refused)
     assert "SpecOnly is not supported yet" in verdict.reasons[0].message
 
@@ -345,7 +352,7 @@ def test_values_of_env_are_never_shown():
         BASE,
         template(app={"env": [{"name": "PASSWORD"}]}),
     ):
-        verdict = change.diff(base, target)
+        verdict = diff.diff(base, target)
         assert isinstance(verdict, Refused)
         assert "hunter" not in str(verdict)
         assert verdict.reasons[0].path.startswith("spec.containers[app].env")
@@ -363,7 +370,7 @@ def test_values_of_env_are_never_shown():
     ],
 )
 def test_messages_say_what_changed(base, target, said):
-    verdict = change.diff(base, target)
+    verdict = diff.diff(base, target)
     assert isinstance(verdict, Refused)
     assert said in verdict.reasons[0].message
     assert len(verdict.reasons[0].message) < 300
@@ -372,7 +379,7 @@ def test_messages_say_what_changed(base, target, said):
 def test_the_arguments_are_not_changed():
     base, target = template(labels={"a": "1"}), template(app={"image": "app"})
     before = copy.deepcopy((base, target))
-    change.diff(base, target)
+    diff.diff(base, target)
     assert (base, target) == before
 
 
@@ -387,9 +394,9 @@ def live(app="app:1", proxy="proxy:1", labels=None, annotations=None, extra=()):
 
 
 def needs(base, target, pod, touched=(), bases=None):
-    verdict = change.diff(base, target)
-    assert isinstance(verdict, InPlace)
-    return change.for_pod(verdict, change.sides(bases or [base], target), pod, touched)
+    verdict = diff.diff(base, target)
+    assert isinstance(verdict, PodChange)
+    return diff.change_for(verdict, diff.template_pair(bases or [base], target), pod, touched)
 
 
 @pytest.mark.parametrize(
@@ -409,21 +416,23 @@ def needs(base, target, pod, touched=(), bases=None):
 )
 def test_images_of_a_live_pod(pod, touched, images):
     found = needs(BASE, template(app={"image": "app:2"}), pod, touched)
-    assert isinstance(found, InPlace)
+    assert isinstance(found, PodChange)
     assert found.images == images
 
 
 def test_drift_is_noted():
     found = needs(BASE, template(app={"image": "app:2"}), live(proxy="proxy:9"))
-    assert isinstance(found, InPlace)
-    assert [(note.code, note.path) for note in found.notes] == [(Code.DRIFT, "spec.containers[proxy].image")]
+    assert isinstance(found, PodChange)
+    assert [(note.code, note.path) for note in found.notes] == [
+        (ReasonCode.DriftDetected, "spec.containers[proxy].image")
+    ]
 
 
 def test_a_template_that_changed_twice_loses_nothing():
     first, second, third = BASE, template(app={"image": "app:2"}, labels={"v": "2"}), template(labels={"w": "3"})
     pod = live(app="app:2", labels={"v": "2"})
     found = needs(first, third, pod, bases=[first, second])
-    assert found == InPlace(images={"app": "app:1"}, labels=Edits(add={"w": "3"}, remove=("v",)))
+    assert found == PodChange(images={"app": "app:1"}, labels=Edits(add={"w": "3"}, remove=("v",)))
 
 
 @pytest.mark.parametrize(
@@ -440,13 +449,13 @@ def test_a_template_that_changed_twice_loses_nothing():
 )
 def test_metadata_of_a_live_pod(labels, expected):
     found = needs(template(labels={"v": "1", "w": "1"}), template(labels={"v": "2"}), live(labels=labels))
-    assert found == InPlace(labels=expected)
+    assert found == PodChange(labels=expected)
 
 
 def test_a_pod_without_a_container_of_the_template_is_refused():
     pod = Pod(spec=PodSpec(containers=(Container(name="app", image="app:1"),)))
     assert codes(needs(BASE, template(app={"image": "app:2"}), pod)) == [
-        (Code.CONTAINER_MISSING, "spec.containers[proxy]")
+        (ReasonCode.ContainerMissing, "spec.containers[proxy]")
     ]
 
 
@@ -463,7 +472,7 @@ def test_env_goes_stale_where_this_pods_container_does_not_restart():
     env = env_of("metadata.labels['v']")
     base = template(labels={"v": "1"}, app=env)
     target = template(labels={"v": "2"}, app={"image": "app:2", **env})
-    assert isinstance(needs(base, target, live(labels={"v": "1"})), InPlace)
+    assert isinstance(needs(base, target, live(labels={"v": "1"})), PodChange)
     assert codes(needs(base, target, live(app="app:2", labels={"v": "1"}))) == [
-        (Code.DOWNWARD_ENV_NOT_BUILT, "metadata.labels[v]")
+        (ReasonCode.DownwardEnvNotSupported, "metadata.labels[v]")
     ]

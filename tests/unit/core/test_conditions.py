@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from inplace.core import conditions
-from inplace.core.names import Phase
-from inplace.core.status import Status
+from inplace.core.state import conditions
+from inplace.core.state.statuses import Phase, Status
 from tests.factories import NOW, later, stamp
 
 OTHERS: list[dict[str, Any]] = [{"type": "Available", "status": "True"}, {"type": "Progressing", "status": "Unknown"}]

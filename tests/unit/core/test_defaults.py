@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from inplace.core import change, defaults, template
-from inplace.core.change import InPlace
+from inplace.core.template import defaults, diff, trees
+from inplace.core.template.change import PodChange
 
 DATA = Path(__file__).parent / "data"
 
@@ -236,7 +236,7 @@ def test_what_is_no_template_passes_through(given):
 def test_a_real_api_server_fills_in_the_same():
     given = yaml.safe_load((DATA / "template.yaml").read_text())
     stored = json.loads((DATA / "template.stored.json").read_text())
-    found = template.differences(defaults.apply(given), stored)
+    found = trees.differences(defaults.apply(given), stored)
     # The one default that the server fills into Pods and not into templates.
     assert found == [("spec.enableServiceLinks", True, None)]
-    assert change.diff(given, stored) == change.diff(stored, given) == InPlace()
+    assert diff.diff(given, stored) == diff.diff(stored, given) == PodChange()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from inplace.core import evidence
-from inplace.core.model import Reason
-from inplace.core.names import Evidence
-from inplace.core.observation import observe
+from inplace.core.objects.reasons import Reason
+from inplace.core.pod import evidence
+from inplace.core.pod.observation import observe
+from inplace.core.state.records import Evidence
 from tests.factories import DIGEST, NOW, container, later, node, pod, swapping
 
 V1, V2 = "app@" + DIGEST["v1"], "app@" + DIGEST["v2"]

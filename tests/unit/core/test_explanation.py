@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from inplace.core import explanation
-from inplace.core.model import PodEvent
-from inplace.core.names import Evidence, PodPhase
-from inplace.core.view import PodView
+from inplace.core.objects.model import PodEvent
+from inplace.core.state.records import Evidence, PodPhase
+from inplace.core.views import pod as explanation
+from inplace.core.views.workload import PodView
 from tests.factories import container, later, pod, swapping
 
 VIEW = PodView("web-0", "node", "web-new", "Swapping", True, None, None, ())

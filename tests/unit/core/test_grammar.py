@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from inplace.core import grammar
-from inplace.core.grammar import MAX_COUNT, MAX_SECONDS, Amount, Gate, GateStep, Step
-from inplace.core.settings import Drain
+from inplace.core.settings import grammar
+from inplace.core.settings.grammar import MAX_COUNT, MAX_SECONDS, Amount, Gate, GateStep, Step
+from inplace.core.settings.schema import DrainPolicy
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,9 @@ def test_integer(text, expected):
     assert grammar.integer(0, 10)(text) == expected
 
 
-@pytest.mark.parametrize(("text", "expected"), [("Auto", Drain.AUTO), ("auto", None), ("", None)])
+@pytest.mark.parametrize(("text", "expected"), [("Auto", DrainPolicy.AUTO), ("auto", None), ("", None)])
 def test_word(text, expected):
-    assert grammar.word(Drain)(text) is expected
+    assert grammar.word(DrainPolicy)(text) is expected
 
 
 @pytest.mark.parametrize(("text", "expected"), [("true", True), ("false", False), ("True", None), ("1", None)])

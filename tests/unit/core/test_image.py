@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from inplace.core import image
-from inplace.core.image import Image
+from inplace.core.objects import images
+from inplace.core.objects.images import Image
 
 HEX = "a" * 64
 DIGEST = f"sha256:{HEX}"
@@ -30,7 +30,7 @@ DIGEST = f"sha256:{HEX}"
     ],
 )
 def test_a_reference_is_taken_apart(reference, expected):
-    assert image.parse(reference) == expected
+    assert images.parse(reference) == expected
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_a_reference_is_taken_apart(reference, expected):
     ],
 )
 def test_what_is_no_reference_is_none(reference):
-    assert image.parse(reference) is None
-    assert image.normalise(reference) == reference
+    assert images.parse(reference) is None
+    assert images.normalise(reference) == reference
 
 
 @pytest.mark.parametrize(
@@ -71,8 +71,8 @@ def test_what_is_no_reference_is_none(reference):
     ],
 )
 def test_normalising_writes_out_what_is_implied(reference, expected):
-    assert image.normalise(reference) == expected
-    assert image.normalise(expected) == expected
+    assert images.normalise(reference) == expected
+    assert images.normalise(expected) == expected
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_normalising_writes_out_what_is_implied(reference, expected):
     ],
 )
 def test_same(a, b, same):
-    assert image.same(a, b) is same
+    assert images.same(a, b) is same
 
 
 @pytest.mark.parametrize(
@@ -102,4 +102,4 @@ def test_same(a, b, same):
     ],
 )
 def test_digest_of(image_id, expected):
-    assert image.digest_of(image_id) == expected
+    assert images.digest_of(image_id) == expected

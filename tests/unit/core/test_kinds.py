@@ -9,15 +9,25 @@ import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
-from inplace.core import conditions, kinds, names, template
-from inplace.core import plan as planning
-from inplace.core import status as statuses
-from inplace.core.actions import Amend, Create, Cure, Drain, Edit, Publish, Remove
-from inplace.core.kinds import Family, Template
-from inplace.core.model import Owner, Pod, Revision, Workload
-from inplace.core.names import Code, EventReason
-from inplace.core.settings import Settings, parse
-from inplace.core.snapshot import Snapshot
+from inplace.core import kinds
+from inplace.core.actions.actions import (
+    CloseGate,
+    CreateReplicaSet,
+    DeleteReplicaSet,
+    PatchReplicaSet,
+    PatchWorkload,
+    PatchWorkloadStatus,
+    WriteStatus,
+)
+from inplace.core.kinds import OwnedObjects, Template
+from inplace.core.objects import names
+from inplace.core.objects.model import Owner, Pod, Revision, Workload
+from inplace.core.objects.reasons import EventReason, ReasonCode
+from inplace.core.plan import plan
+from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.settings.schema import Settings, parse
+from inplace.core.state import conditions, statuses
+from inplace.core.template import trees
 from tests.factories import NOW, decode, node, pod, workload
 
 DEPLOYMENT, REPLICASET = kinds.BY_NAME["Deployment"], kinds.BY_NAME["ReplicaSet"]
@@ -32,7 +42,7 @@ def tree(tag: str, **labels: str) -> dict[str, Any]:
 
 
 def print_of(tag: str) -> str:
-    return template.fingerprint_of(tree(tag))
+    return trees.fingerprint_of(tree(tag))
 
 
 def deployment(tag: str, *, paused: bool = True, frozen: bool = True, **spec: Any) -> Workload:
@@ -74,15 +84,15 @@ def replica_set(name: str, tag: str, *, replicas: int = 1, kept: tuple[str, ...]
 
 
 def looked(one: Workload, *children: Workload, pods: tuple[Pod, ...] = ()) -> Snapshot:
-    kind, family = kinds.BY_NAME[one.kind], Family((), children)
+    kind, family = kinds.BY_NAME[one.kind], OwnedObjects((), children)
     made = {name: Template(name, kind.read(raw)) for name, raw in kind.templates(one, family).items()}
     return Snapshot(kind=kind, workload=one, pods=pods, revisions=made, family=family, nodes={"node": node()})
 
 
 def actions(snapshot: Snapshot) -> list[Any]:
     """What a plan does once it has been said that it does something."""
-    said = planning.plan(snapshot, NOW)
-    publish = next((one for one in said.actions if isinstance(one, Publish)), None)
+    said = plan.plan(snapshot, NOW)
+    publish = next((one for one in said.actions if isinstance(one, WriteStatus)), None)
     if publish is None:
         return list(said.actions)
     meta = snapshot.workload.metadata
@@ -94,7 +104,7 @@ def actions(snapshot: Snapshot) -> list[Any]:
     )
     told = Raw(json.dumps(conditions.due((), publish.status, NOW)).encode())
     one = replace(snapshot.workload, metadata=marked, status=replace(snapshot.workload.status, conditions=told))
-    return list(planning.plan(replace(snapshot, workload=one), NOW).actions)
+    return list(plan.plan(replace(snapshot, workload=one), NOW).actions)
 
 
 # --- Deployment ------------------------------------------------------------------------------------------------------
@@ -103,53 +113,53 @@ def actions(snapshot: Snapshot) -> list[Any]:
 def test_no_pod_moves_before_both_templates_are_recorded_and_the_replica_set_has_the_new_one():
     old = pod(image="app:v1", revision="")
     first = actions(looked(deployment("v2"), replica_set("a", "v1"), pods=(old,)))
-    assert [type(one) for one in first] == [Amend]
+    assert [type(one) for one in first] == [PatchReplicaSet]
     assert names.TEMPLATES in first[0].annotations
     assert not first[0].spec
     kept = replica_set("a", "v1", kept=("v1", "v2"))
     second = actions(looked(deployment("v2"), kept, pods=(old,)))
-    assert [type(one) for one in second] == [Create], "the old template goes into the history"
+    assert [type(one) for one in second] == [CreateReplicaSet], "the old template goes into the history"
     assert second[0].body["spec"]["replicas"] == 0
-    assert template.fingerprint_of(second[0].body["spec"]["template"]) == print_of("v1")
+    assert trees.fingerprint_of(second[0].body["spec"]["template"]) == print_of("v1")
     assert names.TEMPLATES not in second[0].body["metadata"]["annotations"]
     third = actions(looked(deployment("v2"), kept, replica_set("h", "v1", replicas=0, day=2), pods=(old,)))
-    assert [type(one) for one in third] == [Amend]
+    assert [type(one) for one in third] == [PatchReplicaSet]
     given = third[0].spec["template"]
     assert given["metadata"]["labels"][names.TEMPLATE_HASH_LABEL] == "a", "its own hash stays"
-    assert template.fingerprint_of(given) == print_of("v2")
+    assert trees.fingerprint_of(given) == print_of("v2")
     ready = replica_set("a", "v2", kept=("v1", "v2"))
     fourth = actions(looked(deployment("v2"), ready, replica_set("h", "v1", replicas=0, day=2), pods=(old,)))
-    assert Drain in [type(one) for one in fourth]
+    assert CloseGate in [type(one) for one in fourth]
 
 
 def test_an_equal_replica_set_makes_way():
     kept = replica_set("a", "v1", kept=("v1", "v2"), day=2)
     made = actions(looked(deployment("v2"), kept, replica_set("z", "v2", replicas=0), pods=(pod(revision=""),)))
-    assert [(type(one), one.child.metadata.name) for one in made] == [(Remove, "z")]
+    assert [(type(one), one.child.metadata.name) for one in made] == [(DeleteReplicaSet, "z")]
 
 
 def test_without_a_history_nothing_is_kept():
     kept = replica_set("a", "v1", kept=("v1", "v2"))
     made = actions(looked(deployment("v2", revisionHistoryLimit=0), kept, pods=(pod(revision=""),)))
-    assert [type(one) for one in made] == [Amend]
+    assert [type(one) for one in made] == [PatchReplicaSet]
     assert "template" in made[0].spec
 
 
 @pytest.mark.parametrize(
-    ("paused", "frozen", "code"), [(True, False, Code.USER_PAUSE), (False, True, Code.NATIVE_ROLLOUT)]
+    ("paused", "frozen", "code"), [(True, False, ReasonCode.PausedByOwner), (False, True, ReasonCode.NativeRollout)]
 )
 def test_a_pause_that_is_not_ours_and_a_rollout_that_runs_are_waited_for(paused, frozen, code):
     found = DEPLOYMENT.freeze(
-        deployment("v2", paused=paused, frozen=frozen), Family((), (replica_set("a", "v1"),)), interlocked=False
+        deployment("v2", paused=paused, frozen=frozen), OwnedObjects((), (replica_set("a", "v1"),)), interlocked=False
     )
     assert found.code == code
 
 
 def test_a_settled_deployment_is_paused_and_a_lifted_freeze_is_put_back():
-    family = Family((), (replica_set("a", "v1"),))
-    for frozen, why in ((False, EventReason.FROZEN), (True, EventReason.FREEZE_LOST)):
+    family = OwnedObjects((), (replica_set("a", "v1"),))
+    for frozen, why in ((False, EventReason.Frozen), (True, EventReason.FreezeLost)):
         found = DEPLOYMENT.freeze(deployment("v1", paused=False, frozen=frozen), family, interlocked=False)
-        assert isinstance(found, Edit)
+        assert isinstance(found, PatchWorkload)
         assert (found.spec, found.why) == ({"paused": True}, why)
 
 
@@ -198,7 +208,7 @@ def test_a_replica_set_of_a_foreign_owner_is_refused():
     found = REPLICASET.unsupported(one)
     assert found is not None
     assert "Rollout web" in found.message
-    assert not kinds.is_stock(Owner(kind="StatefulSet", api_version="apps.kruise.io/v1beta1"))
+    assert not kinds.is_supported(Owner(kind="StatefulSet", api_version="apps.kruise.io/v1beta1"))
 
 
 # --- DaemonSet, StatefulSet ------------------------------------------------------------------------------------------
@@ -220,7 +230,7 @@ def test_the_current_revision_of_a_daemonset_is_the_newest_with_its_template():
         },
         Workload,
     )
-    family = Family((revision("v1", "aa", 3), revision("v2", "bb", 2), revision("v1", "cc", 1)))
+    family = OwnedObjects((revision("v1", "aa", 3), revision("v2", "bb", 2), revision("v1", "cc", 1)))
     made = {name: Template(name, DAEMONSET.read(raw)) for name, raw in DAEMONSET.templates(one, family).items()}
     found = DAEMONSET.target(one, made)
     assert isinstance(found, Template)
@@ -235,12 +245,12 @@ def test_the_current_revision_of_a_daemonset_is_the_newest_with_its_template():
 def test_under_on_delete_the_current_revision_is_set_once_all_pods_are_updated():
     done: dict[str, Any] = {"strategy": {"type": "OnDelete"}, "replicas": 2, "ready": 2}
     target = Template("web-new", tree("v2"))
-    assert STATEFULSET.conclude(workload(updated=1, **done), Family(), target, interlocked=False) is None
-    cured = STATEFULSET.conclude(workload(updated=2, **done), Family(), target, interlocked=False)
-    assert isinstance(cured, Cure)
+    assert STATEFULSET.conclude(workload(updated=1, **done), OwnedObjects(), target, interlocked=False) is None
+    cured = STATEFULSET.conclude(workload(updated=2, **done), OwnedObjects(), target, interlocked=False)
+    assert isinstance(cured, PatchWorkloadStatus)
     assert cured.status == {"currentRevision": "web-new"}
     assert (
-        STATEFULSET.conclude(workload(updated=2, current="web-new", **done), Family(), target, interlocked=False)
+        STATEFULSET.conclude(workload(updated=2, current="web-new", **done), OwnedObjects(), target, interlocked=False)
         is None
     )
 

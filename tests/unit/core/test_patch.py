@@ -9,12 +9,23 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from inplace.core import names, patch
-from inplace.core import record as records
-from inplace.core.actions import Drain, Edit, Fail, Finish, Publish, Restore, Serve, Swap
-from inplace.core.change import Edits, InPlace
-from inplace.core.names import EventReason, Phase, PodPhase
-from inplace.core.status import Status
+from inplace.core.actions import patches
+from inplace.core.actions.actions import (
+    Abort,
+    CloseGate,
+    Complete,
+    OpenGate,
+    PatchImages,
+    PatchWorkload,
+    RecordFailure,
+    WriteStatus,
+)
+from inplace.core.objects import names
+from inplace.core.objects.reasons import EventReason
+from inplace.core.state import records
+from inplace.core.state.records import PodPhase
+from inplace.core.state.statuses import Phase, Status
+from inplace.core.template.change import Edits, PodChange
 from tests.factories import NEW, NOW, pod, swapping, workload
 from tests.property.simulation import Stale, apply_ops
 
@@ -33,7 +44,7 @@ def _strip(value):
 
 def applied(action, live=None) -> dict[str, Any]:
     """The object after the action."""
-    return apply_ops(tree(live or action.pod), patch.build(action, NOW).ops)
+    return apply_ops(tree(live or action.pod), patches.build(action, NOW).ops)
 
 
 def gate(made):
@@ -46,29 +57,29 @@ def state(made: dict[str, Any]):
 
 RECORD = swapping()
 MARKS = {names.REVISION_LABEL: NEW}
-SWAP = InPlace(
+SWAP = PodChange(
     images={"app": "app:v2"}, labels=Edits(add={"a/b": "1"}, remove=("app",)), annotations=Edits(add={"n": "1"})
 )
 
 
 def test_drain_closes_the_gate_and_begins_the_record_in_one_status_write():
-    action = Drain(pod(), swapping(PodPhase.DRAINING))
-    request, made = patch.build(action, NOW), applied(action)
+    action = CloseGate(pod(), swapping(PodPhase.DRAINING))
+    request, made = patches.build(action, NOW), applied(action)
     assert (request.subresource, request.name) == ("status", "web-0")
     assert gate(made) == "False"
     assert state(made) == action.record
 
 
 def test_serve_adds_the_condition_also_where_there_are_none():
-    assert gate(applied(Serve(pod(gate="absent")))) == "True"
+    assert gate(applied(OpenGate(pod(gate="absent")))) == "True"
     bare = pod(gate="absent")
     bare = replace(bare, status=replace(bare.status, conditions=()))
-    request = patch.build(Serve(bare), NOW)
+    request = patches.build(OpenGate(bare), NOW)
     assert [op["path"] for op in request.ops] == ["/metadata/uid", "/status/conditions", "/status/conditions"]
 
 
 def test_swap_patches_images_metadata_and_the_record():
-    made = applied(Swap(pod(), RECORD, SWAP))
+    made = applied(PatchImages(pod(), RECORD, SWAP))
     assert made["spec"]["containers"][0]["image"] == "app:v2"
     assert made["metadata"]["labels"] == {"a/b": "1", names.REVISION_LABEL: "web-old"}
     assert made["metadata"]["annotations"]["n"] == "1"
@@ -78,32 +89,32 @@ def test_swap_patches_images_metadata_and_the_record():
 def test_of_two_that_serve_a_new_pod_one_appends():
     """A condition that is there twice could never be closed: one of the two would stay True."""
     new = pod(gate="absent")
-    first = patch.build(Serve(new), NOW)
+    first = patches.build(OpenGate(new), NOW)
     assert {"op": "test", "path": "/metadata/resourceVersion", "value": "1"} in first.ops
     assert [op["path"] for op in first.ops if op["op"] == "add"] == ["/status/conditions/-"]
 
 
 def test_finish_opens_the_gate_and_writes_the_label_in_one_write():
     one = pod(gate="False", record=RECORD)
-    request = patch.build(Finish(one, RECORD, marks=MARKS), NOW)
-    made = applied(Finish(one, RECORD, marks=MARKS))
+    request = patches.build(Complete(one, RECORD, marks=MARKS), NOW)
+    made = applied(Complete(one, RECORD, marks=MARKS))
     assert request.subresource == "status"
     assert (gate(made), made["metadata"]["labels"][names.REVISION_LABEL]) == ("True", NEW)
 
 
 def test_finish_without_a_gate_is_metadata_alone():
-    request = patch.build(Finish(pod(gate=None, record=RECORD), RECORD, marks=MARKS), NOW)
+    request = patches.build(Complete(pod(gate=None, record=RECORD), RECORD, marks=MARKS), NOW)
     assert request.subresource == ""
     assert not [op for op in request.ops if op["path"].startswith("/status")]
 
 
 def test_fail_opens_the_gate():
     one = pod(gate="False", record=RECORD)
-    assert gate(applied(Fail(one, replace(RECORD, phase=PodPhase.FAILED)))) == "True"
+    assert gate(applied(RecordFailure(one, replace(RECORD, phase=PodPhase.FAILED)))) == "True"
 
 
 def test_restore_drops_the_record():
-    made = applied(Restore(pod(gate="False", record=RECORD)))
+    made = applied(Abort(pod(gate="False", record=RECORD)))
     assert names.STATE not in made["metadata"]["annotations"]
     assert gate(made) == "True"
 
@@ -120,43 +131,45 @@ def test_restore_drops_the_record():
 )
 def test_a_swap_does_not_apply_to(what, live):
     with pytest.raises(Stale):
-        applied(Swap(pod(), RECORD, SWAP), live)
+        applied(PatchImages(pod(), RECORD, SWAP), live)
 
 
 def test_a_record_written_meanwhile_is_not_overwritten():
     """Also where the Pod has other annotations, so that the map itself is no witness."""
     read = pod(annotations={"other": "1"})
     with pytest.raises(Stale):
-        applied(Drain(read, RECORD), pod(annotations={"other": "1", names.STATE: records.encode(RECORD)}))
+        applied(CloseGate(read, RECORD), pod(annotations={"other": "1", names.STATE: records.encode(RECORD)}))
 
 
 def test_a_condition_that_moved_is_not_overwritten():
     moved = pod()
     moved = replace(moved, status=replace(moved.status, conditions=tuple(reversed(moved.status.conditions))))
     with pytest.raises(Stale):
-        applied(Drain(pod(), RECORD), moved)
+        applied(CloseGate(pod(), RECORD), moved)
 
 
 def test_an_edit_of_the_workload_is_refused_where_the_spec_or_the_opt_in_moved():
     one = workload()
-    edit = Edit(one, EventReason.FROZEN, "", {"updateStrategy": {"type": "X"}}, {names.FROZEN: None}, {"a/b": "1"})
+    edit = PatchWorkload(
+        one, EventReason.Frozen, "", {"updateStrategy": {"type": "X"}}, {names.FROZEN: None}, {"a/b": "1"}
+    )
     server = tree(one)
-    made = apply_ops(server, patch.build(edit, NOW).ops)
+    made = apply_ops(server, patches.build(edit, NOW).ops)
     assert made["spec"]["updateStrategy"] == {"type": "X"}
     assert names.FROZEN not in made["metadata"]["labels"]
     assert made["metadata"]["annotations"]["a/b"] == "1"
     for moved in ({"generation": 9}, {"labels": {}}):
         with pytest.raises(Stale):
-            apply_ops({**server, "metadata": {**server["metadata"], **moved}}, patch.build(edit, NOW).ops)
+            apply_ops({**server, "metadata": {**server["metadata"], **moved}}, patches.build(edit, NOW).ops)
 
 
 def test_publish_touches_no_spec():
     status = Status(1, 1, NEW, Phase.PROGRESSING, 3, 1, 3, 1, 0, NOW)
-    request = patch.build(Publish(workload(), status), NOW)
+    request = patches.build(WriteStatus(workload(), status), NOW)
     assert request.kind == "StatefulSet"
     assert not [op for op in request.ops if op["path"].startswith("/spec")]
 
 
 def test_a_rehearsal_carries_images_only():
-    request = patch.rehearsal(pod(), {"app": "app:v2"})
+    request = patches.dry_run(pod(), {"app": "app:v2"})
     assert [op["op"] for op in request.ops] == ["test", "test", "test", "replace"]

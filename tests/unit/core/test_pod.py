@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from inplace.core import names, outcome, rollout
-from inplace.core import plan as planning
-from inplace.core.actions import Drain, Fail, Finish, Restore, Serve, Swap
-from inplace.core.model import Reason
-from inplace.core.names import Code, Evidence, Phase, PodPhase
-from inplace.core.observation import observe
+from inplace.core.actions.actions import Abort, CloseGate, Complete, OpenGate, PatchImages, RecordFailure
+from inplace.core.objects import names
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.plan import plan as planning
+from inplace.core.plan import result
+from inplace.core.pod.observation import observe
+from inplace.core.rollout import assess
+from inplace.core.state.records import Evidence, PodPhase
+from inplace.core.state.statuses import Phase
 from tests.factories import DIGEST, NEW, NOW, OLD, container, later, node, pod, snapshot, swapping, template, workload
 
 AFTER = container("c://2", image="app:v2", image_id="app@" + DIGEST["v2"], restarts=1, last="c://1")
@@ -37,7 +40,7 @@ def code(one, **changes):
     """Why nothing is done with the Pod."""
     made, actions = plan(one, **changes)
     assert actions == []
-    return outcome.explain(made.members[0], made.waiting).code
+    return result.explain(made.members[0], made.waiting).code
 
 
 # --- at rest
@@ -45,35 +48,35 @@ def code(one, **changes):
 
 def test_a_pod_behind_its_target_is_drained_through_its_gate():
     action = only(pod())
-    assert isinstance(action, Drain)
+    assert isinstance(action, CloseGate)
     assert (action.record.phase, action.record.base, action.record.target) == (PodPhase.DRAINING, OLD, NEW)
     assert action.record.deadline == later(601)
 
 
 def test_without_a_gate_it_is_swapped_at_once():
     action = only(pod(gate=None))
-    assert isinstance(action, Swap)
+    assert isinstance(action, PatchImages)
     assert action.change.images == {"app": "app:v2"}
     assert action.record.containers["app"].id == "c://1"
     assert action.record.generation == 2
 
 
 def test_drain_never_swaps_a_gated_pod_at_once():
-    assert isinstance(only(pod(), annotations={"drain": "Never"}), Swap)
+    assert isinstance(only(pod(), annotations={"drain": "Never"}), PatchImages)
 
 
 def test_drain_required_refuses_a_pod_without_the_gate():
     made, actions = plan(pod(gate=None), annotations={"drain": "Required"})
     assert actions == []
     assert made.status.phase is Phase.REFUSED
-    assert made.status.reasons[0].code == Code.GATE_MISSING
+    assert made.status.reasons[0].code == ReasonCode.GateMissing
 
 
 def test_metadata_alone_is_written_in_one_go():
     revisions = {OLD: template(OLD, "app:v1"), NEW: template(NEW, "app:v1")}
     revisions[NEW].tree["metadata"]["labels"]["tier"] = "x"
     action = only(pod(), revisions=revisions)
-    assert isinstance(action, Finish)
+    assert isinstance(action, Complete)
     assert action.change.labels.add == {"tier": "x"}
 
 
@@ -81,27 +84,27 @@ def test_nothing_begins_under_a_malformed_setting():
     made, actions = plan(pod(), annotations={"grace-period-seconds": "soon"})
     assert actions == []
     assert made.status.phase is Phase.REFUSED
-    assert made.status.reasons[0].code == Code.SETTING_INVALID
+    assert made.status.reasons[0].code == ReasonCode.SettingInvalid
 
 
 def test_a_new_pods_gate_is_served_also_when_paused_and_not_opted_in():
     one = pod(gate="absent")
-    assert isinstance(only(one, annotations={"paused": "true"}), Serve)
-    assert isinstance(only(one, workload=workload(mode=None, frozen=False)), Serve)
+    assert isinstance(only(one, annotations={"paused": "true"}), OpenGate)
+    assert isinstance(only(one, workload=workload(mode=None, frozen=False)), OpenGate)
 
 
 @pytest.mark.parametrize(
     ("expected", "one", "changes"),
     [
-        (Code.TERMINATING, pod(deleted=True), {}),
-        (Code.NODE_NOT_READY, pod(), {"nodes": {"node": node(ready=False)}}),
-        (Code.NODE_NOT_READY, pod(), {"nodes": {}}),
-        (Code.PAUSED, pod(), {"annotations": {"paused": "true"}}),
-        (Code.PARTITION, pod(), {"annotations": {"partition": "1"}}),
-        (Code.TAKEOVER, pod(), {"not_before": later(5)}),
-        (Code.PENDING_WRITE, pod(), {"pending": frozenset({"uid-web-0"})}),
-        (Code.REVISION_UNKNOWN, pod(), {"workload": workload(replicas=1, observed=1)}),
-        (Code.MIRROR, pod(annotations={names.MIRROR_ANNOTATION: "x"}), {}),
+        (ReasonCode.Terminating, pod(deleted=True), {}),
+        (ReasonCode.NodeNotReady, pod(), {"nodes": {"node": node(ready=False)}}),
+        (ReasonCode.NodeNotReady, pod(), {"nodes": {}}),
+        (ReasonCode.Paused, pod(), {"annotations": {"paused": "true"}}),
+        (ReasonCode.Partition, pod(), {"annotations": {"partition": "1"}}),
+        (ReasonCode.LeaderTakeover, pod(), {"not_before": later(5)}),
+        (ReasonCode.PendingWrite, pod(), {"pending": frozenset({"uid-web-0"})}),
+        (ReasonCode.RevisionUnknown, pod(), {"workload": workload(replicas=1, observed=1)}),
+        (ReasonCode.MirrorPod, pod(annotations={names.MIRROR_ANNOTATION: "x"}), {}),
     ],
 )
 def test_a_pod_is_held_with_a_reason(expected, one, changes):
@@ -110,7 +113,7 @@ def test_a_pod_is_held_with_a_reason(expected, one, changes):
 
 def test_a_pod_whose_revision_is_not_known_refuses_the_workload():
     made, _ = plan(pod(revision="web-lost"))
-    assert made.status.reasons[0].code == Code.BASE_UNKNOWN
+    assert made.status.reasons[0].code == ReasonCode.BaseUnknown
 
 
 # --- draining
@@ -121,47 +124,47 @@ def draining(**fields):
 
 
 def test_ready_is_waited_for_to_be_false():
-    assert code(draining(ready=True)) == Code.WAITING_UNREADY
+    assert code(draining(ready=True)) == ReasonCode.WaitingForUnready
 
 
 def test_unready_must_have_been_seen_by_this_process():
-    assert code(draining(ready=False), sighted=False) == Code.WAITING_UNREADY
+    assert code(draining(ready=False), sighted=False) == ReasonCode.WaitingForUnready
 
 
 def test_the_grace_period_runs_from_observed_unready():
     grace = {"grace-period-seconds": "10"}
-    assert code(draining(ready=False), annotations=grace, at=9.9) == Code.WAITING_GRACE
+    assert code(draining(ready=False), annotations=grace, at=9.9) == ReasonCode.GracePeriod
     made, _ = plan(draining(ready=False), annotations=grace, at=5)
     assert made.requeue_at == later(10)
-    assert isinstance(only(draining(ready=False), annotations=grace, at=10), Swap)
+    assert isinstance(only(draining(ready=False), annotations=grace, at=10), PatchImages)
 
 
 def test_a_refused_change_puts_a_drained_pod_back():
     revisions = {OLD: template(OLD, "app:v1"), NEW: template(NEW, "app:v2", hostname="x")}
-    assert isinstance(only(draining(ready=False), revisions=revisions), Restore)
-    assert isinstance(only(draining(ready=False), annotations={"partition": "x"}), Restore)
+    assert isinstance(only(draining(ready=False), revisions=revisions), Abort)
+    assert isinstance(only(draining(ready=False), annotations={"partition": "x"}), Abort)
 
 
 def test_a_template_that_went_back_finishes_a_drained_pod_untouched():
     action = only(draining(ready=False), workload=workload(replicas=1, update=OLD))
-    assert isinstance(action, Finish)
+    assert isinstance(action, Complete)
     assert (action.record.target, action.record.containers) == (OLD, {})
 
 
 def test_a_drain_that_never_ends_fails_at_the_deadline():
     action = only(draining(ready=True), at=601)
-    assert isinstance(action, Fail)
-    assert action.record.reason == Code.DEADLINE
+    assert isinstance(action, RecordFailure)
+    assert action.record.reason == ReasonCode.DeadlineExceeded
 
 
 def test_a_drained_pod_waits_while_the_target_is_not_known_but_not_for_ever():
     unknown = workload(replicas=1, observed=1)
-    assert code(draining(ready=False), workload=unknown) == Code.REVISION_UNKNOWN
-    assert isinstance(only(draining(ready=False), workload=unknown, at=601), Fail)
+    assert code(draining(ready=False), workload=unknown) == ReasonCode.RevisionUnknown
+    assert isinstance(only(draining(ready=False), workload=unknown, at=601), RecordFailure)
 
 
 def test_paused_pods_in_flight_finish():
-    assert isinstance(only(draining(ready=False), annotations={"paused": "true"}), Swap)
+    assert isinstance(only(draining(ready=False), annotations={"paused": "true"}), PatchImages)
 
 
 # --- swapping
@@ -174,47 +177,50 @@ def swapped(status=AFTER, *, gate="False", record=None, image="app:v2", **fields
 
 def test_evidence_and_readiness_finish_it():
     action = only(swapped())
-    assert isinstance(action, Finish)
+    assert isinstance(action, Complete)
     assert action.record.phase is PodPhase.DONE
     assert action.record.containers["app"].evidence == Evidence.IMAGE_CHANGED
 
 
 def test_without_evidence_it_waits_and_fails_at_the_deadline():
     old = swapped(container("c://1"))
-    assert code(old) == Code.WAITING_EVIDENCE
+    assert code(old) == ReasonCode.WaitingForSwap
     action = only(old, at=601)
-    assert isinstance(action, Fail)
-    assert action.record.reason == Code.NOT_SWAPPED
+    assert isinstance(action, RecordFailure)
+    assert action.record.reason == ReasonCode.NotSwapped
 
 
 def test_min_ready_without_a_gate_runs_from_the_new_containers_start():
     options = {"annotations": {"min-ready-seconds": "30"}}
-    assert code(swapped(gate=None, ready=True), at=20, **options) == Code.WAITING_MIN_READY
-    assert isinstance(only(swapped(gate=None, ready=True), at=32, **options), Finish)
+    assert code(swapped(gate=None, ready=True), at=20, **options) == ReasonCode.MinReadySeconds
+    assert isinstance(only(swapped(gate=None, ready=True), at=32, **options), Complete)
 
 
 def test_a_container_that_has_ended_is_not_believed_at_once():
     ended = container("c://3", image_id="app@" + DIGEST["v2"], restarts=2, last="c://2", started=later(50))
-    assert code(swapped(ended), at=52, sighted=False) == Code.WAITING_READY
-    assert isinstance(only(swapped(ended), at=62, sighted=False), Finish)
+    assert code(swapped(ended), at=52, sighted=False) == ReasonCode.WaitingForReady
+    assert isinstance(only(swapped(ended), at=62, sighted=False), Complete)
 
 
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (container("c://1", running=False, waiting="InvalidImageName"), Code.PULL),
-        (container("c://9", running=False, waiting="CrashLoopBackOff", restarts=3, last="c://8"), Code.CRASH_LOOP),
+        (container("c://1", running=False, waiting="InvalidImageName"), ReasonCode.ImagePull),
+        (
+            container("c://9", running=False, waiting="CrashLoopBackOff", restarts=3, last="c://8"),
+            ReasonCode.CrashLoop,
+        ),
         (
             container(
                 "c://9", running=False, waiting="CrashLoopBackOff", restarts=3, last="c://8", exit_reason="OOMKilled"
             ),
-            Code.OOM,
+            ReasonCode.OOMKilled,
         ),
     ],
 )
 def test_a_verdict_fails_it_at_once_and_opens_the_gate(status, expected):
     action = only(swapped(status))
-    assert isinstance(action, Fail)
+    assert isinstance(action, RecordFailure)
     assert action.record.reason == expected
 
 
@@ -223,18 +229,18 @@ def test_a_verdict_fails_it_at_once_and_opens_the_gate(status, expected):
 )
 def test_what_may_pass_by_itself_only_waits_and_names_the_failure_at_the_deadline(waiting):
     one = swapped(container("c://1", running=False, waiting=waiting, restarts=1))
-    assert code(one) == Code.WAITING_EVIDENCE
-    assert only(one, at=601).record.reason in {Code.PULL, Code.CREATE, Code.CRASH_LOOP}
+    assert code(one) == ReasonCode.WaitingForSwap
+    assert only(one, at=601).record.reason in {ReasonCode.ImagePull, ReasonCode.ContainerCreate, ReasonCode.CrashLoop}
 
 
 def test_a_lost_node_is_named_at_the_deadline():
-    assert only(swapped(container("c://1")), at=601, nodes={}).record.reason == Code.NODE_LOST
+    assert only(swapped(container("c://1")), at=601, nodes={}).record.reason == ReasonCode.NodeLost
 
 
 def test_a_new_template_redirects_it_with_a_new_attempt_and_deadline():
     third = {OLD: template(OLD, "app:v1"), NEW: template(NEW, "app:v2"), "web-3": template("web-3", "app:v3")}
     action = only(swapped(container("c://1")), revisions=third, workload=workload(replicas=1, update="web-3"), at=100)
-    assert isinstance(action, Swap)
+    assert isinstance(action, PatchImages)
     assert (action.record.attempt, action.record.target, action.record.deadline) == (2, "web-3", later(700))
     assert action.change.images == {"app": "app:v3"}
     assert action.record.containers["app"].unsettled
@@ -247,25 +253,25 @@ def test_a_refused_template_lets_what_is_patched_finish():
         "web-3": template("web-3", "app:v2", hostname="x"),
     }
     action = only(swapped(), revisions=refused, workload=workload(replicas=1, update="web-3"))
-    assert isinstance(action, Finish)
+    assert isinstance(action, Complete)
     assert action.record.target == NEW
 
 
 def test_somebody_elses_image_fails_it():
     action = only(swapped(container("c://1"), image="app:other"))
-    assert isinstance(action, Fail)
-    assert action.record.reason == Code.IMAGE_OVERRIDDEN
+    assert isinstance(action, RecordFailure)
+    assert action.record.reason == ReasonCode.ImageOverridden
 
 
 def test_a_write_that_is_refused_for_good_fails_it():
-    blocked = {"uid-web-0": Reason(Code.ADMISSION, "", "PodSecurity says no")}
+    blocked = {"uid-web-0": Reason(ReasonCode.AdmissionRejected, "", "PodSecurity says no")}
     action = only(draining(ready=False), blocked=blocked)
-    assert isinstance(action, Fail)
+    assert isinstance(action, RecordFailure)
     assert "PodSecurity" in action.record.message
 
 
 def test_a_pod_on_its_way_out_is_left_alone():
-    assert code(swapped(deleted=True)) == Code.TERMINATING
+    assert code(swapped(deleted=True)) == ReasonCode.Terminating
 
 
 # --- failed
@@ -286,25 +292,25 @@ def test_a_failed_pod_stays_failed_for_its_target_and_degrades_the_workload():
 
 def test_a_failed_pod_that_recovers_by_itself_is_done():
     action = only(failed(AFTER))
-    assert isinstance(action, Finish)
+    assert isinstance(action, Complete)
     assert (action.record.phase, action.record.reason) == (PodPhase.DONE, "")
 
 
 def test_a_corrected_template_starts_a_failed_pod_again_without_budget():
     third = {OLD: template(OLD, "app:v1"), NEW: template(NEW, "app:v2"), "web-3": template("web-3", "app:v3")}
     action = only(failed(), revisions=third, workload=workload(replicas=1, update="web-3"))
-    assert isinstance(action, Drain)
+    assert isinstance(action, CloseGate)
     assert (action.record.attempt, action.record.target) == (2, "web-3")
 
 
 def test_a_template_taken_back_puts_the_old_image_back_and_proves_it():
     action = only(failed(), workload=workload(replicas=1, update=OLD))
-    assert isinstance(action, Drain)
+    assert isinstance(action, CloseGate)
     drained = pod(
         container("c://1", running=False, waiting="x"), gate="False", ready=False, record=action.record, image="app:v2"
     )
     swap = only(drained, workload=workload(replicas=1, update=OLD))
-    assert isinstance(swap, Swap)
+    assert isinstance(swap, PatchImages)
     assert swap.change.images == {"app": "app:v1"}
 
 
@@ -312,11 +318,11 @@ def test_an_unreadable_record_behind_a_closed_gate_is_a_failure_and_is_never_pat
     for text in ("{", '{"v":2}', ""):
         made, actions = plan(pod(gate="False", record=text))
         assert actions == []
-        assert made.status.failures[0].code == Code.STATE_UNREADABLE
+        assert made.status.failures[0].code == ReasonCode.StateUnreadable
 
 
 def test_an_unreadable_record_behind_an_open_gate_is_nothing():
-    assert isinstance(only(pod(record="{")), Drain)
+    assert isinstance(only(pod(record="{")), CloseGate)
 
 
 # --- several Pods
@@ -327,7 +333,7 @@ def three(**changes):
 
 
 def starts(shot, at=1.0):
-    return [action.pod.name for action in planning.plan(shot, later(at)).actions if isinstance(action, Drain)]
+    return [action.pod.name for action in planning.plan(shot, later(at)).actions if isinstance(action, CloseGate)]
 
 
 def test_the_highest_ordinal_first_within_the_budget():
@@ -373,5 +379,5 @@ def test_a_pod_beyond_the_replicas_is_not_touched():
 def test_drift_is_reported():
     done = replace(swapping(PodPhase.DONE), phase=PodPhase.DONE)
     made, _ = plan(pod(revision=NEW, record=done, image="app:other"))
-    assert [reason.code for reason in made.status.reasons] == [Code.DRIFT]
-    assert rollout.drifted(made.members)
+    assert [reason.code for reason in made.status.reasons] == [ReasonCode.DriftDetected]
+    assert assess.drifted(made.members)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from inplace.core import helper as helpers
-from inplace.core import plan as planning
-from inplace.core import prepull, rollout
-from inplace.core.actions import Discard, Drain, Pull, Swap
-from inplace.core.model import Pod
-from inplace.core.names import HELPER, PRE_PULL, PULLED, Code, Phase
-from inplace.core.prepull import Place
-from inplace.core.settings import PrePull
-from inplace.core.snapshot import Asked, Pulling
+from inplace.core.actions.actions import CloseGate, CreatePullPod, DeletePullPod, PatchImages
+from inplace.core.objects.images import registry_of
+from inplace.core.objects.model import Pod
+from inplace.core.objects.names import HELPER, PRE_PULL, PULLED
+from inplace.core.objects.reasons import ReasonCode
+from inplace.core.plan import plan as planning
+from inplace.core.rollout import assess, prepull, pull_pods
+from inplace.core.rollout.pull_pods import ImageOnNode, name_of
+from inplace.core.rollout.snapshot import PullPods, PullRequest
+from inplace.core.settings.schema import PrePullPolicy
+from inplace.core.state.statuses import Phase
 from tests.factories import (
     DIGEST,
     NEW,
@@ -29,7 +31,7 @@ from tests.factories import (
     workload,
 )
 
-WANTED = Place("node", "app:v2")
+WANTED = ImageOnNode("node", "app:v2")
 
 
 def helped(*, image="app:v2", stored="", id_="", waiting="", message="", phase="Pending", made=0.0, started=True):
@@ -37,7 +39,7 @@ def helped(*, image="app:v2", stored="", id_="", waiting="", message="", phase="
     status = {"name": "pull", "imageID": id_, "state": {"waiting": {"reason": waiting, "message": message}}}
     tree = {
         "metadata": {
-            "name": prepull.name_of(workload(), WANTED), "namespace": "default", "uid": "helper",
+            "name": name_of(workload(), WANTED), "namespace": "default", "uid": "helper",
             "labels": {HELPER: PRE_PULL}, "annotations": {PULLED: image}, "creationTimestamp": stamp(later(made)),
             "ownerReferences": [{"kind": "StatefulSet", "name": "web", "uid": "web"}],
         },
@@ -48,7 +50,7 @@ def helped(*, image="app:v2", stored="", id_="", waiting="", message="", phase="
 
 
 def plan(*, how="Required", at=0.0, helpers=(), asked=None, pods=None, **changes):
-    pulling = Pulling(tuple(helpers), asked or {}, changes.pop("busy", {}))
+    pulling = PullPods(tuple(helpers), asked or {}, changes.pop("busy", {}))
     own = workload(annotations={"pre-pull": how}, replicas=1)
     return planning.plan(snapshot(*(pods or [pod()]), workload=own, pulling=pulling, **changes), later(at))
 
@@ -59,11 +61,11 @@ def of(**spec):
 
 
 def pulls(made):
-    return [one for one in made.actions if isinstance(one, Pull)]
+    return [one for one in made.actions if isinstance(one, CreatePullPod)]
 
 
 def starts(made):
-    return [one for one in made.actions if isinstance(one, Drain | Swap)]
+    return [one for one in made.actions if isinstance(one, CloseGate | PatchImages)]
 
 
 def test_a_helper_is_made_before_the_drain():
@@ -71,7 +73,7 @@ def test_a_helper_is_made_before_the_drain():
     (pull,) = pulls(made)
     assert (pull.node, pull.image) == ("node", "app:v2")
     assert not starts(made)
-    assert made.waiting["web-0"].code == Code.PRE_PULL
+    assert made.waiting["web-0"].code == ReasonCode.PrePull
 
 
 def test_the_helper_runs_nothing_and_may_nothing():
@@ -128,7 +130,7 @@ def test_once_it_is_there_the_pod_begins_and_its_digest_is_expected():
     (swap,) = starts(made)
     assert swap.record.containers["app"].expected == DIGEST["v2"]
     assert not pulls(made)
-    assert not any(isinstance(one, Discard) for one in made.actions), "it keeps the image until the swap is over"
+    assert not any(isinstance(one, DeletePullPod) for one in made.actions), "it keeps the image until the swap is over"
 
 
 def test_a_container_that_cannot_be_made_has_its_image():
@@ -140,11 +142,11 @@ def test_a_container_that_cannot_be_made_has_its_image():
     [
         ({"waiting": "ContainerCreating"}, 1, None),
         ({"waiting": "ErrImagePull", "message": "away"}, 19, None),
-        ({"waiting": "ImagePullBackOff", "message": "away"}, 21, Code.PULL),
-        ({"waiting": "InvalidImageName"}, 1, Code.PULL),
-        ({"waiting": "ContainerCreating"}, 601, Code.DEADLINE),
+        ({"waiting": "ImagePullBackOff", "message": "away"}, 21, ReasonCode.ImagePull),
+        ({"waiting": "InvalidImageName"}, 1, ReasonCode.ImagePull),
+        ({"waiting": "ContainerCreating"}, 601, ReasonCode.DeadlineExceeded),
         ({"phase": "Failed", "started": False}, 1, None),
-        ({"phase": "Failed", "started": False}, 601, Code.PRE_PULL_IMPOSSIBLE),
+        ({"phase": "Failed", "started": False}, 601, ReasonCode.PrePullImpossible),
     ],
 )
 def test_what_a_pull_that_does_not_succeed_means(state, at, verdict):
@@ -159,38 +161,38 @@ def test_best_effort_waits_for_nothing_and_reports():
     made = plan(how="BestEffort", helpers=[helped(waiting="ImagePullBackOff", message="away")], at=30)
     assert starts(made)
     assert made.status is not None
-    assert [one.code for one in made.status.reasons] == [Code.PULL]
+    assert [one.code for one in made.status.reasons] == [ReasonCode.ImagePull]
     assert "away" in made.status.reasons[0].message
 
 
 def test_without_pre_pull_there_are_no_helpers():
     made = plan(how="Never", helpers=[helped(waiting="ErrImagePull")])
     assert starts(made)
-    assert [one.helper.name for one in made.actions if isinstance(one, Discard)] == [helped().name]
+    assert [one.helper.name for one in made.actions if isinstance(one, DeletePullPod)] == [helped().name]
 
 
 def test_a_refused_helper_is_asked_for_again_later_and_its_deadline_counts_from_the_first_time():
-    name = prepull.name_of(workload(), WANTED)
-    early = plan(asked={name: Asked(NOW, later(30), "exceeded quota")}, at=10)
-    assert early.waiting["web-0"].code == Code.PRE_PULL_IMPOSSIBLE
+    name = name_of(workload(), WANTED)
+    early = plan(asked={name: PullRequest(NOW, later(30), "exceeded quota")}, at=10)
+    assert early.waiting["web-0"].code == ReasonCode.PrePullImpossible
     assert "exceeded quota" in early.waiting["web-0"].message
     assert not pulls(early)
     assert early.requeue_at == later(30)
-    again = plan(asked={name: Asked(NOW, later(30), "exceeded quota")}, at=31)
+    again = plan(asked={name: PullRequest(NOW, later(30), "exceeded quota")}, at=31)
     assert pulls(again)
-    late = plan(asked={name: Asked(NOW, later(620), "exceeded quota")}, at=601)
+    late = plan(asked={name: PullRequest(NOW, later(620), "exceeded quota")}, at=601)
     assert late.status is not None
-    assert [one.code for one in late.status.failures] == [Code.PRE_PULL_IMPOSSIBLE]
+    assert [one.code for one in late.status.failures] == [ReasonCode.PrePullImpossible]
 
 
 def test_a_helper_that_was_turned_away_makes_room_for_another():
     made = plan(helpers=[helped(phase="Failed", started=False)], at=31)
-    (gone,) = [one for one in made.actions if isinstance(one, Discard)]
+    (gone,) = [one for one in made.actions if isinstance(one, DeletePullPod)]
     assert gone.again
 
 
 def test_no_more_are_made_than_there_is_room_for():
-    full = {prepull.registry_of("app:v2"): prepull.MOST_OF_REGISTRY}
+    full = {registry_of("app:v2"): prepull.MOST_OF_REGISTRY}
     assert not pulls(plan(busy=full))
     assert pulls(plan(busy={"other.example.com": prepull.MOST_OF_REGISTRY}))
     assert not pulls(plan(busy={"other.example.com": prepull.MOST}))
@@ -201,13 +203,13 @@ def test_others_are_pulled_for_once_the_image_is_known_to_exist():
     elsewhere = [node_pod(one, f"n{n}") for n, one in enumerate(pods)]
     nodes = {f"n{n}": named(f"n{n}") for n in range(3)}
     own = workload(annotations={"pre-pull": "Required"}, replicas=3)
-    first = planning.plan(snapshot(*elsewhere, workload=own, nodes=nodes, pulling=Pulling()), NOW)
+    first = planning.plan(snapshot(*elsewhere, workload=own, nodes=nodes, pulling=PullPods()), NOW)
     assert len(pulls(first)) == 1, "one Pod in the budget: one node tries"
-    name = prepull.name_of(own, Place("n2", "app:v2"))
+    name = name_of(own, ImageOnNode("n2", "app:v2"))
     there = helped(id_="app@" + DIGEST["v2"])
     meta = {f: getattr(there.metadata, f) for f in there.metadata.__struct_fields__} | {"name": name}
     known = type(there)(type(there.metadata)(**meta), there.spec, there.status)
-    second = planning.plan(snapshot(*elsewhere, workload=own, nodes=nodes, pulling=Pulling((known,))), NOW)
+    second = planning.plan(snapshot(*elsewhere, workload=own, nodes=nodes, pulling=PullPods((known,))), NOW)
     assert {one.node for one in pulls(second)} == {"n0", "n1"}
 
 
@@ -228,25 +230,25 @@ def test_admission_that_rewrites_new_pods_refuses_the_upgrade():
     made = plan(helpers=[helped(stored="mirror.example.com/app:v2", id_="app@" + DIGEST["v2"])])
     assert made.status is not None
     assert made.status.phase is Phase.REFUSED
-    assert made.status.reasons[0].code == Code.IMAGE_REWRITTEN
+    assert made.status.reasons[0].code == ReasonCode.ImageRewritten
     assert "name mirror.example.com/app:v2 in the template" in made.status.reasons[0].message
 
 
 def test_a_helper_stays_until_the_pods_on_its_node_are_swapped():
     there = helped(id_="app@" + DIGEST["v2"])
     flying = pod(record=swapping(), image="app:v2", generation=2)
-    shot = snapshot(flying, pulling=Pulling((there,)))
-    aims = rollout.prospects(shot, shot.parsed.settings, rollout.Course(shot.revisions[NEW]), NOW)
-    assert not prepull.look(shot, aims, PrePull.REQUIRED, NOW).discards
-    done = snapshot(pod(revision=NEW, image="app:v2"), pulling=Pulling((there,)))
-    aims = rollout.prospects(done, done.parsed.settings, rollout.Course(done.revisions[NEW]), NOW)
-    assert prepull.look(done, aims, PrePull.REQUIRED, NOW).discards
+    shot = snapshot(flying, pulling=PullPods((there,)))
+    aims = assess.prospects(shot, shot.parsed.settings, assess.Course(shot.revisions[NEW]), NOW)
+    assert not prepull.check(shot, aims, PrePullPolicy.REQUIRED, NOW).discards
+    done = snapshot(pod(revision=NEW, image="app:v2"), pulling=PullPods((there,)))
+    aims = assess.prospects(done, done.parsed.settings, assess.Course(done.revisions[NEW]), NOW)
+    assert prepull.check(done, aims, PrePullPolicy.REQUIRED, NOW).discards
 
 
 def test_a_helper_is_read_by_its_own_container():
     one = helped(id_="app@" + DIGEST["v2"])
-    assert helpers.wanted(one) == "app:v2"
-    assert helpers.digests([one]) == {("node", "app:v2"): DIGEST["v2"]}
-    assert not helpers.is_pulling(one)
-    assert helpers.is_pulling(helped(waiting="ContainerCreating"))
-    assert not helpers.is_pulling(helped(phase="Failed", started=False))
+    assert pull_pods.image_of(one) == "app:v2"
+    assert pull_pods.digests([one]) == {("node", "app:v2"): DIGEST["v2"]}
+    assert not pull_pods.is_pulling(one)
+    assert pull_pods.is_pulling(helped(waiting="ContainerCreating"))
+    assert not pull_pods.is_pulling(helped(phase="Failed", started=False))

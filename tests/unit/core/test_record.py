@@ -5,12 +5,12 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inplace.core import record as records
-from inplace.core import status as statuses
-from inplace.core.model import Meta, Reason
-from inplace.core.names import STATUS, Phase, PodPhase
-from inplace.core.record import Record, Unreadable
-from inplace.core.status import Failure, Status
+from inplace.core.objects.model import Meta
+from inplace.core.objects.names import STATUS
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.state import records, statuses
+from inplace.core.state.records import PodPhase, Record, Unreadable
+from inplace.core.state.statuses import Failure, Phase, Status
 from tests.factories import NOW, pod, swapping
 
 
@@ -38,7 +38,7 @@ def test_a_newer_version_and_a_time_without_its_zone_are_unreadable():
 def test_a_status_fits_its_limit_whatever_it_says(texts, message):
     status = Status(
         1, 1, "r", Phase.REFUSED, 3, 0, 3, 0, 0, NOW,
-        reasons=tuple(Reason("Code", f"path{n}", text) for n, text in enumerate(texts)),
+        reasons=tuple(Reason(ReasonCode.FieldChanged, f"path{n}", text) for n, text in enumerate(texts)),
         failures=tuple(Failure(f"web-{n}", "Code", text) for n, text in enumerate(texts)),
         message=message,
     )  # fmt: skip

@@ -6,12 +6,15 @@ from datetime import timedelta
 
 import pytest
 
-from inplace.core import patch, reserve, selector
-from inplace.core import plan as planning
-from inplace.core.actions import Drain, Reserve, Swap
-from inplace.core.model import LabelSelector, Pdb, Requirement
-from inplace.core.names import Code, Phase
-from inplace.core.observation import Sight
+from inplace.core.actions import patches
+from inplace.core.actions.actions import CloseGate, PatchImages, ReserveDisruptions
+from inplace.core.objects import selectors
+from inplace.core.objects.model import LabelSelector, Pdb, Requirement
+from inplace.core.objects.reasons import ReasonCode
+from inplace.core.plan import plan as planning
+from inplace.core.pod.observation import PodObservation
+from inplace.core.rollout import disruption_budgets
+from inplace.core.state.statuses import Phase
 from tests.factories import NOW, decode, later, pod, snapshot, stamp, swapping, workload
 
 
@@ -38,11 +41,11 @@ def plan(*budgets, at=0.0, pods=None, annotations=None, ours=(), **changes):
 
 
 def reserves(made):
-    return [one for one in made.actions if isinstance(one, Reserve)]
+    return [one for one in made.actions if isinstance(one, ReserveDisruptions)]
 
 
 def starts(made):
-    return [one.pod.name for one in made.actions if isinstance(one, Drain | Swap)]
+    return [one.pod.name for one in made.actions if isinstance(one, CloseGate | PatchImages)]
 
 
 def test_it_is_reserved_first_and_begun_then():
@@ -50,7 +53,7 @@ def test_it_is_reserved_first_and_begun_then():
     (taken,) = reserves(made)
     assert (list(taken.entries), taken.allowed, taken.ours) == (["web-1"], 0, {"web-1"})
     assert not starts(made)
-    assert made.waiting["web-1"].code == Code.RESERVING
+    assert made.waiting["web-1"].code == ReasonCode.Reserving
     begun = plan(budget(allowed=0, entries={"web-1": 0}), ours=["web-1"])
     assert starts(begun) == ["web-1"]
     assert not reserves(begun)
@@ -58,7 +61,7 @@ def test_it_is_reserved_first_and_begun_then():
 
 def test_the_write_tests_the_version_that_was_read():
     (taken,) = reserves(plan(budget()))
-    request = patch.build(taken, NOW)
+    request = patches.build(taken, NOW)
     assert (request.kind, request.subresource) == ("PodDisruptionBudget", "status")
     assert {"op": "test", "path": "/metadata/resourceVersion", "value": "5"} in request.ops
     assert {"op": "add", "path": "/status/disruptionsAllowed", "value": 0} in request.ops
@@ -70,8 +73,8 @@ def test_no_more_is_taken_than_is_allowed():
     made = plan(budget(allowed=2), pods=pods, annotations={"max-unavailable": "3"})
     (taken,) = reserves(made)
     assert sorted(taken.entries) == ["web-2", "web-3"]
-    assert made.waiting["web-1"].code == Code.DISRUPTION_BUDGET
-    assert made.waiting["web-0"].code == Code.BUDGET
+    assert made.waiting["web-1"].code == ReasonCode.DisruptionBudget
+    assert made.waiting["web-0"].code == ReasonCode.Budget
 
 
 @pytest.mark.parametrize(
@@ -104,7 +107,7 @@ def test_of_several_all_must_give_before_one_is_taken_from():
     made = plan(budget(), budget(name="all", chosen={}, allowed=0))
     assert [one.budget.metadata.name for one in reserves(made)] == ["all"], "its controller is asked to count again"
     assert reserves(made)[0].again
-    assert list(reserves(made)[0].entries) == [reserve.COUNT_AGAIN]
+    assert list(reserves(made)[0].entries) == [disruption_budgets.COUNT_AGAIN]
     asked = plan(budget(), budget(name="all", chosen={}, allowed=0), counted_again={"pdb-all": NOW}, at=3)
     assert not reserves(asked)
     assert asked.requeue_at == later(5)
@@ -115,7 +118,7 @@ def test_of_several_all_must_give_before_one_is_taken_from():
 def test_a_drained_pod_gives_its_entry_back_once_everybody_knows_that_it_is_unready():
     record = swapping()
     flying = pod(name="web-1", record=record, ready=False, gate="False", image="app:v2", generation=2)
-    sights = {flying.uid: Sight(record.started_at, unready_at=NOW)}
+    sights = {flying.uid: PodObservation(record.started_at, unready_at=NOW)}
     held = budget(allowed=0, entries={"web-1": 0})
     assert not reserves(plan(held, pods=[flying], ours=["web-1"], sights=sights, at=1))
     (back,) = reserves(plan(held, pods=[flying], ours=["web-1"], sights=sights, at=2))
@@ -148,7 +151,7 @@ def test_what_is_not_begun_any_more_is_given_back_and_what_is_of_others_left_alo
 def test_nothing_is_written_while_a_write_is_under_way():
     made = plan(budget(), pending=frozenset({"pdb-web"}))
     assert not reserves(made)
-    assert made.waiting["web-1"].code == Code.RESERVING
+    assert made.waiting["web-1"].code == ReasonCode.Reserving
 
 
 def test_a_wait_beyond_the_deadline_is_no_progress_any_more():
@@ -181,4 +184,4 @@ def test_a_wait_beyond_the_deadline_is_no_progress_any_more():
     ],
 )
 def test_a_selector_chooses(wanted, labels, holds):
-    assert selector.matches(wanted, labels) is holds
+    assert selectors.matches(wanted, labels) is holds

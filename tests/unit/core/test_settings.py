@@ -6,19 +6,20 @@ from typing import Any
 
 import pytest
 
-from inplace.core import settings
-from inplace.core.model import Meta
-from inplace.core.names import Code, Mode
-from inplace.core.settings import (
+from inplace.core.objects.model import Meta
+from inplace.core.objects.reasons import ReasonCode
+from inplace.core.settings import schema
+from inplace.core.settings.schema import (
     Amount,
     DisruptionBudgets,
-    Drain,
+    DrainPolicy,
     Gate,
     GateStep,
     InitImages,
+    Mode,
     Native,
     OnFailure,
-    PrePull,
+    PrePullPolicy,
     Settings,
     Step,
 )
@@ -29,7 +30,7 @@ PREFIX = "inplace.dev/"
 def parse(annotations=None, labels=None, **native):
     given = {PREFIX + name: value for name, value in (annotations or {}).items()}
     mode = {PREFIX + "mode": "InPlaceOnly"} if labels is None else labels
-    return settings.parse(Meta(annotations=given or None, labels=mode), Native(**native))
+    return schema.parse(Meta(annotations=given or None, labels=mode), Native(**native))
 
 
 def only_error(parsed):
@@ -38,7 +39,7 @@ def only_error(parsed):
 
 
 def test_every_setting_of_the_table_is_a_field_of_settings():
-    assert {name.replace("-", "_") for name in settings._SETTINGS} | {"mode"} == set(Settings.__struct_fields__)
+    assert {name.replace("-", "_") for name in schema._SETTINGS} | {"mode"} == set(Settings.__struct_fields__)
 
 
 def test_nothing_given_is_the_defaults_of_product_md():
@@ -46,7 +47,7 @@ def test_nothing_given_is_the_defaults_of_product_md():
     assert parsed.settings == Settings(mode=Mode.ONLY)
     assert parsed.errors == ()
     assert parsed.inert == ()
-    assert parsed.settings.pre_pull is PrePull.REQUIRED
+    assert parsed.settings.pre_pull is PrePullPolicy.REQUIRED
     assert parsed.settings.progress_deadline_seconds == 600
     assert parsed.settings.restart_on == ("checksum/*",)
 
@@ -65,14 +66,14 @@ def test_nothing_given_is_the_defaults_of_product_md():
         ("progress-deadline-seconds", "60", 60),
         ("on-failure", "Rollback", OnFailure.ROLLBACK),
         ("max-failures", "2", 2),
-        ("drain", "Never", Drain.NEVER),
+        ("drain", "Never", DrainPolicy.NEVER),
         ("keep-ready-containers", "a, b", ("a", "b")),
         ("container-order", "a > b", (("a",), ("b",))),
         ("gates", "before-drain=x.y/Z", (Gate(GateStep.BEFORE_DRAIN, "x.y/Z"),)),
         ("order-by", "example.com/weight", "example.com/weight"),
         ("spread-by", "topology.kubernetes.io/zone", "topology.kubernetes.io/zone"),
         ("steps", "1:5m,50%", (Step(Amount(1), 300), Step(Amount(50, percent=True)))),
-        ("pre-pull", "BestEffort", PrePull.BEST_EFFORT),
+        ("pre-pull", "BestEffort", PrePullPolicy.BEST_EFFORT),
         ("restart-on", "a/*", ("a/*",)),
         ("restart-on", "", ()),
         ("init-images", "SpecOnly", InitImages.SPEC_ONLY),
@@ -116,7 +117,7 @@ def test_every_setting_is_read(name, text, expected):
 )
 def test_every_malformed_value_is_named_with_what_is_accepted(name, text, accepted):
     error = only_error(parse({name: text}))
-    assert error.code == Code.SETTING_INVALID
+    assert error.code == ReasonCode.SettingInvalid
     assert error.path == f"metadata.annotations[{PREFIX}{name}]"
     assert repr(text) in error.message
     assert accepted in error.message
@@ -131,7 +132,7 @@ def test_one_bad_value_hides_no_other():
         "nonsense",
     ]
     assert parsed.settings.max_unavailable == Amount(2)
-    assert parsed.settings.drain is Drain.AUTO
+    assert parsed.settings.drain is DrainPolicy.AUTO
 
 
 def test_a_malformed_pause_is_a_pause():
@@ -259,7 +260,7 @@ def test_our_own_keys_and_those_of_others_are_no_errors():
     annotations = dict.fromkeys(("status", "original-strategy", "state", "retry", "promote", "restart"), "x")
     labels = {PREFIX + "mode": "InPlaceOnly", PREFIX + "frozen": "x", PREFIX + "phase": "x", "app": "web"}
     assert parse(annotations, labels).errors == ()
-    assert settings.parse(Meta(annotations={"inplace.example.com/x": "1"}), Native()).errors == ()
+    assert schema.parse(Meta(annotations={"inplace.example.com/x": "1"}), Native()).errors == ()
 
 
 # -- what nobody acts on yet

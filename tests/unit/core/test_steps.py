@@ -6,13 +6,14 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from inplace.core import names, steps
-from inplace.core.names import Phase, PodPhase
-from inplace.core.status import Status
-from inplace.core.steps import Position, Stop
+from inplace.core.objects import names
+from inplace.core.rollout import steps
+from inplace.core.rollout.steps import CurrentStep, StepStatus
+from inplace.core.state.records import PodPhase
+from inplace.core.state.statuses import Phase, Status
 from tests.factories import NEW, NOW, later, pod, snapshot, swapping, template, workload
 
-STOP = Stop(number=0, limit=1, of=2, pause=None)
+STOP = CurrentStep(number=0, limit=1, of=2, pause=None)
 
 
 def test_those_born_at_the_new_revision_go_back_before_those_that_were_brought_there():
@@ -48,7 +49,7 @@ def test_a_promotion_counts_once_and_only_where_the_stop_was_reached():
     assert advanced(asking("new"), STOP, reached).step == 1
     assert advanced(asking("old"), STOP, reached).step == 0, "answered before"
     assert advanced(asking("new"), STOP, before(promoted="old")).step == 0, "not reached when it was asked"
-    assert advanced(asking("new"), STOP, reached, reached=False) == Position(0)
+    assert advanced(asking("new"), STOP, reached, reached=False) == StepStatus(0)
 
 
 def test_a_timed_stop_ends_after_its_time_of_standing_there():

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from msgspec import Raw
 
-from inplace.core import template
+from inplace.core.template import trees
 
 TEMPLATE = {
     "metadata": {"labels": {"app": "web"}, "annotations": {"a/b": "c", "n": None}},
@@ -20,41 +20,41 @@ TEMPLATE = {
 
 
 def test_decode_keeps_everything():
-    assert template.decode(Raw(msgspec.json.encode(TEMPLATE))) == TEMPLATE
+    assert trees.decode(Raw(msgspec.json.encode(TEMPLATE))) == TEMPLATE
 
 
 @pytest.mark.parametrize("raw", [b"null", b"[]", b"3", b'"x"'])
 def test_decode_of_anything_else_is_the_empty_tree(raw):
-    assert template.decode(raw) == {}
+    assert trees.decode(raw) == {}
 
 
 def test_decode_of_no_json_raises():
     with pytest.raises(msgspec.DecodeError):
-        template.decode(b"{")
+        trees.decode(b"{")
 
 
 def test_of_revision_leaves_the_patch_directive_out():
     data = {"spec": {"template": {"$patch": "replace", **TEMPLATE}}}
-    assert template.of_revision(Raw(msgspec.json.encode(data))) == TEMPLATE
+    assert trees.of_revision(Raw(msgspec.json.encode(data))) == TEMPLATE
 
 
 @pytest.mark.parametrize("data", [b"{}", b"null", b'{"spec":3}', b'{"spec":{"template":null}}'])
 def test_of_revision_without_a_template_is_empty(data):
-    assert template.of_revision(Raw(data)) == {}
+    assert trees.of_revision(Raw(data)) == {}
 
 
 def test_parts_by_name():
-    assert list(template.containers(TEMPLATE)) == ["app", "proxy"]
-    assert list(template.init_containers(TEMPLATE)) == ["init"]
-    assert template.images(TEMPLATE) == {"app": "app:1", "proxy": "proxy:1", "init": "init:1"}
-    assert template.labels(TEMPLATE) == {"app": "web"}
-    assert template.annotations(TEMPLATE) == {"a/b": "c", "n": ""}
+    assert list(trees.containers(TEMPLATE)) == ["app", "proxy"]
+    assert list(trees.init_containers(TEMPLATE)) == ["init"]
+    assert trees.images(TEMPLATE) == {"app": "app:1", "proxy": "proxy:1", "init": "init:1"}
+    assert trees.labels(TEMPLATE) == {"app": "web"}
+    assert trees.annotations(TEMPLATE) == {"a/b": "c", "n": ""}
 
 
 @pytest.mark.parametrize("broken", [{}, {"spec": 1, "metadata": []}, {"spec": {"containers": [1, None]}}])
 def test_parts_of_a_broken_template_are_empty(broken):
-    assert template.images(broken) == {}
-    assert template.labels(broken) == {}
+    assert trees.images(broken) == {}
+    assert trees.labels(broken) == {}
 
 
 def spec(**fields):
@@ -126,9 +126,9 @@ def app(**fields):
     ],
 )
 def test_differences(a, b, expected):
-    assert template.differences(a, b) == expected
+    assert trees.differences(a, b) == expected
     assert [(path, new, old) for path, old, new in expected] == sorted(
-        template.differences(b, a), key=lambda one: [path for path, _, _ in expected].index(one.path)
+        trees.differences(b, a), key=lambda one: [path for path, _, _ in expected].index(one.path)
     )
 
 
@@ -147,8 +147,8 @@ def test_differences(a, b, expected):
     ],
 )
 def test_no_difference(a, b):
-    assert template.differences(a, b) == []
-    assert template.differences(b, a) == []
+    assert trees.differences(a, b) == []
+    assert trees.differences(b, a) == []
 
 
 @pytest.mark.parametrize(
@@ -169,9 +169,9 @@ def test_no_difference(a, b):
     ],
 )
 def test_quantity(text, value):
-    assert template.quantity(text) == value
+    assert trees.quantity(text) == value
 
 
 @pytest.mark.parametrize("text", ["", "m", "x", "1X", "1 Gi", "1e", "e5", "nan", "9" * 40, "1e999", True, None, [1]])
 def test_what_is_no_quantity_stays_as_it_is(text):
-    assert template.quantity(text) == text
+    assert trees.quantity(text) == text

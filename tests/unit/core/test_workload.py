@@ -5,14 +5,18 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from inplace.core import forecast, names, report, view
-from inplace.core import plan as planning
-from inplace.core import status as statuses
-from inplace.core.actions import Drain, Edit, Label, Publish, Restore
+from inplace.core.actions.actions import Abort, CloseGate, LabelPhase, PatchWorkload, WriteStatus
 from inplace.core.kinds import BY_NAME, find
-from inplace.core.model import Condition, Reason
-from inplace.core.names import Code, EventReason, Phase, PodPhase
-from inplace.core.status import Failure, Status
+from inplace.core.objects import names
+from inplace.core.objects.model import Condition
+from inplace.core.objects.reasons import EventReason, Reason, ReasonCode
+from inplace.core.plan import plan as planning
+from inplace.core.plan import report
+from inplace.core.state import statuses
+from inplace.core.state.records import PodPhase
+from inplace.core.state.statuses import Failure, Phase, Status
+from inplace.core.views import forecast
+from inplace.core.views import workload as view
 from tests.factories import NEW, NOW, OLD, decode, later, pod, snapshot, stamp, swapping, template, workload
 
 KIND = BY_NAME["StatefulSet"]
@@ -22,8 +26,8 @@ def plan(*pods, at=1.0, **changes):
     return planning.plan(snapshot(*pods, **changes), later(at))
 
 
-def edits(made) -> list[Edit]:
-    return [action for action in made.actions if isinstance(action, Edit)]
+def edits(made) -> list[PatchWorkload]:
+    return [action for action in made.actions if isinstance(action, PatchWorkload)]
 
 
 def stated(one, phase: Phase, revision: str = NEW, **fields):
@@ -40,7 +44,7 @@ def test_opting_in_freezes_before_anything_else():
     calm = workload(replicas=1, frozen=False, current=NEW)
     made = plan(pod(), workload=calm)
     [edit] = edits(made)
-    assert edit.why is EventReason.FROZEN
+    assert edit.why is EventReason.Frozen
     assert edit.spec["updateStrategy"]["rollingUpdate"]["partition"] == names.FROZEN_PARTITION
     assert edit.annotations == {names.ORIGINAL_STRATEGY: '{"type":"RollingUpdate"}'}
     assert [action for action in made.actions if hasattr(action, "pod")] == []
@@ -72,7 +76,7 @@ def test_a_finished_native_rollout_behind_a_partition_is_frozen():
 def test_a_freeze_that_somebody_lifted_is_put_back_and_said():
     lifted = workload(replicas=1, strategy={"type": "RollingUpdate"})
     [edit] = edits(plan(pod(), workload=lifted))
-    assert edit.why is EventReason.FREEZE_LOST
+    assert edit.why is EventReason.FreezeLost
 
 
 def test_on_delete_is_a_freeze_by_itself():
@@ -84,7 +88,7 @@ def test_on_delete_is_a_freeze_by_itself():
 def test_a_strategy_that_is_not_known_is_refused():
     made = plan(pod(), workload=workload(replicas=1, strategy={"type": "Recreate"}))
     assert made.status is not None
-    assert made.status.reasons[0].code == Code.STRATEGY_UNSUPPORTED
+    assert made.status.reasons[0].code == ReasonCode.StrategyUnsupported
 
 
 # --- opting out
@@ -94,9 +98,9 @@ def test_opting_out_at_rest_cleans_the_pods_and_then_the_workload():
     done = pod(revision=NEW, record=replace(swapping(), phase=PodPhase.DONE))
     leaving = workload(replicas=1, mode=None)
     [first] = plan(done, workload=leaving).actions
-    assert isinstance(first, Restore)
+    assert isinstance(first, Abort)
     [last] = plan(pod(revision=NEW), workload=leaving).actions
-    assert isinstance(last, Edit)
+    assert isinstance(last, PatchWorkload)
     assert last.spec == {"updateStrategy": {"type": "RollingUpdate"}}
     assert set(last.labels) == {names.FROZEN}
     assert set(last.annotations) == {names.ORIGINAL_STRATEGY}
@@ -113,7 +117,7 @@ def test_opting_out_midway_keeps_the_freeze_and_says_so():
 def test_opting_out_puts_a_drained_pod_back():
     drained = pod(gate="False", ready=False, record=swapping(PodPhase.DRAINING))
     made = plan(drained, workload=workload(replicas=1, mode=None))
-    assert any(isinstance(action, Restore) for action in made.actions)
+    assert any(isinstance(action, Abort) for action in made.actions)
 
 
 def test_a_workload_that_never_opted_in_is_left_alone():
@@ -123,8 +127,8 @@ def test_a_workload_that_never_opted_in_is_left_alone():
 # --- status
 
 
-def published(made) -> Publish:
-    [found] = [action for action in made.actions if isinstance(action, Publish)]
+def published(made) -> WriteStatus:
+    [found] = [action for action in made.actions if isinstance(action, WriteStatus)]
     return found
 
 
@@ -133,7 +137,7 @@ def test_a_change_of_phase_is_said_at_once_and_counts_once_a_second():
     assert published(plan(pod(), workload=one, at=0.1)).status.phase is Phase.PROGRESSING
     busy = stated(workload(replicas=1), Phase.PROGRESSING)
     early = plan(pod(), workload=busy, at=0.1)
-    assert not [action for action in early.actions if isinstance(action, Publish)]
+    assert not [action for action in early.actions if isinstance(action, WriteStatus)]
     assert early.requeue_at == later(1)
 
 
@@ -144,7 +148,7 @@ def test_what_is_already_said_is_not_said_again():
     marked = {**(again.metadata.annotations or {}), names.STATUS: statuses.encode(made.status)}
     again = replace(again, metadata=replace(again.metadata, annotations=marked))
     (label,) = plan(pod(revision=NEW), workload=again).actions
-    assert label == Label(again, Phase.UP_TO_DATE), "somebody has removed it, or its kind's status takes none"
+    assert label == LabelPhase(again, Phase.UP_TO_DATE), "somebody has removed it, or its kind's status takes none"
     labels = {**(again.metadata.labels or {}), names.PHASE: "UpToDate"}
     again = replace(again, metadata=replace(again.metadata, labels=labels))
     assert plan(pod(revision=NEW), workload=again).actions == ()
@@ -170,12 +174,12 @@ def test_a_pod_at_rest_that_becomes_available_by_time_alone_is_looked_at_again()
     fresh = {"type": "Ready", "status": "True", "lastTransitionTime": stamp(NOW)}
     one, other = (with_ready(pod(name=f"web-{n}"), fresh) for n in (0, 1))
     made = plan(one, other, workload=workload(replicas=2, annotations={"min-ready-seconds": "30"}))
-    assert {reason.code for reason in made.waiting.values()} == {Code.BUDGET}
+    assert {reason.code for reason in made.waiting.values()} == {ReasonCode.Budget}
     assert made.requeue_at is not None
     assert later(30) <= made.requeue_at <= later(32)
 
 
-@pytest.mark.parametrize(("code", "blamed"), [(Code.NODE_LOST, False), (Code.NEVER_READY, True)])
+@pytest.mark.parametrize(("code", "blamed"), [(ReasonCode.NodeLost, False), (ReasonCode.NeverReady, True)])
 def test_a_lost_node_does_not_speak_against_the_image(code, blamed):
     failed = replace(swapping(PodPhase.FAILED), reason=code, message="why")
     lost = pod(name="web-1", record=failed, ready=False, image="app:v2", generation=2)
@@ -184,7 +188,7 @@ def test_a_lost_node_does_not_speak_against_the_image(code, blamed):
     assert made.status is not None
     assert [(one.pod, one.code) for one in made.status.failures] == [("web-1", code)], "it is said all the same"
     assert made.status.phase is (Phase.DEGRADED if blamed else Phase.PROGRESSING)
-    assert [one.pod.name for one in made.actions if isinstance(one, Drain)] == ([] if blamed else ["web-0"])
+    assert [one.pod.name for one in made.actions if isinstance(one, CloseGate)] == ([] if blamed else ["web-0"])
 
 
 def with_ready(one, condition):
@@ -202,16 +206,16 @@ def test_events_stand_for_changes_and_never_for_single_pods():
 
     progressing, done = said(Phase.PROGRESSING), said(Phase.UP_TO_DATE)
     assert reasons(None, done) == []
-    assert reasons(said(Phase.UP_TO_DATE, OLD), progressing) == [EventReason.STARTED]
+    assert reasons(said(Phase.UP_TO_DATE, OLD), progressing) == [EventReason.UpgradeStarted]
     assert reasons(progressing, replace(progressing, updated=2)) == []
-    assert reasons(progressing, done) == [EventReason.COMPLETED]
-    refused = said(Phase.REFUSED, reasons=(Reason("FieldChanged", "a", "b"),))
-    assert reasons(done, refused) == [EventReason.REFUSED]
+    assert reasons(progressing, done) == [EventReason.UpgradeCompleted]
+    refused = said(Phase.REFUSED, reasons=(Reason(ReasonCode.FieldChanged, "a", "b"),))
+    assert reasons(done, refused) == [EventReason.Refused]
     assert reasons(refused, refused) == []
-    invalid = said(Phase.REFUSED, reasons=(Reason(Code.SETTING_INVALID, "a", "b"),))
-    assert reasons(done, invalid) == [EventReason.SETTINGS_INVALID]
+    invalid = said(Phase.REFUSED, reasons=(Reason(ReasonCode.SettingInvalid, "a", "b"),))
+    assert reasons(done, invalid) == [EventReason.SettingsInvalid]
     failed = said(Phase.DEGRADED, failures=(Failure("web-0", "CrashLoop", "x"),))
-    assert reasons(progressing, failed) == [EventReason.POD_FAILED]
+    assert reasons(progressing, failed) == [EventReason.PodFailed]
     assert reasons(failed, failed) == []
 
 
@@ -233,7 +237,7 @@ def test_a_forecast_of_a_refusal_and_of_a_partition():
     made = forecast.forecast(shot, template(NEW, "app:v2"), NOW)
     assert [one.name for one in made.moving] == ["web-1"]
     refused = forecast.forecast(shot, template(NEW, "app:v2", hostname="x"), NOW)
-    assert [reason.code for reason in refused.refused] == [Code.FIELD_CHANGED]
+    assert [reason.code for reason in refused.refused] == [ReasonCode.FieldChanged]
 
 
 def test_a_view_says_what_each_pod_waits_for():
@@ -242,7 +246,7 @@ def test_a_view_says_what_each_pod_waits_for():
     assert [(one.name, one.stage) for one in seen.pods] == [("web-1", "Draining"), ("web-0", "Waiting")]
     assert seen.pods[0].deadline == later(600)
     assert seen.pods[1].reason is not None
-    assert seen.pods[1].reason.code == Code.BUDGET
+    assert seen.pods[1].reason.code == ReasonCode.Budget
 
 
 @pytest.mark.parametrize("word", ["sts", "statefulset", "statefulsets", "StatefulSet"])

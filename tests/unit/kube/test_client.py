@@ -7,7 +7,7 @@ import re
 import msgspec
 import pytest
 
-from inplace.core.model import Pod
+from inplace.core.objects.model import Pod
 from inplace.kube import errors
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType

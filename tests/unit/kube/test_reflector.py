@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from inplace.core.model import Pod
+from inplace.core.objects.model import Pod
 from inplace.kube import resource as resources
 from inplace.kube.reflector import Reflector
 from inplace.kube.store import Store

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from inplace.controller import policies
-from inplace.core import kinds, names, settings
-from inplace.core.model import Meta
-from inplace.core.settings import Native
+from inplace.controller import installed_policies
+from inplace.core import kinds
+from inplace.core.objects import names
+from inplace.core.objects.model import Meta
+from inplace.core.settings import schema
+from inplace.core.settings.schema import Native
 
 POLICIES = Path(__file__).parents[3] / "manifests" / "policies"
 ACCOUNT = "system:serviceaccount:inplace-system:inplace"
@@ -31,8 +33,8 @@ def expressions():
 def test_the_policy_knows_the_settings_that_the_code_knows():
     known = next(one for one in expressions() if "substring" in one)
     listed = set(re.findall(r"'([a-z-]+)'", known.partition(" in [")[2]))
-    ours = {key.removeprefix(names.PREFIX) for key in settings._OUR_ANNOTATIONS}
-    assert listed == set(settings._SETTINGS) | ours
+    ours = {key.removeprefix(names.PREFIX) for key in schema._OUR_ANNOTATIONS}
+    assert listed == set(schema._SETTINGS) | ours
 
 
 SAMPLES = {
@@ -47,7 +49,7 @@ def test_the_policy_accepts_what_the_code_accepts(name, text):
     rule = next(one for one in expressions() if f"'{names.PREFIX}{name}' in" in one)
     found = re.search(r"matches\('(.*)'\)", rule)
     assert found is not None
-    read = settings._SETTINGS[name].parse(text)
+    read = schema._SETTINGS[name].parse(text)
     assert (re.search(found[1], text) is not None) == (read is not None)
 
 
@@ -57,9 +59,9 @@ def test_words_are_the_codes():
         words = set(re.findall(r"'([A-Za-z]+)'", rule.rpartition(" in [")[2]))
         for word in words:
             meta = Meta(annotations={names.PREFIX + name: word})
-            assert not settings.parse(meta, Native()).errors
-        assert str(settings._SETTINGS[name].accepts).replace(" or ", ", ").split(", ") == sorted(
-            words, key=str(settings._SETTINGS[name].accepts).index
+            assert not schema.parse(meta, Native()).errors
+        assert str(schema._SETTINGS[name].accepts).replace(" or ", ", ").split(", ") == sorted(
+            words, key=str(schema._SETTINGS[name].accepts).index
         )
 
 
@@ -84,8 +86,8 @@ def test_the_controller_asks_for_every_binding_and_may():
         for one in objects()
         if one["kind"].endswith("Binding") and not one["metadata"]["name"].endswith("-idle")
     }
-    mutating = {("MutatingAdmissionPolicyBinding", name) for name in policies.MUTATING}
-    assert bindings == mutating | {("ValidatingAdmissionPolicyBinding", name) for name in policies.VALIDATING}
+    mutating = {("MutatingAdmissionPolicyBinding", name) for name in installed_policies.MUTATING}
+    assert bindings == mutating | {("ValidatingAdmissionPolicyBinding", name) for name in installed_policies.VALIDATING}
     roles = [one for one in yaml.safe_load_all((POLICIES.parent / "rbac.yaml").read_text()) if "rules" in one]
     (role,) = [one for one in roles if one["metadata"]["name"] == "inplace"]
     (rule,) = [one for one in role["rules"] if "mutatingadmissionpolicybindings" in one["resources"]]

@@ -1,0 +1,74 @@
+"""A request of the core, sent: the one way from `core.patch` to the API server, for the controller and the commands."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TypeVar
+
+import msgspec
+
+from inplace.core import kinds
+from inplace.core.actions.patches import PDB, Creation, Patch, Removal, Request
+from inplace.core.objects.model import Meta
+from inplace.kube import resource as resources
+from inplace.kube.client import Client, PatchType
+from inplace.kube.errors import AlreadyExists
+from inplace.kube.resource import Resource
+
+T = TypeVar("T")
+
+
+class Written(msgspec.Struct, rename="camel"):
+    """The only part of an answer that is used: what a cache has to catch up with."""
+
+    metadata: Meta
+
+
+async def send(client: Client, request: Request, *, timeout: float | None = None, dry_run: bool = False) -> str:
+    """Send it; returns the version that the object has now, empty where there is none to wait for.
+
+    Raises what the client raises; that an object to be created exists already is no failure, for its name says what
+    it holds.
+    """
+    where = resource_of(request)
+    match request:
+        case Creation(namespace=namespace, body=body):
+            with contextlib.suppress(AlreadyExists):
+                await client.create(where, namespace, body, type=Written, timeout=timeout, dry_run=dry_run)
+            return ""
+        case Removal(namespace=namespace, name=name, uid=uid):
+            await client.delete(where, name, namespace, uid=uid, timeout=timeout, dry_run=dry_run)
+            return ""
+        case Patch():
+            written = await _patch(client, request, Written, timeout=timeout, dry_run=dry_run)
+            return written.metadata.resource_version
+
+
+async def try_out(client: Client, request: Request, type: type[T], *, timeout: float | None = None) -> T:
+    """What the server would make of a patch: a dry run, nothing is stored. Raises what the client raises."""
+    assert isinstance(request, Patch)
+    return await _patch(client, request, type, timeout=timeout, dry_run=True)
+
+
+async def _patch(client: Client, request: Patch, type: type[T], *, timeout: float | None, dry_run: bool) -> T:
+    return await client.patch(
+        resource_of(request),
+        request.name,
+        request.namespace,
+        list(request.ops),
+        patch_type=PatchType.JSON,
+        subresource=request.subresource,
+        type=type,
+        timeout=timeout,
+        dry_run=dry_run,
+    )
+
+
+def resource_of(request: Request) -> Resource:
+    """What the request is about."""
+    if not request.kind:
+        return resources.PODS
+    if request.kind == PDB:
+        return resources.PODDISRUPTIONBUDGETS
+    kind = kinds.BY_NAME[request.kind]
+    return resources.find(kind.group, kind.plural)

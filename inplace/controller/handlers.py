@@ -1,0 +1,76 @@
+"""Which workload does this event concern? Watch events become keys in the queue; nothing is decided here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from inplace.cluster.world import Key, World
+from inplace.core.objects import names
+from inplace.core.objects.model import EndpointSlice, Meta, Node, Pdb, Pod, Revision, Workload
+from inplace.runtime.queue import WorkQueue
+
+
+class EventHandlers:
+    """The reflectors' callbacks. Synchronous and cheap: they run inside the watch."""
+
+    def __init__(self, world: World, queue: WorkQueue[Key]) -> None:
+        self._world = world
+        self._queue = queue
+
+    def workload(self, kind: str) -> Callable[[Workload | None, Workload | None, bool], None]:
+        """The callback for workloads of one kind; the items of a list do not name it themselves."""
+
+        def changed(old: Workload | None, new: Workload | None, initial: bool) -> None:
+            one = new or old
+            if one is not None:
+                own = Key(kind, one.metadata.namespace, one.metadata.name)
+                self._queue.add(self._world.key_of(one.metadata) or own, low=initial)
+            if new is None and old is not None:
+                self._world.forget(old.metadata.uid)
+
+        return changed
+
+    def pod(self, old: Pod | None, new: Pod | None, initial: bool) -> None:
+        """A Pod came, changed or went. New Pods that wait for their gate overtake the initial flood."""
+        self._world.saw_pod(old, new)
+        waits = new is not None and new.has_gate(names.GATE) and new.condition(names.GATE) is None
+        for one in (new, old):
+            if one is not None:
+                self._owner(one.metadata, low=initial and not waits)
+
+    def revision(self, old: Revision | None, new: Revision | None, initial: bool) -> None:
+        """A ControllerRevision came, changed or went."""
+        one = new or old
+        if one is not None:
+            self._owner(one.metadata, low=initial)
+
+    def slice(self, old: EndpointSlice | None, new: EndpointSlice | None, initial: bool) -> None:
+        """Endpoints came, changed or went: a drained Pod may be out of service now."""
+        for meta in self._world.saw_slice(old, new):
+            self._owner(meta, low=initial)
+
+    def budget(self, old: Pdb | None, new: Pdb | None, initial: bool) -> None:
+        """A PodDisruptionBudget came, changed or went: who takes from it looks again."""
+        one = new or old
+        if new is None and old is not None:
+            self._world.forget(old.metadata.uid)
+        for key in self._world.reserving:
+            if one is not None and key.namespace == one.metadata.namespace:
+                self._queue.add(key, low=initial)
+
+    def node(self, old: Node | None, new: Node | None, initial: bool) -> None:
+        """A node's readiness or version changed: its Pods may be held or free now. Heartbeats are no news."""
+        one = new or old
+        if one is None or (old is not None and new is not None and _same(old, new)):
+            return
+        for pod in self._world.pods.by("node", one.metadata.name):
+            self._owner(pod.metadata, low=initial)
+
+    def _owner(self, meta: Meta, *, low: bool) -> None:
+        key = self._world.key_of(meta)
+        if key is not None:
+            self._queue.add(key, low=low)
+
+
+def _same(old: Node, new: Node) -> bool:
+    return old.ready == new.ready and old.status.node_info == new.status.node_info

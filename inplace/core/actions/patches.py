@@ -1,0 +1,359 @@
+"""Action -> the request that carries it out: a JSON patch with its preconditions (protocol §3).
+
+Every patch tests the object's uid and, on Pods, the record that was read; list entries are tested by name before they
+are replaced by index. A failed test means that the world moved on: read again and plan again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final, assert_never
+
+import msgspec
+from msgspec import Struct, structs
+
+from inplace.core.actions.actions import (
+    Abort,
+    Action,
+    ClearStatus,
+    CloseGate,
+    Complete,
+    CreatePullPod,
+    CreateReplicaSet,
+    DeletePullPod,
+    DeleteReplicaSet,
+    DryRunPatch,
+    LabelPhase,
+    OpenGate,
+    PatchImages,
+    PatchReplicaSet,
+    PatchWorkload,
+    PatchWorkloadStatus,
+    PodAction,
+    RecordFailure,
+    ReserveDisruptions,
+    WorkloadAction,
+    WriteStatus,
+)
+from inplace.core.objects import names
+from inplace.core.objects.model import Container, ContainerStatus, Pod, Tree, Workload
+from inplace.core.state import conditions, records, statuses
+from inplace.core.state.records import Record
+from inplace.core.state.statuses import Phase
+from inplace.core.template.change import PodChange
+
+Op = dict[str, Any]
+#: The only kind that is written and is neither a Pod nor a workload.
+PDB: Final = "PodDisruptionBudget"
+
+
+class Creation(Struct, frozen=True):
+    """One object to be created, of a workload kind; a Pod where `kind` is empty."""
+
+    kind: str
+    namespace: str
+    name: str
+    body: Tree
+
+
+class Removal(Struct, frozen=True):
+    """One object to be deleted, as in Creation; only the very one with this uid."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+
+
+class Patch(Struct, frozen=True):
+    """One JSON patch: on a Pod where `kind` is empty, else on the object of that kind."""
+
+    kind: str
+    namespace: str
+    name: str
+    subresource: str
+    ops: tuple[Op, ...]
+
+
+Request = Patch | Creation | Removal
+
+
+def build(action: Action, now: datetime) -> Request:
+    """The request for an action. `now` becomes the condition's lastTransitionTime."""
+    match action:
+        case CreatePullPod(workload, name, body=body):
+            return Creation("", workload.metadata.namespace, name, body)
+        case DeletePullPod(helper):
+            return Removal("", helper.metadata.namespace, helper.name, helper.uid)
+        case ReserveDisruptions():
+            return _reserve(action)
+    return _of_workload(action, now) if isinstance(action, WorkloadAction) else _of_pod(action, now)
+
+
+def _of_pod(action: PodAction, now: datetime) -> Patch:
+    match action:
+        case OpenGate(pod):
+            return _pod(pod, "status", _gate(pod, now, "NewPod", opened=True))
+        case CloseGate(pod, record):
+            return _pod(pod, "status", _gate(pod, now, "Draining", opened=False), _state(pod, record))
+        case PatchImages(pod, record, lacks):
+            return _pod(pod, "", _images(pod, record, lacks), _metadata(pod, record, lacks))
+        case Complete(pod, record, lacks, marks) if pod.has_gate(names.GATE) and not pod.is_true(names.GATE):
+            # pods/status takes metadata too (kubernetes.md §1.6), so the gate and the label move in one write.
+            gate = _gate(pod, now, "Upgraded", opened=True)
+            return _pod(pod, "status", gate, _metadata(pod, record, lacks, marks))
+        case Complete(pod, record, lacks, marks):
+            return _pod(pod, "", _metadata(pod, record, lacks, marks))
+        case RecordFailure(pod, record):
+            gate = _gate(pod, now, "UpgradeFailed", opened=True) if pod.has_gate(names.GATE) else []
+            return _pod(pod, "status" if gate else "", gate, _state(pod, record))
+        case DryRunPatch(pod, images):
+            return dry_run(pod, images)
+        case Abort(pod):
+            gate = _gate(pod, now, "Restored", opened=True) if pod.has_gate(names.GATE) else []
+            return _pod(pod, "status" if gate else "", gate, _state(pod, None))
+        case _:
+            assert_never(action)
+
+
+def _of_workload(action: WorkloadAction, now: datetime) -> Request:
+    match action:
+        case PatchWorkload():
+            return _workload(action.workload, _edit(action))
+        case LabelPhase(workload, phase):
+            return _workload(workload, _map("labels", workload.metadata.labels, {names.PHASE: str(phase)}))
+        case PatchWorkloadStatus(workload, status):
+            same = _test("/metadata/resourceVersion", workload.metadata.resource_version)
+            return _status(workload, [same, *(_add(f"/status/{key}", value) for key, value in status.items())])
+        case PatchReplicaSet():
+            return _amend(action)
+        case CreateReplicaSet(workload, kind, body):
+            return Creation(kind, workload.metadata.namespace, body["metadata"]["name"], body)
+        case DeleteReplicaSet(_, child):
+            meta = child.metadata
+            return Removal(child.kind, meta.namespace, meta.name, meta.uid)
+        case WriteStatus():
+            return _publish(action, now)
+        case ClearStatus(workload):
+            found = conditions.read(workload)
+            back = _conditions(found, conditions.without_ours(found or ()))
+            return _status(workload, [*back, *_map("annotations", workload.metadata.annotations, {}, [names.STATUS])])
+        case _:
+            assert_never(action)
+
+
+def dry_run(pod: Pod, images: Mapping[str, str]) -> Patch:
+    """The image patch alone, for a dry run that asks admission: no record, no metadata."""
+    return _pod(pod, "", [op for name, image in images.items() for op in _both(pod, name, image)])
+
+
+def _reserve(action: ReserveDisruptions) -> Patch:
+    """On the very version that was read: an eviction that came first wins (eviction.go, checkAndDecrement)."""
+    meta = action.budget.metadata
+    entries = {name: _seconds(at) for name, at in action.entries.items()}
+    ops = (
+        _test("/metadata/uid", meta.uid),
+        _test("/metadata/resourceVersion", meta.resource_version),
+        _add("/status/disruptedPods", entries),
+        _add("/status/disruptionsAllowed", action.allowed),
+    )
+    return Patch(PDB, meta.namespace, meta.name, "status", ops)
+
+
+def _seconds(at: datetime) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+# --- Pods ------------------------------------------------------------------------------------------------------------
+
+
+def _pod(pod: Pod, subresource: str, *parts: Iterable[Op]) -> Patch:
+    uid = _test("/metadata/uid", pod.uid)
+    ops = (uid, *(op for part in parts for op in part))
+    return Patch("", pod.metadata.namespace, pod.name, subresource, ops)
+
+
+def _gate(pod: Pod, now: datetime, reason: str, *, opened: bool) -> list[Op]:
+    """Set our condition: replaced in place where it stands, appended where it does not.
+
+    That it does not stand there yet cannot be tested, so an append tests the version: of two writers one appends.
+    """
+    value = {
+        "type": names.GATE,
+        "status": "True" if opened else "False",
+        "reason": reason,
+        "lastTransitionTime": now.isoformat(timespec="seconds").replace("+00:00", "Z"),
+    }
+    for index, condition in enumerate(pod.status.conditions):
+        if condition.type == names.GATE:
+            path = f"/status/conditions/{index}"
+            return [_test(f"{path}/type", names.GATE), {"op": "replace", "path": path, "value": value}]
+    if pod.status.conditions:
+        same = _test("/metadata/resourceVersion", pod.metadata.resource_version)
+        return [same, {"op": "add", "path": "/status/conditions/-", "value": value}]
+    return [_test("/status/conditions", None), {"op": "add", "path": "/status/conditions", "value": [value]}]
+
+
+def _state(pod: Pod, record: Record | None) -> list[Op]:
+    return _with_state(pod, record, {}, ())
+
+
+def _metadata(
+    pod: Pod, record: Record, lacks: PodChange | None, last: Mapping[str, str] = MappingProxyType({})
+) -> list[Op]:
+    """Template labels and annotations, the record, and, at the very end, the revision's labels: labels never lie."""
+    labels = {**lacks.labels.add, **{k: new for k, (_, new) in lacks.labels.change.items()}} if lacks else {}
+    marks = {**lacks.annotations.add, **{k: new for k, (_, new) in lacks.annotations.change.items()}} if lacks else {}
+    gone = lacks.labels.remove if lacks else ()
+    labels.update(last)
+    return [
+        *_map("labels", pod.metadata.labels, labels, gone),
+        *_with_state(pod, record, marks, lacks.annotations.remove if lacks else ()),
+    ]
+
+
+def _with_state(pod: Pod, record: Record | None, marks: Mapping[str, str], gone: Iterable[str]) -> list[Op]:
+    """Annotations together with our record, which is tested to be the one that was read."""
+    current, read = pod.metadata.annotations, pod.metadata.annotation(names.STATE)
+    test = [] if current is None else [_test(_pointer("annotations", names.STATE), read)]
+    if record is not None:
+        return [*test, *_map("annotations", current, {**marks, names.STATE: records.encode(record)}, gone)]
+    return [*test, *_map("annotations", current, marks, [*gone, names.STATE])]
+
+
+def _images(pod: Pod, record: Record, lacks: PodChange) -> list[Op]:
+    """The new images, each tested for the container's name, image and ID as they were read, all for the generation."""
+    ops: list[Op] = []
+    if lacks.images and pod.metadata.generation:
+        ops.append(_test("/metadata/generation", pod.metadata.generation))
+    for name, image in lacks.images.items():
+        ops += _both(pod, name, image)
+        baseline = record.containers[name]
+        ops += _container_id(name, baseline.id, "containerStatuses", pod.status.container_statuses)
+        ops += _container_id(name, baseline.id, "initContainerStatuses", pod.status.init_container_statuses)
+    return ops
+
+
+def _both(pod: Pod, name: str, image: str) -> list[Op]:
+    regular = _image(name, image, "containers", pod.spec.containers)
+    return regular or _image(name, image, "initContainers", pod.spec.init_containers)
+
+
+def _image(name: str, image: str, family: str, containers: tuple[Container, ...]) -> list[Op]:
+    for index, container in enumerate(containers):
+        if container.name == name:
+            path = f"/spec/{family}/{index}"
+            return [
+                _test(f"{path}/name", name),
+                _test(f"{path}/image", container.image),
+                {"op": "replace", "path": f"{path}/image", "value": image},
+            ]
+    return []
+
+
+def _container_id(name: str, expected: str, family: str, statuses_: tuple[ContainerStatus, ...]) -> list[Op]:
+    for index, status in enumerate(statuses_):
+        if status.name == name and status.container_id:
+            path = f"/status/{family}/{index}"
+            return [_test(f"{path}/name", name), _test(f"{path}/containerID", expected)]
+    return []
+
+
+# --- workloads -------------------------------------------------------------------------------------------------------
+
+
+def _workload(workload: Workload, ops: Iterable[Op]) -> Patch:
+    meta = workload.metadata
+    return Patch(workload.kind, meta.namespace, meta.name, "", (_test("/metadata/uid", meta.uid), *ops))
+
+
+def _status(workload: Workload, ops: Iterable[Op]) -> Patch:
+    """A write to the status. It may change annotations too, and then raises no generation (kubernetes.md §1.6)."""
+    return structs.replace(_workload(workload, ops), subresource="status")
+
+
+def _publish(said: WriteStatus, now: datetime) -> Patch:
+    workload, status, meta = said.workload, said.status, said.workload.metadata
+    labels = _map("labels", meta.labels, {names.PHASE: str(status.phase)}) if said.with_label else []
+    marks = _map("annotations", meta.annotations, {names.STATUS: statuses.encode(status)})
+    found = conditions.read(workload)
+    done = status.phase is Phase.UP_TO_DATE
+    told = _conditions(found, conditions.due(found or (), status, now)) if said.with_conditions or done else []
+    return _status(workload, [*labels, *marks, *told])
+
+
+def _conditions(found: list[Op] | None, wanted: list[Op]) -> list[Op]:
+    """The whole list anew, if it is still the one that was read: others write it too."""
+    if wanted == (found or []):
+        return []
+    return [_test("/status/conditions", found), _add("/status/conditions", wanted)]
+
+
+def _amend(amend: PatchReplicaSet) -> Patch:
+    """The child's spec and annotations; refused if its spec moved since it was read."""
+    meta = amend.child.metadata
+    ops = [_test("/metadata/generation", meta.generation)] if amend.spec else []
+    ops += [_add(f"/spec/{_escape(path)}", value) for path, value in amend.spec.items()]
+    return _workload(amend.child, [*ops, *_map("annotations", meta.annotations, *_split(amend.annotations))])
+
+
+def _edit(edit: PatchWorkload) -> list[Op]:
+    """Spec, labels and annotations; refused if the spec or the opt-in moved since they were read."""
+    meta = edit.workload.metadata
+    ops = [_test("/metadata/generation", meta.generation)] if edit.spec else []
+    if meta.labels is not None:
+        ops.append(_test(_pointer("labels", names.MODE), meta.label(names.MODE)))
+    ops += [_add(f"/spec/{_escape(path)}", value) for path, value in edit.spec.items()]
+    ops += _map("labels", meta.labels, *_split(edit.labels))
+    return ops + _map("annotations", meta.annotations, *_split(edit.annotations))
+
+
+def _split(values: Mapping[str, str | None]) -> tuple[dict[str, str], list[str]]:
+    kept = {key: value for key, value in values.items() if value is not None}
+    return kept, [key for key, value in values.items() if value is None]
+
+
+# --- JSON patch ------------------------------------------------------------------------------------------------------
+
+
+def _map(
+    family: str, current: Mapping[str, str] | None, values: Mapping[str, str], gone: Iterable[str] = ()
+) -> list[Op]:
+    """Set and remove keys of labels or annotations; a map that is missing is tested to be so and added whole."""
+    if current is None:
+        path = f"/metadata/{family}"
+        return [_test(path, None), {"op": "add", "path": path, "value": dict(values)}] if values else []
+    ops: list[Op] = [{"op": "add", "path": _pointer(family, key), "value": value} for key, value in values.items()]
+    return ops + [{"op": "remove", "path": _pointer(family, key)} for key in gone if key in current]
+
+
+def _add(path: str, value: object) -> Op:
+    return {"op": "add", "path": path, "value": value}
+
+
+def _test(path: str, value: object) -> Op:
+    return {"op": "test", "path": path, "value": value}
+
+
+def _pointer(family: str, key: str) -> str:
+    return f"/metadata/{family}/{_escape(key)}"
+
+
+def _escape(key: str) -> str:
+    """RFC 6901."""
+    return key.replace("~", "~0").replace("/", "~1")
+
+
+def describe(request: Request) -> str:
+    """The request on one line, for the dry run."""
+    match request:
+        case Patch(ops=ops):
+            return msgspec.json.encode([op for op in ops if op["op"] != "test"]).decode()
+        case Creation(body=body):
+            return msgspec.json.encode(body).decode()
+        case Removal(uid=uid):
+            return f"only with the uid {uid}"
+        case _:
+            assert_never(request)

@@ -1,0 +1,420 @@
+"""The parts of Kubernetes objects that decisions are made from: partial, frozen, cheap to decode.
+
+Fields that nobody here reads are not decoded. Nothing in this module is ever written back to the API server: writes
+are patches of named paths (`patch`), so a field that is missing here cannot be lost.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+from msgspec import Raw, Struct, field
+
+_MANAGED_BY: Final = "endpointslice.kubernetes.io/managed-by"
+_SLICE_CONTROLLER: Final = "endpointslice-controller.k8s.io"
+
+
+class Part(Struct, frozen=True, gc=False, rename="camel"):
+    """Base of all partial structs: immutable, untracked by the garbage collector (ecosystem.md §1.4)."""
+
+
+class Owner(Part, frozen=True):
+    """An ownerReference."""
+
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    api_version: str = ""
+    controller: bool | None = None
+
+
+class Meta(Part, frozen=True):
+    """ObjectMeta."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    owner_references: tuple[Owner, ...] = ()
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+
+    def label(self, key: str) -> str | None:
+        """Value of a label, None where it is absent."""
+        return self.labels.get(key) if self.labels else None
+
+    def annotation(self, key: str) -> str | None:
+        """Value of an annotation, None where it is absent."""
+        return self.annotations.get(key) if self.annotations else None
+
+    def controller(self) -> Owner | None:
+        """The managing owner (metav1.GetControllerOf)."""
+        return next((owner for owner in self.owner_references if owner.controller), None)
+
+
+class Condition(Part, frozen=True):
+    """A condition of a Pod, a Node or a workload."""
+
+    type: str = ""
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+    last_transition_time: datetime | None = None
+
+
+class RestartRule(Part, frozen=True):
+    """An entry of a container's `restartPolicyRules` (KEP-5307, KEP-5532)."""
+
+    action: str = ""
+
+
+class Probe(Part, frozen=True):
+    """A probe; only whether there is one matters here."""
+
+
+class Container(Part, frozen=True):
+    """A container of a Pod's spec."""
+
+    name: str = ""
+    image: str = ""
+    image_pull_policy: str = ""
+    restart_policy: str = ""
+    restart_policy_rules: tuple[RestartRule, ...] = ()
+    readiness_probe: Probe | None = None
+
+
+class ReadinessGate(Part, frozen=True):
+    """An entry of `spec.readinessGates`."""
+
+    condition_type: str = ""
+
+
+class PodSpec(Part, frozen=True):
+    """PodSpec."""
+
+    containers: tuple[Container, ...] = ()
+    init_containers: tuple[Container, ...] = ()
+    node_name: str = ""
+    restart_policy: str = ""
+    readiness_gates: tuple[ReadinessGate, ...] = ()
+    termination_grace_period_seconds: int = 30
+
+
+class Waiting(Part, frozen=True):
+    """ContainerStateWaiting."""
+
+    reason: str = ""
+    message: str = ""
+
+
+class Running(Part, frozen=True):
+    """ContainerStateRunning."""
+
+    started_at: datetime | None = None
+
+
+class Terminated(Part, frozen=True):
+    """ContainerStateTerminated."""
+
+    exit_code: int = 0
+    reason: str = ""
+    message: str = ""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    container_id: str = field(default="", name="containerID")
+
+
+class ContainerState(Part, frozen=True):
+    """One of waiting, running, terminated; none of them means waiting."""
+
+    waiting: Waiting | None = None
+    running: Running | None = None
+    terminated: Terminated | None = None
+
+
+class ContainerStatus(Part, frozen=True):
+    """ContainerStatus. `started` is left out on purpose: it lies on 1.35 and 1.36 (kubernetes.md §2.4)."""
+
+    name: str = ""
+    image: str = ""
+    image_id: str = field(default="", name="imageID")
+    container_id: str = field(default="", name="containerID")
+    restart_count: int = 0
+    ready: bool = False
+    state: ContainerState = ContainerState()
+    last_state: ContainerState = ContainerState()
+
+
+class PodStatus(Part, frozen=True):
+    """PodStatus."""
+
+    phase: str = ""
+    reason: str = ""
+    message: str = ""
+    conditions: tuple[Condition, ...] = ()
+    container_statuses: tuple[ContainerStatus, ...] = ()
+    init_container_statuses: tuple[ContainerStatus, ...] = ()
+    observed_generation: int = 0
+
+
+class Pod(Part, frozen=True):
+    """A Pod."""
+
+    metadata: Meta = Meta()
+    spec: PodSpec = PodSpec()
+    status: PodStatus = PodStatus()
+
+    @property
+    def uid(self) -> str:
+        """The Pod's identity: a Pod with the same name and another uid is another Pod."""
+        return self.metadata.uid
+
+    @property
+    def name(self) -> str:
+        """The Pod's name."""
+        return self.metadata.name
+
+    def condition(self, type_: str) -> Condition | None:
+        """The condition of this type, None where nobody has written it."""
+        for found in self.status.conditions:  # a loop: asked more often than anything else
+            if found.type == type_:
+                return found
+        return None
+
+    def is_true(self, type_: str) -> bool:
+        """Whether the condition of this type stands at True."""
+        found = self.condition(type_)
+        return found is not None and found.status == "True"
+
+    @property
+    def ready(self) -> bool:
+        """Whether the Pod serves: the condition Ready, which only the kubelet writes."""
+        return self.is_true("Ready")
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended for good, evicted for instance: nobody counts it any more (FilterActivePods)."""
+        return self.status.phase in ("Failed", "Succeeded")
+
+    def has_gate(self, type_: str) -> bool:
+        """Whether `spec.readinessGates` names this condition type."""
+        return any(gate.condition_type == type_ for gate in self.spec.readiness_gates)
+
+    def container(self, name: str) -> Container | None:
+        """The regular or init container of this name."""
+        return next((c for c in (*self.spec.containers, *self.spec.init_containers) if c.name == name), None)
+
+    def container_status(self, name: str) -> ContainerStatus | None:
+        """The status of the regular or init container of this name."""
+        both = (*self.status.container_statuses, *self.status.init_container_statuses)
+        return next((status for status in both if status.name == name), None)
+
+
+class PodEvent(Part, frozen=True):
+    """A core/v1 Event about a Pod."""
+
+    reason: str = ""
+    message: str = ""
+    count: int = 0
+    last_timestamp: datetime | None = None
+    event_time: datetime | None = None
+
+
+class NodeInfo(Part, frozen=True):
+    """NodeSystemInfo."""
+
+    kubelet_version: str = ""
+
+
+class NodeImage(Part, frozen=True):
+    """An entry of a Node's `status.images`: an image by all its names."""
+
+    names: tuple[str, ...] = ()
+
+
+class NodeStatus(Part, frozen=True):
+    """NodeStatus. `images` stays raw: it is large, and read only where evidence is thin (`evidence`)."""
+
+    conditions: tuple[Condition, ...] = ()
+    node_info: NodeInfo = NodeInfo()
+    images: Raw = Raw(b"[]")
+
+
+class Node(Part, frozen=True):
+    """A Node."""
+
+    metadata: Meta = Meta()
+    status: NodeStatus = NodeStatus()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the node's kubelet reports in."""
+        return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
+
+
+class RollingUpdate(Part, frozen=True):
+    """The `rollingUpdate` block of a workload's strategy."""
+
+    partition: int | None = None
+    max_unavailable: int | str | None = None
+
+
+class UpdateStrategy(Part, frozen=True):
+    """A workload's `updateStrategy`."""
+
+    type: str = ""
+    rolling_update: RollingUpdate | None = None
+
+
+class Ordinals(Part, frozen=True):
+    """StatefulSetOrdinals."""
+
+    start: int = 0
+
+
+class WorkloadSpec(Part, frozen=True):
+    """The parts of a workload's spec that are common to all kinds, and those of single kinds with neutral defaults.
+
+    `template`, `selector` and the strategies stay raw: the first is compared as a whole, the others are put back as
+    they were.
+    """
+
+    replicas: int | None = None
+    paused: bool = False
+    selector: Raw = Raw(b"{}")
+    template: Raw = Raw(b"{}")
+    update_strategy: Raw = Raw(b"{}")
+    strategy: Raw = Raw(b"{}")
+    revision_history_limit: int | None = None
+    min_ready_seconds: int = 0
+    ordinals: Ordinals | None = None
+    volume_claim_templates: Raw = Raw(b"[]")
+
+
+class WorkloadStatus(Part, frozen=True):
+    """The parts of a workload's status that decisions need; the last three are a DaemonSet's.
+
+    `conditions` stay raw: most belong to others, and are put back as they were; `null` where there is no list.
+    """
+
+    observed_generation: int = 0
+    replicas: int = 0
+    ready_replicas: int = 0
+    updated_replicas: int = 0
+    available_replicas: int = 0
+    fully_labeled_replicas: int = 0
+    current_revision: str = ""
+    update_revision: str = ""
+    desired_number_scheduled: int = 0
+    updated_number_scheduled: int = 0
+    number_available: int = 0
+    conditions: Raw = Raw(b"null")
+
+
+class Workload(Part, frozen=True):
+    """A workload of any supported kind."""
+
+    kind: str = ""
+    metadata: Meta = Meta()
+    spec: WorkloadSpec = WorkloadSpec()
+    status: WorkloadStatus = WorkloadStatus()
+
+
+class EndpointConditions(Part, frozen=True):
+    """EndpointConditions. `ready` lies for Services that publish addresses of Pods that are not."""
+
+    ready: bool | None = None
+    serving: bool | None = None
+
+
+class Target(Part, frozen=True):
+    """The ObjectReference of an endpoint."""
+
+    name: str = ""
+    uid: str = ""
+
+
+class Endpoint(Part, frozen=True):
+    """An endpoint of a Service."""
+
+    conditions: EndpointConditions = EndpointConditions()
+    target_ref: Target | None = None
+
+    @property
+    def serves(self) -> bool:
+        """Whether traffic may be sent there; what is not said is true (discovery/v1, EndpointConditions)."""
+        if self.conditions.serving is not None:
+            return self.conditions.serving
+        return self.conditions.ready is not False
+
+
+class EndpointSlice(Part, frozen=True):
+    """An EndpointSlice."""
+
+    metadata: Meta = Meta()
+    endpoints: tuple[Endpoint, ...] | None = None
+
+    def targets(self) -> dict[str, str]:
+        """The Pods that serve by it, by uid with their names; none of a slice that somebody else manages."""
+        if self.metadata.label(_MANAGED_BY) != _SLICE_CONTROLLER:
+            return {}
+        every = ((one.target_ref, one.serves) for one in self.endpoints or ())
+        return {target.uid: target.name for target, serves in every if target is not None and serves}
+
+
+class Requirement(Part, frozen=True):
+    """A LabelSelectorRequirement."""
+
+    key: str = ""
+    operator: str = ""
+    values: tuple[str, ...] = ()
+
+
+class LabelSelector(Part, frozen=True):
+    """A LabelSelector."""
+
+    match_labels: dict[str, str] | None = None
+    match_expressions: tuple[Requirement, ...] = ()
+
+
+class PdbSpec(Part, frozen=True):
+    """PodDisruptionBudgetSpec; how many it allows is its controller's to say."""
+
+    selector: LabelSelector | None = None
+
+
+class PdbStatus(Part, frozen=True):
+    """PodDisruptionBudgetStatus. `disrupted_pods`: since when, by name, Pods count as going that do not look so."""
+
+    observed_generation: int = 0
+    disruptions_allowed: int = 0
+    disrupted_pods: dict[str, datetime] | None = None
+
+    @property
+    def entries(self) -> dict[str, datetime]:
+        """`disrupted_pods`, empty where there are none."""
+        return self.disrupted_pods or {}
+
+
+class Pdb(Part, frozen=True):
+    """A PodDisruptionBudget."""
+
+    metadata: Meta = Meta()
+    spec: PdbSpec = PdbSpec()
+    status: PdbStatus = PdbStatus()
+
+
+class Revision(Part, frozen=True):
+    """A ControllerRevision; `data` holds `{"spec": {"template": …}}` (kubernetes.md §4.1)."""
+
+    metadata: Meta = Meta()
+    revision: int = 0
+    data: Raw = Raw(b"{}")
+
+
+#: A JSON tree. Pod templates stay whole (`template`): what is not understood is compared and kept all the same.
+Tree = dict[str, Any]

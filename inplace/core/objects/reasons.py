@@ -1,0 +1,340 @@
+"""Reason codes and the reasons that carry them: every "why not" that a person or a metric ever sees.
+
+A code is spelled here as it appears in status, Events and metrics, and carries its own meaning: `docs/reasons.md` is
+generated from this table (`python -m hack.reasons`).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum, auto
+from typing import Self
+
+from msgspec import Struct
+
+
+class Concern(StrEnum):
+    """What a reason code is about: the sections of `docs/reasons.md`."""
+
+    REFUSED = auto()
+    WAITING = auto()
+    IN_FLIGHT = auto()
+    FAILED = auto()
+
+
+class ReasonCode(StrEnum):
+    """Stable codes. Each has its concern, its one-line meaning and, unless that is plain, what ends it."""
+
+    concern: Concern
+    meaning: str
+    ends: str
+
+    def __new__(cls, code: str, concern: Concern, meaning: str, ends: str = "") -> Self:
+        """A member: a string with its documentation attached."""
+        member = str.__new__(cls, code)
+        member._value_ = code
+        member.concern, member.meaning, member.ends = concern, meaning, ends
+        return member
+
+    @classmethod
+    def read(cls, text: str) -> ReasonCode:
+        """The code of this name; `Unknown` if this version does not have it."""
+        return cls.__members__.get(text, cls.Unknown)
+
+    @classmethod
+    def _missing_(cls, value: object) -> ReasonCode:
+        """A code that another version of inplace has written: the rest of what it wrote is still worth reading."""
+        return cls.Unknown
+
+    # The workload is refused
+    SettingInvalid = (
+        "SettingInvalid",
+        Concern.REFUSED,
+        "a label or annotation under `inplace.dev/` is malformed or unknown",
+        "fix it as the message says",
+    )
+    ContainersChanged = (
+        "ContainersChanged",
+        Concern.REFUSED,
+        "containers were added, removed, renamed or reordered",
+        "revert it, or use `InPlaceIfPossible` or the native rollout",
+    )
+    FieldChanged = (
+        "FieldChanged",
+        Concern.REFUSED,
+        "a field other than images and metadata changed",
+        "revert it, or use `InPlaceIfPossible` or the native rollout",
+    )
+    RestartNotSupported = (
+        "RestartNotSupported",
+        Concern.REFUSED,
+        "`kubectl rollout restart`, or a changed annotation that `restart-on` matches",
+        "not supported yet: change the image instead",
+    )
+    ResizeNotSupported = "ResizeNotSupported", Concern.REFUSED, "container resources changed", "not supported yet"
+    InitImageChanged = (
+        "InitImageChanged",
+        Concern.REFUSED,
+        "the image of a plain init container changed: it would not run again",
+        "the native rollout",
+    )
+    SidecarOnOldKubelet = (
+        "SidecarOnOldKubelet",
+        Concern.REFUSED,
+        "the image of a native sidecar changed, and the node's kubelet is older than 1.32",
+        "upgrade the node, or use the native rollout",
+    )
+    DownwardEnvNotSupported = (
+        "DownwardEnvNotSupported",
+        Concern.REFUSED,
+        "a container reads a changed label or annotation through env and would not restart",
+        "not supported yet",
+    )
+    BaseUnknown = (
+        "BaseUnknown",
+        Concern.REFUSED,
+        "the revision that a Pod was created from is no longer known",
+        "delete that Pod",
+    )
+    ContainerMissing = (
+        "ContainerMissing",
+        Concern.REFUSED,
+        "the Pod lacks a container of its template",
+        "delete that Pod",
+    )
+    GateMissing = (
+        "GateMissing",
+        Concern.REFUSED,
+        "`drain: Required`, but the Pod has no readiness gate",
+        "add the gate to the template, or set `drain: Auto`",
+    )
+    NotRestartable = (
+        "NotRestartable",
+        Concern.REFUSED,
+        "the container's restart policy would not start it again",
+        "the native rollout",
+    )
+    RestartAllContainersRule = (
+        "RestartAllContainersRule",
+        Concern.REFUSED,
+        "a restart rule would restart every container of the Pod",
+        "the native rollout",
+    )
+    KindUnsupported = (
+        "KindUnsupported",
+        Concern.REFUSED,
+        "another controller owns the workload (OpenKruise, Argo Rollouts)",
+        "leave it to that controller",
+    )
+    StrategyUnsupported = (
+        "StrategyUnsupported",
+        Concern.REFUSED,
+        "the update strategy is not supported",
+        "use RollingUpdate or OnDelete",
+    )
+    VolumeClaimTemplatesChanged = (
+        "VolumeClaimTemplatesChanged",
+        Concern.REFUSED,
+        "reported only: volume claims never change in place",
+    )
+    ReservedKey = (
+        "ReservedKey",
+        Concern.REFUSED,
+        "the Pod template sets a key that belongs to inplace or to the workload's controller",
+        "remove it from the template",
+    )
+    ImageRewritten = (
+        "ImageRewritten",
+        Concern.REFUSED,
+        "admission stores another image than the template names",
+        "put the stored image into the template",
+    )
+    AdmissionRejected = (
+        "AdmissionRejected",
+        Concern.REFUSED,
+        "the API server rejects the patch, in a dry run or for good",
+        "see its message; asked again every 30 seconds",
+    )
+
+    # A Pod is not started, for now
+    UpToDate = "UpToDate", Concern.WAITING, "the Pod is at this revision already", "when the template changes"
+    MirrorPod = "MirrorPod", Concern.WAITING, "a static Pod", "never: change its file on the node"
+    Terminating = "Terminating", Concern.WAITING, "the Pod is being deleted", "its controller replaces it"
+    NotScheduled = "NotScheduled", Concern.WAITING, "the Pod has no node yet", "when it is scheduled"
+    PodPhase = "PodPhase", Concern.WAITING, "the Pod has finished, or has no phase yet", "its controller replaces it"
+    NodeNotReady = "NodeNotReady", Concern.WAITING, "the node is not Ready", "when it is"
+    PendingWrite = (
+        "PendingWrite",
+        Concern.WAITING,
+        "a write of ours is in flight, or the cache does not show it yet",
+        "within milliseconds",
+    )
+    Budget = "Budget", Concern.WAITING, "`max-unavailable` is used up", "when another Pod is available again"
+    Partition = "Partition", Concern.WAITING, "kept on the old revision by `partition`", "when the partition is lowered"
+    Step = "Step", Concern.WAITING, "beyond the current step", "when the step is promoted, or its pause is over"
+    Preflight = (
+        "Preflight",
+        Concern.WAITING,
+        "the API server is being asked, by a dry run, if it accepts the patch",
+        "at once",
+    )
+    PrePull = (
+        "PrePull",
+        Concern.WAITING,
+        "the image is being pulled onto the node",
+        "when it is there; at `progress-deadline-seconds` the Pod counts as failed",
+    )
+    PrePullImpossible = (
+        "PrePullImpossible",
+        Concern.WAITING,
+        "no pull Pod can be created, or its node rejected it",
+        "tried again every 30 seconds; at the deadline the Pod counts as failed",
+    )
+    Reserving = (
+        "Reserving",
+        Concern.WAITING,
+        "a disruption is being reserved from the Pod's PodDisruptionBudgets",
+        "at once",
+    )
+    DisruptionBudget = (
+        "DisruptionBudget",
+        Concern.WAITING,
+        "a PodDisruptionBudget allows no disruption",
+        "when it does; past the deadline the workload is `Degraded` and keeps waiting",
+    )
+    DisruptionCap = (
+        "DisruptionCap",
+        Concern.WAITING,
+        "`--max-disrupted` or `--max-disrupted-per-namespace` is used up",
+        "when other Pods are done",
+    )
+    Paused = "Paused", Concern.WAITING, "the setting `paused` is true", "when it is removed"
+    PausedByOwner = "PausedByOwner", Concern.WAITING, "`kubectl rollout pause`", "`kubectl rollout resume`"
+    WorkloadDegraded = (
+        "WorkloadDegraded",
+        Concern.WAITING,
+        "more Pods failed than `max-failures` tolerates",
+        "see the reasons of the workload",
+    )
+    NativeRollout = "NativeRollout", Concern.WAITING, "a native rollout is in progress", "when it completes"
+    Freezing = "Freezing", Concern.WAITING, "the freeze is not in place yet", "by itself"
+    Preparing = "Preparing", Concern.WAITING, "the ReplicaSet does not have the new template yet", "by itself"
+    RevisionUnknown = (
+        "RevisionUnknown",
+        Concern.WAITING,
+        "the workload's own controller has not named the revision yet",
+        "by itself",
+    )
+    FreezeContested = (
+        "FreezeContested",
+        Concern.WAITING,
+        "another writer keeps reverting the freeze, so it is restored less and less often",
+        "remove the update strategy from what applies the object",
+    )
+    HandingOver = "HandingOver", Concern.WAITING, "the native controller rolls this change out", "when it completes"
+    ScaledAway = "ScaledAway", Concern.WAITING, "the Pod is about to be removed by a scale-down", "at once"
+    LeaderTakeover = (
+        "LeaderTakeover",
+        Concern.WAITING,
+        "a new leader waits until the old one has certainly stopped",
+        "after five seconds",
+    )
+    OptOutPending = (
+        "OptOutPending",
+        Concern.WAITING,
+        "opted out while Pods still differ from the template",
+        "when they agree, or with `inplace disable --force`",
+    )
+    DriftDetected = (
+        "DriftDetected",
+        Concern.WAITING,
+        "another writer changed the image of an upgraded Pod: reported, never reverted",
+        "put the image back, or change the template",
+    )
+
+    # A Pod in flight waits
+    WaitingForUnready = (
+        "WaitingForUnready",
+        Concern.IN_FLIGHT,
+        "waiting for the kubelet to report `Ready=False` after the drain",
+    )
+    WaitingForEndpoints = (
+        "WaitingForEndpoints",
+        Concern.IN_FLIGHT,
+        "waiting until no EndpointSlice shows the Pod as serving",
+        "after ten seconds at the latest",
+    )
+    EndpointsSlow = (
+        "EndpointsSlow",
+        Concern.IN_FLIGHT,
+        "an EndpointSlice still shows the Pod as serving; only the grace period is waited for",
+    )
+    GracePeriod = "GracePeriod", Concern.IN_FLIGHT, "waiting for `grace-period-seconds`"
+    WaitingForSwap = "WaitingForSwap", Concern.IN_FLIGHT, "waiting for evidence that the new container runs"
+    WaitingForReady = "WaitingForReady", Concern.IN_FLIGHT, "waiting for the containers, or the Pod, to become Ready"
+    MinReadySeconds = "MinReadySeconds", Concern.IN_FLIGHT, "waiting for `min-ready-seconds`"
+
+    # A Pod has failed
+    ImagePull = (
+        "ImagePull",
+        Concern.FAILED,
+        "the image cannot be pulled: on the node, or ahead by the pull Pod, and then no container was stopped",
+    )
+    ContainerCreate = (
+        "ContainerCreate",
+        Concern.FAILED,
+        "the container cannot be created or started: configuration, mounts, hooks",
+    )
+    CrashLoop = "CrashLoop", Concern.FAILED, "the new container exited three times"
+    OOMKilled = "OOMKilled", Concern.FAILED, "the new container exited three times, the last time out of memory"
+    NeverReady = "NeverReady", Concern.FAILED, "the new container runs, but was not Ready by the deadline"
+    NotSwapped = "NotSwapped", Concern.FAILED, "no evidence of the swap by the deadline"
+    NodeLost = "NodeLost", Concern.FAILED, "the node did not report in by the deadline; not held against the image"
+    DeadlineExceeded = "DeadlineExceeded", Concern.FAILED, "anything else that was still waited for at the deadline"
+    StateUnreadable = (
+        "StateUnreadable",
+        Concern.FAILED,
+        "the record on the Pod cannot be read, and its gate is closed",
+        "`inplace retry`",
+    )
+    PreconditionFailed = "PreconditionFailed", Concern.FAILED, "the Pod changed at each of three attempts to write it"
+    ImageOverridden = (
+        "ImageOverridden",
+        Concern.FAILED,
+        "another writer changed the image while the Pod was being upgraded",
+    )
+    Unknown = "Unknown", Concern.FAILED, "a code written by another version of inplace"
+
+
+class EventReason(StrEnum):
+    """Reasons of the Events on a workload, spelled as on the wire; none is recorded for a Pod that succeeds."""
+
+    Frozen = "Frozen"
+    FreezeLost = "FreezeLost"
+    Restored = "Restored"
+    UpgradeStarted = "UpgradeStarted"
+    UpgradeCompleted = "UpgradeCompleted"
+    Refused = "Refused"
+    SettingsInvalid = "SettingsInvalid"
+    PodFailed = "PodFailed"
+    DriftDetected = "DriftDetected"
+    RolledBack = "RolledBack"
+    HandedOver = "HandedOver"
+
+
+class Reason(Struct, frozen=True, gc=False):
+    """Why something is not done: a stable code, the path of the field it is about, a sentence for a person."""
+
+    code: ReasonCode
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class Wait(Struct, frozen=True):
+    """A reason, and until when it holds by itself (UTC); None: until something changes."""
+
+    reason: Reason
+    until: datetime | None = None

@@ -1,0 +1,140 @@
+"""How an attempt on one Pod begins, turns to another target, patches and fails: the records and actions of `pod`.
+
+It builds; whether the time for it has come is decided by `pod`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from inplace.core.actions.actions import CloseGate, Complete, PatchImages, PodAction, RecordFailure
+from inplace.core.objects.model import Pod
+from inplace.core.objects.reasons import Reason
+from inplace.core.pod.availability import drains
+from inplace.core.pod.states import InProgress, PodContext
+from inplace.core.state import records
+from inplace.core.state.records import Baseline, PodPhase, Record
+from inplace.core.template.change import PodChange
+
+
+def begin(pod: Pod, last: Record | None, revision: str, lacks: PodChange, scene: PodContext) -> PodAction:
+    """The first write of an attempt: drain, patch where there is no gate, or finish where nothing restarts."""
+    record = Record(
+        v=records.VERSION,
+        workload=scene.workload,
+        attempt=(last.attempt if last is not None else 0) + 1,
+        phase=PodPhase.DRAINING,
+        base=scene.base,
+        target=revision,
+        started_at=scene.now,
+        deadline=scene.now + timedelta(seconds=scene.settings.progress_deadline_seconds),
+        generation=last.generation if last is not None and _unproven(last) else 0,
+        containers=_carried(pod, last) if last is not None and _unproven(last) else {},
+        retry=scene.retry or UNSET,
+    )
+    if not lacks.images:
+        return conclude(pod, record, lacks, scene)
+    if drains(pod, scene.settings, lacks.images):
+        return CloseGate(pod, record)
+    return swap(pod, record, lacks, scene)
+
+
+def again(pod: Pod, last: Record, scene: PodContext) -> Complete:
+    """Another attempt on a Pod that was upgraded and then failed: its containers get their time anew, and no write."""
+    deadline = scene.now + timedelta(seconds=scene.settings.progress_deadline_seconds)
+    record = replace(
+        last,
+        attempt=last.attempt + 1,
+        started_at=scene.now,
+        deadline=deadline,
+        containers=_carried(pod, last),
+        retry=scene.retry or UNSET,
+    )
+    return Complete(pod, record, None, scene.marks(record.target))
+
+
+def _carried(pod: Pod, last: Record) -> dict[str, Baseline]:
+    """What a failed attempt left unproven, with the exits of its containers behind it: this attempt has its own."""
+
+    def fresh(name: str, baseline: Baseline) -> Baseline:
+        status = pod.container_status(name)
+        counted = status.restart_count - 1 if status is not None else 0
+        return replace(baseline, restarts=max(baseline.restarts, counted))
+
+    return {name: fresh(name, baseline) for name, baseline in last.containers.items()}
+
+
+def _unproven(last: Record) -> bool:
+    """Whether images stand on the Pod that a failed attempt put there and nobody has seen running."""
+    return last.phase is PodPhase.FAILED and bool(last.containers)
+
+
+def conclude(pod: Pod, record: Record, lacks: PodChange, scene: PodContext) -> PodAction:
+    """No image is left to patch: finish, or, where an earlier attempt left one unproven, go and prove it."""
+    if record.containers:
+        return PatchImages(pod, replace(record, phase=PodPhase.SWAPPING), lacks)
+    return Complete(pod, replace(record, phase=PodPhase.DONE), lacks, scene.marks(record.target))
+
+
+def fail(pod: Pod, record: Record, verdict: Reason) -> InProgress:
+    """End the attempt with a verdict; the gate opens with the same write."""
+    message = f"{verdict.path}: {verdict.message}" if verdict.path else verdict.message
+    failed = replace(record, phase=PodPhase.FAILED, reason=verdict.code, message=message[: records.MESSAGE_LIMIT])
+    return InProgress(verdict, RecordFailure(pod, failed))
+
+
+def retarget(record: Record, revision: str, scene: PodContext) -> Record:
+    """The record on its way to another revision: a new attempt with a deadline of its own."""
+    if record.target == revision:
+        return record
+    deadline = scene.now + timedelta(seconds=scene.settings.progress_deadline_seconds)
+    return replace(record, attempt=record.attempt + 1, target=revision, deadline=deadline)
+
+
+def drain_after_all(pod: Pod, record: Record, revision: str, scene: PodContext) -> CloseGate:
+    """The record of a Pod that was swapped without a drain and turns to what asks for one; it is timed anew."""
+    turned = retarget(record, revision, scene)
+    return CloseGate(pod, replace(turned, phase=PodPhase.DRAINING, started_at=scene.now))
+
+
+def swap(pod: Pod, record: Record, lacks: PodChange, scene: PodContext) -> PatchImages:
+    """The image patch, with the baseline as this Pod shows it and the generation that the patch will produce."""
+    swapping = replace(record, phase=PodPhase.SWAPPING)
+    if not lacks.images:
+        return PatchImages(pod, swapping, lacks)
+    baselines = {name: _baseline(pod, record, name, lacks.images.get(name), scene) for name in _changing(record, lacks)}
+    generation = pod.metadata.generation + 1 if pod.metadata.generation else 0
+    return PatchImages(pod, replace(swapping, containers=baselines, generation=generation), lacks)
+
+
+def _changing(record: Record, lacks: PodChange) -> list[str]:
+    """Containers under proof: those patched now, and those patched before whose swap nobody has confirmed."""
+    return list(dict.fromkeys([*record.containers, *lacks.images]))
+
+
+def _baseline(pod: Pod, record: Record, name: str, to: str | None, scene: PodContext) -> Baseline:
+    """Of a container patched now: as it is. Of one patched before and not now: as it was then."""
+    before, status, spec = record.containers.get(name), pod.container_status(name), pod.container(name)
+    if before is not None and to is None:
+        return before
+    id_ = status.container_id if status is not None else ""
+    return Baseline(
+        from_=spec.image if spec is not None else "",
+        to=to or "",
+        id=id_,
+        image_id=status.image_id if status is not None else "",
+        restarts=status.restart_count if status is not None else 0,
+        unsettled=before is not None and not before.evidence,
+        origin=_origin(before, id_),
+        expected=scene.expected.get((pod.spec.node_name, to or ""), ""),
+    )
+
+
+def _origin(before: Baseline | None, id_: str) -> str:
+    """The image that a container was made from, where an earlier baseline of the very same container tells."""
+    if before is None or before.evidence or before.id != id_:
+        return ""
+    return before.origin if before.unsettled else before.from_

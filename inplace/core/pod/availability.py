@@ -1,0 +1,80 @@
+"""Is a Pod available, and how is it drained? The questions about readiness that the lifecycle and the rollout share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from inplace.core.objects import names
+from inplace.core.objects.model import Pod
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.pod import failures
+from inplace.core.pod.states import PodContext
+from inplace.core.settings.schema import DrainPolicy as DrainMode
+from inplace.core.settings.schema import Settings
+from inplace.core.state import records
+from inplace.core.state.records import Record
+
+
+def gated(pod: Pod, settings: Settings) -> bool:
+    """Whether this Pod is drained through its gate. A gate that is closed is always ours to open again."""
+    return pod.has_gate(names.GATE) and (settings.drain is not DrainMode.NEVER or closed(pod))
+
+
+def drains(pod: Pod, settings: Settings, names_: Iterable[str]) -> bool:
+    """Whether this Pod is drained before these of its containers are swapped."""
+    swapped = set(names_)
+    if not swapped or not gated(pod, settings):
+        return False
+    return closed(pod) or not swapped <= set(settings.keep_ready_containers)
+
+
+def closed(pod: Pod) -> bool:
+    """Whether the gate stands at anything but True: somebody is keeping the Pod out of service."""
+    gate = pod.condition(names.GATE)
+    return pod.has_gate(names.GATE) and gate is not None and gate.status != "True"
+
+
+def available(pod: Pod, scene: PodContext) -> Reason | None:
+    """Nothing where the Pod has been Ready for min-ready-seconds, else what is missing (IsPodAvailable)."""
+    if not pod.ready:
+        return Reason(ReasonCode.WaitingForReady, "status.conditions[Ready]", "the Pod is not Ready")
+    if steady_at(pod, scene, fresh=True) is not None:
+        return Reason(
+            ReasonCode.WaitingForReady, "", "Ready, but the new container has not run for long enough to believe it"
+        )
+    if scene.now < ready_until(pod, scene):
+        seconds = scene.settings.min_ready_seconds
+        return Reason(ReasonCode.MinReadySeconds, "", f"Ready, but not yet for {seconds} s (min-ready-seconds)")
+    return None
+
+
+def available_at(pod: Pod, scene: PodContext) -> datetime | None:
+    """When a Pod that is not available becomes so if nothing happens; None where that is not known."""
+    if not pod.ready:
+        return None
+    return steady_at(pod, scene, fresh=True) or ready_until(pod, scene)
+
+
+def steady_at(pod: Pod, scene: PodContext, *, fresh: bool) -> datetime | None:
+    """When the readiness of a Pod upgraded in this rollout may be believed, None where it already may."""
+    record = records.read(pod)
+    if scene.settled or not isinstance(record, Record):
+        return None
+    at = failures.unsteady(pod, record, scene.sight, fresh=fresh)
+    return at if at is not None and scene.now < at else None
+
+
+def ready_until(pod: Pod, scene: PodContext) -> datetime:
+    """When a Ready Pod has been so for min-ready-seconds.
+
+    A kubelet's timestamp has whole seconds of the node's clock: rounded up, so that the wait is never shorter.
+    """
+    least = timedelta(seconds=scene.settings.min_ready_seconds)
+    if not least:
+        return scene.now
+    if scene.sight is not None and scene.sight.ready_at is not None:
+        return scene.sight.ready_at + least
+    ready = pod.condition("Ready")
+    since = ready.last_transition_time if ready is not None else None
+    return (since or scene.now) + timedelta(seconds=1) + least

@@ -1,0 +1,201 @@
+"""Was this container swapped? The ladder of evidence (protocol §3).
+
+A rung either proves the swap or says what is missing; nothing here is decided on `status.image`, on a comparison
+between Pods, or on `started`. Completion by a change of imageID, as OpenKruise does it, is the first case of the
+last rung; the rest makes it never hang and never pass early.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Final
+
+import msgspec
+
+from inplace.core.objects import images
+from inplace.core.objects.model import ContainerStatus, Node, NodeImage, Pod
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.pod.observation import ContainerObservation, PodObservation
+from inplace.core.state.records import Baseline, Evidence, Record
+
+#: The kubelet's status manager reconciles at this period (pkg/kubelet/status, `syncPeriod`).
+KUBELET_SYNC: Final = timedelta(seconds=10)
+#: Kubelets from this minor on maintain `status.observedGeneration` (KEP-5067).
+GENERATION_SINCE: Final = (1, 34)
+
+
+def kubelet_version(node: Node | None) -> tuple[int, int] | None:
+    """Minor version of the node's kubelet, None where it is not known."""
+    found = re.match(r"v?(\d+)\.(\d+)", node.status.node_info.kubelet_version) if node else None
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def tracks_generation(pod: Pod, node: Node | None) -> bool:
+    """Whether this Pod's kubelet maintains observedGeneration.
+
+    Judged by the kubelet's version: others may write the field beside an old kubelet (kubernetes.md §2.6).
+    """
+    version = kubelet_version(node)
+    maintained = pod.status.observed_generation > 0 if version is None else version >= GENERATION_SINCE
+    return maintained and pod.metadata.generation > 0
+
+
+def judge(
+    pod: Pod, name: str, record: Record, sight: PodObservation | None, node: Node | None, now: datetime
+) -> Evidence | Reason:
+    """Evidence that the container `name` was swapped since the image patch, or what is still missing."""
+    baseline, status = record.containers[name], pod.container_status(name)
+    seen = sight.containers.get(name) if sight is not None and sight.generation == record.generation else None
+    tracked = tracks_generation(pod, node) and record.generation > 0
+    if tracked and pod.status.observed_generation < record.generation:
+        return _missing(name, "the kubelet has not taken in the new image yet")
+    if status is None or not status.container_id:
+        return _missing(name, "no container yet")
+    if status.state.running is None:
+        return _missing(name, _pending(status))
+    if status.container_id == baseline.id:
+        return _never_replaced(pod, status, baseline, seen, node, now, tracked=tracked)
+    return _plausible(status, baseline, seen, tracked) or _steady(pod, status, baseline, seen, node, now)
+
+
+def _never_replaced(
+    pod: Pod,
+    status: ContainerStatus,
+    baseline: Baseline,
+    seen: ContainerObservation | None,
+    node: Node | None,
+    now: datetime,
+    *,
+    tracked: bool,
+) -> Evidence | Reason:
+    """The old container still runs. That is the end only where the template went back to the very image it was made
+    from before the kubelet had acted: it then has nothing to do."""
+    if not baseline.unsettled:
+        return _missing(status.name, _pending(status))
+    if tracked and baseline.origin == baseline.to:
+        return Evidence.UNCHANGED
+    return _steady(pod, status, baseline, seen, node, now)
+
+
+def _plausible(
+    status: ContainerStatus, baseline: Baseline, seen: ContainerObservation | None, tracked: bool
+) -> Evidence | None:
+    """Rung 5 without waiting: the image of a running container with a new ID speaks for itself."""
+    old = _is_old(status, baseline, seen, tracked)
+    if _image_changed(status, baseline) and not (
+        baseline.unsettled and (old or _is_foreign(status, baseline, tracked))
+    ):
+        return Evidence.IMAGE_CHANGED
+    if old:
+        return _brought_back(status, baseline)
+    wanted = _digest(baseline)
+    told_apart = tracked or wanted != images.digest_of(baseline.image_id)
+    if wanted and wanted == images.digest_of(status.image_id) and told_apart:
+        return Evidence.EXPECTED_DIGEST
+    if wanted and baseline.image_id:
+        return None  # it positively shows the old image, and the digests are known to differ
+    ended = status.last_state.terminated
+    if tracked and ended is not None and baseline.id and ended.container_id in _old_ids(baseline, seen):
+        return Evidence.SAME_DIGEST
+    return None
+
+
+def _brought_back(status: ContainerStatus, baseline: Baseline) -> Evidence | None:
+    """A rollback to the image that the baseline's container was made from. A kubelet in a hurry shows the new container
+    in its first status at the new generation, and the bytes cannot differ. Whatever new container of these bytes it
+    is, it was made from that image, or the kubelet says another name for it: one of a patch that was taken back.
+    """
+    back = baseline.unsettled and baseline.origin == baseline.to
+    alike = status.image_id == baseline.image_id or (
+        bool(images.digest_of(status.image_id))
+        and images.digest_of(status.image_id) == images.digest_of(baseline.image_id)
+    )
+    return Evidence.SAME_DIGEST if back and alike and images.same(status.image, baseline.to) else None
+
+
+def _steady(
+    pod: Pod,
+    status: ContainerStatus,
+    baseline: Baseline,
+    seen: ContainerObservation | None,
+    node: Node | None,
+    now: datetime,
+) -> Evidence | Reason:
+    """The last resort: one new container has stood at the new generation for longer than any swap can take."""
+    if seen is None or seen.id != status.container_id:
+        return _missing(status.name, "a new container was not seen for long enough")
+    grace = timedelta(seconds=pod.spec.termination_grace_period_seconds)
+    if now < seen.since + grace + 3 * KUBELET_SYNC:
+        return _missing(status.name, "the container shows the old image; waiting until it is steady")
+    if _proven_by_node(node, baseline, status):
+        return Evidence.ASSUMED_BY_GENERATION
+    ended = status.last_state.terminated
+    followed = ended is not None and ended.container_id == baseline.id and status.restart_count > baseline.restarts
+    if not tracks_generation(pod, node) and followed and not baseline.unsettled:
+        return Evidence.SAME_DIGEST
+    return _missing(status.name, "the node does not say that this is the image asked for")
+
+
+def _image_changed(status: ContainerStatus, baseline: Baseline) -> bool:
+    """Whether it positively shows other bytes. A runtime reports one image under whichever of its names comes first,
+    and without a name by its configuration's digest: a change of these alone is none.
+    """
+    before, after = baseline.image_id, status.image_id
+    digests = images.digest_of(before), images.digest_of(after)
+    if all(digests):
+        return digests[0] != digests[1] and ("@" in before) == ("@" in after)
+    return bool(before and after) and before != after
+
+
+def _is_foreign(status: ContainerStatus, baseline: Baseline, tracked: bool) -> bool:
+    """Whether this may be a container of an earlier patch that nobody confirmed.
+
+    Without observedGeneration only the image's name can tell, and it only ever vetoes.
+    """
+    return not tracked and not images.same(status.image, baseline.to)
+
+
+def _is_old(status: ContainerStatus, baseline: Baseline, seen: ContainerObservation | None, tracked: bool) -> bool:
+    """Whether this container may stem from before the kubelet acted: a crash between our read and its sync."""
+    if not tracked:
+        return False
+    return seen is None or status.container_id in _old_ids(baseline, seen)
+
+
+def _old_ids(baseline: Baseline, seen: ContainerObservation | None) -> tuple[str, ...]:
+    return (baseline.id,) if seen is None else (baseline.id, seen.first_id)
+
+
+def _digest(baseline: Baseline) -> str:
+    if baseline.expected:
+        return baseline.expected
+    parsed = images.parse(baseline.stored or baseline.to)
+    return parsed.digest if parsed is not None and parsed.digest else ""
+
+
+def _proven_by_node(node: Node | None, baseline: Baseline, status: ContainerStatus) -> bool:
+    """Whether the node lists the image asked for and the image that runs as one and the same.
+
+    Both are then on the node, so that the kubelet cannot be busy pulling behind a status that stands still.
+    """
+    digest = images.digest_of(status.image_id)
+    if node is None or not digest:
+        return False
+    listed = msgspec.json.decode(node.status.images, type=tuple[NodeImage, ...])
+    return any(
+        any(images.same(name, baseline.stored or baseline.to) for name in one.names)
+        and any(images.digest_of(name) == digest for name in one.names)
+        for one in listed
+    )
+
+
+def _pending(status: ContainerStatus) -> str:
+    waiting = status.state.waiting
+    if waiting is not None and waiting.reason:
+        return f"waiting: {waiting.reason}" + (f": {waiting.message}" if waiting.message else "")
+    return "the old container is still there" if status.state.running else "the new container is not running"
+
+
+def _missing(name: str, message: str) -> Reason:
+    return Reason(ReasonCode.WaitingForSwap, f"containers[{name}]", message)

@@ -1,0 +1,157 @@
+"""Container and Pod status -> failure class, each with its own reason code (protocol §3).
+
+A failure is a verdict about the *target*: a lost node, an eviction or a deletion is none. What may still pass by
+itself (a first pull error, one exit of a new container) only waits; the deadline turns it into a verdict.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from inplace.core.objects.model import ContainerStatus, Node, Pod
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.pod.observation import PodObservation
+from inplace.core.state import records
+from inplace.core.state.records import Baseline, Record
+
+#: No retry of the kubelet can mend these (pkg/kubelet/images/types.go).
+FINAL_PULL: Final = frozenset({"InvalidImageName", "ErrImageNeverPull"})
+PULL: Final = FINAL_PULL | {
+    "ErrImagePull",
+    "ImagePullBackOff",
+    "ImageInspectError",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+}
+CREATE: Final = frozenset(
+    {
+        "CreateContainerConfigError",
+        "PreCreateHookError",
+        "CreateContainerError",
+        "PreStartHookError",
+        "RunContainerError",
+        "PostStartHookError",
+    }
+)
+#: Exits of the new container that make a crash loop; fewer may be an application waiting for its database.
+CRASHES: Final = 3
+BACKOFFS: Final = 2
+#: A container that has ended since its swap must run this long before its readiness is believed: between two crashes
+#: it looks ready for a moment.
+STEADY: Final = timedelta(seconds=10)
+#: Without a readiness probe a container is ready the moment it starts, also one that ends at once. The kubelet looks
+#: for ended containers every second (PLEG).
+UNPROBED: Final = timedelta(seconds=2)
+
+
+def classify(pod: Pod, record: Record, sight: PodObservation | None) -> Reason | None:
+    """The verdict that this upgrade cannot succeed as it is, None while it still may."""
+    if pod.status.observed_generation and pod.status.observed_generation < record.generation:
+        return None
+    for name, baseline in record.containers.items():
+        status = pod.container_status(name)
+        reason = None if status is None else _pull(status, baseline, sight) or _crash(status, baseline)
+        if reason is not None:
+            return reason
+    return None
+
+
+def crash_loop(pod: Pod, record: Record) -> Reason | None:
+    """The verdict that a container of the target image ends again and again."""
+    found = ((pod.container_status(name), baseline) for name, baseline in record.containers.items())
+    reasons = (_crash(status, baseline) for status, baseline in found if status is not None)
+    return next((reason for reason in reasons if reason is not None), None)
+
+
+def unsteady(pod: Pod, record: Record, sight: PodObservation | None, *, fresh: bool) -> datetime | None:
+    """Until when the readiness of a swapped container is not believed, None where all may be.
+
+    Between two crashes a container looks ready; and a kubelet notices only a moment later that one has ended, so with
+    `fresh` a container without a readiness probe has to run for that moment first.
+    """
+    found = [_steady_at(pod, name, baseline, sight, fresh) for name, baseline in record.containers.items()]
+    return max((at for at in found if at is not None), default=None)
+
+
+def _steady_at(pod: Pod, name: str, baseline: Baseline, sight: PodObservation | None, fresh: bool) -> datetime | None:
+    status, container = pod.container_status(name), pod.container(name)
+    running = status.state.running if status is not None else None
+    if status is None or running is None:
+        return None
+    seen = sight.containers.get(name) if sight is not None else None
+    if seen is not None and seen.id == status.container_id:
+        since = seen.since
+    elif running.started_at is not None:
+        since = running.started_at + timedelta(seconds=1)
+    else:
+        return None
+    if exits(status, baseline) > 0:
+        return since + STEADY
+    probed = container is not None and container.readiness_probe is not None
+    return since + UNPROBED if fresh and not probed else None
+
+
+def expired(pod: Pod, record: Record, node: Node | None, now: datetime, waits_for: Reason) -> Reason | None:
+    """The verdict at the deadline, named after what the Pod was waiting for; None before it."""
+    if now < record.deadline:
+        return None
+    for name in record.containers:
+        reason = _at_deadline(pod, name)
+        if reason is not None:
+            return reason
+    if node is None or not node.ready:
+        return Reason(
+            ReasonCode.NodeLost, "spec.nodeName", f"node {pod.spec.node_name} did not report in by the deadline"
+        )
+    code = {ReasonCode.WaitingForSwap: ReasonCode.NotSwapped, ReasonCode.WaitingForReady: ReasonCode.NeverReady}
+    wanted = ", ".join(one.to for one in record.containers.values() if one.to)
+    of = f" (image {wanted})" if wanted else ""
+    message = f"deadline exceeded: {waits_for.message}{of}"
+    return Reason(code.get(waits_for.code, ReasonCode.DeadlineExceeded), waits_for.path, message)
+
+
+def exits(status: ContainerStatus, baseline: Baseline) -> int:
+    """How many containers of the target image have ended; the swap itself raises restartCount by one."""
+    created = status.restart_count - baseline.restarts
+    return created if status.state.running is None else created - 1
+
+
+def _pull(status: ContainerStatus, baseline: Baseline, sight: PodObservation | None) -> Reason | None:
+    waiting = status.state.waiting
+    if waiting is None:
+        return None
+    seen = sight.containers.get(status.name) if sight is not None else None
+    backoffs = seen.backoffs if seen is not None else 0
+    if waiting.reason in FINAL_PULL or (waiting.reason == "ImagePullBackOff" and backoffs >= BACKOFFS):
+        return _reason(ReasonCode.ImagePull, status.name, f"image {baseline.to}: {waiting.reason}: {waiting.message}")
+    return None
+
+
+def _crash(status: ContainerStatus, baseline: Baseline) -> Reason | None:
+    count = exits(status, baseline)
+    if count < CRASHES:
+        return None
+    ended = status.state.terminated or status.last_state.terminated
+    code = ReasonCode.OOMKilled if ended is not None and ended.reason == "OOMKilled" else ReasonCode.CrashLoop
+    how = "" if ended is None else f", last with exit code {ended.exit_code} ({ended.reason or 'no reason given'})"
+    return _reason(code, status.name, f"image {baseline.to}: the container ended {count} times{how}")
+
+
+def _at_deadline(pod: Pod, name: str) -> Reason | None:
+    status = pod.container_status(name)
+    waiting = status.state.waiting if status is not None else None
+    if waiting is None:
+        return None
+    for code, family in (
+        (ReasonCode.ImagePull, PULL),
+        (ReasonCode.ContainerCreate, CREATE),
+        (ReasonCode.CrashLoop, {"CrashLoopBackOff"}),
+    ):
+        if waiting.reason in family:
+            return _reason(code, name, f"deadline exceeded: {waiting.reason}: {waiting.message}")
+    return None
+
+
+def _reason(code: ReasonCode, container: str, message: str) -> Reason:
+    return Reason(code, f"containers[{container}]", message[: records.MESSAGE_LIMIT])

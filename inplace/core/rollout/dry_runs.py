@@ -1,0 +1,74 @@
+"""Before the first disruption: would the API server take these image patches at all (protocol §2)?
+
+Admission may refuse them for good: a namespace whose PodSecurity level was tightened, AlwaysPullImages, a webhook, a
+policy. A dry run of the patch of one Pod answers for all that are alike: of the same revision, to the same, on nodes of
+the same version, with the same containers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from inplace.core.actions.actions import DryRunPatch
+from inplace.core.objects.model import Pod
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.rollout.assess import Prospects
+from inplace.core.rollout.snapshot import Snapshot
+
+#: What AlwaysPullImages makes of a patch is refused because of this field.
+_PULL_POLICY = "imagePullPolicy"
+
+
+class DryRuns(NamedTuple):
+    """What the server has said of the Pods that would be patched, and what must still be asked."""
+
+    refused: tuple[Reason, ...] = ()
+    questions: tuple[DryRunPatch, ...] = ()
+
+
+def ask(snapshot: Snapshot, found: Prospects) -> DryRuns:
+    """The refusals so far, and a question for each sort of Pod that has no answer."""
+    if snapshot.rehearsed is None:
+        return DryRuns()
+    refused: dict[tuple[str, str], Reason] = {}
+    questions: dict[str, DryRunPatch] = {}
+    for pod, revision, images in found.restarting(snapshot.pods):
+        node = snapshot.nodes.get(pod.spec.node_name)
+        version = node.status.node_info.kubelet_version if node is not None else ""
+        names = ",".join(one.name for one in (*pod.spec.containers, *pod.spec.init_containers))
+        key = "|".join((snapshot.revision_of(pod), revision, version, names))
+        if key not in snapshot.rehearsed:
+            questions.setdefault(key, DryRunPatch(pod, dict(images), key))
+            continue
+        reason = snapshot.rehearsed[key]
+        if reason is not None:
+            refused.setdefault((reason.code, reason.message), reason)
+    return DryRuns(tuple(refused.values()), tuple(questions.values()))
+
+
+def rewritten(stored: Pod, images: Mapping[str, str]) -> Reason | None:
+    """Admission that puts another image in the place of the one asked for: what runs is then not what was meant."""
+    found = ((wanted, stored.container(name)) for name, wanted in images.items())
+    other = next(((wanted, one.image) for wanted, one in found if one is not None and one.image != wanted), None)
+    return image_rewritten(*other) if other is not None else None
+
+
+def image_rewritten(wanted: str, stored: str) -> Reason:
+    """Why an image that admission changes is not put on live Pods."""
+    why = f"admission stores {stored} where the template says {wanted}: name {stored} in the template"
+    return Reason(ReasonCode.ImageRewritten, "", why)
+
+
+def refusal(pod_name: str, images: Mapping[str, str], message: str) -> Reason:
+    """The server's own words, with what they mean where they do not say it."""
+    hint = ""
+    if _PULL_POLICY.lower() in message.lower():
+        hint = (
+            " (the admission plugin AlwaysPullImages sets imagePullPolicy: Always with every new image, and that field"
+        )
+        hint += " cannot change on a live Pod: set it in the template once)"
+    wanted = ", ".join(f"{name}={image}" for name, image in images.items())
+    return Reason(
+        ReasonCode.AdmissionRejected, f"pods[{pod_name}]", f"the API server refuses the patch {wanted}: {message}{hint}"
+    )

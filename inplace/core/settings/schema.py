@@ -1,0 +1,297 @@
+"""Annotations of a workload -> Settings, or errors that name the annotation, the value and what is accepted.
+
+Total: whatever stands in the metadata, there is a Settings to go on with, on the careful side where a value could not
+be read. It refuses to know what the settings are for; it knows only which of them nobody acts on yet (`inert`).
+The meaning of every setting, its default and its rounding: design/product.md, "The vocabulary on objects".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import Any, Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from inplace.core.objects import names
+from inplace.core.objects.model import Meta
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.settings import grammar
+from inplace.core.settings.grammar import MAX_COUNT, MAX_SECONDS, Amount, Gate, GateStep, Step, amount_of
+
+
+class Mode(StrEnum):
+    """The opt-in: value of the label `inplace.dev/mode`."""
+
+    ONLY = "InPlaceOnly"
+    IF_POSSIBLE = "InPlaceIfPossible"
+
+
+__all__ = [
+    "Amount",
+    "DisruptionBudgets",
+    "DrainPolicy",
+    "Gate",
+    "GateStep",
+    "InitImages",
+    "Native",
+    "OnFailure",
+    "Parsed",
+    "PrePullPolicy",
+    "Settings",
+    "Step",
+    "amount_of",
+    "parse",
+]
+
+
+class OnFailure(StrEnum):
+    """What happens once more Pods failed than `max-failures`."""
+
+    PAUSE = "Pause"
+    ROLLBACK = "Rollback"
+
+
+class DrainPolicy(StrEnum):
+    """Whether a Pod is made unready before its containers are swapped."""
+
+    AUTO = "Auto"
+    REQUIRED = "Required"
+    NEVER = "Never"
+
+
+class PrePullPolicy(StrEnum):
+    """Whether the image must be on the node before the drain."""
+
+    REQUIRED = "Required"
+    BEST_EFFORT = "BestEffort"
+    NEVER = "Never"
+
+
+class InitImages(StrEnum):
+    """What a changed plain init container image means."""
+
+    REFUSE = "Refuse"
+    SPEC_ONLY = "SpecOnly"
+
+
+class DisruptionBudgets(StrEnum):
+    """Whether PodDisruptionBudgets are reserved from."""
+
+    RESPECT = "Respect"
+    IGNORE = "Ignore"
+
+
+class Settings(Struct, frozen=True):
+    """How the owner wants this workload upgraded; the defaults are product.md's."""
+
+    mode: Mode | None = None
+    max_unavailable: Amount = Amount(1)
+    partition: Amount = Amount(0)
+    paused: bool = False
+    grace_period_seconds: int = 0
+    min_ready_seconds: int = 0
+    progress_deadline_seconds: int = 600
+    on_failure: OnFailure = OnFailure.PAUSE
+    max_failures: int = 0
+    drain: DrainPolicy = DrainPolicy.AUTO
+    keep_ready_containers: tuple[str, ...] = ()
+    container_order: tuple[tuple[str, ...], ...] = ()
+    gates: tuple[Gate, ...] = ()
+    order_by: str = ""
+    spread_by: str = ""
+    steps: tuple[Step, ...] = ()
+    pre_pull: PrePullPolicy = PrePullPolicy.REQUIRED
+    restart_on: tuple[str, ...] = ("checksum/*",)
+    init_images: InitImages = InitImages.REFUSE
+    disruption_budgets: DisruptionBudgets = DisruptionBudgets.RESPECT
+
+    def budget(self, replicas: int) -> int:
+        """How many of `replicas` Pods may be unavailable: percent rounds down, at least 1."""
+        return max(1, self.max_unavailable.resolve(replicas, round_up=False))
+
+    def held_back(self, replicas: int) -> int:
+        """How many of `replicas` Pods stay on the old revision: percent rounds up, at most all."""
+        return min(replicas, self.partition.resolve(replicas, round_up=True))
+
+
+class Native(Struct, frozen=True):
+    """What the workload's own strategy says, for settings that are not given."""
+
+    max_unavailable: Amount | None = None
+    partition: Amount | None = None
+    min_ready_seconds: int = 0
+
+
+class Parsed(Struct, frozen=True):
+    """Settings to go on with, what was wrong, and which valid settings nobody acts on yet (by name)."""
+
+    settings: Settings
+    errors: tuple[Reason, ...] = ()
+    inert: tuple[str, ...] = ()
+
+
+class _Setting(Struct, frozen=True):
+    parse: grammar.Parse
+    accepts: str
+    #: The values that describe what is done today; None where every value is acted on.
+    today: tuple[object, ...] | None = None
+
+
+def _choice(enum: type[StrEnum], today: tuple[object, ...] | None = None) -> _Setting:
+    *first, last = list(enum)
+    return _Setting(grammar.word(enum), f"{', '.join(first)} or {last}", today)
+
+
+_SECONDS = f"whole seconds from 0 to {MAX_SECONDS}"
+_LABEL_KEY = "a label key, such as example.com/priority"
+_SETTINGS: Final[dict[str, _Setting]] = {
+    "max-unavailable": _Setting(
+        grammar.amount(1), f"a count from 1 to {MAX_COUNT} or a percentage from 1% to 100%: in place cannot surge"
+    ),
+    "partition": _Setting(grammar.amount(0), f"a count from 0 to {MAX_COUNT} or a percentage from 0% to 100%"),
+    "paused": _Setting(grammar.boolean, "true or false"),
+    "grace-period-seconds": _Setting(grammar.integer(0, MAX_SECONDS), _SECONDS),
+    "min-ready-seconds": _Setting(grammar.integer(0, MAX_SECONDS), _SECONDS),
+    "progress-deadline-seconds": _Setting(grammar.integer(1, MAX_SECONDS), f"whole seconds from 1 to {MAX_SECONDS}"),
+    "on-failure": _choice(OnFailure),
+    "max-failures": _Setting(grammar.integer(0, MAX_COUNT), f"a count from 0 to {MAX_COUNT}"),
+    "drain": _choice(DrainPolicy),
+    "keep-ready-containers": _Setting(grammar.container_names, "container names, each once: proxy, logger"),
+    "container-order": _Setting(
+        grammar.batches, "batches of container names, each name once: proxy > app, worker", today=((),)
+    ),
+    "gates": _Setting(
+        grammar.gates,
+        "before-drain=, before-swap= or before-ready= with a condition type that somebody else sets:"
+        " before-drain=example.com/Idle",
+        today=((),),
+    ),
+    "order-by": _Setting(grammar.label_key, _LABEL_KEY),
+    "spread-by": _Setting(grammar.label_key, _LABEL_KEY),
+    "steps": _Setting(grammar.steps, "growing counts or percentages, each with an optional pause: 1:5m, 10%, 50%"),
+    "pre-pull": _choice(PrePullPolicy),
+    "restart-on": _Setting(grammar.globs, "glob patterns of annotation keys: checksum/*, example.com/config-*"),
+    "init-images": _choice(InitImages, today=(InitImages.REFUSE,)),
+    "disruption-budgets": _choice(DisruptionBudgets),
+}
+
+#: Where a value that cannot be read must not fall back to the default: a Pod that is being drained would be swapped
+#: without its grace, and a pause would be lifted.
+_CAREFUL: Final[dict[str, object]] = {"paused": True, "grace_period_seconds": MAX_SECONDS}
+
+#: What the comparison of waits with the deadline reads.
+_TIMING = frozenset({"min-ready-seconds", "grace-period-seconds", "progress-deadline-seconds", "drain"})
+
+_OUR_LABELS = frozenset({names.MODE, names.FROZEN, names.PHASE})
+_OUR_ANNOTATIONS = frozenset(
+    {
+        names.STATUS,
+        names.ORIGINAL_STRATEGY,
+        names.TEMPLATES,
+        names.SETTINGS,
+        names.STATE,
+        names.RETRY,
+        names.PROMOTE,
+        names.RESTART,
+    }
+)
+
+
+def parse(metadata: Meta, native: Native) -> Parsed:
+    """The settings that a workload's metadata gives; `native` fills what is not given. Every error is listed."""
+    given = {name: text for name in _SETTINGS if (text := metadata.annotation(names.PREFIX + name)) is not None}
+    read = {name: _SETTINGS[name].parse(text) for name, text in given.items()}
+    mode = metadata.label(names.MODE)
+    bad = [name for name, value in read.items() if value is None]
+    values: dict[str, Any] = {_field(name): value for name, value in read.items() if name not in bad}
+    values |= {_field(name): _CAREFUL[_field(name)] for name in bad if _field(name) in _CAREFUL}
+    values["mode"] = None if mode is None else grammar.word(Mode)(mode) or Mode.ONLY  # the mode that does less
+    settings = replace(_own_defaults(native), **values)
+    return Parsed(
+        settings,
+        errors=(
+            *_mode_errors(mode),
+            *(_invalid(name, f"{_quote(given[name])} is not accepted: use {_SETTINGS[name].accepts}") for name in bad),
+            *_conflicts(settings, native, given, bad),
+            *_unknown(metadata),
+        ),
+        inert=tuple(name for name, value in read.items() if name not in bad and not _acted_on(name, value)),
+    )
+
+
+def _field(name: str) -> str:
+    return name.replace("-", "_")
+
+
+def _own_defaults(native: Native) -> Settings:
+    allowed = native.max_unavailable
+    return Settings(
+        max_unavailable=allowed if allowed is not None and allowed.value > 0 else Amount(1),
+        partition=native.partition or Amount(0),
+        min_ready_seconds=native.min_ready_seconds,
+    )
+
+
+def _acted_on(name: str, value: object) -> bool:
+    today = _SETTINGS[name].today
+    return today is None or value in today
+
+
+def _mode_errors(mode: str | None) -> Iterator[Reason]:
+    if mode is not None and mode not in set(Mode):
+        message = f"{_quote(mode)} is not accepted: use {Mode.ONLY} or {Mode.IF_POSSIBLE}"
+        yield Reason(ReasonCode.SettingInvalid, f"metadata.labels[{names.MODE}]", message)
+
+
+def _conflicts(settings: Settings, native: Native, given: dict[str, str], bad: list[str]) -> Iterator[Reason]:
+    """What is wrong although every single value can be read."""
+    own = native.max_unavailable
+    if "max-unavailable" not in given and own is not None and own.value == 0:
+        hint = f"set {names.PREFIX}max-unavailable to 1 or more: in place cannot surge"
+        yield _invalid("max-unavailable", f"the workload's own maxUnavailable is {own}; {hint}")
+    if _TIMING.intersection(bad):
+        return
+    grace = 0 if settings.drain is DrainPolicy.NEVER else settings.grace_period_seconds
+    waits, deadline = grace + settings.min_ready_seconds, settings.progress_deadline_seconds
+    if settings.min_ready_seconds >= deadline:
+        source = "" if "min-ready-seconds" in given else ", from spec.minReadySeconds"
+        message = f"min-ready-seconds ({settings.min_ready_seconds}{source})"
+        yield _invalid("min-ready-seconds", f"{message} must be less than progress-deadline-seconds ({deadline})")
+    elif waits >= deadline:
+        both = f"grace-period-seconds ({grace}) and min-ready-seconds ({settings.min_ready_seconds})"
+        yield _invalid(
+            "grace-period-seconds", f"{both} together must be less than progress-deadline-seconds ({deadline})"
+        )
+
+
+def _unknown(metadata: Meta) -> Iterator[Reason]:
+    """Keys under our prefix that mean nothing: almost always typing errors, which must not pass in silence."""
+    for key in metadata.annotations or ():
+        name = key.removeprefix(names.PREFIX)
+        if name != key and name not in _SETTINGS and key not in _OUR_ANNOTATIONS:
+            message = f"{key} is a label, not an annotation" if key in _OUR_LABELS else _did_you_mean(name)
+            yield Reason(ReasonCode.SettingInvalid, f"metadata.annotations[{key}]", message)
+    for key in metadata.labels or ():
+        name = key.removeprefix(names.PREFIX)
+        if name != key and key not in _OUR_LABELS:
+            known = name in _SETTINGS or key in _OUR_ANNOTATIONS
+            message = f"{key} is an annotation, not a label" if known else f"no label of ours; is it {names.MODE}?"
+            yield Reason(ReasonCode.SettingInvalid, f"metadata.labels[{key}]", message)
+
+
+def _did_you_mean(name: str) -> str:
+    near = get_close_matches(name.lower().replace("_", "-"), _SETTINGS, 1)
+    hint = f"did you mean {names.PREFIX}{near[0]}?" if near else f"the settings are {', '.join(_SETTINGS)}"
+    return f"there is no setting of this name; {hint}"
+
+
+def _invalid(name: str, message: str) -> Reason:
+    return Reason(ReasonCode.SettingInvalid, f"metadata.annotations[{names.PREFIX}{name}]", message)
+
+
+def _quote(text: str) -> str:
+    """The value as it was given, with what cannot be seen made visible, at most 60 characters."""
+    return repr(text) if len(text) <= 60 else repr(text[:57]) + "…"

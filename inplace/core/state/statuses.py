@@ -1,0 +1,125 @@
+"""The status that a workload carries in `inplace.dev/status`: its shape, its codec, its limits (protocol §7)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from inplace.core.objects import names
+from inplace.core.objects.model import Meta, Workload
+from inplace.core.objects.reasons import Reason
+
+
+class Phase(StrEnum):
+    """Where a workload stands; value of the label `inplace.dev/phase`."""
+
+    UP_TO_DATE = "UpToDate"
+    PROGRESSING = "Progressing"
+    PAUSED = "Paused"
+    AWAITING_PROMOTION = "AwaitingPromotion"
+    REFUSED = "Refused"
+    DEGRADED = "Degraded"
+    ROLLING_BACK = "RollingBack"
+    ROLLED_BACK = "RolledBack"
+    HANDED_OVER = "HandedOver"
+
+
+VERSION: Final = 1
+LIMIT_BYTES: Final = 4096
+MAX_REASONS: Final = 10
+MAX_FAILURES: Final = 5
+
+
+class Failure(Struct, frozen=True, gc=False):
+    """One failed Pod."""
+
+    pod: str
+    code: str
+    message: str
+
+
+class Status(Struct, frozen=True, rename="camel"):
+    """Where the rollout of a workload stands. `updated_at` is UTC and says when this was written.
+
+    `healthy` is the last revision at which all Pods were done and available. `rolled_back_from` is one that failed: as
+    long as the template asks for it the Pods are brought, and kept, at the healthy one. `retried` is the last request
+    to try again that was answered. `step` counts the stops that were passed, `reached_at` says since when the rollout
+    stands at the present one, `promoted` is the last request to go on.
+    """
+
+    v: int
+    observed_generation: int
+    revision: str
+    phase: Phase
+    replicas: int
+    updated: int
+    ready: int
+    in_flight: int
+    failed: int
+    updated_at: datetime
+    waiting: dict[str, int] = {}
+    reasons: tuple[Reason, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    healthy: str = ""
+    rolled_back_from: str = ""
+    retried: str = ""
+    step: int = 0
+    reached_at: datetime | None = None
+    promoted: str = ""
+    message: str = ""
+
+
+def current(workload: Workload) -> Status | None:
+    """The status, if it speaks of the workload as it is now; an older one is not believed."""
+    found = read(workload.metadata)
+    if found is None:
+        return None
+    return found if found.observed_generation >= workload.metadata.generation else None
+
+
+def read(metadata: Meta) -> Status | None:
+    """The workload's status; None where there is none, or none that this version can read."""
+    text = metadata.annotation(names.STATUS)
+    if text is None:
+        return None
+    try:
+        status = _DECODER.decode(text)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
+    return status if status.v == VERSION else None
+
+
+def encode(status: Status) -> str:
+    """The status as it is written, shortened until it fits its limit."""
+    cut = 400
+    shortened = _shorten(status, cut)
+    while len(text := msgspec.json.encode(shortened)) > LIMIT_BYTES and cut > 25:
+        cut //= 2
+        shortened = _shorten(status, cut)
+    return text.decode()
+
+
+def same(one: Status | None, other: Status) -> bool:
+    """Whether two statuses say the same, whenever they were written."""
+    return one is not None and encode(replace(one, updated_at=other.updated_at)) == encode(other)
+
+
+def _shorten(status: Status, cut: int) -> Status:
+    return replace(
+        status,
+        message=_cut(status.message, cut),
+        reasons=tuple(Reason(r.code, r.path, _cut(r.message, cut)) for r in status.reasons[:MAX_REASONS]),
+        failures=tuple(Failure(f.pod, f.code, _cut(f.message, cut)) for f in status.failures[:MAX_FAILURES]),
+    )
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+_DECODER: Final = msgspec.json.Decoder(Status)

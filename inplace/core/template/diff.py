@@ -1,0 +1,360 @@
+"""diff(base template, target template) -> InPlace | Refused, and what of it one live Pod still needs.
+
+The rules are the table of protocol §2: what is not named there as possible in place is refused, one reason per field
+path, whether anybody here knows the field or not. It refuses to know revisions, records, budgets and the state of a
+Pod; whether *this* Pod may be touched now is `eligibility`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from inplace.core.objects import names
+from inplace.core.objects.model import Pod, Tree
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.settings.schema import InitImages
+from inplace.core.template import defaults, trees
+from inplace.core.template.change import Edits, PodChange, Refused, Verdict
+from inplace.core.template.trees import Difference
+
+#: The kubelet restarts native sidecars on a change of image from here on (kubernetes.md §2.3).
+SIDECAR_SINCE: Final = (1, 32)
+
+#: Labels that controllers write on Pods; never ours to change (kubernetes.md §4.3).
+_OTHERS_KEYS: Final = frozenset(
+    {
+        names.REVISION_LABEL,
+        "statefulset.kubernetes.io/pod-name",
+        "apps.kubernetes.io/pod-index",
+        names.TEMPLATE_HASH_LABEL,
+        "controller-uid",
+        names.TEMPLATE_GENERATION_LABEL,
+    }
+)
+#: Annotations that the API server does not let change on a live Pod (ValidatePodSpecificAnnotationUpdates).
+_FIXED_ANNOTATIONS: Final = ("container.apparmor.security.beta.kubernetes.io/", names.MIRROR_ANNOTATION)
+_UNDO: Final = "undo it, or let the workload's own rollout replace the Pods"
+
+
+def diff(
+    base: Tree,
+    target: Tree,
+    *,
+    restart_on: tuple[str, ...] = ("checksum/*",),
+    init_images: InitImages = InitImages.REFUSE,
+    kubelet: tuple[int, int] | None = None,
+) -> Verdict:
+    """Whether Pods made from `base` can become Pods of `target` in place (protocol §2).
+
+    `restart_on`: glob patterns of annotations whose change asks for a restart. `kubelet`: minor version of the node's
+    kubelet, None where it is not known (then what depends on it is allowed, with a note).
+    """
+    old, new = _normalised(base, target)
+    images = _changed_images(old, new)
+    labels = _edits(trees.labels(old), trees.labels(new))
+    annotations = _edits(trees.annotations(old), trees.annotations(new))
+    reasons = (
+        *(_refuse(found) for found in trees.differences(_rest(old, images), _rest(new, images))),
+        *_refuse_images(new, images, init_images, kubelet),
+        *_refuse_restarts(annotations, restart_on),
+        *_refuse_fixed(annotations),
+        *_refuse_downward(new, images, labels, annotations),
+    )
+    if reasons:
+        return Refused(reasons)
+    return PodChange(images, labels, annotations, notes=(*_sidecar_notes(new, images, kubelet), *_key_notes(old, new)))
+
+
+class TemplatePair(Struct, frozen=True, eq=False):
+    """What `for_pod` needs to know of templates: worked out once for many Pods.
+
+    `before`: the images of every template that a Pod may have been made from or moved to.
+    """
+
+    target: Tree
+    images: dict[str, str]
+    restartable: dict[str, str]
+    before: tuple[dict[str, str], ...]
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    managed_labels: frozenset[str]
+    managed_annotations: frozenset[str]
+
+
+def template_pair(base_trees: Sequence[Tree], target: Tree) -> TemplatePair:
+    """The templates that a Pod stands between."""
+    every = (*base_trees, target)
+    return TemplatePair(
+        target=target,
+        images=trees.images(target),
+        restartable=_restartable(target),
+        before=tuple(trees.images(base) for base in base_trees),
+        labels=trees.labels(target),
+        annotations=trees.annotations(target),
+        managed_labels=frozenset(key for tree in every for key in trees.labels(tree)),
+        managed_annotations=frozenset(key for tree in every for key in trees.annotations(tree)),
+    )
+
+
+def change_for(verdict: PodChange, between: TemplatePair, pod: Pod, touched: Collection[str]) -> Verdict:
+    """What this live Pod still needs to become the target: the third side of the comparison (protocol §2).
+
+    `touched`: containers whose image we patched before; only those and the ones that the templates change are ours,
+    any other deviation is drift.
+    """
+    missing = tuple(_missing(between.target, name) for name in between.images if pod.container(name) is None)
+    if missing:
+        return Refused(missing)
+    images, drift = _live_images(between, pod, touched)
+    labels = _live_edits(between.managed_labels, between.labels, pod.metadata.labels)
+    annotations = _live_edits(between.managed_annotations, between.annotations, pod.metadata.annotations)
+    stale = tuple(_refuse_downward(between.target, images, labels, annotations))
+    return Refused(stale) if stale else PodChange(images, labels, annotations, notes=(*verdict.notes, *drift))
+
+
+# -- template against template
+
+
+def _normalised(base: Tree, target: Tree) -> tuple[Tree, Tree]:
+    """Both sides with defaults, but without an imagePullPolicy that neither gives: its default follows the image."""
+    given = {
+        name
+        for side in (base, target)
+        for name, container in _all_containers(side).items()
+        if container.get("imagePullPolicy")
+    }
+    old, new = (defaults.apply(side) for side in (base, target))
+    for side in (old, new):
+        for name, container in _all_containers(side).items():
+            if name not in given:
+                container.pop("imagePullPolicy", None)  # our own copy: `apply` made it
+    return old, new
+
+
+def _all_containers(tree: Tree) -> dict[str, Tree]:
+    return {**trees.containers(tree), **trees.init_containers(tree)}
+
+
+def _changed_images(old: Tree, new: Tree) -> dict[str, str]:
+    before = trees.images(old)
+    after = trees.images(new)
+    return {name: image for name, image in after.items() if image and before.get(name) not in {None, "", image}}
+
+
+def _rest(tree: Tree, images: Mapping[str, str]) -> Tree:
+    """The template without what is judged by itself: changed images, labels and annotations."""
+    rest = dict(tree)
+    if isinstance(tree.get("metadata"), dict):
+        judged = ("labels", "annotations")
+        rest["metadata"] = {
+            key: value for key, value in tree["metadata"].items() if key not in judged or not isinstance(value, dict)
+        }
+    if isinstance(tree.get("spec"), dict):
+        rest["spec"] = {
+            key: [_without_image(item, images) for item in value]
+            if key in {"containers", "initContainers"} and isinstance(value, list)
+            else value
+            for key, value in tree["spec"].items()
+        }
+    return rest
+
+
+def _without_image(container: object, images: Mapping[str, str]) -> object:
+    if not isinstance(container, dict) or container.get("name") not in images:
+        return container
+    return {key: value for key, value in container.items() if key != "image"}
+
+
+def _edits(old: Mapping[str, str], new: Mapping[str, str]) -> Edits:
+    return Edits(
+        add={key: value for key, value in new.items() if key not in old and _ours(key)},
+        change={key: (old[key], value) for key, value in new.items() if _ours(key) and old.get(key, value) != value},
+        remove=tuple(key for key in old if key not in new and _ours(key)),
+    )
+
+
+def _ours(key: str) -> bool:
+    """Whether a key of the template is to be carried over to live Pods."""
+    return key not in _OTHERS_KEYS and not key.startswith(names.PREFIX)
+
+
+# -- refusals
+
+_CONTAINER: Final = r"spec\.(?:containers|initContainers)"
+_CONTAINER_LIST = re.compile(rf"{_CONTAINER}(?:\[[^\]]*\])?")
+_RESIZE = re.compile(rf"(?:{_CONTAINER}\[[^\]]*\]|spec)\.resources\.(?:limits|requests)\[(?:cpu|memory)\]")
+_ENV_VALUE = re.compile(r".*\.env\[[^\]]*\](?:\.value)?")
+
+
+def _refuse(found: Difference) -> Reason:
+    said = _change_said(found)
+    if _CONTAINER_LIST.fullmatch(found.path):
+        return Reason(
+            ReasonCode.ContainersChanged, found.path, f"{said}: a live Pod keeps its list of containers; {_UNDO}"
+        )
+    if _RESIZE.fullmatch(found.path):
+        return Reason(
+            ReasonCode.ResizeNotSupported, found.path, f"{said}: resizing in place is not supported yet; {_UNDO}"
+        )
+    return Reason(
+        ReasonCode.FieldChanged, found.path, f"{said}: a live Pod keeps this field as it was created; {_UNDO}"
+    )
+
+
+def _change_said(found: Difference) -> str:
+    """The change in words; values of env are left out, for passwords stand there."""
+    if found.old is None or found.new is None:
+        verb, value = ("added", found.new) if found.old is None else ("removed", found.old)
+        plain = isinstance(value, str | int | float) and not _ENV_VALUE.fullmatch(found.path)
+        return f"{verb} ({_short(value)})" if plain else verb
+    if _CONTAINER_LIST.fullmatch(found.path) and isinstance(found.new, list):
+        return f"reordered from {', '.join(found.old)} to {', '.join(found.new)}"
+    if _ENV_VALUE.fullmatch(found.path):
+        return "the value changed"
+    return f"changed from {_short(found.old)} to {_short(found.new)}"
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) and value else msgspec.json.encode(value).decode()
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _refuse_images(
+    target: Tree, images: Mapping[str, str], init_images: InitImages, kubelet: tuple[int, int] | None
+) -> Iterator[Reason]:
+    default = str(trees.tree(target.get("spec")).get("restartPolicy", "Always"))
+    for name, container in trees.containers(target).items():
+        if name in images:
+            path = f"spec.containers[{name}]"
+            yield from _refuse_policy(path, str(container.get("restartPolicy") or default))
+            yield from _refuse_rules(path, container)
+    for name, container in trees.init_containers(target).items():
+        if name in images:
+            path = f"spec.initContainers[{name}]"
+            if trees.is_sidecar(container):
+                yield from _refuse_rules(path, container)
+                yield from _refuse_old_kubelet(path, kubelet)
+            else:
+                yield _refuse_init(path, init_images)
+
+
+def _refuse_policy(path: str, policy: str) -> Iterator[Reason]:
+    """Under another policy the first failed start of the new image is the end of the container (kubernetes.md §2.3)."""
+    if policy != "Always":
+        message = f"its restartPolicy is {policy}: it would not be started again if the new image failed once; {_UNDO}"
+        yield Reason(ReasonCode.NotRestartable, f"{path}.image", message)
+
+
+def _refuse_rules(path: str, container: Tree) -> Iterator[Reason]:
+    rules = trees.items(container.get("restartPolicyRules"))
+    if any(rule.get("action") == "RestartAllContainers" for rule in rules):
+        message = f"its end may restart all containers of the Pod at once (restartPolicyRules); {_UNDO}"
+        yield Reason(ReasonCode.RestartAllContainersRule, f"{path}.image", message)
+
+
+def _refuse_old_kubelet(path: str, kubelet: tuple[int, int] | None) -> Iterator[Reason]:
+    if kubelet is not None and kubelet < SIDECAR_SINCE:
+        message = f"the node's kubelet is {kubelet[0]}.{kubelet[1]}: sidecars restart on a new image from 1.32; {_UNDO}"
+        yield Reason(ReasonCode.SidecarOnOldKubelet, f"{path}.image", message)
+
+
+def _refuse_init(path: str, init_images: InitImages) -> Reason:
+    said = "a live Pod does not run its init containers again"
+    if init_images is InitImages.SPEC_ONLY:
+        said = f"{names.PREFIX}init-images={InitImages.SPEC_ONLY} is not supported yet"
+    return Reason(ReasonCode.InitImageChanged, f"{path}.image", f"init container image changed: {said}; {_UNDO}")
+
+
+def _refuse_restarts(annotations: Edits, restart_on: tuple[str, ...]) -> Iterator[Reason]:
+    for key in annotations.keys:
+        if key == names.RESTARTED_AT or any(fnmatchcase(key, pattern) for pattern in restart_on):
+            why = "`kubectl rollout restart`" if key == names.RESTARTED_AT else f"{names.PREFIX}restart-on"
+            message = f"asks for a restart of the containers ({why}): not supported in place yet; {_UNDO}"
+            yield Reason(ReasonCode.RestartNotSupported, f"metadata.annotations[{key}]", message)
+
+
+def _refuse_fixed(annotations: Edits) -> Iterator[Reason]:
+    for key in annotations.keys:
+        if key.startswith(_FIXED_ANNOTATIONS):
+            message = f"the API server does not let this annotation change on a live Pod; {_UNDO}"
+            yield Reason(ReasonCode.FieldChanged, f"metadata.annotations[{key}]", message)
+
+
+def _refuse_downward(target: Tree, images: Collection[str], labels: Edits, annotations: Edits) -> Iterator[Reason]:
+    """Env is resolved when a container is created: one that reads a changed key and does not restart goes stale."""
+    paths = {f"metadata.labels['{key}']" for key in labels.keys}
+    paths |= {f"metadata.annotations['{key}']" for key in annotations.keys}
+    if not paths:
+        return
+    for name, container in _all_containers(target).items():
+        if name in images:
+            continue
+        for env in trees.items(container.get("env")):
+            read = str(trees.tree(trees.tree(env.get("valueFrom")).get("fieldRef")).get("fieldPath"))
+            if read in paths:
+                said = f"container {name} reads it into env {env.get('name')} and would have to restart"
+                message = f"{said}: not supported in place yet; {_UNDO}"
+                yield Reason(ReasonCode.DownwardEnvNotSupported, read.replace("'", ""), message)
+
+
+# -- notes
+
+
+def _sidecar_notes(target: Tree, images: Collection[str], kubelet: tuple[int, int] | None) -> Iterator[Reason]:
+    for name, container in trees.init_containers(target).items():
+        if name in images and kubelet is None and trees.is_sidecar(container):
+            message = "a sidecar restarts on a new image only where the node's kubelet is 1.32 or newer"
+            yield Reason(ReasonCode.SidecarOnOldKubelet, f"spec.initContainers[{name}].image", message)
+
+
+def _key_notes(old: Tree, new: Tree) -> Iterator[Reason]:
+    for field, read in (("labels", trees.labels), ("annotations", trees.annotations)):
+        before, after = read(old), read(new)
+        for key in {**before, **after}:
+            if key.startswith(names.PREFIX) and before.get(key) != after.get(key):
+                message = f"keys under {names.PREFIX} in a Pod template are not carried over to live Pods"
+                yield Reason(ReasonCode.ReservedKey, f"metadata.{field}[{key}]", message)
+
+
+# -- template against live Pod
+
+
+def _missing(target: Tree, name: str) -> Reason:
+    field = "containers" if name in trees.containers(target) else "initContainers"
+    message = f"the Pod has no container {name}, which its workload's template has: it was made from something else"
+    return Reason(ReasonCode.ContainerMissing, f"spec.{field}[{name}]", message)
+
+
+def _live_images(
+    between: TemplatePair, pod: Pod, touched: Collection[str]
+) -> tuple[dict[str, str], tuple[Reason, ...]]:
+    """The images to patch, and a note for each that somebody else changed."""
+    images, drift = {}, []
+    for name, image in between.restartable.items():
+        live = pod.container(name)
+        if live is None or live.image == image:
+            continue
+        if name in touched or any(base.get(name) != image for base in between.before):
+            images[name] = image
+        else:
+            message = f"runs {live.image}, the template says {image}: somebody else changed it; left alone"
+            drift.append(Reason(ReasonCode.DriftDetected, f"spec.containers[{name}].image", message))
+    return images, tuple(drift)
+
+
+def _restartable(target: Tree) -> dict[str, str]:
+    """The images of the containers that a new image restarts: the regular ones and the sidecars."""
+    init = trees.init_containers(target)
+    images = trees.images(target).items()
+    return {name: image for name, image in images if name not in init or trees.is_sidecar(init[name])}
+
+
+def _live_edits(managed: frozenset[str], target: Mapping[str, str], live: Mapping[str, str] | None) -> Edits:
+    """Of the keys that a template has or had, those that the Pod lacks, has otherwise, or has still."""
+    return _edits({key: value for key, value in (live or {}).items() if key in managed}, target)

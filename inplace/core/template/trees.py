@@ -1,0 +1,238 @@
+"""Pod templates as whole JSON trees: read, taken apart by container name, compared path by path.
+
+A template is never partial: fields that nobody here has heard of are compared like all others, so that a change of one
+is never overlooked. It refuses to know which differences matter (`change`) and which fields have defaults (`defaults`).
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from msgspec import Raw
+
+from inplace.core.objects import names
+from inplace.core.objects.model import Tree
+
+
+class Difference(NamedTuple):
+    """One path at which two trees differ; None stands for absent."""
+
+    path: str
+    old: Any
+    new: Any
+
+
+def decode(raw: Raw | bytes) -> Tree:
+    """A template as the API server sent it; anything but a JSON object is the empty tree.
+
+    Raises msgspec.DecodeError on bytes that are no JSON.
+    """
+    return tree(msgspec.json.decode(raw))
+
+
+def of_revision(data: Raw | bytes) -> Tree:
+    """The template kept in a ControllerRevision's data (kubernetes.md §4.1); empty where it holds none.
+
+    The strategic-merge directive `$patch: replace` stands beside the template's fields and is none of them.
+    """
+    template = tree(tree(decode(data).get("spec")).get("template"))
+    return {key: value for key, value in template.items() if key != "$patch"}
+
+
+def bare(template: Tree) -> Tree:
+    """The template without what a controller or an older server adds to its metadata and the user never wrote.
+
+    These are the label by which a Deployment's ReplicaSets tell their Pods apart, and a creationTimestamp of null.
+    """
+    metadata = {key: value for key, value in tree(template.get("metadata")).items() if key != "creationTimestamp"}
+    own = {key: value for key, value in tree(metadata.get("labels")).items() if key != names.TEMPLATE_HASH_LABEL}
+    if "labels" in metadata:
+        metadata = {**metadata, "labels": own}
+    return {**template, "metadata": metadata}
+
+
+@lru_cache(maxsize=4096)
+def _fingerprint(kept: bytes) -> str:
+    return fingerprint_of(decode(kept))
+
+
+def fingerprint(kept: Raw | bytes) -> str:
+    """A short name for the content of a template: equal templates have equal ones, wherever they are kept.
+
+    It is ours alone: the hashes that controllers make cannot be made outside Go and differ between its releases.
+    """
+    return _fingerprint(bytes(kept))
+
+
+def fingerprint_of(template: Tree) -> str:
+    """The same of a template that is decoded already."""
+    canonical = msgspec.json.encode(bare(template), order="deterministic")
+    return hashlib.sha256(canonical).hexdigest()[:10]
+
+
+def tree(value: object) -> Tree:
+    """The value if it is a JSON object, else the empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: object) -> list[Tree]:
+    """The objects in a JSON array; empty for anything else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def containers(template: Tree) -> dict[str, Tree]:
+    """The regular containers by name, in the template's order."""
+    return _by_name(template, "containers")
+
+
+def init_containers(template: Tree) -> dict[str, Tree]:
+    """The init containers by name, native sidecars among them, in the template's order."""
+    return _by_name(template, "initContainers")
+
+
+def images(template: Tree) -> dict[str, str]:
+    """The image string of every container, init containers included (their names are unique in a Pod)."""
+    both = {**containers(template), **init_containers(template)}
+    return {name: str(container.get("image") or "") for name, container in both.items()}
+
+
+def labels(template: Tree) -> dict[str, str]:
+    """The template's labels."""
+    return _strings(template, "labels")
+
+
+def annotations(template: Tree) -> dict[str, str]:
+    """The template's annotations."""
+    return _strings(template, "annotations")
+
+
+def is_sidecar(container: Tree) -> bool:
+    """Whether this init container is a native sidecar (KEP-753)."""
+    return container.get("restartPolicy") == "Always"
+
+
+def differences(a: Tree, b: Tree) -> list[Difference]:
+    """Every path at which b differs from a, in a's order. Objects in lists are compared by their name, not their place.
+
+    Null, an empty list and an empty map count as absent, as in the API server's own writing (`omitempty`); quantities
+    are compared by value. An object on one side only is one difference, at its own path.
+    """
+    return list(_tree_differences("", "", a, b))
+
+
+# -- how the walk goes on
+
+#: What identifies an object in a list (the merge keys of the API, types.go `patchMergeKey`); other lists are compared
+#: by place, and so is a list in which the key does not tell its objects apart.
+_KEYS: Final[dict[str, tuple[str, ...]]] = {
+    "containers": ("name",),
+    "initContainers": ("name",),
+    "ephemeralContainers": ("name",),
+    "env": ("name",),
+    "volumes": ("name",),
+    "volumeMounts": ("mountPath",),
+    "volumeDevices": ("devicePath",),
+    "ports": ("containerPort", "protocol"),
+    "imagePullSecrets": ("name",),
+    "readinessGates": ("conditionType",),
+    "resourceClaims": ("name",),
+    "schedulingGates": ("name",),
+    "hostAliases": ("ip",),
+}
+#: Maps whose keys the user chose; written in brackets because such keys contain dots and slashes.
+_QUANTITY_MAPS: Final = frozenset({"limits", "requests", "overhead"})
+_MAPS: Final = _QUANTITY_MAPS | {"labels", "annotations", "nodeSelector", "matchLabels", "volumeAttributes"}
+_QUANTITIES: Final = frozenset({"sizeLimit", "divisor"})
+#: Where the empty object is the API server's way to write absent: maps, and structs that are no pointers.
+_EMPTY_IS_ABSENT: Final = _MAPS | {"metadata", "resources"}
+_IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_]*")
+
+
+def _tree_differences(path: str, field: str, a: Tree, b: Tree) -> Iterator[Difference]:
+    for key in {**a, **b}:
+        bracket = field in _MAPS or not _IDENTIFIER.fullmatch(key)
+        below = f"{path}[{key}]" if bracket else f"{path}.{key}" if path else key
+        yield from _value_differences(below, _field_below(field, key), a.get(key), b.get(key))
+
+
+def _field_below(field: str, key: str) -> str:
+    """What kind of value stands below; a key that the user chose says nothing about that."""
+    if field in _QUANTITY_MAPS or (key in _QUANTITIES and field not in _MAPS):
+        return "quantity"
+    return "" if field in _MAPS else key
+
+
+def _value_differences(path: str, field: str, a: object, b: object) -> Iterator[Difference]:
+    if field in _EMPTY_IS_ABSENT:
+        a, b = ({} if value is None else value for value in (a, b))
+    a, b = (None if value == [] else value for value in (a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        yield from _tree_differences(path, field, a, b)
+    elif isinstance(a, list) and isinstance(b, list):
+        yield from _list_differences(path, field, a, b)
+    elif not _equal(a, b) and not (field == "quantity" and _equal(quantity(a), quantity(b))):
+        yield Difference(path, a, b)
+
+
+def _list_differences(path: str, field: str, a: list[Any], b: list[Any]) -> Iterator[Difference]:
+    old, new = _keyed(field, a), _keyed(field, b)
+    if old is None or new is None:
+        for index, (before, after) in enumerate(zip(a, b, strict=False)):
+            yield from _value_differences(f"{path}[{index}]", "", before, after)
+        yield from (Difference(f"{path}[{index}]", a[index], None) for index in range(len(b), len(a)))
+        yield from (Difference(f"{path}[{index}]", None, b[index]) for index in range(len(a), len(b)))
+        return
+    for key in {**old, **new}:
+        yield from _value_differences(f"{path}[{key}]", "", old.get(key), new.get(key))
+    orders = [key for key in old if key in new], [key for key in new if key in old]
+    if orders[0] != orders[1]:
+        yield Difference(path, *orders)
+
+
+def _keyed(field: str, objects: list[Any]) -> dict[str, Any] | None:
+    keys = _KEYS.get(field)
+    if keys is None or not all(isinstance(item, dict) and item.get(keys[0]) is not None for item in objects):
+        return None
+    keyed = {"/".join(str(item[key]) for key in keys if item.get(key) is not None): item for item in objects}
+    return keyed if len(keyed) == len(objects) else None
+
+
+def _equal(a: object, b: object) -> bool:
+    """Equality of JSON, where true is not 1 (in Python it is)."""
+    return bool(a == b) and isinstance(a, bool) == isinstance(b, bool)
+
+
+#: The suffixes of resource.Quantity (apimachinery, pkg/api/resource/suffix.go).
+_SUFFIXES: Final[dict[str, Decimal]] = {
+    **{suffix: Decimal(1024) ** power for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), 1)},
+    **{
+        suffix: Decimal(1000) ** power
+        for power, suffix in enumerate(("n", "u", "m", "", "k", "M", "G", "T", "P", "E"), -3)
+    },
+}
+#: Bounded, so that the product is exact within Decimal's 28 digits; longer ones are compared as text.
+_QUANTITY = re.compile(r"([+-]?\d{0,12}\.?\d{0,9}(?:[eE][+-]?\d{1,2})?)([KMGTPE]i|[numkMGTPE]?)", re.ASCII)
+
+
+def quantity(value: object) -> object:
+    """The value of a resource.Quantity (`500m`, `1Gi`, `2`) as a Decimal; what is none is returned as it is."""
+    match = None if isinstance(value, bool) else _QUANTITY.fullmatch(str(value))
+    if match is None or not any(letter.isdigit() for letter in match[1]):
+        return value
+    try:
+        return Decimal(match[1]) * _SUFFIXES[match[2]]
+    except InvalidOperation:
+        return value
+
+
+def _by_name(template: Tree, field: str) -> dict[str, Tree]:
+    return {str(item.get("name") or ""): item for item in items(tree(template.get("spec")).get(field))}
+
+
+def _strings(template: Tree, field: str) -> dict[str, str]:
+    found = tree(tree(template.get("metadata")).get(field))
+    return {key: "" if value is None else str(value) for key, value in found.items()}

@@ -1,0 +1,149 @@
+"""Server-side apply, simplified: good for `kubectl apply --server-side` and for our own objects.
+
+The applied configuration is merged by keys; what the same manager applied before and leaves out now is removed, unless
+another applier owns it too; a value that another applier owns is a conflict unless forced. Managers that only update
+are not tracked: the real server knows them as well, and refuses more.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from kubesim.api import failure
+from kubesim.api.kinds import Kind, Tree
+from kubesim.api.patching import fields, mergekeys
+from kubesim.api.patching.jsonpatch import same
+
+_OPERATION: Final = "Apply"
+
+
+def apply(kind: Kind, live: Tree, config: Tree, *, manager: str, force: bool, now: str) -> Tree:
+    """The object with the configuration applied and the manager's entry renewed. Raises Failure 409."""
+    name = kind.resource.kind
+    entries = live.get("metadata", {}).get("managedFields") or []
+    mine = _entry(entries, manager)
+    others = [one for one in entries if one.get("operation") == _OPERATION and one is not mine]
+    wanted = fields.of(name, config)
+    _refuse_conflicts(kind, live, config, others, force=force)
+    before = mine["fieldsV1"] if mine else {}
+    gone = fields.without(before, wanted)
+    for other in others:
+        gone = fields.without(gone, other["fieldsV1"])
+    merged = _merge(name, _remove(name, live, gone), config)
+    kept = [one for one in entries if one is not mine]
+    if force:
+        kept = [_disowned(one, wanted) for one in kept]
+    entry: Tree = {"manager": manager, "operation": _OPERATION, "apiVersion": kind.resource.api_version, "time": now}
+    entry |= {"fieldsType": "FieldsV1", "fieldsV1": wanted}
+    if mine is not None and mine["fieldsV1"] == wanted:
+        entry["time"] = mine["time"]
+    merged["metadata"] = {**merged.get("metadata", {}), "managedFields": [entry, *kept]}
+    return merged
+
+
+def _entry(entries: list[Tree], manager: str) -> Tree | None:
+    found = (one for one in entries if one.get("manager") == manager and one.get("operation") == _OPERATION)
+    return next(found, None)
+
+
+def _disowned(entry: Tree, wanted: Tree) -> Tree:
+    if entry.get("operation") != _OPERATION:
+        return entry
+    return {**entry, "fieldsV1": fields.without(entry["fieldsV1"], wanted)}
+
+
+# --- merging --------------------------------------------------------------------------------------------------------
+
+
+def _merge(kind: str, live: Any, config: Tree) -> Tree:
+    merged = dict(live) if isinstance(live, dict) else {}
+    for key, value in config.items():
+        merged[key] = _merged_value(kind, key, merged.get(key), value)
+    return {key: value for key, value in merged.items() if value is not None}
+
+
+def _merged_value(kind: str, field: str, old: Any, new: Any) -> Any:
+    if isinstance(new, dict):
+        return _merge(kind, old, new)
+    keys = mergekeys.keys(kind, field)
+    if isinstance(new, list) and field in mergekeys.PRIMITIVE:
+        return list(dict.fromkeys([*(old or ()), *new]))
+    if not isinstance(new, list) or not keys or not all(isinstance(one, dict) for one in new):
+        return new
+    left = {fields.element(keys, item): item for item in old or ()}
+    result = []
+    for item in new:
+        name = fields.element(keys, item)
+        result.append(_merge(kind, left.pop(name, None), item))
+    return [*result, *left.values()]
+
+
+def _remove(kind: str, live: Tree, gone: Tree) -> Tree:
+    """Take away the fields of a set."""
+    result = dict(live)
+    for name, below in gone.items():
+        field = name.removeprefix("f:")
+        if not name.startswith("f:") or field not in result:
+            continue
+        value = result[field]
+        if isinstance(value, dict) and below:
+            result[field] = _remove(kind, value, below)
+        elif isinstance(value, list) and below:
+            result[field] = _remove_elements(kind, field, value, below)
+        else:
+            del result[field]
+    return result
+
+
+def _remove_elements(kind: str, field: str, value: list[Any], gone: Tree) -> list[Any]:
+    result = []
+    for name, item in fields.elements(kind, field, value):
+        if name not in gone:
+            result.append(item)
+        elif gone[name] and "." not in gone[name]:
+            result.append(_remove(kind, item, gone[name]))
+    return result
+
+
+# --- conflicts ------------------------------------------------------------------------------------------------------
+
+
+def _refuse_conflicts(kind: Kind, live: Tree, config: Tree, others: list[Tree], *, force: bool) -> None:
+    if force:
+        return
+    causes = []
+    for other in others:
+        for path in _differing(kind.resource.kind, live, config, other["fieldsV1"]):
+            message = f"conflict with {json.dumps(other['manager'])}"
+            causes.append({"reason": "FieldManagerConflict", "message": message, "field": path})
+    if not causes:
+        return
+    listed = "\n".join(f"- {one['field']}" for one in causes)
+    number = f"{len(causes)} conflict{'s' if len(causes) > 1 else ''}"
+    text = f"Apply failed with {number}: {causes[0]['message']}:\n{listed}"
+    if len(causes) == 1:
+        text = f"Apply failed with {number}: {causes[0]['message']}: {causes[0]['field']}"
+    raise failure.Failure(409, "Conflict", text, {"causes": causes})
+
+
+def _differing(kind: str, live: Any, config: Any, owned: Tree, path: str = "") -> list[str]:
+    """The paths that another manager owns and that the configuration would change."""
+    found: list[str] = []
+    for name, below in owned.items():
+        field = name.removeprefix("f:")
+        if not name.startswith("f:") or not isinstance(config, dict) or field not in config:
+            continue
+        old, new = (live or {}).get(field), config[field]
+        here = f"{path}.{field}"
+        if isinstance(new, list) and below:
+            olds = dict(fields.elements(kind, field, old or []))
+            for element, item in fields.elements(kind, field, new):
+                if element in below and isinstance(item, dict):
+                    place = f"{here}[{element.removeprefix('k:')}]"
+                    found += _differing(kind, olds.get(element), item, below[element], place)
+        elif isinstance(new, dict) and below:
+            found += _differing(kind, old, new, below, here)
+        elif not same(old, new):
+            found.append(here)
+    return found

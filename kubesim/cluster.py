@@ -1,0 +1,146 @@
+"""The embedded cluster: an API server, nodes and controllers in one event loop.
+
+Composition only. Each part talks to the server over HTTP with a client of its own, known by its User-Agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from inplace.core.objects.model import Node
+from inplace.kube import resource as resources
+from inplace.kube.client import Client
+from inplace.kube.connection import plain
+from inplace.runtime.clock import Clock
+from inplace.runtime.observe import NullObserver, Observer
+from kubesim.api import faults
+from kubesim.api.server import ApiServer
+from kubesim.controllers import garbage
+from kubesim.controllers.base import Controller
+from kubesim.controllers.daemonset import DaemonSetController
+from kubesim.controllers.deployment import DeploymentController
+from kubesim.controllers.disruption import DisruptionController
+from kubesim.controllers.endpointslice import EndpointSliceController
+from kubesim.controllers.replicaset import ReplicaSetController
+from kubesim.controllers.scheduler import Scheduler
+from kubesim.controllers.statefulset import StatefulSetController
+from kubesim.kubelet import Catalogue, Kubelet, Timings
+
+NAMESPACES: Final = ("default", "kube-system", "inplace-system")
+#: Seconds in which every node is Ready.
+START_SECONDS: Final = 30.0
+
+
+class Cluster:
+    """A running embedded cluster."""
+
+    kubelet: Kubelet
+
+    def __init__(
+        self,
+        server: ApiServer,
+        nodes: Sequence[str],
+        clock: Clock,
+        stack: AsyncExitStack,
+        catalogue: Catalogue,
+    ) -> None:
+        self.server = server
+        self.catalogue = catalogue
+        self.nodes = tuple(nodes)
+        self._clock = clock
+        self._stack = stack
+
+    async def client(self, agent: str, observer: Observer | None = None, *, field_manager: str = "inplace") -> Client:
+        """A client of its own connections, closed with the cluster; `agent` is how the server knows it."""
+        connection = await self._stack.enter_async_context(plain(self.server.url, user_agent=agent, clock=self._clock))
+        return Client(connection, observer or NullObserver(), self._clock, field_manager=field_manager)
+
+    def write_kubeconfig(self, path: Path, namespace: str = "default") -> Path:
+        """A kubeconfig for `kubectl`."""
+        return write_kubeconfig(self.server.url, path, namespace)
+
+
+def write_kubeconfig(url: str, path: Path, namespace: str = "default") -> Path:
+    """A kubeconfig of a server without TLS and credentials."""
+    context = {"cluster": "embedded", "user": "nobody", "namespace": namespace}
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{"name": "embedded", "cluster": {"server": url}}],
+        "users": [{"name": "nobody", "user": {}}],
+        "contexts": [{"name": "embedded", "context": context}],
+        "current-context": "embedded",
+    }
+    path.write_text(json.dumps(config))
+    return path
+
+
+@asynccontextmanager
+async def open_cluster(
+    clock: Clock,
+    rng: random.Random,
+    catalogue: Catalogue,
+    *,
+    nodes: Sequence[str] = ("node-0", "node-1", "node-2"),
+    timings: Timings | None = None,
+    version: str = "v1.36.3",
+    plan: faults.Plan = faults.nothing,
+    observer: Observer | None = None,
+) -> AsyncIterator[Cluster]:
+    """Start everything and wait until the nodes are Ready; everything is gone afterwards."""
+    seen = observer or NullObserver()
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(ApiServer(clock, rng, plan=plan))
+        cluster = Cluster(server, nodes, clock, stack, catalogue)
+
+        async def client(agent: str) -> Client:
+            return await cluster.client(agent, seen, field_manager=agent)
+
+        cluster.kubelet = kubelet = Kubelet(
+            await client("kubelet"),
+            clock,
+            rng,
+            seen,
+            nodes=nodes,
+            catalogue=catalogue,
+            timings=timings or Timings(),
+            version=version,
+        )
+        manager, scheduler = await client("kube-controller-manager"), await client("kube-scheduler")
+        models: list[Controller] = [
+            garbage.NamespaceController(manager, clock, rng, seen),
+            *(garbage.GarbageCollector(*one, manager, clock, rng, seen) for one in garbage.OWNED),
+            StatefulSetController(manager, clock, rng, seen),
+            DaemonSetController(manager, clock, rng, seen),
+            DeploymentController(manager, clock, rng, seen),
+            ReplicaSetController(manager, clock, rng, seen),
+            DisruptionController(manager, clock, rng, seen),
+            EndpointSliceController(manager, clock, rng, seen),
+            Scheduler(scheduler, clock, rng, seen),
+        ]
+        for name in NAMESPACES:
+            await manager.create(resources.NAMESPACES, None, {"metadata": {"name": name}}, type=dict)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one.run(), name=one.name) for one in models]
+            tasks.append(group.create_task(kubelet.run(), name="kubelet"))
+            await _until_ready(manager, nodes, clock)
+            try:
+                yield cluster
+            finally:
+                for task in tasks:
+                    task.cancel()
+
+
+async def _until_ready(client: Client, nodes: Sequence[str], clock: Clock) -> None:
+    async with asyncio.timeout(START_SECONDS):
+        while True:
+            found = await client.list(resources.NODES, type=Node)
+            if {one.metadata.name for one in found.items if one.ready} >= set(nodes):
+                return
+            await clock.sleep(0.05)

@@ -1,0 +1,91 @@
+"""The disruption controller (pkg/controller/disruption): how many Pods a PodDisruptionBudget still allows to go.
+
+Healthy is what is Ready, is not being deleted and has no fresh entry in `disruptedPods`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from inplace.core.objects import selectors
+from inplace.core.objects.model import LabelSelector
+from inplace.kube import resource as resources
+from inplace.kube.errors import Conflict, NotFound
+from kubesim.controllers.base import Controller, Key, Tree, amount, is_deleting, is_ready, itself, key_of
+from kubesim.objects import is_over
+
+#: How long an entry counts for a Pod that nobody deletes (DeletionTimeout).
+FORGET: Final = timedelta(minutes=2)
+
+
+class DisruptionController(Controller):
+    """All PodDisruptionBudgets of a cluster."""
+
+    name = "disruption"
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._budgets = self.watch(resources.PODDISRUPTIONBUDGETS, itself)
+        self._pods = self.watch(resources.PODS, self._of_pod)
+
+    def _of_pod(self, pod: Tree) -> Iterable[Key]:
+        """One of its budgets, any one; the others keep numbers that are out of date (getPdbForPod)."""
+        return sorted(key_of(one) for one in self._budgets.values() if _covers(one, pod))[:1]
+
+    async def sync(self, key: Key) -> None:
+        """Count, and write what was counted (trySync)."""
+        budget = self._budgets.get(*key)
+        if budget is None:
+            return
+        pods = [pod for pod in self._pods.values() if _covers(budget, pod) and not is_over(pod)]
+        now, was = self.clock.now(), budget.get("status") or {}
+        entries = {name: datetime.fromisoformat(at) for name, at in (was.get("disruptedPods") or {}).items()}
+        live = {pod["metadata"]["name"] for pod in pods if not is_deleting(pod)}
+        fresh = {name: at for name, at in entries.items() if name in live and now < at + FORGET}
+        healthy = sum(is_ready(pod) and not is_deleting(pod) and pod["metadata"]["name"] not in fresh for pod in pods)
+        wanted = _desired(budget["spec"], len(pods))
+        status: Tree = {
+            "observedGeneration": budget["metadata"].get("generation", 1),
+            "disruptionsAllowed": max(0, healthy - wanted) if pods else 0,
+            "currentHealthy": healthy,
+            "desiredHealthy": wanted,
+            "expectedPods": len(pods),
+        }
+        if fresh:
+            status["disruptedPods"] = {name: (was.get("disruptedPods") or {})[name] for name in fresh}
+            self.again(key, min((at + FORGET - now).total_seconds() for at in fresh.values()) + 0.1)
+        if status != {key: value for key, value in was.items() if key != "conditions"}:
+            await self._write(budget, status)
+
+    async def _write(self, budget: Tree, status: Tree) -> None:
+        meta, body = budget["metadata"], {**budget, "status": status}
+        try:
+            await self.client.replace(
+                resources.PODDISRUPTIONBUDGETS,
+                meta["name"],
+                meta["namespace"],
+                body,
+                type=dict,
+                subresource="status",
+            )
+        except NotFound:
+            return
+        except Conflict:
+            self.again(key_of(budget), 0.1)
+
+
+def _covers(budget: Tree, pod: Tree) -> bool:
+    near = budget["metadata"]["namespace"] == pod["metadata"]["namespace"]
+    chosen = msgspec.convert(budget["spec"].get("selector"), LabelSelector | None)
+    return near and selectors.matches(chosen, pod["metadata"].get("labels"))
+
+
+def _desired(spec: Tree, pods: int) -> int:
+    """How many have to be healthy. Of a percentage, of the Pods that are there: the scale of their owners here."""
+    if "minAvailable" in spec:
+        return amount(spec["minAvailable"], pods, round_up=True)
+    return max(0, pods - amount(spec.get("maxUnavailable", 0), pods, round_up=True))

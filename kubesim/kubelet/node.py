@@ -1,0 +1,79 @@
+"""A node: the images it has, the addresses it gives, and its Node object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from kubesim.kubelet.catalogue import Catalogue, Image, repository
+from kubesim.kubelet.container import Tree
+from kubesim.objects import stamp
+
+#: node.status.images names at most this many (nodeStatusMaxImages).
+MOST_IMAGES: Final = 50
+
+
+@dataclass
+class NodeState:
+    """What a node has, whether or not its kubelet is alive."""
+
+    name: str
+    number: int
+    catalogue: Catalogue
+    alive: bool = True
+    #: Digest -> the names by which the image was pulled, in that order.
+    images: dict[str, list[str]] = field(default_factory=dict)
+    addresses: int = 0
+    #: Whether the Node object is behind, and when it was last written and first Ready.
+    dirty: bool = False
+    reported: float = 0.0
+    ready_since: datetime | None = None
+
+    def has(self, reference: str) -> bool:
+        """Whether an image needs no pull (LocalResolve: a digest is enough)."""
+        image = self.catalogue.find(reference)
+        if image is None or image.digest not in self.images:
+            return False
+        return "@" in reference or reference in self.images[image.digest]
+
+    def keep(self, reference: str, image: Image) -> None:
+        """An image was pulled."""
+        names = self.images.setdefault(image.digest, [])
+        for name in (reference, f"{repository(reference)}@{image.digest}"):
+            if name not in names and not (":" in name.rpartition("/")[2].partition("@")[0] and "@" in name):
+                names.append(name)
+                self.dirty = True
+
+    def shown(self, reference: str, image: Image) -> str:
+        """What a status shows as `image`: the first tag under which these bytes came."""
+        tags = [name for name in self.images.get(image.digest, ()) if "@" not in name]
+        return tags[0] if tags else reference
+
+    def new_address(self) -> str:
+        """The address of the next Pod."""
+        self.addresses += 1
+        return f"10.{64 + self.number // 250}.{self.number % 250}.{self.addresses % 254 + 1}"
+
+    def tree(self, version: str, now: datetime) -> Tree:
+        """The Node object."""
+        host = {"kubernetes.io/hostname": self.name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
+        return {"metadata": {"name": self.name, "labels": host}, "status": self.status(version, now)}
+
+    def status(self, version: str, now: datetime) -> Tree:
+        """Its status."""
+        self.ready_since = self.ready_since or now
+        room = {"cpu": "64", "memory": "256Gi", "pods": "10000", "ephemeral-storage": "1Ti"}
+        ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "the model kubelet is ready"}
+        times = {"lastHeartbeatTime": stamp(now), "lastTransitionTime": stamp(self.ready_since)}
+        info = {"kubeletVersion": version, "containerRuntimeVersion": "containerd://2.2.9", "operatingSystem": "linux"}
+        empty = ("machineID", "systemUUID", "bootID", "kernelVersion", "osImage", "kubeProxyVersion")
+        images = [{"names": list(reversed(names)), "sizeBytes": 1} for names in self.images.values()]
+        return {
+            "capacity": room,
+            "allocatable": room,
+            "conditions": [ready | times],
+            "addresses": [{"type": "InternalIP", "address": f"10.0.{self.number // 250}.{self.number % 250 + 1}"}],
+            "nodeInfo": dict.fromkeys(empty, "") | info | {"architecture": "amd64"},
+            "images": images[-MOST_IMAGES:],
+        }

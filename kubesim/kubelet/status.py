@@ -1,0 +1,152 @@
+"""A Pod's status as the kubelet writes it (generateAPIPodStatus, status/generate.go, kubernetes.md 2.4 to 2.7).
+
+Pure. Only conditions that a kubelet owns are in it, so that a strategic merge leaves those of others alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Final
+
+from kubesim.kubelet.container import Container, Ended, Tree
+from kubesim.objects import stamp
+
+OWNED: Final = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
+
+
+# --- containers -----------------------------------------------------------------------------------------------------
+
+
+def of_container(one: Container, now: float) -> Tree:
+    """A ContainerStatus."""
+    status: Tree = {
+        "name": one.name,
+        "image": one.shown or one.reference,
+        "imageID": one.image_id,
+        "restartCount": one.restarts,
+        "ready": (one.done and one.last is not None and not one.last.exit_code) or one.is_ready(now),
+        "started": one.has_started(now),
+        "state": _state(one),
+        "lastState": {"terminated": _ended(one.last)} if one.last is not None and not _shows_end(one) else {},
+    }
+    if one.id:
+        status["containerID"] = one.id
+    return status
+
+
+def _state(one: Container) -> Tree:
+    if one.running and one.started is not None:
+        return {"running": {"startedAt": stamp(one.started)}}
+    if _shows_end(one) and one.last is not None:
+        return {"terminated": _ended(one.last)}
+    reason, message = one.waiting
+    return {"waiting": {"reason": reason} | ({"message": message} if message else {})}
+
+
+def _shows_end(one: Container) -> bool:
+    """Whether its state is how it ended: nothing is known yet of why it does not run again."""
+    return one.last is not None and not one.running and (one.done or not one.waiting[0])
+
+
+def _ended(one: Ended) -> Tree:
+    return {
+        "containerID": one.container_id,
+        "exitCode": one.exit_code,
+        "reason": one.reason,
+        "startedAt": stamp(one.started),
+        "finishedAt": stamp(one.finished),
+    }
+
+
+# --- the Pod --------------------------------------------------------------------------------------------------------
+
+
+def is_sidecar(spec: Tree) -> bool:
+    """Whether an init container is a native sidecar."""
+    return spec.get("restartPolicy") == "Always"
+
+
+def conditions(pod: Tree, status: Tree, *, networked: bool) -> dict[str, Tree]:
+    """The conditions that a kubelet owns, without times, from the container statuses beside them."""
+    inits = pod["spec"].get("initContainers") or ()
+    sidecars = {one["name"] for one in inits if is_sidecar(one)}
+    found, before = status["containerStatuses"], status.get("initContainerStatuses") or []
+    watched = [*found, *(one for one in before if one["name"] in sidecars)]
+    unready = [one["name"] for one in watched if not one["ready"]]
+    incomplete = [one["name"] for one in before if not _is_initialised(one, sidecars)]
+    inside = _holds(not unready, "ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]")
+    complete = f"containers with incomplete status: [{' '.join(incomplete)}]"
+    return {
+        "PodReadyToStartContainers": {"status": "True" if networked else "False"},
+        "Initialized": _holds(not incomplete, "ContainersNotInitialized", complete),
+        "Ready": _ready(pod, inside),
+        "ContainersReady": inside,
+        "PodScheduled": {"status": "True"},
+    }
+
+
+def _is_initialised(one: Tree, sidecars: set[str]) -> bool:
+    return bool(one["started"]) if one["name"] in sidecars else "terminated" in one["state"]
+
+
+def _ready(pod: Tree, inside: Tree) -> Tree:
+    """GeneratePodReadyCondition: the containers and every readiness gate."""
+    if inside["status"] != "True":
+        return inside
+    found = {one["type"]: one["status"] for one in (pod.get("status") or {}).get("conditions") or ()}
+    wanted = [one["conditionType"] for one in pod["spec"].get("readinessGates") or ()]
+    missing = [
+        f'corresponding condition of pod readiness gate "{one}" does not exist.' for one in wanted if one not in found
+    ]
+    false = [
+        f'the status of pod readiness gate "{one}" is not "True", but {found[one]}'
+        for one in wanted
+        if found.get(one, "True") != "True"
+    ]
+    return _holds(not missing and not false, "ReadinessGatesNotReady", ", ".join([*missing, *false]))
+
+
+def _holds(holds: bool, reason: str, message: str) -> Tree:
+    return {"status": "True"} if holds else {"status": "False", "reason": reason, "message": message}
+
+
+def stamped(wanted: Mapping[str, Tree], before: Sequence[Tree], now: datetime, generation: int | None) -> list[Tree]:
+    """Conditions with their times: a transition is a change of `status`, nothing else."""
+    known = {one["type"]: one for one in before}
+    made = []
+    for type_ in OWNED:
+        old, new = known.get(type_), wanted[type_]
+        kept = old is not None and old["status"] == new["status"] and old.get("lastTransitionTime")
+        at = old["lastTransitionTime"] if kept and old is not None else stamp(now)
+        # A strategic merge keeps what is not named, so what has gone is named null.
+        one: Tree = {
+            "type": type_,
+            "reason": None,
+            "message": None,
+            **new,
+            "lastTransitionTime": at,
+            "lastProbeTime": None,
+        }
+        if generation is not None:
+            one["observedGeneration"] = generation
+        made.append(one)
+    return made
+
+
+def phase(pod: Tree, status: Tree) -> str:
+    """getPhase, for Pods that restart always or never."""
+    sidecars = {one["name"] for one in pod["spec"].get("initContainers") or () if is_sidecar(one)}
+    if any(not _is_initialised(one, sidecars) for one in status.get("initContainerStatuses") or ()):
+        return "Pending"
+    if pod["spec"].get("restartPolicy") == "Never":
+        codes = [one["state"].get("terminated", {}).get("exitCode") for one in status["containerStatuses"]]
+        if None not in codes:
+            return "Failed" if any(codes) else "Succeeded"
+    return "Running" if all("containerID" in one for one in status["containerStatuses"]) else "Pending"
+
+
+def ended_phase(containers: Mapping[str, Container]) -> str:
+    """The phase of a Pod whose containers have all been stopped for good."""
+    codes = [one.last.exit_code for one in containers.values() if one.last is not None]
+    return "Failed" if any(codes) else "Succeeded"

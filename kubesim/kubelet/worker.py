@@ -1,0 +1,341 @@
+"""One Pod's worker: take the spec, write the status, act, write what came of it (podWorkers, SyncPod).
+
+The order is the kubelet's: the status is written before anything is done, so its observedGeneration may be new while
+its containers are old; and while the worker acts, nothing but probe results is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from inplace.kube import resource as resources
+from inplace.kube.client import Client, PatchType
+from inplace.kube.errors import Invalid, KubeError, NotFound
+from inplace.runtime.clock import TICK, Clock
+from inplace.runtime.observe import Observer
+from kubesim.kubelet import status as statuses
+from kubesim.kubelet.container import Container, Tree
+from kubesim.kubelet.node import NodeState
+from kubesim.kubelet.runtime import Runtime
+from kubesim.kubelet.status import is_sidecar
+from kubesim.kubelet.timings import Timings
+from kubesim.objects import is_over, stamp
+
+#: Seconds after which a write that failed is tried again.
+RETRY_SECONDS: Final = 1.0
+_LISTS: Final = ("initContainers", "containers")
+
+
+class Abilities:
+    """What a kubelet of a version does that older ones do not."""
+
+    def __init__(self, version: str) -> None:
+        major, minor = (int(part) for part in version.lstrip("v").split(".")[:2])
+        self.tracks_generation = (major, minor) >= (1, 34)
+        self.restarts_sidecars = (major, minor) >= (1, 32)
+
+
+@dataclass(frozen=True)
+class Machinery:
+    """What all workers of a kubelet share."""
+
+    client: Client
+    clock: Clock
+    rng: random.Random
+    observer: Observer
+    timings: Timings
+    abilities: Abilities
+
+
+class Worker:
+    """Brings one Pod to what its spec says, for as long as it is there."""
+
+    def __init__(self, pod: Tree, node: NodeState, machinery: Machinery) -> None:
+        self.pod = pod
+        self.gone = False
+        self._node = node
+        self._client = machinery.client
+        self._clock = machinery.clock
+        self._observer = machinery.observer
+        self._timings = machinery.timings
+        self._abilities = machinery.abilities
+        self._runtime = Runtime(node, machinery.clock, machinery.rng, machinery.timings, self._pause)
+        self._news = asyncio.Event()
+        self._containers = {spec["name"]: Container(spec["name"]) for spec in _specs(pod)}
+        if pod["spec"].get("initContainers"):
+            for spec in pod["spec"]["containers"]:
+                self._containers[spec["name"]].waiting = ("PodInitializing", "")
+        self._generation = 0
+        self._address = ""
+        self._begun = ""
+        self._written: Tree = {}
+        self._ended = False
+
+    # --- from outside -----------------------------------------------------------------------------------------------
+
+    def tell(self, pod: Tree) -> None:
+        """The watch has brought a newer Pod."""
+        self.pod = pod
+        self._news.set()
+
+    def forget(self) -> None:
+        """The Pod is no longer on the server."""
+        self.gone = True
+        self._news.set()
+
+    def adopt(self) -> None:
+        """Take over what an earlier kubelet left running, as far as its status tells."""
+        status = self.pod.get("status") or {}
+        self._address, self._begun = status.get("podIP", ""), status.get("startTime", "")
+        found = [*(status.get("containerStatuses") or ()), *(status.get("initContainerStatuses") or ())]
+        specs = {spec["name"]: spec for spec in _specs(self.pod)}
+        for one in found:
+            if one["name"] in specs and one.get("containerID"):
+                self._adopt_one(specs[one["name"]], self._containers[one["name"]], one)
+
+    def _adopt_one(self, spec: Tree, container: Container, found: Tree) -> None:
+        """The status has no record of the reference; the image's bytes tell whether it is the spec's."""
+        image = self._node.catalogue.find(spec["image"])
+        same = image is not None and found["imageID"].endswith(image.digest)
+        container.reference = spec["image"] if same else found["image"]
+        container.image = self._node.catalogue.find(container.reference)
+        container.shown, container.image_id = found["image"], found["imageID"]
+        container.id, container.restarts = found["containerID"], found["restartCount"]
+        container.running = "running" in found["state"]
+        container.done = "terminated" in found["state"]
+        if container.running:
+            container.started = self._clock.now()
+            container.started_from = container.ready_from = self._clock.monotonic()
+        if container.image is not None:
+            self._node.keep(container.reference, container.image)
+
+    # --- the loop ---------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Until the Pod is gone. What runs stays what it is when this is cancelled: the kubelet dies, not the Pod."""
+        while not self.gone:
+            self._news.clear()
+            if "deletionTimestamp" in self.pod["metadata"]:
+                await self._terminate()
+                return
+            if is_over(self.pod):
+                await self._stop()
+                await self._news.wait()
+                continue
+            acted = await self._sync()
+            if acted:
+                await self._clock.sleep(self._timings.relist)
+                continue
+            await self._rest()
+
+    async def _rest(self) -> None:
+        """Wait for news, or until something changes by itself."""
+        due = self._next_change() - self._clock.monotonic()
+        try:
+            async with asyncio.timeout(None if math.isinf(due) else max(TICK, due)):
+                await self._news.wait()
+        except TimeoutError:
+            return
+        await self._clock.sleep(self._timings.notice)
+
+    def _next_change(self) -> float:
+        now = self._clock.monotonic()
+        times = [one.next_change(now) for one in self._containers.values()]
+        times += [self._runtime.next_try(one) for one in self._containers.values() if self._is_stuck(one)]
+        return min(times, default=math.inf)
+
+    def _is_stuck(self, one: Container) -> bool:
+        """Whether it waits for its next try."""
+        return not one.running and not one.done and one.waiting[0] not in {"", "ContainerCreating", "PodInitializing"}
+
+    async def _sync(self) -> bool:
+        """One pass (SyncPod); whether something was done that is not reported yet."""
+        pod = self.pod
+        self._generation = pod["metadata"].get("generation", 0)
+        self._notice_exits()
+        if not self._begun:
+            self._begun = stamp(self._clock.now())
+        await self._publish(pod)
+        if not self._address:
+            await self._clock.sleep(self._timings.sandbox)
+            self._address = self._node.new_address()
+        return await self._act(pod)
+
+    def _notice_exits(self) -> None:
+        now = self._clock.monotonic()
+        for spec in _specs(self.pod):
+            one = self._containers[spec["name"]]
+            if one.running and one.exits_at <= now:
+                self._runtime.end(spec, one, one.image.exit_code if one.image is not None else 1)
+
+    async def _act(self, pod: Tree) -> bool:
+        """Kill what is of another image, all of it; then start what should run, in the order of the spec."""
+        before = {name: (one.id, one.running, one.waiting) for name, one in self._containers.items()}
+        grace = pod["spec"].get("terminationGracePeriodSeconds", 30)
+        for spec in self._to_kill(pod):
+            await self._runtime.kill(spec, self._containers[spec["name"]], grace)
+        once = pod["spec"].get("restartPolicy") == "Never"
+        if await self._initialise(pod):
+            for spec in pod["spec"]["containers"]:
+                one = self._containers[spec["name"]]
+                if not one.running and not (once and one.done):
+                    await self._runtime.start(spec, one, spec["image"])
+                one.done = once and bool(one.id) and not one.running
+        return before != {name: (one.id, one.running, one.waiting) for name, one in self._containers.items()}
+
+    def _to_kill(self, pod: Tree) -> list[Tree]:
+        """Running containers whose image is not the spec's: compared as texts (HashContainer, 1.31 and later)."""
+        found = [spec for spec in pod["spec"]["containers"] if self._is_other(spec)]
+        if self._abilities.restarts_sidecars:
+            inits = pod["spec"].get("initContainers") or ()
+            started = self._clock.monotonic()
+            found += [
+                spec
+                for spec in inits
+                if is_sidecar(spec) and self._is_other(spec) and self._containers[spec["name"]].has_started(started)
+            ]
+        return found
+
+    def _is_other(self, spec: Tree) -> bool:
+        one = self._containers[spec["name"]]
+        return one.running and one.reference != spec["image"]
+
+    async def _initialise(self, pod: Tree) -> bool:
+        """Run the init containers that have not run yet; whether the others may start."""
+        for spec in pod["spec"].get("initContainers") or ():
+            one = self._containers[spec["name"]]
+            if one.done or (one.running and one.has_started(self._clock.monotonic())):
+                continue
+            if not one.running and not await self._runtime.start(spec, one, spec["image"]):
+                return is_sidecar(spec) and bool(one.id)
+            if is_sidecar(spec):
+                if not one.has_started(self._clock.monotonic()):
+                    return False
+                continue
+            if one.image is not None and one.image.exits_after is not None and one.image.exit_code:
+                return False
+            self._runtime.end(spec, one, 0)
+            one.done = True
+        return True
+
+    async def _pause(self, seconds: float) -> None:
+        """Time that an action takes: of all that changes meanwhile, only probe results are written."""
+        end = self._clock.monotonic() + seconds
+        while (now := self._clock.monotonic()) < end:
+            change = min((one.next_change(now) for one in self._containers.values()), default=math.inf)
+            if change >= end:
+                await self._clock.sleep(max(TICK, end - now))
+                return
+            await self._clock.sleep(max(TICK, change - now))
+            await self._publish_probes()
+
+    # --- the end of a Pod -------------------------------------------------------------------------------------------
+
+    async def _terminate(self) -> None:
+        """Stop everything at once, say so, and let the object go (SyncTerminatingPod, SyncTerminatedPod)."""
+        if not self._ended:
+            await self._stop()
+            for one in self._containers.values():
+                one.done = one.last is not None
+            self._ended = True
+        await self._publish(self.pod, phase=statuses.ended_phase(self._containers))
+        meta = self.pod["metadata"]
+        while not self.gone:
+            try:
+                await self._client.delete(
+                    resources.PODS, meta["name"], meta["namespace"], uid=meta["uid"], grace_period_seconds=0
+                )
+            except NotFound:
+                return
+            except KubeError as error:  # a conflict as well: if another Pod has the name, the watch tells
+                self._complain("delete", error)
+                await self._clock.sleep(RETRY_SECONDS)
+            else:
+                return
+
+    async def _stop(self) -> None:
+        """Stop everything at once."""
+        grace = self.pod["metadata"].get("deletionGracePeriodSeconds", 30)
+        running = [spec for spec in _specs(self.pod) if self._containers[spec["name"]].running]
+        await asyncio.gather(*(self._runtime.kill(spec, self._containers[spec["name"]], grace) for spec in running))
+
+    # --- the status -------------------------------------------------------------------------------------------------
+
+    async def _publish(self, pod: Tree, phase: str = "") -> None:
+        """Write the status if it has changed."""
+        now, status = self._clock.monotonic(), cast("Tree", {"startTime": self._begun})
+        for field, specs in (("containerStatuses", "containers"), ("initContainerStatuses", "initContainers")):
+            names = [spec["name"] for spec in pod["spec"].get(specs) or ()]
+            if names:
+                status[field] = [statuses.of_container(self._containers[name], now) for name in names]
+        if self._address:
+            status |= {"podIP": self._address, "podIPs": [{"ip": self._address}]}
+        if self._abilities.tracks_generation:
+            status["observedGeneration"] = self._generation
+        status["phase"] = phase or statuses.phase(pod, status)
+        wanted = statuses.conditions(pod, status, networked=bool(self._address))
+        if phase:
+            off = {"status": "False", "reason": "PodCompleted"}
+            wanted = {**wanted, "Ready": off, "ContainersReady": off}
+        await self._write(status, wanted)
+
+    async def _publish_probes(self) -> None:
+        """Write what probes have found, and nothing else that is new (SetContainerReadiness)."""
+        if not self._written:
+            return
+        now, status = self._clock.monotonic(), {**self._written}
+        for field in ("containerStatuses", "initContainerStatuses"):
+            if field in status:
+                status[field] = [self._probed(one, now) for one in status[field]]
+        status.pop("conditions")
+        await self._write(status, statuses.conditions(self.pod, status, networked=True))
+
+    def _probed(self, one: Tree, now: float) -> Tree:
+        container = self._containers[one["name"]]
+        if one.get("containerID") != container.id or not container.probed:
+            return one
+        return {**one, "ready": container.is_ready(now), "started": container.has_started(now) or one["started"]}
+
+    async def _write(self, status: Tree, wanted: dict[str, Tree]) -> None:
+        before = self._written.get("conditions") or (self.pod.get("status") or {}).get("conditions") or ()
+        generation = self._generation if self._abilities.tracks_generation else None
+        status["conditions"] = statuses.stamped(wanted, before, self._clock.now(), generation)
+        if status == self._written:
+            return
+        meta = self.pod["metadata"]
+        body = {"metadata": {"uid": meta["uid"]}, "status": status}
+        while not self.gone:
+            try:
+                await self._client.patch(
+                    resources.PODS,
+                    meta["name"],
+                    meta["namespace"],
+                    body,
+                    patch_type=PatchType.STRATEGIC,
+                    type=Any,
+                    subresource="status",
+                )
+            except NotFound:
+                self.gone = True
+            except Invalid as error:
+                self._complain("status", error)
+                return
+            except KubeError as error:  # a conflict as well: if another Pod has the name, the watch tells
+                self._complain("status", error)
+                await self._clock.sleep(RETRY_SECONDS)
+            else:
+                self._written = status
+                return
+
+    def _complain(self, what: str, error: KubeError) -> None:
+        fields = {"pod": self.pod["metadata"]["name"], "what": what, "error": str(error)}
+        self._observer.event("kubelet.failed", level="warning", **fields)
+
+
+def _specs(pod: Tree) -> list[Tree]:
+    """All containers that are started once, in the order of the spec."""
+    return [one for field in _LISTS for one in pod["spec"].get(field) or ()]

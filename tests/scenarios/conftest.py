@@ -1,0 +1,62 @@
+"""Which world the scenarios run in: `--world embedded|hollow|real`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.scenarios.kinds import WorkloadKind
+from tests.scenarios.markers import flavours_of, skip_others
+from tests.scenarios.world import World
+
+OpenWorld = Callable[[], AbstractAsyncContextManager[World]]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The embedded world lives in virtual time; what a world cannot show is skipped with the reason."""
+    world = config.getoption("--world")
+    own = [item for item in items if Path(item.fspath).parent == Path(__file__).parent]
+    skip_others(own, world)
+    if world == "embedded":
+        for item in own:
+            item.add_marker(pytest.mark.looptime)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every scenario runs for every kind that can show it; `seeds(n)` with that many seeds, or as --seeds says."""
+    if "open_world" in metafunc.fixturenames:
+        found = flavours_of(metafunc.definition.get_closest_marker, metafunc.config.getoption("--world"))
+        wanted = metafunc.config.getoption("--kinds")
+        found = [one for one in found if wanted is None or one.name in wanted.split(",")]
+        metafunc.parametrize("flavour", found, ids=[one.name for one in found])
+    mark = metafunc.definition.get_closest_marker("seeds")
+    if mark is not None:
+        wanted = metafunc.config.getoption("--seeds") or mark.args[0]
+        metafunc.parametrize("seed", range(min(mark.args[0], wanted)))
+
+
+@pytest.fixture
+def open_world(request: pytest.FixtureRequest, tmp_path: Path, flavour: WorkloadKind) -> OpenWorld:
+    """Opens a world for workloads of a kind inside the test: an async context manager."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[World]:
+        async with _opener(request, tmp_path)() as world:
+            world.flavour = flavour
+            yield world
+
+    return opened
+
+
+def _opener(request: pytest.FixtureRequest, tmp_path: Path) -> OpenWorld:
+    chosen = request.config.getoption("--world")
+    if chosen == "embedded":
+        from tests.scenarios.embedded import open_embedded
+
+        return open_embedded
+    from tests.scenarios.real import HollowWorld, RealWorld, open_real
+
+    return lambda: open_real(tmp_path, HollowWorld if chosen == "hollow" else RealWorld)

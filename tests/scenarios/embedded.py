@@ -1,0 +1,147 @@
+"""The embedded world: API server, controllers, nodes and our controller in the test's own loop, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import msgspec
+
+from hack.cluster import model
+from inplace.controller.app import App, Options
+from inplace.kube import resource as resources
+from inplace.runtime.clock import Clock, LoopClock
+from inplace.runtime.observe import NullObserver
+from kubesim.api.faults import Answer, Cut
+from kubesim.cluster import Cluster, open_cluster
+from kubesim.kubelet import Catalogue
+from tests.scenarios.world import Registry, World
+
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+REGISTRY = "registry.test"
+ELSEWHERE = "elsewhere.test"
+NAMESPACE = "test"
+#: What the agents of our controllers begin with.
+AGENT = "inplace"
+DOWN_SECONDS = 3.0
+#: As many as the largest scenario has Pods, so that a DaemonSet can have as many.
+NODES = tuple(f"node-{number}" for number in range(6))
+
+
+class EmbeddedWorld(World):
+    """A namespace of a cluster that lives in this event loop."""
+
+    name = "embedded"
+    patience = 120.0
+
+    def __init__(self, cluster: Cluster, clock: Clock) -> None:
+        super().__init__()
+        self.cluster = cluster
+        self.clock = clock
+        self.namespace = NAMESPACE
+        self._controllers: dict[str, asyncio.Task[None]] = {}
+        self._serial = 0
+
+    def image(self, repository: str, tag: str) -> str:
+        """A reference that the model nodes know, or do not."""
+        return f"{REGISTRY}/{repository}:{tag}"
+
+    def digest(self, repository: str, tag: str) -> str:
+        """Made up."""
+        return model.digest(repository, tag)
+
+    async def start_controller(self) -> None:
+        """Start the real controller as a task of this loop, known by an agent of its own."""
+        self._serial += 1
+        agent = f"{AGENT}-{self._serial}"
+        client = await self.cluster.client(agent)
+        options = Options(watch_namespace=self.namespace, leader_elect=False, caps=self.caps)
+        app = App(client, self.clock, NullObserver(), options, print)
+        self._controllers[agent] = asyncio.create_task(app.run(signals=False), name=agent)
+        await self.until(lambda: _is_ready(app), "the controller to be ready")
+
+    async def start_another_controller(self) -> None:
+        """One more task."""
+        await self.start_controller()
+
+    async def kill_controller(self) -> None:
+        """Cut its connections, so that nothing it sends any more arrives, then end it."""
+        for agent, task in self._controllers.items():
+            assert not task.done(), f"the controller had ended by itself: {task.exception()!r}"
+            self.cluster.server.silence(agent)
+            task.cancel()
+            await asyncio.wait([task])
+        self._controllers.clear()
+
+    @asynccontextmanager
+    async def registry(self) -> AsyncIterator[Registry]:
+        """Another name of the same images."""
+        yield _Elsewhere(self.cluster.catalogue)
+
+    @asynccontextmanager
+    async def policies(self, *groups: str) -> AsyncIterator[None]:
+        """In force at once."""
+        model = self.cluster.server.policies
+        fields = [group.replace("-", "_") for group in groups]
+        for field in fields:
+            setattr(model, field, True)
+        try:
+            yield
+        finally:
+            for field in fields:
+                setattr(model, field, False)
+
+    async def restart_server(self) -> None:
+        """Every watch ends, what is sent is lost, and then RBAC denies everything until it has read its roles."""
+        server, plan = self.cluster.server, self.cluster.server.plan
+        server.cut_watches()
+        for fault in (Cut.BEFORE, Answer(403)):
+            server.plan = lambda _, fault=fault: fault
+            await self.clock.sleep(DOWN_SECONDS)
+        server.plan = plan
+
+    def cut_watches(self) -> None:
+        """Every watch ends."""
+        self.cluster.server.cut_watches()
+
+    def forget_history(self) -> None:
+        """Every watch ends with 410, and who comes back from before gets 410."""
+        self.cluster.server.forget_history()
+
+
+class _Elsewhere(Registry):
+    """The model's second registry."""
+
+    host = ELSEWHERE
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self.reachable(False)
+
+    def reachable(self, yes: bool) -> None:
+        """Pulls from it fail, or do not."""
+        self._catalogue.unreachable = frozenset() if yes else frozenset({ELSEWHERE})
+
+
+async def _is_ready(app: App) -> bool:
+    return all(check() is None for check in app.ready.values())
+
+
+@asynccontextmanager
+async def open_embedded(*, seed: int = 0, controller: bool = True) -> AsyncIterator[EmbeddedWorld]:
+    """A cluster of its own for each test."""
+    clock = LoopClock(EPOCH)
+    async with open_cluster(clock, random.Random(seed), model.catalogue(REGISTRY, ELSEWHERE), nodes=NODES) as cluster:
+        world = EmbeddedWorld(cluster, clock)
+        world.client = await cluster.client("scenario-tests", field_manager="user")
+        await world.client.create(resources.NAMESPACES, None, {"metadata": {"name": NAMESPACE}}, type=msgspec.Raw)
+        if controller:
+            await world.start_controller()
+        async with world.recorded():
+            try:
+                yield world
+            finally:
+                await world.kill_controller()

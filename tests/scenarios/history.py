@@ -1,0 +1,95 @@
+"""Everything that happened in a namespace, as a watch saw it: what scenarios judge by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from inplace.core.objects import names
+from inplace.core.objects.model import Pod
+from inplace.core.state import records
+from inplace.core.state.records import Record
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One state of one Pod, and when the watch brought it (seconds, monotonic); `gone` where it was its last."""
+
+    at: float
+    pod: Pod
+    gone: bool = False
+
+
+@dataclass
+class History:
+    """All states of all Pods, in order."""
+
+    seen: list[Seen] = field(default_factory=list)
+
+    def of(self, name: str) -> list[Seen]:
+        """The states of one Pod."""
+        return [one for one in self.seen if one.pod.name == name]
+
+    def first(self, name: str, holds: Callable[[Pod], bool], after: float = 0.0) -> Seen | None:
+        """The first state of a Pod, from a time on, for which something holds."""
+        return next((one for one in self.of(name) if one.at >= after and not one.gone and holds(one.pod)), None)
+
+    def moments(self) -> Iterator[tuple[float, dict[str, Pod]]]:
+        """All Pods as they were after each event."""
+        now: dict[str, Pod] = {}
+        for one in self.seen:
+            if one.gone:
+                now.pop(one.pod.name, None)
+            else:
+                now = {**now, one.pod.name: one.pod}
+            yield one.at, now
+
+    def most_unready(self, replicas: int, after: float) -> int:
+        """The largest number of Pods that were missing or not Ready at once, from a time on."""
+        return max(
+            (replicas - sum(p.ready for p in now.values()) for at, now in self.moments() if at >= after), default=0
+        )
+
+    def least_serving(self, after: float) -> int:
+        """The smallest number of Pods that were Ready and not on their way out at once, from a time on."""
+        counts = (
+            sum(p.ready and p.metadata.deletion_timestamp is None for p in now.values())
+            for at, now in self.moments()
+            if at >= after
+        )
+        return min(counts, default=0)
+
+    def drains(self) -> list[str]:
+        """Names of Pods in the order in which a record began on them."""
+        order: list[tuple[str, object]] = []
+        for one in self.seen:
+            record = records.read(one.pod)
+            if isinstance(record, Record) and (one.pod.name, record.started_at) not in order:
+                order.append((one.pod.name, record.started_at))
+        return [name for name, _ in order]
+
+    def begun(self) -> list[Seen]:
+        """The states in which a record first appeared, one for each upgrade of each Pod."""
+        found: dict[tuple[str, object], Seen] = {}
+        for one in self.seen:
+            record = records.read(one.pod)
+            if isinstance(record, Record):
+                found.setdefault((one.pod.uid, record.started_at), one)
+        return list(found.values())
+
+    def last_unready(self, name: str) -> Seen | None:
+        """The last state in which a Pod was not Ready."""
+        return next((one for one in reversed(self.of(name)) if not one.gone and not one.pod.ready), None)
+
+    def only(self, workload: str) -> History:
+        """The states of one workload's Pods."""
+        return History([one for one in self.seen if one.pod.metadata.label("app") == workload])
+
+    def restarts(self, name: str, container: str) -> int:
+        """How many times a container was created anew, by its containerIDs."""
+        ids = [s.container_id for one in self.of(name) if (s := one.pod.container_status(container)) and s.container_id]
+        return len(dict.fromkeys(ids)) - 1
+
+    def gate_closed(self, name: str) -> Seen | None:
+        """The first state with our gate at False."""
+        return self.first(name, lambda pod: (c := pod.condition(names.GATE)) is not None and c.status == "False")

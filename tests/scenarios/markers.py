@@ -1,0 +1,52 @@
+"""Which worlds can show a scenario; on the others it is skipped with the reason, never silently."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.scenarios import kinds as flavours
+
+WORLDS = ("embedded", "hollow", "real")
+
+
+def shown_on(*worlds: str, because: str) -> Any:
+    """Marks a scenario that only some worlds can show."""
+    assert set(worlds) <= set(WORLDS)
+    return pytest.mark.shown_on(worlds, because)
+
+
+def kinds(*names: str, because: str) -> Any:
+    """Marks a scenario that makes sense for some workload kinds only."""
+    assert set(names) <= set(flavours.BY_NAME)
+    return pytest.mark.kinds(names, because)
+
+
+#: Marks a scenario that runs for every kind on the real cluster too, where the others run for StatefulSets alone. On
+#: its one node a DaemonSet has one Pod.
+core = pytest.mark.core(tuple(flavours.BY_NAME))
+#: The same for the kinds that are held in their own ways; the time of the real cluster is dear.
+core_of_held = pytest.mark.core(("StatefulSet", "Deployment"))
+core_of_deployments = pytest.mark.core(("Deployment",))
+#: Marks a scenario that the real cluster shows in `make e2e-full` only.
+long = pytest.mark.long
+core_of_many = pytest.mark.core(("StatefulSet", "Deployment", "ReplicaSet"))
+
+
+def flavours_of(marks: Any, world: str) -> list[flavours.WorkloadKind]:
+    """The kinds that a scenario runs for in a world."""
+    found, chosen = list(flavours.ALL), marks("core")
+    if world == "real":
+        wanted = chosen.args[0] if chosen is not None else ("StatefulSet",)
+        found = [one for one in found if one.name in wanted]
+    mark = marks("kinds")
+    return found if mark is None else [one for one in found if one.name in mark.args[0]]
+
+
+def skip_others(items: list[pytest.Item], world: str) -> None:
+    """Skip what this world cannot show."""
+    for item in items:
+        mark = item.get_closest_marker("shown_on")
+        if mark is not None and world not in mark.args[0]:
+            item.add_marker(pytest.mark.skip(reason=f"not shown on {world}: {mark.args[1]}"))
