@@ -11,7 +11,9 @@ import msgspec
 from msgspec import Struct
 
 from hack.bench.sync import fill
-from inplace.cluster.world import Key, World
+from inplace.cluster.cache import Cache
+from inplace.cluster.key import Key
+from inplace.cluster.memory import Memory
 from inplace.controller.handlers import EventHandlers
 from inplace.core.objects.model import Pod
 from inplace.kube import resource as resources
@@ -51,14 +53,14 @@ def _lines() -> list[bytes]:
 
 def _path(lines: list[bytes]) -> float:
     clock, observer = SystemClock(), NullObserver()
-    world = World(clock)
-    sources = EventHandlers(world, WorkQueue[Key](clock))
+    cache = Cache()
+    handlers = EventHandlers(cache, Memory(clock, cache), WorkQueue[Key](clock), lambda workload: None)
     decoder = msgspec.json.Decoder(Pod)
     began = time.process_time()
     for line in lines:
         event = decode_line(line, decoder, resources.PODS, observer)
         assert isinstance(event, Changed)
-        sources.pod(world.pods.put(event.object), event.object, False)
+        handlers.pod(cache.pods.put(event.object), event.object, False)
     return (time.process_time() - began) / len(lines)
 
 

@@ -19,11 +19,11 @@ from typing import Any, Final
 import click
 from msgspec import Struct
 
-from inplace.cli.connect import USER_AGENT, Ref, read_snapshot, run_async
+from inplace.cli.connect import USER_AGENT, Ref, read_live, run_async
 from inplace.core import kinds
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
-from inplace.core.plan import plan
+from inplace.core.plan.plan import plan
 from inplace.core.state import statuses
 from inplace.core.state.statuses import Phase, Status
 from inplace.core.views import workload
@@ -152,8 +152,9 @@ async def _follow(stage: Stage, ends: set[Phase]) -> None:
     """Draw until the controller has said one of these of the present generation, and no Pod is in flight any more."""
     async with asyncio.timeout(STEP_SECONDS):
         while True:
-            snapshot = await read_snapshot(stage.client, stage.ref)
-            seen = workload.build(snapshot, plan.plan(snapshot, SystemClock().now()))
+            live = await read_live(stage.client, stage.ref)
+            snapshot = live.snapshot()
+            seen = workload.build(snapshot, plan(snapshot, live.clock.now()))
             own = statuses.current(snapshot.workload)
             stage.draw(own, seen)
             ended = own is not None and own.phase in ends and not own.in_flight

@@ -73,7 +73,7 @@ def judge(before: Manifest, after: Manifest, kubelet: tuple[int, int] | None) ->
     if before.claim_templates != after.claim_templates:
         message = "the change of volumeClaimTemplates is for new Pods only; live Pods keep their volumes"
         note = Reason(ReasonCode.VolumeClaimTemplatesChanged, "spec.volumeClaimTemplates", message)
-        return PodChange(verdict.images, verdict.labels, verdict.annotations, notes=(*verdict.notes, note))
+        return PodChange.of_images(verdict.images, verdict.labels, verdict.annotations, notes=(*verdict.notes, note))
     return verdict
 
 

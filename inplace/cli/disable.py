@@ -5,28 +5,34 @@ What the controller does when the label is removed is done here as well, by the 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from datetime import datetime
 from typing import Final
 
 import click
 from msgspec.structs import replace
 
 from inplace.cli import errors
-from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, read_snapshot, run_async
+from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, run_async, say_unseen
 from inplace.cli.options import Connection, dry_run_option, with_connection
 from inplace.cluster import send
+from inplace.cluster.live import Live
+from inplace.cluster.memory import Memory
 from inplace.core.actions import patches
-from inplace.core.actions.actions import Action, PatchWorkload, WriteStatus
+from inplace.core.actions.actions import Action, PatchWorkload, WriteStatus, subject
 from inplace.core.objects import names
 from inplace.core.objects.reasons import EventReason
 from inplace.core.plan import opt_out, plan
+from inplace.core.plan.plan import Planner
+from inplace.core.rollout.assess import PodAssessment
 from inplace.core.rollout.snapshot import Snapshot
-from inplace.kube.client import Client
 from inplace.kube.errors import Conflict, PreconditionFailed
 from inplace.runtime.clock import SystemClock
 
-#: Looks at the workload, half a second apart, until it must be clean.
-MOST_LOOKS: Final = 240
-PAUSE_SECONDS: Final = 0.5
+#: How long opting out may take, and the longest time between two looks, in seconds.
+TIMEOUT_SECONDS: Final = 120.0
+LOOK_SECONDS: Final = 0.5
 
 
 @click.command("disable")
@@ -35,63 +41,81 @@ PAUSE_SECONDS: Final = 0.5
 @dry_run_option
 @with_connection
 def disable(connection: Connection, workload: str, force: bool, dry_run: str) -> int:
-    """Opt WORKLOAD (TYPE/NAME) out and leave nothing behind."""
+    """Disable in-place upgrades for WORKLOAD (TYPE/NAME) and leave nothing behind."""
     return run_async(_disable(connection, workload, force, dry_run))
 
 
 async def _disable(connection: Connection, text: str, force: bool, dry_run: str) -> int:
     async with cluster(connection) as (client, namespace):
         ref = parse_ref(text, namespace)
-        snapshot = await read_snapshot(client, ref)
-        behind = opt_out.behind(_without_mode(snapshot), SystemClock().now())
-        if behind:
-            named = ", ".join(one.pod.name for one in behind[:5]) + (" …" if len(behind) > 5 else "")
-            click.echo(
-                f"{ref}: {len(behind)} Pods differ from the template ({named}): once the freeze is lifted, the "
-                f"{ref.kind.name} controller replaces them",
-                err=True,
-            )
-            if not force:
-                click.echo("  upgrade them first, put the template back, or use --force", err=True)
-                return errors.REFUSED
-        if dry_run != "none":
-            click.echo(f"{ref} would be opted out")
-            return errors.OK
-        await _leave(client, ref, force=bool(behind))
-    click.echo(f"{ref} opted out")
+        clock = SystemClock()
+        live = Live(client, ref.key, clock)
+        memory = Memory(clock, live.cache)
+        async with live.watching(memory) as changed:
+            say_unseen(live)
+            snapshot = live.snapshot(memory)
+            behind = plan.behind(_without_mode(snapshot), clock.now())
+            if behind:
+                _warn(ref, behind)
+                if not force:
+                    click.echo("  upgrade them first, put the template back, or use --force", err=True)
+                    return errors.REFUSED
+            if dry_run != "none":
+                click.echo(f"{ref} would be disabled ({dry_run} dry run)")
+                return errors.OK
+            await _opt_out(live, memory, changed, ref, force=bool(behind))
+    click.echo(f"{ref} disabled")
     if has_gate(snapshot.workload):
         click.echo(f"  its template still has the readiness gate {names.GATE}: remove it before you uninstall inplace")
     return errors.OK
 
 
-async def _leave(client: Client, ref: Ref, *, force: bool) -> None:
-    clock = SystemClock()
-    for _ in range(MOST_LOOKS):
-        snapshot = await read_snapshot(client, ref)
-        if snapshot.workload.metadata.label(names.MODE) is None and not opt_out.cleanup(snapshot):
+def _warn(ref: Ref, behind: list[PodAssessment]) -> None:
+    named = ", ".join(pod.pod.name for pod in behind[:5]) + (" …" if len(behind) > 5 else "")
+    click.echo(
+        f"{ref}: {len(behind)} Pods differ from the template ({named}): once the freeze is lifted, the "
+        f"{ref.kind.name} controller replaces them",
+        err=True,
+    )
+
+
+async def _opt_out(live: Live, memory: Memory, changed: asyncio.Event, ref: Ref, *, force: bool) -> None:
+    """Write what opting out takes, look by look, until nothing of ours is left; raises InputError at the deadline."""
+    clock, planner = live.clock, Planner()
+    deadline = clock.monotonic() + TIMEOUT_SECONDS
+    while clock.monotonic() < deadline:
+        changed.clear()
+        snapshot = live.snapshot(memory)
+        gone = snapshot.workload.metadata.label(names.MODE) is None
+        if gone and not snapshot.pending and not opt_out.cleanup(snapshot):
             return
-        for action in _next(snapshot, force=force):
+        for action in _next(snapshot, planner, clock.now(), force=force):
             try:
-                await send.send(client, patches.build(action, clock.now()))
+                version = await send.send(live.client, patches.build(action, clock.now()))
             except (PreconditionFailed, Conflict):
-                continue  # somebody was faster, the controller perhaps: look again
-        await clock.sleep(PAUSE_SECONDS)
-    raise errors.InputError(f"{ref}: its own controller has not ended its rollout yet; run this again when it has")
+                continue  # another writer was faster, perhaps the controller: look again
+            if version:
+                memory.wrote(subject(action).uid, version)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(changed.wait(), LOOK_SECONDS)
+    raise errors.InputError(f"{ref}: the native rollout is still in progress; retry when it completes")
 
 
-def _next(snapshot: Snapshot, *, force: bool) -> list[Action]:
-    """The label first, so that the controller begins nothing more; then what opting out takes.
+def _next(snapshot: Snapshot, planner: Planner, now: datetime, *, force: bool) -> list[Action]:
+    """The label first, so that the controller starts nothing more; then what opting out takes.
 
     With `force` the native controller gets its way first; what it replaces nothing for is left as it is.
     """
     workload = snapshot.workload
+    if workload.metadata.uid in snapshot.pending:
+        return []
     if workload.metadata.label(names.MODE) is not None:
         return [PatchWorkload(workload, EventReason.Restored, "opted out", labels={names.MODE: None})]
     if force and workload.metadata.label(names.FROZEN) is not None:
-        lift = snapshot.kind.lift(workload)
-        return [lift] if lift is not None else list(opt_out.cleanup(snapshot))
-    planned = plan.plan(snapshot, SystemClock().now()).actions
-    return [one for one in planned if not isinstance(one, WriteStatus)]
+        fall_back = snapshot.kind.fall_back(workload)
+        return [fall_back] if fall_back is not None else list(opt_out.cleanup(snapshot))
+    planned = planner.plan(snapshot, now).actions
+    return [action for action in planned if not isinstance(action, WriteStatus)]
 
 
 def _without_mode(snapshot: Snapshot) -> Snapshot:

@@ -1,4 +1,4 @@
-"""`inplace enable`: opt a workload in, with the freeze in the same write, so that no change slips in between."""
+"""`inplace enable`: enable in-place upgrades, frozen in the same write, so that no change slips in between."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import click
 from msgspec.structs import replace
 
 from inplace.cli import errors
-from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, read_snapshot, run_async
+from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, read_live, run_async, say_unseen
 from inplace.cli.options import Connection, dry_run_option, with_connection
 from inplace.cluster import send
 from inplace.core.actions import patches
 from inplace.core.actions.actions import PatchWorkload
 from inplace.core.objects import names
 from inplace.core.objects.reasons import EventReason, Reason
-from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.rollout.snapshot import Snapshot, objections
 from inplace.core.settings.schema import Mode
 from inplace.kube.client import Client
 from inplace.runtime.clock import SystemClock
@@ -31,27 +31,30 @@ from inplace.runtime.clock import SystemClock
 @dry_run_option
 @with_connection
 def enable(connection: Connection, workload: str, mode: str, dry_run: str) -> int:
-    """Opt WORKLOAD (TYPE/NAME) in: from now on changes of its images are made in its live Pods."""
+    """Enable in-place upgrades for WORKLOAD (TYPE/NAME): from now on, image changes are made in its live Pods."""
     return run_async(_enable(connection, workload, mode, dry_run))
 
 
 async def _enable(connection: Connection, text: str, mode: str, dry_run: str) -> int:
     async with cluster(connection) as (client, namespace):
         ref = parse_ref(text, namespace)
-        snapshot = await read_snapshot(client, ref)
+        live = await read_live(client, ref)
+        snapshot = live.snapshot()
+        say_unseen(live)
         before = snapshot.workload.metadata.label(names.MODE)
-        for reason in snapshot.objections:
-            click.echo(f"{ref}: {reason.code}: {reason}", err=True)
-        if snapshot.objections:
+        against = objections(snapshot, snapshot.parsed)
+        for reason in against:
+            click.echo(f"error: {ref}: {reason.code}: {reason}", err=True)
+        if against:
             return errors.REFUSED
         if before == mode:
-            click.echo(f"{ref} is opted in already ({mode})")
+            click.echo(f"{ref} already enabled ({mode})")
             return errors.OK
         return await _write(client, ref, snapshot, mode, dry_run)
 
 
 async def _write(client: Client, ref: Ref, snapshot: Snapshot, mode: str, dry_run: str) -> int:
-    frozen = snapshot.kind.freeze(snapshot.workload, snapshot.family, interlocked=False)
+    frozen = snapshot.kind.freeze(snapshot.workload, snapshot.owned, freeze_policy=False)
     edit = (
         frozen
         if isinstance(frozen, PatchWorkload)
@@ -60,12 +63,12 @@ async def _write(client: Client, ref: Ref, snapshot: Snapshot, mode: str, dry_ru
     edit = replace(edit, labels={**edit.labels, names.MODE: mode})
     request = patches.build(edit, SystemClock().now())
     if dry_run == "client":
-        click.echo(f"{ref} would be opted in ({mode}): {patches.describe(request)}")
+        click.echo(f"{ref} would be enabled ({mode}): {patches.describe(request)}")
         return errors.OK
     await send.send(client, request, dry_run=dry_run == "server")
-    click.echo(f"{ref} opted in ({mode}){' (server dry run)' if dry_run == 'server' else ''}")
+    click.echo(f"{ref} enabled ({mode}){' (server dry run)' if dry_run == 'server' else ''}")
     if isinstance(frozen, Reason):
-        click.echo(f"  the freeze waits: {frozen.message}")
+        click.echo(f"  not frozen yet: {frozen.message}")
     if not has_gate(snapshot.workload):
         click.echo(
             f"  its template has no readiness gate {names.GATE}: Pods stay in their Services while they are swapped"

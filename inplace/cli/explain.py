@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import click
 
 from inplace.cli import errors
-from inplace.cli.connect import Ref, cluster, read_snapshot, run_async
+from inplace.cli.connect import Ref, cluster, read_live, run_async, say_unseen
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
 from inplace.core import kinds
 from inplace.core.objects.model import Pod, PodEvent, Workload
-from inplace.core.plan import plan
+from inplace.core.plan.plan import plan
 from inplace.core.views import pod as explanation
 from inplace.core.views import workload
 from inplace.core.views.pod import Explanation
@@ -35,14 +35,16 @@ async def _explain(connection: Connection, name: str, output: str) -> int:
     async with cluster(connection) as (client, namespace):
         pod = await client.get(resources.PODS, name, namespace, type=Pod)
         ref = await _owner(client, pod)
-        snapshot = await read_snapshot(client, ref)
-        seen = workload.build(snapshot, plan.plan(snapshot, SystemClock().now()))
+        live = await read_live(client, ref)
+        snapshot = live.snapshot()
+        seen = workload.build(snapshot, plan(snapshot, live.clock.now()))
         own = next((one for one in seen.pods if one.name == name), None)
-        live = next((one for one in snapshot.pods if one.name == name), pod)
+        pod = next((each for each in snapshot.pods if each.name == name), pod)
         if own is None:
-            raise InputError(f"pod/{name} is not a Pod of {ref} any more")
-        events, hidden = await _events(client, live)
-        made = explanation.explain(str(ref), live, own, events)
+            raise InputError(f"pod/{name} is no longer a Pod of {ref}")
+        events, hidden = await _events(client, pod)
+        made = explanation.explain(str(ref), pod, own, events)
+        say_unseen(live)
         if output == "text":
             click.echo("\n".join(_lines(made, SystemClock().now())))
             if hidden:

@@ -1,4 +1,7 @@
-"""`inplace plan`: what an upgrade would do to which Pods, in which order, and what speaks against it."""
+"""`inplace plan`: what an upgrade would do to which Pods, in which order, and what speaks against it.
+
+It is the controller's own decision about what is there now, or about a template that is not applied yet.
+"""
 
 from __future__ import annotations
 
@@ -10,24 +13,25 @@ from typing import Any, Final
 import click
 import msgspec
 import yaml
+from msgspec.structs import replace
 
 from inplace.cli import errors
-from inplace.cli.connect import Ref, cluster, parse_ref, read_snapshot, run_async
+from inplace.cli.connect import Ref, cluster, parse_ref, read_live, run_async, say_unseen
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
-from inplace.core.actions import patches
+from inplace.cluster import send
+from inplace.cluster.live import Live
 from inplace.core.kinds import Template
 from inplace.core.objects import names
-from inplace.core.objects.model import Pod, Tree
-from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.model import Tree
+from inplace.core.objects.reasons import Reason
+from inplace.core.plan.plan import Planner
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.template import trees
 from inplace.core.views import forecast
-from inplace.core.views.forecast import Forecast
-from inplace.kube import resource as resources
-from inplace.kube.client import Client, PatchType
-from inplace.kube.errors import Forbidden, Invalid, PreconditionFailed
-from inplace.runtime.clock import SystemClock
+from inplace.core.views.forecast import Forecast, PodForecast, Verdict
+from inplace.kube.client import Client
+from inplace.kube.errors import Conflict, Denied, NotFound, PreconditionFailed
 
 #: The revision's name before the workload's controller has given it one.
 UNNAMED: Final = "(not applied yet)"
@@ -40,9 +44,12 @@ UNNAMED: Final = "(not applied yet)"
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
 @with_connection
 def plan(connection: Connection, workload: str, images: tuple[str, ...], filename: str | None, output: str) -> int:
-    """Show what upgrading WORKLOAD (TYPE/NAME) would do. Nothing is changed."""
+    """Show what upgrading WORKLOAD (TYPE/NAME) would do. Nothing is changed.
+
+    Exit codes: 0 every Pod is up to date, 2 Pods differ from the template, 3 refused, 1 error.
+    """
     if images and filename:
-        raise InputError("--image and -f exclude each other: give the one or the other")
+        raise InputError("--image and --filename are mutually exclusive")
     wanted = [_image_option(text) for text in images]
     return run_async(_plan(connection, workload, wanted, filename, output))
 
@@ -52,77 +59,76 @@ async def _plan(
 ) -> int:
     async with cluster(connection) as (client, namespace):
         ref = parse_ref(text, namespace)
-        snapshot = await read_snapshot(client, ref)
-        target = _target(snapshot, ref, images, filename)
-        if isinstance(target, Reason):
-            raise InputError(f"{ref}: {target.message}; try again in a moment")
-        made = forecast.forecast(snapshot, target, SystemClock().now())
-        rejected = await _rehearse(client, snapshot, made)
-    made = msgspec.structs.replace(made, refused=(*made.refused, *rejected))
+        live = await read_live(client, ref)
+        snapshot = live.snapshot()
+        snapshot = replace(snapshot, target=_target(snapshot, ref, images, filename))
+        made, notes = await _forecast(client, live, snapshot)
+    if not made.target:
+        why = made.hold.message if made.hold is not None else "the target is not known"
+        raise InputError(f"{ref}: {why}; try again in a moment")
+    say_unseen(live)
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
     _show(ref, made, output)
     if made.refused:
         return errors.REFUSED
-    return errors.CHANGES if made.moving else errors.OK
+    return errors.OK if made.is_done else errors.CHANGES
+
+
+async def _forecast(client: Client, live: Live, snapshot: Snapshot) -> tuple[Forecast, list[str]]:
+    """Ask the API server, by dry runs as the controller does, whether it takes the patches; then forecast."""
+    planner, notes, answers = Planner(), list[str](), dict[str, Reason | None]()
+    asked = replace(snapshot, dry_runs=answers)
+    for dry_run in planner.decide(asked, live.clock.now()).assessment.dry_runs.pending:
+        try:
+            answers[dry_run.key] = await send.ask(client, dry_run, live.clock.now())
+        except Denied as error:
+            notes.append(f"cannot ask the API server whether it takes the patches: {error}")
+            answers[dry_run.key] = None
+        except (Conflict, NotFound, PreconditionFailed):
+            answers[dry_run.key] = None  # that Pod has changed, or has gone: the controller will ask again
+    return forecast.forecast(asked, live.clock.now(), planner), notes
 
 
 def _image_option(text: str) -> tuple[str, str]:
     container, equals, image = text.partition("=")
     if not equals or not container or not image:
-        raise InputError(f"--image {text!r}: use CONTAINER=IMAGE, such as app=repo/app:v2")
+        raise InputError(f'invalid --image "{text}": expected CONTAINER=IMAGE, such as app=repo/app:v2')
     return container, image
 
 
-def _target(snapshot: Snapshot, ref: Ref, images: list[tuple[str, str]], filename: str | None) -> Template | Reason:
-    """The template asked about: the workload's own, that with other images, or a manifest's."""
+def _target(snapshot: Snapshot, ref: Ref, images: list[tuple[str, str]], filename: str | None) -> Template | None:
+    """The template asked about: the workload's own with other images, or a manifest's; None: its own."""
     if filename is not None:
-        return Template(UNNAMED, _from_file(filename, ref))
+        return _named(snapshot, _from_file(filename, ref))
     if not images:
-        return snapshot.kind.target(snapshot.workload, snapshot.revisions)
+        return None
     tree = copy.deepcopy(trees.decode(snapshot.workload.spec.template))
-    every = {**trees.containers(tree), **trees.init_containers(tree)}
+    containers = {**trees.containers(tree), **trees.init_containers(tree)}
     for container, image in images:
-        if container not in every:
-            raise InputError(f"--image {container}: {ref} has no such container; it has {', '.join(every)}")
-        every[container]["image"] = image
-    return Template(UNNAMED, tree)
+        if container not in containers:
+            raise InputError(f'--image: {ref} has no container "{container}": expected one of {", ".join(containers)}')
+        containers[container]["image"] = image
+    return _named(snapshot, tree)
+
+
+def _named(snapshot: Snapshot, tree: Tree) -> Template:
+    """The revision that already has this template, or one without a name."""
+    wanted = trees.fingerprint_of(tree)
+    known = (template for template in snapshot.revisions.values() if trees.fingerprint_of(template.tree) == wanted)
+    return next(known, Template(UNNAMED, tree))
 
 
 def _from_file(filename: str, ref: Ref) -> Tree:
     try:
         text = sys.stdin.read() if filename == "-" else Path(filename).read_text(encoding="utf-8")
-        documents: list[Any] = [one for one in yaml.safe_load_all(text) if isinstance(one, dict)]
+        documents: list[Any] = [document for document in yaml.safe_load_all(text) if isinstance(document, dict)]
     except (OSError, UnicodeError, yaml.YAMLError) as error:
-        raise InputError(f"-f {filename}: {' '.join(str(error).split())}") from error
-    for one in documents:
-        if one.get("kind") == ref.kind.name and trees.tree(one.get("metadata")).get("name") == ref.name:
-            return trees.tree(trees.tree(one.get("spec")).get("template"))
-    raise InputError(f"-f {filename}: it holds no {ref.kind.name} {ref.name!r}")
-
-
-async def _rehearse(client: Client, snapshot: Snapshot, made: Forecast) -> list[Reason]:
-    """Ask the API server, by a dry run, whether admission takes the image patch of the first Pod of each revision."""
-    asked: dict[str, Reason | None] = {}
-    for one in made.moving:
-        if one.images and one.revision not in asked:
-            pod = next(pod for pod in snapshot.pods if pod.name == one.name)
-            asked[one.revision] = await _dry_run(client, pod, one.images)
-    return [reason for reason in asked.values() if reason is not None]
-
-
-async def _dry_run(client: Client, pod: Pod, images: dict[str, str]) -> Reason | None:
-    request = patches.dry_run(pod, images)
-    try:
-        await client.patch(
-            resources.PODS, pod.name, pod.metadata.namespace, list(request.ops), patch_type=PatchType.JSON,
-            type=msgspec.Raw, dry_run=True,
-        )  # fmt: skip
-    except PreconditionFailed:
-        return None
-    except (Invalid, Forbidden) as error:
-        return Reason(
-            ReasonCode.AdmissionRejected, f"pods[{pod.name}]", f"the API server refuses the image patch: {error}"
-        )
-    return None
+        raise InputError(f"--filename {filename}: {' '.join(str(error).split())}") from error
+    for document in documents:
+        if document.get("kind") == ref.kind.name and trees.tree(document.get("metadata")).get("name") == ref.name:
+            return trees.tree(trees.tree(document.get("spec")).get("template"))
+    raise InputError(f'--filename {filename}: no {ref.kind.name} "{ref.name}" found')
 
 
 def _show(ref: Ref, made: Forecast, output: str) -> None:
@@ -142,22 +148,40 @@ def _lines(ref: Ref, made: Forecast) -> list[str]:
     lines += [f"  note: {reason.code}: {reason}" for reason in made.notes]
     if made.refused:
         return [*lines, "  no Pod would be touched"]
-    if not made.moving:
+    if made.is_done:
         return [*lines, "  nothing to do: every Pod is at this revision"]
-    disrupted = sum(not one.metadata_only for one in made.moving)
-    lines.append(
-        f"  {len(made.moving)} of {len(made.pods)} Pods change, {disrupted} of them restart containers, "
-        f"at most {made.budget} at a time, in {made.waves} waves"
+    lines.append(_summary(made))
+    if made.hold is not None:
+        lines.append(f"  on hold: {made.hold.code}: {made.hold}")
+    if made.step:
+        lines.append(f"  stops at {made.step}")
+    return lines + [f"  {number}. {_pod_line(pod)}" for number, pod in enumerate(made.pods, start=1)]
+
+
+def _summary(made: Forecast) -> str:
+    disrupted = sum(pod.disrupted for pod in made.pods)
+    waves = f", in {made.waves} wave{'s' * (made.waves != 1)}" if made.waves else ""
+    return (
+        f"  {len(made.changing)} of {len(made.pods)} Pods change, {disrupted} of them restart containers, "
+        f"at most {made.budget} at a time{waves}; {len(made.starting)} would start now"
     )
-    return lines + [f"  {number}. {_pod_line(one)}" for number, one in enumerate(made.pods, start=1)]
 
 
-def _pod_line(one: forecast.PodForecast) -> str:
-    where = f"{one.name} on {one.node or '<unscheduled>'}"
-    if one.why_not is not None:
-        return f"{where}: stays: {one.why_not.message}"
-    if one.metadata_only:
-        return f"{where}: labels and annotations only, no restart"
-    how = "drained first" if one.drained else "not drained: no readiness gate"
-    images = ", ".join(f"{name}: {one.from_images[name]} -> {image}" for name, image in one.images.items())
-    return f"{where}: {images} ({'not Ready now, costs no budget; ' if one.broken else ''}{how})"
+def _pod_line(pod: PodForecast) -> str:
+    where = f"{pod.name} ({pod.node or 'not scheduled'})"
+    why = pod.why_not.message if pod.why_not is not None else ""
+    match pod.verdict:
+        case Verdict.UP_TO_DATE:
+            return f"{where}: up to date"
+        case Verdict.SKIPPED:
+            return f"{where}: skipped: {why}"
+        case Verdict.IN_PROGRESS:
+            return f"{where}: in progress: {why}"
+        case Verdict.FAILED:
+            return f"{where}: failed: {why}"
+    waits = f"; waits: {why}" if pod.verdict is Verdict.WAITS else ""
+    if pod.metadata_only:
+        return f"{where}: labels and annotations only, no restart{waits}"
+    how = "drained first" if pod.drained else "not drained: no readiness gate"
+    images = ", ".join(f"{name}: {pod.from_images[name]} -> {image}" for name, image in pod.images.items())
+    return f"{where}: {images} ({'not Ready now, costs no budget; ' if pod.broken else ''}{how}{waits})"

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from inplace.cli.connect import USER_AGENT, cluster, run_async
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
-from inplace.cluster.world import Caps
+from inplace.cluster.memory import Caps
 from inplace.controller.app import App, Options
 from inplace.runtime.clock import SystemClock
 from inplace.serve.http import ListenError, Server, parse_listen

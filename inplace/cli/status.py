@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import click
 import msgspec
 
 from inplace.cli import errors
-from inplace.cli.connect import Ref, cluster, parse_ref, read_snapshot, read_workload, require_opted_in, run_async
+from inplace.cli.connect import (
+    Ref,
+    cluster,
+    parse_ref,
+    read_live,
+    read_workload,
+    require_opted_in,
+    run_async,
+    say_unseen,
+)
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, seconds, with_connection
-from inplace.core.plan import plan
+from inplace.cluster.live import Live
+from inplace.core.objects.model import Workload
+from inplace.core.plan.plan import Planner, plan
 from inplace.core.state import statuses
 from inplace.core.state.statuses import Phase, Status
 from inplace.core.views import workload as view
@@ -22,6 +34,8 @@ from inplace.kube.client import Client
 from inplace.runtime.clock import SystemClock
 
 POLL_SECONDS: Final = 0.5
+#: The longest time between two drawings of the live tree.
+REDRAW_SECONDS: Final = 1.0
 #: How long a controller may take to answer a change before we say that none does.
 SILENCE_SECONDS: Final = 10.0
 _ENDS: Final = {
@@ -32,6 +46,7 @@ _ENDS: Final = {
 }
 
 Draw = Callable[[Status | None, WorkloadView | None], None]
+Look = Callable[[], Awaitable[tuple[Workload, WorkloadView | None]]]
 
 
 @click.command("status")
@@ -68,8 +83,10 @@ async def _status(connection: Connection, text: str, watch: bool, timeout: float
 async def _once(client: Client, ref: Ref, output: str) -> int:
     from inplace.cli.render.document import render
 
-    snapshot = await read_snapshot(client, ref)
-    seen = view.build(snapshot, plan.plan(snapshot, SystemClock().now()))
+    live = await read_live(client, ref)
+    snapshot = live.snapshot()
+    seen = view.build(snapshot, plan(snapshot, live.clock.now()))
+    say_unseen(live)
     own = statuses.current(snapshot.workload)
     click.echo(render(msgspec.to_builtins(msgspec.structs.replace(seen, status=own)), output))
     return _ENDS.get(own.phase, errors.OK) if own is not None else errors.OK
@@ -77,45 +94,58 @@ async def _once(client: Client, ref: Ref, output: str) -> int:
 
 async def _plain(client: Client, ref: Ref) -> int:
     """One line per change."""
-    said: set[str] = set()
+    clock, printed = SystemClock(), set[str]()
 
     def draw(now: Status | None, _: WorkloadView | None) -> None:
         line = _line(ref, now)
-        if line not in said:
-            said.clear()
-            said.add(line)
+        if line not in printed:
+            printed.clear()
+            printed.add(line)
             click.echo(line)
 
-    return await _follow(client, ref, draw, tree=False)
+    async def look() -> tuple[Workload, WorkloadView | None]:
+        return await read_workload(client, ref), None
+
+    return await _follow(ref, look, draw, lambda: clock.sleep(POLL_SECONDS))
 
 
 async def _watched(client: Client, ref: Ref) -> int:
+    """The live tree: one list, then events; and once a second, for what the passing of time alone changes."""
     from inplace.cli.render.tree import LiveTree
 
-    with LiveTree() as live:
-        return await _follow(client, ref, live.draw, tree=True)
+    live, planner = Live(client, ref.key, SystemClock()), Planner()
+    async with live.watching() as changed:
+        say_unseen(live)
+
+        async def look() -> tuple[Workload, WorkloadView | None]:
+            changed.clear()
+            snapshot = live.snapshot()
+            return snapshot.workload, view.build(snapshot, planner.plan(snapshot, live.clock.now()))
+
+        async def wait() -> None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), REDRAW_SECONDS)
+
+        with LiveTree() as tree:
+            return await _follow(ref, look, tree.draw, wait)
 
 
-async def _follow(client: Client, ref: Ref, draw: Draw, *, tree: bool) -> int:
+async def _follow(ref: Ref, look: Look, draw: Draw, wait: Callable[[], Awaitable[None]]) -> int:
     """Look until the phase is one that ends; a record of an older generation is not believed."""
     clock = SystemClock()
-    heard, told = clock.monotonic(), False
+    answered_at, warned = clock.monotonic(), False
     while True:
-        if tree:
-            snapshot = await read_snapshot(client, ref)
-            workload, seen = snapshot.workload, view.build(snapshot, plan.plan(snapshot, clock.now()))
-        else:
-            workload, seen = await read_workload(client, ref), None
+        workload, seen = await look()
         require_opted_in(workload, ref)
         own = statuses.current(workload)
         draw(own, seen)
         if own is not None and own.phase in _ENDS:
             return _ENDS[own.phase]
-        heard = clock.monotonic() if own is not None else heard
-        if not told and clock.monotonic() - heard > SILENCE_SECONDS:
+        answered_at = clock.monotonic() if own is not None else answered_at
+        if not warned and clock.monotonic() - answered_at > SILENCE_SECONDS:
             click.echo(f"{ref}: no controller has answered for {SILENCE_SECONDS:g} s: is inplace running?", err=True)
-            told = True
-        await clock.sleep(POLL_SECONDS)
+            warned = True
+        await wait()
 
 
 def _line(ref: Ref, now: Status | None) -> str:

@@ -1,7 +1,10 @@
-"""Caches -> one Snapshot of one workload, or what is still missing for one.
+"""Cache and memory -> one Snapshot of one workload, or what is still missing for one. The only way to a Snapshot.
 
 Reflectors are not ordered among each other: a Pod may be seen before the revision that its label names. Such a look is
 Incomplete, and nothing is ever decided on it.
+
+Without a memory, which is how a command looks, what only the controller's process knows is inferred from the objects
+(`inferred`) or taken from its last report (`rollout.reported`); nothing is guessed.
 """
 
 from __future__ import annotations
@@ -10,11 +13,18 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from inplace.cluster.world import Key, World
+from inplace.cluster.cache import Cache
+from inplace.cluster.key import Key
+from inplace.cluster.memory import Memory
 from inplace.core import kinds
-from inplace.core.objects.model import Meta, Pod, Workload
-from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.objects import names
+from inplace.core.objects.model import Meta, Workload
+from inplace.core.pod.observation import infer
+from inplace.core.rollout.snapshot import PullPods, Snapshot
+from inplace.core.state import statuses
+from inplace.core.state.statuses import Phase
 
 
 class Incomplete(Struct, frozen=True):
@@ -29,55 +39,89 @@ class Gone(Struct, frozen=True):
     """The workload does not exist (any more)."""
 
 
-def gather(world: World, key: Key, not_before: datetime | None, absent: frozenset[str]) -> Snapshot | Incomplete | Gone:
+def gather(
+    cache: Cache, memory: Memory | None, key: Key, now: datetime, *, absent: frozenset[str] = frozenset()
+) -> Snapshot | Incomplete | Gone:
     """One consistent look. `absent` names revisions that a live read has shown not to exist."""
     kind = kinds.BY_NAME[key.kind]
-    workload = world.workload(key)
+    workload = cache.workload(key)
     if workload is None:
         return Gone()
     owner = workload.metadata.controller()
     if owner is not None and kinds.is_supported(owner):
         return Gone()  # it belongs to another workload, which is looked at as a whole
-    family = world.family(workload, kind)
-    pods = world.pods_of(workload, family)
-    revisions = world.templates(workload, kind, family)
-    if world.marked(workload.metadata):
+    owned = cache.owned(workload, kind)
+    pods = cache.pods_of(workload, owned)
+    revisions = cache.templates(workload, kind, owned)
+    ours = is_ours(workload.metadata)
+    if ours or memory is None:
         wanted = kind.expected(workload, pods)
-        missing = {one: wanted[one] for one in sorted(wanted.keys() - revisions.keys()) if wanted[one] not in absent}
+        unknown = sorted(wanted.keys() - revisions.keys())
+        missing = {revision: wanted[revision] for revision in unknown if wanted[revision] not in absent}
         if missing:
             why = f"revision {', '.join(missing)} is not in the cache yet"
             return Incomplete(why, workload, tuple(missing.values()))
-    uids = [pod.metadata.uid for pod in pods]
-    nodes = {name: world.node_of(name) for name in {pod.spec.node_name for pod in pods}}
-    budgets = world.budgets.by("namespace", key.namespace) if world.marked(workload.metadata) else ()
-    metas = [one.metadata for one in budgets]
-    return Snapshot(
+    nodes = {name: cache.node(name) for name in {pod.spec.node_name for pod in pods}}
+    seen = Snapshot(
         kind=kind,
         workload=workload,
         pods=pods,
         revisions=revisions,
-        family=family,
+        owned=owned,
         nodes={name: node for name, node in nodes.items() if node is not None},
-        sights={uid: world.sights[uid] for uid in uids if uid in world.sights},
-        pending=_pending(world, (workload, *family.children), pods, metas),
-        blocked={uid: world.blocked[uid] for uid in uids if uid in world.blocked},
-        not_before=not_before,
-        contest=world.contest(workload.metadata.uid),
-        rehearsed=world.rehearsed(workload.metadata.uid),
-        room=world.room(key.namespace),
-        pulling=world.pulling(workload.metadata.uid),
-        budgets=budgets,
-        reserved={meta.uid: world.reserved[meta.uid] for meta in metas if meta.uid in world.reserved},
-        counted_again={meta.uid: world.counted_again[meta.uid] for meta in metas if meta.uid in world.counted_again},
-        short_since=world.short_since.get(workload.metadata.uid),
-        interlock=world.interlock(key.kind, key.namespace) if kind.frozen_on_demand else False,
+        budgets=cache.budgets.by("namespace", key.namespace) if ours else (),
+        unseen=frozenset(cache.unseen),
+    )
+    return _inferred(seen, cache, now) if memory is None else _remembered(seen, memory)
+
+
+def is_ours(meta: Meta) -> bool:
+    """Whether the workload is opted in, or still frozen by us."""
+    return meta.label(names.MODE) is not None or meta.label(names.FROZEN) is not None
+
+
+def _remembered(seen: Snapshot, memory: Memory) -> Snapshot:
+    """With what the process knows besides."""
+    uid, uids = seen.workload.metadata.uid, [pod.uid for pod in seen.pods]
+    budgets = [pdb.metadata for pdb in seen.budgets]
+    workloads = [workload.metadata for workload in (seen.workload, *seen.owned.children)]
+    everything = (*workloads, *(pod.metadata for pod in seen.pods), *budgets)
+    return replace(
+        seen,
+        observations={uid: memory.observations[uid] for uid in uids if uid in memory.observations},
+        pending=_pending(memory, everything),
+        write_refused={uid: memory.write_refused[uid] for uid in uids if uid in memory.write_refused},
+        freeze_restored=memory.freeze_restored(uid),
+        dry_runs=memory.dry_runs(uid),
+        room=memory.room(seen.workload.metadata.namespace),
+        pull_pods=memory.pull_pods(uid),
+        reserved={pdb.uid: memory.reserved[pdb.uid] for pdb in budgets if pdb.uid in memory.reserved},
+        recounted_at={pdb.uid: memory.recounted_at[pdb.uid] for pdb in budgets if pdb.uid in memory.recounted_at},
+        blocked_since=memory.blocked_since.get(uid),
     )
 
 
-def _pending(
-    world: World, workloads: tuple[Workload, ...], pods: tuple[Pod, ...], others: Iterable[Meta]
-) -> frozenset[str]:
-    if not world.unsettled():
-        return frozenset()
-    everything = (*(one.metadata for one in workloads), *(pod.metadata for pod in pods), *others)
-    return frozenset(meta.uid for meta in everything if world.pending(meta))
+def _pending(memory: Memory, metas: Iterable[Meta]) -> frozenset[str]:
+    return frozenset(meta.uid for meta in metas if memory.is_pending(meta)) if memory.is_unsettled else frozenset()
+
+
+def _inferred(seen: Snapshot, cache: Cache, now: datetime) -> Snapshot:
+    """With what the objects show of what a process would remember."""
+    reported = statuses.current(seen.workload)
+    inferred = {pod.uid: infer(pod, now, serving=cache.serves(pod)) for pod in seen.pods}
+    # A workload that is done and not frozen can only rely on admission policies to be frozen in time.
+    relies_on_policy = reported is not None and reported.phase is Phase.UP_TO_DATE and seen.kind.frozen_on_demand
+    return replace(
+        seen,
+        observations={uid: observation for uid, observation in inferred.items() if observation is not None},
+        pull_pods=PullPods(cache.pull_pods_of(seen.workload.metadata.uid)),
+        reserved=_reserved(seen),
+        freeze_policy=relies_on_policy and seen.workload.metadata.label(names.FROZEN) is None,
+        reported=reported,
+    )
+
+
+def _reserved(seen: Snapshot) -> dict[str, frozenset[str]]:
+    """Entries of budgets that can only be ours: those for Pods that the controller has started, or is about to."""
+    names_ = {pod.name for pod in seen.pods}
+    return {pdb.metadata.uid: frozenset(pdb.status.entries.keys() & names_) for pdb in seen.budgets}

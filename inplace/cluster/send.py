@@ -1,18 +1,23 @@
-"""A request of the core, sent: the one way from `core.patch` to the API server, for the controller and the commands."""
+"""An action of the core, sent: the only way from `core.actions` to the API server, for everybody."""
 
 from __future__ import annotations
 
 import contextlib
+from datetime import datetime
 from typing import TypeVar
 
 import msgspec
 
 from inplace.core import kinds
+from inplace.core.actions import patches
+from inplace.core.actions.actions import DryRunPatch
 from inplace.core.actions.patches import PDB, Creation, Patch, Removal, Request
-from inplace.core.objects.model import Meta
+from inplace.core.objects.model import Meta, Pod
+from inplace.core.objects.reasons import Reason
+from inplace.core.rollout import dry_runs
 from inplace.kube import resource as resources
 from inplace.kube.client import Client, PatchType
-from inplace.kube.errors import AlreadyExists
+from inplace.kube.errors import AlreadyExists, Denied, Forbidden, Invalid
 from inplace.kube.resource import Resource
 
 T = TypeVar("T")
@@ -25,7 +30,7 @@ class Written(msgspec.Struct, rename="camel"):
 
 
 async def send(client: Client, request: Request, *, timeout: float | None = None, dry_run: bool = False) -> str:
-    """Send it; returns the version that the object has now, empty where there is none to wait for.
+    """Send it; returns the version that the object has now, empty if there is none to wait for.
 
     Raises what the client raises; that an object to be created exists already is no failure, for its name says what
     it holds.
@@ -48,6 +53,20 @@ async def try_out(client: Client, request: Request, type: type[T], *, timeout: f
     """What the server would make of a patch: a dry run, nothing is stored. Raises what the client raises."""
     assert isinstance(request, Patch)
     return await _patch(client, request, type, timeout=timeout, dry_run=True)
+
+
+async def ask(client: Client, action: DryRunPatch, now: datetime, *, timeout: float | None = None) -> Reason | None:
+    """Why the API server would not store this image patch as it is; None if it would.
+
+    Raises what the client raises if that is no answer: a lost race, a denial by RBAC, a server that is away.
+    """
+    try:
+        stored = await try_out(client, patches.build(action, now), Pod, timeout=timeout)
+    except Denied:
+        raise
+    except (Invalid, Forbidden) as error:
+        return dry_runs.refusal(action.pod.name, action.images, str(error))
+    return dry_runs.rewritten(stored, action.images)
 
 
 async def _patch(client: Client, request: Patch, type: type[T], *, timeout: float | None, dry_run: bool) -> T:

@@ -16,17 +16,20 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
-from inplace.cluster.world import Caps, Key, World
+from inplace.cluster.cache import Cache
+from inplace.cluster.key import Key
+from inplace.cluster.memory import Caps, Memory
 from inplace.controller.apply import Applier
 from inplace.controller.dry_run import DryRun
 from inplace.controller.freeze_probe import FreezeProbe
 from inplace.controller.handlers import EventHandlers
 from inplace.controller.installed_policies import InstalledPolicies
-from inplace.controller.reconciler import Reconciler
+from inplace.controller.reconciler import Process, Reconciler
 from inplace.core import kinds
 from inplace.core.actions.actions import Event
 from inplace.core.objects import names
 from inplace.core.objects.model import EndpointSlice, Node, Pdb, Pod, Revision, Workload
+from inplace.core.plan.plan import Planner
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.events import EventRecorder, ObjectRef
@@ -84,21 +87,21 @@ class App:
         self._observer = observer
         self._options = options
         self._rng = random.Random()  # noqa: S311 - jitter
-        self.world = World(clock)
-        self.world.caps = options.caps
+        self.cache = Cache()
+        self.memory = Memory(clock, self.cache, options.caps, asks=not options.dry_run)
+        self.planner = Planner()
         self.queue: WorkQueue[Key] = WorkQueue(clock)
         self._identity = f"{socket.gethostname()}_{os.getpid()}"
         self._recorder = EventRecorder(client, names.CONTROLLER_NAME, self._identity, clock, observer)
         self._elector = self._make_elector()
         self._reflectors = self._make_reflectors()
         self._led_since: datetime | None = None
-        self._applier = Applier(client, self.world, observer, self._announce, self._look_again, self._lease_left)
-        self._rehearsal = DryRun(say, clock)
+        self._applier = Applier(
+            client, self.memory, self.planner.recheck, observer, self._announce, self._look_again, self._lease_left
+        )
+        self._dry_run = DryRun(say, clock)
         self._policies = InstalledPolicies(client, clock, observer)
-        self._interlocks = FreezeProbe(client, self.world, clock, observer, self.queue.add)
-        if not options.dry_run:
-            self.world.interlock = self._interlocks.holds
-            self.world.rehearsals = {}
+        self._probe = FreezeProbe(client, self.cache, clock, observer, self.queue.add)
 
     async def run(self, *, signals: bool = True) -> None:
         """Run until asked to stop, or until a part fails; raises what it failed with.
@@ -113,7 +116,7 @@ class App:
         if not self._options.dry_run:
             supervisor.add(Part("events", self._recorder.run))
             supervisor.add(Part("writers", self._applier.run))
-            supervisor.add(Part("interlock", self._interlocks.run))
+            supervisor.add(Part("freeze probe", self._probe.run))
         supervisor.add(Part("policies", self._policies.run))
         supervisor.add(Part("workers", self._work))
         supervisor.add(Part("loop lag", LoopLag(self._clock, self._observer).run))
@@ -147,34 +150,37 @@ class App:
             await self._elector.wait_leading()
             self._led_since = None if self._elector.clean_takeover else self._clock.now()
         reconciler = Reconciler(
-            self.world,
+            self.cache,
+            self.memory,
+            self.planner,
             self._client,
-            self._clock,
             self._observer,
-            self._rehearsal.submit if self._options.dry_run else self._applier.submit,
-            self._not_before,
-            self._interlocks.ask,
+            self._dry_run.submit if self._options.dry_run else self._applier.submit,
+            Process(self._not_before, self._freeze_policy, self._probe.ask),
         )
         backoff: Backoff[Key] = Backoff(self._rng)
         await Worker(self.queue, reconciler.reconcile, WORKERS, backoff, self._clock, self._observer).run()
 
     def _make_reflectors(self) -> dict[str, AnyReflector]:
-        sources, scope = EventHandlers(self.world, self.queue), self._options.watch_namespace
+        handlers, scope = (
+            EventHandlers(self.cache, self.memory, self.queue, self._forget),
+            self._options.watch_namespace,
+        )
         made: dict[str, AnyReflector] = {}
         for kind in kinds.ALL:
-            where, store = resources.find(kind.group, kind.plural), self.world.workloads[kind.name]
-            made[kind.plural] = self._reflect(where, store, Workload, sources.workload(kind.name), scope)
+            where, store = resources.find(kind.group, kind.plural), self.cache.workloads[kind.name]
+            made[kind.plural] = self._reflect(where, store, Workload, handlers.workload(kind.name), scope)
         made["controllerrevisions"] = self._reflect(
-            resources.CONTROLLERREVISIONS, self.world.revisions, Revision, sources.revision, scope
+            resources.CONTROLLERREVISIONS, self.cache.revisions, Revision, handlers.revision, scope
         )
-        made["nodes"] = self._reflect(resources.NODES, self.world.nodes, Node, sources.node, None)
+        made["nodes"] = self._reflect(resources.NODES, self.cache.nodes, Node, handlers.node, None)
         made["endpointslices"] = self._reflect(
-            resources.ENDPOINTSLICES, self.world.slices, EndpointSlice, sources.slice, scope
+            resources.ENDPOINTSLICES, self.cache.slices, EndpointSlice, handlers.slice, scope
         )
         made["poddisruptionbudgets"] = self._reflect(
-            resources.PODDISRUPTIONBUDGETS, self.world.budgets, Pdb, sources.budget, scope
+            resources.PODDISRUPTIONBUDGETS, self.cache.budgets, Pdb, handlers.budget, scope
         )
-        made["pods"] = self._reflect(resources.PODS, self.world.pods, Pod, sources.pod, scope)
+        made["pods"] = self._reflect(resources.PODS, self.cache.pods, Pod, handlers.pod, scope)
         return made
 
     def _reflect(
@@ -232,6 +238,16 @@ class App:
 
     def _not_before(self) -> datetime | None:
         return None if self._led_since is None else self._led_since + TAKEOVER
+
+    def _freeze_policy(self, kind: str, namespace: str) -> bool | None:
+        """Whether admission policies freeze workloads of a kind in a namespace; a dry run does not find out."""
+        return False if self._options.dry_run else self._probe.holds(kind, namespace)
+
+    def _forget(self, workload: str) -> None:
+        """Drop everything about a workload (uid) that is gone."""
+        self.cache.forget(workload)
+        self.memory.forget(workload)
+        self.planner.forget(workload)
 
     def _announce(self, workload: Workload, event: Event) -> None:
         meta = workload.metadata

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final, Protocol, TypeGuard
 
 from inplace.cluster import send
-from inplace.cluster.world import Key, World
+from inplace.cluster.key import Key
+from inplace.cluster.memory import Memory
 from inplace.core.actions import patches
 from inplace.core.actions.actions import (
     Abort,
@@ -33,6 +35,7 @@ from inplace.core.actions.actions import (
     PatchReplicaSet,
     PatchWorkload,
     PatchWorkloadStatus,
+    PodAction,
     RecordFailure,
     ReserveDisruptions,
     WriteStatus,
@@ -41,9 +44,7 @@ from inplace.core.actions.actions import (
 from inplace.core.actions.patches import Request
 from inplace.core.objects.model import Pod, Workload
 from inplace.core.objects.reasons import EventReason
-from inplace.core.plan import plan
 from inplace.core.pod import lifecycle
-from inplace.core.rollout import dry_runs
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
@@ -92,14 +93,16 @@ class Applier:
     def __init__(
         self,
         client: Client,
-        world: World,
+        memory: Memory,
+        recheck: Callable[[Snapshot, Pod, datetime], PodAction | None],
         observer: Observer,
         announce: Announce,
         look_again: Callable[[Key, float], None],
         lease_left: Callable[[], float],
     ) -> None:
         self._client = client
-        self._world = world
+        self._memory = memory
+        self._recheck = recheck
         self._observer = observer
         self._announce = announce
         self._look_again = look_again
@@ -119,12 +122,12 @@ class Applier:
     def submit(self, key: Key, snapshot: Snapshot, action: Action) -> None:
         """Start an action unless one on the same object is under way."""
         uid = subject(action).uid
-        if self._group is None or uid in self._world.writing:
+        if self._group is None or uid in self._memory.writing:
             return
-        self._world.writing.add(uid)
+        self._memory.writing.add(uid)
         if isinstance(action, CloseGate | PatchImages):
-            self._world.engage(action.pod.metadata)
-        due = _due(action, snapshot, self._world)
+            self._memory.disrupts(action.pod.metadata)
+        due = _due(action, snapshot, self._memory)
         self._group.create_task(self._carry_out(key, snapshot, action, due), name=f"{type(action).__name__} {key}")
 
     async def _carry_out(self, key: Key, snapshot: Snapshot, action: Action, due: float) -> None:
@@ -134,18 +137,18 @@ class Applier:
             async with self._slots:
                 outcome = await self._attempt(snapshot, action)
         finally:
-            self._world.writing.discard(meta.uid)
+            self._memory.writing.discard(meta.uid)
             if outcome is not Outcome.APPLIED:
-                self._world.let_go(meta)
+                self._memory.did_not_disrupt(meta)
             self._look_again(key, 0.0 if outcome is Outcome.APPLIED else RETRY_SECONDS)
         self._observer.count("inplace_writes_total", kind=key.kind, action=_name(action), outcome=outcome)
         if outcome is Outcome.APPLIED:
-            self._tell(key, action, self._world.clock.monotonic() - due)
+            self._tell(key, action, self._memory.clock.monotonic() - due)
 
     async def _attempt(self, snapshot: Snapshot, action: Action) -> Outcome:
         match action:
             case DryRunPatch():
-                return await self._rehearse(snapshot, action)
+                return await self._ask(snapshot, action)
             case CreatePullPod() | DeletePullPod():
                 return await self._help(action)
             case ReserveDisruptions():
@@ -159,17 +162,17 @@ class Applier:
             fresh = await self._confirm(snapshot, action) if needs_live_read(action) else action
             if fresh is None:
                 return Outcome.STALE
-            await self._send(patches.build(fresh, self._world.now()), meta.uid)
+            await self._send(patches.build(fresh, self._memory.clock.now()), meta.uid)
         except (PreconditionFailed, Conflict, NotFound) as error:
             if not isinstance(action, OpenGate):  # a new Pod changes all the time, and nothing of an upgrade has failed
-                self._world.was_stale(meta.uid)
+                self._memory.was_stale(meta.uid)
             return self._note(Outcome.STALE, action, error)
         except Denied as error:
-            self._world.was_denied(meta.uid, str(error))
+            self._memory.was_denied(meta.uid, str(error))
             return self._note(Outcome.REFUSED, action, error)
         except (Invalid, Forbidden) as error:
             if isinstance(action, PatchImages):
-                self._world.was_rejected(meta.uid, str(error))
+                self._memory.was_rejected(meta.uid, str(error))
             return self._note(Outcome.REFUSED, action, error)
         except Unreachable as error:
             return await self._settle(action, error)
@@ -177,53 +180,49 @@ class Applier:
             return self._note(Outcome.UNKNOWN, action, error)
         return Outcome.APPLIED
 
-    async def _rehearse(self, snapshot: Snapshot, action: DryRunPatch) -> Outcome:
-        """Ask by a dry run, and keep the answer; where there was none it is asked again."""
-        request, workload = patches.build(action, self._world.now()), snapshot.workload.metadata.uid
+    async def _ask(self, snapshot: Snapshot, action: DryRunPatch) -> Outcome:
+        """Ask by a dry run, and keep the answer; if there was none it is asked again."""
         try:
-            stored = await send.try_out(self._client, request, Pod, timeout=WRITE_SECONDS)
+            refusal = await send.ask(self._client, action, self._memory.clock.now(), timeout=WRITE_SECONDS)
         except (Conflict, NotFound, PreconditionFailed, Denied) as error:
             return self._note(Outcome.STALE, action, error)
-        except (Invalid, Forbidden) as error:
-            self._world.answered(workload, action.key, dry_runs.refusal(action.pod.name, action.images, str(error)))
-            return self._note(Outcome.REFUSED, action, error)
         except KubeError as error:
             return self._note(Outcome.UNKNOWN, action, error)
-        self._world.answered(workload, action.key, dry_runs.rewritten(stored, action.images))
-        return Outcome.APPLIED
+        self._memory.record_dry_run(snapshot.workload.metadata.uid, action.key, refusal)
+        return Outcome.APPLIED if refusal is None else Outcome.REFUSED
 
     async def _help(self, action: CreatePullPod | DeletePullPod) -> Outcome:
         """Make or delete a helper Pod. That none may be made is remembered: it is what a Pod waits for."""
         try:
-            await self._send(patches.build(action, self._world.now()), subject(action).uid)
+            await self._send(patches.build(action, self._memory.clock.now()), subject(action).uid)
         except (NotFound, Conflict) as error:
             return self._note(Outcome.STALE, action, error)
         except (Invalid, Forbidden, Denied) as error:
             if isinstance(action, CreatePullPod):
-                self._world.asked(action.workload.metadata.uid, action.name, str(error))
+                self._memory.requested_pull(action.workload.metadata.uid, action.name, str(error))
             return self._note(Outcome.REFUSED, action, error)
         except KubeError as error:
             return self._note(Outcome.UNKNOWN, action, error)
         if isinstance(action, CreatePullPod):
-            self._world.asked(action.workload.metadata.uid, action.name)
+            self._memory.requested_pull(action.workload.metadata.uid, action.name)
         elif not action.again:
-            self._world.discarded(action.helper.metadata)
+            self._memory.deleted_pull(action.helper.metadata)
         return Outcome.APPLIED
 
     async def _reserve(self, action: ReserveDisruptions) -> Outcome:
         """Take from a budget; that it has changed meanwhile is no failure of any Pod."""
         meta = action.budget.metadata
         try:
-            await self._send(patches.build(action, self._world.now()), meta.uid)
+            await self._send(patches.build(action, self._memory.clock.now()), meta.uid)
         except (PreconditionFailed, Conflict, NotFound) as error:
             return self._note(Outcome.STALE, action, error)
         except Unreachable as error:
             return await self._settle(action, error)
         except KubeError as error:
             return self._note(Outcome.REFUSED, action, error)
-        self._world.reserved[meta.uid] = action.ours
-        if action.again:
-            self._world.counted_again[meta.uid] = self._world.now()
+        self._memory.reserved[meta.uid] = action.ours
+        if action.recount:
+            self._memory.recounted_at[meta.uid] = self._memory.clock.now()
         return Outcome.APPLIED
 
     async def _confirm(self, snapshot: Snapshot, action: PatchImages) -> PatchImages | None:
@@ -234,7 +233,7 @@ class Applier:
         )
         if live.uid != meta.uid:
             return None
-        again = plan.reassess(snapshot, live, self._world.now())
+        again = self._recheck(snapshot, live, self._memory.clock.now())
         return again if isinstance(again, PatchImages) else None
 
     async def _send(self, request: Request, uid: str) -> None:
@@ -243,7 +242,7 @@ class Applier:
             raise Unreachable("not sent: the lease is no longer held", outcome_unknown=False)
         version = await send.send(self._client, request, timeout=left)
         if version:
-            self._world.wrote(uid, version)
+            self._memory.wrote(uid, version)
 
     async def _settle(self, action: Action, error: Unreachable) -> Outcome:
         """A write that may have been made: a live read tells what the cache has to catch up with.
@@ -251,7 +250,7 @@ class Applier:
         Until the server answers it, the object stays pending: nothing is decided on what may no longer be true.
         """
         self._note(Outcome.UNKNOWN, action, error)
-        request, meta = patches.build(action, self._world.now()), subject(action)
+        request, meta = patches.build(action, self._memory.clock.now()), subject(action)
         while error.outcome_unknown:
             try:
                 where = send.resource_of(request)
@@ -260,9 +259,9 @@ class Applier:
                 break
             except KubeError as second:
                 self._note(Outcome.UNKNOWN, action, second)
-                await self._world.clock.sleep(RETRY_SECONDS)
+                await self._memory.clock.sleep(RETRY_SECONDS)
             else:
-                self._world.wrote(meta.uid, live.metadata.resource_version)
+                self._memory.wrote(meta.uid, live.metadata.resource_version)
                 break
         return Outcome.UNKNOWN
 
@@ -289,7 +288,7 @@ class Applier:
         match action:
             case PatchWorkload(workload, why, note):
                 if why is EventReason.FreezeLost:
-                    self._world.put_back(workload.metadata.uid)
+                    self._memory.restored_freeze(workload.metadata.uid)
                 if why is not None:
                     self._announce(workload, Event(why, note))
             case WriteStatus(workload, _, events):
@@ -301,12 +300,14 @@ class Applier:
     def _measure(self, key: Key, action: Action) -> None:
         """Count what has become of a Pod."""
         match action:
-            case PatchImages(target) if target.uid in self._world.sights and self._world.sights[target.uid].slow:
+            case PatchImages(target) if (
+                target.uid in self._memory.observations and self._memory.observations[target.uid].slow
+            ):
                 self._observer.count("inplace_endpoints_slow_total", kind=key.kind)
             case Complete(_, record):
                 for found in set(lifecycle.evidence_of(record).values()):
                     self._observer.count("inplace_pods_upgraded_total", kind=key.kind, evidence=found)
-                took = (self._world.now() - record.started_at).total_seconds()
+                took = (self._memory.clock.now() - record.started_at).total_seconds()
                 self._observer.observe("inplace_pod_upgrade_seconds", took, kind=key.kind)
             case RecordFailure(_, record):
                 self._observer.count("inplace_pods_failed_total", kind=key.kind, code=record.reason)
@@ -324,16 +325,19 @@ def needs_live_read(action: Action) -> TypeGuard[PatchImages]:
     return not (isinstance(found, Record) and found.phase is PodPhase.DRAINING)
 
 
-def _due(action: Action, snapshot: Snapshot, world: World) -> float:
+def _due(action: Action, snapshot: Snapshot, memory: Memory) -> float:
     """When this write became possible, on the monotonic clock: what comes after is our own overhead.
 
     A swap could be made once Ready=False was seen and the grace was over, a finish once the evidence was seen.
     """
-    now, uid = world.clock.monotonic(), subject(action).uid
-    sight = snapshot.sights.get(uid)
-    if isinstance(action, PatchImages) and sight is not None and sight.out_at is not None:
-        return now - max(0.0, (world.now() - sight.out_at).total_seconds() - snapshot.grace_seconds)
-    return world.heard.get(uid, now) if isinstance(action, Complete) else now
+    now, uid = memory.clock.monotonic(), subject(action).uid
+    observation = snapshot.observations.get(uid)
+    if isinstance(action, PatchImages) and observation is not None and observation.out_at is not None:
+        return now - max(
+            0.0,
+            (memory.clock.now() - observation.out_at).total_seconds() - snapshot.parsed.settings.grace_period_seconds,
+        )
+    return memory.observed_at.get(uid, now) if isinstance(action, Complete) else now
 
 
 def _name(action: Action) -> str:

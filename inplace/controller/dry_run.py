@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, assert_never
 
-from inplace.cluster.world import Key
+from inplace.cluster.key import Key
 from inplace.core.actions import patches
 from inplace.core.actions.actions import (
     Abort,

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Final
 
 from inplace.cluster import send
-from inplace.cluster.world import Key, World
+from inplace.cluster.cache import Cache
+from inplace.cluster.key import Key
 from inplace.core import kinds
 from inplace.core.actions import patches
 from inplace.core.objects import names
@@ -34,10 +35,10 @@ class FreezeProbe:
     """What is known, by kind and namespace. Run it as a part."""
 
     def __init__(
-        self, client: Client, world: World, clock: Clock, observer: Observer, look_again: Callable[[Key], None]
+        self, client: Client, cache: Cache, clock: Clock, observer: Observer, look_again: Callable[[Key], None]
     ) -> None:
         self._client = client
-        self._world = world
+        self._cache = cache
         self._clock = clock
         self._observer = observer
         self._look_again = look_again
@@ -95,8 +96,8 @@ class FreezeProbe:
 
     async def _trial(self, key: Key) -> bool:
         kind = kinds.BY_NAME[key.kind]
-        workload = self._world.workload(key)
-        edit = kind.trial(workload) if workload is not None else None
+        workload = self._cache.workload(key)
+        edit = kind.probe(workload) if workload is not None else None
         if edit is None:
             return False
         answer = await send.try_out(self._client, patches.build(edit, self._clock.now()), Workload, timeout=_TIMEOUT)
@@ -108,15 +109,15 @@ class FreezeProbe:
         self._known[where] = holds
         kind, namespace = where
         self._observer.event("interlock.changed", level="info", kind=kind, namespace=namespace, holds=holds)
-        for key in self._world.opted_in(kind, namespace):
+        for key in self._cache.opted_in(kind, namespace):
             self._look_again(key)
 
     def _subject(self, where: tuple[str, str]) -> Key | None:
         """The workload that is tried: the one that asked, or, where that has gone, another of its namespace."""
         key = self._wanted[where]
-        found = self._world.workload(key)
+        found = self._cache.workload(key)
         if found is None or found.metadata.label(names.MODE) is None:
-            others = self._world.opted_in(*where)
+            others = self._cache.opted_in(*where)
             if not others:
                 return None
             self._wanted[where] = others[0]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from inplace.cluster.world import Key, World
+from inplace.cluster.cache import Cache
+from inplace.cluster.key import Key
+from inplace.cluster.memory import Memory
 from inplace.core.objects import names
 from inplace.core.objects.model import EndpointSlice, Meta, Node, Pdb, Pod, Revision, Workload
 from inplace.runtime.queue import WorkQueue
@@ -13,9 +15,12 @@ from inplace.runtime.queue import WorkQueue
 class EventHandlers:
     """The reflectors' callbacks. Synchronous and cheap: they run inside the watch."""
 
-    def __init__(self, world: World, queue: WorkQueue[Key]) -> None:
-        self._world = world
+    def __init__(self, cache: Cache, memory: Memory, queue: WorkQueue[Key], forget: Callable[[str], None]) -> None:
+        """`forget` is told the uid of every workload that is gone."""
+        self._cache = cache
+        self._memory = memory
         self._queue = queue
+        self._forget = forget
 
     def workload(self, kind: str) -> Callable[[Workload | None, Workload | None, bool], None]:
         """The callback for workloads of one kind; the items of a list do not name it themselves."""
@@ -24,15 +29,15 @@ class EventHandlers:
             one = new or old
             if one is not None:
                 own = Key(kind, one.metadata.namespace, one.metadata.name)
-                self._queue.add(self._world.key_of(one.metadata) or own, low=initial)
+                self._queue.add(self._cache.key_of(one.metadata) or own, low=initial)
             if new is None and old is not None:
-                self._world.forget(old.metadata.uid)
+                self._forget(old.metadata.uid)
 
         return changed
 
     def pod(self, old: Pod | None, new: Pod | None, initial: bool) -> None:
         """A Pod came, changed or went. New Pods that wait for their gate overtake the initial flood."""
-        self._world.saw_pod(old, new)
+        self._memory.saw_pod(old, new)
         waits = new is not None and new.has_gate(names.GATE) and new.condition(names.GATE) is None
         for one in (new, old):
             if one is not None:
@@ -46,15 +51,15 @@ class EventHandlers:
 
     def slice(self, old: EndpointSlice | None, new: EndpointSlice | None, initial: bool) -> None:
         """Endpoints came, changed or went: a drained Pod may be out of service now."""
-        for meta in self._world.saw_slice(old, new):
+        for meta in self._memory.saw_slice(old, new):
             self._owner(meta, low=initial)
 
     def budget(self, old: Pdb | None, new: Pdb | None, initial: bool) -> None:
         """A PodDisruptionBudget came, changed or went: who takes from it looks again."""
         one = new or old
         if new is None and old is not None:
-            self._world.forget(old.metadata.uid)
-        for key in self._world.reserving:
+            self._memory.forget(old.metadata.uid)
+        for key in self._memory.reserving:
             if one is not None and key.namespace == one.metadata.namespace:
                 self._queue.add(key, low=initial)
 
@@ -63,11 +68,11 @@ class EventHandlers:
         one = new or old
         if one is None or (old is not None and new is not None and _same(old, new)):
             return
-        for pod in self._world.pods.by("node", one.metadata.name):
+        for pod in self._cache.pods.by("node", one.metadata.name):
             self._owner(pod.metadata, low=initial)
 
     def _owner(self, meta: Meta, *, low: bool) -> None:
-        key = self._world.key_of(meta)
+        key = self._cache.key_of(meta)
         if key is not None:
             self._queue.add(key, low=low)
 

@@ -1,7 +1,7 @@
 """Which of manifests/policies are installed: said at the start and whenever it changes, never decided upon.
 
 The controller works without any of them; whoever expects one that is missing should hear of it. What a policy does to
-a certain workload is another question (`interlock`): a binding may be narrower than its name says.
+a certain workload is another question (`freeze_policy`): a binding may be narrower than its name says.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ from inplace.runtime.observe import Observer
 
 #: The bindings by name, and what is not so where one is missing.
 MUTATING: Final = {
-    **{f"inplace-keep-freeze-{kind.plural}": kind.unkept for kind in kinds.ALL if kind.unkept},
+    **{
+        f"inplace-keep-freeze-{kind.plural}": kind.without_freeze_policy
+        for kind in kinds.ALL
+        if kind.without_freeze_policy
+    },
     "inplace-honest-status": "tools that know only kstatus may take an upgrade for finished too early",
     **{
         f"inplace-gate-{kind.plural}": f"Pods of {kind.plural} have the readiness gate only if their template has"

@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from inplace.cluster.cache import Cache
 from inplace.cluster.gather import Gone, Incomplete, gather
-from inplace.cluster.world import Key, World
+from inplace.cluster.key import Key
+from inplace.cluster.memory import Memory
 from inplace.core.actions.actions import Action
 from inplace.core.objects import names
-from inplace.core.plan import plan
+from inplace.core.plan.plan import Planner
 from inplace.core.plan.result import Plan
 from inplace.core.pod.states import InProgress
 from inplace.core.rollout import disruption_budgets
@@ -26,22 +28,32 @@ from inplace.core.rollout.snapshot import Snapshot
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import NotFound
-from inplace.runtime.clock import Clock
 from inplace.runtime.observe import Observer
 from inplace.runtime.worker import Done, RequeueAfter, Result
 
-LEAST_PAUSE: Final = 0.010
+MIN_PAUSE: Final = 0.010
 #: The longest pause: a plan that took long because the machine was busy must not make a workload wait for seconds.
-MOST_PAUSE: Final = 0.500
+MAX_PAUSE: Final = 0.500
 #: Rest for each second of planning, and how long a workload counts as being planned after its rest.
-REST: Final = 40.0
+PLAN_REST_FACTOR: Final = 40.0
 ACTIVE_SECONDS: Final = 1.0
 #: Writes of statuses in a second that only report progress, over all workloads: each costs as much as one on a Pod.
 STATUS_RATE: Final = 2.0
 #: How long the caches may disagree before the API server is asked.
-PATIENCE: Final = 5.0
+CACHE_TIMEOUT: Final = 5.0
 
-Carry = Callable[[Key, Snapshot, Action], None]
+CarryOut = Callable[[Key, Snapshot, Action], None]
+
+
+class Process(NamedTuple):
+    """What other parts of this process know and do."""
+
+    #: Nothing disruptive starts before this: the leader before may still be writing.
+    not_before: Callable[[], datetime | None]
+    #: Whether admission policies freeze workloads of a kind in a namespace; None: not known yet.
+    freeze_policy: Callable[[str, str], bool | None]
+    #: Find that out, with this workload.
+    probe_freeze_policy: Callable[[Key], None]
 
 
 class Reconciler:
@@ -49,21 +61,22 @@ class Reconciler:
 
     def __init__(
         self,
-        world: World,
+        cache: Cache,
+        memory: Memory,
+        planner: Planner,
         client: Client,
-        clock: Clock,
         observer: Observer,
-        carry_out: Carry,
-        not_before: Callable[[], datetime | None],
-        ask: Callable[[Key], None],
+        carry_out: CarryOut,
+        process: Process,
     ) -> None:
-        self._world = world
+        self._cache = cache
+        self._memory = memory
+        self._planner = planner
         self._client = client
-        self._clock = clock
+        self._clock = memory.clock
         self._observer = observer
         self._carry_out = carry_out
-        self._not_before = not_before
-        self._ask_policies = ask
+        self._process = process
         #: Until when each workload that was planned lately rests, in the order of their plans.
         self._rested: OrderedDict[Key, float] = OrderedDict()
         self._incomplete: dict[Key, float] = {}
@@ -72,7 +85,7 @@ class Reconciler:
 
     async def reconcile(self, key: Key) -> Result:
         """One look at one workload."""
-        match gather(self._world, key, self._not_before(), self._absent):
+        match gather(self._cache, self._memory, key, self._clock.now(), absent=self._absent):
             case Gone():
                 self._forget(key)
                 return Done()
@@ -80,14 +93,24 @@ class Reconciler:
                 return await self._wait_for(key, incomplete)
             case snapshot:
                 self._incomplete.pop(key, None)
-                pause = timedelta(seconds=max(1.0, len(self._rested) / STATUS_RATE))
-                return self._act(key, replace(snapshot, status_every=pause))
+                return self._act(key, self._with_process_state(key, snapshot))
+
+    def _with_process_state(self, key: Key, snapshot: Snapshot) -> Snapshot:
+        """With what other parts of this process know: policies in force, the leader before, how busy it is."""
+        return replace(
+            snapshot,
+            not_before=self._process.not_before(),
+            freeze_policy=self._process.freeze_policy(key.kind, key.namespace)
+            if snapshot.kind.frozen_on_demand
+            else False,
+            status_every=timedelta(seconds=max(1.0, len(self._rested) / STATUS_RATE)),
+        )
 
     def _act(self, key: Key, snapshot: Snapshot) -> Result:
-        if snapshot.interlock is None and snapshot.workload.metadata.label(names.MODE) is not None:
-            self._ask_policies(key)
+        if snapshot.freeze_policy is None and snapshot.workload.metadata.label(names.MODE) is not None:
+            self._process.probe_freeze_policy(key)
         began, now = self._clock.monotonic(), self._clock.now()
-        made = plan.plan(snapshot, now)
+        made = self._planner.plan(snapshot, now)
         rest = self._rest(key, self._clock.monotonic() - began)
         for action in made.actions:
             self._carry_out(key, snapshot, action)
@@ -99,23 +122,23 @@ class Reconciler:
 
     def _note_budgets(self, key: Key, snapshot: Snapshot, made: Plan) -> None:
         """Remember who looks at PodDisruptionBudgets, and since when one is stuck for want of them."""
-        uid, moving = snapshot.workload.metadata.uid, any(isinstance(one.state, InProgress) for one in made.members)
-        short = disruption_budgets.is_short(made.waiting.values())
+        uid, moving = snapshot.workload.metadata.uid, any(isinstance(one.state, InProgress) for one in made.pods)
+        short = disruption_budgets.is_blocked(made.deferred.values())
         if moving or short:
-            self._world.reserving.add(key)
+            self._memory.reserving.add(key)
         else:
-            self._world.reserving.discard(key)
+            self._memory.reserving.discard(key)
         if short and not moving:
-            self._world.short_since.setdefault(uid, self._clock.now())
+            self._memory.blocked_since.setdefault(uid, self._clock.now())
         else:
-            self._world.short_since.pop(uid, None)
+            self._memory.blocked_since.pop(uid, None)
 
     def _rest(self, key: Key, took: float) -> float:
         """How long to leave a workload alone: the longer, the more its plan took and the more others there are."""
         now = self._clock.monotonic()
         while self._rested and next(iter(self._rested.values())) < now - ACTIVE_SECONDS:
             self._rested.popitem(last=False)
-        rest = min(MOST_PAUSE, max(LEAST_PAUSE, REST * took * max(1, len(self._rested))))
+        rest = min(MAX_PAUSE, max(MIN_PAUSE, PLAN_REST_FACTOR * took * max(1, len(self._rested))))
         self._rested[key] = now + rest
         self._rested.move_to_end(key)
         return rest
@@ -132,14 +155,14 @@ class Reconciler:
     async def _wait_for(self, key: Key, incomplete: Incomplete) -> Result:
         """Wait for an event; after a while ask the API server whether the missing revisions exist at all."""
         since = self._incomplete.setdefault(key, self._clock.monotonic())
-        left = since + PATIENCE - self._clock.monotonic()
+        left = since + CACHE_TIMEOUT - self._clock.monotonic()
         if left > 0:
             return RequeueAfter(left)
         for name in incomplete.missing:
             await self._ask(incomplete.workload.metadata.namespace, name)
         self._observer.event("snapshot.incomplete", level="warning", reason=incomplete.reason, workload=str(key))
         self._incomplete.pop(key, None)
-        return RequeueAfter(LEAST_PAUSE)
+        return RequeueAfter(MIN_PAUSE)
 
     async def _ask(self, namespace: str, revision: str) -> None:
         try:
@@ -148,7 +171,7 @@ class Reconciler:
             self._absent |= {revision}
 
     def _forget(self, key: Key) -> None:
-        self._world.reserving.discard(key)
+        self._memory.reserving.discard(key)
         self._rested.pop(key, None)
         self._incomplete.pop(key, None)
         self._measure(key, None)

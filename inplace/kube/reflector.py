@@ -64,11 +64,14 @@ class Reflector(Generic[T]):
         self._rng = rng or random.Random()  # noqa: S311 - jitter
         self._version = ""
         self._filled = asyncio.Event()
+        self._answered = asyncio.Event()
         self._pause = FIRST_PAUSE
         self._quiet_since = 0.0
         self._short = 0
         self.last_contact = self._clock.monotonic()
         self.problem: str | None = "not listed yet"
+        #: What the last attempt failed with; None since one has succeeded.
+        self.failure: KubeError | None = None
 
     @property
     def synced(self) -> bool:
@@ -78,6 +81,10 @@ class Reflector(Generic[T]):
     async def wait_synced(self) -> None:
         """Wait for the first complete list."""
         await self._filled.wait()
+
+    async def wait_answered(self) -> None:
+        """Wait until the server has answered at all: with the first complete list, or with a `failure`."""
+        await self._answered.wait()
 
     async def run(self) -> None:
         """List and watch until cancelled."""
@@ -90,7 +97,8 @@ class Reflector(Generic[T]):
                 self._version = ""
                 self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="expired")
             except KubeError as error:
-                self.problem = str(error)
+                self.problem, self.failure = str(error), error
+                self._answered.set()
                 self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="error")
                 fields = {"resource": self._resource.plural, "error": str(error)}
                 self._observer.event("watch.failed", level="warning", **fields)
@@ -115,8 +123,9 @@ class Reflector(Generic[T]):
         for one in seen.values():
             self._put(one, initial)
         self._observer.count("inplace_relists_total", resource=self._resource.plural)
-        self._version, self.problem = version, None
+        self._version, self.problem, self.failure = version, None, None
         self._filled.set()
+        self._answered.set()
 
     def _decoded(self, decoder: msgspec.json.Decoder[T], raw: msgspec.Raw) -> T | None:
         try:
@@ -141,7 +150,7 @@ class Reflector(Generic[T]):
         async with aclosing(events):
             async for event in events:
                 self.last_contact = self._clock.monotonic()
-                self.problem, self._short = None, 0
+                self.problem, self.failure, self._short = None, None, 0
                 match event:
                     case Bookmark(version):
                         self._version = version

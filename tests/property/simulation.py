@@ -15,14 +15,16 @@ from typing import Any
 
 import msgspec
 
+from inplace.cluster.cache import Cache
 from inplace.cluster.gather import gather
-from inplace.cluster.world import Key, World
+from inplace.cluster.key import Key
+from inplace.cluster.memory import Memory
 from inplace.controller.apply import needs_live_read
 from inplace.core.actions import patches
 from inplace.core.actions.actions import Action, CreatePullPod, DeletePullPod, PatchImages, PatchWorkload, WriteStatus
 from inplace.core.objects import names
 from inplace.core.objects.model import Node, Pod, Revision, Workload
-from inplace.core.plan import plan as planning
+from inplace.core.plan.plan import Planner
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
@@ -155,7 +157,7 @@ class Simulation:
         for ordinal in range(self.start.replicas):
             self._make_pod(f"web-{ordinal}")
         self.sync_controller()
-        self.world = self._fresh_world()
+        self.start_controller()
 
     # --- the cluster ------------------------------------------------------------------------------------------------
 
@@ -360,14 +362,15 @@ class Simulation:
 
     # --- the controller ---------------------------------------------------------------------------------------------
 
-    def _fresh_world(self) -> World:
-        world = World(self.clock)
-        world.nodes.put(self._node())
-        self.world = world
+    def start_controller(self) -> None:
+        """A controller that knows nothing but what a list gives it."""
+        self.cache = Cache()
+        self.memory = Memory(self.clock, self.cache)
+        self.planner = Planner()
+        self.cache.nodes.put(self._node())
         self.deliver_workload()
         for name in self.pods:
             self.deliver(name)
-        return world
 
     def _node(self) -> Node:
         """The node; where images are pulled ahead it does not have v2 and v3 from the beginning."""
@@ -388,28 +391,28 @@ class Simulation:
 
     def kill(self) -> None:
         """The controller dies and comes back with nothing but what a list gives it."""
-        self._fresh_world()
+        self.start_controller()
 
     def deliver(self, name: str) -> None:
         """The watch brings the state of a Pod, or that it is gone."""
         self._deliver_helpers()
         pod = self.pods.get(name)
         if pod is None:
-            old = self.world.pods.remove(("default", name))
-            self.world.saw_pod(old, None)
+            old = self.cache.pods.remove(("default", name))
+            self.memory.saw_pod(old, None)
             return
         new = _decode(pod, Pod)
-        self.world.saw_pod(self.world.pods.put(new), new)
+        self.memory.saw_pod(self.cache.pods.put(new), new)
 
     def _deliver_helpers(self) -> None:
-        self.world.nodes.put(self._node())
+        self.cache.nodes.put(self._node())
         for known in [key for key in self.delivered if key not in self.helpers]:
             self.delivered.discard(known)
-            self.world.saw_pod(self.world.pods.remove(("default", known)), None)
+            self.memory.saw_pod(self.cache.pods.remove(("default", known)), None)
         for key, one in self.helpers.items():
             self.delivered.add(key)
             new = _decode(one, Pod)
-            self.world.saw_pod(self.world.pods.put(new), new)
+            self.memory.saw_pod(self.cache.pods.put(new), new)
 
     def deliver_workload(self) -> None:
         """The watch brings the workload and its revisions."""
@@ -417,15 +420,15 @@ class Simulation:
             owner = [{"kind": "StatefulSet", "name": "web", "uid": "web-uid", "controller": True}]
             meta = {"name": name, "namespace": "default", "uid": name, "resourceVersion": "1", "ownerReferences": owner}
             data = {"metadata": meta, "revision": number, "data": {"spec": {"template": template}}}
-            self.world.revisions.put(_decode(data, Revision))
-        self.world.workloads["StatefulSet"].put(_decode(self.workload, Workload))
+            self.cache.revisions.put(_decode(data, Revision))
+        self.cache.workloads["StatefulSet"].put(_decode(self.workload, Workload))
 
     def plan(self) -> tuple[Snapshot, tuple[Action, ...]]:
         """What the controller would do now, on what it has been told."""
-        snapshot = gather(self.world, KEY, None, frozenset())
+        snapshot = gather(self.cache, self.memory, KEY, self.clock.now())
         if not isinstance(snapshot, Snapshot):
             return None, ()  # type: ignore[return-value]
-        return snapshot, planning.plan(snapshot, self.clock.now()).actions
+        return snapshot, self.planner.plan(snapshot, self.clock.now()).actions
 
     def carry_out(self, snapshot: Snapshot, action: Action, *, answered: bool = True) -> None:
         """Send a write as the Applier does; `answered` False: it was done, and the answer was lost."""
@@ -436,7 +439,7 @@ class Simulation:
             live = self.pods.get(action.pod.name)
             if live is None or live["metadata"]["uid"] != action.pod.uid:
                 return
-            again = planning.reassess(snapshot, _decode(live, Pod), self.clock.now())
+            again = self.planner.recheck(snapshot, _decode(live, Pod), self.clock.now())
             if not isinstance(again, PatchImages):
                 return
             action = again
@@ -447,7 +450,7 @@ class Simulation:
         meta = action.workload.metadata if isinstance(action, PatchWorkload | WriteStatus) else action.pod.metadata
         target = self.workload if isinstance(action, PatchWorkload | WriteStatus) else self.pods[meta.name]
         if answered:
-            self.world.wrote(meta.uid, target["metadata"]["resourceVersion"])
+            self.memory.wrote(meta.uid, target["metadata"]["resourceVersion"])
 
     def _help(self, action: CreatePullPod | DeletePullPod) -> None:
         """Make or delete a helper Pod."""
@@ -458,7 +461,7 @@ class Simulation:
         meta = {"namespace": "default", "uid": f"uid-{action.name}", "creationTimestamp": self.stamp()}
         self.helpers[action.name] = {**action.body, "metadata": {**action.body["metadata"], **meta}}
         self._touch(self.helpers[action.name])
-        self.world.asked("web-uid", action.name)
+        self.memory.requested_pull("web-uid", action.name)
 
     def _write(self, snapshot: Snapshot, action: Action) -> None:
         request = patches.build(action, self.clock.now())

@@ -254,14 +254,14 @@ def edited(found, edits):
     return {**kept, **edits.add, **{key: new for key, (_, new) in edits.change.items()}}
 
 
-def patched(pod, lacks):
+def patched(pod, change):
     def model(containers):
-        return tuple(Container(name=one.name, image=lacks.images.get(one.name, one.image)) for one in containers)
+        return tuple(Container(name=one.name, image=change.images.get(one.name, one.image)) for one in containers)
 
     return Pod(
         metadata=Meta(
-            labels=edited(pod.metadata.labels, lacks.labels),
-            annotations=edited(pod.metadata.annotations, lacks.annotations),
+            labels=edited(pod.metadata.labels, change.labels),
+            annotations=edited(pod.metadata.annotations, change.annotations),
         ),
         spec=PodSpec(containers=model(pod.spec.containers), init_containers=model(pod.spec.init_containers)),
     )
@@ -292,9 +292,9 @@ def test_a_chain_of_templates_ends_as_a_pod_of_the_last_one(chain, extra):
     pod = made_from(chain[0], extra)
     moved: set[str] = set()
     for between, target in pairwise(chain):
-        lacks = needs([chain[0], between], target, pod, moved)
-        moved |= set(lacks.images)
-        pod = patched(pod, lacks)
+        change = needs([chain[0], between], target, pod, moved)
+        moved |= set(change.images)
+        pod = patched(pod, change)
         assert needs([chain[0], between], target, pod, moved).is_empty
         assert pod == made_from(target, extra)
 
@@ -302,7 +302,7 @@ def test_a_chain_of_templates_ends_as_a_pod_of_the_last_one(chain, extra):
 @given(variants(), variants(), versions)
 def test_drift_is_never_fought(base, target, elsewhere):
     target["spec"]["containers"][1]["image"] = base["spec"]["containers"][1]["image"]
-    pod = patched(made_from(base), PodChange(images={"proxy": elsewhere}))
+    pod = patched(made_from(base), PodChange.of_images({"proxy": elsewhere}))
     found = needs([base], target, pod)
     assert "proxy" not in found.images
     assert bool(found.notes) == (elsewhere != target["spec"]["containers"][1]["image"]) or len(found.notes) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from inplace.cluster.world import Caps
+from inplace.cluster.memory import Caps
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.core.state.statuses import Phase

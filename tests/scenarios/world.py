@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec.structs import replace
 
-from inplace.cluster.world import Caps
+from inplace.cluster.memory import Caps
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod, Revision, Workload
 from inplace.core.state import conditions, records, statuses

@@ -44,7 +44,7 @@ class Complete(Struct, frozen=True):
     pod: Pod
     record: Record
     change: PodChange | None = None
-    marks: Mapping[str, str] = {}
+    revision_labels: Mapping[str, str] = {}
 
 
 class RecordFailure(Struct, frozen=True):
@@ -88,14 +88,14 @@ class DeletePullPod(Struct, frozen=True):
 class ReserveDisruptions(Struct, frozen=True):
     """Set the entries of a PodDisruptionBudget and what it still allows; `ours` are the Pods whose entries are ours.
 
-    `again`: its controller is asked to count once more.
+    `recount`: its controller is asked to recount.
     """
 
     budget: Pdb
     entries: dict[str, datetime]
     allowed: int
     ours: frozenset[str]
-    again: bool = False
+    recount: bool = False
 
 
 class PatchWorkload(Struct, frozen=True):

@@ -98,14 +98,14 @@ def _of_pod(action: PodAction, now: datetime) -> Patch:
             return _pod(pod, "status", _gate(pod, now, "NewPod", opened=True))
         case CloseGate(pod, record):
             return _pod(pod, "status", _gate(pod, now, "Draining", opened=False), _state(pod, record))
-        case PatchImages(pod, record, lacks):
-            return _pod(pod, "", _images(pod, record, lacks), _metadata(pod, record, lacks))
-        case Complete(pod, record, lacks, marks) if pod.has_gate(names.GATE) and not pod.is_true(names.GATE):
+        case PatchImages(pod, record, change):
+            return _pod(pod, "", _images(pod, record, change), _metadata(pod, record, change))
+        case Complete(pod, record, change, marks) if pod.has_gate(names.GATE) and not pod.is_true(names.GATE):
             # pods/status takes metadata too (kubernetes.md §1.6), so the gate and the label move in one write.
             gate = _gate(pod, now, "Upgraded", opened=True)
-            return _pod(pod, "status", gate, _metadata(pod, record, lacks, marks))
-        case Complete(pod, record, lacks, marks):
-            return _pod(pod, "", _metadata(pod, record, lacks, marks))
+            return _pod(pod, "status", gate, _metadata(pod, record, change, marks))
+        case Complete(pod, record, change, marks):
+            return _pod(pod, "", _metadata(pod, record, change, marks))
         case RecordFailure(pod, record):
             gate = _gate(pod, now, "UpgradeFailed", opened=True) if pod.has_gate(names.GATE) else []
             return _pod(pod, "status" if gate else "", gate, _state(pod, record))
@@ -201,16 +201,18 @@ def _state(pod: Pod, record: Record | None) -> list[Op]:
 
 
 def _metadata(
-    pod: Pod, record: Record, lacks: PodChange | None, last: Mapping[str, str] = MappingProxyType({})
+    pod: Pod, record: Record, change: PodChange | None, last: Mapping[str, str] = MappingProxyType({})
 ) -> list[Op]:
     """Template labels and annotations, the record, and, at the very end, the revision's labels: labels never lie."""
-    labels = {**lacks.labels.add, **{k: new for k, (_, new) in lacks.labels.change.items()}} if lacks else {}
-    marks = {**lacks.annotations.add, **{k: new for k, (_, new) in lacks.annotations.change.items()}} if lacks else {}
-    gone = lacks.labels.remove if lacks else ()
+    labels = {**change.labels.add, **{k: new for k, (_, new) in change.labels.change.items()}} if change else {}
+    marks = (
+        {**change.annotations.add, **{k: new for k, (_, new) in change.annotations.change.items()}} if change else {}
+    )
+    gone = change.labels.remove if change else ()
     labels.update(last)
     return [
         *_map("labels", pod.metadata.labels, labels, gone),
-        *_with_state(pod, record, marks, lacks.annotations.remove if lacks else ()),
+        *_with_state(pod, record, marks, change.annotations.remove if change else ()),
     ]
 
 
@@ -223,12 +225,12 @@ def _with_state(pod: Pod, record: Record | None, marks: Mapping[str, str], gone:
     return [*test, *_map("annotations", current, marks, [*gone, names.STATE])]
 
 
-def _images(pod: Pod, record: Record, lacks: PodChange) -> list[Op]:
+def _images(pod: Pod, record: Record, change: PodChange) -> list[Op]:
     """The new images, each tested for the container's name, image and ID as they were read, all for the generation."""
     ops: list[Op] = []
-    if lacks.images and pod.metadata.generation:
+    if change.images and pod.metadata.generation:
         ops.append(_test("/metadata/generation", pod.metadata.generation))
-    for name, image in lacks.images.items():
+    for name, image in change.images.items():
         ops += _both(pod, name, image)
         baseline = record.containers[name]
         ops += _container_id(name, baseline.id, "containerStatuses", pod.status.container_statuses)

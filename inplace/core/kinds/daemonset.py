@@ -34,10 +34,10 @@ class DaemonSet(Unordered):
     plural: Final = "daemonsets"
     group: Final = "apps"
     short_names: Final = ("ds", "daemonset")
-    through: Final = ""
+    child_kind: Final = ""
     keeps_conditions: Final = True
     frozen_on_demand: Final = False
-    unkept: Final = "a write of others may lift the freeze of a DaemonSet"
+    without_freeze_policy: Final = "a write of others may lift the freeze of a DaemonSet"
     labels_with_status: Final = True
 
     def unsupported(self, workload: Workload) -> Reason | None:
@@ -58,7 +58,7 @@ class DaemonSet(Unordered):
         )
 
     def freeze(
-        self, workload: Workload, family: OwnedObjects, *, interlocked: bool
+        self, workload: Workload, owned: OwnedObjects, *, freeze_policy: bool
     ) -> PatchWorkload | PatchReplicaSet | Reason | None:
         """Switch to OnDelete, and keep what stood there."""
         if self.held(workload):
@@ -66,7 +66,7 @@ class DaemonSet(Unordered):
         running = None if is_frozen(workload) else _native_rollout(workload)
         return running or freeze(workload, _OURS)
 
-    def trial(self, workload: Workload) -> PatchWorkload | None:
+    def probe(self, workload: Workload) -> PatchWorkload | None:
         """None: the freeze stands always."""
         return None
 
@@ -74,18 +74,18 @@ class DaemonSet(Unordered):
         """By OnDelete."""
         return _strategy(workload).type == "OnDelete"
 
-    def lift(self, workload: Workload) -> PatchWorkload | None:
+    def fall_back(self, workload: Workload) -> PatchWorkload | None:
         """Put the original strategy back; one that was OnDelete replaces nothing by itself."""
         original = original_strategy(workload)
         return fall_back(workload, original) if is_frozen(workload) and original else None
 
-    def thaw(self, workload: Workload, family: OwnedObjects) -> WorkloadAction | None:
+    def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
         """Put the original strategy back and remove our keys."""
         return thaw(workload, original_strategy(workload) if self.held(workload) else {})
 
-    def templates(self, workload: Workload, family: OwnedObjects) -> Mapping[str, Raw]:
+    def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
         """Its ControllerRevisions by hash; of two with one hash the newer."""
-        return {_hash(one): one.data for one in sorted(family.revisions, key=lambda one: one.revision)}
+        return {_hash(one): one.data for one in sorted(owned.revisions, key=lambda one: one.revision)}
 
     def read(self, kept: Raw) -> Tree:
         """The template in a ControllerRevision's data."""
@@ -110,20 +110,20 @@ class DaemonSet(Unordered):
         """Its label."""
         return pod.metadata.label(names.REVISION_LABEL) or ""
 
-    def marks(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
+    def revision_labels(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
         """The revision's hash; and, for tidiness, the generation of the template that it belongs to."""
         generation = workload.metadata.annotation(names.TEMPLATE_GENERATION)
         tidy = {names.TEMPLATE_GENERATION_LABEL: generation} if newest and generation is not None else {}
         return {names.REVISION_LABEL: revision, **tidy}
 
     def prepare(
-        self, workload: Workload, family: OwnedObjects, target: Template, *, whole: bool
+        self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool
     ) -> WorkloadAction | None:
         """Nothing: a Pod that is re-created meanwhile comes back new."""
         return None
 
     def conclude(
-        self, workload: Workload, family: OwnedObjects, target: Template, *, interlocked: bool
+        self, workload: Workload, owned: OwnedObjects, target: Template, *, freeze_policy: bool
     ) -> WorkloadAction | None:
         """Nothing: the controller counts by the labels."""
         return None

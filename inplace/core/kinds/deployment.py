@@ -41,10 +41,10 @@ class Deployment(matching.MatchedByTemplate):
     plural: Final = "deployments"
     group: Final = "apps"
     short_names: Final = ("deploy", "deployment")
-    through: Final = "ReplicaSet"
+    child_kind: Final = "ReplicaSet"
     keeps_conditions: Final = True
     frozen_on_demand: Final = True
-    unkept: Final = "Deployments stay paused, so kubectl rollout undo and restart refuse"
+    without_freeze_policy: Final = "Deployments stay paused, so kubectl rollout undo and restart refuse"
     labels_with_status: Final = False
 
     def unsupported(self, workload: Workload) -> Reason | None:
@@ -61,15 +61,15 @@ class Deployment(matching.MatchedByTemplate):
         )
 
     def freeze(
-        self, workload: Workload, family: OwnedObjects, *, interlocked: bool
+        self, workload: Workload, owned: OwnedObjects, *, freeze_policy: bool
     ) -> PatchWorkload | PatchReplicaSet | Reason | None:
         """Pause it while nothing rolls; then keep its settings, or put back those that an undo has replaced."""
-        paused, active = _pause(workload, family, interlocked=interlocked), _active(workload, family)
+        paused, active = _pause(workload, owned, freeze_policy=freeze_policy), _active(workload, owned)
         if isinstance(paused, PatchWorkload) or active is None:
             return paused
-        return undo.restore(workload, active, family.children) or undo.keep(workload, active) or paused
+        return undo.restore(workload, active, owned.children) or undo.keep(workload, active) or paused
 
-    def trial(self, workload: Workload) -> PatchWorkload | None:
+    def probe(self, workload: Workload) -> PatchWorkload | None:
         """Resume it with another template."""
         tree = trees.decode(workload.spec.template)
         metadata = trees.tree(tree.get("metadata"))
@@ -81,68 +81,68 @@ class Deployment(matching.MatchedByTemplate):
         """By a pause with our label."""
         return workload.spec.paused and is_frozen(workload)
 
-    def lift(self, workload: Workload) -> PatchWorkload | None:
+    def fall_back(self, workload: Workload) -> PatchWorkload | None:
         """Resume it."""
         return fall_back(workload, {"paused": False}) if self.held(workload) else None
 
-    def thaw(self, workload: Workload, family: OwnedObjects) -> WorkloadAction | None:
+    def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
         """Resume it without our keys, then remove what was copied to ReplicaSets or kept there.
 
         In this order: as long as our status stands here, the Deployment controller copies it to the ReplicaSets.
         """
         back = thaw(workload, {"paused": False} if self.held(workload) else {})
-        return back or undo.forget(workload, family.children, undo.NOT_HISTORY)
+        return back or undo.forget(workload, owned.children, undo.NOT_HISTORY)
 
-    def templates(self, workload: Workload, family: OwnedObjects) -> Mapping[str, Raw]:
+    def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
         """Those of ReplicaSets with Pods, what is kept on them, and its own."""
-        found, active = dict[str, Raw](), _active(workload, family)
-        for child in family.children:
+        found, active = dict[str, Raw](), _active(workload, owned)
+        for child in owned.children:
             if child is active or _has_pods(child):
                 found |= matching.recorded(child)
                 found[trees.fingerprint(child.spec.template)] = child.spec.template
         return {**found, trees.fingerprint(workload.spec.template): workload.spec.template}
 
     def prepare(
-        self, workload: Workload, family: OwnedObjects, target: Template, *, whole: bool
+        self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool
     ) -> WorkloadAction | None:
         """Keep the old template, then give the active ReplicaSet the new one; with a partition it keeps the old one.
 
         So a Pod that is re-created meanwhile comes back as most are to be.
         """
-        active = _active(workload, family)
+        active = _active(workload, owned)
         if active is None:
             return None
         current, kept = trees.fingerprint(active.spec.template), matching.recorded(active)
         if current == target.revision:
             return None
         if target.revision not in kept or current not in kept:
-            kept |= {current: active.spec.template, target.revision: self.templates(workload, family)[target.revision]}
+            kept |= {current: active.spec.template, target.revision: self.templates(workload, owned)[target.revision]}
             return PatchReplicaSet(
                 workload, active, "record both templates", {}, {names.TEMPLATES: matching.encoded(kept)}
             )
         if not whole:
             return None
         return (
-            _make_way(workload, family, active, target)
-            or _keep_history(workload, family, active)
+            _make_way(workload, owned, active, target)
+            or _keep_history(workload, owned, active)
             or PatchReplicaSet(
                 workload,
                 active,
                 "give it the new template",
-                {"template": _with_hash(self.templates(workload, family)[target.revision], active)},
+                {"template": _with_hash(self.templates(workload, owned)[target.revision], active)},
             )
         )
 
     def conclude(
-        self, workload: Workload, family: OwnedObjects, target: Template, *, interlocked: bool
+        self, workload: Workload, owned: OwnedObjects, target: Template, *, freeze_policy: bool
     ) -> WorkloadAction | None:
         """Forget the templates that no Pod has any more and what others must not bring back; then resume it."""
-        active = _active(workload, family)
+        active = _active(workload, owned)
         if active is None:
             return None
-        others = [child for child in family.children if child.metadata.uid != active.metadata.uid]
+        others = [child for child in owned.children if child.metadata.uid != active.metadata.uid]
         left = undo.forget(workload, [active], [names.TEMPLATES]) or undo.forget(workload, others, undo.NOT_HISTORY)
-        if left is not None or not (interlocked and is_frozen(workload)):
+        if left is not None or not (freeze_policy and is_frozen(workload)):
             return left
         spec = {"paused": False} if workload.spec.paused else {}
         return PatchWorkload(workload, None, "nothing is left to hold back", spec, {names.FROZEN: None})
@@ -155,21 +155,21 @@ def _has_pods(child: Workload) -> bool:
     return bool(child.spec.replicas is None or child.spec.replicas or child.status.replicas)
 
 
-def _active(workload: Workload, family: OwnedObjects) -> Workload | None:
+def _active(workload: Workload, owned: OwnedObjects) -> Workload | None:
     """The one ReplicaSet with Pods, else the one that would get some (FindActiveOrLatest); None while several have."""
-    filled = [child for child in family.children if _has_pods(child)]
+    filled = [child for child in owned.children if _has_pods(child)]
     if filled:
         return filled[0] if len(filled) == 1 else None
     wanted = trees.fingerprint(workload.spec.template)
-    equal = [child for child in family.children if trees.fingerprint(child.spec.template) == wanted]
-    return min(equal, key=_age) if equal else max(family.children, key=_age, default=None)
+    equal = [child for child in owned.children if trees.fingerprint(child.spec.template) == wanted]
+    return min(equal, key=_age) if equal else max(owned.children, key=_age, default=None)
 
 
 def _age(child: Workload) -> tuple[str, str]:
     return str(child.metadata.creation_timestamp), child.metadata.name
 
 
-def _pause(workload: Workload, family: OwnedObjects, *, interlocked: bool) -> PatchWorkload | Reason | None:
+def _pause(workload: Workload, owned: OwnedObjects, *, freeze_policy: bool) -> PatchWorkload | Reason | None:
     """Pause it while nothing rolls. A pause that stands without our label is its owner's, and is left to him.
 
     A policy pauses whatever changes the template, in the middle of a native rollout too: that is not interrupted.
@@ -178,18 +178,18 @@ def _pause(workload: Workload, family: OwnedObjects, *, interlocked: bool) -> Pa
         why = "its owner paused it (kubectl rollout pause); resume it to go on"
         return Reason(ReasonCode.PausedByOwner, "spec.paused", why)
     if workload.spec.paused:
-        several = sum(_has_pods(child) for child in family.children) > 1
+        several = sum(_has_pods(child) for child in owned.children) > 1
         note = "a native rollout is under way and is not interrupted"
         return PatchWorkload(workload, None, note, {"paused": False}, {names.FROZEN: None}) if several else None
-    running = _native_rollout(workload, family)
-    if interlocked:
-        return running if running is not None and not _in_step(workload, family) else None
+    running = _native_rollout(workload, owned)
+    if freeze_policy:
+        return running if running is not None and not _in_step(workload, owned) else None
     return running or freeze(workload, {"paused": True})
 
 
-def _in_step(workload: Workload, family: OwnedObjects) -> bool:
+def _in_step(workload: Workload, owned: OwnedObjects) -> bool:
     """Whether one ReplicaSet has all Pods and the Deployment's template: nothing is rolled, whatever is missing."""
-    active = _active(workload, family)
+    active = _active(workload, owned)
     return active is not None and _same(active, workload)
 
 
@@ -197,15 +197,15 @@ def _same(one: Workload, other: Workload) -> bool:
     return trees.fingerprint(one.spec.template) == trees.fingerprint(other.spec.template)
 
 
-def _native_rollout(workload: Workload, family: OwnedObjects) -> Reason | None:
+def _native_rollout(workload: Workload, owned: OwnedObjects) -> Reason | None:
     """A rollout of the Deployment controller that has not ended; it is never interrupted."""
     status, desired = workload.status, kind.replicas(workload)
     if status.observed_generation < workload.metadata.generation:
         return Reason(ReasonCode.NativeRollout, "status.observedGeneration", "waiting for the Deployment controller")
-    active = _active(workload, family)
+    active = _active(workload, owned)
     if active is None:
         several = "a native rollout is under way: several ReplicaSets have Pods"
-        why = several if family.children else "waiting for its first ReplicaSet"
+        why = several if owned.children else "waiting for its first ReplicaSet"
         return Reason(ReasonCode.NativeRollout, "status.replicas", why)
     missing = desired
     if _same(active, workload):
@@ -216,26 +216,28 @@ def _native_rollout(workload: Workload, family: OwnedObjects) -> Reason | None:
     return Reason(ReasonCode.NativeRollout, "status.updatedReplicas", why)
 
 
-def _make_way(workload: Workload, family: OwnedObjects, active: Workload, target: Template) -> DeleteReplicaSet | None:
+def _make_way(workload: Workload, owned: OwnedObjects, active: Workload, target: Template) -> DeleteReplicaSet | None:
     """ReplicaSets that hold the new template already: the active one is to be the only one (kubernetes.md §6.3.1)."""
-    for child in family.children:
+    for child in owned.children:
         equal = trees.fingerprint(child.spec.template) == target.revision
         if child.metadata.uid != active.metadata.uid and equal and not _has_pods(child):
             return DeleteReplicaSet(workload, child, "the active ReplicaSet takes over its template")
     return None
 
 
-def _keep_history(workload: Workload, family: OwnedObjects, active: Workload) -> CreateReplicaSet | None:
+def _keep_history(workload: Workload, owned: OwnedObjects, active: Workload) -> CreateReplicaSet | None:
     """A ReplicaSet without Pods that keeps the old template for `kubectl rollout undo` (kubernetes.md §6.3.2)."""
     current = trees.fingerprint(active.spec.template)
-    others = [child for child in family.children if child.metadata.uid != active.metadata.uid]
+    others = [child for child in owned.children if child.metadata.uid != active.metadata.uid]
     known = any(trees.fingerprint(child.spec.template) == current for child in others)
     if known or workload.spec.revision_history_limit == 0:
         return None
     selector: dict[str, Any] = msgspec.json.decode(workload.spec.selector)
     labels = {**(selector.get("matchLabels") or {}), names.TEMPLATE_HASH_LABEL: current}
     kept = _with_label(trees.bare(trees.decode(active.spec.template)), current)
-    marks = {key: text for key, text in (active.metadata.annotations or {}).items() if key not in undo.NOT_HISTORY}
+    revision_labels = {
+        key: text for key, text in (active.metadata.annotations or {}).items() if key not in undo.NOT_HISTORY
+    }
     owner = {"apiVersion": "apps/v1", "kind": "Deployment", "controller": True, "blockOwnerDeletion": True}
     body = {
         "apiVersion": "apps/v1",
@@ -243,7 +245,7 @@ def _keep_history(workload: Workload, family: OwnedObjects, active: Workload) ->
         "metadata": {
             "name": f"{workload.metadata.name}-{current}",
             "labels": trees.labels(kept),
-            "annotations": marks,
+            "annotations": revision_labels,
             "ownerReferences": [{**owner, "name": workload.metadata.name, "uid": workload.metadata.uid}],
         },
         "spec": {

@@ -54,7 +54,7 @@ class Kind(Protocol):
         ...
 
     @property
-    def through(self) -> str:
+    def child_kind(self) -> str:
         """The kind of the workloads between this one and its Pods; empty where there is none."""
         ...
 
@@ -69,7 +69,7 @@ class Kind(Protocol):
         ...
 
     @property
-    def unkept(self) -> str:
+    def without_freeze_policy(self) -> str:
         """What it means that no policy keeps the freeze; empty where there is nothing to keep."""
         ...
 
@@ -87,15 +87,15 @@ class Kind(Protocol):
         ...
 
     def freeze(
-        self, workload: Workload, family: OwnedObjects, *, interlocked: bool
+        self, workload: Workload, owned: OwnedObjects, *, freeze_policy: bool
     ) -> PatchWorkload | PatchReplicaSet | Reason | None:
         """What must be written before anything else: the write that freezes; a reason to wait with it; or nothing.
 
-        `interlocked`: admission policies freeze the workload in the very write that changes its template.
+        `freeze_policy`: admission policies freeze the workload in the very write that changes its template.
         """
         ...
 
-    def trial(self, workload: Workload) -> PatchWorkload | None:
+    def probe(self, workload: Workload) -> PatchWorkload | None:
         """Of a kind that is frozen on demand: a write, for a dry run, that such policies must turn back.
 
         It lifts the freeze and changes the template. None for the other kinds.
@@ -106,15 +106,15 @@ class Kind(Protocol):
         """Whether its own controller is kept from replacing Pods, by us."""
         ...
 
-    def lift(self, workload: Workload) -> PatchWorkload | None:
+    def fall_back(self, workload: Workload) -> PatchWorkload | None:
         """The write that hands a change over to the native controller; None where it would not replace Pods either."""
         ...
 
-    def thaw(self, workload: Workload, family: OwnedObjects) -> WorkloadAction | None:
+    def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
         """The next write that restores the original strategy and removes what is ours; None where nothing is left."""
         ...
 
-    def templates(self, workload: Workload, family: OwnedObjects) -> Mapping[str, Raw]:
+    def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
         """Every template that a Pod may have been made from or is to become, as it is kept, by the revision's name."""
         ...
 
@@ -134,7 +134,7 @@ class Kind(Protocol):
         """The revision that a Pod is at; empty where nothing tells."""
         ...
 
-    def marks(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
+    def revision_labels(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
         """The labels that make a Pod one of this revision, written when its upgrade is proven and not before.
 
         `newest`: whether the revision is still what the workload's template asks for.
@@ -142,7 +142,7 @@ class Kind(Protocol):
         ...
 
     def prepare(
-        self, workload: Workload, family: OwnedObjects, target: Template, *, whole: bool
+        self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool
     ) -> WorkloadAction | None:
         """The next write that must be made before a Pod is moved to the target; None where Pods may move.
 
@@ -151,7 +151,7 @@ class Kind(Protocol):
         ...
 
     def conclude(
-        self, workload: Workload, family: OwnedObjects, target: Template, *, interlocked: bool
+        self, workload: Workload, owned: OwnedObjects, target: Template, *, freeze_policy: bool
     ) -> WorkloadAction | None:
         """The next write that must be made once every Pod is at the target; None where nothing is left."""
         ...
@@ -164,7 +164,7 @@ class Kind(Protocol):
         """The kind's own order of update, ascending."""
         ...
 
-    def outside(
+    def excluded(
         self, workload: Workload, settings: Settings, pods: Iterable[Pod], moved: Callable[[Pod], bool]
     ) -> Mapping[str, Reason]:
         """By uid, the Pods that are not part of this rollout: kept by the partition, or about to be scaled away.

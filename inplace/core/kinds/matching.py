@@ -61,7 +61,7 @@ class MatchedByTemplate(Unordered):
                 return said
         return _match(workload, pod, revisions)
 
-    def marks(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
+    def revision_labels(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
         """None: the record is the mark; a Pod keeps the hash of its ReplicaSet."""
         return {}
 

@@ -18,7 +18,7 @@ class Unordered:
         """None of its own; then the name decides."""
         return 0
 
-    def outside(
+    def excluded(
         self: Kind, workload: Workload, settings: Settings, pods: Iterable[Pod], moved: Callable[[Pod], bool]
     ) -> Mapping[str, Reason]:
         """`partition` Pods are kept, whichever come last."""

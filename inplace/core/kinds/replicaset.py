@@ -30,10 +30,10 @@ class ReplicaSet(matching.MatchedByTemplate):
     plural: Final = "replicasets"
     group: Final = "apps"
     short_names: Final = ("rs", "replicaset")
-    through: Final = ""
+    child_kind: Final = ""
     keeps_conditions: Final = True
     frozen_on_demand: Final = False
-    unkept: Final = ""
+    without_freeze_policy: Final = ""
     labels_with_status: Final = True
 
     def unsupported(self, workload: Workload) -> Reason | None:
@@ -45,7 +45,7 @@ class ReplicaSet(matching.MatchedByTemplate):
         return Native(min_ready_seconds=workload.spec.min_ready_seconds)
 
     def freeze(
-        self, workload: Workload, family: OwnedObjects, *, interlocked: bool
+        self, workload: Workload, owned: OwnedObjects, *, freeze_policy: bool
     ) -> PatchWorkload | PatchReplicaSet | Reason | None:
         """Only the record of the template: there is nothing to hold."""
         if is_frozen(workload):
@@ -54,7 +54,7 @@ class ReplicaSet(matching.MatchedByTemplate):
         kept = matching.encoded({trees.fingerprint(workload.spec.template): workload.spec.template})
         return PatchWorkload(workload, EventReason.Frozen, note, {}, {names.FROZEN: "true"}, {names.TEMPLATES: kept})
 
-    def trial(self, workload: Workload) -> PatchWorkload | None:
+    def probe(self, workload: Workload) -> PatchWorkload | None:
         """None: the freeze stands always."""
         return None
 
@@ -62,21 +62,21 @@ class ReplicaSet(matching.MatchedByTemplate):
         """Always."""
         return True
 
-    def lift(self, workload: Workload) -> PatchWorkload | None:
+    def fall_back(self, workload: Workload) -> PatchWorkload | None:
         """None: it replaces no Pod by itself."""
         return None
 
-    def thaw(self, workload: Workload, family: OwnedObjects) -> WorkloadAction | None:
+    def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
         """Remove our keys."""
         return thaw(workload, {})
 
-    def templates(self, workload: Workload, family: OwnedObjects) -> Mapping[str, Raw]:
+    def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
         """Those recorded, and its own."""
         own = workload.spec.template
         return {**matching.recorded(workload), trees.fingerprint(own): own}
 
     def prepare(
-        self, workload: Workload, family: OwnedObjects, target: Template, *, whole: bool
+        self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool
     ) -> WorkloadAction | None:
         """Record the new template beside the old, before a Pod has it."""
         kept = matching.recorded(workload)
@@ -88,7 +88,7 @@ class ReplicaSet(matching.MatchedByTemplate):
         )
 
     def conclude(
-        self, workload: Workload, family: OwnedObjects, target: Template, *, interlocked: bool
+        self, workload: Workload, owned: OwnedObjects, target: Template, *, freeze_policy: bool
     ) -> WorkloadAction | None:
         """Forget the templates that no Pod has any more."""
         if matching.recorded(workload).keys() == {target.revision}:

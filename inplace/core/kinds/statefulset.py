@@ -32,10 +32,10 @@ class StatefulSet:
     plural: Final = "statefulsets"
     group: Final = "apps"
     short_names: Final = ("sts", "statefulset")
-    through: Final = ""
+    child_kind: Final = ""
     keeps_conditions: Final = False
     frozen_on_demand: Final = False
-    unkept: Final = "a write of others may lift the freeze of a StatefulSet"
+    without_freeze_policy: Final = "a write of others may lift the freeze of a StatefulSet"
     labels_with_status: Final = True
 
     def unsupported(self, workload: Workload) -> Reason | None:
@@ -58,7 +58,7 @@ class StatefulSet:
         )
 
     def freeze(
-        self, workload: Workload, family: OwnedObjects, *, interlocked: bool
+        self, workload: Workload, owned: OwnedObjects, *, freeze_policy: bool
     ) -> PatchWorkload | PatchReplicaSet | Reason | None:
         """Raise the partition; OnDelete is a freeze by itself."""
         if _held(workload):
@@ -66,7 +66,7 @@ class StatefulSet:
         running = None if is_frozen(workload) else _native_rollout(workload)
         return running or freeze(workload, _frozen_spec(workload))
 
-    def trial(self, workload: Workload) -> PatchWorkload | None:
+    def probe(self, workload: Workload) -> PatchWorkload | None:
         """None: the freeze stands always."""
         return None
 
@@ -74,18 +74,18 @@ class StatefulSet:
         """By the partition, or by OnDelete."""
         return _held(workload)
 
-    def lift(self, workload: Workload) -> PatchWorkload | None:
+    def fall_back(self, workload: Workload) -> PatchWorkload | None:
         """Put the original strategy back; one that was OnDelete replaces nothing by itself."""
         original = original_strategy(workload)
         return fall_back(workload, original) if _held_by_us(workload) and original else None
 
-    def thaw(self, workload: Workload, family: OwnedObjects) -> WorkloadAction | None:
+    def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
         """Put the original strategy back and remove our keys."""
         return thaw(workload, original_strategy(workload) if _held_by_us(workload) else {})
 
-    def templates(self, workload: Workload, family: OwnedObjects) -> Mapping[str, Raw]:
+    def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
         """Its ControllerRevisions by name."""
-        return {one.metadata.name: one.data for one in family.revisions}
+        return {one.metadata.name: one.data for one in owned.revisions}
 
     def read(self, kept: Raw) -> Tree:
         """The template in a ControllerRevision's data."""
@@ -111,18 +111,18 @@ class StatefulSet:
         """Its label."""
         return pod.metadata.label(names.REVISION_LABEL) or ""
 
-    def marks(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
+    def revision_labels(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
         """The revision's name."""
         return {names.REVISION_LABEL: revision}
 
     def prepare(
-        self, workload: Workload, family: OwnedObjects, target: Template, *, whole: bool
+        self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool
     ) -> WorkloadAction | None:
         """Nothing: a Pod that is re-created meanwhile comes back old and is upgraded again."""
         return None
 
     def conclude(
-        self, workload: Workload, family: OwnedObjects, target: Template, *, interlocked: bool
+        self, workload: Workload, owned: OwnedObjects, target: Template, *, freeze_policy: bool
     ) -> WorkloadAction | None:
         """Under OnDelete the controller never advances `currentRevision` before 1.37 (kubernetes.md §4.4)."""
         status = workload.status
@@ -142,7 +142,7 @@ class StatefulSet:
         """Descending ordinal, as the StatefulSet controller updates."""
         return -_ordinal(pod)
 
-    def outside(
+    def excluded(
         self, workload: Workload, settings: Settings, pods: Iterable[Pod], moved: Callable[[Pod], bool]
     ) -> Mapping[str, Reason]:
         """The lowest `partition` ordinals stay; ordinals beyond the replicas are being scaled away."""

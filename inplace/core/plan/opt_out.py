@@ -1,81 +1,74 @@
-"""Opting out: what is in flight finishes, nothing begins, and nothing of ours is left behind (protocol §1)."""
+"""Opting out: what is in flight finishes, nothing starts, and nothing of ours is left behind."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 
-from inplace.core.actions.actions import Abort, Action, ClearStatus
-from inplace.core.kinds import Template
+from msgspec.structs import replace
+
+from inplace.core.actions.actions import Abort, Action, ClearStatus, subject
 from inplace.core.objects import names
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.plan import report
-from inplace.core.plan.result import Plan, finish, in_motion, uid_of
-from inplace.core.pod.states import UpToDate
-from inplace.core.rollout import assess, prepull
-from inplace.core.rollout.assess import Course, PodAssessment
+from inplace.core.plan import messages
+from inplace.core.pod.states import InProgress, UpToDate
+from inplace.core.rollout import disruption_budgets, prepull
+from inplace.core.rollout.assess import Assessment, PodAssessment
 from inplace.core.rollout.disruption_budgets import Reservations
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state import conditions
+from inplace.core.state.statuses import Phase, Status
+
+WHY: Final = Reason(ReasonCode.OptOutPending, "", "opted out: Pods in flight finish, no other starts")
 
 
-def plan(snapshot: Snapshot, now: datetime) -> Plan:
-    """Finish what is in flight, then leave nothing of ours behind; begin nothing."""
-    if not has_our_metadata(snapshot):
-        return Plan(_possible(snapshot, cleanup(snapshot)))
-    parsed = snapshot.parsed
-    target = snapshot.kind.target(snapshot.workload, snapshot.revisions)
-    leaving, all_members = _leaving(snapshot, target, now)
-    revision = target.revision if isinstance(target, Template) else ""
-    left = [one for one in all_members if _is_behind(snapshot, one, revision)]
-    if left or isinstance(target, Reason):
-        said = report.StatusInput(snapshot, parsed, target, (), tuple(all_members), {}, leaving, now)
-        status = report.opt_out_pending(report.status(said), left)
-        taken = Reservations(snapshot, all_members, now)
-        made = (*in_motion(all_members), *taken.actions)
-        return finish(snapshot, status, None, made, tuple(all_members), {}, now=now, untils=taken.untils)
-    back = Reservations(snapshot, (), now).actions
-    return Plan((*back, *_possible(snapshot, cleanup(snapshot))))
+def standing(assessment: Assessment) -> Reservations:
+    """What must stand in the budgets for Pods that are still in flight."""
+    pods = (pod.pod for pod in assessment.pods)
+    return disruption_budgets.standing(assessment.snapshot, assessment.settings, pods, assessment.now)
 
 
-def _possible(snapshot: Snapshot, actions: Iterable[Action]) -> tuple[Action, ...]:
-    return tuple(one for one in actions if uid_of(one) not in snapshot.pending)
+def behind(assessment: Assessment) -> list[PodAssessment]:
+    """The Pods that the native controller would replace, were the freeze lifted now."""
+    return [pod for pod in assessment.pods if _is_behind(assessment, pod)]
+
+
+def pending_status(status: Status, behind: list[PodAssessment]) -> Status:
+    """The status of a workload whose label was removed before its Pods agree with the template."""
+    phase = Phase.PROGRESSING if any(isinstance(pod.state, InProgress) for pod in behind) else Phase.PAUSED
+    return replace(status, phase=phase, message=messages.opt_out_pending(behind))
+
+
+def last_writes(snapshot: Snapshot, now: datetime) -> tuple[Action, ...]:
+    """Give back what is reserved, and clean up."""
+    released = Reservations(snapshot, now).writes()
+    return (*released, *possible(snapshot, cleanup(snapshot)))
+
+
+def possible(snapshot: Snapshot, actions: Iterable[Action]) -> tuple[Action, ...]:
+    """Those on objects without a write in flight."""
+    return tuple(action for action in actions if subject(action).uid not in snapshot.pending)
 
 
 def cleanup(snapshot: Snapshot) -> tuple[Action, ...]:
     """What leaves nothing of ours behind: first on the Pods, then on the workload, frozen until then, and elsewhere."""
-    helpers = prepull.cleanup(snapshot)
+    pulls = prepull.cleanup(snapshot)
     marked = tuple(Abort(pod) for pod in snapshot.pods if pod.metadata.annotation(names.STATE) is not None)
-    if marked or helpers:
-        return (*helpers, *marked)
-    thaw = snapshot.kind.thaw(snapshot.workload, snapshot.family)
+    if marked or pulls:
+        return (*pulls, *marked)
+    thaw = snapshot.kind.thaw(snapshot.workload, snapshot.owned)
     if thaw is not None:
         return (thaw,)
     return (ClearStatus(snapshot.workload),) if conditions.stand(snapshot.workload) else ()
 
 
-def behind(snapshot: Snapshot, now: datetime) -> list[PodAssessment]:
-    """The Pods that the native controller would replace, were the freeze lifted now."""
-    target = snapshot.kind.target(snapshot.workload, snapshot.revisions)
-    revision = target.revision if isinstance(target, Template) else ""
-    return [one for one in _leaving(snapshot, target, now)[1] if _is_behind(snapshot, one, revision)]
-
-
-def _leaving(snapshot: Snapshot, target: Template | Reason, now: datetime) -> tuple[Reason, list[PodAssessment]]:
-    """The Pods of a workload that is opted out: those in flight finish."""
-    why = Reason(ReasonCode.OptOutPending, "", "opted out: Pods in flight finish, no other begins")
-    parsed, known = snapshot.parsed, target if isinstance(target, Template) else None
-    scene = assess.scene(snapshot, parsed, target, now, why)
-    prospects = assess.prospects(snapshot, parsed.settings, Course(known) if known is not None else None, now)
-    return why, assess.members(snapshot, parsed.settings, known, scene, prospects)
-
-
-def _is_behind(snapshot: Snapshot, one: PodAssessment, revision: str) -> bool:
-    """Whether the native controller would replace this Pod, were the freeze lifted now."""
-    if one.outside is None:
-        return not isinstance(one.state, UpToDate)
-    kept = one.outside.code == ReasonCode.Partition and snapshot.kind.native(snapshot.workload).partition is None
-    return kept and one.revision != revision
+def _is_behind(assessment: Assessment, pod: PodAssessment) -> bool:
+    if pod.excluded is None:
+        return not isinstance(pod.state, UpToDate)
+    snapshot, target = assessment.snapshot, assessment.destination
+    kept_by_us = pod.excluded.code == ReasonCode.Partition and snapshot.kind.native(snapshot.workload).partition is None
+    return kept_by_us and pod.revision != (target.revision if target is not None else "")
 
 
 def has_our_metadata(snapshot: Snapshot) -> bool:

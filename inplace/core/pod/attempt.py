@@ -20,40 +20,40 @@ from inplace.core.state.records import Baseline, PodPhase, Record
 from inplace.core.template.change import PodChange
 
 
-def begin(pod: Pod, last: Record | None, revision: str, lacks: PodChange, scene: PodContext) -> PodAction:
+def begin(pod: Pod, last: Record | None, change: PodChange, context: PodContext) -> PodAction:
     """The first write of an attempt: drain, patch where there is no gate, or finish where nothing restarts."""
     record = Record(
         v=records.VERSION,
-        workload=scene.workload,
+        workload=context.workload,
         attempt=(last.attempt if last is not None else 0) + 1,
         phase=PodPhase.DRAINING,
-        base=scene.base,
-        target=revision,
-        started_at=scene.now,
-        deadline=scene.now + timedelta(seconds=scene.settings.progress_deadline_seconds),
+        base=context.base,
+        target=context.target,
+        started_at=context.now,
+        deadline=context.now + timedelta(seconds=context.settings.progress_deadline_seconds),
         generation=last.generation if last is not None and _unproven(last) else 0,
         containers=_carried(pod, last) if last is not None and _unproven(last) else {},
-        retry=scene.retry or UNSET,
+        retry=context.retry or UNSET,
     )
-    if not lacks.images:
-        return conclude(pod, record, lacks, scene)
-    if drains(pod, scene.settings, lacks.images):
+    if not change.disrupts:
+        return conclude(pod, record, change, context)
+    if drains(pod, context.settings, change.restarts):
         return CloseGate(pod, record)
-    return swap(pod, record, lacks, scene)
+    return swap(pod, record, change, context)
 
 
-def again(pod: Pod, last: Record, scene: PodContext) -> Complete:
+def again(pod: Pod, last: Record, context: PodContext) -> Complete:
     """Another attempt on a Pod that was upgraded and then failed: its containers get their time anew, and no write."""
-    deadline = scene.now + timedelta(seconds=scene.settings.progress_deadline_seconds)
+    deadline = context.now + timedelta(seconds=context.settings.progress_deadline_seconds)
     record = replace(
         last,
         attempt=last.attempt + 1,
-        started_at=scene.now,
+        started_at=context.now,
         deadline=deadline,
         containers=_carried(pod, last),
-        retry=scene.retry or UNSET,
+        retry=context.retry or UNSET,
     )
-    return Complete(pod, record, None, scene.marks(record.target))
+    return Complete(pod, record, None, context.labels_of(record.target))
 
 
 def _carried(pod: Pod, last: Record) -> dict[str, Baseline]:
@@ -72,11 +72,11 @@ def _unproven(last: Record) -> bool:
     return last.phase is PodPhase.FAILED and bool(last.containers)
 
 
-def conclude(pod: Pod, record: Record, lacks: PodChange, scene: PodContext) -> PodAction:
+def conclude(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PodAction:
     """No image is left to patch: finish, or, where an earlier attempt left one unproven, go and prove it."""
     if record.containers:
-        return PatchImages(pod, replace(record, phase=PodPhase.SWAPPING), lacks)
-    return Complete(pod, replace(record, phase=PodPhase.DONE), lacks, scene.marks(record.target))
+        return PatchImages(pod, replace(record, phase=PodPhase.SWAPPING), change)
+    return Complete(pod, replace(record, phase=PodPhase.DONE), change, context.labels_of(record.target))
 
 
 def fail(pod: Pod, record: Record, verdict: Reason) -> InProgress:
@@ -86,36 +86,37 @@ def fail(pod: Pod, record: Record, verdict: Reason) -> InProgress:
     return InProgress(verdict, RecordFailure(pod, failed))
 
 
-def retarget(record: Record, revision: str, scene: PodContext) -> Record:
+def retarget(record: Record, context: PodContext) -> Record:
     """The record on its way to another revision: a new attempt with a deadline of its own."""
-    if record.target == revision:
+    if record.target == context.target:
         return record
-    deadline = scene.now + timedelta(seconds=scene.settings.progress_deadline_seconds)
-    return replace(record, attempt=record.attempt + 1, target=revision, deadline=deadline)
+    deadline = context.now + timedelta(seconds=context.settings.progress_deadline_seconds)
+    return replace(record, attempt=record.attempt + 1, target=context.target, deadline=deadline)
 
 
-def drain_after_all(pod: Pod, record: Record, revision: str, scene: PodContext) -> CloseGate:
+def drain_after_all(pod: Pod, record: Record, context: PodContext) -> CloseGate:
     """The record of a Pod that was swapped without a drain and turns to what asks for one; it is timed anew."""
-    turned = retarget(record, revision, scene)
-    return CloseGate(pod, replace(turned, phase=PodPhase.DRAINING, started_at=scene.now))
+    turned = retarget(record, context)
+    return CloseGate(pod, replace(turned, phase=PodPhase.DRAINING, started_at=context.now))
 
 
-def swap(pod: Pod, record: Record, lacks: PodChange, scene: PodContext) -> PatchImages:
+def swap(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PatchImages:
     """The image patch, with the baseline as this Pod shows it and the generation that the patch will produce."""
     swapping = replace(record, phase=PodPhase.SWAPPING)
-    if not lacks.images:
-        return PatchImages(pod, swapping, lacks)
-    baselines = {name: _baseline(pod, record, name, lacks.images.get(name), scene) for name in _changing(record, lacks)}
+    if not change.needs_proof:
+        return PatchImages(pod, swapping, change)
+    images = change.images
+    baselines = {name: _baseline(pod, record, name, images.get(name), context) for name in _changing(record, change)}
     generation = pod.metadata.generation + 1 if pod.metadata.generation else 0
-    return PatchImages(pod, replace(swapping, containers=baselines, generation=generation), lacks)
+    return PatchImages(pod, replace(swapping, containers=baselines, generation=generation), change)
 
 
-def _changing(record: Record, lacks: PodChange) -> list[str]:
+def _changing(record: Record, change: PodChange) -> list[str]:
     """Containers under proof: those patched now, and those patched before whose swap nobody has confirmed."""
-    return list(dict.fromkeys([*record.containers, *lacks.images]))
+    return list(dict.fromkeys([*record.containers, *change.needs_proof]))
 
 
-def _baseline(pod: Pod, record: Record, name: str, to: str | None, scene: PodContext) -> Baseline:
+def _baseline(pod: Pod, record: Record, name: str, to: str | None, context: PodContext) -> Baseline:
     """Of a container patched now: as it is. Of one patched before and not now: as it was then."""
     before, status, spec = record.containers.get(name), pod.container_status(name), pod.container(name)
     if before is not None and to is None:
@@ -129,7 +130,7 @@ def _baseline(pod: Pod, record: Record, name: str, to: str | None, scene: PodCon
         restarts=status.restart_count if status is not None else 0,
         unsettled=before is not None and not before.evidence,
         origin=_origin(before, id_),
-        expected=scene.expected.get((pod.spec.node_name, to or ""), ""),
+        expected=context.digests.get(to or "", ""),
     )
 
 

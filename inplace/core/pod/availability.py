@@ -35,46 +35,46 @@ def closed(pod: Pod) -> bool:
     return pod.has_gate(names.GATE) and gate is not None and gate.status != "True"
 
 
-def available(pod: Pod, scene: PodContext) -> Reason | None:
+def available(pod: Pod, context: PodContext) -> Reason | None:
     """Nothing where the Pod has been Ready for min-ready-seconds, else what is missing (IsPodAvailable)."""
     if not pod.ready:
         return Reason(ReasonCode.WaitingForReady, "status.conditions[Ready]", "the Pod is not Ready")
-    if steady_at(pod, scene, fresh=True) is not None:
+    if steady_at(pod, context, fresh=True) is not None:
         return Reason(
             ReasonCode.WaitingForReady, "", "Ready, but the new container has not run for long enough to believe it"
         )
-    if scene.now < ready_until(pod, scene):
-        seconds = scene.settings.min_ready_seconds
+    if context.now < ready_until(pod, context):
+        seconds = context.settings.min_ready_seconds
         return Reason(ReasonCode.MinReadySeconds, "", f"Ready, but not yet for {seconds} s (min-ready-seconds)")
     return None
 
 
-def available_at(pod: Pod, scene: PodContext) -> datetime | None:
+def available_at(pod: Pod, context: PodContext) -> datetime | None:
     """When a Pod that is not available becomes so if nothing happens; None where that is not known."""
     if not pod.ready:
         return None
-    return steady_at(pod, scene, fresh=True) or ready_until(pod, scene)
+    return steady_at(pod, context, fresh=True) or ready_until(pod, context)
 
 
-def steady_at(pod: Pod, scene: PodContext, *, fresh: bool) -> datetime | None:
+def steady_at(pod: Pod, context: PodContext, *, fresh: bool) -> datetime | None:
     """When the readiness of a Pod upgraded in this rollout may be believed, None where it already may."""
     record = records.read(pod)
-    if scene.settled or not isinstance(record, Record):
+    if context.settled or not isinstance(record, Record):
         return None
-    at = failures.unsteady(pod, record, scene.sight, fresh=fresh)
-    return at if at is not None and scene.now < at else None
+    at = failures.unsteady(pod, record, context.observation, fresh=fresh)
+    return at if at is not None and context.now < at else None
 
 
-def ready_until(pod: Pod, scene: PodContext) -> datetime:
+def ready_until(pod: Pod, context: PodContext) -> datetime:
     """When a Ready Pod has been so for min-ready-seconds.
 
     A kubelet's timestamp has whole seconds of the node's clock: rounded up, so that the wait is never shorter.
     """
-    least = timedelta(seconds=scene.settings.min_ready_seconds)
+    least = timedelta(seconds=context.settings.min_ready_seconds)
     if not least:
-        return scene.now
-    if scene.sight is not None and scene.sight.ready_at is not None:
-        return scene.sight.ready_at + least
+        return context.now
+    if context.observation is not None and context.observation.ready_at is not None:
+        return context.observation.ready_at + least
     ready = pod.condition("Ready")
     since = ready.last_transition_time if ready is not None else None
-    return (since or scene.now) + timedelta(seconds=1) + least
+    return (since or context.now) + timedelta(seconds=1) + least

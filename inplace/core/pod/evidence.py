@@ -42,11 +42,15 @@ def tracks_generation(pod: Pod, node: Node | None) -> bool:
 
 
 def judge(
-    pod: Pod, name: str, record: Record, sight: PodObservation | None, node: Node | None, now: datetime
+    pod: Pod, name: str, record: Record, observation: PodObservation | None, node: Node | None, now: datetime
 ) -> Evidence | Reason:
     """Evidence that the container `name` was swapped since the image patch, or what is still missing."""
     baseline, status = record.containers[name], pod.container_status(name)
-    seen = sight.containers.get(name) if sight is not None and sight.generation == record.generation else None
+    seen = (
+        observation.containers.get(name)
+        if observation is not None and observation.generation == record.generation
+        else None
+    )
     tracked = tracks_generation(pod, node) and record.generation > 0
     if tracked and pod.status.observed_generation < record.generation:
         return _missing(name, "the kubelet has not taken in the new image yet")

@@ -45,13 +45,13 @@ STEADY: Final = timedelta(seconds=10)
 UNPROBED: Final = timedelta(seconds=2)
 
 
-def classify(pod: Pod, record: Record, sight: PodObservation | None) -> Reason | None:
+def classify(pod: Pod, record: Record, observation: PodObservation | None) -> Reason | None:
     """The verdict that this upgrade cannot succeed as it is, None while it still may."""
     if pod.status.observed_generation and pod.status.observed_generation < record.generation:
         return None
     for name, baseline in record.containers.items():
         status = pod.container_status(name)
-        reason = None if status is None else _pull(status, baseline, sight) or _crash(status, baseline)
+        reason = None if status is None else _pull(status, baseline, observation) or _crash(status, baseline)
         if reason is not None:
             return reason
     return None
@@ -64,22 +64,24 @@ def crash_loop(pod: Pod, record: Record) -> Reason | None:
     return next((reason for reason in reasons if reason is not None), None)
 
 
-def unsteady(pod: Pod, record: Record, sight: PodObservation | None, *, fresh: bool) -> datetime | None:
+def unsteady(pod: Pod, record: Record, observation: PodObservation | None, *, fresh: bool) -> datetime | None:
     """Until when the readiness of a swapped container is not believed, None where all may be.
 
     Between two crashes a container looks ready; and a kubelet notices only a moment later that one has ended, so with
     `fresh` a container without a readiness probe has to run for that moment first.
     """
-    found = [_steady_at(pod, name, baseline, sight, fresh) for name, baseline in record.containers.items()]
+    found = [_steady_at(pod, name, baseline, observation, fresh) for name, baseline in record.containers.items()]
     return max((at for at in found if at is not None), default=None)
 
 
-def _steady_at(pod: Pod, name: str, baseline: Baseline, sight: PodObservation | None, fresh: bool) -> datetime | None:
+def _steady_at(
+    pod: Pod, name: str, baseline: Baseline, observation: PodObservation | None, fresh: bool
+) -> datetime | None:
     status, container = pod.container_status(name), pod.container(name)
     running = status.state.running if status is not None else None
     if status is None or running is None:
         return None
-    seen = sight.containers.get(name) if sight is not None else None
+    seen = observation.containers.get(name) if observation is not None else None
     if seen is not None and seen.id == status.container_id:
         since = seen.since
     elif running.started_at is not None:
@@ -117,11 +119,11 @@ def exits(status: ContainerStatus, baseline: Baseline) -> int:
     return created if status.state.running is None else created - 1
 
 
-def _pull(status: ContainerStatus, baseline: Baseline, sight: PodObservation | None) -> Reason | None:
+def _pull(status: ContainerStatus, baseline: Baseline, observation: PodObservation | None) -> Reason | None:
     waiting = status.state.waiting
     if waiting is None:
         return None
-    seen = sight.containers.get(status.name) if sight is not None else None
+    seen = observation.containers.get(status.name) if observation is not None else None
     backoffs = seen.backoffs if seen is not None else 0
     if waiting.reason in FINAL_PULL or (waiting.reason == "ImagePullBackOff" and backoffs >= BACKOFFS):
         return _reason(ReasonCode.ImagePull, status.name, f"image {baseline.to}: {waiting.reason}: {waiting.message}")

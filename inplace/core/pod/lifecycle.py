@@ -22,7 +22,6 @@ from inplace.core.pod import attempt, eligibility, evidence, failures
 from inplace.core.pod.availability import available, closed, drains, gated, ready_until, steady_at
 from inplace.core.pod.states import (
     TARGET_UNKNOWN,
-    Aim,
     Failed,
     Ineligible,
     InProgress,
@@ -39,54 +38,64 @@ from inplace.core.template.change import PodChange, Refused
 ENDPOINTS: Final = timedelta(seconds=10)
 
 
-def step(pod: Pod, aim: Aim | None, scene: PodContext) -> PodState:
-    """What this Pod is at, and what is to be done about it now; `aim` is None while the target is not known."""
+def step(pod: Pod, context: PodContext) -> PodState:
+    """What this Pod is at, and what is to be done about it now."""
     match records.read(pod):
         case Unreadable() as bad if closed(pod):
             why = f"the annotation {names.STATE} cannot be read: {bad.why}"
             return Failed(Reason(ReasonCode.StateUnreadable, f"metadata.annotations[{names.STATE}]", why))
         case Record() as record if record.in_flight:
-            return _moving(pod, record, aim, scene)
-        case Record(phase=PodPhase.FAILED) as record if aim is None or record.failed_for(aim.revision, scene.retry):
-            return _failed(pod, record, aim, scene)
+            return _in_progress(pod, record, context)
+        case Record(phase=PodPhase.FAILED) as record if not _asked_again(record, context):
+            return _failed(pod, record, context)
         case found:
             last = found if isinstance(found, Record) else None
-            return Ineligible(TARGET_UNKNOWN) if aim is None else _resting(pod, last, aim, scene)
+            return _at_rest(pod, last, context)
+
+
+def _asked_again(record: Record, context: PodContext) -> bool:
+    """Whether a failed attempt is to be followed by another: for another target, or because of a request to retry."""
+    return context.change is not None and not record.failed_for(context.target, context.retry)
 
 
 # --- at rest ---------------------------------------------------------------------------------------------------------
 
 
-def _resting(pod: Pod, last: Record | None, aim: Aim, scene: PodContext) -> PodState:
-    if scene.base == aim.revision and (last is None or last.phase is not PodPhase.FAILED):
-        return _settling(pod, last, scene)
-    if isinstance(aim.lacks, Refused):
-        return Ineligible(aim.lacks.reasons[0])
-    held = eligibility.ineligible(pod, scene.node)
-    if held is not None:
-        return Ineligible(held)
-    return Pending(attempt.begin(pod, last, aim.revision, aim.lacks, scene), broken=not pod.ready)
+def _at_rest(pod: Pod, last: Record | None, context: PodContext) -> PodState:
+    if context.change is None:
+        return Ineligible(TARGET_UNKNOWN)
+    if context.base == context.target and (last is None or last.phase is not PodPhase.FAILED):
+        return _settling(pod, last, context)
+    if isinstance(context.change, Refused):
+        return Ineligible(context.change.reasons[0])
+    reason = eligibility.ineligible(pod, context)
+    if reason is not None:
+        return Ineligible(reason)
+    waits_for = context.images.reason if context.images is not None and context.change.disrupts else None
+    if context.images is not None and context.images.failed and waits_for is not None:
+        return Failed(waits_for)  # it waited for its image in vain, and nothing has been done to it
+    return Pending(attempt.begin(pod, last, context.change, context), broken=not pod.ready, waits_for=waits_for)
 
 
-def _settling(pod: Pod, last: Record | None, scene: PodContext) -> PodState:
-    missing = available(pod, scene)
-    if missing is None or scene.settled:
+def _settling(pod: Pod, last: Record | None, context: PodContext) -> PodState:
+    missing = available(pod, context)
+    if missing is None or context.settled:
         return UpToDate()
-    verdict = _late_verdict(pod, last, scene) if last is not None else None
-    if verdict is not None and last is not None and last.answers != scene.retry:
-        return Pending(attempt.again(pod, last, scene), broken=not pod.ready)
+    verdict = _late_verdict(pod, last, context) if last is not None else None
+    if verdict is not None and last is not None and last.answers != context.retry:
+        return Pending(attempt.again(pod, last, context), broken=not pod.ready)
     if verdict is not None:
         return Failed(verdict)
     ends = last.deadline if last is not None else None
-    return UpToDate(missing, steady_at(pod, scene, fresh=True) or ready_until(pod, scene) if pod.ready else ends)
+    return UpToDate(missing, steady_at(pod, context, fresh=True) or ready_until(pod, context) if pod.ready else ends)
 
 
-def _late_verdict(pod: Pod, last: Record, scene: PodContext) -> Reason | None:
+def _late_verdict(pod: Pod, last: Record, context: PodContext) -> Reason | None:
     """A failure after the gate was opened, while the Pod still counts as in flight. It costs no further write."""
     crashed = failures.crash_loop(pod, last)
     if crashed is not None:
         return crashed
-    if not pod.ready and scene.now >= last.deadline:
+    if not pod.ready and context.now >= last.deadline:
         return Reason(ReasonCode.NeverReady, "status.conditions[Ready]", "upgraded, but not Ready by the deadline")
     return None
 
@@ -94,35 +103,44 @@ def _late_verdict(pod: Pod, last: Record, scene: PodContext) -> Reason | None:
 # --- in flight -------------------------------------------------------------------------------------------------------
 
 
-def _moving(pod: Pod, record: Record, aim: Aim | None, scene: PodContext) -> PodState:
+def _in_progress(pod: Pod, record: Record, context: PodContext) -> PodState:
     if pod.metadata.deletion_timestamp is not None:
         return Ineligible(Reason(ReasonCode.Terminating, "metadata.deletionTimestamp", "the Pod is being deleted"))
-    if scene.blocked is not None:
-        return attempt.fail(pod, record, scene.blocked)
+    if context.write_refused is not None:
+        return attempt.fail(pod, record, context.write_refused)
     advance = _draining if record.phase is PodPhase.DRAINING else _swapping
-    state = advance(pod, record, aim, scene)
+    state = advance(pod, record, context)
     if not isinstance(state, InProgress) or state.action is not None:
         return state
-    verdict = failures.expired(pod, record, scene.node, scene.now, state.reason)
+    verdict = failures.expired(pod, record, context.node, context.now, state.reason)
     if verdict is not None:
         return attempt.fail(pod, record, verdict)
     return replace(state, until=min(state.until or record.deadline, record.deadline))
 
 
-def _draining(pod: Pod, record: Record, aim: Aim | None, scene: PodContext) -> PodState:
-    if aim is None:
+def _held(record: Record, context: PodContext) -> Reason | None:
+    """Why a Pod in flight does not go on to the target: the workload is held, or it would turn to a missing image."""
+    if context.hold is not None:
+        return context.hold
+    return context.images.reason if context.images is not None and record.target != context.target else None
+
+
+def _draining(pod: Pod, record: Record, context: PodContext) -> PodState:
+    change = context.change
+    if change is None:
         return InProgress(TARGET_UNKNOWN)
-    if isinstance(aim.lacks, Refused):
-        return _undo_drain(pod, record, aim.lacks.reasons[0])
-    if scene.hold is not None:
-        return _undo_drain(pod, record, scene.hold)
-    if not aim.lacks.images:
-        again = attempt.retarget(record, aim.revision, scene)
-        return InProgress(_nothing_to_swap(), attempt.conclude(pod, again, aim.lacks, scene))
-    wait = _undrained(pod, scene)
+    if isinstance(change, Refused):
+        return _undo_drain(pod, record, change.reasons[0])
+    hold = _held(record, context)
+    if hold is not None:
+        return _undo_drain(pod, record, hold)
+    if not change.disrupts:
+        again = attempt.retarget(record, context)
+        return InProgress(_nothing_to_swap(), attempt.conclude(pod, again, change, context))
+    wait = _undrained(pod, context)
     if wait is not None:
         return wait
-    return InProgress(_drained(), attempt.swap(pod, attempt.retarget(record, aim.revision, scene), aim.lacks, scene))
+    return InProgress(_drained(), attempt.swap(pod, attempt.retarget(record, context), change, context))
 
 
 def _undo_drain(pod: Pod, record: Record, why: Reason) -> InProgress:
@@ -130,91 +148,90 @@ def _undo_drain(pod: Pod, record: Record, why: Reason) -> InProgress:
     return attempt.fail(pod, record, why) if record.containers else InProgress(why, Abort(pod))
 
 
-def _undrained(pod: Pod, scene: PodContext) -> InProgress | None:
+def _undrained(pod: Pod, context: PodContext) -> InProgress | None:
     """Ready=False observed by this process, no endpoint that serves any more, and the grace period over since then.
 
     Never since the kubelet's word. Endpoints that take long are not waited for without an end.
     """
-    if pod.ready or scene.sight is None or scene.sight.unready_at is None:
+    if pod.ready or context.observation is None or context.observation.unready_at is None:
         why = Reason(
             ReasonCode.WaitingForUnready, "status.conditions[Ready]", "drained; waiting for the kubelet's Ready=False"
         )
         return InProgress(why)
-    latest = scene.sight.unready_at + ENDPOINTS
-    if scene.sight.out_at is None and scene.now < latest:
+    latest = context.observation.unready_at + ENDPOINTS
+    if context.observation.out_at is None and context.now < latest:
         serves = Reason(
             ReasonCode.WaitingForEndpoints, "", "unready; waiting until no EndpointSlice shows it as serving"
         )
         return InProgress(serves, until=latest)
-    over = (scene.sight.out_at or latest) + timedelta(seconds=scene.settings.grace_period_seconds)
-    if scene.now >= over:
+    over = (context.observation.out_at or latest) + timedelta(seconds=context.settings.grace_period_seconds)
+    if context.now >= over:
         return None
-    if scene.sight.out_at is None:
+    if context.observation.out_at is None:
         slow = f"an EndpointSlice shows it as serving after {ENDPOINTS.seconds} s; waiting for the grace period only"
         return InProgress(Reason(ReasonCode.EndpointsSlow, "", slow), until=over)
     return InProgress(Reason(ReasonCode.GracePeriod, "", "unready; waiting for the grace period to end"), until=over)
 
 
-def _swapping(pod: Pod, record: Record, aim: Aim | None, scene: PodContext) -> PodState:
-    if aim is not None and scene.hold is None and isinstance(aim.lacks, PodChange):
-        if record.target != aim.revision:
-            return _redirect(pod, record, aim.revision, aim.lacks, scene)
-        if aim.lacks.images:
-            return attempt.fail(pod, record, _overridden(pod, record, aim.lacks))
-    verdict = failures.classify(pod, record, scene.sight)
+def _swapping(pod: Pod, record: Record, context: PodContext) -> PodState:
+    if isinstance(context.change, PodChange) and _held(record, context) is None:
+        if record.target != context.target:
+            return _redirect(pod, record, context.change, context)
+        if context.change.disrupts:
+            return attempt.fail(pod, record, _overridden(pod, record, context.change))
+    verdict = failures.classify(pod, record, context.observation)
     if verdict is not None:
         return attempt.fail(pod, record, verdict)
-    proven = _prove(pod, record, scene)
+    proven = _prove(pod, record, context)
     if isinstance(proven, Reason):
-        return InProgress(proven, until=scene.now + evidence.KUBELET_SYNC)  # some evidence is the passing of time
+        return InProgress(proven, until=context.now + evidence.KUBELET_SYNC)  # some evidence is the passing of time
     done = replace(proven, phase=PodPhase.DONE)
-    return _unfinished(pod, proven, scene) or InProgress(
-        _swapped(), Complete(pod, done, marks=scene.marks(done.target))
-    )
+    complete = Complete(pod, done, revision_labels=context.labels_of(done.target))
+    return _unfinished(pod, proven, context) or InProgress(_swapped(), complete)
 
 
-def _redirect(pod: Pod, record: Record, revision: str, lacks: PodChange, scene: PodContext) -> PodState:
+def _redirect(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PodState:
     """The template changed while this Pod was being swapped: go on to the new target from here."""
-    if drains(pod, scene.settings, lacks.images):
+    if drains(pod, context.settings, change.restarts):
         if not closed(pod):
-            return InProgress(_retargeted(), attempt.drain_after_all(pod, record, revision, scene))
-        wait = _undrained(pod, scene)
+            return InProgress(_retargeted(), attempt.drain_after_all(pod, record, context))
+        wait = _undrained(pod, context)
         if wait is not None:
             return wait
-    return InProgress(_retargeted(), attempt.swap(pod, attempt.retarget(record, revision, scene), lacks, scene))
+    return InProgress(_retargeted(), attempt.swap(pod, attempt.retarget(record, context), change, context))
 
 
-def _prove(pod: Pod, record: Record, scene: PodContext) -> Record | Reason:
+def _prove(pod: Pod, record: Record, context: PodContext) -> Record | Reason:
     """The record with the evidence for each of its containers, or the first thing that is missing."""
     proven = dict(record.containers)
     for name, baseline in record.containers.items():
         if baseline.evidence:
             continue
-        found = evidence.judge(pod, name, record, scene.sight, scene.node, scene.now)
+        found = evidence.judge(pod, name, record, context.observation, context.node, context.now)
         if isinstance(found, Reason):
             return found
         proven[name] = replace(baseline, evidence=found)
     return replace(record, containers=proven)
 
 
-def _unfinished(pod: Pod, record: Record, scene: PodContext) -> InProgress | None:
+def _unfinished(pod: Pod, record: Record, context: PodContext) -> InProgress | None:
     """Swapped, but not yet serving: with a gate containers must be ready, without one the Pod for min-ready too."""
     statuses = [pod.container_status(name) for name in record.containers]
     if not pod.is_true("ContainersReady") or not all(status is not None and status.ready for status in statuses):
         return InProgress(
             Reason(ReasonCode.WaitingForReady, "status.conditions[ContainersReady]", "swapped; waiting to be ready")
         )
-    steady = steady_at(pod, scene, fresh=not gated(pod, scene.settings))
+    steady = steady_at(pod, context, fresh=not gated(pod, context.settings))
     if steady is not None:
         return InProgress(
             Reason(ReasonCode.WaitingForReady, "", "ready, but not yet for long enough to believe it"), until=steady
         )
-    if gated(pod, scene.settings):
+    if gated(pod, context.settings):
         return None
     started = [s.state.running.started_at for s in statuses if s is not None and s.state.running is not None]
     since = max([record.started_at, *(at + timedelta(seconds=1) for at in started if at is not None)])
-    over = since + timedelta(seconds=scene.settings.min_ready_seconds)
-    if scene.settings.min_ready_seconds and scene.now < over:
+    over = since + timedelta(seconds=context.settings.min_ready_seconds)
+    if context.settings.min_ready_seconds and context.now < over:
         return InProgress(
             Reason(ReasonCode.MinReadySeconds, "", "swapped and ready; waiting for min-ready-seconds"), until=over
         )
@@ -224,29 +241,29 @@ def _unfinished(pod: Pod, record: Record, scene: PodContext) -> InProgress | Non
 # --- failed ----------------------------------------------------------------------------------------------------------
 
 
-def _failed(pod: Pod, record: Record, aim: Aim | None, scene: PodContext) -> PodState:
+def _failed(pod: Pod, record: Record, context: PodContext) -> PodState:
     reason = Reason(ReasonCode.read(record.reason), "", record.message)
-    lacking = aim is None or isinstance(aim.lacks, Refused) or bool(aim.lacks.images)
+    lacking = not isinstance(context.change, PodChange) or context.change.disrupts
     if pod.metadata.deletion_timestamp is not None or not record.containers or lacking:
         return Failed(reason)
-    proven = _prove(pod, record, scene)
+    proven = _prove(pod, record, context)
     if isinstance(proven, Reason):
-        return Failed(reason, until=scene.now + evidence.KUBELET_SYNC)
-    unfinished = _unfinished(pod, proven, scene)
+        return Failed(reason, until=context.now + evidence.KUBELET_SYNC)
+    unfinished = _unfinished(pod, proven, context)
     if unfinished is not None:
         return Failed(reason, until=unfinished.until)
     done = replace(proven, phase=PodPhase.DONE, reason="", message="")
-    return Failed(reason, Complete(pod, done, marks=scene.marks(done.target)))
+    return Failed(reason, Complete(pod, done, revision_labels=context.labels_of(done.target)))
 
 
 # --- in words --------------------------------------------------------------------------------------------------------
 
 
-def _overridden(pod: Pod, record: Record, lacks: PodChange) -> Reason:
-    name = next(iter(lacks.images))
+def _overridden(pod: Pod, record: Record, change: PodChange) -> Reason:
+    name = change.needs_proof[0]
     container = pod.container(name)
     image = container.image if container is not None else "no image"
-    wanted = record.containers[name].to if name in record.containers else lacks.images[name]
+    wanted = record.containers[name].to if name in record.containers else change.images.get(name, "")
     return Reason(
         ReasonCode.ImageOverridden,
         f"containers[{name}]",

@@ -6,7 +6,8 @@ on the side of waiting when it is missing (protocol §3: "longer, never shorter"
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -50,6 +51,9 @@ class PodObservation(Struct, frozen=True, gc=False):
         return self.unready_at is not None and self.out_at is None
 
 
+_See = Callable[[ContainerObservation | None, Pod, str, datetime], ContainerObservation | None]
+
+
 def observe(before: PodObservation | None, pod: Pod, now: datetime, *, serving: bool = False) -> PodObservation | None:
     """Fold one status of a Pod into what was seen before; None where the Pod has no upgrade to watch.
 
@@ -58,33 +62,33 @@ def observe(before: PodObservation | None, pod: Pod, now: datetime, *, serving: 
     record = records.read(pod)
     if not isinstance(record, Record):
         return None
-    sight = (
+    observation = (
         before if before is not None and before.started_at == record.started_at else PodObservation(record.started_at)
     )
-    sight = _see_readiness(sight, pod, record, now)
-    if not serving and sight.unready_at is not None and sight.out_at is None:
-        sight = replace(sight, out_at=now)
-    if record.generation != sight.generation:
-        sight = replace(sight, generation=record.generation, containers={})
-    return _see_containers(sight, pod, record, now)
+    observation = _see_readiness(observation, pod, record, now)
+    if not serving and observation.unready_at is not None and observation.out_at is None:
+        observation = replace(observation, out_at=now)
+    if record.generation != observation.generation:
+        observation = replace(observation, generation=record.generation, containers={})
+    return _see_containers(observation, pod, record, now, _see_container)
 
 
-def _see_readiness(sight: PodObservation, pod: Pod, record: Record, now: datetime) -> PodObservation:
-    if record.in_flight and not pod.ready and sight.unready_at is None:
-        sight = replace(sight, unready_at=now)
-    if record.phase is PodPhase.DONE and pod.ready != (sight.ready_at is not None):
-        sight = replace(sight, ready_at=now if pod.ready else None)
-    return sight
+def _see_readiness(observation: PodObservation, pod: Pod, record: Record, now: datetime) -> PodObservation:
+    if record.in_flight and not pod.ready and observation.unready_at is None:
+        observation = replace(observation, unready_at=now)
+    if record.phase is PodPhase.DONE and pod.ready != (observation.ready_at is not None):
+        observation = replace(observation, ready_at=now if pod.ready else None)
+    return observation
 
 
-def _see_containers(sight: PodObservation, pod: Pod, record: Record, now: datetime) -> PodObservation:
+def _see_containers(observation: PodObservation, pod: Pod, record: Record, now: datetime, see: _See) -> PodObservation:
     settling = record.phase is PodPhase.DONE and now < record.deadline
     if not record.containers or not (settling or record.phase in (PodPhase.SWAPPING, PodPhase.FAILED)):
-        return sight
+        return observation
     if pod.status.observed_generation and pod.status.observed_generation < record.generation:
-        return sight
-    seen = {name: _see_container(sight.containers.get(name), pod, name, now) for name in record.containers}
-    return replace(sight, containers={name: one for name, one in seen.items() if one is not None})
+        return observation
+    seen = {name: see(observation.containers.get(name), pod, name, now) for name in record.containers}
+    return replace(observation, containers={name: one for name, one in seen.items() if one is not None})
 
 
 def _see_container(
@@ -101,3 +105,46 @@ def _see_container(
     entered = backoff and before.waiting != waiting
     since = before.since if before.id == status.container_id else now
     return replace(before, id=status.container_id, since=since, waiting=waiting, backoffs=before.backoffs + entered)
+
+
+def infer(pod: Pod, now: datetime, *, serving: bool) -> PodObservation | None:
+    """What the object alone shows of what a process would have observed; None if the Pod has no upgrade to watch.
+
+    For commands, which look and decide nothing: a process that acts goes by what it has seen itself. Times are those of
+    the kubelet, in whole seconds of its clock, and never earlier than our own write before them.
+    """
+    record = records.read(pod)
+    if not isinstance(record, Record):
+        return None
+    ready = pod.condition("Ready")
+    since = ready.last_transition_time if ready is not None else None
+    changed_at = max(record.started_at, since + timedelta(seconds=1)) if since is not None else now
+    unready_at = changed_at if record.in_flight and not pod.ready else None
+    seen = PodObservation(
+        record.started_at,
+        generation=record.generation,
+        unready_at=unready_at,
+        out_at=unready_at if not serving else None,
+        ready_at=changed_at if record.phase is PodPhase.DONE and pod.ready else None,
+    )
+    return _see_containers(seen, pod, record, now, _infer_container)
+
+
+def _infer_container(
+    _before: ContainerObservation | None, pod: Pod, name: str, now: datetime
+) -> ContainerObservation | None:
+    """As if the baseline's container had been the first that was seen, and the present one since it started."""
+    status, record = pod.container_status(name), records.read(pod)
+    if status is None or not isinstance(record, Record):
+        return None
+    baseline, running = record.containers[name], status.state.running
+    started = running.started_at if running is not None else None
+    waiting = status.state.waiting.reason if status.state.waiting else ""
+    return ContainerObservation(
+        first_id=baseline.id,
+        first_image_id=baseline.image_id,
+        id=status.container_id,
+        since=started + timedelta(seconds=1) if started is not None else now,
+        waiting=waiting,
+        backoffs=int(waiting == "ImagePullBackOff"),
+    )

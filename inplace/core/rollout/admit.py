@@ -1,115 +1,108 @@
-"""Which Pods begin now: quotas first, then what each still lacks."""
+"""Which of the Pods that could start do so now: quotas first, then what each still lacks.
+
+A fold over the Pods in their order: each is granted its start, or deferred with a reason, and takes what it takes from
+the quotas and the disruption budgets that the next one finds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from msgspec import Struct
 
 from inplace.core.actions.actions import CloseGate, Complete, PatchImages, PodAction
 from inplace.core.objects.model import Pod
-from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.reasons import Reason
 from inplace.core.pod.states import InProgress, Pending
-from inplace.core.rollout.assess import PodAssessment
-from inplace.core.rollout.budget import allowance
-from inplace.core.rollout.spread import spread
-from inplace.core.settings.schema import Settings
-
-_CROWDED: Final = Reason(
-    ReasonCode.DisruptionCap, "", "as many Pods as the controller may disrupt at once are in flight"
-)
+from inplace.core.rollout import disruption_budgets, order, reported
+from inplace.core.rollout.assess import Assessment, PodAssessment
+from inplace.core.rollout.disruption_budgets import Reservations
+from inplace.core.rollout.holds import Hold
+from inplace.core.rollout.quotas import Quotas
+from inplace.core.rollout.snapshot import Snapshot
 
 
 class Admission(Struct, frozen=True):
-    """Who begins now, and why each of the others that could does not.
+    """Who starts now, and why each of the others that could does not."""
 
-    `unprepared`: those that were granted their start and lack something; `near`: those that may begin soon.
-    """
-
-    starts: tuple[PodAction, ...]
-    waiting: dict[str, Reason]
+    reservations: Reservations
+    granted: tuple[PodAction, ...] = ()
+    #: By name of the Pod.
+    deferred: dict[str, Reason] = {}
+    #: Pods that were granted their start and wait for something that can be had for them.
     unprepared: tuple[Pod, ...] = ()
-    near: tuple[Pod, ...] = ()
+    #: Pods that may start soon, the granted among them, in their order.
+    next_up: tuple[Pod, ...] = ()
 
 
-class StepQuota(Struct, frozen=True):
-    """So many more Pods may begin to move to a revision, and why no others."""
+class _Verdict(NamedTuple):
+    """What becomes of one Pod: `reason` why it is deferred, and whether within the quotas, or beyond the step even."""
 
-    revision: str
-    left: int
-    why: Reason
-
-
-def admit(
-    all_members: Sequence[PodAssessment],
-    settings: Settings,
-    desired: int,
-    wait: Reason | None,
-    limit: StepQuota | None = None,
-    *,
-    room: int | None = None,
-    place: Callable[[Pod], str] | None = None,
-    unprepared: Callable[[Pod], Reason | None] = lambda _pod: None,
-) -> Admission:
-    """Grant starts within the budget and the limit. `wait` holds back every start, whatever the budget says.
-
-    `room`: how many more Pods of all workloads may be disrupted; `place`: over what the starts are spread;
-    `unprepared`: what a Pod that is granted its start still waits for, keeping what was granted.
-    """
-    counted = [one for one in all_members if one.outside is None or one.outside.code != ReasonCode.ScaledAway]
-    left = allowance(settings, desired, sum(one.available for one in counted))
-    further = limit.left if limit is not None else 0
-    free_room = left if room is None else room
-    starts: list[PodAction] = []
-    waiting: dict[str, Reason] = {}
-    lacking: list[Pod] = []
-    near: list[Pod] = []
-    for member in _in_turn(all_members, place):
-        if not isinstance(member.state, Pending):
-            continue
-        free = member.state.broken or not _disrupts(member.state.action)
-        counts = limit is not None and _target(member.state.action) == limit.revision
-        if wait is not None:
-            waiting[member.pod.name] = wait
-            continue
-        if counts and limit is not None and further <= 0:
-            waiting[member.pod.name] = limit.why
-            continue
-        near.append(member.pod)
-        if not free and left > 0 and free_room <= 0:
-            waiting[member.pod.name] = _CROWDED
-        elif free or left > 0:
-            missing = unprepared(member.pod) if _disrupts(member.state.action) else None
-            if missing is None:
-                starts.append(member.state.action)
-            else:
-                waiting[member.pod.name] = missing
-                lacking.append(member.pod)
-            left -= not free
-            free_room -= not free
-            further -= counts
-        else:
-            why = f"max-unavailable {settings.max_unavailable} is used up"
-            waiting[member.pod.name] = Reason(ReasonCode.Budget, "", why)
-    return Admission(tuple(starts), waiting, tuple(lacking), tuple(near))
+    reason: Reason | None = None
+    within_quotas: bool = True
+    within_step: bool = True
 
 
-def _in_turn(all_members: Sequence[PodAssessment], place: Callable[[Pod], str] | None) -> Sequence[PodAssessment]:
-    """Those that could begin, broken ones first, in the order in which they are asked."""
-    able = [one for one in all_members if isinstance(one.state, Pending) and one.outside is None]
-    if place is None:
-        return able
-    where = place
-    busy = [one for one in all_members if isinstance(one.state, InProgress)]
-    broken = [one for one in able if not one.ready]
-    return [*broken, *spread([one for one in able if one.ready], lambda one: where(one.pod), busy)]
+def admit(assessment: Assessment, hold: Hold | None) -> Admission:
+    """Grant starts within the quotas; a hold defers every one."""
+    pods = (pod.pod for pod in assessment.pods)
+    reservations = disruption_budgets.standing(assessment.snapshot, assessment.settings, pods, assessment.now)
+    candidates = _candidates(assessment)
+    if hold is not None:
+        return Admission(reservations, deferred={pod.pod.name: hold.reason for pod, _ in candidates})
+    quotas, verdicts = Quotas.of(assessment), list[tuple[Pod, Pending, _Verdict]]()
+    for pod, state in candidates:
+        verdict, quotas, reservations = _admit_one(assessment.snapshot, pod.pod, state, quotas, reservations)
+        verdicts.append((pod.pod, state, verdict))
+    return Admission(
+        reservations,
+        granted=tuple(state.action for _, state, verdict in verdicts if verdict.reason is None),
+        deferred={pod.name: verdict.reason for pod, _, verdict in verdicts if verdict.reason is not None},
+        unprepared=tuple(pod for pod, _, verdict in verdicts if verdict.reason is not None and verdict.within_quotas),
+        next_up=tuple(pod for pod, _, verdict in verdicts if verdict.within_step),
+    )
 
 
-def _target(action: PodAction) -> str:
+def _admit_one(
+    snapshot: Snapshot, pod: Pod, state: Pending, quotas: Quotas, reservations: Reservations
+) -> tuple[_Verdict, Quotas, Reservations]:
+    """The verdict on one Pod, and what is left for the next."""
+    disruptive, moves_to = disrupts(state.action), target_of(state.action)
+    costs = disruptive and not state.broken
+    reason = quotas.beyond_step(moves_to)
+    if reason is not None:
+        return _Verdict(reason, within_quotas=False, within_step=False), quotas, reservations
+    reason = quotas.exhausted(costs=costs)
+    if reason is not None:
+        return _Verdict(reason, within_quotas=False), quotas, reservations
+    quotas = quotas.take(moves_to, costs=costs)
+    lacking = state.waits_for if disruptive else None
+    if lacking is None and disruptive:
+        reservations, lacking = reservations.reserve(pod)
+    return _Verdict(lacking or reported.deferral(snapshot.reported)), quotas, reservations
+
+
+def _candidates(assessment: Assessment) -> Sequence[tuple[PodAssessment, Pending]]:
+    """The Pods that could start, broken ones first, in the order in which they are asked."""
+    found = [(pod, pod.state) for pod in assessment.participants if isinstance(pod.state, Pending)]
+    key, nodes = assessment.settings.spread_by, assessment.snapshot.nodes
+    if not key:
+        return found
+    broken = [(pod, state) for pod, state in found if not pod.ready]
+    others = {pod.pod.uid: (pod, state) for pod, state in found if pod.ready}
+    in_progress = [pod.pod for pod in assessment.pods if isinstance(pod.state, InProgress)]
+    spread = order.spread(
+        [pod.pod for pod, _ in others.values()], lambda pod: order.spread_value(key, pod, nodes), in_progress
+    )
+    return [*broken, *(others[pod.uid] for pod in spread)]
+
+
+def target_of(action: PodAction) -> str:
     """The revision that an action moves its Pod to; empty for one that moves it nowhere."""
     return action.record.target if isinstance(action, CloseGate | PatchImages | Complete) else ""
 
 
-def _disrupts(action: PodAction) -> bool:
-    return not isinstance(action, Complete) and not (isinstance(action, PatchImages) and not action.change.images)
+def disrupts(action: PodAction) -> bool:
+    """Whether a Pod stops serving because of this start."""
+    return not isinstance(action, Complete) and not (isinstance(action, PatchImages) and not action.change.disrupts)

@@ -1,352 +1,386 @@
-"""One workload (protocol §4): which of its Pods may move now, and why the others may not.
+"""assess(snapshot, now) -> Assessment: what every Pod of a workload is at, what it lacks, and what refuses it.
 
-Everything about a single Pod is asked of `pod`; this module only weighs Pods against each other.
+Computed once for each look, in four steps that build on each other:
+
+    targets      where the Pods go: forward, back, or only some of them            targets.py
+    changes      base, target and live Pod compared, for every Pod                 changes.py
+    refusals     settings, template, admission (by dry run), rewritten images      dry_runs.py, prepull.py
+    states       every Pod's own state machine, with all of that around it         pod/lifecycle.py
+
+The plan, the recheck before a disruptive write, the forecast and opting out are a few lines each over it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from operator import attrgetter
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from inplace.core.kinds import Template
-from inplace.core.objects import names
+from inplace.core.kinds import Kind, Template
 from inplace.core.objects.model import Node, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod import lifecycle
 from inplace.core.pod.availability import available, available_at
-from inplace.core.pod.evidence import kubelet_version
-from inplace.core.pod.states import Aim, Failed, Ineligible, InProgress, Pending, PodContext, PodState, UpToDate
-from inplace.core.rollout import order, pull_pods, rollback
-from inplace.core.rollout.memo import Memo
-from inplace.core.rollout.snapshot import Snapshot
-from inplace.core.settings.schema import DrainPolicy as DrainMode
-from inplace.core.settings.schema import InitImages, Parsed, Settings
+from inplace.core.pod.observation import PodObservation
+from inplace.core.pod.states import Failed, ImageWait, Ineligible, InProgress, Pending, PodContext, PodState, UpToDate
+from inplace.core.rollout import changes, dry_runs, order, prepull, pull_pods, reported, rollback, targets
+from inplace.core.rollout.changes import Changes, Comparison
+from inplace.core.rollout.dry_runs import DryRuns
+from inplace.core.rollout.memo import NodeImages, PerPod
+from inplace.core.rollout.order import Rank
+from inplace.core.rollout.prepull import PrePullState
+from inplace.core.rollout.snapshot import Snapshot, objections
+from inplace.core.rollout.targets import Rollback, Targets, Unknown, Upgrade
+from inplace.core.settings.schema import Parsed, PrePullPolicy, Settings
 from inplace.core.state import records, statuses
 from inplace.core.state.records import PodPhase, Record
 from inplace.core.state.statuses import Phase
-from inplace.core.template import diff
-from inplace.core.template.change import PodChange, Refused
+from inplace.core.template.change import Verdict
 
-_PENDING: Final = Reason(ReasonCode.PendingWrite, "", "a write of ours has not come back yet")
+_PENDING_WRITE: Final = Reason(ReasonCode.PendingWrite, "", "a write of ours has not come back yet")
+_NO_DIGESTS: Final[Mapping[str, str]] = {}
 
 
 class PodAssessment(Struct, frozen=True):
-    """A Pod of the workload: its state, and why it is not part of this rollout, where it is not.
-
-    `until`: when it becomes available by the passing of time alone, which may free the budget for another. `rank`: its
-    place in the order of upgrades. `drift`: images that somebody else has changed since its upgrade. `ready` is the
-    Pod's condition, `revision` the one that it is at.
-    """
+    """A Pod of the workload: what it is at, what it lacks, and what state that puts it in."""
 
     pod: Pod
     state: PodState
+    #: Whether it counts as available: Ready for long enough, and not in flight.
     available: bool
-    outside: Reason | None = None
+    #: Why it takes no part in this rollout.
+    excluded: Reason | None = None
+    #: When it becomes available by the passing of time alone, which may free the budget for another.
     until: datetime | None = None
-    rank: order.Rank = (False, 0, 0, "")
+    #: Its place in the order of upgrades.
+    rank: Rank = (False, 0, 0, "")
+    #: Images that another writer has changed since its upgrade.
     drift: tuple[Reason, ...] = ()
+    #: The Pod's condition Ready.
     ready: bool = False
+    #: The revision that it is at.
     revision: str = ""
+    #: What it lacks of its target, or why it cannot get there in place; None while the target is not known.
+    change: Verdict | None = None
 
     @property
     def done(self) -> bool:
         """Whether nothing is left to do or to wait for."""
-        return self.outside is not None or (isinstance(self.state, UpToDate) and self.state.settling is None)
+        return self.excluded is not None or (isinstance(self.state, UpToDate) and self.state.settling is None)
 
 
-class Prospects(Struct, frozen=True):
-    """What is true of the Pods whether anything may happen to them or not, by uid.
+class Assessment(Struct, frozen=True):
+    """What is true of a workload now, before it is decided what to do about it."""
 
-    `aims`: what each should become, where there is a target; `outside`: why a Pod is not part of the rollout.
-    """
+    snapshot: Snapshot
+    now: datetime
+    parsed: Parsed
+    targets: Targets
+    dry_runs: DryRuns
+    images: PrePullState
+    #: What speaks against the workload whatever its template is.
+    objections: tuple[Reason, ...]
+    #: Everything that refuses the workload before its first disruption, the objections first.
+    refused: tuple[Reason, ...]
+    #: In the order in which Pods are upgraded.
+    pods: tuple[PodAssessment, ...]
 
-    aims: Mapping[str, Aim]
-    outside: Mapping[str, Reason]
+    @property
+    def settings(self) -> Settings:
+        """How the owner wants this workload upgraded."""
+        return self.parsed.settings
 
-    def restarting(self, every: Iterable[Pod]) -> Iterator[tuple[Pod, str, dict[str, str]]]:
-        """The Pods of which containers would restart, were it their turn: each with its revision and their images."""
-        for pod in every:
-            aim = self.aims.get(pod.uid)
-            if aim is None or not isinstance(aim.lacks, PodChange) or not aim.lacks.images or pod.uid in self.outside:
-                continue
-            if pod.metadata.deletion_timestamp is None and pod.spec.node_name:
-                yield pod, aim.revision, aim.lacks.images
+    @property
+    def destination(self) -> Template | None:
+        """Where the Pods go; None while that is not known."""
+        return targets.destination(self.targets)
 
+    @property
+    def participants(self) -> tuple[PodAssessment, ...]:
+        """The Pods that take part in this rollout."""
+        return tuple(pod for pod in self.pods if pod.excluded is None)
 
-class Course(Struct, frozen=True):
-    """Where the Pods of a workload are to go: to the target, and those in `early` (uids) to `before` for now."""
+    @property
+    def rolling_back(self) -> bool:
+        """Whether what the template asks for has failed and is being rolled back."""
+        return isinstance(self.targets, Rollback) or (isinstance(self.targets, Unknown) and self.targets.rolling_back)
 
-    target: Template
-    before: Template | None = None
-    early: frozenset[str] = frozenset()
-
-    def of(self, uid: str) -> Template:
-        """Where one Pod is to go."""
-        return self.before if self.before is not None and uid in self.early else self.target
-
-
-def prospects(snapshot: Snapshot, settings: Settings, course: Course | None, now: datetime) -> Prospects:
-    """Base, target and live Pod compared, for every Pod."""
-    target = course.target if course is not None else None
-    pods_by_uid = {pod.uid: pod for pod in snapshot.pods}
-    outside = snapshot.kind.outside(snapshot.workload, settings, snapshot.pods, moved(snapshot, target))
-    if course is None:
-        return Prospects({}, outside)
-    wanted = course
-
-    def conclude(uid: str) -> tuple[Aim, None]:
-        return aim(snapshot, settings, wanted.of(uid), pods_by_uid[uid]), None
-
-    common = (settings, tuple(snapshot.revisions.values()))
-    nodes = snapshot.nodes
-    own = ((uid, (course.of(uid), pod, nodes.get(pod.spec.node_name))) for uid, pod in pods_by_uid.items())
-    return Prospects(_AIMS.recall(snapshot.workload.metadata.uid, common, own, now, conclude), outside)
+    @property
+    def is_in_progress(self) -> bool:
+        """Whether any Pod is in flight."""
+        return any(isinstance(pod.state, InProgress) for pod in self.pods)
 
 
-def unpartitioned(found: Prospects) -> Prospects:
-    """The same without a partition: nobody is kept on a revision that has failed."""
-    outside = {uid: why for uid, why in found.outside.items() if why.code != ReasonCode.Partition}
-    return Prospects(found.aims, outside)
+class _Common(NamedTuple):
+    """What the states of all Pods depend on alike."""
+
+    workload: str
+    kind: Kind
+    settings: Settings
+    hold: Reason | None
+    settled: bool
+    retry: str
+    revision_labels: Mapping[str, Mapping[str, str]]
+    nodes_visible: bool
 
 
-def moved(snapshot: Snapshot, target: Template | None) -> Callable[[Pod], bool]:
-    """Whether a Pod is at the target, or was begun to be moved there."""
-    revision = target.revision if target is not None else ""
+class _Inputs(NamedTuple):
+    """What the state of one Pod depends on, beside that."""
 
-    def is_moved(pod: Pod) -> bool:
-        record = records.read(pod)
-        begun = isinstance(record, Record) and record.phase is not PodPhase.DONE and record.target == revision
-        return begun or snapshot.revision_of(pod) == revision
-
-    return is_moved
-
-
-def refusals(snapshot: Snapshot, target: Template, found: Prospects) -> tuple[Reason, ...]:
-    """Every reason why this change cannot be made in place, over all Pods that it concerns, each once."""
-    every: dict[tuple[str, str], Reason] = {}
-    for pod in snapshot.pods:
-        lacks = found.aims[pod.uid].lacks
-        if isinstance(lacks, Refused) and pod.uid not in found.outside and not _at(snapshot, pod, target.revision):
-            for reason in lacks.reasons:
-                every.setdefault((reason.code, reason.path), reason)
-    return tuple(every.values())
+    pod: Pod
+    revision: str
+    target: str
+    change: Verdict | None
+    node: Node | None
+    observation: PodObservation | None
+    write_refused: Reason | None
+    excluded: Reason | None
+    pending: bool
+    images: ImageWait | None
+    digests: Mapping[str, str]
 
 
-def aim(snapshot: Snapshot, settings: Settings, target: Template, pod: Pod) -> Aim:
-    """What this Pod should become, and what it still lacks: base, target and live Pod compared."""
-    revision, record = snapshot.revision_of(pod), records.read(pod)
-    base = snapshot.revisions.get(revision)
-    if base is None:
-        which = f"revision {revision} of Pod {pod.name}" if revision else f"the revision of Pod {pod.name}"
-        why = f"{which} is not known, so its difference to the template is not either"
-        return Aim(target.revision, Refused((Reason(ReasonCode.BaseUnknown, f"pods[{pod.name}]", why),)))
-    between = snapshot.revisions.get(record.target) if isinstance(record, Record) else None
-    bases = [base] if between is None or between is base else [base, between]
-    verdicts = [_diff(one, target, settings, snapshot.nodes.get(pod.spec.node_name)) for one in bases]
-    refused = [reason for one in verdicts if isinstance(one, Refused) for reason in one.reasons]
-    if refused:
-        return Aim(target.revision, Refused(tuple(refused)))
-    verdict = next(one for one in verdicts if isinstance(one, PodChange))
-    lacks = diff.change_for(verdict, _sides(tuple(bases), target), pod, _touched(record))
-    return Aim(target.revision, _demand_gate(lacks, pod, settings))
+class Assessor:
+    """Assesses workloads, and remembers of each Pod what it concluded for as long as its inputs are the same."""
 
+    def __init__(self) -> None:
+        self._comparison = Comparison()
+        self._revisions: PerPod[Pod, str] = PerPod()
+        self._pods: PerPod[_Inputs, PodAssessment] = PerPod()
+        self._node_images = NodeImages()
 
-def members(
-    snapshot: Snapshot, settings: Settings, target: Template | None, scene: PodContext, found: Prospects
-) -> list[PodAssessment]:
-    """Every Pod with its state, in the order in which Pods are upgraded."""
-    pods_by_uid = {pod.uid: pod for pod in snapshot.pods}
-    nodes, sights, blocked, pending = snapshot.nodes, snapshot.sights, snapshot.blocked, snapshot.pending
+    def forget(self, workload: str) -> None:
+        """Drop what was concluded about a workload (uid) that is gone."""
+        self._comparison.forget(workload)
+        self._revisions.forget(workload)
+        self._pods.forget(workload)
 
-    def conclude(uid: str) -> tuple[PodAssessment, datetime | None]:
-        made = member(snapshot, settings, found, scene, pods_by_uid[uid])
-        return made, _lasts(made, scene.now)
-
-    common = (
-        target,
-        settings,
-        snapshot.workload.spec,
-        tuple(snapshot.revisions.values()),
-        scene.hold,
-        scene.settled,
-        scene.revision,
-        scene.retry,
-    )
-    outside = found.outside
-    own = (
-        (
-            uid,
-            (
-                pod,
-                found.aims.get(uid),
-                nodes.get(pod.spec.node_name),
-                sights.get(uid),
-                blocked.get(uid),
-                outside.get(uid),
-                uid in pending,
-                scene.unpulled.get(uid),
-            ),
+    def assess(self, snapshot: Snapshot, now: datetime) -> Assessment:
+        """Assess a workload that is opted in, or would be."""
+        parsed = snapshot.parsed
+        to = targets.determine(snapshot, parsed.settings)
+        revisions = self._revisions_of(snapshot, now)
+        compared = self._comparison.compare(snapshot, parsed.settings, to, revisions, now)
+        asked = dry_runs.ask(snapshot, compared)
+        # What runs already is on its node: nothing is pulled for a rollback.
+        policy = PrePullPolicy.NEVER if isinstance(to, Rollback) else parsed.settings.pre_pull
+        images = prepull.check(snapshot, compared, policy, now, self._node_images)
+        against = objections(snapshot, parsed)
+        refused = (
+            *against,
+            *changes.refusals(snapshot, to, compared),
+            *asked.refused,
+            *images.rewritten,
+            *reported.refusals(snapshot.reported),
         )
-        for uid, pod in pods_by_uid.items()
-    )
-    every = _MEMBERS.recall(snapshot.workload.metadata.uid, common, own, scene.now, conclude)
-    return sorted(every.values(), key=attrgetter("rank"))
+        common = _common(snapshot, parsed.settings, to, refused[0] if refused else None)
+        pods = self._states(snapshot, common, compared, revisions, images, now)
+        return Assessment(snapshot, now, parsed, to, asked, images, against, refused, pods)
+
+    def assess_opting_out(self, snapshot: Snapshot, now: datetime, why: Reason) -> Assessment:
+        """Assess a workload that is opted out: Pods in flight finish, no other starts, for `why`."""
+        parsed = snapshot.parsed
+        asked = snapshot.kind.target(snapshot.workload, snapshot.revisions)
+        to = Unknown(asked) if isinstance(asked, Reason) else Upgrade(asked)
+        revisions = self._revisions_of(snapshot, now)
+        compared = self._comparison.compare(snapshot, parsed.settings, to, revisions, now)
+        common, images = _common(snapshot, parsed.settings, to, why), PrePullState()
+        pods = self._states(snapshot, common, compared, revisions, images, now)
+        return Assessment(snapshot, now, parsed, to, DryRuns(), images, (), (), pods)
+
+    def assess_pod(self, snapshot: Snapshot, live: Pod, now: datetime) -> PodAssessment:
+        """Assess one Pod that was read just now, and that a plan of this very snapshot granted its start.
+
+        So nothing held the workload back, and its images are on its node.
+        """
+        settings = snapshot.parsed.settings
+        to = targets.determine(snapshot, settings)
+        target, change = self._comparison.compare_one(snapshot, settings, to, live) or ("", None)
+        inputs = _Inputs(
+            pod=live,
+            revision=snapshot.revision_of(live),
+            target=target,
+            change=change,
+            node=snapshot.nodes.get(live.spec.node_name),
+            observation=snapshot.observations.get(live.uid),
+            write_refused=snapshot.write_refused.get(live.uid),
+            excluded=None,
+            pending=False,
+            images=None,
+            digests=_digests(snapshot).get(live.spec.node_name, _NO_DIGESTS),
+        )
+        return _assess_pod(_common(snapshot, settings, to, None), inputs, now)
+
+    def _revisions_of(self, snapshot: Snapshot, now: datetime) -> dict[str, str]:
+        """By uid: the revision that each Pod is at."""
+        workload = snapshot.workload
+        return self._revisions.recall(
+            workload.metadata.uid,
+            (workload.spec, tuple(snapshot.revisions.values())),
+            ((pod.uid, pod) for pod in snapshot.pods),
+            now,
+            lambda pod: (snapshot.revision_of(pod), None),
+        )
+
+    def _states(
+        self,
+        snapshot: Snapshot,
+        common: _Common,
+        compared: Changes,
+        revisions: Mapping[str, str],
+        images: PrePullState,
+        now: datetime,
+    ) -> tuple[PodAssessment, ...]:
+        """Every Pod with its state, in the order in which Pods are upgraded."""
+        digests = _digests(snapshot)
+
+        def inputs(pod: Pod) -> _Inputs:
+            uid, node = pod.uid, pod.spec.node_name
+            target, change = compared.verdicts.get(uid, ("", None))
+            return _Inputs(
+                pod,
+                revisions[uid],
+                target,
+                change,
+                snapshot.nodes.get(node),
+                snapshot.observations.get(uid),
+                snapshot.write_refused.get(uid),
+                compared.excluded.get(uid),
+                uid in snapshot.pending,
+                images.wait(uid),
+                digests.get(node, _NO_DIGESTS),
+            )
+
+        def conclude(one: _Inputs) -> tuple[PodAssessment, datetime | None]:
+            assessed = _assess_pod(common, one, now)
+            return assessed, _holds_until(assessed, now)
+
+        found = self._pods.recall(
+            common.workload, common, ((pod.uid, inputs(pod)) for pod in snapshot.pods), now, conclude
+        )
+        return tuple(sorted(found.values(), key=attrgetter("rank")))
 
 
-def scene(
-    snapshot: Snapshot, parsed: Parsed, target: Template | Reason, now: datetime, hold: Reason | None
-) -> PodContext:
-    """What surrounds every Pod of the workload alike."""
-    revision = target.revision if isinstance(target, Template) else ""
-    before = statuses.read(snapshot.workload.metadata)
-    reached = before is not None and (
-        (before.phase is Phase.UP_TO_DATE and before.revision == revision)
-        or (before.phase is Phase.ROLLED_BACK and before.healthy == revision)
-    )
-    kind, workload = snapshot.kind, snapshot.workload
-
-    asked = kind.target(workload, snapshot.revisions)
-
-    def marks(of: str) -> Mapping[str, str]:
-        return kind.marks(workload, of, newest=isinstance(asked, Template) and of == asked.revision)
-
-    return PodContext(
-        workload.metadata.uid,
-        revision,
-        parsed.settings,
-        now,
+def _common(snapshot: Snapshot, settings: Settings, to: Targets, hold: Reason | None) -> _Common:
+    workload, target = snapshot.workload, targets.destination(to)
+    return _Common(
+        workload=workload.metadata.uid,
+        kind=snapshot.kind,
+        settings=settings,
         hold=hold,
-        settled=reached,
+        settled=_is_settled(snapshot, target),
         retry=rollback.request(workload),
-        expected=pull_pods.digests(snapshot.pulling.helpers) if snapshot.pulling is not None else {},
-        marks=marks,
+        revision_labels=_revision_labels(snapshot),
+        nodes_visible="nodes" not in snapshot.unseen,
     )
 
 
-def failed(all_members: Sequence[PodAssessment]) -> list[tuple[PodAssessment, Reason]]:
-    """The Pods that failed for the current target, with their reasons."""
-    return [(one, one.state.reason) for one in all_members if isinstance(one.state, Failed) and one.outside is None]
+def _is_settled(snapshot: Snapshot, target: Template | None) -> bool:
+    """Whether the workload was content with this revision before."""
+    status = statuses.read(snapshot.workload.metadata)
+    revision = target.revision if target is not None else ""
+    return status is not None and (
+        (status.phase is Phase.UP_TO_DATE and status.revision == revision)
+        or (status.phase is Phase.ROLLED_BACK and status.healthy == revision)
+    )
 
 
-def blamed(failures: Sequence[tuple[PodAssessment, Reason]]) -> int:
-    """How many of the failures speak against the target; that a node was lost does not."""
-    return sum(reason.code != ReasonCode.NodeLost for _, reason in failures)
+def _revision_labels(snapshot: Snapshot) -> dict[str, Mapping[str, str]]:
+    """By revision, known or only named by a record: the labels that make a Pod one of it."""
+    kind, workload = snapshot.kind, snapshot.workload
+    asked = kind.target(workload, snapshot.revisions)
+    newest = asked.revision if isinstance(asked, Template) else None
+    found = (records.read(pod) for pod in snapshot.pods)
+    named = {record.target for record in found if isinstance(record, Record)}
+    return {
+        revision: kind.revision_labels(workload, revision, newest=revision == newest)
+        for revision in sorted({*snapshot.revisions, *named})
+    }
 
 
-def drifted(all_members: Sequence[PodAssessment]) -> list[Reason]:
-    """Containers of upgraded Pods whose image somebody else has changed since. Reported, never fought over."""
-    return [reason for one in all_members for reason in one.drift]
+def _digests(snapshot: Snapshot) -> dict[str, dict[str, str]]:
+    """By node and image: the digest that a container of it will show there."""
+    found: dict[str, dict[str, str]] = {}
+    pods = snapshot.pull_pods.pods if snapshot.pull_pods is not None else ()
+    for (node, image), digest in pull_pods.digests(pods).items():
+        found.setdefault(node, {})[image] = digest
+    return found
 
 
-def _lasts(found: PodAssessment, now: datetime) -> datetime | None:
-    """How long a Member stays true by itself; `now`: it does not."""
-    state = found.state
-    if isinstance(state, Pending) or (isinstance(state, InProgress | Failed) and state.action is not None):
-        return now  # an action carries the time at which it was decided
-    ends = [found.until] if isinstance(state, Ineligible) else [found.until, state.until]
-    return min((one for one in ends if one is not None), default=None)
-
-
-def member(snapshot: Snapshot, settings: Settings, found: Prospects, scene: PodContext, pod: Pod) -> PodAssessment:
-    """One Pod with its state; the workload's other Pods do not enter into it."""
-    own, ready, uid = _scene_of(scene, snapshot, pod), pod.ready, pod.uid
-    rank = order.sort_key(settings, snapshot.kind.order, not ready, pod)
-    facts: Any = {"rank": rank, "ready": ready, "revision": own.base}
-    if uid in snapshot.pending:
-        return PodAssessment(pod, InProgress(_PENDING), available=False, **facts)
-    outside, record = found.outside.get(uid), records.read(pod)
-    missing = available(pod, own)
-    facts["until"] = available_at(pod, own) if missing is not None else None
-    if outside is not None and not (isinstance(record, Record) and record.in_flight):
-        return PodAssessment(pod, Ineligible(outside), missing is None, outside, **facts)
-    state = lifecycle.step(pod, found.aims.get(uid), own)
+def _assess_pod(common: _Common, inputs: _Inputs, now: datetime) -> PodAssessment:
+    """One Pod; the workload's other Pods do not enter into it."""
+    pod, excluded = inputs.pod, inputs.excluded
+    assessed = PodAssessment(
+        pod,
+        InProgress(_PENDING_WRITE),
+        available=False,
+        rank=order.rank(common.settings, common.kind.order, pod),
+        ready=pod.ready,
+        revision=inputs.revision,
+        change=inputs.change,
+    )
+    if inputs.pending:
+        return assessed
+    context = _context(common, inputs, now)
+    missing = available(pod, context)
+    assessed = replace(assessed, until=available_at(pod, context) if missing is not None else None)
+    record = records.read(pod)
+    if excluded is not None and not (isinstance(record, Record) and record.in_flight):
+        return replace(assessed, state=Ineligible(excluded), available=missing is None, excluded=excluded)
+    state = lifecycle.step(pod, context)
     in_flight = isinstance(state, InProgress) or pod.metadata.deletion_timestamp is not None
     drift = tuple(_drift(pod, record)) if isinstance(record, Record) and isinstance(state, UpToDate) else ()
-    return PodAssessment(pod, state, not in_flight and missing is None, drift=drift, **facts)
+    return replace(assessed, state=state, available=not in_flight and missing is None, drift=drift)
 
 
-def forget(workload: str) -> None:
-    """Drop what was concluded of the Pods of a workload that is gone."""
-    _AIMS.forget(workload)
-    _MEMBERS.forget(workload)
-
-
-_AIMS: Final[Memo[Aim]] = Memo()
-_MEMBERS: Final[Memo[PodAssessment]] = Memo()
-
-
-def _scene_of(scene: PodContext, snapshot: Snapshot, pod: Pod) -> PodContext:
+def _context(common: _Common, inputs: _Inputs, now: datetime) -> PodContext:
     return PodContext(
-        workload=scene.workload,
-        revision=scene.revision,
-        settings=scene.settings,
-        now=scene.now,
-        node=snapshot.nodes.get(pod.spec.node_name),
-        sight=snapshot.sights.get(pod.uid),
-        hold=scene.hold or scene.unpulled.get(pod.uid),
-        settled=scene.settled,
-        blocked=snapshot.blocked.get(pod.uid),
-        base=snapshot.revision_of(pod),
-        retry=scene.retry,
-        expected=scene.expected,
-        marks=scene.marks,
+        workload=common.workload,
+        settings=common.settings,
+        now=now,
+        target=inputs.target,
+        change=inputs.change,
+        base=inputs.revision,
+        node=inputs.node,
+        nodes_visible=common.nodes_visible,
+        observation=inputs.observation,
+        hold=common.hold,
+        settled=common.settled,
+        write_refused=inputs.write_refused,
+        retry=common.retry,
+        images=inputs.images,
+        digests=inputs.digests,
+        revision_labels=common.revision_labels,
     )
 
 
-def _at(snapshot: Snapshot, pod: Pod, revision: str) -> bool:
-    """Whether the Pod is at the revision with no unfinished or failed attempt upon it."""
-    record = records.read(pod)
-    unfinished = isinstance(record, Record) and (record.in_flight or record.phase is PodPhase.FAILED)
-    return snapshot.revision_of(pod) == revision and not unfinished
+def _holds_until(assessed: PodAssessment, now: datetime) -> datetime | None:
+    """How long an assessment stays true by itself; `now`: it does not."""
+    state = assessed.state
+    if isinstance(state, Pending) or (isinstance(state, InProgress | Failed) and state.action is not None):
+        return now  # an action carries the time at which it was decided
+    ends = [assessed.until] if isinstance(state, Ineligible) else [assessed.until, state.until]
+    return min((at for at in ends if at is not None), default=None)
 
 
-def _touched(record: object) -> tuple[str, ...]:
-    """Containers that an unfinished or failed attempt has put an image on, or may have."""
-    unfinished = isinstance(record, Record) and (record.in_flight or record.phase is PodPhase.FAILED)
-    return tuple(record.containers) if isinstance(record, Record) and unfinished else ()
-
-
-def _demand_gate(lacks: PodChange | Refused, pod: Pod, settings: Settings) -> PodChange | Refused:
-    if settings.drain is not DrainMode.REQUIRED or pod.has_gate(names.GATE):
-        return lacks
-    if isinstance(lacks, Refused) or not lacks.images:
-        return lacks
-    why = f"drain is Required, but the Pod has no readiness gate {names.GATE}: add it to the template, or set Auto"
-    return Refused((Reason(ReasonCode.GateMissing, "spec.readinessGates", why),))
-
-
-def _diff(base: Template, target: Template, settings: Settings, node: Node | None) -> PodChange | Refused:
-    return _diff_memoised(base, target, settings.restart_on, settings.init_images, kubelet_version(node))
-
-
-@lru_cache(maxsize=1024)
-def _sides(bases: tuple[Template, ...], target: Template) -> diff.TemplatePair:
-    return diff.template_pair([base.tree for base in bases], target.tree)
-
-
-@lru_cache(maxsize=1024)
-def _diff_memoised(
-    base: Template,
-    target: Template,
-    restart_on: tuple[str, ...],
-    init_images: InitImages,
-    kubelet: tuple[int, int] | None,
-) -> PodChange | Refused:
-    return diff.diff(base.tree, target.tree, restart_on=restart_on, init_images=init_images, kubelet=kubelet)
-
-
-def _drift(pod: Pod, record: Record) -> list[Reason]:
-    found: list[Reason] = []
-    if record.phase is not PodPhase.DONE:
-        return found
-    for name, baseline in record.containers.items():
+def _drift(pod: Pod, record: Record) -> Iterable[Reason]:
+    """Images of an upgraded Pod that another writer has changed since. Reported, never fought over."""
+    for name, baseline in record.containers.items() if record.phase is PodPhase.DONE else ():
         container = pod.container(name)
         if container is not None and baseline.to and container.image != baseline.to:
             why = f"somebody else changed the image from {baseline.to} to {container.image}"
-            found.append(Reason(ReasonCode.DriftDetected, f"pods[{pod.name}].containers[{name}]", why))
-    return found
+            yield Reason(ReasonCode.DriftDetected, f"pods[{pod.name}].containers[{name}]", why)
+
+
+def failures(pods: Sequence[PodAssessment]) -> list[tuple[PodAssessment, Reason]]:
+    """The Pods that failed for the current target, with their reasons."""
+    return [(pod, pod.state.reason) for pod in pods if isinstance(pod.state, Failed) and pod.excluded is None]
+
+
+def blamed(failed: Sequence[tuple[PodAssessment, Reason]]) -> int:
+    """How many of the failures speak against the target; that a node was lost does not."""
+    return sum(reason.code != ReasonCode.NodeLost for _, reason in failed)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from inplace.core.actions.actions import DryRunPatch
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.rollout.assess import Prospects
+from inplace.core.rollout.changes import Changes
 from inplace.core.rollout.snapshot import Snapshot
 
 #: What AlwaysPullImages makes of a patch is refused because of this field.
@@ -21,30 +21,30 @@ _PULL_POLICY = "imagePullPolicy"
 
 
 class DryRuns(NamedTuple):
-    """What the server has said of the Pods that would be patched, and what must still be asked."""
+    """What the API server has said about the Pods that would be patched, and what it must still be asked."""
 
     refused: tuple[Reason, ...] = ()
-    questions: tuple[DryRunPatch, ...] = ()
+    pending: tuple[DryRunPatch, ...] = ()
 
 
-def ask(snapshot: Snapshot, found: Prospects) -> DryRuns:
-    """The refusals so far, and a question for each sort of Pod that has no answer."""
-    if snapshot.rehearsed is None:
+def ask(snapshot: Snapshot, changes: Changes) -> DryRuns:
+    """The refusals so far, and a dry run for each sort of Pod that has no answer."""
+    if snapshot.dry_runs is None:
         return DryRuns()
     refused: dict[tuple[str, str], Reason] = {}
-    questions: dict[str, DryRunPatch] = {}
-    for pod, revision, images in found.restarting(snapshot.pods):
+    pending: dict[str, DryRunPatch] = {}
+    for pod, revision, images in changes.restarting(snapshot.pods):
         node = snapshot.nodes.get(pod.spec.node_name)
         version = node.status.node_info.kubelet_version if node is not None else ""
-        names = ",".join(one.name for one in (*pod.spec.containers, *pod.spec.init_containers))
-        key = "|".join((snapshot.revision_of(pod), revision, version, names))
-        if key not in snapshot.rehearsed:
-            questions.setdefault(key, DryRunPatch(pod, dict(images), key))
+        containers = ",".join(container.name for container in (*pod.spec.containers, *pod.spec.init_containers))
+        key = "|".join((snapshot.revision_of(pod), revision, version, containers))
+        if key not in snapshot.dry_runs:
+            pending.setdefault(key, DryRunPatch(pod, dict(images), key))
             continue
-        reason = snapshot.rehearsed[key]
+        reason = snapshot.dry_runs[key]
         if reason is not None:
             refused.setdefault((reason.code, reason.message), reason)
-    return DryRuns(tuple(refused.values()), tuple(questions.values()))
+    return DryRuns(tuple(refused.values()), tuple(pending.values()))
 
 
 def rewritten(stored: Pod, images: Mapping[str, str]) -> Reason | None:

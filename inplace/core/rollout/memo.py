@@ -1,51 +1,95 @@
-"""What was concluded of each Pod of a workload, kept while everything that it was concluded from is the same.
+"""What a planner concluded before, kept for as long as everything that it was concluded from is the same.
 
-A plan asks the same questions of every Pod at every look, and between two looks few Pods have changed. What a Pod's
-answer depends on alone is compared by identity, because caches replace objects and never change them; what the answers
-of all Pods depend on is compared by value, once a look.
+A plan asks the same questions about every Pod at every look, and between two looks few Pods have changed. A question
+is a function of its inputs alone, and its inputs are its key: it cannot read what the key does not hold, so that
+reading one more field can never make an answer stale. Comparing is cheap: caches replace objects and never change
+them, so that most inputs are the very same object.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
-from operator import is_
 from typing import Generic, TypeVar
 
+import msgspec
+
+from inplace.core.objects import images
+from inplace.core.objects.model import Node, NodeImage
+
+Inputs = TypeVar("Inputs")
+Answer = TypeVar("Answer")
 T = TypeVar("T")
-#: The Pods of a workload by uid, each with what its answer depends on alone.
-Subjects = Iterable[tuple[str, tuple[object, ...]]]
+#: Until when an answer holds by itself; None: for good.
+Until = datetime | None
 
 
-class Memo(Generic[T]):
+class PerPod(Generic[Inputs, Answer]):
     """Answers by workload and Pod. Bounded by what exists: Pods that are gone are forgotten at the next look."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[tuple[object, ...], dict[str, tuple[tuple[object, ...], T, datetime | None]]]] = {}
+        self._known: dict[str, tuple[object, dict[str, tuple[Inputs, Answer, Until]]]] = {}
 
     def recall(
         self,
         workload: str,
-        common: tuple[object, ...],
-        subjects: Subjects,
+        common: object,
+        pods: Iterable[tuple[str, Inputs]],
         now: datetime,
-        conclude: Callable[[str], tuple[T, datetime | None]],
-    ) -> dict[str, T]:
-        """The answer for each Pod of the workload with this uid; `conclude` makes those that are not known any more.
+        conclude: Callable[[Inputs], tuple[Answer, Until]],
+    ) -> dict[str, Answer]:
+        """By uid, the answer for each Pod of the workload with this uid.
 
-        An answer comes with the time until which it holds by itself, None where that is for good.
+        `common`: what the answers of all Pods depend on beside their own inputs. `conclude` makes the answers that are
+        not known, or whose inputs or time have changed.
         """
-        before = self._kept.get(workload)
+        before = self._known.get(workload)
         known = before[1] if before is not None and before[0] == common else {}
-        kept: dict[str, tuple[tuple[object, ...], T, datetime | None]] = {}
-        for uid, own in subjects:
+        kept: dict[str, tuple[Inputs, Answer, Until]] = {}
+        for uid, inputs in pods:
             entry = known.get(uid)
-            if entry is None or (entry[2] is not None and now >= entry[2]) or not all(map(is_, entry[0], own)):
-                entry = (own, *conclude(uid))
+            if entry is None or entry[0] != inputs or (entry[2] is not None and now >= entry[2]):
+                entry = (inputs, *conclude(inputs))
             kept[uid] = entry
-        self._kept[workload] = (common, kept)
+        self._known[workload] = (common, kept)
         return {uid: entry[1] for uid, entry in kept.items()}
 
     def forget(self, workload: str) -> None:
         """The workload is gone."""
-        self._kept.pop(workload, None)
+        self._known.pop(workload, None)
+
+
+class Bounded(Generic[T]):
+    """Answers by their inputs, the oldest dropped first."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._known: dict[Hashable, T] = {}
+
+    def recall(self, inputs: Hashable, conclude: Callable[[], T]) -> T:
+        """The answer for these inputs."""
+        found = self._known.get(inputs)
+        if found is None:
+            if len(self._known) >= self._size:
+                del self._known[next(iter(self._known))]
+            found = self._known[inputs] = conclude()
+        return found
+
+
+class NodeImages:
+    """By node: the normalised names of the images that its kubelet lists, read once for each report of the node."""
+
+    def __init__(self, size: int = 10_000) -> None:
+        self._size = size
+        self._known: dict[str, tuple[Node, frozenset[str]]] = {}
+
+    def of(self, node: Node) -> frozenset[str]:
+        """The names that this node lists. It lists fifty images at most, so absence proves nothing."""
+        known = self._known.get(node.metadata.name)
+        if known is None or known[0] is not node:
+            listed = msgspec.json.decode(node.status.images, type=tuple[NodeImage, ...])
+            known = node, frozenset(images.normalise(name) for image in listed for name in image.names)
+            if len(self._known) >= self._size:
+                del self._known[next(iter(self._known))]
+            self._known[node.metadata.name] = known
+        return known[1]

@@ -1,21 +1,26 @@
-"""Which Pod comes first (protocol §4): broken ones, then `order-by`, then the kind's own order."""
+"""Which Pod comes first (docs/design/protocol.md, "One workload"): broken Pods, then `order-by`, then the kind's own
+order; and how a batch is spread over the values of `spread-by`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
-from inplace.core.objects.model import Pod
+from inplace.core.objects.model import Node, Pod
 from inplace.core.settings.schema import Settings
 
+T = TypeVar("T")
 Rank = tuple[bool, int, int, str]
 
 
-def sort_key(settings: Settings, kind_order: Callable[[Pod], int], broken: bool, pod: Pod) -> Rank:
+def rank(settings: Settings, kind_order: Callable[[Pod], int], pod: Pod) -> Rank:
     """Ascending key: broken first, higher `order-by` value first, then the kind's order, then the name.
 
     A Pod whose label is missing or no integer comes last among its peers.
     """
-    return (not broken, -_weight(pod, settings.order_by), kind_order(pod), pod.name)
+    return (pod.ready, -_weight(pod, settings.order_by), kind_order(pod), pod.name)
 
 
 def _weight(pod: Pod, label: str | None) -> int:
@@ -25,3 +30,27 @@ def _weight(pod: Pod, label: str | None) -> int:
         return int(pod.metadata.label(label) or "")
     except ValueError:
         return -(2**63)
+
+
+def spread_value(key: str, pod: Pod, nodes: Mapping[str, Node]) -> str:
+    """The value of `spread-by` that a Pod counts for: its own label, else its node's, else none."""
+    node = nodes.get(pod.spec.node_name)
+    own = pod.metadata.label(key)
+    return own if own is not None else (node.metadata.label(key) if node is not None else None) or ""
+
+
+def spread(ordered: Iterable[T], value: Callable[[T], str], in_progress: Iterable[T]) -> Iterator[T]:
+    """The same items, next always the first of the value with the fewest so far; `in_progress` count already.
+
+    So one zone, rack or shard never bears a whole batch. Within a value the order stays as it is.
+    """
+    waiting: dict[str, deque[T]] = {}
+    for item in ordered:
+        waiting.setdefault(value(item), deque()).append(item)
+    borne = Counter(value(item) for item in in_progress)
+    while waiting:
+        least = min(waiting, key=lambda name: borne[name])  # of equal ones the first that was seen
+        yield waiting[least].popleft()
+        borne[least] += 1
+        if not waiting[least]:
+            del waiting[least]

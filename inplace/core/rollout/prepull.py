@@ -1,305 +1,263 @@
 """The image on the node before a healthy container is killed for it (protocol §5).
 
-A kubelet kills first and pulls afterwards. So a helper Pod on the same node pulls the image with the credentials of the
+A kubelet kills first and pulls afterwards. So a pull Pod on the same node pulls the image with the credentials of the
 Pod that is to have it, and runs nothing: its command cannot exist. What its status says decides whether the Pod may
-begin, and the image ID in it tells later what a swapped container has to show.
+start, and the image ID in it tells later what a swapped container has to show.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
 
 from inplace.core.actions.actions import CreatePullPod, DeletePullPod
 from inplace.core.kinds import Template
-from inplace.core.objects import images as image
+from inplace.core.objects import images
 from inplace.core.objects.images import registry_of
-from inplace.core.objects.model import Node, NodeImage, Pod
+from inplace.core.objects.model import Node, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod import failures
-from inplace.core.pod.states import Failed, Pending
+from inplace.core.pod.states import ImageWait
 from inplace.core.rollout import dry_runs, pull_pods
-from inplace.core.rollout.assess import PodAssessment, Prospects
+from inplace.core.rollout.changes import Changes, Restart
+from inplace.core.rollout.memo import NodeImages
 from inplace.core.rollout.pull_pods import ImageOnNode, name_of
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.settings.schema import PrePullPolicy
 from inplace.core.state import records
 from inplace.core.state.records import Record
 
-#: Helper Pods that pull at once, over all workloads, and from one registry.
-MOST: Final = 20
-MOST_OF_REGISTRY: Final = 10
+#: Pull Pods that pull at once, over all workloads, and from one registry.
+MAX_PULLS: Final = 20
+MAX_PULLS_PER_REGISTRY: Final = 10
 #: A first pull error may pass; by now the kubelet has tried twice (its image back-off begins with 10 s).
-TWICE: Final = timedelta(seconds=20)
-#: How long a helper that a kubelet turned away stays to be read, before another is tried.
-AGAIN: Final = timedelta(seconds=30)
-
-
-#: A Pod of which containers would restart, its node, and their images by container.
-Restarting = tuple[Pod, Node, Mapping[str, str]]
+SECOND_TRY: Final = timedelta(seconds=20)
+#: How long a pull Pod that a kubelet rejected stays to be read, before another is created.
+REJECTED_STAYS: Final = timedelta(seconds=30)
 
 
 class ImageCheck(Struct, frozen=True):
-    """What is known of one image on one node: nothing is missing, or why, and whether that is a verdict."""
+    """What is known of one image on one node."""
 
+    #: Why it is not known to be there; None if it is.
     missing: Reason | None = None
-    verdict: bool = False
+    #: It will not get there: the Pod has failed.
+    failed: bool = False
     until: datetime | None = None
 
 
-_HERE: Final = ImageCheck()
+_PRESENT: Final = ImageCheck()
 
 
 class PrePullState(Struct, frozen=True):
-    """Everything about the images of one workload's Pods; `places` by uid of the Pod that lacks them.
+    """Everything about the images of one workload's Pods."""
 
-    `required`: whether a Pod waits for its images. Nothing is known, and nobody waits, where `places` is empty.
-    `unseen`: not even one Pod has all its images on its node, so that they may not exist at all.
-    """
-
-    places: Mapping[str, tuple[ImageOnNode, ...]] = {}
-    looks: Mapping[ImageOnNode, ImageCheck] = {}
+    #: By uid of the Pod: the images that it needs and that may not be on its node.
+    needed: Mapping[str, tuple[ImageOnNode, ...]] = {}
+    checks: Mapping[ImageOnNode, ImageCheck] = {}
+    #: Whether a Pod waits for its images.
     required: bool = False
-    unseen: bool = False
+    #: Not even one Pod has all its images on its node, so that they may not exist at all.
+    nowhere: bool = False
     rewritten: tuple[Reason, ...] = ()
-    discards: tuple[DeletePullPod, ...] = ()
+    deletions: tuple[DeletePullPod, ...] = ()
 
-    def wait(self, uid: str) -> Reason | None:
-        """Why a Pod does not begin yet."""
-        missing = (self.looks[one].missing for one in self.places.get(uid, ()) if self.required)
-        return next((reason for reason in missing if reason is not None), None)
-
-    def unpulled(self, snapshot: Snapshot, found: Prospects) -> dict[str, Reason]:
-        """Pods in flight to something else, which turn to the target only when its images are on their nodes."""
-        turning = ((pod.uid, records.read(pod), found.aims.get(pod.uid)) for pod in snapshot.pods)
-        reasons = (
-            (uid, self.wait(uid))
-            for uid, record, aim in turning
-            if isinstance(record, Record) and record.in_flight and aim is not None and record.target != aim.revision
-        )
-        return {uid: reason for uid, reason in reasons if reason is not None}
-
-    def judge(self, all_members: Sequence[PodAssessment]) -> list[PodAssessment]:
-        """The Pods that wait for an image in vain have failed, without anything having been done to them."""
-        return [self._judge(one) for one in all_members]
-
-    def _judge(self, one: PodAssessment) -> PodAssessment:
-        if not self.required or not isinstance(one.state, Pending):
-            return one
-        looks = [self.looks[place] for place in self.places.get(one.pod.uid, ())]
-        bad = next((look.missing for look in looks if look.verdict), None)
-        return one if bad is None else replace(one, state=Failed(bad))
+    def wait(self, uid: str) -> ImageWait | None:
+        """Why a Pod does not start yet, or that it has failed because of its images."""
+        needed = self.needed.get(uid) if self.required else None
+        if needed is None:
+            return None
+        missing = [check for check in (self.checks[image] for image in needed) if check.missing is not None]
+        if not missing:
+            return None
+        worst = next((check for check in missing if check.failed), missing[0])
+        assert worst.missing is not None
+        return ImageWait(worst.missing, worst.failed)
 
     def problems(self) -> tuple[Reason, ...]:
         """What could not be pulled although nobody waits for it; each sort once."""
-        found = [] if self.required else [look.missing for look in self.looks.values() if look.verdict]
-        every = {(reason.code, reason.message): reason for reason in found if reason is not None}
-        return tuple(every.values())
+        found = [] if self.required else [check.missing for check in self.checks.values() if check.failed]
+        return tuple({(reason.code, reason.message): reason for reason in found if reason is not None}.values())
 
     @property
-    def untils(self) -> list[datetime | None]:
+    def deadlines(self) -> list[datetime | None]:
         """When to look again if nothing happens."""
-        return [look.until for look in self.looks.values()]
+        return [check.until for check in self.checks.values()]
 
 
-def check(snapshot: Snapshot, found: Prospects, how: PrePullPolicy, now: datetime) -> PrePullState:
-    """Which images are missing where, and what has become of the helpers."""
-    if snapshot.pulling is None:
+def check(
+    snapshot: Snapshot, changes: Changes, policy: PrePullPolicy, now: datetime, node_images: NodeImages
+) -> PrePullState:
+    """Which images are missing on which node, and what has become of the pull Pods."""
+    if snapshot.pull_pods is None:
         return PrePullState()
-    restarting = [] if how is PrePullPolicy.NEVER else _restarting(snapshot, found)
-    wanted = _wanted(restarting)
-    helpers = {one.name: one for one in snapshot.pulling.helpers}
+    restarting = [] if policy is PrePullPolicy.NEVER else _reachable(snapshot, changes)
+    needed = _needed(restarting, node_images)
+    pods = {pod.name: pod for pod in snapshot.pull_pods.pods}
     deadline = timedelta(seconds=snapshot.parsed.settings.progress_deadline_seconds)
-    looks = {
-        place: _look(snapshot, place, helpers.get(name_of(snapshot.workload, place)), now, deadline)
-        for places in wanted.values()
-        for place in places
+    checks = {
+        image: _check(snapshot, image, pods.get(name_of(snapshot.workload, image)), now, deadline)
+        for wanted in needed.values()
+        for image in wanted
     }
-    required = how is PrePullPolicy.REQUIRED
-    lacking = [all(looks[one].missing is None for one in places) for places in wanted.values()]
-    unseen = required and len(lacking) == len(restarting) > 0 and not any(lacking)
-    kept = {name_of(snapshot.workload, place) for place in (*looks, *_on_the_way(snapshot))}
-    old = {one.name: one.name in kept for one in helpers.values() if one.name not in kept or _is_stale(one, now)}
-    going = (DeletePullPod(helpers[name], again) for name, again in old.items())
-    return PrePullState(
-        wanted,
-        looks,
-        required,
-        unseen,
-        tuple(reason for place in looks if (reason := _rewritten(place, helpers, snapshot)) is not None),
-        tuple(one for one in going if one.helper.metadata.deletion_timestamp is None),
+    required = policy is PrePullPolicy.REQUIRED
+    present = [all(checks[image].missing is None for image in wanted) for wanted in needed.values()]
+    nowhere = required and len(present) == len(restarting) > 0 and not any(present)
+    kept = {name_of(snapshot.workload, image) for image in (*checks, *_being_swapped(snapshot))}
+    deletions = (
+        DeletePullPod(pod, again=name in kept)
+        for name, pod in pods.items()
+        if pod.metadata.deletion_timestamp is None and (name not in kept or _is_stale(pod, now))
     )
+    rewritten = (reason for image in checks if (reason := _rewritten(image, pods, snapshot)) is not None)
+    return PrePullState(needed, checks, required, nowhere, tuple(rewritten), tuple(deletions))
 
 
-def begin(
+def start(
     snapshot: Snapshot,
-    pulls: PrePullState,
-    candidates: tuple[Iterable[Pod], Iterable[Pod]],
+    state: PrePullState,
+    granted: Iterable[Pod],
+    ahead: Iterable[Pod],
     target: Template,
     now: datetime,
 ) -> tuple[CreatePullPod, ...]:
-    """Helpers to be made now for Pods that may begin, in their order, as far as there is room.
+    """Pull Pods to create now, in the order of the Pods that they are for, as far as there is room.
 
-    First for those that lack nothing else; for those that may begin soon once an image is known to exist at all.
+    First for Pods that are granted their start and lack nothing else; then `ahead`, for those that may start soon,
+    once an image is known to exist at all.
     """
-    if snapshot.pulling is None:
+    if snapshot.pull_pods is None:
         return ()
-    busy = dict(snapshot.pulling.busy)
-    known = {one.name for one in snapshot.pulling.helpers}
-    known |= {name for name, asked in snapshot.pulling.asked.items() if now < asked.again}
-    made: list[CreatePullPod] = []
-    now_due, soon = candidates
-    good = {pull_pods.image_of(one) for one in snapshot.pulling.helpers if pull_pods.image_id(one)}
-    first = [place for pod in now_due for place in pulls.places.get(pod.uid, ())]
-    ahead = [
-        place for pod in soon for place in pulls.places.get(pod.uid, ()) if place.image in good or not pulls.required
-    ]
-    for place in (*first, *ahead):
-        name = name_of(snapshot.workload, place)
-        registry = registry_of(place.image)
-        free = sum(busy.values()) < MOST and busy.get(registry, 0) < MOST_OF_REGISTRY
-        if pulls.looks[place].missing is None or name in known or not free:
+    busy = dict(snapshot.pull_pods.busy)
+    known = {pod.name for pod in snapshot.pull_pods.pods}
+    known |= {name for name, request in snapshot.pull_pods.requests.items() if now < request.again}
+    exists = {pull_pods.image_of(pod) for pod in snapshot.pull_pods.pods if pull_pods.image_id(pod)}
+    first = [image for pod in granted for image in state.needed.get(pod.uid, ())]
+    soon = [image for pod in ahead for image in state.needed.get(pod.uid, ())]
+    soon = [image for image in soon if image.image in exists or not state.required]
+    created: list[CreatePullPod] = []
+    for image in (*first, *soon):
+        name, registry = name_of(snapshot.workload, image), registry_of(image.image)
+        free = sum(busy.values()) < MAX_PULLS and busy.get(registry, 0) < MAX_PULLS_PER_REGISTRY
+        if state.checks[image].missing is None or name in known or not free:
             continue
         known.add(name)
         busy[registry] = busy.get(registry, 0) + 1
-        made.append(
-            CreatePullPod(
-                snapshot.workload, name, place.node, place.image, pull_pods.manifest(snapshot, place, name, target)
-            )
-        )
-    return tuple(made)
+        body = pull_pods.manifest(snapshot, image, name, target)
+        created.append(CreatePullPod(snapshot.workload, name, image.node, image.image, body))
+    return tuple(created)
 
 
 def cleanup(snapshot: Snapshot) -> tuple[DeletePullPod, ...]:
-    """No helper of a workload stays behind."""
-    helpers = snapshot.pulling.helpers if snapshot.pulling is not None else ()
-    return tuple(DeletePullPod(one) for one in helpers if one.metadata.deletion_timestamp is None)
+    """No pull Pod of a workload stays behind."""
+    pods = snapshot.pull_pods.pods if snapshot.pull_pods is not None else ()
+    return tuple(DeletePullPod(pod) for pod in pods if pod.metadata.deletion_timestamp is None)
 
 
 # --- what is missing -------------------------------------------------------------------------------------------------
 
 
-def _wanted(restarting: Iterable[Restarting]) -> dict[str, tuple[ImageOnNode, ...]]:
+def _needed(restarting: Iterable[tuple[Restart, Node]], listed: NodeImages) -> dict[str, tuple[ImageOnNode, ...]]:
     """By uid: what the containers that would restart need on their node and may not have there."""
-    wanted: dict[str, tuple[ImageOnNode, ...]] = {}
-    for pod, node, images in restarting:
-        places = (_place(pod, name, reference) for name, reference in images.items())
-        lacking = [place for place in places if place.policy == "Always" or not _is_listed(node, place.image)]
+    needed: dict[str, tuple[ImageOnNode, ...]] = {}
+    for restart, node in restarting:
+        wanted = (_needed_image(restart.pod, name, reference) for name, reference in restart.images.items())
+        lacking = [
+            image
+            for image in wanted
+            if image.policy == "Always" or images.normalise(image.image) not in listed.of(node)
+        ]
         if lacking:
-            wanted[pod.uid] = tuple(dict.fromkeys(lacking))
-    return wanted
+            needed[restart.pod.uid] = tuple(dict.fromkeys(lacking))
+    return needed
 
 
-def _restarting(snapshot: Snapshot, found: Prospects) -> list[Restarting]:
-    """Those whose kubelets report in: no other pulls anything."""
-    every = (
-        (pod, snapshot.nodes.get(pod.spec.node_name), images) for pod, _, images in found.restarting(snapshot.pods)
-    )
-    return [(pod, node, images) for pod, node, images in every if node is not None and node.ready]
+def _reachable(snapshot: Snapshot, changes: Changes) -> list[tuple[Restart, Node]]:
+    """The restarts on nodes whose kubelets report in: no other pulls anything."""
+    found = ((restart, snapshot.nodes.get(restart.pod.spec.node_name)) for restart in changes.restarting(snapshot.pods))
+    return [(restart, node) for restart, node in found if node is not None and node.ready]
 
 
-def _place(pod: Pod, name: str, reference: str) -> ImageOnNode:
+def _needed_image(pod: Pod, name: str, reference: str) -> ImageOnNode:
     """As the kubelet will do it: `Always` asks the registry although the image is there, `Never` not even if it is not.
 
-    With either policy a helper does the same, and finds out before the container is killed.
+    With either policy a pull Pod does the same, and finds out before the container is killed.
     """
     container = pod.container(name)
-    return ImageOnNode(
-        pod.spec.node_name, reference, (container.image_pull_policy if container else "") or "IfNotPresent"
-    )
+    policy = (container.image_pull_policy if container else "") or "IfNotPresent"
+    return ImageOnNode(pod.spec.node_name, reference, policy)
 
 
-def _on_the_way(snapshot: Snapshot) -> list[ImageOnNode]:
-    """What Pods in flight were patched to: their helpers keep the image on the node until they are swapped."""
+def _being_swapped(snapshot: Snapshot) -> list[ImageOnNode]:
+    """What Pods in flight were patched to: their pull Pods keep the image on the node until they are swapped."""
     found = []
     for pod in snapshot.pods:
         record = records.read(pod)
         if isinstance(record, Record) and record.in_flight:
-            found += [ImageOnNode(pod.spec.node_name, one.to) for one in record.containers.values() if not one.evidence]
+            node = pod.spec.node_name
+            found += [ImageOnNode(node, before.to) for before in record.containers.values() if not before.evidence]
     return found
 
 
-def _is_listed(node: Node, reference: str) -> bool:
-    """Whether the kubelet says that it has the image. It names fifty at most, so that silence proves nothing."""
-    return image.normalise(reference) in _listed(node)
+# --- pull Pods -------------------------------------------------------------------------------------------------------
 
 
-def _listed(node: Node) -> frozenset[str]:
-    """The names of a node's images, read once for each report of the node."""
-    known = _LISTED.get(node.metadata.name)
-    if known is None or known[0] is not node:
-        every = msgspec.json.decode(node.status.images, type=tuple[NodeImage, ...])
-        known = node, frozenset(image.normalise(name) for one in every for name in one.names)
-        if len(_LISTED) >= _MOST_LISTED:
-            _LISTED.clear()
-        _LISTED[node.metadata.name] = known
-    return known[1]
-
-
-#: By the name of a node: what it was when its images were read last, and their names.
-_LISTED: Final[dict[str, tuple[Node, frozenset[str]]]] = {}
-_MOST_LISTED: Final = 10_000
-
-
-# --- helpers ---------------------------------------------------------------------------------------------------------
-
-
-def _look(snapshot: Snapshot, place: ImageOnNode, helper: Pod | None, now: datetime, deadline: timedelta) -> ImageCheck:
-    assert snapshot.pulling is not None
-    asked = snapshot.pulling.asked.get(name_of(snapshot.workload, place))
-    since = asked.since if asked is not None else helper.metadata.creation_timestamp if helper is not None else None
+def _check(
+    snapshot: Snapshot, image: ImageOnNode, pull_pod: Pod | None, now: datetime, deadline: timedelta
+) -> ImageCheck:
+    assert snapshot.pull_pods is not None
+    asked = snapshot.pull_pods.requests.get(name_of(snapshot.workload, image))
+    since = asked.since if asked is not None else pull_pod.metadata.creation_timestamp if pull_pod is not None else None
     over = (since or now) + deadline
-    if helper is not None and pull_pods.image_id(helper):
-        return _HERE
-    status = helper.container_status(pull_pods.CONTAINER) if helper is not None else None
+    if pull_pod is not None and pull_pods.image_id(pull_pod):
+        return _PRESENT
+    status = pull_pod.container_status(pull_pods.CONTAINER) if pull_pod is not None else None
     waiting = status.state.waiting if status is not None else None
-    where = f"image {place.image} on node {place.node}"
+    where = f"image {image.image} on node {image.node}"
     if waiting is not None and waiting.reason in failures.CREATE:
-        return _HERE  # it is pulled before anything is made of it
+        return _PRESENT  # it is pulled before anything is made of it
     if waiting is not None and waiting.reason in failures.PULL:
-        final = waiting.reason in failures.FINAL_PULL or (since is not None and now >= since + TWICE)
+        final = waiting.reason in failures.FINAL_PULL or (since is not None and now >= since + SECOND_TRY)
         return _judged(
-            ReasonCode.ImagePull, f"{where}: {waiting.reason}: {waiting.message}", final=final, until=_later(since)
+            ReasonCode.ImagePull,
+            f"{where}: {waiting.reason}: {waiting.message}",
+            final=final,
+            until=since + SECOND_TRY if since is not None else None,
         )
-    if helper is not None and helper.over:
-        why = ": ".join(one for one in (helper.status.reason, helper.status.message) if one) or "it ended before"
-        return _judged(ReasonCode.PrePullImpossible, f"{where}: the helper Pod: {why}", final=now >= over, until=over)
+    if pull_pod is not None and pull_pod.over:
+        why = (
+            ": ".join(text for text in (pull_pod.status.reason, pull_pod.status.message) if text)
+            or "it ended before that"
+        )
+        return _judged(ReasonCode.PrePullImpossible, f"{where}: the pull Pod: {why}", final=now >= over, until=over)
     if asked is not None and asked.refused:
-        text = f"{where}: no helper Pod can be made: {asked.refused}"
+        text = f"{where}: no pull Pod can be created: {asked.refused}"
         return _judged(
             ReasonCode.PrePullImpossible, text, final=now >= over, until=asked.again if now < asked.again else over
         )
-    if helper is not None and now >= over:
+    if pull_pod is not None and now >= over:
         return _judged(ReasonCode.DeadlineExceeded, f"{where}: not there by the deadline", final=True, until=over)
     return ImageCheck(Reason(ReasonCode.PrePull, "", f"pulling {where} before anything is killed"), until=over)
 
 
 def _judged(code: ReasonCode, message: str, *, final: bool, until: datetime | None) -> ImageCheck:
-    return ImageCheck(Reason(code, "", message[: records.MESSAGE_LIMIT]), verdict=final, until=until)
+    return ImageCheck(Reason(code, "", message[: records.MESSAGE_LIMIT]), failed=final, until=until)
 
 
-def _later(since: datetime | None) -> datetime | None:
-    return since + TWICE if since is not None else None
+def _is_stale(pull_pod: Pod, now: datetime) -> bool:
+    """Rejected without a word on the image: another one may be admitted later."""
+    made = pull_pod.metadata.creation_timestamp
+    over = not pull_pods.is_pulling(pull_pod) and not pull_pods.image_id(pull_pod)
+    return over and made is not None and now >= made + REJECTED_STAYS
 
 
-def _is_stale(helper: Pod, now: datetime) -> bool:
-    """Turned away without a word on the image: another may be taken in, later."""
-    made = helper.metadata.creation_timestamp
-    over = not pull_pods.is_pulling(helper) and not pull_pods.image_id(helper)
-    return over and made is not None and now >= made + AGAIN
-
-
-def _rewritten(place: ImageOnNode, helpers: Mapping[str, Pod], snapshot: Snapshot) -> Reason | None:
+def _rewritten(image: ImageOnNode, pods: Mapping[str, Pod], snapshot: Snapshot) -> Reason | None:
     """Admission that changes images of new Pods only: a live Pod would be given what nobody meant it to run."""
-    helper = helpers.get(name_of(snapshot.workload, place))
-    pulling = helper.container(pull_pods.CONTAINER) if helper is not None else None
-    return (
-        None
-        if pulling is None or pulling.image == place.image
-        else dry_runs.image_rewritten(place.image, pulling.image)
-    )
+    pull_pod = pods.get(name_of(snapshot.workload, image))
+    container = pull_pod.container(pull_pods.CONTAINER) if pull_pod is not None else None
+    if container is None or container.image == image.image:
+        return None
+    return dry_runs.image_rewritten(image.image, container.image)

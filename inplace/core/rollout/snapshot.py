@@ -4,114 +4,108 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Final
 
 from msgspec import Struct
 
 from inplace.core.kinds import Kind, OwnedObjects, Template
-from inplace.core.objects.model import Meta, Node, Pdb, Pod, Workload, WorkloadSpec
+from inplace.core.objects.model import Node, Pdb, Pod, Workload
 from inplace.core.objects.reasons import Reason
 from inplace.core.pod.observation import PodObservation
 from inplace.core.settings import schema
 from inplace.core.settings.schema import Parsed
-
-
-class FreezeConflict(Struct, frozen=True):
-    """Why the freeze is not put back now, and when it will be."""
-
-    reason: Reason
-    until: datetime
+from inplace.core.state.statuses import Status
 
 
 class PullRequest(Struct, frozen=True):
-    """A helper Pod that was asked for, since when, and the API server's words where it refused it.
-
-    It is not asked for again before `again`.
-    """
+    """A pull Pod that was asked for a moment ago."""
 
     since: datetime
+    #: It is not asked for again before this.
     again: datetime
+    #: The API server's words if it refused it.
     refused: str = ""
 
 
 class PullPods(Struct, frozen=True):
-    """The helper Pods of one workload, those asked for a moment ago, and how many pull now, by registry, for all."""
+    """What is known of images pulled ahead."""
 
-    helpers: tuple[Pod, ...] = ()
-    asked: Mapping[str, PullRequest] = {}
+    #: The pull Pods of this workload.
+    pods: tuple[Pod, ...] = ()
+    #: By name: those that were asked for and may not be seen yet.
+    requests: Mapping[str, PullRequest] = {}
+    #: By registry: how many pull now, over all workloads.
     busy: Mapping[str, int] = {}
 
 
 class Snapshot(Struct, frozen=True):
     """The workload, its Pods and everything around them, read at one moment.
 
-    `pods` are those whose controller is this workload by uid, or one of its children, in any order. `pending` holds
-    the uids of objects with a write of ours in flight or not yet seen back: they are not acted on. `blocked` says of
-    Pods by uid why the API server does not take our writes. Nothing disruptive begins before `not_before`. `contest`
-    is there while a freeze that others keep lifting is not put back. `interlock`: whether admission policies freeze
-    this workload in the very write that changes its template, None while that is not known. `target` overrides the
-    workload's own, for a plan of what is not applied yet. A status whose phase has not changed is written once in
-    `status_every`. `room`: how many more Pods the controller may disrupt, over all workloads; None: any number.
-    `rehearsed`: what the server has answered to dry runs of image patches, None where nobody asks. `pulling`: what is
-    known of images pulled ahead, None where nobody pulls. `budgets`: the PodDisruptionBudgets of the namespace, and
-    `reserved` the names of Pods for which we have taken something from them, by their uids; `counted_again`: when the
-    controller of one was last asked to count once more; `short_since`: since when Pods wait for them and nothing else
-    happens.
+    What only the memory of a controller process knows has a neutral default: a command that has no such memory leaves
+    it out, and goes by `reported` instead.
     """
 
     kind: Kind
     workload: Workload
+    #: Pods whose controller is this workload by uid, or one of its children, in any order.
     pods: tuple[Pod, ...]
+    #: By name: every template that a Pod may have been made from or is to become.
     revisions: Mapping[str, Template]
-    family: OwnedObjects = OwnedObjects()
+    #: Its ControllerRevisions, and the ReplicaSets between it and its Pods.
+    owned: OwnedObjects = OwnedObjects()
+    #: By name: the nodes of its Pods.
     nodes: Mapping[str, Node] = {}
-    sights: Mapping[str, PodObservation] = {}
-    pending: frozenset[str] = frozenset()
-    blocked: Mapping[str, Reason] = {}
-    not_before: datetime | None = None
-    contest: FreezeConflict | None = None
-    interlock: bool | None = False
-    room: int | None = None
-    rehearsed: Mapping[str, Reason | None] | None = None
-    pulling: PullPods | None = None
+    #: The PodDisruptionBudgets of the namespace.
     budgets: tuple[Pdb, ...] = ()
-    reserved: Mapping[str, frozenset[str]] = {}
-    counted_again: Mapping[str, datetime] = {}
-    short_since: datetime | None = None
+    #: What could not be read for want of rights, by plural name: nothing is concluded from its absence.
+    unseen: frozenset[str] = frozenset()
+    #: A template that is not applied yet, in the place of the workload's own: a plan of what would happen.
     target: Template | None = None
+    #: A status whose phase has not changed is written once in this time.
     status_every: timedelta = timedelta(seconds=1)
+
+    # --- the memory of a controller process -------------------------------------------------------------------------
+
+    #: By uid: what was seen of each Pod in flight.
+    observations: Mapping[str, PodObservation] = {}
+    #: Objects with a write in flight, or whose write the cache does not show yet: they are not acted on.
+    pending: frozenset[str] = frozenset()
+    #: By uid: why the API server refuses our writes on a Pod.
+    write_refused: Mapping[str, Reason] = {}
+    #: Nothing disruptive starts before this: the leader before may still be writing.
+    not_before: datetime | None = None
+    #: When the freeze, lifted by another writer, was restored; the latest last.
+    freeze_restored: tuple[datetime, ...] = ()
+    #: Whether admission policies freeze this workload in the write that changes its template; None: not known yet.
+    freeze_policy: bool | None = False
+    #: How many more Pods the controller may disrupt, over all workloads; None: any number.
+    room: int | None = None
+    #: The API server's answers to dry runs of image patches; None if nobody asks.
+    dry_runs: Mapping[str, Reason | None] | None = None
+    #: What is known of images pulled ahead; None if nobody pulls.
+    pull_pods: PullPods | None = None
+    #: By uid of a budget: the names of the Pods for which we have reserved from it.
+    reserved: Mapping[str, frozenset[str]] = {}
+    #: By uid of a budget: when its controller was last asked to recount.
+    recounted_at: Mapping[str, datetime] = {}
+    #: Since when Pods wait for budgets and nothing else happens.
+    blocked_since: datetime | None = None
+
+    # --- without one ------------------------------------------------------------------------------------------------
+
+    #: What the controller last reported of this very generation, if this is the look of a command.
+    reported: Status | None = None
 
     @property
     def parsed(self) -> Parsed:
         """The workload's settings, and what is wrong with them."""
-        workload = self.workload
-        known = _PARSED.get(workload.metadata.uid)
-        if known is not None and known[0] is workload.metadata and known[1] is workload.spec:
-            return known[2]
-        found = schema.parse(workload.metadata, self.kind.native(workload))
-        if known is not None and known[2] == found:
-            found = known[2]  # the same object as before, by which others know that nothing has changed
-        if len(_PARSED) >= _MOST_PARSED:
-            _PARSED.clear()
-        _PARSED[workload.metadata.uid] = (workload.metadata, workload.spec, found)
-        return found
-
-    @property
-    def objections(self) -> tuple[Reason, ...]:
-        """What speaks against the workload whatever its template is: its settings, its strategy, its owner."""
-        unsupported = self.kind.unsupported(self.workload)
-        return (*self.parsed.errors, *((unsupported,) if unsupported is not None else ()))
+        return schema.parse(self.workload.metadata, self.kind.native(self.workload))
 
     def revision_of(self, pod: Pod) -> str:
-        """The revision that a Pod is at; empty where nothing tells."""
+        """The revision that a Pod is at; empty if nothing tells."""
         return self.kind.revision_of(self.workload, pod, self.revisions)
 
-    @property
-    def grace_seconds(self) -> int:
-        """The grace period that the workload asks for."""
-        return self.parsed.settings.grace_period_seconds
 
-
-#: What was parsed last for each workload by uid, with the objects that it was parsed from.
-_PARSED: Final[dict[str, tuple[Meta, WorkloadSpec, Parsed]]] = {}
-_MOST_PARSED: Final = 10_000
+def objections(snapshot: Snapshot, parsed: Parsed) -> tuple[Reason, ...]:
+    """What speaks against the workload whatever its template is: its settings, its strategy, its owner."""
+    unsupported = snapshot.kind.unsupported(snapshot.workload)
+    return (*parsed.errors, *((unsupported,) if unsupported is not None else ()))

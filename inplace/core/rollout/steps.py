@@ -75,7 +75,7 @@ def early(
     return frozenset(pod.uid for pod in there[at.limit :])
 
 
-def waits(at: CurrentStep) -> Reason:
+def beyond(at: CurrentStep) -> Reason:
     """Why a Pod does not begin at this stop."""
     return Reason(ReasonCode.Step, "", str(at))
 

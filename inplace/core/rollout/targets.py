@@ -1,49 +1,109 @@
-"""Where the Pods of a workload are to go now: to what its template asks for, back, or some of them (protocol §4)."""
+"""Where the Pods of a workload go now: to what its template asks for, back, or only some of them, up to a step."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+
+from msgspec import Struct
 
 from inplace.core.kinds import Template
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason
-from inplace.core.rollout import assess, order, rollback, steps
-from inplace.core.rollout.admit import StepQuota
-from inplace.core.rollout.assess import Course, PodAssessment
+from inplace.core.rollout import order, rollback, steps
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.rollout.steps import CurrentStep
-from inplace.core.settings.schema import Parsed
-from inplace.core.state import statuses
+from inplace.core.settings.schema import Settings
+from inplace.core.state import records, statuses
+from inplace.core.state.records import PodPhase, Record
 
 
-def targets(snapshot: Snapshot) -> tuple[Template | Reason, Template | Reason | None]:
-    """What the workload asks for, and what its Pods are brought back to while that is rolled back."""
+class Unknown(Struct, frozen=True):
+    """Nobody knows yet, or any more, where the Pods should go."""
+
+    reason: Reason
+    #: What the template asks for, if at least that is known.
+    asked: Template | None = None
+    #: What the template asks for is being rolled back.
+    rolling_back: bool = False
+
+
+class Upgrade(Struct, frozen=True):
+    """Every Pod goes to what the template asks for."""
+
+    asked: Template
+
+
+class AtStep(Struct, frozen=True):
+    """Only as many Pods as the step allows go there."""
+
+    asked: Template
+    step: CurrentStep
+    #: Where the Pods in `early` (uids) stay, or go back to: what was healthy before; None if nothing is known to be.
+    before: Template | None = None
+    early: frozenset[str] = frozenset()
+
+
+class Rollback(Struct, frozen=True):
+    """What the template asks for has failed; every Pod goes back to what was healthy here."""
+
+    asked: Template
+    back_to: Template
+
+
+Targets = Unknown | Upgrade | AtStep | Rollback
+
+
+def determine(snapshot: Snapshot, settings: Settings) -> Targets:
+    """The targets as of this look."""
     asked = snapshot.target or snapshot.kind.target(snapshot.workload, snapshot.revisions)
-    return asked, None if snapshot.target is not None else rollback.under_way(snapshot, asked)
+    back = None if snapshot.target is not None else rollback.under_way(snapshot, asked)
+    if isinstance(asked, Reason):
+        return Unknown(asked, rolling_back=back is not None)
+    if isinstance(back, Reason):
+        return Unknown(back, asked, rolling_back=True)
+    if back is not None:
+        return Rollback(asked, back)
+    step = steps.current_step(snapshot, settings, asked)
+    return Upgrade(asked) if step is None else _at_step(snapshot, settings, asked, step)
 
 
-def stop(
-    snapshot: Snapshot, parsed: Parsed, asked: Template | Reason, back: Template | Reason | None
-) -> CurrentStep | None:
-    """The stop at which the rollout is; a rollback has none, nor has a plan of what is not applied yet."""
-    if back is not None or not isinstance(asked, Template) or snapshot.target is not None:
-        return None
-    return steps.current_step(snapshot, parsed.settings, asked)
-
-
-def plot(snapshot: Snapshot, parsed: Parsed, target: Template, stop: CurrentStep | None) -> Course:
-    """Where the Pods are to go: those beyond a stop stay at, or go back to, what was healthy before."""
-    before = statuses.read(snapshot.workload.metadata)
-    healthy = snapshot.revisions.get(before.healthy) if before is not None else None
-    if stop is None or healthy is None or healthy is target:
-        return Course(target)
+def _at_step(snapshot: Snapshot, settings: Settings, asked: Template, step: CurrentStep) -> AtStep:
+    status = statuses.read(snapshot.workload.metadata)
+    healthy = snapshot.revisions.get(status.healthy) if status is not None else None
+    if healthy is None or healthy is asked:
+        return AtStep(asked, step)
 
     def rank(pod: Pod) -> object:
-        return order.sort_key(parsed.settings, snapshot.kind.order, not pod.ready, pod)
+        return order.rank(settings, snapshot.kind.order, pod)
 
-    moved = assess.moved(snapshot, target)
-    return Course(target, healthy, steps.early(snapshot, stop, target, moved, rank))
+    return AtStep(asked, step, healthy, steps.early(snapshot, step, asked, is_moved(snapshot, asked), rank))
 
 
-def limit(snapshot: Snapshot, stop: CurrentStep, target: Template, all_members: list[PodAssessment]) -> StepQuota:
-    """How many more Pods may begin at this stop."""
-    moved = assess.moved(snapshot, target)
-    return StepQuota(target.revision, stop.limit - sum(moved(one.pod) for one in all_members), steps.waits(stop))
+def destination(targets: Targets) -> Template | None:
+    """The template that the workload's Pods go to; None while it is not known."""
+    match targets:
+        case Unknown():
+            return None
+        case Rollback(back_to=back_to):
+            return back_to
+        case Upgrade(asked) | AtStep(asked):
+            return asked
+
+
+def destination_of(targets: Targets, uid: str) -> Template | None:
+    """The template that one Pod goes to, or stays at, for now."""
+    if isinstance(targets, AtStep) and targets.before is not None and uid in targets.early:
+        return targets.before
+    return destination(targets)
+
+
+def is_moved(snapshot: Snapshot, target: Template | None) -> Callable[[Pod], bool]:
+    """Whether a Pod is at the target, or has started to move there."""
+    revision = target.revision if target is not None else ""
+
+    def moved(pod: Pod) -> bool:
+        record = records.read(pod)
+        started = isinstance(record, Record) and record.phase is not PodPhase.DONE and record.target == revision
+        return started or snapshot.revision_of(pod) == revision
+
+    return moved

@@ -1,7 +1,8 @@
 """Annotations of a workload -> Settings, or errors that name the annotation, the value and what is accepted.
 
 Total: whatever stands in the metadata, there is a Settings to go on with, on the careful side where a value could not
-be read. It refuses to know what the settings are for; it knows only which of them nobody acts on yet (`inert`).
+be read. It refuses to know what the settings are for; it knows only
+which of them nobody acts on yet (`not_implemented`).
 The meaning of every setting, its default and its rounding: design/product.md, "The vocabulary on objects".
 """
 
@@ -130,19 +131,19 @@ class Parsed(Struct, frozen=True):
 
     settings: Settings
     errors: tuple[Reason, ...] = ()
-    inert: tuple[str, ...] = ()
+    not_implemented: tuple[str, ...] = ()
 
 
 class _Setting(Struct, frozen=True):
     parse: grammar.Parse
     accepts: str
     #: The values that describe what is done today; None where every value is acted on.
-    today: tuple[object, ...] | None = None
+    supported_values: tuple[object, ...] | None = None
 
 
-def _choice(enum: type[StrEnum], today: tuple[object, ...] | None = None) -> _Setting:
+def _choice(enum: type[StrEnum], supported_values: tuple[object, ...] | None = None) -> _Setting:
     *first, last = list(enum)
-    return _Setting(grammar.word(enum), f"{', '.join(first)} or {last}", today)
+    return _Setting(grammar.word(enum), f"{', '.join(first)} or {last}", supported_values)
 
 
 _SECONDS = f"whole seconds from 0 to {MAX_SECONDS}"
@@ -161,20 +162,20 @@ _SETTINGS: Final[dict[str, _Setting]] = {
     "drain": _choice(DrainPolicy),
     "keep-ready-containers": _Setting(grammar.container_names, "container names, each once: proxy, logger"),
     "container-order": _Setting(
-        grammar.batches, "batches of container names, each name once: proxy > app, worker", today=((),)
+        grammar.batches, "batches of container names, each name once: proxy > app, worker", supported_values=((),)
     ),
     "gates": _Setting(
         grammar.gates,
         "before-drain=, before-swap= or before-ready= with a condition type that somebody else sets:"
         " before-drain=example.com/Idle",
-        today=((),),
+        supported_values=((),),
     ),
     "order-by": _Setting(grammar.label_key, _LABEL_KEY),
     "spread-by": _Setting(grammar.label_key, _LABEL_KEY),
     "steps": _Setting(grammar.steps, "growing counts or percentages, each with an optional pause: 1:5m, 10%, 50%"),
     "pre-pull": _choice(PrePullPolicy),
     "restart-on": _Setting(grammar.globs, "glob patterns of annotation keys: checksum/*, example.com/config-*"),
-    "init-images": _choice(InitImages, today=(InitImages.REFUSE,)),
+    "init-images": _choice(InitImages, supported_values=(InitImages.REFUSE,)),
     "disruption-budgets": _choice(DisruptionBudgets),
 }
 
@@ -218,7 +219,7 @@ def parse(metadata: Meta, native: Native) -> Parsed:
             *_conflicts(settings, native, given, bad),
             *_unknown(metadata),
         ),
-        inert=tuple(name for name, value in read.items() if name not in bad and not _acted_on(name, value)),
+        not_implemented=tuple(name for name, value in read.items() if name not in bad and not _acted_on(name, value)),
     )
 
 
@@ -236,8 +237,8 @@ def _own_defaults(native: Native) -> Settings:
 
 
 def _acted_on(name: str, value: object) -> bool:
-    today = _SETTINGS[name].today
-    return today is None or value in today
+    supported = _SETTINGS[name].supported_values
+    return supported is None or value in supported
 
 
 def _mode_errors(mode: str | None) -> Iterator[Reason]:

@@ -1,6 +1,12 @@
-"""What changes on a Pod when it goes from one template to another, or why that cannot be done in place."""
+"""What changes on a Pod when it goes from one template to another, or why that cannot be done in place.
+
+What a change *means* (restarts, disrupts, needs proof) is derived here and nowhere else: a new sort of change adds a
+field to `ContainerChange` and what follows from it, not conditions elsewhere.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from msgspec import Struct
 
@@ -20,23 +26,66 @@ class Edits(Struct, frozen=True):
         return (*self.add, *self.change, *self.remove)
 
 
-class PodChange(Struct, frozen=True):
-    """The change can be made in place; `notes` are worth saying and never block."""
+class ContainerChange(Struct, frozen=True):
+    """What happens to one container."""
 
-    images: dict[str, str] = {}
+    #: The image that replaces the present one; empty if the image stays.
+    image: str = ""
+    #: Requests and limits to set through `pods/resize`, as in the template; None if they stay.
+    resources: Mapping[str, Mapping[str, str]] | None = None
+    #: Whether it restarts with the image that it has.
+    restart: bool = False
+
+    @property
+    def restarts(self) -> bool:
+        """Whether the kubelet replaces the container: for another image, or because a restart was asked for."""
+        return bool(self.image) or self.restart
+
+
+class PodChange(Struct, frozen=True):
+    """A change that can be made in place. `notes` are worth telling and never block."""
+
+    containers: dict[str, ContainerChange] = {}
     labels: Edits = Edits()
     annotations: Edits = Edits()
     notes: tuple[Reason, ...] = ()
 
+    @classmethod
+    def of_images(
+        cls,
+        images: Mapping[str, str],
+        labels: Edits | None = None,
+        annotations: Edits | None = None,
+        notes: tuple[Reason, ...] = (),
+    ) -> PodChange:
+        """A change of images, by container, and of metadata."""
+        containers = {name: ContainerChange(image) for name, image in images.items()}
+        return cls(containers, labels or Edits(), annotations or Edits(), notes)
+
+    @property
+    def images(self) -> dict[str, str]:
+        """The new images, by container."""
+        return {name: change.image for name, change in self.containers.items() if change.image}
+
     @property
     def restarts(self) -> tuple[str, ...]:
         """The names of the containers that restart."""
-        return tuple(self.images)
+        return tuple(name for name, change in self.containers.items() if change.restarts)
+
+    @property
+    def disrupts(self) -> bool:
+        """Whether the Pod stops serving for a while, which costs budget."""
+        return bool(self.restarts)
+
+    @property
+    def needs_proof(self) -> tuple[str, ...]:
+        """The names of the containers whose replacement must be proven by evidence."""
+        return self.restarts
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not (self.images or self.labels.keys or self.annotations.keys)
+        return not (self.containers or self.labels.keys or self.annotations.keys)
 
 
 class Refused(Struct, frozen=True):

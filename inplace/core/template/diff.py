@@ -68,7 +68,9 @@ def diff(
     )
     if reasons:
         return Refused(reasons)
-    return PodChange(images, labels, annotations, notes=(*_sidecar_notes(new, images, kubelet), *_key_notes(old, new)))
+    return PodChange.of_images(
+        images, labels, annotations, notes=(*_sidecar_notes(new, images, kubelet), *_key_notes(old, new))
+    )
 
 
 class TemplatePair(Struct, frozen=True, eq=False):
@@ -115,7 +117,7 @@ def change_for(verdict: PodChange, between: TemplatePair, pod: Pod, touched: Col
     labels = _live_edits(between.managed_labels, between.labels, pod.metadata.labels)
     annotations = _live_edits(between.managed_annotations, between.annotations, pod.metadata.annotations)
     stale = tuple(_refuse_downward(between.target, images, labels, annotations))
-    return Refused(stale) if stale else PodChange(images, labels, annotations, notes=(*verdict.notes, *drift))
+    return Refused(stale) if stale else PodChange.of_images(images, labels, annotations, notes=(*verdict.notes, *drift))
 
 
 # -- template against template

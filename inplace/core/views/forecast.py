@@ -1,104 +1,165 @@
 """What would happen to which Pods, in which order, and why not, without anything happening: the answer of `plan`.
 
-It asks the very functions that the controller decides with, as if the freeze stood already.
+It is the controller's own decision about the same snapshot, as if the freeze stood already.
 """
 
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from math import ceil
 
 from msgspec import Struct
 
-from inplace.core.kinds import Template
-from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.plan.decision import Decision
+from inplace.core.plan.plan import Planner, is_opted_in
+from inplace.core.plan.status import explain
 from inplace.core.pod.availability import drains
-from inplace.core.pod.states import Ineligible, PodContext
-from inplace.core.rollout import assess
+from inplace.core.pod.states import Failed, InProgress, Pending
+from inplace.core.rollout.assess import PodAssessment
 from inplace.core.rollout.snapshot import Snapshot
-from inplace.core.settings import schema
+from inplace.core.settings.schema import Settings
 from inplace.core.template.change import PodChange
 
 
+class Verdict(StrEnum):
+    """What becomes of a Pod."""
+
+    STARTS = "Starts"
+    WAITS = "Waits"
+    SKIPPED = "Skipped"
+    IN_PROGRESS = "InProgress"
+    FAILED = "Failed"
+    UP_TO_DATE = "UpToDate"
+
+
 class PodForecast(Struct, frozen=True, rename="camel"):
-    """What one Pod would go through. `why_not` is set where nothing would happen to it now."""
+    """What one Pod would go through."""
 
     name: str
     node: str
     revision: str
+    verdict: Verdict
     images: dict[str, str]
     from_images: dict[str, str]
+    #: Only labels and annotations change.
     metadata_only: bool
+    #: It is drained through its readiness gate first.
     drained: bool
+    #: It is not Ready now, and costs no budget.
     broken: bool
+    #: Why it does not start now; None if it does.
     why_not: Reason | None = None
+
+    @property
+    def disrupted(self) -> bool:
+        """Whether its containers restart, now or later."""
+        return self.verdict in (Verdict.STARTS, Verdict.WAITS) and not self.metadata_only
 
 
 class Forecast(Struct, frozen=True, rename="camel"):
-    """What would happen to a workload. `waves`: at most `budget` Pods are in flight at once."""
+    """What would happen to a workload."""
 
     target: str
     opted_in: bool
+    #: At most so many Pods are in flight at once.
     budget: int
+    #: How many times the budget it takes; 0 if nothing may start now.
     waves: int
     refused: tuple[Reason, ...]
     notes: tuple[Reason, ...]
     pods: tuple[PodForecast, ...]
+    #: Why nothing may start now, whatever the budget says.
+    hold: Reason | None = None
+    #: The step at which the rollout would stop; empty if there is none.
+    step: str = ""
 
     @property
-    def moving(self) -> tuple[PodForecast, ...]:
-        """The Pods that something would happen to."""
-        return tuple(one for one in self.pods if one.why_not is None)
+    def starting(self) -> tuple[PodForecast, ...]:
+        """The Pods that would start now."""
+        return tuple(pod for pod in self.pods if pod.verdict is Verdict.STARTS)
+
+    @property
+    def changing(self) -> tuple[PodForecast, ...]:
+        """The Pods that would change, now or later."""
+        return tuple(pod for pod in self.pods if pod.verdict in (Verdict.STARTS, Verdict.WAITS))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every Pod is at the target."""
+        return all(pod.verdict is Verdict.UP_TO_DATE for pod in self.pods)
 
 
-def forecast(snapshot: Snapshot, target: Template, now: datetime) -> Forecast:
-    """Forecast the upgrade of a workload to `target`."""
-    workload, kind = snapshot.workload, snapshot.kind
-    parsed = snapshot.parsed
-    prospects = assess.prospects(snapshot, parsed.settings, assess.Course(target), now)
-    aims = prospects.aims
-    refused = (
-        *snapshot.objections,
-        *assess.refusals(snapshot, target, prospects),
+def forecast(snapshot: Snapshot, now: datetime, planner: Planner | None = None) -> Forecast:
+    """Forecast the upgrade of a workload to its template, or to `snapshot.target`."""
+    decision = (planner or Planner()).forecast(snapshot, now)
+    assessment, target = decision.assessment, decision.asked
+    pods = tuple(_pod(decision, pod) for pod in assessment.pods)
+    budget = assessment.settings.budget(snapshot.kind.desired(snapshot.workload))
+    changes = (pod.change for pod in assessment.pods)
+    notes = {note: None for change in changes if isinstance(change, PodChange) for note in change.notes}
+    return Forecast(
+        target=target.revision if target is not None else "",
+        opted_in=is_opted_in(snapshot),
+        budget=budget,
+        waves=_waves(decision, pods, budget),
+        refused=assessment.refused,
+        notes=tuple(notes),
+        pods=pods,
+        hold=decision.hold.reason if decision.hold is not None and not assessment.refused else None,
+        step=str(decision.step) if decision.step is not None else "",
     )
-    scene = PodContext(workload.metadata.uid, target.revision, parsed.settings, now, settled=True)
-    members = assess.members(snapshot, parsed.settings, target, scene, prospects)
-    found = tuple(_pod(one, aims[one.pod.uid].lacks, target, parsed.settings) for one in members)
-    budget = parsed.settings.budget(kind.desired(workload))
-    disrupted = sum(one.why_not is None and not one.metadata_only for one in found)
-    notes = {
-        note: None for one in members if isinstance(aim := aims[one.pod.uid].lacks, PodChange) for note in aim.notes
-    }
-    opted_in = workload.metadata.label(names.MODE) is not None
-    return Forecast(target.revision, opted_in, budget, ceil(disrupted / budget), refused, tuple(notes), found)
 
 
-def _pod(member: assess.PodAssessment, lacks: object, target: Template, chosen: schema.Settings) -> PodForecast:
-    pod = member.pod
-    images = dict(lacks.images) if isinstance(lacks, PodChange) else {}
+def _waves(decision: Decision, pods: tuple[PodForecast, ...], budget: int) -> int:
+    if decision.hold is not None:
+        return 0
+    beyond = sum(pod.why_not is not None and pod.why_not.code == ReasonCode.Step for pod in pods if pod.disrupted)
+    return ceil((sum(pod.disrupted for pod in pods) - beyond) / budget)
+
+
+def _pod(decision: Decision, assessed: PodAssessment) -> PodForecast:
+    pod, change = assessed.pod, assessed.change
+    images = change.images if isinstance(change, PodChange) else {}
+    verdict = _verdict(decision, assessed)
     return PodForecast(
         name=pod.name,
         node=pod.spec.node_name,
-        revision=member.revision,
+        revision=assessed.revision,
+        verdict=verdict,
         images=images,
         from_images={name: _image(pod, name) for name in images},
-        metadata_only=not images,
-        drained=drains(pod, chosen, images),
+        metadata_only=not (isinstance(change, PodChange) and change.disrupts),
+        drained=_is_drained(pod, change, decision.assessment.settings),
         broken=not pod.ready,
-        why_not=_why_not(member, target),
+        why_not=_why_not(decision, assessed, verdict),
     )
 
 
-def _why_not(member: assess.PodAssessment, target: Template) -> Reason | None:
-    if member.outside is not None:
-        return member.outside
-    if isinstance(member.state, Ineligible):
-        return member.state.reason
-    if member.revision == target.revision and member.done:
+def _verdict(decision: Decision, assessed: PodAssessment) -> Verdict:
+    target = decision.assessment.destination
+    match assessed.state:
+        case Pending():
+            return Verdict.WAITS if assessed.pod.name in decision.admission.deferred else Verdict.STARTS
+        case InProgress():
+            return Verdict.IN_PROGRESS
+        case Failed():
+            return Verdict.FAILED
+        case _:
+            at_target = target is not None and assessed.revision == target.revision
+            return Verdict.UP_TO_DATE if at_target else Verdict.SKIPPED
+
+
+def _why_not(decision: Decision, assessed: PodAssessment, verdict: Verdict) -> Reason | None:
+    if verdict is Verdict.UP_TO_DATE:
         return Reason(ReasonCode.UpToDate, "", "already at this revision")
-    return None
+    return explain(assessed, decision.admission.deferred)
+
+
+def _is_drained(pod: Pod, change: object, settings: Settings) -> bool:
+    return isinstance(change, PodChange) and drains(pod, settings, change.restarts)
 
 
 def _image(pod: Pod, name: str) -> str:

@@ -12,11 +12,12 @@ from msgspec import Struct
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason
-from inplace.core.plan import result
 from inplace.core.plan.result import Plan
+from inplace.core.plan.status import explain
 from inplace.core.pod.states import Failed, Ineligible, InProgress, Pending, UpToDate
 from inplace.core.rollout.assess import PodAssessment
 from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.state import records
 from inplace.core.state.records import Record
 from inplace.core.state.statuses import Phase, Status
 
@@ -66,7 +67,7 @@ class WorkloadView(Struct, frozen=True, rename="camel"):
 def build(snapshot: Snapshot, made: Plan) -> WorkloadView:
     """The view of a workload as a plan sees it now."""
     meta = snapshot.workload.metadata
-    shown = {one.pod.uid for one in made.members}
+    shown = {one.pod.uid for one in made.pods}
     rest = [_bare(pod, snapshot.revision_of(pod)) for pod in snapshot.pods if pod.uid not in shown]
     return WorkloadView(
         kind=snapshot.kind.name,
@@ -75,12 +76,13 @@ def build(snapshot: Snapshot, made: Plan) -> WorkloadView:
         mode=meta.label(names.MODE) or "",
         target=made.status.revision if made.status is not None else snapshot.workload.status.update_revision,
         status=made.status,
-        pods=(*(_pod(one, made.waiting) for one in made.members), *rest),
+        pods=(*(_pod(one, made.deferred) for one in made.pods), *rest),
     )
 
 
-def _pod(member: PodAssessment, waiting: dict[str, Reason]) -> PodView:
-    record = result.record_of(member.pod)
+def _pod(member: PodAssessment, deferred: dict[str, Reason]) -> PodView:
+    found = records.read(member.pod)
+    record = found if isinstance(found, Record) else None
     moving = record if record is not None and record.in_flight else None
     return PodView(
         name=member.pod.name,
@@ -88,7 +90,7 @@ def _pod(member: PodAssessment, waiting: dict[str, Reason]) -> PodView:
         revision=member.revision,
         stage=_stage(member, record),
         ready=member.pod.ready,
-        reason=result.explain(member, waiting),
+        reason=explain(member, deferred),
         deadline=moving.deadline if moving is not None else None,
         containers=_containers(member.pod, record),
     )
@@ -99,7 +101,7 @@ def _bare(pod: Pod, revision: str) -> PodView:
 
 
 def _stage(member: PodAssessment, record: Record | None) -> str:
-    if member.outside is not None:
+    if member.excluded is not None:
         return "Kept"
     match member.state:
         case UpToDate(None):

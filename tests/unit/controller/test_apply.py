@@ -10,7 +10,7 @@ from inplace.core.state.records import PodPhase
 from inplace.core.template.change import PodChange
 from tests.factories import pod, swapping
 
-CHANGE = PodChange({"app": "app:v2"})
+CHANGE = PodChange.of_images({"app": "app:v2"})
 
 
 @pytest.mark.parametrize(

@@ -55,11 +55,11 @@ BASE = template()
     ("base", "target", "expected"),
     [
         pytest.param(BASE, BASE, PodChange(), id="nothing"),
-        pytest.param(BASE, template(app={"image": "app:2"}), PodChange(images={"app": "app:2"}), id="an image"),
+        pytest.param(BASE, template(app={"image": "app:2"}), PodChange.of_images({"app": "app:2"}), id="an image"),
         pytest.param(
             template(app={"image": "app"}),
             template(app={"image": "app:2"}),
-            PodChange(images={"app": "app:2"}),
+            PodChange.of_images({"app": "app:2"}),
             id="from latest: the pull policy that nobody gave follows",
         ),
         pytest.param(BASE, template(labels={"v": "2"}), PodChange(labels=Edits(add={"v": "2"})), id="a label added"),
@@ -72,7 +72,7 @@ BASE = template()
         pytest.param(
             template(init=[sidecar()]),
             template(init=[sidecar("side:2")]),
-            PodChange(images={"side": "side:2"}),
+            PodChange.of_images({"side": "side:2"}),
             id="a sidecar, kubelet new enough",
         ),
         pytest.param(
@@ -90,7 +90,7 @@ BASE = template()
         pytest.param(
             template(labels={"v": "1"}, app=env_of("metadata.labels['v']")),
             template(labels={"v": "2"}, app={"image": "app:2", **env_of("metadata.labels['v']")}),
-            PodChange(images={"app": "app:2"}, labels=Edits(change={"v": ("1", "2")})),
+            PodChange.of_images({"app": "app:2"}, labels=Edits(change={"v": ("1", "2")})),
             id="env of a label, and the container restarts anyway",
         ),
         pytest.param(
@@ -120,7 +120,7 @@ BASE = template()
         pytest.param(
             template(app={"image": "app:1", "imagePullPolicy": "IfNotPresent"}),
             template(app={"image": "app:2"}),
-            PodChange(images={"app": "app:2"}),
+            PodChange.of_images({"app": "app:2"}),
             id="one side's pull policy is the other's default",
         ),
     ],
@@ -432,7 +432,7 @@ def test_a_template_that_changed_twice_loses_nothing():
     first, second, third = BASE, template(app={"image": "app:2"}, labels={"v": "2"}), template(labels={"w": "3"})
     pod = live(app="app:2", labels={"v": "2"})
     found = needs(first, third, pod, bases=[first, second])
-    assert found == PodChange(images={"app": "app:1"}, labels=Edits(add={"w": "3"}, remove=("v",)))
+    assert found == PodChange.of_images({"app": "app:1"}, labels=Edits(add={"w": "3"}, remove=("v",)))
 
 
 @pytest.mark.parametrize(

@@ -17,11 +17,11 @@ LISTED = node(images=(("app@" + DIGEST["v1"], "app:v1", "app:v2"),))
 
 def judge(*history, record=None, at=1.0, on=None, **fields):
     """Show statuses one after the other; the verdict on the last."""
-    record, sight = record or swapping(), None
+    record, observation = record or swapping(), None
     for number, status in enumerate(history):
         seen = pod(status, record=record, generation=2, image=record.containers["app"].to, **{"observed": 2, **fields})
-        sight = observe(sight, seen, later(number / 10))
-    return evidence.judge(seen, "app", record, sight, on or node(), later(at))
+        observation = observe(observation, seen, later(number / 10))
+    return evidence.judge(seen, "app", record, observation, on or node(), later(at))
 
 
 AFTER = container("c://2", image="app:v2", image_id=V2, restarts=1, last="c://1")

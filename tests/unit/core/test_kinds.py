@@ -84,9 +84,9 @@ def replica_set(name: str, tag: str, *, replicas: int = 1, kept: tuple[str, ...]
 
 
 def looked(one: Workload, *children: Workload, pods: tuple[Pod, ...] = ()) -> Snapshot:
-    kind, family = kinds.BY_NAME[one.kind], OwnedObjects((), children)
-    made = {name: Template(name, kind.read(raw)) for name, raw in kind.templates(one, family).items()}
-    return Snapshot(kind=kind, workload=one, pods=pods, revisions=made, family=family, nodes={"node": node()})
+    kind, owned = kinds.BY_NAME[one.kind], OwnedObjects((), children)
+    made = {name: Template(name, kind.read(raw)) for name, raw in kind.templates(one, owned).items()}
+    return Snapshot(kind=kind, workload=one, pods=pods, revisions=made, owned=owned, nodes={"node": node()})
 
 
 def actions(snapshot: Snapshot) -> list[Any]:
@@ -150,15 +150,15 @@ def test_without_a_history_nothing_is_kept():
 )
 def test_a_pause_that_is_not_ours_and_a_rollout_that_runs_are_waited_for(paused, frozen, code):
     found = DEPLOYMENT.freeze(
-        deployment("v2", paused=paused, frozen=frozen), OwnedObjects((), (replica_set("a", "v1"),)), interlocked=False
+        deployment("v2", paused=paused, frozen=frozen), OwnedObjects((), (replica_set("a", "v1"),)), freeze_policy=False
     )
     assert found.code == code
 
 
 def test_a_settled_deployment_is_paused_and_a_lifted_freeze_is_put_back():
-    family = OwnedObjects((), (replica_set("a", "v1"),))
+    owned = OwnedObjects((), (replica_set("a", "v1"),))
     for frozen, why in ((False, EventReason.Frozen), (True, EventReason.FreezeLost)):
-        found = DEPLOYMENT.freeze(deployment("v1", paused=False, frozen=frozen), family, interlocked=False)
+        found = DEPLOYMENT.freeze(deployment("v1", paused=False, frozen=frozen), owned, freeze_policy=False)
         assert isinstance(found, PatchWorkload)
         assert (found.spec, found.why) == ({"paused": True}, why)
 
@@ -230,27 +230,29 @@ def test_the_current_revision_of_a_daemonset_is_the_newest_with_its_template():
         },
         Workload,
     )
-    family = OwnedObjects((revision("v1", "aa", 3), revision("v2", "bb", 2), revision("v1", "cc", 1)))
-    made = {name: Template(name, DAEMONSET.read(raw)) for name, raw in DAEMONSET.templates(one, family).items()}
+    owned = OwnedObjects((revision("v1", "aa", 3), revision("v2", "bb", 2), revision("v1", "cc", 1)))
+    made = {name: Template(name, DAEMONSET.read(raw)) for name, raw in DAEMONSET.templates(one, owned).items()}
     found = DAEMONSET.target(one, made)
     assert isinstance(found, Template)
     assert found.revision == "aa"
-    assert DAEMONSET.marks(one, "aa", newest=True) == {
+    assert DAEMONSET.revision_labels(one, "aa", newest=True) == {
         names.REVISION_LABEL: "aa",
         names.TEMPLATE_GENERATION_LABEL: "7",
     }
-    assert names.TEMPLATE_GENERATION_LABEL not in DAEMONSET.marks(one, "bb", newest=False)
+    assert names.TEMPLATE_GENERATION_LABEL not in DAEMONSET.revision_labels(one, "bb", newest=False)
 
 
 def test_under_on_delete_the_current_revision_is_set_once_all_pods_are_updated():
     done: dict[str, Any] = {"strategy": {"type": "OnDelete"}, "replicas": 2, "ready": 2}
     target = Template("web-new", tree("v2"))
-    assert STATEFULSET.conclude(workload(updated=1, **done), OwnedObjects(), target, interlocked=False) is None
-    cured = STATEFULSET.conclude(workload(updated=2, **done), OwnedObjects(), target, interlocked=False)
+    assert STATEFULSET.conclude(workload(updated=1, **done), OwnedObjects(), target, freeze_policy=False) is None
+    cured = STATEFULSET.conclude(workload(updated=2, **done), OwnedObjects(), target, freeze_policy=False)
     assert isinstance(cured, PatchWorkloadStatus)
     assert cured.status == {"currentRevision": "web-new"}
     assert (
-        STATEFULSET.conclude(workload(updated=2, current="web-new", **done), OwnedObjects(), target, interlocked=False)
+        STATEFULSET.conclude(
+            workload(updated=2, current="web-new", **done), OwnedObjects(), target, freeze_policy=False
+        )
         is None
     )
 
@@ -262,5 +264,5 @@ def test_a_partition_without_ordinals_keeps_those_that_come_last():
     marked = decode({"metadata": {"annotations": {names.PREFIX + "partition": "40%"}}}, Workload).metadata
     chosen = parse(marked, DEPLOYMENT.native(five)).settings
     pods = [pod(name=f"web-{letter}", uid=letter) for letter in "abcde"]
-    kept = DEPLOYMENT.outside(five, chosen, pods, lambda one: one.uid == "e")
+    kept = DEPLOYMENT.excluded(five, chosen, pods, lambda one: one.uid == "e")
     assert set(kept) == {"c", "d"}, "`e` has been moved already"

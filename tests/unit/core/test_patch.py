@@ -57,7 +57,7 @@ def state(made: dict[str, Any]):
 
 RECORD = swapping()
 MARKS = {names.REVISION_LABEL: NEW}
-SWAP = PodChange(
+SWAP = PodChange.of_images(
     images={"app": "app:v2"}, labels=Edits(add={"a/b": "1"}, remove=("app",)), annotations=Edits(add={"n": "1"})
 )
 
@@ -96,14 +96,14 @@ def test_of_two_that_serve_a_new_pod_one_appends():
 
 def test_finish_opens_the_gate_and_writes_the_label_in_one_write():
     one = pod(gate="False", record=RECORD)
-    request = patches.build(Complete(one, RECORD, marks=MARKS), NOW)
-    made = applied(Complete(one, RECORD, marks=MARKS))
+    request = patches.build(Complete(one, RECORD, revision_labels=MARKS), NOW)
+    made = applied(Complete(one, RECORD, revision_labels=MARKS))
     assert request.subresource == "status"
     assert (gate(made), made["metadata"]["labels"][names.REVISION_LABEL]) == ("True", NEW)
 
 
 def test_finish_without_a_gate_is_metadata_alone():
-    request = patches.build(Complete(pod(gate=None, record=RECORD), RECORD, marks=MARKS), NOW)
+    request = patches.build(Complete(pod(gate=None, record=RECORD), RECORD, revision_labels=MARKS), NOW)
     assert request.subresource == ""
     assert not [op for op in request.ops if op["path"].startswith("/status")]
 

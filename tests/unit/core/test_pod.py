@@ -9,9 +9,8 @@ from inplace.core.actions.actions import Abort, CloseGate, Complete, OpenGate, P
 from inplace.core.objects import names
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import plan as planning
-from inplace.core.plan import result
+from inplace.core.plan.status import explain
 from inplace.core.pod.observation import observe
-from inplace.core.rollout import assess
 from inplace.core.state.records import Evidence, PodPhase
 from inplace.core.state.statuses import Phase
 from tests.factories import DIGEST, NEW, NOW, OLD, container, later, node, pod, snapshot, swapping, template, workload
@@ -21,11 +20,11 @@ AFTER = container("c://2", image="app:v2", image_id="app@" + DIGEST["v2"], resta
 
 def plan(one, *, at=1.0, annotations=None, sighted=True, **changes):
     """The plan for a workload of this one Pod."""
-    sights = {}
-    if sighted and (sight := observe(None, one, NOW)) is not None:
-        sights = {one.uid: sight}
+    observations = {}
+    if sighted and (observation := observe(None, one, NOW)) is not None:
+        observations = {one.uid: observation}
     changes.setdefault("workload", workload(replicas=1, annotations=annotations))
-    made = planning.plan(snapshot(one, sights=sights, **changes), later(at))
+    made = planning.plan(snapshot(one, observations=observations, **changes), later(at))
     return made, [action for action in made.actions if hasattr(action, "pod")]
 
 
@@ -40,7 +39,7 @@ def code(one, **changes):
     """Why nothing is done with the Pod."""
     made, actions = plan(one, **changes)
     assert actions == []
-    return result.explain(made.members[0], made.waiting).code
+    return explain(made.pods[0], made.deferred).code
 
 
 # --- at rest
@@ -265,7 +264,7 @@ def test_somebody_elses_image_fails_it():
 
 def test_a_write_that_is_refused_for_good_fails_it():
     blocked = {"uid-web-0": Reason(ReasonCode.AdmissionRejected, "", "PodSecurity says no")}
-    action = only(draining(ready=False), blocked=blocked)
+    action = only(draining(ready=False), write_refused=blocked)
     assert isinstance(action, RecordFailure)
     assert "PodSecurity" in action.record.message
 
@@ -380,4 +379,4 @@ def test_drift_is_reported():
     done = replace(swapping(PodPhase.DONE), phase=PodPhase.DONE)
     made, _ = plan(pod(revision=NEW, record=done, image="app:other"))
     assert [reason.code for reason in made.status.reasons] == [ReasonCode.DriftDetected]
-    assert assess.drifted(made.members)
+    assert made.pods[0].drift

@@ -10,10 +10,10 @@ from inplace.core.objects.model import Pod
 from inplace.core.objects.names import HELPER, PRE_PULL, PULLED
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.plan import plan as planning
-from inplace.core.rollout import assess, prepull, pull_pods
+from inplace.core.plan.plan import Planner
+from inplace.core.rollout import prepull, pull_pods
 from inplace.core.rollout.pull_pods import ImageOnNode, name_of
 from inplace.core.rollout.snapshot import PullPods, PullRequest
-from inplace.core.settings.schema import PrePullPolicy
 from inplace.core.state.statuses import Phase
 from tests.factories import (
     DIGEST,
@@ -50,9 +50,9 @@ def helped(*, image="app:v2", stored="", id_="", waiting="", message="", phase="
 
 
 def plan(*, how="Required", at=0.0, helpers=(), asked=None, pods=None, **changes):
-    pulling = PullPods(tuple(helpers), asked or {}, changes.pop("busy", {}))
+    pull_pods = PullPods(tuple(helpers), asked or {}, changes.pop("busy", {}))
     own = workload(annotations={"pre-pull": how}, replicas=1)
-    return planning.plan(snapshot(*(pods or [pod()]), workload=own, pulling=pulling, **changes), later(at))
+    return planning.plan(snapshot(*(pods or [pod()]), workload=own, pull_pods=pull_pods, **changes), later(at))
 
 
 def of(**spec):
@@ -73,7 +73,7 @@ def test_a_helper_is_made_before_the_drain():
     (pull,) = pulls(made)
     assert (pull.node, pull.image) == ("node", "app:v2")
     assert not starts(made)
-    assert made.waiting["web-0"].code == ReasonCode.PrePull
+    assert made.deferred["web-0"].code == ReasonCode.PrePull
 
 
 def test_the_helper_runs_nothing_and_may_nothing():
@@ -174,8 +174,8 @@ def test_without_pre_pull_there_are_no_helpers():
 def test_a_refused_helper_is_asked_for_again_later_and_its_deadline_counts_from_the_first_time():
     name = name_of(workload(), WANTED)
     early = plan(asked={name: PullRequest(NOW, later(30), "exceeded quota")}, at=10)
-    assert early.waiting["web-0"].code == ReasonCode.PrePullImpossible
-    assert "exceeded quota" in early.waiting["web-0"].message
+    assert early.deferred["web-0"].code == ReasonCode.PrePullImpossible
+    assert "exceeded quota" in early.deferred["web-0"].message
     assert not pulls(early)
     assert early.requeue_at == later(30)
     again = plan(asked={name: PullRequest(NOW, later(30), "exceeded quota")}, at=31)
@@ -192,10 +192,10 @@ def test_a_helper_that_was_turned_away_makes_room_for_another():
 
 
 def test_no_more_are_made_than_there_is_room_for():
-    full = {registry_of("app:v2"): prepull.MOST_OF_REGISTRY}
+    full = {registry_of("app:v2"): prepull.MAX_PULLS_PER_REGISTRY}
     assert not pulls(plan(busy=full))
-    assert pulls(plan(busy={"other.example.com": prepull.MOST_OF_REGISTRY}))
-    assert not pulls(plan(busy={"other.example.com": prepull.MOST}))
+    assert pulls(plan(busy={"other.example.com": prepull.MAX_PULLS_PER_REGISTRY}))
+    assert not pulls(plan(busy={"other.example.com": prepull.MAX_PULLS}))
 
 
 def test_others_are_pulled_for_once_the_image_is_known_to_exist():
@@ -203,13 +203,13 @@ def test_others_are_pulled_for_once_the_image_is_known_to_exist():
     elsewhere = [node_pod(one, f"n{n}") for n, one in enumerate(pods)]
     nodes = {f"n{n}": named(f"n{n}") for n in range(3)}
     own = workload(annotations={"pre-pull": "Required"}, replicas=3)
-    first = planning.plan(snapshot(*elsewhere, workload=own, nodes=nodes, pulling=PullPods()), NOW)
+    first = planning.plan(snapshot(*elsewhere, workload=own, nodes=nodes, pull_pods=PullPods()), NOW)
     assert len(pulls(first)) == 1, "one Pod in the budget: one node tries"
     name = name_of(own, ImageOnNode("n2", "app:v2"))
     there = helped(id_="app@" + DIGEST["v2"])
     meta = {f: getattr(there.metadata, f) for f in there.metadata.__struct_fields__} | {"name": name}
     known = type(there)(type(there.metadata)(**meta), there.spec, there.status)
-    second = planning.plan(snapshot(*elsewhere, workload=own, nodes=nodes, pulling=PullPods((known,))), NOW)
+    second = planning.plan(snapshot(*elsewhere, workload=own, nodes=nodes, pull_pods=PullPods((known,))), NOW)
     assert {one.node for one in pulls(second)} == {"n0", "n1"}
 
 
@@ -237,12 +237,10 @@ def test_admission_that_rewrites_new_pods_refuses_the_upgrade():
 def test_a_helper_stays_until_the_pods_on_its_node_are_swapped():
     there = helped(id_="app@" + DIGEST["v2"])
     flying = pod(record=swapping(), image="app:v2", generation=2)
-    shot = snapshot(flying, pulling=PullPods((there,)))
-    aims = assess.prospects(shot, shot.parsed.settings, assess.Course(shot.revisions[NEW]), NOW)
-    assert not prepull.check(shot, aims, PrePullPolicy.REQUIRED, NOW).discards
-    done = snapshot(pod(revision=NEW, image="app:v2"), pulling=PullPods((there,)))
-    aims = assess.prospects(done, done.parsed.settings, assess.Course(done.revisions[NEW]), NOW)
-    assert prepull.check(done, aims, PrePullPolicy.REQUIRED, NOW).discards
+    shot = snapshot(flying, pull_pods=PullPods((there,)))
+    assert not Planner().decide(shot, NOW).assessment.images.deletions
+    done = snapshot(pod(revision=NEW, image="app:v2"), pull_pods=PullPods((there,)))
+    assert Planner().decide(done, NOW).assessment.images.deletions
 
 
 def test_a_helper_is_read_by_its_own_container():

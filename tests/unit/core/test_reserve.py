@@ -53,7 +53,7 @@ def test_it_is_reserved_first_and_begun_then():
     (taken,) = reserves(made)
     assert (list(taken.entries), taken.allowed, taken.ours) == (["web-1"], 0, {"web-1"})
     assert not starts(made)
-    assert made.waiting["web-1"].code == ReasonCode.Reserving
+    assert made.deferred["web-1"].code == ReasonCode.Reserving
     begun = plan(budget(allowed=0, entries={"web-1": 0}), ours=["web-1"])
     assert starts(begun) == ["web-1"]
     assert not reserves(begun)
@@ -73,8 +73,8 @@ def test_no_more_is_taken_than_is_allowed():
     made = plan(budget(allowed=2), pods=pods, annotations={"max-unavailable": "3"})
     (taken,) = reserves(made)
     assert sorted(taken.entries) == ["web-2", "web-3"]
-    assert made.waiting["web-1"].code == ReasonCode.DisruptionBudget
-    assert made.waiting["web-0"].code == ReasonCode.Budget
+    assert made.deferred["web-1"].code == ReasonCode.DisruptionBudget
+    assert made.deferred["web-0"].code == ReasonCode.Budget
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_why_a_budget_gives_nothing(one, says):
     made = plan(one)
     assert not starts(made)
     assert not reserves(made)
-    assert says in made.waiting["web-1"].message
+    assert says in made.deferred["web-1"].message
 
 
 def test_a_pod_that_is_not_ready_takes_nothing():
@@ -106,9 +106,9 @@ def test_budgets_of_others_and_ignored_ones_are_not_asked():
 def test_of_several_all_must_give_before_one_is_taken_from():
     made = plan(budget(), budget(name="all", chosen={}, allowed=0))
     assert [one.budget.metadata.name for one in reserves(made)] == ["all"], "its controller is asked to count again"
-    assert reserves(made)[0].again
-    assert list(reserves(made)[0].entries) == [disruption_budgets.COUNT_AGAIN]
-    asked = plan(budget(), budget(name="all", chosen={}, allowed=0), counted_again={"pdb-all": NOW}, at=3)
+    assert reserves(made)[0].recount
+    assert list(reserves(made)[0].entries) == [disruption_budgets.RECOUNT_ENTRY]
+    asked = plan(budget(), budget(name="all", chosen={}, allowed=0), recounted_at={"pdb-all": NOW}, at=3)
     assert not reserves(asked)
     assert asked.requeue_at == later(5)
     both = plan(budget(), budget(name="all", chosen={}))
@@ -118,10 +118,10 @@ def test_of_several_all_must_give_before_one_is_taken_from():
 def test_a_drained_pod_gives_its_entry_back_once_everybody_knows_that_it_is_unready():
     record = swapping()
     flying = pod(name="web-1", record=record, ready=False, gate="False", image="app:v2", generation=2)
-    sights = {flying.uid: PodObservation(record.started_at, unready_at=NOW)}
+    observations = {flying.uid: PodObservation(record.started_at, unready_at=NOW)}
     held = budget(allowed=0, entries={"web-1": 0})
-    assert not reserves(plan(held, pods=[flying], ours=["web-1"], sights=sights, at=1))
-    (back,) = reserves(plan(held, pods=[flying], ours=["web-1"], sights=sights, at=2))
+    assert not reserves(plan(held, pods=[flying], ours=["web-1"], observations=observations, at=1))
+    (back,) = reserves(plan(held, pods=[flying], ours=["web-1"], observations=observations, at=2))
     assert (back.entries, back.allowed, back.ours) == ({}, 0, frozenset())
 
 
@@ -151,16 +151,16 @@ def test_what_is_not_begun_any_more_is_given_back_and_what_is_of_others_left_alo
 def test_nothing_is_written_while_a_write_is_under_way():
     made = plan(budget(), pending=frozenset({"pdb-web"}))
     assert not reserves(made)
-    assert made.waiting["web-1"].code == ReasonCode.Reserving
+    assert made.deferred["web-1"].code == ReasonCode.Reserving
 
 
 def test_a_wait_beyond_the_deadline_is_no_progress_any_more():
-    early = plan(budget(allowed=0), short_since=NOW, at=599)
+    early = plan(budget(allowed=0), blocked_since=NOW, at=599)
     assert early.status is not None
     assert early.status.phase is Phase.PROGRESSING
     assert early.requeue_at is not None
     assert early.requeue_at <= NOW + timedelta(seconds=600)
-    late = plan(budget(allowed=0), short_since=NOW, at=600)
+    late = plan(budget(allowed=0), blocked_since=NOW, at=600)
     assert late.status is not None
     assert late.status.phase is Phase.DEGRADED
     assert "allows no disruption now" in late.status.message

@@ -46,7 +46,7 @@ def test_nothing_given_is_the_defaults_of_product_md():
     parsed = parse()
     assert parsed.settings == Settings(mode=Mode.ONLY)
     assert parsed.errors == ()
-    assert parsed.inert == ()
+    assert parsed.not_implemented == ()
     assert parsed.settings.pre_pull is PrePullPolicy.REQUIRED
     assert parsed.settings.progress_deadline_seconds == 600
     assert parsed.settings.restart_on == ("checksum/*",)
@@ -275,7 +275,7 @@ def test_our_own_keys_and_those_of_others_are_no_errors():
     ],
 )
 def test_a_setting_that_is_not_built_is_named(name, text):
-    assert parse({name: text}).inert == (name,)
+    assert parse({name: text}).not_implemented == (name,)
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_a_setting_that_is_not_built_is_named(name, text):
     ],
 )
 def test_a_value_that_says_what_is_done_anyway_is_not_named(name, text):
-    assert parse({name: text}).inert == ()
+    assert parse({name: text}).not_implemented == ()
 
 
 # -- amounts

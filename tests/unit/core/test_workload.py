@@ -10,8 +10,8 @@ from inplace.core.kinds import BY_NAME, find
 from inplace.core.objects import names
 from inplace.core.objects.model import Condition
 from inplace.core.objects.reasons import EventReason, Reason, ReasonCode
+from inplace.core.plan import events
 from inplace.core.plan import plan as planning
-from inplace.core.plan import report
 from inplace.core.state import statuses
 from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Failure, Phase, Status
@@ -174,7 +174,7 @@ def test_a_pod_at_rest_that_becomes_available_by_time_alone_is_looked_at_again()
     fresh = {"type": "Ready", "status": "True", "lastTransitionTime": stamp(NOW)}
     one, other = (with_ready(pod(name=f"web-{n}"), fresh) for n in (0, 1))
     made = plan(one, other, workload=workload(replicas=2, annotations={"min-ready-seconds": "30"}))
-    assert {reason.code for reason in made.waiting.values()} == {ReasonCode.Budget}
+    assert {reason.code for reason in made.deferred.values()} == {ReasonCode.Budget}
     assert made.requeue_at is not None
     assert later(30) <= made.requeue_at <= later(32)
 
@@ -202,7 +202,7 @@ def test_events_stand_for_changes_and_never_for_single_pods():
         return Status(1, 1, revision, phase, 3, 0, 3, 0, 0, NOW, **fields)
 
     def reasons(before, after):
-        return [event.reason for event in report.events(before, after)]
+        return [event.reason for event in events.events(before, after)]
 
     progressing, done = said(Phase.PROGRESSING), said(Phase.UP_TO_DATE)
     assert reasons(None, done) == []
@@ -224,8 +224,8 @@ def test_events_stand_for_changes_and_never_for_single_pods():
 
 def test_a_forecast_names_pods_images_order_and_waves():
     shot = snapshot(*(pod(name=f"web-{n}") for n in range(3)), workload=workload(annotations={"max-unavailable": "2"}))
-    made = forecast.forecast(shot, template(NEW, "app:v2"), NOW)
-    assert [one.name for one in made.moving] == ["web-2", "web-1", "web-0"]
+    made = forecast.forecast(shot, NOW)
+    assert [one.name for one in made.changing] == ["web-2", "web-1", "web-0"]
     assert (made.budget, made.waves) == (2, 2)
     assert made.pods[0].images == {"app": "app:v2"}
     assert made.pods[0].drained
@@ -234,9 +234,9 @@ def test_a_forecast_names_pods_images_order_and_waves():
 
 def test_a_forecast_of_a_refusal_and_of_a_partition():
     shot = snapshot(pod(name="web-0"), pod(name="web-1"), workload=workload(replicas=2, annotations={"partition": "1"}))
-    made = forecast.forecast(shot, template(NEW, "app:v2"), NOW)
-    assert [one.name for one in made.moving] == ["web-1"]
-    refused = forecast.forecast(shot, template(NEW, "app:v2", hostname="x"), NOW)
+    made = forecast.forecast(shot, NOW)
+    assert [one.name for one in made.changing] == ["web-1"]
+    refused = forecast.forecast(replace(shot, target=template(NEW, "app:v2", hostname="x")), NOW)
     assert [reason.code for reason in refused.refused] == [ReasonCode.FieldChanged]
 
 

@@ -1,0 +1,131 @@
+"""What is known of the objects of a cluster, and how they hang together.
+
+Only reflectors and lists write the stores; responses to our own writes never do, so that everything here was once true
+on the server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from msgspec import Raw
+from msgspec.structs import replace
+
+from inplace.cluster.key import Key
+from inplace.core import kinds
+from inplace.core.kinds import Kind, OwnedObjects, Template
+from inplace.core.objects import names
+from inplace.core.objects.model import EndpointSlice, Meta, Node, Pdb, Pod, Revision, Workload
+from inplace.core.rollout import pull_pods
+from inplace.kube.store import Store
+
+T = TypeVar("T", Workload, Pod, Revision, EndpointSlice, Pdb, Node)
+_EVERY_PULL_POD = "all"
+
+
+def _store(**indexers: Callable[[T], Iterable[str]]) -> Store[T]:
+    return Store(
+        key=lambda item: (item.metadata.namespace, item.metadata.name),
+        version=lambda item: item.metadata.resource_version,
+        indexers=indexers,
+    )
+
+
+def _owner(item: Workload | Pod | Revision) -> Iterable[str]:
+    owner = item.metadata.controller()
+    return () if owner is None else (owner.uid,)
+
+
+def _pulled_for(pod: Pod) -> Iterable[str]:
+    """A pull Pod: the uid of the workload that it serves, and `all`."""
+    served = pull_pods.workloads_served(pod)
+    return (_EVERY_PULL_POD, *served) if served else ()
+
+
+class Cache:
+    """The stores, by what they hold, and the questions that are asked of them."""
+
+    def __init__(self) -> None:
+        self.workloads: dict[str, Store[Workload]] = {kind.name: _store(owner=_owner) for kind in kinds.ALL}
+        self.pods: Store[Pod] = _store(
+            owner=_owner,
+            node=lambda pod: (pod.spec.node_name,) if pod.spec.node_name else (),
+            pulls=_pulled_for,
+        )
+        self.revisions: Store[Revision] = _store(owner=_owner)
+        self.slices: Store[EndpointSlice] = _store(serving=lambda item: item.targets())
+        self.budgets: Store[Pdb] = _store(namespace=lambda pdb: (pdb.metadata.namespace,))
+        self.nodes: Store[Node] = _store()
+        #: What could not be read for want of rights, by plural name, with the API server's words.
+        self.unseen: dict[str, str] = {}
+        #: By uid of the workload and revision: the template as it is kept, and decoded.
+        self._templates: dict[str, dict[str, tuple[Raw, Template]]] = {}
+
+    def workload(self, key: Key) -> Workload | None:
+        """The workload of this key, with its kind, which the items of a list do not name."""
+        found = self.workloads[key.kind].get(key.namespace, key.name)
+        return replace(found, kind=key.kind) if found is not None else None
+
+    def opted_in(self, kind: str, namespace: str) -> list[Key]:
+        """Every workload of a kind in a namespace that is opted in."""
+        metas = (workload.metadata for workload in self.workloads[kind].values())
+        return [
+            Key(kind, namespace, meta.name)
+            for meta in metas
+            if meta.namespace == namespace and meta.label(names.MODE) is not None
+        ]
+
+    def key_of(self, meta: Meta) -> Key | None:
+        """The workload at the end of this object's chain of owners, None if it is of no supported kind."""
+        found, owner = None, meta.controller()
+        if meta.label(names.HELPER) is not None:
+            owner = next(iter(meta.owner_references), None)
+        while owner is not None and kinds.is_supported(owner):
+            found = Key(owner.kind, meta.namespace, owner.name)
+            above = self.workloads[owner.kind].get(meta.namespace, owner.name)
+            owner = above.metadata.controller() if above is not None else None
+        return found
+
+    def owned(self, workload: Workload, kind: Kind) -> OwnedObjects:
+        """What belongs to a workload besides its Pods."""
+        uid = workload.metadata.uid
+        children = self.workloads[kind.child_kind].by("owner", uid) if kind.child_kind else ()
+        named = tuple(replace(child, kind=kind.child_kind) for child in children)
+        return OwnedObjects(self.revisions.by("owner", uid), named)
+
+    def pods_of(self, workload: Workload, owned: OwnedObjects) -> tuple[Pod, ...]:
+        """The Pods of a workload and of what stands between it and them; none that has ended for good."""
+        owners = (workload, *owned.children)
+        return tuple(pod for owner in owners for pod in self.pods.by("owner", owner.metadata.uid) if not pod.over)
+
+    def pull_pods_of(self, workload: str) -> tuple[Pod, ...]:
+        """The pull Pods of a workload (uid)."""
+        return self.pods.by("pulls", workload)
+
+    def every_pull_pod(self) -> tuple[Pod, ...]:
+        """The pull Pods of all workloads."""
+        return self.pods.by("pulls", _EVERY_PULL_POD)
+
+    def serves(self, pod: Pod) -> bool:
+        """Whether an EndpointSlice still sends traffic to it."""
+        return bool(self.slices.by("serving", pod.uid))
+
+    def templates(self, workload: Workload, kind: Kind, owned: OwnedObjects) -> dict[str, Template]:
+        """The workload's revisions, decoded once each."""
+        uid = workload.metadata.uid
+        known, kept = self._templates.get(uid, {}), dict[str, tuple[Raw, Template]]()
+        for revision, raw in kind.templates(workload, owned).items():
+            before = known.get(revision)
+            same = before is not None and before[0] == raw
+            kept[revision] = before if before and same else (raw, Template(revision, kind.read(raw)))
+        self._templates[uid] = kept
+        return {revision: template for revision, (_, template) in kept.items()}
+
+    def node(self, name: str) -> Node | None:
+        """The node of this name."""
+        return self.nodes.get("", name)
+
+    def forget(self, uid: str) -> None:
+        """Drop what was decoded for a workload that is gone."""
+        self._templates.pop(uid, None)

@@ -1,0 +1,248 @@
+"""What this process did and saw, and no object shows: it may be lost with the process at any time.
+
+Observations of Pods in flight, writes whose result has not been seen yet, refusals and answers of the API server.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from inplace.cluster.cache import Cache
+from inplace.cluster.key import Key
+from inplace.core.objects import names
+from inplace.core.objects.images import registry_of
+from inplace.core.objects.model import EndpointSlice, Meta, Pod
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.pod.observation import PodObservation, observe
+from inplace.core.rollout import pull_pods
+from inplace.core.rollout.freeze import CONTESTED_WITHIN
+from inplace.core.rollout.snapshot import PullPods, PullRequest
+from inplace.core.state import records
+from inplace.core.state.records import PodPhase, Record
+from inplace.kube.expectations import Expectations
+from inplace.runtime.clock import Clock
+
+#: How long RBAC may deny us a write before the Pod counts as failed, in seconds: an API server that has just started
+#: denies everything until it has read its roles.
+DENIED_SECONDS: Final = 30.0
+#: Tries of a write whose preconditions fail, before the Pod counts as failed.
+MAX_STALE: Final = 3
+#: How long the API server's answer to a dry run is believed, in seconds: its consent, and its refusal.
+CONSENT_SECONDS: Final = 3600.0
+REFUSAL_SECONDS: Final = 30.0
+#: How long a pull Pod that was created may be unseen by the cache before it is created again, in seconds.
+UNSEEN_SECONDS: Final = 5.0
+
+
+class Caps(NamedTuple):
+    """How many Pods the controller may have out of service at once; None: any number."""
+
+    everywhere: int | None = None
+    per_namespace: int | None = None
+
+
+class Memory:
+    """The memory of one process, beside the cache that it watches."""
+
+    def __init__(self, clock: Clock, cache: Cache, caps: Caps | None = None, *, asks: bool = False) -> None:
+        """`asks`: whether this process makes dry runs of image patches, and remembers the answers."""
+        self.clock = clock
+        self._cache = cache
+        self._caps = caps or Caps()
+        self.expectations = Expectations(clock)
+        #: By uid: what was seen of each Pod in flight, and when it was last seen (seconds, monotonic).
+        self.observations: dict[str, PodObservation] = {}
+        self.observed_at: dict[str, float] = {}
+        #: Objects (uids) with a write of ours in flight.
+        self.writing: set[str] = set()
+        #: By uid: why the API server refuses our writes on a Pod.
+        self.write_refused: dict[str, Reason] = {}
+        #: By uid of a budget: the Pods for which we have reserved from it, and when it was asked to recount.
+        self.reserved: dict[str, frozenset[str]] = {}
+        self.recounted_at: dict[str, datetime] = {}
+        #: By uid of a workload: since when its Pods wait for budgets and nothing else happens.
+        self.blocked_since: dict[str, datetime] = {}
+        #: Workloads that look at budgets.
+        self.reserving: set[Key] = set()
+        #: By uid of a workload and name: the pull Pods asked for.
+        self._pull_requests: dict[str, dict[str, PullRequest]] = {}
+        #: By uid: how many writes in a row failed their preconditions; since when RBAC denies them (monotonic).
+        self._stale: dict[str, int] = {}
+        self._denied: dict[str, float] = {}
+        #: By uid of a workload: when its freeze was restored.
+        self._freeze_restored: dict[str, tuple[datetime, ...]] = {}
+        #: By uid of a workload and sort of Pod: the answer to a dry run, and until when it holds (monotonic).
+        self._dry_runs: dict[str, dict[str, tuple[Reason | None, float]]] | None = {} if asks else None
+        #: By uid, with its namespace: Pods that this controller keeps out of service, or is about to.
+        self._disrupted: dict[str, str] = {}
+
+    # --- what reflectors report -------------------------------------------------------------------------------------
+
+    def saw_pod(self, old: Pod | None, new: Pod | None) -> None:
+        """Fold one event of a Pod into the memory."""
+        if old is not None and (new is None or new.uid != old.uid):
+            self.forget(old.uid)
+        if new is None:
+            return
+        if old is not None and old.metadata.annotation(names.STATE) != new.metadata.annotation(names.STATE):
+            self._went_on(new.uid)
+        self._note_disrupted(new)
+        serving = self._cache.serves(new)
+        observation = observe(self.observations.get(new.uid), new, self.clock.now(), serving=serving)
+        if observation is None:
+            self.observations.pop(new.uid, None)
+            self.observed_at.pop(new.uid, None)
+        else:
+            self.observations[new.uid] = observation
+            self.observed_at[new.uid] = self.clock.monotonic()
+
+    def saw_slice(self, old: EndpointSlice | None, new: EndpointSlice | None) -> list[Meta]:
+        """Fold one event of an EndpointSlice into the memory; returns the Pods in flight that it no longer serves."""
+        before, now = old.targets() if old is not None else {}, new.targets() if new is not None else {}
+        changed = new or old
+        found: list[Meta] = []
+        for uid in (before.keys() - now.keys()) & self.observations.keys():
+            pod = self._cache.pods.get(changed.metadata.namespace, before[uid]) if changed is not None else None
+            if pod is not None and pod.uid == uid:
+                self.saw_pod(pod, pod)
+                found.append(pod.metadata)
+        return found
+
+    def forget(self, uid: str) -> None:
+        """Drop everything remembered about an object that is gone."""
+        for memory in (
+            self.observations,
+            self.observed_at,
+            self.write_refused,
+            self.reserved,
+            self.recounted_at,
+            self.blocked_since,
+            self._pull_requests,
+            self._stale,
+            self._denied,
+            self._freeze_restored,
+            self._dry_runs or {},
+            self._disrupted,
+        ):
+            memory.pop(uid, None)
+        self.expectations.forget(uid)
+
+    # --- what writers report ----------------------------------------------------------------------------------------
+
+    def wrote(self, uid: str, resource_version: str) -> None:
+        """A write was accepted; until the cache shows it, the object is pending."""
+        self._stale.pop(uid, None)
+        self._denied.pop(uid, None)
+        self.write_refused.pop(uid, None)
+        self.expectations.expect(uid, resource_version)
+
+    def disrupts(self, meta: Meta) -> None:
+        """A Pod is about to be taken out of service."""
+        self._disrupted[meta.uid] = meta.namespace
+
+    def did_not_disrupt(self, meta: Meta) -> None:
+        """It was not: the write that should have done it has failed."""
+        pod = self._cache.pods.get(meta.namespace, meta.name)
+        if pod is not None and pod.uid == meta.uid:
+            self._note_disrupted(pod)
+
+    def _note_disrupted(self, pod: Pod) -> None:
+        record = records.read(pod)
+        if isinstance(record, Record) and record.in_flight:
+            self._disrupted[pod.uid] = pod.metadata.namespace
+            return
+        done = isinstance(record, Record) and record.phase is PodPhase.DONE and self.clock.now() < record.deadline
+        becoming_ready = done and not pod.ready  # its gate is open, and the kubelet will say so
+        if not becoming_ready and not self.is_pending(pod.metadata):
+            self._disrupted.pop(pod.uid, None)
+
+    def record_dry_run(self, workload: str, sort: str, refusal: Reason | None) -> None:
+        """The API server has answered: it is asked again after a while, much later if it consented."""
+        if self._dry_runs is None:
+            return
+        known, now = self._dry_runs.setdefault(workload, {}), self.clock.monotonic()
+        for old in [key for key, (_, until) in known.items() if until <= now]:
+            del known[old]
+        known[sort] = (refusal, now + (CONSENT_SECONDS if refusal is None else REFUSAL_SECONDS))
+
+    def dry_runs(self, workload: str) -> dict[str, Reason | None] | None:
+        """The answers that still hold, for one workload; None if this process does not ask."""
+        if self._dry_runs is None:
+            return None
+        now = self.clock.monotonic()
+        return {sort: refusal for sort, (refusal, until) in self._dry_runs.get(workload, {}).items() if until > now}
+
+    def requested_pull(self, workload: str, name: str, refused: str = "") -> None:
+        """A pull Pod was asked for; refused, it is asked for again after a while."""
+        known, now = self._pull_requests.setdefault(workload, {}), self.clock.now()
+        since = known[name].since if name in known else now
+        pause = timedelta(seconds=REFUSAL_SECONDS if refused else UNSEEN_SECONDS)
+        known[name] = PullRequest(since, now + pause, refused)
+
+    def deleted_pull(self, meta: Meta) -> None:
+        """A pull Pod is not wanted any more; were it again, that would be a new beginning."""
+        for owner in meta.owner_references:
+            self._pull_requests.get(owner.uid, {}).pop(meta.name, None)
+
+    def pull_pods(self, workload: str) -> PullPods:
+        """The pull Pods of one workload, and how many pull in all."""
+        pulling = (pod for pod in self._cache.every_pull_pod() if pull_pods.is_pulling(pod))
+        busy = Counter(registry_of(pull_pods.image_of(pod)) for pod in pulling)
+        requests = dict(self._pull_requests.get(workload, {}))
+        return PullPods(self._cache.pull_pods_of(workload), requests, busy)
+
+    def room(self, namespace: str) -> int | None:
+        """How many more Pods may be disrupted, in this namespace and over all; None if nothing limits them."""
+        here = sum(each == namespace for each in self._disrupted.values())
+        caps = ((self._caps.everywhere, len(self._disrupted)), (self._caps.per_namespace, here))
+        left = [cap - taken for cap, taken in caps if cap is not None]
+        return max(0, min(left)) if left else None
+
+    def _went_on(self, uid: str) -> None:
+        """The upgrade went on, if not by our hand: a race lost to another writer is no failure."""
+        self._stale.pop(uid, None)
+        refused = self.write_refused.get(uid)
+        if refused is not None and refused.code == ReasonCode.PreconditionFailed:
+            del self.write_refused[uid]
+
+    def was_stale(self, uid: str) -> None:
+        """A write's preconditions failed."""
+        self._stale[uid] = self._stale.get(uid, 0) + 1
+        if self._stale[uid] >= MAX_STALE:
+            why = f"the Pod changed under our hands at each of {MAX_STALE} tries to write it"
+            self.write_refused[uid] = Reason(ReasonCode.PreconditionFailed, "", why)
+
+    def was_rejected(self, uid: str, message: str) -> None:
+        """Admission or validation refused a write for good."""
+        self.write_refused[uid] = Reason(ReasonCode.AdmissionRejected, "", message)
+
+    def was_denied(self, uid: str, message: str) -> None:
+        """RBAC denied a write; it is tried again, and counts as refused for good when that has lasted."""
+        since = self._denied.setdefault(uid, self.clock.monotonic())
+        if self.clock.monotonic() - since >= DENIED_SECONDS:
+            self.was_rejected(uid, message)
+
+    def restored_freeze(self, uid: str) -> None:
+        """The freeze of a workload, lifted by another writer, was restored."""
+        self._freeze_restored[uid] = (*self.freeze_restored(uid), self.clock.now())
+
+    def freeze_restored(self, uid: str) -> tuple[datetime, ...]:
+        """When that happened lately; the latest last."""
+        now = self.clock.now()
+        return tuple(at for at in self._freeze_restored.get(uid, ()) if now - at < CONTESTED_WITHIN)
+
+    # --- what is not settled yet ------------------------------------------------------------------------------------
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether any write of ours is in flight or has not been seen back."""
+        return bool(self.writing or self.expectations)
+
+    def is_pending(self, meta: Meta) -> bool:
+        """Whether a write of ours on this object is."""
+        uid = meta.uid
+        if uid in self.writing:
+            return True
+        return uid in self.expectations and not self.expectations.satisfied(uid, meta.resource_version)

@@ -1,0 +1,82 @@
+"""Decision: an assessment, with what was decided about it. What is reported and done follows from this alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from inplace.core.kinds import Template
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.pod.states import Failed, InProgress
+from inplace.core.rollout import disruption_budgets, holds
+from inplace.core.rollout.admit import Admission
+from inplace.core.rollout.assess import Assessment
+from inplace.core.rollout.holds import Hold
+from inplace.core.rollout.steps import CurrentStep
+from inplace.core.rollout.targets import AtStep
+from inplace.core.state import records, statuses
+from inplace.core.state.records import Record
+from inplace.core.state.statuses import Status
+
+
+class Decision(Struct, frozen=True):
+    """What is true of a workload, why nothing may start, and who starts."""
+
+    assessment: Assessment
+    hold: Hold | None
+    admission: Admission
+
+    @property
+    def falls_back(self) -> bool:
+        """Whether the native controller rolls this change out."""
+        return holds.falls_back(self.assessment)
+
+    @property
+    def asked(self) -> Template | None:
+        """What the workload's template asks for; None while that is not known."""
+        return self.assessment.targets.asked
+
+    @property
+    def step(self) -> CurrentStep | None:
+        """The step that the rollout is on its way to, or stands at."""
+        targets = self.assessment.targets
+        return targets.step if isinstance(targets, AtStep) else None
+
+    @property
+    def before(self) -> Status | None:
+        """What was reported last."""
+        return statuses.read(self.assessment.snapshot.workload.metadata)
+
+    @property
+    def overdue(self) -> Reason | None:
+        """What is waited for beyond its deadline."""
+        assessment = self.assessment
+        waiting = self.admission.deferred.values()
+        return disruption_budgets.overdue(assessment.snapshot, assessment.settings, waiting, assessment.now)
+
+    @property
+    def contested(self) -> Reason | None:
+        """That another writer keeps reverting the freeze."""
+        return self.hold.reason if self.is_held_by(ReasonCode.FreezeContested) and self.hold is not None else None
+
+    def is_held_by(self, *codes: ReasonCode) -> bool:
+        """Whether nothing may start for one of these reasons."""
+        return self.hold is not None and self.hold.reason.code in codes
+
+    def in_motion(self) -> Iterable[Failed | InProgress]:
+        """The states of Pods that are in flight, or have failed."""
+        return (pod.state for pod in self.assessment.pods if isinstance(pod.state, Failed | InProgress))
+
+    def turning(self) -> Iterable[str]:
+        """Pods (uids) in flight to something else, which turn to the target once its images are on their nodes."""
+        for pod in self.assessment.pods:
+            record = records.read(pod.pod)
+            elsewhere = isinstance(record, Record) and record.in_flight and record.target != self._revision
+            if elsewhere and self.assessment.images.wait(pod.pod.uid) is not None:
+                yield pod.pod.uid
+
+    @property
+    def _revision(self) -> str:
+        target = self.assessment.destination
+        return target.revision if target is not None else ""

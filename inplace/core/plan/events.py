@@ -1,0 +1,49 @@
+"""The Events that a change of status stands for; none is recorded for a Pod that succeeds."""
+
+from __future__ import annotations
+
+from inplace.core.actions.actions import Event
+from inplace.core.objects.reasons import EventReason, ReasonCode
+from inplace.core.state.statuses import Phase, Status
+
+
+def events(before: Status | None, after: Status) -> tuple[Event, ...]:
+    """The Events to record with this status."""
+    return (*_of_phase(before, after), *_of_failures(before, after), *_of_drift(before, after))
+
+
+def _of_phase(before: Status | None, after: Status) -> list[Event]:
+    was = before.phase if before is not None else None
+    moved = before is not None and before.revision != after.revision
+    if after.phase is Phase.REFUSED and (was is not Phase.REFUSED or before is None or before.reasons != after.reasons):
+        invalid = any(reason.code == ReasonCode.SettingInvalid for reason in after.reasons)
+        reason = EventReason.SettingsInvalid if invalid else EventReason.Refused
+        return [Event(reason, after.message, warning=True)]
+    if after.phase is Phase.PROGRESSING and (moved or was is Phase.UP_TO_DATE):
+        note = f"upgrading {after.replicas} Pods in place to revision {after.revision}"
+        return [Event(EventReason.UpgradeStarted, note)]
+    if after.phase is Phase.ROLLED_BACK and was is not Phase.ROLLED_BACK:
+        first = f": {after.failures[0].message}" if after.failures else ""
+        note = f"revision {after.revision} failed, and the Pods are back at {after.healthy}{first}"
+        return [Event(EventReason.RolledBack, note, warning=True)]
+    if after.phase is Phase.UP_TO_DATE and was is not None and was is not Phase.UP_TO_DATE:
+        return [Event(EventReason.UpgradeCompleted, f"revision {after.revision}: {after.message}")]
+    return []
+
+
+def _of_failures(before: Status | None, after: Status) -> list[Event]:
+    known = {(failure.pod, failure.code) for failure in before.failures} if before is not None else set()
+    fresh = [failure for failure in after.failures if (failure.pod, failure.code) not in known]
+    return [
+        Event(EventReason.PodFailed, f"{failure.pod}: {failure.code}: {failure.message}", warning=True)
+        for failure in fresh
+    ]
+
+
+def _of_drift(before: Status | None, after: Status) -> list[Event]:
+    known = {reason.path for reason in before.reasons if reason.code == ReasonCode.DriftDetected} if before else set()
+    return [
+        Event(EventReason.DriftDetected, str(reason), warning=True)
+        for reason in after.reasons
+        if reason.code == ReasonCode.DriftDetected and reason.path not in known
+    ]

@@ -1,0 +1,46 @@
+"""What the status says in words: one sentence about where the rollout stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from inplace.core.objects import names
+from inplace.core.plan.decision import Decision
+from inplace.core.rollout.assess import PodAssessment
+from inplace.core.state.statuses import Phase
+
+
+def message(decision: Decision, phase: Phase) -> str:
+    """The headline, and a note about settings that nothing acts on yet."""
+    ignored = ", ".join(decision.assessment.parsed.not_implemented)
+    note = f"set, but without effect in this version: {ignored}" if ignored else ""
+    return ". ".join(part for part in (_headline(decision, phase), note) if part)
+
+
+def _headline(decision: Decision, phase: Phase) -> str:
+    assessment = decision.assessment
+    participants, refused = assessment.participants, assessment.refused
+    done = sum(pod.done for pod in participants)
+    if phase is Phase.HANDED_OVER:
+        return f"handed over to the native controller: {refused[0]}"
+    if phase is Phase.REFUSED:
+        more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
+        return f"{refused[0]}{more}"
+    if phase is Phase.UP_TO_DATE:
+        kept = len(assessment.pods) - len(participants)
+        return f"{done} Pods upgraded" + (f", {kept} kept on the old revision" if kept else "")
+    reason = decision.hold.reason if decision.hold is not None else decision.overdue
+    why = f": {reason.message}" if reason is not None else ""
+    if phase is Phase.AWAITING_PROMOTION:
+        return f"{decision.step}{why}"
+    if assessment.rolling_back:
+        return f"{done} of {len(participants)} Pods are back at the last healthy revision{why}"
+    return f"{done} of {len(participants)} Pods upgraded{why}"
+
+
+def opt_out_pending(behind: Sequence[PodAssessment]) -> str:
+    """Why a workload whose label was removed stays frozen."""
+    return (
+        f"OptOutPending: {len(behind)} Pods differ from the template, so the freeze stays. Put the label "
+        f"{names.MODE} back to upgrade them in place, or put the template back"
+    )

@@ -1,0 +1,57 @@
+"""Which phase a workload is in: what its label, its status and its conditions say."""
+
+from __future__ import annotations
+
+from inplace.core.objects.reasons import ReasonCode
+from inplace.core.plan.decision import Decision
+from inplace.core.rollout import assess, rollback
+from inplace.core.state.statuses import Phase
+
+
+def phase(decision: Decision) -> Phase:
+    """The first that applies, in the order of docs/design/product.md."""
+    assessment, settings = decision.assessment, decision.assessment.settings
+    if decision.falls_back:
+        return Phase.HANDED_OVER
+    if decision.contested is not None or decision.overdue is not None:
+        return Phase.DEGRADED
+    outstanding = not all(pod.done for pod in assessment.pods) or _misses_pods(decision) or _awaits_freeze(decision)
+    if assessment.refused and (outstanding or assessment.parsed.errors):
+        return Phase.REFUSED
+    if assess.blamed(assess.failures(assessment.pods)) > settings.max_failures:
+        due = not assessment.rolling_back and rollback.is_due(assessment.snapshot, decision.asked, settings)
+        return Phase.ROLLING_BACK if due else Phase.DEGRADED
+    if decision.asked is None:
+        before = decision.before
+        # What was refused is not the template any more.
+        return before.phase if before is not None and before.phase is not Phase.REFUSED else Phase.PROGRESSING
+    if assessment.rolling_back:
+        return Phase.ROLLING_BACK if outstanding else Phase.ROLLED_BACK
+    if not outstanding:
+        return Phase.UP_TO_DATE
+    if step_reached(decision) and not settings.paused:
+        return Phase.AWAITING_PROMOTION
+    waits = settings.paused or decision.is_held_by(ReasonCode.PausedByOwner)
+    return Phase.PAUSED if waits else Phase.PROGRESSING
+
+
+def step_reached(decision: Decision) -> bool:
+    """Whether as many Pods as the step allows are at the new revision and serve, and none is in flight."""
+    if decision.step is None or decision.asked is None:
+        return False
+    participants = decision.assessment.participants
+    there = sum(pod.done and pod.revision == decision.asked.revision for pod in participants)
+    return there >= decision.step.limit and not decision.assessment.is_in_progress
+
+
+def _awaits_freeze(decision: Decision) -> bool:
+    """Whether a change of the template now would be rolled out natively."""
+    return decision.is_held_by(ReasonCode.NativeRollout, ReasonCode.Freezing)
+
+
+def _misses_pods(decision: Decision) -> bool:
+    """Pods that do not exist yet are not done; one that was UpToDate before may be replaced without a new rollout."""
+    assessment, before = decision.assessment, decision.before
+    revision = decision.asked.revision if decision.asked is not None else ""
+    settled = before is not None and before.phase is Phase.UP_TO_DATE and before.revision == revision
+    return not settled and len(assessment.pods) < assessment.snapshot.kind.desired(assessment.snapshot.workload)

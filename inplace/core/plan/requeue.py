@@ -1,0 +1,46 @@
+"""When to look at a workload again if nothing happens before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from inplace.core.objects.reasons import ReasonCode
+from inplace.core.plan.decision import Decision
+from inplace.core.pod.states import Ineligible, Pending
+from inplace.core.rollout import disruption_budgets, freeze, steps
+from inplace.core.state.statuses import Status
+
+#: How soon a workload looks again for room that Pods of other workloads had taken.
+_ROOM_AGAIN: Final = timedelta(seconds=1)
+#: How soon the API server is asked again whether it still refuses an image patch.
+_ASK_AGAIN: Final = timedelta(seconds=31)
+_REFUSED_BY_ADMISSION: Final = (ReasonCode.AdmissionRejected, ReasonCode.ImageRewritten)
+
+
+def requeue_at(decision: Decision, status: Status, *others: datetime | None) -> datetime | None:
+    """The earliest time at which something changes by itself; None: nothing does."""
+    now = decision.assessment.now
+    later = (at for at in (*_times(decision, status), *others) if at is not None and at > now)
+    return min(later, default=None)
+
+
+def _times(decision: Decision, status: Status) -> Iterator[datetime | None]:
+    assessment, admission = decision.assessment, decision.admission
+    snapshot, now = assessment.snapshot, assessment.now
+    yield from assessment.images.deadlines
+    yield from admission.reservations.deadlines()
+    yield steps.ends(decision.step, status.reached_at)
+    yield disruption_budgets.deadline(snapshot, assessment.settings, admission.deferred.values(), now)
+    for pod in assessment.pods:
+        yield pod.until
+        if not isinstance(pod.state, Pending | Ineligible):
+            yield pod.state.until
+    yield snapshot.not_before
+    if any(reason.code == ReasonCode.DisruptionCap for reason in admission.deferred.values()):
+        yield now + _ROOM_AGAIN
+    if any(reason.code in _REFUSED_BY_ADMISSION for reason in status.reasons):
+        yield now + _ASK_AGAIN
+    conflict = freeze.conflict(snapshot.freeze_restored, now)
+    yield conflict.until if conflict is not None else None

@@ -1,0 +1,83 @@
+"""What we report about a workload: the status that a decision amounts to."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.plan.decision import Decision
+from inplace.core.plan.messages import message
+from inplace.core.plan.phase import phase, step_reached
+from inplace.core.pod import lifecycle
+from inplace.core.pod.states import InProgress
+from inplace.core.rollout import assess, rollback, steps
+from inplace.core.rollout.assess import PodAssessment
+from inplace.core.state import statuses
+from inplace.core.state.statuses import Failure, Phase, Status
+
+
+def status(decision: Decision) -> Status:
+    """The status as of now."""
+    assessment, before = decision.assessment, decision.before
+    workload, kind = assessment.snapshot.workload, assessment.snapshot.kind
+    revision = decision.asked.revision if decision.asked is not None else (before.revision if before else "")
+    now_in, failed = phase(decision), assess.failures(assessment.pods)
+    failures = tuple(Failure(pod.pod.name, reason.code, str(reason)) for pod, reason in failed)
+    if before is not None and assessment.rolling_back and not failures:
+        failures = before.failures  # why it was rolled back
+    rolls_back = assessment.rolling_back or now_in is Phase.ROLLING_BACK
+    same = before is not None and before.revision == revision
+    reached = step_reached(decision)
+    position = steps.advance(workload, decision.step, before, same=same, reached=reached, now=assessment.now)
+    healthy = now_in is Phase.UP_TO_DATE and not _is_partitioned(assessment.pods)
+    return Status(
+        v=statuses.VERSION,
+        observed_generation=_observed_generation(decision),
+        revision=revision,
+        phase=now_in,
+        replicas=kind.desired(workload),
+        updated=sum(pod.revision == revision for pod in assessment.pods),
+        ready=sum(pod.ready for pod in assessment.pods),
+        in_flight=sum(isinstance(pod.state, InProgress) for pod in assessment.participants),
+        failed=len(failed),
+        updated_at=assessment.now,
+        waiting=_waiting(decision),
+        reasons=_reasons(decision),
+        failures=failures,
+        healthy=revision if healthy else (before.healthy if before else ""),
+        rolled_back_from=revision if rolls_back else "",
+        retried=rollback.request(workload),
+        step=position.step,
+        reached_at=position.reached_at,
+        promoted=steps.request(workload),
+        message=message(decision, now_in),
+    )
+
+
+def explain(pod: PodAssessment, deferred: dict[str, Reason]) -> Reason | None:
+    """Why nothing (more) happens to a Pod now; None if it is simply up to date, or starts."""
+    return deferred.get(pod.pod.name) or pod.excluded or lifecycle.explain(pod.state)
+
+
+def _observed_generation(decision: Decision) -> int:
+    """The generation that this status speaks of. Not the new one before its target is known: that would be a lie."""
+    if decision.asked is not None:
+        return decision.assessment.snapshot.workload.metadata.generation
+    return decision.before.observed_generation if decision.before is not None else 0
+
+
+def _reasons(decision: Decision) -> tuple[Reason, ...]:
+    assessment = decision.assessment
+    pressing = (reason for reason in (decision.contested, decision.overdue) if reason is not None)
+    drift = (reason for pod in assessment.pods for reason in pod.drift)
+    return (*assessment.refused, *pressing, *assessment.images.problems(), *drift)
+
+
+def _waiting(decision: Decision) -> dict[str, int]:
+    behind = (pod for pod in decision.assessment.participants if not pod.done)
+    reasons = (explain(pod, decision.admission.deferred) for pod in behind)
+    return dict(sorted(Counter(str(reason.code) for reason in reasons if reason is not None).items()))
+
+
+def _is_partitioned(pods: tuple[PodAssessment, ...]) -> bool:
+    return any(pod.excluded is not None and pod.excluded.code == ReasonCode.Partition for pod in pods)

@@ -1,0 +1,180 @@
+"""Base, target and live Pod compared: what each Pod lacks of its target, and which Pods take no part in the rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from inplace.core.kinds import Template
+from inplace.core.objects import names
+from inplace.core.objects.model import Pod
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.pod.evidence import kubelet_version
+from inplace.core.rollout import targets
+from inplace.core.rollout.memo import Bounded, PerPod
+from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.rollout.targets import Rollback, Targets
+from inplace.core.settings.schema import DrainPolicy, Settings
+from inplace.core.state import records
+from inplace.core.state.records import PodPhase, Record
+from inplace.core.template import diff
+from inplace.core.template.change import PodChange, Refused, Verdict
+from inplace.core.template.diff import TemplatePair
+
+
+class Restart(NamedTuple):
+    """A Pod of which containers would restart, the revision it goes to, and their images by container."""
+
+    pod: Pod
+    revision: str
+    images: Mapping[str, str]
+
+
+class Changes(Struct, frozen=True):
+    """What is true of the Pods whether or not anything may happen to them, by uid."""
+
+    #: The revision that each goes to, and what it lacks of it; empty while the target is not known.
+    verdicts: Mapping[str, tuple[str, Verdict]]
+    #: Why a Pod takes no part in the rollout.
+    excluded: Mapping[str, Reason]
+
+    def restarting(self, pods: Iterable[Pod]) -> Iterator[Restart]:
+        """The Pods of which containers would restart, were it their turn."""
+        for pod in pods:
+            revision, verdict = self.verdicts.get(pod.uid, ("", None))
+            if not isinstance(verdict, PodChange) or not verdict.containers or pod.uid in self.excluded:
+                continue
+            if verdict.disrupts and pod.metadata.deletion_timestamp is None and pod.spec.node_name:
+                yield Restart(pod, revision, verdict.images)
+
+
+class _Inputs(NamedTuple):
+    """Everything that one Pod's change depends on, beside the settings."""
+
+    pod: Pod
+    #: The revision that the Pod is at, and its template; None if that is not known.
+    revision: str
+    base: Template | None
+    #: The template that an attempt has moved it towards.
+    attempted: Template | None
+    target: Template
+    kubelet: tuple[int, int] | None
+
+
+class Comparison:
+    """Compares, and remembers what it concluded for as long as its inputs are the same."""
+
+    def __init__(self) -> None:
+        self._verdicts: PerPod[_Inputs, Verdict] = PerPod()
+        self._diffs: Bounded[Verdict] = Bounded(1024)
+        self._pairs: Bounded[TemplatePair] = Bounded(1024)
+
+    def forget(self, workload: str) -> None:
+        """The workload is gone."""
+        self._verdicts.forget(workload)
+
+    def compare(
+        self, snapshot: Snapshot, settings: Settings, to: Targets, revisions: Mapping[str, str], now: datetime
+    ) -> Changes:
+        """The changes of every Pod on its way to its target; `revisions`: by uid, what each is at."""
+        target = targets.destination(to)
+        excluded = snapshot.kind.excluded(
+            snapshot.workload, settings, snapshot.pods, targets.is_moved(snapshot, target)
+        )
+        if isinstance(to, Rollback):  # no Pod is kept on a revision that has failed
+            excluded = {uid: reason for uid, reason in excluded.items() if reason.code != ReasonCode.Partition}
+        if target is None:
+            return Changes({}, excluded)
+        inputs = [self._inputs(snapshot, pod, revisions[pod.uid], to, target) for pod in snapshot.pods]
+        verdicts = self._verdicts.recall(
+            snapshot.workload.metadata.uid,
+            settings,
+            ((one.pod.uid, one) for one in inputs),
+            now,
+            lambda one: (self.change(one, settings), None),
+        )
+        return Changes({one.pod.uid: (one.target.revision, verdicts[one.pod.uid]) for one in inputs}, excluded)
+
+    def compare_one(self, snapshot: Snapshot, settings: Settings, to: Targets, pod: Pod) -> tuple[str, Verdict] | None:
+        """The same for one Pod that was read just now; None while its target is not known."""
+        target = targets.destination(to)
+        if target is None:
+            return None
+        inputs = self._inputs(snapshot, pod, snapshot.revision_of(pod), to, target)
+        return inputs.target.revision, self.change(inputs, settings)
+
+    def _inputs(self, snapshot: Snapshot, pod: Pod, revision: str, to: Targets, target: Template) -> _Inputs:
+        record = records.read(pod)
+        return _Inputs(
+            pod,
+            revision,
+            snapshot.revisions.get(revision),
+            snapshot.revisions.get(record.target) if isinstance(record, Record) else None,
+            targets.destination_of(to, pod.uid) or target,
+            kubelet_version(snapshot.nodes.get(pod.spec.node_name)),
+        )
+
+    def change(self, inputs: _Inputs, settings: Settings) -> Verdict:
+        """What this Pod lacks of its target, or why it cannot get there in place."""
+        pod, base, target = inputs.pod, inputs.base, inputs.target
+        if base is None:
+            revision = inputs.revision
+            which = f"revision {revision} of Pod {pod.name}" if revision else f"the revision of Pod {pod.name}"
+            why = f"{which} is not known, so its difference to the template is not either"
+            return Refused((Reason(ReasonCode.BaseUnknown, f"pods[{pod.name}]", why),))
+        attempted = inputs.attempted
+        bases = (base,) if attempted is None or attempted is base else (base, attempted)
+        verdicts = [self._diff(each, target, settings, inputs.kubelet) for each in bases]
+        refused = [reason for verdict in verdicts if isinstance(verdict, Refused) for reason in verdict.reasons]
+        if refused:
+            return Refused(tuple(refused))
+        possible = next(verdict for verdict in verdicts if isinstance(verdict, PodChange))
+        pair = self._pairs.recall(
+            (bases, target), lambda: diff.template_pair([each.tree for each in bases], target.tree)
+        )
+        return _demand_gate(diff.change_for(possible, pair, pod, _touched(records.read(pod))), pod, settings)
+
+    def _diff(self, base: Template, target: Template, settings: Settings, kubelet: tuple[int, int] | None) -> Verdict:
+        restart_on, init_images = settings.restart_on, settings.init_images
+        return self._diffs.recall(
+            (base, target, restart_on, init_images, kubelet),
+            lambda: diff.diff(base.tree, target.tree, restart_on=restart_on, init_images=init_images, kubelet=kubelet),
+        )
+
+
+def refusals(snapshot: Snapshot, to: Targets, changes: Changes) -> tuple[Reason, ...]:
+    """Every reason why this change cannot be made in place, over all Pods that it concerns, each once."""
+    target = targets.destination(to)
+    found: dict[tuple[str, str], Reason] = {}
+    for pod in snapshot.pods if target is not None else ():
+        verdict = changes.verdicts[pod.uid][1]
+        if isinstance(verdict, Refused) and pod.uid not in changes.excluded and not _is_at(snapshot, pod, target):
+            for reason in verdict.reasons:
+                found.setdefault((reason.code, reason.path), reason)
+    return tuple(found.values())
+
+
+def _is_at(snapshot: Snapshot, pod: Pod, target: Template | None) -> bool:
+    """Whether the Pod is at the target with no unfinished or failed attempt upon it."""
+    return target is not None and snapshot.revision_of(pod) == target.revision and not _is_unfinished(records.read(pod))
+
+
+def _is_unfinished(record: object) -> bool:
+    return isinstance(record, Record) and (record.in_flight or record.phase is PodPhase.FAILED)
+
+
+def _touched(record: object) -> tuple[str, ...]:
+    """Containers whose image an unfinished or failed attempt has changed, or may have."""
+    return tuple(record.containers) if isinstance(record, Record) and _is_unfinished(record) else ()
+
+
+def _demand_gate(change: Verdict, pod: Pod, settings: Settings) -> Verdict:
+    if settings.drain is not DrainPolicy.REQUIRED or pod.has_gate(names.GATE):
+        return change
+    if isinstance(change, Refused) or not change.disrupts:
+        return change
+    why = f"drain is Required, but the Pod has no readiness gate {names.GATE}: add it to the template, or set Auto"
+    return Refused((Reason(ReasonCode.GateMissing, "spec.readinessGates", why),))

@@ -1,0 +1,180 @@
+"""Why nothing may start in a workload, whatever the budget says: a chain of named checks.
+
+A check answers with a `Hold`, which carries what lifts it: a time, a write on the workload, or dry runs to make. The
+first answer counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct
+
+from inplace.core.actions.actions import (
+    CreateReplicaSet,
+    DeleteReplicaSet,
+    DryRunPatch,
+    PatchReplicaSet,
+    PatchWorkload,
+    WorkloadAction,
+)
+from inplace.core.objects.reasons import Reason, ReasonCode, Wait
+from inplace.core.rollout import assess, freeze, reported
+from inplace.core.rollout.assess import Assessment
+from inplace.core.rollout.targets import AtStep, Unknown
+from inplace.core.settings.schema import Mode
+
+
+class Hold(Struct, frozen=True):
+    """Why no Pod of the workload may start now, and what lifts that."""
+
+    reason: Reason
+    #: When it ends by itself; None: when something changes.
+    until: datetime | None = None
+    #: The write on the workload that lifts it.
+    write: WorkloadAction | None = None
+    #: The questions whose answers lift it.
+    dry_runs: tuple[DryRunPatch, ...] = ()
+
+
+Check = Callable[[Assessment], Hold | None]
+
+
+def first(assessment: Assessment) -> Hold | None:
+    """The first reason why nothing may start."""
+    return next((hold for check in HOLDS if (hold := check(assessment)) is not None), None)
+
+
+def lasting(assessment: Assessment) -> Hold | None:
+    """The first that the controller's own writes and dry runs do not lift: what a forecast goes by."""
+    holds = (hold for check in HOLDS if (hold := check(assessment)) is not None)
+    return next((hold for hold in holds if assessment.refused or not (hold.write or hold.dry_runs)), None)
+
+
+def refused(assessment: Assessment) -> Hold | None:
+    """The change cannot be made in place; if the owner allows it, the native controller makes it."""
+    if not assessment.refused:
+        return None
+    kind, workload = assessment.snapshot.kind, assessment.snapshot.workload
+    write = kind.fall_back(workload) if falls_back(assessment) else freeze_not_in_place(assessment)
+    return Hold(assessment.refused[0], write=write.write if isinstance(write, Hold) else write)
+
+
+def freeze_not_in_place(assessment: Assessment) -> Hold | None:
+    """The native controller could still replace Pods."""
+    match freeze.needed(assessment.snapshot, assessment.now):
+        case None:
+            return None
+        case Wait(reason, until):
+            return Hold(reason, until)
+        case PatchWorkload() as write:
+            return Hold(Reason(ReasonCode.Freezing, "spec", write.note), write=write)
+        case write:
+            return Hold(Reason(ReasonCode.Preparing, "spec", write.note), write=write)
+
+
+def target_unknown(assessment: Assessment) -> Hold | None:
+    """The workload's own controller has not named the revision yet, or nobody knows it any more."""
+    return Hold(assessment.targets.reason) if isinstance(assessment.targets, Unknown) else None
+
+
+def paused(assessment: Assessment) -> Hold | None:
+    """The owner has paused upgrades."""
+    return Hold(Reason(ReasonCode.Paused, "", "paused: true")) if assessment.settings.paused else None
+
+
+def too_many_failures(assessment: Assessment) -> Hold | None:
+    """More Pods failed than max-failures tolerates."""
+    failed, tolerated = assess.blamed(assess.failures(assessment.pods)), assessment.settings.max_failures
+    if failed <= tolerated:
+        return None
+    return Hold(Reason(ReasonCode.WorkloadDegraded, "", f"{failed} Pods failed, max-failures is {tolerated}"))
+
+
+def leader_takeover(assessment: Assessment) -> Hold | None:
+    """The leader before may still be writing."""
+    until = assessment.snapshot.not_before
+    if until is None or assessment.now >= until:
+        return None
+    why = "a new leader waits until the old one has certainly stopped"
+    return Hold(Reason(ReasonCode.LeaderTakeover, "", why), until)
+
+
+def dry_run_pending(assessment: Assessment) -> Hold | None:
+    """Admission has not answered for every sort of Pod."""
+    pending = assessment.dry_runs.pending
+    if not pending:
+        return None
+    why = "asking the API server whether it takes the image patches"
+    return Hold(Reason(ReasonCode.Preflight, "", why), dry_runs=pending)
+
+
+def not_prepared(assessment: Assessment) -> Hold | None:
+    """What stands between the workload and its Pods does not have the new template yet.
+
+    A Pod that is created meanwhile must not get an image that may not exist: until the image has been seen on a node,
+    nothing is prepared for it.
+    """
+    if assessment.images.nowhere:
+        return None
+    write = preparation(assessment)
+    # A write on the workload's status is none that Pods wait for.
+    if not isinstance(write, PatchReplicaSet | CreateReplicaSet | PatchWorkload | DeleteReplicaSet):
+        return None
+    return Hold(Reason(ReasonCode.Preparing, "", write.note), write=write)
+
+
+def reported_by_the_controller(assessment: Assessment) -> Hold | None:
+    """A command has no memory of its own: what only the controller's knows, its report says."""
+    reason = reported.hold(assessment.snapshot.reported)
+    return Hold(reason) if reason is not None else None
+
+
+HOLDS: Final[tuple[Check, ...]] = (
+    refused,  # the change cannot be made in place, or the API server does not take it
+    freeze_not_in_place,  # the native controller could still replace Pods
+    target_unknown,  # nobody has named the revision yet
+    paused,  # inplace.dev/paused
+    too_many_failures,  # more Pods failed than max-failures tolerates
+    leader_takeover,  # the previous leader may still be writing
+    dry_run_pending,  # admission has not answered for every sort of Pod
+    not_prepared,  # the ReplicaSet does not have the new template yet
+    reported_by_the_controller,  # what the controller says, if a command looks
+)
+
+
+def preparation(assessment: Assessment) -> WorkloadAction | None:
+    """What the kind wants written before its Pods move, or after they have."""
+    target, snapshot = assessment.destination, assessment.snapshot
+    if target is None:
+        return None
+    kind, workload, owned = snapshot.kind, snapshot.workload, snapshot.owned
+    partitioned = any(pod.excluded is not None and pod.excluded.code == ReasonCode.Partition for pod in assessment.pods)
+    whole = not isinstance(assessment.targets, AtStep) and not partitioned
+    before = kind.prepare(workload, owned, target, whole=whole)
+    done = whole and len(assessment.pods) >= kind.desired(workload) and all(pod.done for pod in assessment.pods)
+    if before is not None or assessment.rolling_back or not done:
+        return before
+    return kind.conclude(workload, owned, target, freeze_policy=snapshot.freeze_policy is True)
+
+
+def falls_back(assessment: Assessment) -> bool:
+    """Whether a change that cannot be made in place is the native controller's now, as the owner allows.
+
+    Not while Pods are in flight, nor if it would replace Pods that a pause or a partition of ours is to keep.
+    """
+    snapshot, settings = assessment.snapshot, assessment.settings
+    allowed = settings.mode is Mode.IF_POSSIBLE and not settings.paused and not assessment.rolling_back
+    if not (allowed and assessment.refused) or assessment.objections:
+        return False
+    excluded = (pod.excluded for pod in assessment.pods if pod.excluded is not None)
+    by_us = snapshot.kind.native(snapshot.workload).partition is None
+    kept = by_us and any(reason.code == ReasonCode.Partition for reason in excluded)
+    if kept or assessment.is_in_progress:
+        return False
+    if any(reason.code == ReasonCode.AdmissionRejected for reason in assessment.refused):
+        return False  # what admission refuses in a live Pod it would refuse in a new one as well
+    needs_freeze = freeze.needed(snapshot, assessment.now) is not None
+    return needs_freeze or snapshot.kind.fall_back(snapshot.workload) is not None

@@ -1,0 +1,76 @@
+"""How many more Pods may start: maxUnavailable, the current step, and the cap over all workloads."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.rollout import steps, targets
+from inplace.core.rollout.assess import Assessment, PodAssessment
+from inplace.core.rollout.targets import AtStep
+from inplace.core.settings.schema import Settings
+
+_CAPPED: Final = Reason(
+    ReasonCode.DisruptionCap, "", "as many Pods as the controller may disrupt at once are in flight"
+)
+
+
+class Quotas(Struct, frozen=True):
+    """What is left of each quota."""
+
+    #: maxUnavailable less every Pod that is unavailable already.
+    unavailable: int
+    max_unavailable: str
+    #: Of the cap over all workloads; None: there is none.
+    room: int | None = None
+    #: The revision that the current step limits, how many more Pods may move there, and why no more; empty: no step.
+    step_to: str = ""
+    step_left: int = 0
+    step_reason: Reason | None = None
+
+    @classmethod
+    def of(cls, assessment: Assessment) -> Quotas:
+        """The quotas before anything is granted."""
+        settings, snapshot = assessment.settings, assessment.snapshot
+        left = max_unavailable_left(settings, snapshot.kind.desired(snapshot.workload), assessment.pods)
+        quotas = cls(left, str(settings.max_unavailable), snapshot.room)
+        if not isinstance(assessment.targets, AtStep):
+            return quotas
+        asked, step = assessment.targets.asked, assessment.targets.step
+        moved = targets.is_moved(snapshot, asked)
+        used = sum(moved(pod.pod) for pod in assessment.pods)
+        return replace(quotas, step_to=asked.revision, step_left=step.limit - used, step_reason=steps.beyond(step))
+
+    def beyond_step(self, moves_to: str) -> Reason | None:
+        """Why a Pod may not move to this revision at the current step."""
+        return self.step_reason if self.step_to and moves_to == self.step_to and self.step_left <= 0 else None
+
+    def exhausted(self, *, costs: bool) -> Reason | None:
+        """Why a Pod may not start; one that `costs` nothing, because it is broken or is not disrupted, always may."""
+        if not costs:
+            return None
+        if self.unavailable <= 0:
+            return Reason(ReasonCode.Budget, "", f"max-unavailable {self.max_unavailable} is used up")
+        return _CAPPED if self.room is not None and self.room <= 0 else None
+
+    def take(self, moves_to: str, *, costs: bool) -> Quotas:
+        """What is left after a Pod was granted its start."""
+        return replace(
+            self,
+            unavailable=self.unavailable - costs,
+            room=self.room - costs if self.room is not None else None,
+            step_left=self.step_left - bool(self.step_to and moves_to == self.step_to),
+        )
+
+
+def max_unavailable_left(settings: Settings, desired: int, pods: tuple[PodAssessment, ...]) -> int:
+    """Disruptions that may start now: maxUnavailable less everything that is missing already, never below zero (I1).
+
+    Missing, terminating and in-flight Pods, and those not Ready for min-ready-seconds, are unavailable.
+    """
+    counted = (pod for pod in pods if pod.excluded is None or pod.excluded.code != ReasonCode.ScaledAway)
+    available = sum(pod.available for pod in counted)
+    return max(0, settings.budget(desired) - max(0, desired - available))

@@ -1,0 +1,55 @@
+"""What a command takes from the controller's last report, for want of a memory of its own.
+
+Only what no object shows but the controller's process knows: everything else a command concludes by itself, from the
+same objects and by the same functions.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.state.statuses import Status
+
+#: Refusals by the API server, which the controller has asked.
+_REFUSALS: Final = (ReasonCode.AdmissionRejected, ReasonCode.ImageRewritten)
+#: What holds the whole workload.
+_HOLDS: Final = (
+    ReasonCode.FreezeContested,
+    ReasonCode.LeaderTakeover,
+    ReasonCode.Preflight,
+    ReasonCode.Freezing,
+    ReasonCode.Preparing,
+)
+#: What holds single Pods.
+_DEFERRALS: Final = (
+    ReasonCode.DisruptionCap,
+    ReasonCode.Reserving,
+    ReasonCode.PrePull,
+    ReasonCode.PrePullImpossible,
+)
+#: What only the memory of the controller knows: a command is silent about it until the controller has reported it.
+MEMORY_ONLY: Final = frozenset({*_REFUSALS, *_HOLDS, *_DEFERRALS, ReasonCode.PendingWrite})
+
+
+def refusals(status: Status | None) -> tuple[Reason, ...]:
+    """Why the API server refuses the change."""
+    return tuple(reason for reason in status.reasons if reason.code in _REFUSALS) if status is not None else ()
+
+
+def hold(status: Status | None) -> Reason | None:
+    """Why nothing starts."""
+    if status is None:
+        return None
+    own = next((reason for reason in status.reasons if reason.code in _HOLDS), None)
+    return own or _waiting(status, _HOLDS)
+
+
+def deferral(status: Status | None) -> Reason | None:
+    """Why a Pod that could start does not."""
+    return _waiting(status, _DEFERRALS) if status is not None else None
+
+
+def _waiting(status: Status, codes: tuple[ReasonCode, ...]) -> Reason | None:
+    code = next((code for code in codes if status.waiting.get(code)), None)
+    return Reason(code, "", f"{code.meaning} (reported by the controller)") if code is not None else None

@@ -1,0 +1,86 @@
+"""What a planner remembers between two looks, and what it must not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+from operator import mul
+
+import pytest
+from msgspec.structs import replace
+
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.plan.plan import Planner
+from inplace.core.rollout.memo import Bounded, NodeImages, PerPod
+from inplace.core.state.records import PodPhase
+from tests.factories import NOW, later, node, pod, snapshot, swapping, workload
+
+DRAINING = pod(record=swapping(PodPhase.DRAINING))
+
+
+def test_an_answer_is_kept_while_its_inputs_and_its_time_last():
+    memo, asked = PerPod[int, int](), []
+
+    def conclude(inputs):
+        asked.append(inputs)
+        return inputs * 10, NOW + timedelta(seconds=5)
+
+    def recall(inputs, *, common="a", at=0.0):
+        return memo.recall("w", common, [("p", inputs)], later(at), conclude)["p"]
+
+    assert [recall(1), recall(1, at=4)] == [10, 10]
+    assert asked == [1]
+    assert recall(1, at=5) == 10, "its time is over"
+    assert recall(2, at=5) == 20, "its inputs have changed"
+    assert recall(2, common="b", at=5) == 20, "what all depend on has changed"
+    assert asked == [1, 1, 2, 2]
+
+
+def test_pods_and_workloads_that_are_gone_are_forgotten():
+    memo = PerPod[int, int]()
+    memo.recall("w", None, [("p", 1), ("q", 2)], NOW, lambda inputs: (inputs, None))
+    memo.recall("w", None, [("q", 2)], NOW, lambda inputs: (inputs, None))
+    assert memo._known["w"][1].keys() == {"q"}
+    memo.forget("w")
+    assert not memo._known
+
+
+def test_what_is_bounded_drops_the_oldest():
+    memo = Bounded[int](2)
+    for key in (1, 2, 3):
+        assert memo.recall(key, partial(mul, key, 10)) == key * 10
+    assert memo.recall(1, lambda: 11) == 11, "1 was dropped for 3"
+    assert memo.recall(3, lambda: 33) == 30
+
+
+def test_the_images_of_a_node_are_read_again_when_it_reports():
+    listed, plain = NodeImages(), node()
+    first = listed.of(plain)
+    assert listed.of(plain) is first
+    assert listed.of(replace(plain)) is not first
+
+
+CHANGES = [
+    pytest.param({"write_refused": {"u1": ReasonCode.AdmissionRejected}}, id="a refused write"),
+    pytest.param({"pending": frozenset({"uid"})}, id="a write in flight"),
+    pytest.param({"nodes": {}}, id="its node"),
+    pytest.param({"workload": workload(replicas=1, annotations={"min-ready-seconds": "9"})}, id="a setting"),
+    pytest.param({"workload": workload(replicas=1, annotations={"retry": "x"})}, id="a request to retry"),
+    pytest.param({"unseen": frozenset({"nodes"}), "nodes": {}}, id="rights on nodes"),
+]
+
+
+@pytest.mark.parametrize("changes", CHANGES)
+def test_a_planner_that_has_looked_before_decides_like_one_that_has_not(changes):
+    """Whatever changes between two looks: a decision is never that of the look before."""
+    one = pod()
+    if "write_refused" in changes:
+        one = DRAINING
+        changes = {"write_refused": {one.uid: Reason(ReasonCode.AdmissionRejected, "", "no")}}
+    if "pending" in changes:
+        changes = {"pending": frozenset({one.uid})}
+    planner = Planner()
+    before = snapshot(one, workload=workload(replicas=1))
+    planner.plan(before, later(1))
+    after = replace(before, **changes)
+    assert planner.plan(after, later(2)) == Planner().plan(after, later(2))
