@@ -32,7 +32,7 @@ from inplace.runtime.clock import Clock
 #: How long RBAC may deny us a write before the Pod counts as failed, in seconds: an API server that has just started
 #: denies everything until it has read its roles.
 DENIED_SECONDS: Final = 30.0
-#: Tries of a write whose preconditions fail, before the Pod counts as failed (protocol §3).
+#: Tries of a write whose preconditions fail, before the Pod counts as failed (docs/design/protocol.md, "Writes").
 MAX_STALE: Final = 3
 #: How long the server's answer to a dry run is believed, in seconds: its consent, and its refusal.
 ANSWER_SECONDS: Final = 3600.0

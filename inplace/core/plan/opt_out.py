@@ -1,4 +1,5 @@
-"""Opting out: what is in flight finishes, nothing begins, and nothing of ours is left behind (protocol §1)."""
+"""Opting out: what is in flight finishes, nothing begins, and nothing of ours is left behind
+(docs/design/protocol.md, "Kinds and their freeze")."""
 
 from __future__ import annotations
 

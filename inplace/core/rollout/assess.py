@@ -1,4 +1,4 @@
-"""One workload (protocol §4): which of its Pods may move now, and why the others may not.
+"""One workload (docs/design/protocol.md, "One workload"): which of its Pods may move now, and why the others may not.
 
 Everything about a single Pod is asked of `pod`; this module only weighs Pods against each other.
 """

@@ -1,4 +1,4 @@
-"""How many Pods may be made unavailable now (protocol §4, invariant I1)."""
+"""How many Pods may be made unavailable now (docs/design/protocol.md, "One workload", invariant I1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Which Pod comes first (protocol §4): broken ones, then `order-by`, then the kind's own order."""
+"""Which Pod comes first: broken ones, then `order-by`, then the kind's own order
+(docs/design/protocol.md, "One workload")."""
 
 from __future__ import annotations
 

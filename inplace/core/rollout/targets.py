@@ -1,4 +1,5 @@
-"""Where the Pods of a workload are to go now: to what its template asks for, back, or some of them (protocol §4)."""
+"""Where the Pods of a workload are to go now: to what its template asks for, back, or some of them
+(docs/design/protocol.md, "One workload")."""
 
 from __future__ import annotations
 

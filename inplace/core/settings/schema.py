@@ -2,7 +2,7 @@
 
 Total: whatever stands in the metadata, there is a Settings to go on with, on the careful side where a value could not
 be read. It refuses to know what the settings are for; it knows only which of them nobody acts on yet (`inert`).
-The meaning of every setting, its default and its rounding: design/product.md, "The vocabulary on objects".
+The meaning of every setting, its default and its rounding: docs/design/product.md, "The vocabulary on objects".
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class DisruptionBudgets(StrEnum):
 
 
 class Settings(Struct, frozen=True):
-    """How the owner wants this workload upgraded; the defaults are product.md's."""
+    """How the owner wants this workload upgraded; the defaults: docs/design/product.md, "The vocabulary on objects"."""
 
     mode: Mode | None = None
     max_unavailable: Amount = Amount(1)
