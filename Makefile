@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo lint test e2e e2e-full bench cluster-up cluster-down lock clean
+.PHONY: help demo lint test docs e2e e2e-full bench cluster-up cluster-down lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ demo: $(READY)  ## the real controller on a cluster inside the process: an upgra
 
 test: lint  ## lint, types, contracts, unit, property and scenario tests on the embedded cluster; no root, no cluster
 	$(BIN)/pytest -q -n 2
+
+docs: $(READY)  ## regenerate docs/reasons.md from the reason codes
+	$(BIN)/python -m hack.reasons > docs/reasons.md
 
 e2e: $(READY)  ## the scenarios on a real cluster on this machine (as root; the first run builds Kubernetes)
 	$(BIN)/python -m hack.cluster up

@@ -1,6 +1,7 @@
 """The floor: a bare client that makes the same writes as the controller for all Pods at once, and decides nothing.
 
-What the API server, the controllers and the kubelet allow: no controller can be faster (measured.md §1).
+What the API server, the controllers and the kubelet allow: no controller can be faster
+(docs/design/architecture.md, "Cost").
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def judge(before: Manifest, after: Manifest, kubelet: tuple[int, int] | None) ->
 
 
 def document(verdict: Verdict) -> dict[str, Any]:
-    """The verdict as protocol §7 writes it; `notes` only where there are any."""
+    """The verdict as docs/design/protocol.md, "Formats" writes it; `notes` only where there are any."""
     found = verdict if isinstance(verdict, PodChange) else PodChange()
     result: dict[str, Any] = {
         "verdict": _word(verdict),

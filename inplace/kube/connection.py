@@ -1,7 +1,8 @@
 """Credentials -> an aiohttp session that we own.
 
 The configuration loaders of kubernetes_asyncio are used as they are (in-cluster tokens, kubeconfig, exec plugins,
-OIDC); none of its HTTP code is (ecosystem.md §1.3). They are loaded when a connection is made and not before.
+OIDC); none of its HTTP code is
+(docs/design/architecture.md, "Libraries"). They are loaded when a connection is made and not before.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from inplace.runtime.observe import Observer
 MOST_WAITING: Final = 1000
 #: A repetition within this time continues a series (client-go tools/events: finishTime).
 SERIES_SECONDS: Final = 360.0
-#: Limits of validation (kubernetes.md §8.3).
+#: Limits of validation (docs/design/kubernetes.md §8.2).
 MOST_NOTE: Final = 1024
 
 

@@ -32,7 +32,8 @@ MOST_PAUSE: Final = 30.0
 QUIET_SECONDS: Final = 120.0
 #: A watch is asked to last a random time between these, so that many clients do not come back at once.
 WATCH_SECONDS: Final = (300.0, 600.0)
-#: Some servers drop a stale watch without 410: after this many that ended at once, list again (ecosystem.md §9.4).
+#: Some servers drop a stale watch without 410: after this many that ended at once, list again
+#: (docs/design/kubernetes.md §7.2).
 MOST_SHORT: Final = 3
 SHORT_SECONDS: Final = 1.0
 

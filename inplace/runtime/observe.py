@@ -1,6 +1,6 @@
 """How the lower layers report: one small protocol, so that they need no logging and no metrics library.
 
-`serve` implements it. Metric names are controller-runtime's and client-go's wherever those exist (ecosystem.md §2.6).
+`serve` implements it. Metric names are controller-runtime's and client-go's wherever those exist.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The DaemonSet controller (pkg/controller/daemon, kubernetes.md 5).
+"""The DaemonSet controller (pkg/controller/daemon, docs/design/kubernetes.md §5).
 
 One Pod for each node that fits, revisions, RollingUpdate without surge, OnDelete. Pods count as updated by their
 labels alone. Refuses to know of surges and of rollbacks.

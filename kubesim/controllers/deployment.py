@@ -1,4 +1,4 @@
-"""The Deployment controller (pkg/controller/deployment, kubernetes.md 6), as far as others can see it.
+"""The Deployment controller (pkg/controller/deployment, docs/design/kubernetes.md §6), as far as others can see it.
 
 The ReplicaSet of a template is the *oldest* one that equals it without its hash; a paused Deployment is scaled and
 counted but not rolled; names that are taken count as hash collisions. Refuses to know of proportional scaling.
@@ -264,7 +264,7 @@ def _annotations(workload: Tree, was: Tree, number: int) -> Tree:
 
 
 def _conditions(workload: Tree, was: list[Tree], totals: dict[str, int], now: datetime) -> list[Tree]:
-    """Available and Progressing; conditions of others are kept (kubernetes.md 13.13)."""
+    """Available and Progressing; conditions of others are kept (docs/design/kubernetes.md §10.2)."""
     desired = workload["spec"]["replicas"]
     rolling = workload["spec"]["strategy"].get("rollingUpdate") or {}
     missing = amount(rolling.get("maxUnavailable", 0), desired, round_up=False)

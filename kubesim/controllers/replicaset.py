@@ -1,6 +1,6 @@
 """The ReplicaSet controller (pkg/controller/replicaset): as many Pods as asked for, of whatever template it has now.
 
-A change of the template concerns later Pods only. Which Pods go first on a scale down: kubernetes.md 6.8.
+A change of the template concerns later Pods only. Which Pods go first on a scale down: docs/design/kubernetes.md §6.8.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""ControllerRevisions: the history of a workload's template (pkg/controller/history, kubernetes.md 4.1 and 5).
+"""ControllerRevisions: the history of a workload's template
+(pkg/controller/history, docs/design/kubernetes.md §4.1, §5).
 
 Pure: `history` makes the writes. A revision is found again by its content, never by its name.
 """

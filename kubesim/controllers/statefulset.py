@@ -1,4 +1,4 @@
-"""The StatefulSet controller (pkg/controller/statefulset/stateful_set_control.go, kubernetes.md 4).
+"""The StatefulSet controller (pkg/controller/statefulset/stateful_set_control.go, docs/design/kubernetes.md §4).
 
 Revisions, ordinals, partition, OnDelete, and the counting by labels alone. Never looks at what a Pod really runs.
 """

@@ -1,4 +1,5 @@
-"""A Pod's status as the kubelet writes it (generateAPIPodStatus, status/generate.go, kubernetes.md 2.4 to 2.7).
+"""A Pod's status as the kubelet writes it
+(generateAPIPodStatus, status/generate.go, docs/design/kubernetes.md §2.4 to §2.7).
 
 Pure. Only conditions that a kubelet owns are in it, so that a strategic merge leaves those of others alone.
 """

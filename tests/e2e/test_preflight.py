@@ -17,7 +17,7 @@ ENFORCE = "pod-security.kubernetes.io/enforce"
 
 
 async def test_a_namespace_that_was_tightened_refuses_before_any_pod_is_touched(open_world):
-    """PodSecurity looks at a whole Pod again when its image changes (kubernetes.md §1.2)."""
+    """PodSecurity looks at a whole Pod again when its image changes (docs/design/kubernetes.md §1.2)."""
     async with open_world() as world:
         world.flavour = DEPLOYMENT
         await world.create_web(replicas=2)

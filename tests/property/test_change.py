@@ -1,4 +1,5 @@
-"""The diff over random templates: empty where it must be, and refused wherever protocol §2 says nothing else."""
+"""The diff over random templates: empty where it must be, and refused wherever docs/design/protocol.md, "The diff"
+says nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What must hold of every upgrade, whatever happened meanwhile, judged by what a watch saw (protocol §6).
+"""What must hold of every upgrade, whatever happened meanwhile, judged by what a watch saw
+(docs/design/protocol.md, "Invariants").
 
 Containers and conditions are the kubelet's, images and labels the API server's: nothing here believes our own records.
 """

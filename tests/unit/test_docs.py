@@ -1,13 +1,24 @@
-"""What the documentation says of tests is true of them."""
+"""What the documentation says of tests, codes and names is true of them, and what refers to a design finds it."""
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
-from inplace.core.objects.reasons import ReasonCode
+import pytest
+
+from hack import reasons
+from inplace.core.objects.reasons import Concern, ReasonCode
 
 ROOT = Path(__file__).parents[2]
+DESIGN = ROOT / "docs" / "design"
+#: A section by its number, or several, or a heading: `docs/design/kubernetes.md §4.1, §5`, `…/protocol.md, "One Pod"`.
+SECTIONS = r'(?:,? "(?P<heading>[^"]+)"|(?P<numbers> §[\d.]*\d(?:(?:, | to )§[\d.]*\d)*))'
+REFERENCE = re.compile(r"docs/design/(?P<page>[a-z]+)\.md" + SECTIONS)
+#: Within docs/design the name of the page is enough, and in Markdown it may be a link.
+SHORT_REFERENCE = re.compile(r"(?<!/)\b(?P<page>[a-z]+)\.md(?:\]\([a-z]+\.md\))?" + SECTIONS)
 
 
 def test_every_test_that_the_failure_table_names_exists():
@@ -27,8 +38,82 @@ def test_every_row_of_the_failure_table_is_answered():
     assert all(row.split("|")[3].strip() for row in rows)
 
 
-def test_every_reason_code_is_explained():
-    text = (ROOT / "docs" / "reasons.md").read_text()
-    named = set(re.findall(r"`([A-Z][A-Za-z]+)`", text.replace("`InPlaceIfPossible`", "").replace("`Degraded`", "")))
-    assert {str(code) for code in ReasonCode} <= named
-    assert named - {str(code) for code in ReasonCode} == set()
+def test_the_page_of_reason_codes_is_what_the_codes_say():
+    assert (ROOT / "docs" / "reasons.md").read_text() == reasons.render(), "run: make docs"
+
+
+def test_every_reason_code_is_in_one_section_of_its_page():
+    page = reasons.render()
+    assert set(reasons.SECTIONS) == set(Concern)
+    assert all(page.count(f"| `{code}` |") == 1 for code in ReasonCode)
+
+
+@pytest.mark.parametrize("path", sorted(DESIGN.glob("*.md")), ids=lambda path: path.name)
+def test_a_design_refers_to_sections_that_exist(path):
+    rest = SHORT_REFERENCE.sub(_resolved, REFERENCE.sub(_resolved, _joined(path)))
+    if path.name == "kubernetes.md":
+        assert set(re.findall(r"§([\d.]*\d)", rest)) <= _numbers("kubernetes")
+    else:
+        assert re.findall(r".{0,40}§\d", rest) == []
+
+
+def test_what_refers_to_a_design_finds_it():
+    for path in _sources():
+        rest = REFERENCE.sub(_resolved, _joined(path))
+        assert re.findall(r".{0,40}§\d", rest) == [], path
+
+
+def test_every_page_that_is_named_is_in_the_repository():
+    for path in [*_sources(), *DESIGN.glob("*.md")]:
+        near = (ROOT, ROOT / "docs", path.parent)
+        for name in re.findall(r"[\w/.-]*\w\.md\b", path.read_text(encoding="utf-8")):
+            assert any((folder / name).is_file() for folder in near), f"{path}: {name}"
+
+
+def test_every_name_in_the_glossary_is_one_of_the_code():
+    rows = [line for line in (DESIGN / "glossary.md").read_text().splitlines() if line.startswith("| ")]
+    terms = {term for row in rows for term in re.findall(r"`([^`]+)`", row.split("|")[1])}
+    assert len(terms) > 50
+    assert terms - set(_names()) == set()
+
+
+def _sources() -> list[Path]:
+    """Everything that may refer to a design, the designs and this file aside."""
+    folders = ("inplace", "kubesim", "hack", "tests", "manifests", "docs")
+    found = [path for name in folders for path in (ROOT / name).rglob("*") if path.suffix in {".py", ".yaml", ".md"}]
+    others = [ROOT / "Makefile", *ROOT.glob("*.md")]
+    return [path for path in (*found, *others) if path.parent != DESIGN and path != Path(__file__)]
+
+
+def _joined(path: Path) -> str:
+    """The text without its line breaks, for a reference may be broken over two lines."""
+    return re.sub(r"\s*\n\s*(?:#:? )?", " ", path.read_text(encoding="utf-8"))
+
+
+def _resolved(found: re.Match[str]) -> str:
+    """Nothing, if the reference resolves."""
+    assert (DESIGN / f"{found['page']}.md").is_file(), found[0]
+    if found["heading"]:
+        assert found["heading"] in _headings(found["page"]), found[0]
+    else:
+        assert set(re.findall(r"[\d.]*\d", found["numbers"])) <= _numbers(found["page"]), found[0]
+    return ""
+
+
+def _headings(page: str) -> list[str]:
+    return re.findall(r"^#+ (.+)$", (DESIGN / f"{page}.md").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def _numbers(page: str) -> set[str]:
+    return {heading.split()[0] for heading in _headings(page)}
+
+
+def _names() -> Iterator[str]:
+    """Every module, class, function, variable and enum member of inplace."""
+    for path in (ROOT / "inplace").rglob("*.py"):
+        yield path.stem
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                yield node.name
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield node.id

@@ -1,4 +1,4 @@
-"""Action -> the request that carries it out: a JSON patch with its preconditions (protocol §3).
+"""Action -> the request that carries it out: a JSON patch with its preconditions (docs/design/protocol.md, "Writes").
 
 Every patch tests the object's uid and, on Pods, the record that was read; list entries are tested by name before they
 are replaced by index. A failed test means that the world moved on: read again and plan again.
@@ -101,7 +101,8 @@ def _of_pod(action: PodAction, now: datetime) -> Patch:
         case PatchImages(pod, record, change):
             return _pod(pod, "", _images(pod, record, change), _metadata(pod, record, change))
         case Complete(pod, record, change, marks) if pod.has_gate(names.GATE) and not pod.is_true(names.GATE):
-            # pods/status takes metadata too (kubernetes.md §1.6), so the gate and the label move in one write.
+            # pods/status takes metadata too, so the gate and the label move in one write
+            # (docs/design/kubernetes.md §1.6).
             gate = _gate(pod, now, "Upgraded", opened=True)
             return _pod(pod, "status", gate, _metadata(pod, record, change, marks))
         case Complete(pod, record, change, marks):
@@ -272,7 +273,8 @@ def _workload(workload: Workload, ops: Iterable[Op]) -> Patch:
 
 
 def _status(workload: Workload, ops: Iterable[Op]) -> Patch:
-    """A write to the status. It may change annotations too, and then raises no generation (kubernetes.md §1.6)."""
+    """A write to the status. It may change annotations too, and then raises no generation
+    (docs/design/kubernetes.md §1.6)."""
     return structs.replace(_workload(workload, ops), subresource="status")
 
 

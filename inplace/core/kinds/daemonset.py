@@ -1,4 +1,5 @@
-"""DaemonSet: frozen by OnDelete, for it has neither a partition nor a pause (protocol §1, kubernetes.md §5).
+"""DaemonSet: frozen by OnDelete, for it has neither a partition nor a pause
+(docs/design/protocol.md, "Kinds and their freeze", docs/design/kubernetes.md §5).
 
 Its status does not name the current revision: that is the newest owned ControllerRevision whose template equals the
 DaemonSet's. Pods carry its bare hash. A Pod that is re-created meanwhile comes back new.

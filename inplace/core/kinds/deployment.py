@@ -1,4 +1,5 @@
-"""Deployment: frozen by a pause, and upgraded through its one active ReplicaSet (protocol §1, kubernetes.md §6).
+"""Deployment: frozen by a pause, and upgraded through its one active ReplicaSet
+(docs/design/protocol.md, "Kinds and their freeze", docs/design/kubernetes.md §6).
 
 A paused Deployment is scaled but not rolled. While it is, the active ReplicaSet gets the new template, then its Pods
 do, in place. The old template goes into a ReplicaSet of no Pods, so that `kubectl rollout undo` finds it; one that
@@ -217,7 +218,8 @@ def _native_rollout(workload: Workload, owned: OwnedObjects) -> Reason | None:
 
 
 def _make_way(workload: Workload, owned: OwnedObjects, active: Workload, target: Template) -> DeleteReplicaSet | None:
-    """ReplicaSets that hold the new template already: the active one is to be the only one (kubernetes.md §6.3.1)."""
+    """ReplicaSets that hold the new template already: the active one is to be the only one
+    (docs/design/kubernetes.md §6.3.1)."""
     for child in owned.children:
         equal = trees.fingerprint(child.spec.template) == target.revision
         if child.metadata.uid != active.metadata.uid and equal and not _has_pods(child):
@@ -226,7 +228,8 @@ def _make_way(workload: Workload, owned: OwnedObjects, active: Workload, target:
 
 
 def _keep_history(workload: Workload, owned: OwnedObjects, active: Workload) -> CreateReplicaSet | None:
-    """A ReplicaSet without Pods that keeps the old template for `kubectl rollout undo` (kubernetes.md §6.3.2)."""
+    """A ReplicaSet without Pods that keeps the old template for `kubectl rollout undo`
+    (docs/design/kubernetes.md §6.3.2)."""
     current = trees.fingerprint(active.spec.template)
     others = [child for child in owned.children if child.metadata.uid != active.metadata.uid]
     known = any(trees.fingerprint(child.spec.template) == current for child in others)

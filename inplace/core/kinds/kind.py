@@ -60,7 +60,8 @@ class Kind(Protocol):
 
     @property
     def keeps_conditions(self) -> bool:
-        """Whether its own controller keeps the conditions that others write to its status (kubernetes.md 13.13)."""
+        """Whether its own controller keeps the conditions that others write to its status
+        (docs/design/kubernetes.md §10.2)."""
         ...
 
     @property

@@ -1,7 +1,7 @@
 """Kinds whose Pods carry no revision: a revision is the fingerprint of a template, and Pods are told apart by matching.
 
 ReplicaSets keep no history of their template. What Pods may have been made from is therefore kept in an annotation of
-ours on the ReplicaSet for as long as some of them may differ (protocol §1).
+ours on the ReplicaSet for as long as some of them may differ (docs/design/protocol.md, "Kinds and their freeze").
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A ReplicaSet of its own, without a Deployment: it never replaces a Pod for its template, so nothing is frozen.
 
 Its template is recorded at opt-in and before each upgrade: without that nobody could tell what live Pods were made
-from once the template has changed (protocol §1).
+from once the template has changed (docs/design/protocol.md, "Kinds and their freeze").
 """
 
 from __future__ import annotations

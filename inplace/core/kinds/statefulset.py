@@ -1,4 +1,5 @@
-"""StatefulSet: frozen by a partition that no replica count reaches (protocol §1, kubernetes.md §4).
+"""StatefulSet: frozen by a partition that no replica count reaches
+(docs/design/protocol.md, "Kinds and their freeze", docs/design/kubernetes.md §4).
 
 Recreated Pods come back at the current revision and are upgraded again; `currentRevision` advances by itself once all
 Pods carry the label of the update revision and are ready.
@@ -124,7 +125,8 @@ class StatefulSet:
     def conclude(
         self, workload: Workload, owned: OwnedObjects, target: Template, *, freeze_policy: bool
     ) -> WorkloadAction | None:
-        """Under OnDelete the controller never advances `currentRevision` before 1.37 (kubernetes.md §4.4)."""
+        """Under OnDelete the controller never advances `currentRevision` before 1.37
+        (docs/design/kubernetes.md §4.4)."""
         status = workload.status
         if _strategy(workload).type != "OnDelete" or status.current_revision == target.revision:
             return None

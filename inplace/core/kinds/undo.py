@@ -1,4 +1,5 @@
-"""What `kubectl rollout undo` does to a Deployment's settings, and how they survive it (protocol §1).
+"""What `kubectl rollout undo` does to a Deployment's settings, and how they survive it
+(docs/design/protocol.md, "Kinds and their freeze").
 
 It replaces the Deployment's annotations by those of the ReplicaSet that it goes back to, our settings among them. So
 the settings in force are kept on the active ReplicaSet, in an annotation that a Deployment never carries. A change of

@@ -1,7 +1,7 @@
 """OCI image references: parse, normalise, compare; and digests out of a kubelet's image IDs.
 
 For evidence, registries and display only: that an image *changed* is decided by comparing strings, as the kubelet
-does (protocol §2). It refuses to know any registry, and whether an image exists.
+does (docs/design/protocol.md, "The diff"). It refuses to know any registry, and whether an image exists.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def same(a: str, b: str) -> bool:
 
 
 def digest_of(image_id: str) -> str:
-    """The digest in a status' `imageID`, "" where it has none (kubernetes.md §2.7).
+    """The digest in a status' `imageID`, "" where it has none (docs/design/kubernetes.md §2.7).
 
     Seen: `docker-pullable://name@sha256:…`, `name@sha256:…`, `sha256:…` (there it is the image's config, not its
     manifest: comparable only with what the same runtime says).

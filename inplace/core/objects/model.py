@@ -16,7 +16,8 @@ _SLICE_CONTROLLER: Final = "endpointslice-controller.k8s.io"
 
 
 class Part(Struct, frozen=True, gc=False, rename="camel"):
-    """Base of all partial structs: immutable, untracked by the garbage collector (ecosystem.md §1.4)."""
+    """Base of all partial structs: immutable, untracked by the garbage collector
+    (docs/design/architecture.md, "Libraries")."""
 
 
 class Owner(Part, frozen=True):
@@ -137,7 +138,7 @@ class ContainerState(Part, frozen=True):
 
 
 class ContainerStatus(Part, frozen=True):
-    """ContainerStatus. `started` is left out on purpose: it lies on 1.35 and 1.36 (kubernetes.md §2.4)."""
+    """ContainerStatus. `started` is left out on purpose: it lies on 1.35 and 1.36 (docs/design/kubernetes.md §2.4)."""
 
     name: str = ""
     image: str = ""
@@ -409,7 +410,7 @@ class Pdb(Part, frozen=True):
 
 
 class Revision(Part, frozen=True):
-    """A ControllerRevision; `data` holds `{"spec": {"template": …}}` (kubernetes.md §4.1)."""
+    """A ControllerRevision; `data` holds `{"spec": {"template": …}}` (docs/design/kubernetes.md §4.1)."""
 
     metadata: Meta = Meta()
     revision: int = 0

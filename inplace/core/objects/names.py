@@ -42,9 +42,10 @@ RESTART: Final = PREFIX + "restart"
 #: The readiness gate and its condition. Kruise's name, so that templates written for Kruise work here.
 GATE: Final = "InPlaceUpdateReady"
 
-#: StatefulSet: the revision's name; DaemonSet: its bare hash (kubernetes.md §4.1, §5).
+#: StatefulSet: the revision's name; DaemonSet: its bare hash (docs/design/kubernetes.md §4.1, §5).
 REVISION_LABEL: Final = "controller-revision-hash"
-#: DaemonSet: counts the changes of its template, as an annotation there and as a label on Pods (kubernetes.md §5).
+#: DaemonSet: counts the changes of its template, as an annotation there and as a label on Pods
+#: (docs/design/kubernetes.md §5).
 TEMPLATE_GENERATION: Final = "deprecated.daemonset.template.generation"
 TEMPLATE_GENERATION_LABEL: Final = "pod-template-generation"
 #: Deployment: which ReplicaSet a Pod belongs to; in that ReplicaSet's selector, so it never changes on a Pod.
@@ -57,7 +58,7 @@ RESTARTED_AT: Final = "kubectl.kubernetes.io/restartedAt"
 
 MIRROR_ANNOTATION: Final = "kubernetes.io/config.mirror"
 
-#: A StatefulSet with this partition never replaces a Pod because of its template (kubernetes.md §4.5).
+#: A StatefulSet with this partition never replaces a Pod because of its template (docs/design/kubernetes.md §4.5).
 FROZEN_PARTITION: Final = 2147483647
 
 FIELD_MANAGER: Final = "inplace"

@@ -1,4 +1,4 @@
-"""May this Pod be touched now? Ordered checks that read as the specification (protocol §1).
+"""May this Pod be touched now? Ordered checks that read as the specification (docs/design/protocol.md, "One Pod").
 
 Each returns the reason that speaks against it, or None. They hold one Pod, for now; what refuses a whole workload is
 decided by the diff of its templates.
@@ -23,7 +23,7 @@ def ineligible(pod: Pod, context: PodContext) -> Reason | None:
 
 
 def not_mirror(pod: Pod, _context: PodContext) -> Reason | None:
-    """A static Pod's mirror: patching it has no effect on the node (kubernetes.md §1.2)."""
+    """A static Pod's mirror: patching it has no effect on the node (docs/design/kubernetes.md §1.2)."""
     if pod.metadata.annotation(names.MIRROR_ANNOTATION) is None:
         return None
     return Reason(ReasonCode.MirrorPod, "metadata.annotations", "a static Pod is changed in its file on the node")

@@ -1,4 +1,4 @@
-"""Was this container swapped? The ladder of evidence (protocol §3).
+"""Was this container swapped? The ladder of evidence (docs/design/protocol.md, "Evidence").
 
 A rung either proves the swap or says what is missing; nothing here is decided on `status.image`, on a comparison
 between Pods, or on `started`. Completion by a change of imageID, as OpenKruise does it, is the first case of the
@@ -34,7 +34,7 @@ def kubelet_version(node: Node | None) -> tuple[int, int] | None:
 def tracks_generation(pod: Pod, node: Node | None) -> bool:
     """Whether this Pod's kubelet maintains observedGeneration.
 
-    Judged by the kubelet's version: others may write the field beside an old kubelet (kubernetes.md §2.6).
+    Judged by the kubelet's version: others may write the field beside an old kubelet (docs/design/kubernetes.md §2.6).
     """
     version = kubelet_version(node)
     maintained = pod.status.observed_generation > 0 if version is None else version >= GENERATION_SINCE

@@ -1,4 +1,5 @@
-"""Container and Pod status -> failure class, each with its own reason code (protocol §3).
+"""Container and Pod status -> failure class, each with its own reason code
+(docs/design/protocol.md, "Failure classes").
 
 A failure is a verdict about the *target*: a lost node, an eviction or a deletion is none. What may still pass by
 itself (a first pull error, one exit of a new container) only waits; the deadline turns it into a verdict.

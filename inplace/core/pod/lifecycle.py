@@ -1,4 +1,5 @@
-"""One Pod's state machine (protocol §3): the Pod as it is, what it should become -> what to do now, and why.
+"""One Pod's state machine: the Pod as it is, what it should become -> what to do now, and why
+(docs/design/protocol.md, "One Pod").
 
     (rest) -> Draining -> Swapping -> Done
                  any   -> Failed   -> Done, where it recovers by itself

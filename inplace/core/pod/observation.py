@@ -1,7 +1,7 @@
 """What this process has seen of a Pod in flight: the few facts that the latest object alone does not tell.
 
 The watch folds every status of a Pod into a `Sight`. It is lost with the process, and every rule that reads it errs
-on the side of waiting when it is missing (protocol §3: "longer, never shorter").
+on the side of waiting when it is missing (docs/design/protocol.md, "Clocks": "longer, never shorter").
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class ContainerObservation(Struct, frozen=True, gc=False):
     """One container since the image patch reached its kubelet.
 
     `first_id` and `first_image_id` are those of the first status at the new generation: the kubelet writes it before
-    it acts, so that container is not the new one (kubernetes.md §0.1.3). `since` is when `id` was first seen.
+    it acts, so that container is not the new one (docs/design/kubernetes.md §2.6). `since` is when `id` was first seen.
     """
 
     first_id: str

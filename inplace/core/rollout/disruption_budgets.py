@@ -1,4 +1,5 @@
-"""PodDisruptionBudgets: what an upgrade takes from them is reserved as an eviction would take it (kubernetes.md §3.5).
+"""PodDisruptionBudgets: what an upgrade takes from them is reserved as an eviction would take it
+(docs/design/kubernetes.md §3.5).
 
 An entry in `disruptedPods` with one disruption less allowed, written on the very version that was read: of our write
 and an eviction's one fails. The disruption controller counts a Pod with an entry as not healthy, and once only. It

@@ -1,4 +1,5 @@
-"""Before the first disruption: would the API server take these image patches at all (protocol §2)?
+"""Before the first disruption: would the API server take these image patches at all
+(docs/design/protocol.md, "The diff")?
 
 Admission may refuse them for good: a namespace whose PodSecurity level was tightened, AlwaysPullImages, a webhook, a
 policy. A dry run of the patch of one Pod answers for all that are alike: of the same revision, to the same, on nodes of

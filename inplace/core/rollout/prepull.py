@@ -1,4 +1,4 @@
-"""The image on the node before a healthy container is killed for it (protocol §5).
+"""The image on the node before a healthy container is killed for it (docs/design/protocol.md, "Pre-pull").
 
 A kubelet kills first and pulls afterwards. So a pull Pod on the same node pulls the image with the credentials of the
 Pod that is to have it, and runs nothing: its command cannot exist. What its status says decides whether the Pod may

@@ -1,4 +1,5 @@
-"""Back to the last revision that was healthy here, in place, once too many Pods have failed (protocol §4).
+"""Back to the last revision that was healthy here, in place, once too many Pods have failed
+(docs/design/protocol.md, "One workload").
 
 What is known of it stands in the status, so that a rollback goes on whoever leads: it is said first, and begins when
 the status has said so. It holds until the template changes, or until somebody asks to try again.

@@ -3,7 +3,7 @@
 Total: whatever stands in the metadata, there is a Settings to go on with, on the careful side where a value could not
 be read. It refuses to know what the settings are for; it knows only
 which of them nobody acts on yet (`not_implemented`).
-The meaning of every setting, its default and its rounding: design/product.md, "The vocabulary on objects".
+The meaning of every setting, its default and its rounding: docs/design/product.md, "The vocabulary on objects".
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class DisruptionBudgets(StrEnum):
 
 
 class Settings(Struct, frozen=True):
-    """How the owner wants this workload upgraded; the defaults are product.md's."""
+    """How the owner wants this workload upgraded; the defaults are those of docs/design/product.md."""
 
     mode: Mode | None = None
     max_unavailable: Amount = Amount(1)

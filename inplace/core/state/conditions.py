@@ -1,7 +1,7 @@
 """What tools that do not know us read on a workload's status: `Reconciling` and `Stalled`, as kstatus defines them.
 
 While an upgrade is pending both stand, so that Flux, Helm and others neither call it finished nor wait for one that
-has ended badly (kubernetes.md 13.12 to 13.14). A workload that is up to date carries neither.
+has ended badly (docs/design/kubernetes.md §10.1 to §10.3). A workload that is up to date carries neither.
 """
 
 from __future__ import annotations

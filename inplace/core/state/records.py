@@ -1,4 +1,5 @@
-"""Codec of the record that an upgrade keeps on its Pod: the annotation `inplace.dev/state`, version 1 (protocol §7).
+"""Codec of the record that an upgrade keeps on its Pod: the annotation `inplace.dev/state`, version 1
+(docs/design/protocol.md, "Formats").
 
 Together with the live Pod the record is the whole memory of an upgrade. Reading is total: what cannot be read is a
 value that says so, never an exception. This module knows no rules about what a record may become.
@@ -29,7 +30,7 @@ class PodPhase(StrEnum):
 
 
 class Evidence(StrEnum):
-    """Why a container counts as swapped; the rungs of the ladder (protocol §3)."""
+    """Why a container counts as swapped; the rungs of the ladder (docs/design/protocol.md, "Evidence")."""
 
     IMAGE_CHANGED = "ImageChanged"
     EXPECTED_DIGEST = "ExpectedDigest"
@@ -67,8 +68,9 @@ class Baseline(Struct, frozen=True, gc=False, omit_defaults=True):
 class Record(Struct, frozen=True, gc=False, rename="camel"):
     """Where the upgrade of one Pod stands.
 
-    `generation` is the metadata.generation that the image patch produces (G in protocol §3), 0 where the server does
-    not count it. `deadline` ends every wait of this attempt. Times are UTC. `retry` is the request that it answers.
+    `generation` is the metadata.generation that the image patch produces (G in docs/design/protocol.md, "Evidence"),
+    0 where the server does not count it. `deadline` ends every wait of this attempt. Times are UTC. `retry` is the
+    request that it answers.
     """
 
     v: int

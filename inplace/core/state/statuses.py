@@ -1,4 +1,5 @@
-"""The status that a workload carries in `inplace.dev/status`: its shape, its codec, its limits (protocol §7)."""
+"""The status that a workload carries in `inplace.dev/status`: its shape, its codec, its limits
+(docs/design/protocol.md, "Formats")."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """diff(base template, target template) -> InPlace | Refused, and what of it one live Pod still needs.
 
-The rules are the table of protocol §2: what is not named there as possible in place is refused, one reason per field
-path, whether anybody here knows the field or not. It refuses to know revisions, records, budgets and the state of a
-Pod; whether *this* Pod may be touched now is `eligibility`.
+The rules are the table of docs/design/protocol.md, "The diff": what is not named there as possible in place is refused,
+one reason per field path, whether anybody here knows the field or not. It refuses to know revisions, records, budgets
+and the state of a Pod; whether *this* Pod may be touched now is `eligibility`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from inplace.core.template import defaults, trees
 from inplace.core.template.change import Edits, PodChange, Refused, Verdict
 from inplace.core.template.trees import Difference
 
-#: The kubelet restarts native sidecars on a change of image from here on (kubernetes.md §2.3).
+#: The kubelet restarts native sidecars on a change of image from here on (docs/design/kubernetes.md §2.3).
 SIDECAR_SINCE: Final = (1, 32)
 
-#: Labels that controllers write on Pods; never ours to change (kubernetes.md §4.3).
+#: Labels that controllers write on Pods; never ours to change (docs/design/kubernetes.md §4.3).
 _OTHERS_KEYS: Final = frozenset(
     {
         names.REVISION_LABEL,
@@ -50,7 +50,7 @@ def diff(
     init_images: InitImages = InitImages.REFUSE,
     kubelet: tuple[int, int] | None = None,
 ) -> Verdict:
-    """Whether Pods made from `base` can become Pods of `target` in place (protocol §2).
+    """Whether Pods made from `base` can become Pods of `target` in place (docs/design/protocol.md, "The diff").
 
     `restart_on`: glob patterns of annotations whose change asks for a restart. `kubelet`: minor version of the node's
     kubelet, None where it is not known (then what depends on it is allowed, with a note).
@@ -105,7 +105,8 @@ def template_pair(base_trees: Sequence[Tree], target: Tree) -> TemplatePair:
 
 
 def change_for(verdict: PodChange, between: TemplatePair, pod: Pod, touched: Collection[str]) -> Verdict:
-    """What this live Pod still needs to become the target: the third side of the comparison (protocol §2).
+    """What this live Pod still needs to become the target: the third side of the comparison
+    (docs/design/protocol.md, "The diff").
 
     `touched`: containers whose image we patched before; only those and the ones that the templates change are ours,
     any other deviation is drift.
@@ -247,7 +248,8 @@ def _refuse_images(
 
 
 def _refuse_policy(path: str, policy: str) -> Iterator[Reason]:
-    """Under another policy the first failed start of the new image is the end of the container (kubernetes.md §2.3)."""
+    """Under another policy the first failed start of the new image is the end of the container
+    (docs/design/kubernetes.md §2.3)."""
     if policy != "Always":
         message = f"its restartPolicy is {policy}: it would not be started again if the new image failed once; {_UNDO}"
         yield Reason(ReasonCode.NotRestartable, f"{path}.image", message)

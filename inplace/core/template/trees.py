@@ -35,7 +35,7 @@ def decode(raw: Raw | bytes) -> Tree:
 
 
 def of_revision(data: Raw | bytes) -> Tree:
-    """The template kept in a ControllerRevision's data (kubernetes.md §4.1); empty where it holds none.
+    """The template kept in a ControllerRevision's data (docs/design/kubernetes.md §4.1); empty where it holds none.
 
     The strategic-merge directive `$patch: replace` stands beside the template's fields and is none of them.
     """

@@ -17,7 +17,7 @@ from inplace.core.state import records
 from inplace.core.state.records import Baseline, Evidence, Record
 from inplace.core.views.workload import PodView
 
-#: What each rung of the ladder has seen (protocol §3).
+#: What each rung of the ladder has seen (docs/design/protocol.md, "Evidence").
 MEANS: Final = {
     Evidence.IMAGE_CHANGED: "a new container runs, and its imageID is another than before",
     Evidence.EXPECTED_DIGEST: "a new container runs, of the very digest that was asked for or pulled ahead",

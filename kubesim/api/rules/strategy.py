@@ -139,7 +139,8 @@ def _server_owned(old: Tree, new: Tree) -> Tree:
 
 
 def _template_counted(old: Tree, new: Tree) -> Tree:
-    """A DaemonSet's changes of its template are counted in an annotation that nobody else changes (kubernetes.md 5)."""
+    """A DaemonSet's changes of its template are counted in an annotation that nobody else changes
+    (docs/design/kubernetes.md §5)."""
     before = int((old["metadata"].get("annotations") or {}).get(_TEMPLATE_GENERATION, "0"))
     now = before + (old["spec"]["template"] != new["spec"]["template"])
     return {

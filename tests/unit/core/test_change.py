@@ -1,4 +1,4 @@
-"""The table of protocol §2, template against template and against a live Pod."""
+"""The table of docs/design/protocol.md, "The diff", template against template and against a live Pod."""
 
 from __future__ import annotations
 

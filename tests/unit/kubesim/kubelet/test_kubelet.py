@@ -1,4 +1,4 @@
-"""The model kubelet: what it writes and when, held to kubernetes.md §2 and 13."""
+"""The model kubelet: what it writes and when, held to docs/design/kubernetes.md §2."""
 
 from __future__ import annotations
 
