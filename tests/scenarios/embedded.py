@@ -57,7 +57,7 @@ class EmbeddedWorld(World):
         """Start the real controller as a task of this loop, known by an agent of its own."""
         self._serial += 1
         agent = f"{AGENT}-{self._serial}"
-        client = await self.cluster.client(agent)
+        client = await self.cluster.client(agent, field_manager=AGENT)
         options = Options(watch_namespace=self.namespace, leader_elect=False, caps=self.caps)
         app = App(client, self.clock, NullObserver(), options, print)
         self._controllers[agent] = asyncio.create_task(app.run(signals=False), name=agent)
