@@ -57,12 +57,13 @@ class Expression:
     def __call__(self, activation: Any) -> Any:
         """Its value as JSON has it. Raises CelError."""
         value = self._program.eval(activation)
-        if value.type().name() in {"ERROR", "UNKNOWN"}:
-            raise CelError(f"expression '{self.text.strip()}' resulted in error: {value.plain_value()}")
         try:
-            return value.plain_value()
+            plain = value.plain_value()
         except TypeError:  # an optional: nothing outside of an expression can have one
             raise CelError(f"expression '{self.text.strip()}' resulted in a value that JSON cannot hold") from None
+        if value.type().name() in {"ERROR", "UNKNOWN"}:
+            raise CelError(f"expression '{self.text.strip()}' resulted in error: {plain}")
+        return plain
 
     def holds(self, activation: Any) -> bool:
         """Its value, which must be a bool. Raises CelError."""
