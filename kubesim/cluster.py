@@ -13,7 +13,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from inplace.core.objects.model import Node
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.connection import plain
@@ -22,7 +21,7 @@ from inplace.runtime.observe import NullObserver, Observer
 from kubesim.api import faults
 from kubesim.api.server import ApiServer
 from kubesim.controllers import garbage
-from kubesim.controllers.base import Controller
+from kubesim.controllers.base import Controller, is_ready
 from kubesim.controllers.daemonset import DaemonSetController
 from kubesim.controllers.deployment import DeploymentController
 from kubesim.controllers.disruption import DisruptionController
@@ -32,7 +31,8 @@ from kubesim.controllers.scheduler import Scheduler
 from kubesim.controllers.statefulset import StatefulSetController
 from kubesim.kubelet import Catalogue, Kubelet, Timings
 
-NAMESPACES: Final = ("default", "kube-system", "inplace-system")
+#: Those that every cluster has; callers name others.
+NAMESPACES: Final = ("default", "kube-system")
 #: Seconds in which every node is Ready.
 START_SECONDS: Final = 30.0
 
@@ -56,10 +56,18 @@ class Cluster:
         self._clock = clock
         self._stack = stack
 
-    async def client(self, agent: str, observer: Observer | None = None, *, field_manager: str = "inplace") -> Client:
-        """A client of its own connections, closed with the cluster; `agent` is how the server knows it."""
-        connection = await self._stack.enter_async_context(plain(self.server.url, user_agent=agent, clock=self._clock))
-        return Client(connection, observer or NullObserver(), self._clock, field_manager=field_manager)
+    async def client(
+        self, agent: str, observer: Observer | None = None, *, field_manager: str = "", as_user: str | None = None
+    ) -> Client:
+        """A client of its own connections, closed with the cluster.
+
+        `agent` is how the server knows the program; the part before a slash names the field manager unless one is
+        given. `as_user` is whom admission policies see.
+        """
+        manager = field_manager or agent.partition("/")[0]  # as the server names whoever gives none
+        opened = plain(self.server.url, user_agent=agent, clock=self._clock, as_user=as_user)
+        connection = await self._stack.enter_async_context(opened)
+        return Client(connection, observer or NullObserver(), self._clock, field_manager=manager)
 
     def write_kubeconfig(self, path: Path, namespace: str = "default") -> Path:
         """A kubeconfig for `kubectl`."""
@@ -88,6 +96,7 @@ async def open_cluster(
     catalogue: Catalogue,
     *,
     nodes: Sequence[str] = ("node-0", "node-1", "node-2"),
+    namespaces: Sequence[str] = (),
     timings: Timings | None = None,
     version: str = "v1.36.3",
     plan: faults.Plan = faults.nothing,
@@ -100,7 +109,7 @@ async def open_cluster(
         cluster = Cluster(server, nodes, clock, stack, catalogue)
 
         async def client(agent: str) -> Client:
-            return await cluster.client(agent, seen, field_manager=agent)
+            return await cluster.client(agent, seen)
 
         cluster.kubelet = kubelet = Kubelet(
             await client("kubelet"),
@@ -124,7 +133,7 @@ async def open_cluster(
             EndpointSliceController(manager, clock, rng, seen),
             Scheduler(scheduler, clock, rng, seen),
         ]
-        for name in NAMESPACES:
+        for name in (*NAMESPACES, *namespaces):
             await manager.create(resources.NAMESPACES, None, {"metadata": {"name": name}}, type=dict)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one.run(), name=one.name) for one in models]
@@ -140,7 +149,7 @@ async def open_cluster(
 async def _until_ready(client: Client, nodes: Sequence[str], clock: Clock) -> None:
     async with asyncio.timeout(START_SECONDS):
         while True:
-            found = await client.list(resources.NODES, type=Node)
-            if {one.metadata.name for one in found.items if one.ready} >= set(nodes):
+            found = await client.list(resources.NODES, type=dict)
+            if {node["metadata"]["name"] for node in found.items if is_ready(node)} >= set(nodes):
                 return
             await clock.sleep(0.05)

@@ -150,13 +150,13 @@ class _Nobody:
         """There is none."""
 
 
-def plain(url: str, *, user_agent: str, clock: Clock) -> Connection:
+def plain(url: str, *, user_agent: str, clock: Clock, as_user: str | None = None) -> Connection:
     """A connection without TLS and credentials: to the embedded server, or to `kubectl proxy`."""
 
     async def again(_: Any) -> None:
         """There is nothing to load."""
 
-    return Connection(_Nobody(url), again, clock, namespace="default", as_user=None, agent=user_agent)
+    return Connection(_Nobody(url), again, clock, namespace="default", as_user=as_user, agent=user_agent)
 
 
 async def connect(

@@ -10,7 +10,7 @@ from kubesim.api.kinds import Kind, Tree
 VERSION: Final[Tree] = {
     "major": "1",
     "minor": "36",
-    "gitVersion": "v1.36.3+inplace-embedded",
+    "gitVersion": "v1.36.3+kubesim",
     "gitCommit": "",
     "gitTreeState": "clean",
     "buildDate": "1970-01-01T00:00:00Z",
@@ -54,7 +54,7 @@ def answer(path: str) -> Tree | None:
         case ["openapi", "v3", *rest]:
             return _openapi("/".join(rest))
         case ["openapi", "v2"]:
-            return {"swagger": "2.0", "info": {"title": "inplace", "version": "v1"}, "paths": {}, "definitions": {}}
+            return {"swagger": "2.0", "info": {"title": "kubesim", "version": "v1"}, "paths": {}, "definitions": {}}
         case _:
             return None
 
@@ -113,4 +113,4 @@ def _openapi(root: str) -> Tree | None:
         operation = {"parameters": parameters, "x-kubernetes-group-version-kind": gvk, "responses": {}}
         paths[f"{where}/{{name}}"] = {"patch": operation, "put": operation}
         paths[where] = {"post": operation}
-    return {"openapi": "3.0.0", "info": {"title": "inplace", "version": "v1"}, "paths": paths}
+    return {"openapi": "3.0.0", "info": {"title": "kubesim", "version": "v1"}, "paths": paths}

@@ -90,6 +90,19 @@ NODES: Final = _core("nodes", "Node", "no", namespaced=False, subresources=("sta
 SERVICES: Final = _core("services", "Service", "svc", subresources=("status",), categories=("all",))
 REVISIONS: Final = Kind(Resource("apps", "v1", "controllerrevisions", "ControllerRevision"))
 
+
+def _admission(plural: str, kind: str) -> Kind:
+    return Kind(Resource("admissionregistration.k8s.io", "v1", plural, kind, namespaced=False))
+
+
+MUTATING_POLICIES: Final = _admission("mutatingadmissionpolicies", "MutatingAdmissionPolicy")
+VALIDATING_POLICIES: Final = _admission("validatingadmissionpolicies", "ValidatingAdmissionPolicy")
+#: Admission policies, each with its bindings.
+POLICIES: Final[Mapping[Kind, Kind]] = {
+    MUTATING_POLICIES: _admission("mutatingadmissionpolicybindings", "MutatingAdmissionPolicyBinding"),
+    VALIDATING_POLICIES: _admission("validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding"),
+}
+
 KINDS: Final = (
     PODS,
     NODES,
@@ -111,6 +124,8 @@ KINDS: Final = (
     Kind(Resource("discovery.k8s.io", "v1", "endpointslices", "EndpointSlice")),
     Kind(Resource("coordination.k8s.io", "v1", "leases", "Lease")),
     REVIEWS,
+    *POLICIES.keys(),
+    *POLICIES.values(),
 )
 
 _BY_PATH: Final[Mapping[tuple[str, str, str], Kind]] = {

@@ -10,7 +10,7 @@ import random
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from msgspec import Struct
 
@@ -22,7 +22,6 @@ from kubesim.api.storage import Storage, Stored
 from kubesim.objects import stamp
 
 Change = Callable[[Tree], Tree]
-Admission = Callable[["Place", Tree | None, Tree], Tree]
 _SUFFIX: Final = "bcdfghjklmnpqrstvwxz2456789"
 
 
@@ -43,14 +42,36 @@ class Deletion(Struct, frozen=True, rename="camel"):
     resource_version: str = ""
 
 
+class Admission(Protocol):
+    """What is asked about every object before it is stored: `old` is None if it is new."""
+
+    def mutate(self, place: Place, old: Tree | None, new: Tree) -> Tree:
+        """The object that is stored instead. Raises Failure."""
+        ...
+
+    def validate(self, place: Place, old: Tree | None, new: Tree | None) -> None:
+        """Raises Failure if this may not be stored, or deleted if `new` is None."""
+        ...
+
+
+class AdmitsAll:
+    """No admission."""
+
+    def mutate(self, place: Place, old: Tree | None, new: Tree) -> Tree:
+        """The same object."""
+        return new
+
+    def validate(self, place: Place, old: Tree | None, new: Tree | None) -> None:
+        """Nothing is wrong."""
+
+
 class Registry:
     """The objects, and the rules by which they come, change and go."""
 
     def __init__(self, storage: Storage, clock: Clock, rng: random.Random) -> None:
         self.storage = storage
-        #: What admission makes of an object before it is stored: the place, the object as it was (None: it is created)
-        #: and as it is to be. Set anew for every call.
-        self.admit: Admission = lambda _place, _old, new: new
+        #: Set anew for every call.
+        self.admission: Admission = AdmitsAll()
         self._clock = clock
         self._rng = rng
 
@@ -68,7 +89,7 @@ class Registry:
     def create(self, place: Place, body: Tree, *, dry_run: bool = False) -> Stored:
         """A new object. Raises Failure 404 (namespace), 409, 422."""
         kind = place.kind
-        tree = strategy.prepare_create(kind, self.admit(place, None, body))
+        tree = strategy.prepare_create(kind, self.admission.mutate(place, None, body))
         meta = tree["metadata"]
         self._name(kind, place, meta)
         meta["uid"] = str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
@@ -79,6 +100,7 @@ class Registry:
         if causes:
             raise failure.invalid(kind, meta.get("name", ""), causes)
         self._require_namespace(place)
+        self.admission.validate(place, None, tree)
         if self.storage.get(kind, place.namespace, meta["name"]) is not None:
             raise failure.already_exists(kind, meta["name"])
         if dry_run:
@@ -136,15 +158,20 @@ class Registry:
 
         return self.update(place, patched, dry_run=dry_run)
 
-    def update(self, place: Place, change: Change, *, dry_run: bool = False) -> Stored:
-        """GuaranteedUpdate: what `change` makes of the present object, where it is still the one that was meant."""
+    def update(self, place: Place, change: Change, *, dry_run: bool = False, admitted: bool = False) -> Stored:
+        """GuaranteedUpdate: what `change` makes of the present object, if it is still the one that was meant.
+
+        `admitted`: admission is about another object than this, or has been asked already.
+        """
         kind, old = place.kind, self.get(place)
-        new = self.admit(place, old.tree, change(old.tree))
+        admission = AdmitsAll() if admitted else self.admission
+        new = admission.mutate(place, old.tree, change(old.tree))
         self._check_version(place, old, new["metadata"].get("resourceVersion", ""))
         prepared = strategy.prepare_update(kind, place.subresource, old.tree, new)
         causes = list(strategy.validate_update(kind, place.subresource, old.tree, prepared))
         if causes:
             raise failure.invalid(kind, place.name, causes)
+        admission.validate(place, old.tree, prepared)
         prepared["metadata"]["resourceVersion"] = old.tree["metadata"]["resourceVersion"]
         if prepared == old.tree:
             return old
@@ -172,10 +199,14 @@ class Registry:
 
     # --- deletion ---------------------------------------------------------------------------------------------------
 
-    def delete(self, place: Place, options: Deletion, *, dry_run: bool = False) -> tuple[Stored, bool]:
+    def delete(
+        self, place: Place, options: Deletion, *, dry_run: bool = False, admitted: bool = False
+    ) -> tuple[Stored, bool]:
         """Begin or finish a deletion; the object as it is now, and whether it is gone. Raises Failure 404, 409."""
         kind, old = place.kind, self.get(place)
         self._check_preconditions(kind, old, options)
+        if not admitted:
+            self.admission.validate(place, old.tree, None)
         tree = {**old.tree, "metadata": {**old.tree["metadata"]}}
         meta, grace = tree["metadata"], self._grace(kind, old.tree, options)
         due = self._clock.now() + timedelta(seconds=grace)
@@ -243,7 +274,7 @@ class Registry:
         pod = self.get(place)
         if "deletionTimestamp" not in pod.tree["metadata"]:
             self._take_from_budget(place, pod, dry_run=dry_run)
-        self.delete(place, options, dry_run=dry_run)
+        self.delete(place, options, dry_run=dry_run, admitted=True)
 
     def _take_from_budget(self, place: Place, pod: Stored, *, dry_run: bool) -> None:
         labels = selectors.labels_of(pod.tree)

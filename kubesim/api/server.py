@@ -1,7 +1,7 @@
 """The API server over HTTP: connections, watches, and what goes wrong with them by plan.
 
 Everything about objects stands in `verbs` and below it. No TLS, no authentication and no RBAC: whoever reaches the
-port may do everything, so it listens on loopback only.
+port may do everything, under any name (`Impersonate-User`), so it listens on loopback only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from inplace.runtime.clock import Clock
 from kubesim.api import discovery, faults, requests, verbs
 from kubesim.api.failure import Failure, expired, no_such_path
 from kubesim.api.faults import Cut, Delay, Kill, Plan, Request
-from kubesim.api.policies import Policies
 from kubesim.api.registry import Registry
 from kubesim.api.requests import Target
 from kubesim.api.storage import DEFAULT_HISTORY, Storage, Stored
@@ -45,8 +44,7 @@ class ApiServer:
         self.on_answer: Listener = lambda request, code: None
         self.storage = Storage(history)
         self._clock = clock
-        self.policies = Policies(self.storage)
-        self._verbs = Verbs(Registry(self.storage, clock, rng), clock, self.policies)
+        self._verbs = Verbs(Registry(self.storage, clock, rng), clock)
         self._silenced: set[str] = set()
         self._numbers: Counter[str] = Counter()
         self._open: dict[int, tuple[web.BaseRequest, str]] = {}
@@ -199,8 +197,8 @@ class ApiServer:
 
 def _call(request: web.BaseRequest, target: Target, data: bytes) -> Call:
     headers = request.headers
-    agent = headers.get("User-Agent", "")
-    return Call(target, request.query, data, headers.get("Content-Type", ""), headers.get("Accept", ""), agent)
+    user = headers.get("Impersonate-User") or verbs.ANONYMOUS
+    return Call(target, request.query, data, headers.get("Content-Type", ""), headers.get("Accept", ""), user)
 
 
 def _refusal(error: Failure) -> web.Response:

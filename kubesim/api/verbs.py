@@ -15,9 +15,9 @@ from msgspec import Struct
 
 from inplace.runtime.clock import Clock
 from kubesim.api import failure, kinds, listing, requests, tables
+from kubesim.api.admission.policies import Policies
 from kubesim.api.kinds import Kind, Tree
 from kubesim.api.patching import apply, jsonpatch, merge, strategic
-from kubesim.api.policies import Policies
 from kubesim.api.registry import Registry
 from kubesim.api.requests import Target
 from kubesim.api.rules import workloads
@@ -26,6 +26,7 @@ from kubesim.objects import stamp
 
 _TABLE: Final = "as=Table"
 _PROTOBUF: Final = "protobuf"
+ANONYMOUS: Final = "system:anonymous"
 
 
 class Call(Struct, frozen=True):
@@ -36,7 +37,7 @@ class Call(Struct, frozen=True):
     data: bytes
     content_type: str
     accept: str
-    agent: str = ""
+    user: str = ANONYMOUS
 
 
 class Answer(Struct, frozen=True):
@@ -49,9 +50,8 @@ class Answer(Struct, frozen=True):
 class Verbs:
     """Carries out calls on a registry."""
 
-    def __init__(self, registry: Registry, clock: Clock, policies: Policies) -> None:
+    def __init__(self, registry: Registry, clock: Clock) -> None:
         self._registry = registry
-        self._policies = policies
         self._clock = clock
         self._verbs: dict[str, Callable[[Call], Answer]] = {
             "get": self._get,
@@ -67,8 +67,7 @@ class Verbs:
         """Carry out a call. Raises Failure."""
         if call.data and _PROTOBUF in call.content_type:
             raise failure.only_json(call.content_type)
-        dry = "dryRun" in call.query
-        self._registry.admit = lambda place, old, new: self._policies.admit(call.agent, place, old, new, dry_run=dry)
+        self._registry.admission = Policies(self._registry.storage, call.user, dry_run="dryRun" in call.query)
         return self._verbs[call.target.verb](call)
 
     # --- reads ------------------------------------------------------------------------------------------------------
@@ -185,7 +184,7 @@ class Verbs:
             version = (wanted.get("metadata") or {}).get("resourceVersion", "")
             return {**old, "metadata": {**old["metadata"], "resourceVersion": version}, "spec": spec}
 
-        return _json(200, _scale(self._registry.update(_whole(call.target).place, scaled, dry_run=dry)))
+        return _json(200, _scale(self._registry.update(_whole(call.target).place, scaled, dry_run=dry, admitted=True)))
 
     # --- deletion ---------------------------------------------------------------------------------------------------
 

@@ -9,12 +9,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-import msgspec
-
-from inplace.core.objects import selectors
-from inplace.core.objects.model import LabelSelector
 from inplace.kube import resource as resources
 from inplace.kube.errors import Conflict, NotFound
+from kubesim.api import selectors
 from kubesim.controllers.base import Controller, Key, Tree, amount, is_deleting, is_ready, itself, key_of
 from kubesim.objects import is_over
 
@@ -80,8 +77,7 @@ class DisruptionController(Controller):
 
 def _covers(budget: Tree, pod: Tree) -> bool:
     near = budget["metadata"]["namespace"] == pod["metadata"]["namespace"]
-    chosen = msgspec.convert(budget["spec"].get("selector"), LabelSelector | None)
-    return near and selectors.matches(chosen, pod["metadata"].get("labels"))
+    return near and selectors.matches(budget["spec"].get("selector"), selectors.labels_of(pod))
 
 
 def _desired(spec: Tree, pods: int) -> int:

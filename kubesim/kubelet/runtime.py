@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Final
 
 from inplace.runtime.clock import Clock
 from kubesim.kubelet.container import Backoff, Container, Ended, Tree, probe_failure, probe_times
@@ -15,6 +16,8 @@ from kubesim.kubelet.node import NodeState
 from kubesim.kubelet.timings import Timings
 
 Pause = Callable[[float], Awaitable[None]]
+#: The directories in which images have programs.
+_PROGRAMS: Final = ("/app", "/bin/", "/entrypoint", "/opt/", "/sbin/", "/usr/")
 
 
 class Runtime:
@@ -127,6 +130,6 @@ class Runtime:
 
 
 def _has_no_command(spec: Tree) -> bool:
-    """Whether the command names a file that no image has; images here have no files but their own program."""
+    """Whether the command is a file that no image has: one with a path outside of the usual directories."""
     command = spec.get("command") or [""]
-    return bool(command[0].startswith("/inplace.dev/"))
+    return bool(command[0].startswith("/")) and not command[0].startswith(_PROGRAMS)

@@ -18,6 +18,7 @@ from inplace.runtime.observe import NullObserver
 from kubesim.api.faults import Answer, Cut
 from kubesim.cluster import Cluster, open_cluster
 from kubesim.kubelet import Catalogue
+from tests.scenarios import policies
 from tests.scenarios.world import Registry, World
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -57,7 +58,7 @@ class EmbeddedWorld(World):
         """Start the real controller as a task of this loop, known by an agent of its own."""
         self._serial += 1
         agent = f"{AGENT}-{self._serial}"
-        client = await self.cluster.client(agent)
+        client = await self.cluster.client(agent, field_manager=AGENT, as_user=policies.ACCOUNT)
         options = Options(watch_namespace=self.namespace, leader_elect=False, caps=self.caps)
         app = App(client, self.clock, NullObserver(), options, print)
         self._controllers[agent] = asyncio.create_task(app.run(signals=False), name=agent)
@@ -83,16 +84,9 @@ class EmbeddedWorld(World):
 
     @asynccontextmanager
     async def policies(self, *groups: str) -> AsyncIterator[None]:
-        """In force at once."""
-        model = self.cluster.server.policies
-        fields = [group.replace("-", "_") for group in groups]
-        for field in fields:
-            setattr(model, field, True)
-        try:
+        """Bound to this namespace; in force at once."""
+        async with policies.installed(self.client, self.namespace, *policies.named(*groups)):
             yield
-        finally:
-            for field in fields:
-                setattr(model, field, False)
 
     async def restart_server(self) -> None:
         """Every watch ends, what is sent is lost, and then RBAC denies everything until it has read its roles."""

@@ -1,29 +1,33 @@
-"""manifests/policies in a test: on the API server, each bound to one namespace and no other."""
+"""manifests/policies in a test: on the API server, whichever, each bound to one namespace and no other."""
 
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from inplace.kube.client import Client
+from inplace.kube.resource import Resource
+
 POLICIES = Path(__file__).parents[2] / "manifests" / "policies"
+#: Whom the policies take for the controller.
+ACCOUNT = "system:serviceaccount:inplace-system:inplace"
+_API = "admissionregistration.k8s.io"
+_PLURALS = {"AdmissionPolicy": "admissionpolicies", "AdmissionPolicyBinding": "admissionpolicybindings"}
 #: What a scenario installs together, and the policies that it stands for.
 KEEP_FREEZE, HONEST_STATUS, GATE = "keep-freeze", "honest-status", "gate"
 
 
 @cache
 def manifests() -> tuple[dict[str, Any], ...]:
-    """Every policy and binding, as kubectl would apply them."""
-    built = [
-        subprocess.run(["kubectl", "kustomize", str(one)], check=True, capture_output=True, text=True).stdout
-        for one in (POLICIES, POLICIES / "gate")
-    ]
-    return tuple(one for text in built for one in yaml.safe_load_all(text))
+    """Every policy and binding in manifests/policies; their kustomizations change nothing of them."""
+    found = [one for path in sorted(POLICIES.rglob("*.yaml")) for one in yaml.safe_load_all(path.read_text())]
+    return tuple(one for one in found if one["kind"] != "Kustomization")
 
 
 def named(*groups: str) -> tuple[str, ...]:
@@ -32,9 +36,8 @@ def named(*groups: str) -> tuple[str, ...]:
     return tuple(name for name in every if any(name.startswith(f"inplace-{group}") for group in groups))
 
 
-@contextmanager
-def bound(kubeconfig: Path, namespace: str, *policies: str) -> Iterator[None]:
-    """Bind policies to a namespace while the block runs; the policies themselves stay."""
+def scoped(namespace: str, *policies: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """These policies with what must stay beside them, and their bindings to one namespace."""
     chosen = [one for one in manifests() if not one["kind"].endswith("Binding") and one["metadata"]["name"] in policies]
     assert len(chosen) == len(policies), policies
     bindings = []
@@ -48,11 +51,38 @@ def bound(kubeconfig: Path, namespace: str, *policies: str) -> Iterator[None]:
             meta = {"name": f"{one['metadata']['name']}-{namespace}"}
             spec = {**one["spec"], "matchResources": {"namespaceSelector": selector}}
             bindings.append({**one, "metadata": meta, "spec": spec})
+    return chosen, bindings
+
+
+@contextmanager
+def bound(kubeconfig: Path, namespace: str, *policies: str) -> Iterator[None]:
+    """Bind policies to a namespace while the block runs; the policies themselves stay."""
+    chosen, bindings = scoped(namespace, *policies)
     _kubectl(kubeconfig, "apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all([*chosen, *bindings]))
     try:
         yield
     finally:
         _kubectl(kubeconfig, "delete", "--ignore-not-found", "-f", "-", stdin=yaml.safe_dump_all(bindings))
+
+
+@asynccontextmanager
+async def installed(client: Client, namespace: str, *policies: str) -> AsyncIterator[None]:
+    """The same with a client and without kubectl; nothing of it stays."""
+    chosen, bindings = scoped(namespace, *policies)
+    objects = [*chosen, *bindings]
+    for one in objects:
+        await client.create(_resource(one["kind"]), None, one, type=dict)
+    try:
+        yield
+    finally:
+        for one in reversed(objects):
+            await client.delete(_resource(one["kind"]), one["metadata"]["name"])
+
+
+def _resource(kind: str) -> Resource:
+    ending = next(ending for ending in _PLURALS if kind.endswith(ending))
+    plural = kind.removesuffix(ending).lower() + _PLURALS[ending]
+    return Resource(_API, "v1", plural, kind, namespaced=False)
 
 
 def _kubectl(kubeconfig: Path, *arguments: str, stdin: str) -> None:

@@ -30,7 +30,7 @@ def apply(kind: Kind, live: Tree, config: Tree, *, manager: str, force: bool, no
     gone = fields.without(before, wanted)
     for other in others:
         gone = fields.without(gone, other["fieldsV1"])
-    merged = _merge(name, _remove(name, live, gone), config)
+    merged = merge(name, _remove(name, live, gone), config)
     kept = [one for one in entries if one is not mine]
     if force:
         kept = [_disowned(one, wanted) for one in kept]
@@ -56,7 +56,8 @@ def _disowned(entry: Tree, wanted: Tree) -> Tree:
 # --- merging --------------------------------------------------------------------------------------------------------
 
 
-def _merge(kind: str, live: Any, config: Tree) -> Tree:
+def merge(kind: str, live: Any, config: Tree) -> Tree:
+    """The object with a configuration merged by keys, whoever owns what."""
     merged = dict(live) if isinstance(live, dict) else {}
     for key, value in config.items():
         merged[key] = _merged_value(kind, key, merged.get(key), value)
@@ -65,7 +66,7 @@ def _merge(kind: str, live: Any, config: Tree) -> Tree:
 
 def _merged_value(kind: str, field: str, old: Any, new: Any) -> Any:
     if isinstance(new, dict):
-        return _merge(kind, old, new)
+        return merge(kind, old, new)
     keys = mergekeys.keys(kind, field)
     if isinstance(new, list) and field in mergekeys.PRIMITIVE:
         return list(dict.fromkeys([*(old or ()), *new]))
@@ -75,7 +76,7 @@ def _merged_value(kind: str, field: str, old: Any, new: Any) -> Any:
     result = []
     for item in new:
         name = fields.element(keys, item)
-        result.append(_merge(kind, left.pop(name, None), item))
+        result.append(merge(kind, left.pop(name, None), item))
     return [*result, *left.values()]
 
 

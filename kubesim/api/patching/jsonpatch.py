@@ -20,6 +20,14 @@ class _DoesNotApply(Exception):
     """The reason is never told to the client."""
 
 
+class _TestFailed(_DoesNotApply):
+    """A `test` that does not hold."""
+
+
+class TestFailed(failure.Failure):
+    """Of a patch that would apply but for a `test`."""
+
+
 def apply(tree: Any, patch: object) -> Any:
     """The patched tree. Raises Failure."""
     if not isinstance(patch, list) or not all(isinstance(one, dict) for one in patch):
@@ -32,6 +40,8 @@ def apply(tree: Any, patch: object) -> Any:
     try:
         for operation in patch:
             tree = _apply_one(tree, operation)
+    except _TestFailed:
+        raise TestFailed(422, "Invalid", failure.rejected_patch().message, {}) from None
     except _DoesNotApply:
         raise failure.rejected_patch() from None
     return tree
@@ -160,7 +170,7 @@ def _test(tree: Any, path: list[str], value: Any) -> Any:
         else:
             raise _DoesNotApply
     if not same(found, value):
-        raise _DoesNotApply
+        raise _TestFailed
     return tree
 
 

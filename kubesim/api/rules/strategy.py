@@ -72,9 +72,18 @@ def completed(kind: Kind, tree: Tree) -> Tree:
         key: value for key, value in tree.items() if key not in {"apiVersion", "kind"}
     }
     tree["metadata"] = defaults.cleaned(tree.get("metadata") or {})
+    if name == "Namespace":
+        tree["metadata"] = _named_by_label(tree["metadata"])
     if name in _APPS or name in {"Pod", "Service"}:
         tree["spec"] = defaults.spec_of(name, dict(tree.get("spec") or {}))
     return tree
+
+
+def _named_by_label(metadata: Tree) -> Tree:
+    """A Namespace carries its name as a label, by which selectors choose it."""
+    if not metadata.get("name"):
+        return metadata
+    return {**metadata, "labels": {**(metadata.get("labels") or {}), "kubernetes.io/metadata.name": metadata["name"]}}
 
 
 def validate_create(kind: Kind, tree: Tree) -> Iterator[Cause]:

@@ -1,0 +1,102 @@
+"""manifests/policies/validating/settings.yaml accepts what the settings table of the code accepts, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inplace.core.objects import names
+from inplace.core.settings import schema
+from inplace.core.settings.grammar import MAX_COUNT, MAX_SECONDS
+from inplace.core.settings.schema import Mode
+from kubesim.api import kinds
+from tests.unit.manifests import admission
+
+POLICY = "inplace-settings"
+#: Lists and patterns, which CEL could read but nobody could maintain: the policy lets every value of these pass.
+LEFT_TO_THE_CONTROLLER = frozenset(
+    {"keep-ready-containers", "container-order", "gates", "order-by", "spread-by", "steps", "restart-on"}
+)
+CHECKED = tuple(name for name in schema._SETTINGS if name not in LEFT_TO_THE_CONTROLLER)
+WORDS = ("paused", "drain", "on-failure", "pre-pull", "init-images", "disruption-budgets")
+OURS = tuple(sorted(key.removeprefix(names.PREFIX) for key in schema._OUR_ANNOTATIONS))
+#: Around every bound.
+EDGES = (0, 1, 100, 101, MAX_SECONDS, MAX_SECONDS + 1, MAX_COUNT, MAX_COUNT + 1, 9999999999, 10**10)
+SAMPLES = (
+    *(f"{number}{sign}" for number in EDGES for sign in ("", "%")),
+    *("25%", "-1", "many", "1.5", "007", "600", "soon", "x", ""),
+)
+
+words = sorted(
+    {word for name in WORDS for word in str(schema._SETTINGS[name].accepts).replace(" or ", ", ").split(", ")}
+)
+numbers = st.builds(
+    lambda zeros, number, sign: "0" * zeros + str(number) + sign,
+    st.integers(0, 3),
+    st.sampled_from(EDGES) | st.integers(0, 10**11),
+    st.sampled_from(["", "%", "%%", " ", "\n", ".0"]),
+)
+values = st.one_of(numbers, st.sampled_from([*words, "-1", "", "x", "auto", "True", "٣"]), st.text(max_size=12))
+
+
+def refusal(annotations, mode="InPlaceOnly", kind=kinds.DEPLOYMENTS, old=None):
+    labels = None if mode is None else {names.MODE: mode}
+    return admission.refusal(POLICY, kind, old, admission.workload(kind, labels=labels, annotations=annotations))
+
+
+@pytest.mark.parametrize("name", CHECKED)
+@given(text=values)
+def test_it_accepts_what_the_code_accepts(name, text):
+    said = refusal({names.PREFIX + name: text})
+    assert (said == "") == (schema._SETTINGS[name].parse(text) is not None), said
+    assert not said or names.PREFIX + name in said
+
+
+@pytest.mark.parametrize("name", sorted(LEFT_TO_THE_CONTROLLER))
+@given(text=values)
+def test_what_is_left_to_the_controller_passes(name, text):
+    assert refusal({names.PREFIX + name: text}) == ""
+
+
+@pytest.mark.parametrize("name", CHECKED)
+@pytest.mark.parametrize("text", SAMPLES)
+def test_the_bounds_are_the_codes(name, text):
+    assert (refusal({names.PREFIX + name: text}) == "") == (schema._SETTINGS[name].parse(text) is not None)
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_a_refusal_names_the_words_that_the_code_accepts(name):
+    accepts = str(schema._SETTINGS[name].accepts)
+    assert refusal({names.PREFIX + name: "?"}) == f"metadata.annotations[{names.PREFIX}{name}]: use {accepts}"
+    for word in accepts.replace(" or ", ", ").split(", "):
+        assert refusal({names.PREFIX + name: word}) == ""
+
+
+@given(st.sampled_from([str(mode) for mode in Mode]) | st.text(max_size=20))
+def test_the_modes_are_the_codes(mode):
+    said = refusal(None, mode=mode)
+    assert said == (
+        ""
+        if mode in {str(one) for one in Mode}
+        else f"metadata.labels[{names.MODE}]: use InPlaceOnly or InPlaceIfPossible"
+    )
+
+
+@given(st.sampled_from([*schema._SETTINGS, *OURS]) | st.from_regex(r"[a-z-]{0,12}", fullmatch=True), st.booleans())
+def test_it_knows_the_settings_that_the_code_knows(name, ours):
+    prefix = names.PREFIX if ours else "example.com/"
+    value = {"max-unavailable": "1", "partition": "1", "progress-deadline-seconds": "1"}.get(name, "0")
+    said = refusal({prefix + name: value, "checksum/config": "0"})
+    unknown = f"metadata.annotations: there is no setting named {prefix}{name}: one of these is not known"
+    assert (said == unknown) == (ours and name not in {*schema._SETTINGS, *OURS})
+
+
+@pytest.mark.parametrize("kind", admission.WORKLOADS)
+def test_every_kind_is_asked_when_it_is_created_and_when_it_is_changed(kind):
+    bad = {names.PREFIX + "paused": "maybe"}
+    old = admission.workload(kind, labels={names.MODE: "InPlaceOnly"})
+    assert refusal(bad, kind=kind) == "metadata.annotations[inplace.dev/paused]: use true or false"
+    assert refusal(bad, kind=kind, old=old) == refusal(bad, kind=kind)
+    assert refusal(bad, kind=kind, mode=None) == "", "not opted in, not our business"
+    assert refusal(None, kind=kind) == ""
