@@ -19,6 +19,7 @@ from kubesim.api.faults import Answer, Cut
 from kubesim.cluster import Cluster, open_cluster
 from kubesim.kubelet import Catalogue
 from tests.scenarios import policies
+from tests.scenarios.faces import Faces, Witness
 from tests.scenarios.world import Registry, World
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -45,6 +46,8 @@ class EmbeddedWorld(World):
         self.namespace = NAMESPACE
         self._controllers: dict[str, asyncio.Task[None]] = {}
         self._serial = 0
+        #: What the commands say beside each controller.
+        self.faces: list[Faces] = []
 
     def image(self, repository: str, tag: str) -> str:
         """A reference that the model nodes know, or do not."""
@@ -61,6 +64,8 @@ class EmbeddedWorld(World):
         client = await self.cluster.client(agent, field_manager=AGENT, as_user=policies.ACCOUNT)
         options = Options(watch_namespace=self.namespace, leader_elect=False, caps=self.caps)
         app = App(client, self.clock, NullObserver(), options, print)
+        self.faces.append(Faces(app.cache))
+        app.planner = Witness(self.faces[-1])
         self._controllers[agent] = asyncio.create_task(app.run(signals=False), name=agent)
         await self.until(lambda: _is_ready(app), "the controller to be ready")
 
@@ -139,3 +144,7 @@ async def open_embedded(*, seed: int = 0, controller: bool = True) -> AsyncItera
                 yield world
             finally:
                 await world.kill_controller()
+        untruths = [untruth for faces in world.faces for untruth in faces.untruths]
+        assert not untruths, "a command said something else than the controller did:\n" + "\n".join(
+            dict.fromkeys(untruths)
+        )

@@ -133,7 +133,11 @@ def infer(pod: Pod, now: datetime, *, serving: bool) -> PodObservation | None:
 def _infer_container(
     _before: ContainerObservation | None, pod: Pod, name: str, now: datetime
 ) -> ContainerObservation | None:
-    """As if the baseline's container had been the first that was seen, and the present one since it started."""
+    """As if the baseline's container had been the first that was seen, and the present one since it started.
+
+    Unless an earlier patch was not confirmed: the present container may then be one of that patch, as far as one look
+    can tell.
+    """
     status, record = pod.container_status(name), records.read(pod)
     if status is None or not isinstance(record, Record):
         return None
@@ -141,8 +145,8 @@ def _infer_container(
     started = running.started_at if running is not None else None
     waiting = status.state.waiting.reason if status.state.waiting else ""
     return ContainerObservation(
-        first_id=baseline.id,
-        first_image_id=baseline.image_id,
+        first_id=status.container_id if baseline.unsettled else baseline.id,
+        first_image_id=status.image_id if baseline.unsettled else baseline.image_id,
         id=status.container_id,
         since=started + timedelta(seconds=1) if started is not None else now,
         waiting=waiting,

@@ -64,6 +64,8 @@ class PodAssessment(Struct, frozen=True):
     ready: bool = False
     #: The revision that it is at.
     revision: str = ""
+    #: The revision that it goes to, or stays at for now; empty while that is not known.
+    target: str = ""
     #: What it lacks of its target, or why it cannot get there in place; None while the target is not known.
     change: Verdict | None = None
 
@@ -321,6 +323,7 @@ def _assess_pod(common: _Common, inputs: _Inputs, now: datetime) -> PodAssessmen
         rank=order.rank(common.settings, common.kind.order, pod),
         ready=pod.ready,
         revision=inputs.revision,
+        target=inputs.target,
         change=inputs.change,
     )
     if inputs.pending:

@@ -8,7 +8,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.rollout import steps, targets
+from inplace.core.pod.states import Pending
+from inplace.core.rollout import reported, steps, targets
 from inplace.core.rollout.assess import Assessment, PodAssessment
 from inplace.core.rollout.targets import AtStep
 from inplace.core.settings.schema import Settings
@@ -36,7 +37,7 @@ class Quotas(Struct, frozen=True):
         """The quotas before anything is granted."""
         settings, snapshot = assessment.settings, assessment.snapshot
         left = max_unavailable_left(settings, snapshot.kind.desired(snapshot.workload), assessment.pods)
-        quotas = cls(left, str(settings.max_unavailable), snapshot.room)
+        quotas = cls(left, str(settings.max_unavailable), _room(assessment))
         if not isinstance(assessment.targets, AtStep):
             return quotas
         asked, step = assessment.targets.asked, assessment.targets.step
@@ -64,6 +65,16 @@ class Quotas(Struct, frozen=True):
             room=self.room - costs if self.room is not None else None,
             step_left=self.step_left - bool(self.step_to and moves_to == self.step_to),
         )
+
+
+def _room(assessment: Assessment) -> int | None:
+    """What is left of the cap. A command knows how many Pods it holds back: the others may start."""
+    snapshot = assessment.snapshot
+    held = reported.capped(snapshot.reported)
+    if not held:
+        return snapshot.room
+    states = (pod.state for pod in assessment.participants)
+    return max(0, sum(isinstance(state, Pending) and not state.broken for state in states) - held)
 
 
 def max_unavailable_left(settings: Settings, desired: int, pods: tuple[PodAssessment, ...]) -> int:

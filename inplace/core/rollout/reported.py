@@ -14,22 +14,21 @@ from inplace.core.state.statuses import Status
 #: Refusals by the API server, which the controller has asked.
 _REFUSALS: Final = (ReasonCode.AdmissionRejected, ReasonCode.ImageRewritten)
 #: What holds the whole workload.
-_HOLDS: Final = (
-    ReasonCode.FreezeContested,
-    ReasonCode.LeaderTakeover,
-    ReasonCode.Preflight,
-    ReasonCode.Freezing,
-    ReasonCode.Preparing,
-)
+_HOLDS: Final = (ReasonCode.FreezeContested, ReasonCode.LeaderTakeover)
 #: What holds single Pods.
-_DEFERRALS: Final = (
-    ReasonCode.DisruptionCap,
-    ReasonCode.Reserving,
-    ReasonCode.PrePull,
-    ReasonCode.PrePullImpossible,
+_DEFERRALS: Final = (ReasonCode.PrePullImpossible,)
+#: What passes in moments: a report of it is out of date before anybody reads it.
+MOMENTARY: Final = frozenset(
+    {
+        ReasonCode.PendingWrite,
+        ReasonCode.Preflight,
+        ReasonCode.Reserving,
+        ReasonCode.Freezing,
+        ReasonCode.Preparing,
+    }
 )
 #: What only the memory of the controller knows: a command is silent about it until the controller has reported it.
-MEMORY_ONLY: Final = frozenset({*_REFUSALS, *_HOLDS, *_DEFERRALS, ReasonCode.PendingWrite})
+MEMORY_ONLY: Final = frozenset({*_REFUSALS, *_HOLDS, *_DEFERRALS, *MOMENTARY, ReasonCode.DisruptionCap})
 
 
 def refusals(status: Status | None) -> tuple[Reason, ...]:
@@ -43,6 +42,11 @@ def hold(status: Status | None) -> Reason | None:
         return None
     own = next((reason for reason in status.reasons if reason.code in _HOLDS), None)
     return own or _waiting(status, _HOLDS)
+
+
+def capped(status: Status | None) -> int:
+    """How many Pods the cap over all workloads holds back."""
+    return status.waiting.get(ReasonCode.DisruptionCap, 0) if status is not None else 0
 
 
 def deferral(status: Status | None) -> Reason | None:

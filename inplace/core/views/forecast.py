@@ -139,7 +139,6 @@ def _pod(decision: Decision, assessed: PodAssessment) -> PodForecast:
 
 
 def _verdict(decision: Decision, assessed: PodAssessment) -> Verdict:
-    target = decision.assessment.destination
     match assessed.state:
         case Pending():
             return Verdict.WAITS if assessed.pod.name in decision.admission.deferred else Verdict.STARTS
@@ -148,7 +147,7 @@ def _verdict(decision: Decision, assessed: PodAssessment) -> Verdict:
         case Failed():
             return Verdict.FAILED
         case _:
-            at_target = target is not None and assessed.revision == target.revision
+            at_target = bool(assessed.target) and assessed.revision == assessed.target
             return Verdict.UP_TO_DATE if at_target else Verdict.SKIPPED
 
 
