@@ -99,9 +99,11 @@ class _Step:
 
     def is_rewritten(self, view: WorkloadView, pod: PodView) -> bool:
         """Whether the commands go by a report that this very decision replaces, once a second at most."""
-        reason = next(one for one in view.pods if one.name == pod.name).reason
+        told = next(one for one in view.pods if one.name == pod.name)
+        codes = {reason.code for reason in (pod.reason, told.reason) if reason is not None} & MEMORY_ONLY
+        before = self.reported.waiting if self.reported is not None else {}
         now = self.decided.status.waiting if self.decided.status is not None else {}
-        return reason is not None and reason.code in MEMORY_ONLY and reason.code not in now
+        return any(before.get(code) != now.get(code) for code in codes)
 
     def saw_late(self, told: Snapshot) -> bool:
         """Whether the controller has seen something later than it happened, because it had just started or could not
