@@ -27,6 +27,7 @@ from kubesim.controllers.daemonset import DaemonSetController
 from kubesim.controllers.deployment import DeploymentController
 from kubesim.controllers.disruption import DisruptionController
 from kubesim.controllers.endpointslice import EndpointSliceController
+from kubesim.controllers.informers import Informers
 from kubesim.controllers.replicaset import ReplicaSetController
 from kubesim.controllers.scheduler import Scheduler
 from kubesim.controllers.statefulset import StatefulSetController
@@ -113,21 +114,23 @@ async def open_cluster(
             version=version,
         )
         manager, scheduler = await client("kube-controller-manager"), await client("kube-scheduler")
+        managed, scheduled = Informers(manager, clock, rng, seen), Informers(scheduler, clock, rng, seen)
         models: list[Controller] = [
-            garbage.NamespaceController(manager, clock, rng, seen),
-            *(garbage.GarbageCollector(*one, manager, clock, rng, seen) for one in garbage.OWNED),
-            StatefulSetController(manager, clock, rng, seen),
-            DaemonSetController(manager, clock, rng, seen),
-            DeploymentController(manager, clock, rng, seen),
-            ReplicaSetController(manager, clock, rng, seen),
-            DisruptionController(manager, clock, rng, seen),
-            EndpointSliceController(manager, clock, rng, seen),
-            Scheduler(scheduler, clock, rng, seen),
+            garbage.NamespaceController(managed),
+            *(garbage.GarbageCollector(*one, managed) for one in garbage.OWNED),
+            StatefulSetController(managed),
+            DaemonSetController(managed),
+            DeploymentController(managed),
+            ReplicaSetController(managed),
+            DisruptionController(managed),
+            EndpointSliceController(managed),
+            Scheduler(scheduled),
         ]
         for name in NAMESPACES:
             await manager.create(resources.NAMESPACES, None, {"metadata": {"name": name}}, type=dict)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one.run(), name=one.name) for one in models]
+            tasks = [group.create_task(one.run(), name="informers") for one in (managed, scheduled)]
+            tasks += [group.create_task(one.run(), name=one.name) for one in models]
             tasks.append(group.create_task(kubelet.run(), name="kubelet"))
             await _until_ready(manager, nodes, clock)
             try:
