@@ -53,6 +53,10 @@ class EmbeddedWorld(World):
         """Made up."""
         return model.digest(repository, tag)
 
+    def state(self) -> object:
+        """What the server has stored and what the watch has brought."""
+        return self.cluster.server.storage.version, len(self.history.seen)
+
     async def start_controller(self) -> None:
         """Start the real controller as a task of this loop, known by an agent of its own."""
         self._serial += 1
