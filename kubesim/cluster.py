@@ -1,6 +1,7 @@
 """The embedded cluster: an API server, nodes and controllers in one event loop.
 
-Composition only. Each part talks to the server over HTTP with a client of its own, known by its User-Agent.
+Composition only. Each part talks to the server over HTTP with a client of its own, known by its User-Agent, in memory;
+whoever is outside of the process, like kubectl, over a socket.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from inplace.kube.client import Client
 from inplace.kube.connection import plain
 from inplace.runtime.clock import Clock
 from inplace.runtime.observe import NullObserver, Observer
-from kubesim.api import faults
+from kubesim.api import faults, memory
 from kubesim.api.server import ApiServer
 from kubesim.controllers import garbage
 from kubesim.controllers.base import Controller
@@ -59,7 +60,8 @@ class Cluster:
 
     async def client(self, agent: str, observer: Observer | None = None, *, field_manager: str = "inplace") -> Client:
         """A client of its own connections, closed with the cluster; `agent` is how the server knows it."""
-        connection = await self._stack.enter_async_context(plain(self.server.url, user_agent=agent, clock=self._clock))
+        made = memory.near(plain(self.server.url, user_agent=agent, clock=self._clock), self.server.accept)
+        connection = await self._stack.enter_async_context(made)
         return Client(connection, observer or NullObserver(), self._clock, field_manager=field_manager)
 
     def write_kubeconfig(self, path: Path, namespace: str = "default") -> Path:

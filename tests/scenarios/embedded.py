@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import msgspec
+import pytest
 
 from hack.cluster import model
 from inplace.controller.app import App, Options
@@ -27,6 +28,8 @@ NAMESPACE = "test"
 #: What the agents of our controllers begin with.
 AGENT = "inplace"
 DOWN_SECONDS = 3.0
+#: Marks a test in this world. Nothing is ever under way outside of the loop, so time passes as soon as it is idle.
+VIRTUAL = pytest.mark.looptime(noop_cycles=0)
 #: As many as the largest scenario has Pods, so that a DaemonSet can have as many.
 NODES = tuple(f"node-{number}" for number in range(6))
 
