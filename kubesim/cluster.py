@@ -1,6 +1,7 @@
 """The embedded cluster: an API server, nodes and controllers in one event loop.
 
-Composition only. Each part talks to the server over HTTP with a client of its own, known by its User-Agent.
+Composition only. Each part talks to the server over HTTP with a client of its own, known by its User-Agent, in memory;
+whoever is outside of the process, like kubectl, over a socket.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from inplace.kube.client import Client
 from inplace.kube.connection import plain
 from inplace.runtime.clock import Clock
 from inplace.runtime.observe import NullObserver, Observer
-from kubesim.api import faults
+from kubesim.api import faults, memory
 from kubesim.api.server import ApiServer
 from kubesim.controllers import garbage
 from kubesim.controllers.base import Controller, is_ready
@@ -26,6 +27,7 @@ from kubesim.controllers.daemonset import DaemonSetController
 from kubesim.controllers.deployment import DeploymentController
 from kubesim.controllers.disruption import DisruptionController
 from kubesim.controllers.endpointslice import EndpointSliceController
+from kubesim.controllers.informers import Informers
 from kubesim.controllers.replicaset import ReplicaSetController
 from kubesim.controllers.scheduler import Scheduler
 from kubesim.controllers.statefulset import StatefulSetController
@@ -66,7 +68,7 @@ class Cluster:
         """
         manager = field_manager or agent.partition("/")[0]  # as the server names whoever gives none
         opened = plain(self.server.url, user_agent=agent, clock=self._clock, as_user=as_user)
-        connection = await self._stack.enter_async_context(opened)
+        connection = await self._stack.enter_async_context(memory.near(opened, self.server.accept))
         return Client(connection, observer or NullObserver(), self._clock, field_manager=manager)
 
     def write_kubeconfig(self, path: Path, namespace: str = "default") -> Path:
@@ -122,21 +124,23 @@ async def open_cluster(
             version=version,
         )
         manager, scheduler = await client("kube-controller-manager"), await client("kube-scheduler")
+        managed, scheduled = Informers(manager, clock, rng, seen), Informers(scheduler, clock, rng, seen)
         models: list[Controller] = [
-            garbage.NamespaceController(manager, clock, rng, seen),
-            *(garbage.GarbageCollector(*one, manager, clock, rng, seen) for one in garbage.OWNED),
-            StatefulSetController(manager, clock, rng, seen),
-            DaemonSetController(manager, clock, rng, seen),
-            DeploymentController(manager, clock, rng, seen),
-            ReplicaSetController(manager, clock, rng, seen),
-            DisruptionController(manager, clock, rng, seen),
-            EndpointSliceController(manager, clock, rng, seen),
-            Scheduler(scheduler, clock, rng, seen),
+            garbage.NamespaceController(managed),
+            *(garbage.GarbageCollector(*one, managed) for one in garbage.OWNED),
+            StatefulSetController(managed),
+            DaemonSetController(managed),
+            DeploymentController(managed),
+            ReplicaSetController(managed),
+            DisruptionController(managed),
+            EndpointSliceController(managed),
+            Scheduler(scheduled),
         ]
         for name in (*NAMESPACES, *namespaces):
             await manager.create(resources.NAMESPACES, None, {"metadata": {"name": name}}, type=dict)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one.run(), name=one.name) for one in models]
+            tasks = [group.create_task(one.run(), name="informers") for one in (managed, scheduled)]
+            tasks += [group.create_task(one.run(), name=one.name) for one in models]
             tasks.append(group.create_task(kubelet.run(), name="kubelet"))
             await _until_ready(manager, nodes, clock)
             try:

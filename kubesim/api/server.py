@@ -6,6 +6,7 @@ port may do everything, under any name (`Impersonate-User`), so it listens on lo
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -52,8 +53,8 @@ class ApiServer:
         self.url = ""
 
     async def __aenter__(self) -> Self:
-        serving = web.Server(self._serve, handler_cancellation=True, access_log=None)
-        self._runner = web.ServerRunner(serving, shutdown_timeout=0)
+        self._serving = web.Server(self._serve, handler_cancellation=True, access_log=None)
+        self._runner = web.ServerRunner(self._serving, shutdown_timeout=0)
         await self._runner.setup()
         await web.TCPSite(self._runner, HOST, 0).start()
         host, port = self._runner.addresses[0][:2]
@@ -65,6 +66,11 @@ class ApiServer:
     ) -> None:
         self.cut_watches()
         await self._runner.cleanup()
+
+    def accept(self) -> asyncio.Protocol:
+        """The server's side of a new connection, which need not be one of sockets (kubesim.api.memory)."""
+        made: asyncio.Protocol = self._serving()
+        return made
 
     # --- what a test does to it -------------------------------------------------------------------------------------
 

@@ -1,33 +1,24 @@
-"""What the model controllers have in common: watches that fill caches, a queue of keys, one sync at a time.
+"""What the model controllers have in common: caches that they are told of, a queue of keys, one sync at a time.
 
 The shape of every controller of Kubernetes; refuses to know what any of them does.
 """
 
 from __future__ import annotations
 
-import asyncio
-import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 from inplace.kube import resource as resources
-from inplace.kube.client import Client
 from inplace.kube.errors import NotFound
-from inplace.kube.reflector import Reflector
 from inplace.kube.resource import Resource
 from inplace.kube.store import Store
 from inplace.runtime.backoff import Backoff
-from inplace.runtime.clock import Clock
-from inplace.runtime.observe import Observer
 from inplace.runtime.queue import WorkQueue
 from inplace.runtime.worker import Done, Result, Worker
+from kubesim.controllers.informers import Informer, Informers, Key, Tree, key_of
 
-#: A JSON object, as the API gives it.
-Tree = dict[str, Any]
-#: Namespace and name.
-Key = tuple[str, str]
 Keys = Callable[[Tree], Iterable[Key]]
 
 #: Events of this many seconds are treated together.
@@ -41,50 +32,38 @@ class Controller(ABC):
 
     name: str
 
-    def __init__(self, client: Client, clock: Clock, rng: random.Random, observer: Observer) -> None:
-        self.client = client
-        self.clock = clock
-        self._rng = rng
-        self._observer = observer
-        self._queue: WorkQueue[Key] = WorkQueue(clock)
-        self._reflectors: list[Reflector[Tree]] = []
+    def __init__(self, informers: Informers) -> None:
+        self.client = informers.client
+        self.clock = informers.clock
+        self._rng = informers.rng
+        self._observer = informers.observer
+        self._queue: WorkQueue[Key] = WorkQueue(self.clock)
+        self._informers = informers
+        self._watched: list[Informer] = []
 
     @abstractmethod
     async def sync(self, key: Key) -> None:
         """Bring the world nearer to what the object wants."""
 
     def watch(self, resource: Resource, keys: Keys) -> Store[Tree]:
-        """A cache of all objects of a kind; each event queues the keys that the object names."""
-        store: Store[Tree] = Store(key=key_of, version=lambda one: str(one["metadata"]["resourceVersion"]))
+        """The cache of all objects of a kind; each event queues the keys that the object names."""
 
-        def changed(old: Tree | None, new: Tree | None, initial: bool) -> None:
+        def changed(old: Tree | None, new: Tree | None) -> None:
             for one in (old, new):
                 for key in keys(one) if one is not None else ():
                     self._queue.add_after(key, GATHER_SECONDS)
 
-        reflector = Reflector(
-            self.client,
-            resource,
-            store,
-            dict,
-            on_change=changed,
-            clock=self.clock,
-            observer=self._observer,
-            rng=self._rng,
-        )
-        self._reflectors.append(reflector)
-        return store
+        informer = self._informers.of(resource)
+        informer.handlers.append(changed)
+        self._watched.append(informer)
+        return informer.store
 
     async def run(self) -> None:
-        """Watch and sync."""
-        async with asyncio.TaskGroup() as group:
-            for reflector in self._reflectors:
-                group.create_task(reflector.run(), name=f"{self.name} watch")
-            for reflector in self._reflectors:
-                await reflector.wait_synced()
-            backoff: Backoff[Key] = Backoff(self._rng, base=0.02, most=MOST_PAUSE)
-            worker = Worker(self._queue, self._reconcile, 1, backoff, self.clock, self._observer, self.name)
-            group.create_task(worker.run(), name=self.name)
+        """Sync what the informers tell of, which run beside it."""
+        for one in self._watched:
+            await one.reflector.wait_synced()
+        backoff: Backoff[Key] = Backoff(self._rng, base=0.02, most=MOST_PAUSE)
+        await Worker(self._queue, self._reconcile, 1, backoff, self.clock, self._observer, self.name).run()
 
     def again(self, key: Key, seconds: float) -> None:
         """Look at a key again after a while."""
@@ -99,11 +78,6 @@ class Controller(ABC):
     async def _reconcile(self, key: Key) -> Result:
         await self.sync(key)
         return Done()
-
-
-def key_of(one: Tree) -> Key:
-    """Namespace and name of an object."""
-    return one["metadata"].get("namespace", ""), one["metadata"]["name"]
 
 
 def itself(one: Tree) -> Iterable[Key]:

@@ -6,23 +6,12 @@ labels alone. Refuses to know of surges and of rollbacks.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from inplace.kube import resource as resources
-from kubesim.controllers.base import (
-    Controller,
-    Key,
-    Tree,
-    amount,
-    is_deleting,
-    is_ready,
-    itself,
-    key_of,
-    owned_by,
-    owns,
-    reference_to,
-)
+from kubesim.controllers.base import Controller, amount, is_deleting, is_ready, itself, owned_by, owns, reference_to
 from kubesim.controllers.history import History
+from kubesim.controllers.informers import Informers, Key, Tree, key_of
 from kubesim.controllers.revisions import HASH_LABEL
 from kubesim.controllers.scheduler import named_by, tolerates_all
 from kubesim.objects import is_over
@@ -46,8 +35,8 @@ class DaemonSetController(Controller):
 
     name = "daemonset"
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, informers: Informers) -> None:
+        super().__init__(informers)
         self._sets = self.watch(resources.DAEMONSETS, itself)
         self._pods = self.watch(resources.PODS, owned_by(_KIND))
         kept = self.watch(resources.CONTROLLERREVISIONS, owned_by(_KIND))

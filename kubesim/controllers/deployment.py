@@ -7,23 +7,13 @@ counted but not rolled; names that are taken count as hash collisions. Refuses t
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from inplace.kube import resource as resources
 from inplace.kube.errors import AlreadyExists, NotFound
 from kubesim.controllers import revisions
-from kubesim.controllers.base import (
-    Controller,
-    Key,
-    Tree,
-    amount,
-    is_deleting,
-    itself,
-    key_of,
-    owned_by,
-    owns,
-    reference_to,
-)
+from kubesim.controllers.base import Controller, amount, is_deleting, itself, owned_by, owns, reference_to
+from kubesim.controllers.informers import Informers, Key, Tree, key_of
 from kubesim.objects import stamp
 
 _KIND: Final = "Deployment"
@@ -50,18 +40,19 @@ class DeploymentController(Controller):
 
     name = "deployment"
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, informers: Informers) -> None:
+        super().__init__(informers)
         self._deployments = self.watch(resources.DEPLOYMENTS, itself)
         self._sets = self.watch(resources.REPLICASETS, owned_by(_KIND))
 
     async def sync(self, key: Key) -> None:
         """One pass over one Deployment (syncDeployment)."""
-        workload = self._deployments.get(*key)
-        if workload is None or is_deleting(workload):
+        found = self._deployments.get(*key)
+        if found is None or is_deleting(found):
             return
+        workload = {**found}  # this pass brings its copies up to date as it writes them
         rolling = not workload["spec"].get("paused")
-        sets = sorted((one for one in self._sets.values() if owns(workload, one)), key=_age)
+        sets = sorted(({**one} for one in self._sets.values() if owns(workload, one)), key=_age)
         new = next((one for one in sets if _same_template(workload, one)), None)
         old = [one for one in sets if one is not new]
         collisions = (workload.get("status") or {}).get("collisionCount", 0)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from inplace.kube import resource as resources
 from inplace.kube.errors import Conflict, NotFound
 from kubesim.api import selectors
-from kubesim.controllers.base import Controller, Key, Tree, amount, is_deleting, is_ready, itself, key_of
+from kubesim.controllers.base import Controller, amount, is_deleting, is_ready, itself
+from kubesim.controllers.informers import Informers, Key, Tree, key_of
 from kubesim.objects import is_over
 
 #: How long an entry counts for a Pod that nobody deletes (DeletionTimeout).
@@ -24,8 +25,8 @@ class DisruptionController(Controller):
 
     name = "disruption"
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, informers: Informers) -> None:
+        super().__init__(informers)
         self._budgets = self.watch(resources.PODDISRUPTIONBUDGETS, itself)
         self._pods = self.watch(resources.PODS, self._of_pod)
 

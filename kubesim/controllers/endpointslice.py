@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from inplace.kube import resource as resources
 from inplace.kube.errors import AlreadyExists, NotFound
-from kubesim.controllers.base import Controller, Key, Tree, is_deleting, is_ready, itself, reference_to
+from kubesim.controllers.base import Controller, is_deleting, is_ready, itself, reference_to
+from kubesim.controllers.informers import Informers, Key, Tree
 from kubesim.objects import is_over
 
 MANAGER: Final = "endpointslice-controller.k8s.io"
@@ -23,8 +24,8 @@ class EndpointSliceController(Controller):
 
     name = "endpointslice"
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, informers: Informers) -> None:
+        super().__init__(informers)
         self._services = self.watch(resources.SERVICES, itself)
         self._pods = self.watch(resources.PODS, self._of_pod)
         self._slices = self.watch(resources.ENDPOINTSLICES, _of_slice)

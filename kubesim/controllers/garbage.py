@@ -7,12 +7,13 @@ namespace is made here as well.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from inplace.kube import resource as resources
 from inplace.kube.errors import AlreadyExists, Conflict, NotFound
 from inplace.kube.resource import Resource
-from kubesim.controllers.base import Controller, Key, Keys, Tree, is_deleting, itself
+from kubesim.controllers.base import Controller, Keys, is_deleting, itself
+from kubesim.controllers.informers import Informers, Key, Tree
 
 #: Kinds whose objects own others, and the kinds of those.
 OWNED: Final[tuple[tuple[Resource, tuple[Resource, ...]], ...]] = (
@@ -27,8 +28,8 @@ OWNED: Final[tuple[tuple[Resource, tuple[Resource, ...]], ...]] = (
 class GarbageCollector(Controller):
     """Deletes the dependents of one kind of owner."""
 
-    def __init__(self, owner: Resource, dependents: tuple[Resource, ...], *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, owner: Resource, dependents: tuple[Resource, ...], informers: Informers) -> None:
+        super().__init__(informers)
         self.name = f"garbage of {owner.plural}"
         self._owner = owner
         self._owners = self.watch(owner, itself)
@@ -77,8 +78,8 @@ class NamespaceController(Controller):
         one for one in resources.ALL if one.namespaced and one is not resources.SELFSUBJECTACCESSREVIEWS
     )
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, informers: Informers) -> None:
+        super().__init__(informers)
         self._namespaces = self.watch(resources.NAMESPACES, itself)
 
     async def sync(self, key: Key) -> None:

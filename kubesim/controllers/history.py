@@ -13,7 +13,8 @@ from inplace.kube.client import Client
 from inplace.kube.errors import AlreadyExists
 from inplace.kube.store import Store
 from kubesim.controllers import revisions
-from kubesim.controllers.base import Tree, owns
+from kubesim.controllers.base import owns
+from kubesim.controllers.informers import Tree
 
 
 class Settled(Struct, frozen=True):

@@ -6,24 +6,22 @@ A change of the template concerns later Pods only. Which Pods go first on a scal
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from kubesim.controllers.base import (
     Controller,
-    Key,
-    Tree,
     is_deleting,
     is_ready,
     itself,
-    key_of,
     owned_by,
     owner,
     owns,
     reference_to,
     selects,
 )
+from kubesim.controllers.informers import Informers, Key, Tree, key_of
 from kubesim.objects import is_over
 
 _KIND: Final = "ReplicaSet"
@@ -35,8 +33,8 @@ class ReplicaSetController(Controller):
 
     name = "replicaset"
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, informers: Informers) -> None:
+        super().__init__(informers)
         self._sets = self.watch(resources.REPLICASETS, itself)
         self._pods = self.watch(resources.PODS, self._of_pod)
         #: Pods created that the cache has not shown yet, by uid of their ReplicaSet (expectations).

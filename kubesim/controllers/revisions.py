@@ -11,7 +11,8 @@ import zlib
 from collections.abc import Iterable
 from typing import Final
 
-from kubesim.controllers.base import Tree, reference_to
+from kubesim.controllers.base import reference_to
+from kubesim.controllers.informers import Tree
 
 HASH_LABEL: Final = "controller-revision-hash"
 OWN_HASH: Final = "controller.kubernetes.io/hash"

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from inplace.kube import resource as resources
 from inplace.kube.errors import Conflict, NotFound
-from kubesim.controllers.base import Controller, Key, Tree, is_deleting, is_ready, key_of
+from kubesim.controllers.base import Controller, is_deleting, is_ready
+from kubesim.controllers.informers import Informers, Key, Tree, key_of
 
 NAME: Final = "default-scheduler"
 _CORDON: Final[Tree] = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
@@ -24,8 +25,8 @@ class Scheduler(Controller):
 
     name = "scheduler"
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, informers: Informers) -> None:
+        super().__init__(informers)
         self._pods = self.watch(resources.PODS, _waiting)
         self._nodes = self.watch(resources.NODES, lambda _: ())
         #: Bindings that the cache has not shown yet.

@@ -6,7 +6,7 @@ Revisions, ordinals, partition, OnDelete, and the counting by labels alone. Neve
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Final
+from typing import Final
 
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
@@ -14,8 +14,6 @@ from inplace.kube.errors import AlreadyExists
 from kubesim.controllers import revisions
 from kubesim.controllers.base import (
     Controller,
-    Key,
-    Tree,
     is_deleting,
     is_ready,
     itself,
@@ -26,6 +24,7 @@ from kubesim.controllers.base import (
     selects,
 )
 from kubesim.controllers.history import History
+from kubesim.controllers.informers import Informers, Key, Tree
 from kubesim.controllers.revisions import HASH_LABEL
 from kubesim.objects import is_over
 
@@ -39,8 +38,8 @@ class StatefulSetController(Controller):
 
     name = "statefulset"
 
-    def __init__(self, *arguments: Any) -> None:
-        super().__init__(*arguments)
+    def __init__(self, informers: Informers) -> None:
+        super().__init__(informers)
         self._sets = self.watch(resources.STATEFULSETS, itself)
         self._pods = self.watch(resources.PODS, self._of_pod)
         kept = self.watch(resources.CONTROLLERREVISIONS, owned_by(_KIND))

@@ -6,10 +6,10 @@ import pytest
 
 from kubesim.api.faults import Rates, Seeded
 from tests.scenarios import invariants
-from tests.scenarios.embedded import AGENT, open_embedded
+from tests.scenarios.embedded import AGENT, VIRTUAL, open_embedded
 from tests.scenarios.world import identity
 
-pytestmark = pytest.mark.looptime
+pytestmark = VIRTUAL
 
 RATES = Rates(
     cut_before=0.06, cut_after=0.06, conflict=0.04, expired=0.1, throttled=0.05, broken=0.05, delayed=0.2, delay=3.0

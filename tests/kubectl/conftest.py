@@ -6,7 +6,8 @@ import asyncio
 import os
 import random
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -26,13 +27,13 @@ class Kubectl:
         self.cluster = cluster
         self._environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
 
-    async def __call__(self, *arguments: str, stdin: str = "", seconds: float = 60) -> str:
+    async def __call__(self, *arguments: str, stdin: str = "", seconds: float = 180) -> str:
         """Its output; fails with what it said."""
         code, out, err = await self.run(*arguments, stdin=stdin, seconds=seconds)
         assert code == 0, f"kubectl {' '.join(arguments)}: {err}"
         return out
 
-    async def run(self, *arguments: str, stdin: str = "", seconds: float = 60) -> tuple[int, str, str]:
+    async def run(self, *arguments: str, stdin: str = "", seconds: float = 180) -> tuple[int, str, str]:
         """Exit code, output and errors."""
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
@@ -45,6 +46,25 @@ class Kubectl:
             process.kill()
             raise
         return process.returncode or 0, out.decode(), err.decode()
+
+    @asynccontextmanager
+    async def lines(self, *arguments: str, seconds: float = 180) -> AsyncIterator[AsyncIterator[str]]:
+        """Its lines as they come, until the block ends."""
+        process = await asyncio.create_subprocess_exec(
+            "kubectl", *arguments, stdout=asyncio.subprocess.PIPE, env=self._environment
+        )
+        assert process.stdout is not None
+        try:
+            async with asyncio.timeout(seconds), aclosing(_stripped(process.stdout)) as lines:
+                yield lines
+        finally:
+            process.kill()
+            await process.wait()
+
+
+async def _stripped(stream: asyncio.StreamReader) -> AsyncGenerator[str, None]:
+    async for line in stream:
+        yield line.decode().strip()
 
 
 @pytest_asyncio.fixture

@@ -7,7 +7,6 @@ The kubelet keeps the truth about what really runs; the invariants are judged by
 from __future__ import annotations
 
 import copy
-import json
 import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -151,6 +150,7 @@ class Simulation:
         self.templates: dict[str, dict[str, Any]] = {}
         self.pods: dict[str, dict[str, Any]] = {}
         self.workers: dict[str, Worker] = {}
+        self._told: dict[tuple[str, str], object] = {}
         self.workload = self._make_workload()
         self.sync_controller()
         self.workload["status"]["currentRevision"] = self.workload["status"]["updateRevision"]
@@ -367,13 +367,16 @@ class Simulation:
         self.cache = Cache()
         self.memory = Memory(self.clock, self.cache)
         self.planner = Planner()
-        self.cache.nodes.put(self._node())
+        self._told = {}
+        self._tell_node()
         self.deliver_workload()
         for name in self.pods:
             self.deliver(name)
 
-    def _node(self) -> Node:
+    def _tell_node(self) -> None:
         """The node; where images are pulled ahead it does not have v2 and v3 from the beginning."""
+        if not self._is_news("node", "", len(self.pulled)):
+            return
         version = "v1.36.3" if self.start.tracks_generation else "v1.33.0"
         images = [
             {"names": [f"{repo}@{digest}", *(f"{repo}:{tag}" for tag, one in DIGESTS.items() if one == digest)]}
@@ -383,8 +386,13 @@ class Simulation:
         ready, info = {"type": "Ready", "status": "True"}, {"kubeletVersion": version}
         status = {"conditions": [ready], "nodeInfo": info, "images": images}
         here = [one for one in images if self.start.pull == "Never" or self._is_here(one["names"])]
-        found: Node = _decode({"metadata": {"name": "node"}, "status": {**status, "images": here}}, Node)
-        return found
+        self.cache.nodes.put(_decode({"metadata": {"name": "node"}, "status": {**status, "images": here}}, Node))
+
+    def _is_news(self, kind: str, name: str, state: object) -> bool:
+        """Whether the controller that lives now has not been told this state yet: watches do not repeat themselves."""
+        known = self._told.get((kind, name))
+        self._told[kind, name] = state
+        return known != state
 
     def _is_here(self, tags: list[str]) -> bool:
         return bool(self.pulled.intersection(tags)) or any(one.endswith(":v1") for one in tags)
@@ -398,30 +406,41 @@ class Simulation:
         self._deliver_helpers()
         pod = self.pods.get(name)
         if pod is None:
-            old = self.cache.pods.remove(("default", name))
-            self.memory.saw_pod(old, None)
-            return
-        new = _decode(pod, Pod)
-        self.memory.saw_pod(self.cache.pods.put(new), new)
+            self._forget_pod(name)
+        else:
+            self._tell_pod(name, pod)
+
+    def _tell_pod(self, name: str, pod: dict[str, Any]) -> None:
+        if self._is_news("pod", name, (pod["metadata"]["uid"], pod["metadata"]["resourceVersion"])):
+            new = _decode(pod, Pod)
+            self.memory.saw_pod(self.cache.pods.put(new), new)
+
+    def _forget_pod(self, name: str) -> None:
+        self._told.pop(("pod", name), None)
+        self.memory.saw_pod(self.cache.pods.remove(("default", name)), None)
 
     def _deliver_helpers(self) -> None:
-        self.cache.nodes.put(self._node())
+        self._tell_node()
         for known in [key for key in self.delivered if key not in self.helpers]:
             self.delivered.discard(known)
-            self.memory.saw_pod(self.cache.pods.remove(("default", known)), None)
+            self._forget_pod(known)
         for key, one in self.helpers.items():
             self.delivered.add(key)
-            new = _decode(one, Pod)
-            self.memory.saw_pod(self.cache.pods.put(new), new)
+            self._tell_pod(key, one)
 
     def deliver_workload(self) -> None:
         """The watch brings the workload and its revisions."""
         for number, (name, template) in enumerate(self.templates.items()):
-            owner = [{"kind": "StatefulSet", "name": "web", "uid": "web-uid", "controller": True}]
-            meta = {"name": name, "namespace": "default", "uid": name, "resourceVersion": "1", "ownerReferences": owner}
-            data = {"metadata": meta, "revision": number, "data": {"spec": {"template": template}}}
-            self.cache.revisions.put(_decode(data, Revision))
-        self.cache.workloads["StatefulSet"].put(_decode(self.workload, Workload))
+            if self._is_news("revision", name, number):
+                self._tell_revision(name, number, template)
+        if self._is_news("workload", "web", self.workload["metadata"]["resourceVersion"]):
+            self.cache.workloads["StatefulSet"].put(_decode(self.workload, Workload))
+
+    def _tell_revision(self, name: str, number: int, template: dict[str, Any]) -> None:
+        owner = [{"kind": "StatefulSet", "name": "web", "uid": "web-uid", "controller": True}]
+        meta = {"name": name, "namespace": "default", "uid": name, "resourceVersion": "1", "ownerReferences": owner}
+        data = {"metadata": meta, "revision": number, "data": {"spec": {"template": template}}}
+        self.cache.revisions.put(_decode(data, Revision))
 
     def plan(self) -> tuple[Snapshot, tuple[Action, ...]]:
         """What the controller would do now, on what it has been told."""
@@ -603,7 +622,7 @@ def _images(pod: dict[str, Any]) -> dict[str, str]:
 
 
 def _decode(tree: dict[str, Any], type_: Any) -> Any:
-    return msgspec.json.decode(json.dumps(tree), type=type_)
+    return msgspec.json.decode(msgspec.json.encode(tree), type=type_)
 
 
 __all__ = ["GOOD", "PodPhase", "Settings", "Simulation", "record_of"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.embedded import VIRTUAL
 from tests.scenarios.kinds import WorkloadKind
 from tests.scenarios.markers import flavours_of, skip_others
 from tests.scenarios.world import World
@@ -22,7 +23,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     skip_others(own, world)
     if world == "embedded":
         for item in own:
-            item.add_marker(pytest.mark.looptime)
+            item.add_marker(VIRTUAL)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import msgspec
+import pytest
 
 from hack.cluster import model
 from inplace.controller.app import App, Options
@@ -29,6 +30,8 @@ NAMESPACE = "test"
 #: What the agents of our controllers begin with.
 AGENT = "inplace"
 DOWN_SECONDS = 3.0
+#: Marks a test in this world. Nothing is ever under way outside of the loop, so time passes as soon as it is idle.
+VIRTUAL = pytest.mark.looptime(noop_cycles=0)
 #: As many as the largest scenario has Pods, so that a DaemonSet can have as many.
 NODES = tuple(f"node-{number}" for number in range(6))
 
@@ -56,6 +59,10 @@ class EmbeddedWorld(World):
     def digest(self, repository: str, tag: str) -> str:
         """Made up."""
         return model.digest(repository, tag)
+
+    def state(self) -> object:
+        """What the server has stored and what the watch has brought."""
+        return self.cluster.server.storage.version, len(self.history.seen)
 
     async def start_controller(self) -> None:
         """Start the real controller as a task of this loop, known by an agent of its own."""

@@ -44,6 +44,9 @@ OURS = {
     names.STATE,
 }
 REVISION_MARK = "deployment.kubernetes.io/revision"
+#: Seconds between two looks, and how many of them a world may go without one where nothing has changed.
+LOOK_SECONDS = 0.1
+MOST_RESTS = 10
 WORKLOADS = (resources.STATEFULSETS, resources.DAEMONSETS, resources.DEPLOYMENTS, resources.REPLICASETS)
 
 
@@ -82,6 +85,7 @@ class World(ABC):
         #: Names of Pods by place, for each workload, and of those that have gone.
         self._slots: dict[str, list[str]] = {}
         self._past: set[str] = set()
+        self.history = History()
 
     @abstractmethod
     def image(self, repository: str, tag: str) -> str:
@@ -301,10 +305,25 @@ class World(ABC):
     async def until(self, holds: Callable[[], Awaitable[bool]], what: str, seconds: float | None = None) -> None:
         """Poll until something holds; fails with `what` and the state of the world."""
         deadline = self.clock.monotonic() + (seconds or self.patience)
-        while not await holds():
+        while True:
+            state = self.state()
+            if await holds():
+                return
             if self.clock.monotonic() > deadline:
                 raise AssertionError(f"waited in vain for {what}\n{await self.describe()}")
-            await self.clock.sleep(0.1)
+            await self.rest(state)
+
+    def state(self) -> object:
+        """Equal to what it was as long as nothing has changed; None where a world cannot tell without asking."""
+        return None
+
+    async def rest(self, state: object) -> None:
+        """Wait between two looks, longer where nothing has changed since this state."""
+        await self.clock.sleep(LOOK_SECONDS)
+        for _ in range(MOST_RESTS - 1):
+            if state is None or self.state() != state:
+                return
+            await self.clock.sleep(LOOK_SECONDS)
 
     async def status(self, name: str = "web") -> Status | None:
         """Our status, if it speaks of the present generation."""
@@ -373,8 +392,9 @@ class World(ABC):
         """Fail if something stops holding within a time."""
         deadline = self.clock.monotonic() + seconds
         while self.clock.monotonic() < deadline:
+            state = self.state()
             assert await holds(), f"{what} no longer holds\n{await self.describe()}"
-            await self.clock.sleep(0.1)
+            await self.rest(state)
 
     async def describe(self) -> str:
         """The namespace in a few lines, for a failed wait."""

@@ -7,8 +7,8 @@ from typing import Any
 from inplace.kube.errors import AlreadyExists, Status
 from inplace.kube.store import Store
 from kubesim.controllers import revisions
-from kubesim.controllers.base import key_of
 from kubesim.controllers.history import History
+from kubesim.controllers.informers import key_of
 
 HASH = "controller-revision-hash"
 
