@@ -62,7 +62,7 @@ class Faces:
         if not isinstance(told, Snapshot):
             return
         step = _Step(snapshot, decided, statuses.current(snapshot.workload))
-        view, forecast = views.build(told, self.planner.plan(told, now)), forecasts.forecast(told, now)
+        view, forecast = views.build(told, self.planner.plan(told, now)), forecasts.forecast(told, now, self.planner)
         for pod in views.build(snapshot, decided).pods:
             self.compared += 1
             if step.is_momentary(pod) or step.saw_late(told) or step.is_unsettled(pod):
