@@ -17,6 +17,7 @@ from inplace.core.actions.actions import subject
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.plan.plan import Planner, is_opted_in
 from inplace.core.plan.result import Plan
+from inplace.core.plan.status import explain
 from inplace.core.rollout.reported import MEMORY_ONLY, MOMENTARY
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state import records, statuses
@@ -51,26 +52,41 @@ class Faces:
     compared: int = 0
     momentary: int = 0
     untruths: list[str] = field(default_factory=list)
+    _last: dict[str, object] = field(default_factory=dict)
 
     def compare(self, snapshot: Snapshot, decided: Plan, now: datetime) -> None:
         """Ask the commands about the workload that was decided on just now."""
         if not is_opted_in(snapshot):
             return
         meta = snapshot.workload.metadata
+        step = (
+            meta.resource_version,
+            tuple(pod.metadata.resource_version for pod in snapshot.pods),
+            _decision(decided),
+        )
+        if self._last.get(meta.uid) == step:
+            return  # the same objects and the same decision as a moment ago
+        self._last[meta.uid] = step
         key = Key(snapshot.kind.name, meta.namespace, meta.name)
         told = gather(self.cache, None, key, now)
         if not isinstance(told, Snapshot):
             return
-        step = _Step(snapshot, decided, statuses.current(snapshot.workload))
+        decision = _Step(snapshot, decided, statuses.current(snapshot.workload))
         view, forecast = views.build(told, self.planner.plan(told, now)), forecasts.forecast(told, now, self.planner)
         for pod in views.build(snapshot, decided).pods:
             self.compared += 1
-            if step.is_momentary(pod) or step.saw_late(told) or step.is_unsettled(pod):
+            if decision.is_momentary(pod) or decision.saw_late(told) or decision.is_unsettled(pod):
                 self.momentary += 1
                 continue
             untruth = _of_view(pod, view) or _of_forecast(pod, forecast)
-            if untruth is not None and not step.is_rewritten(view, pod) and not _is_rounding(pod, told, now):
+            if untruth is not None and not decision.is_rewritten(view, pod) and not _is_rounding(pod, told, now):
                 self.untruths.append(untruth)
+
+
+def _decision(decided: Plan) -> list[tuple[str, str]]:
+    """What the controller says of each Pod, in short."""
+    reasons = ((pod, explain(pod, decided.deferred)) for pod in decided.pods)
+    return [(type(pod.state).__name__, str(reason.code) if reason is not None else "") for pod, reason in reasons]
 
 
 @dataclass(frozen=True)
