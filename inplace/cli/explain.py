@@ -88,9 +88,10 @@ def _lines(made: Explanation, now: datetime) -> list[str]:
     lines = [f"pod/{pod.name} of {made.workload} on node {pod.node}: {pod.stage}, {ready}, revision {pod.revision}"]
     if pod.reason is not None:
         lines.append(f"  {pod.reason.code}: {pod.reason}")
-    if pod.deadline is not None:
-        left = (pod.deadline - now).total_seconds()
-        lines.append(f"  deadline {_time(pod.deadline)}, {'over' if left <= 0 else f'in {left:.0f} s'}")
+    for word, at in (("until", pod.until), ("deadline", pod.deadline)):
+        if at is not None:
+            left = (at - now).total_seconds()
+            lines.append(f"  {word} {_time(at)}, {'over' if left <= 0 else f'in {left:.0f} s'}")
     for one in made.proofs:
         change = f"{one.from_image} -> {one.to_image}" if one.from_image != one.to_image else one.to_image
         lines += [f"  {one.container}: {change}", f"    {one.evidence or 'no evidence'}: {one.means}"]
