@@ -100,10 +100,23 @@ async def read_live(client: Client, ref: Ref, *, clock: Clock | None = None) -> 
     return live
 
 
-def say_unseen(live: Live) -> None:
+class Notes:
+    """Lines on stderr beside the result, each of them once."""
+
+    def __init__(self) -> None:
+        self._shown: set[str] = set()
+
+    def show(self, *notes: str) -> None:
+        """Show those that have not been shown yet."""
+        for note in notes:
+            if note not in self._shown:
+                self._shown.add(note)
+                click.echo(f"note: {note}", err=True)
+
+
+def show_unseen(live: Live) -> None:
     """A line on stderr for everything that the user's rights do not show."""
-    for note in live.notes:
-        click.echo(f"note: {note}", err=True)
+    Notes().show(*live.notes)
 
 
 def require_opted_in(workload: Workload, ref: Ref) -> None:

@@ -14,7 +14,7 @@ import click
 from msgspec.structs import replace
 
 from inplace.cli import errors
-from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, run_async, say_unseen
+from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, run_async, show_unseen
 from inplace.cli.options import Connection, dry_run_option, with_connection
 from inplace.cluster import send
 from inplace.cluster.live import Live
@@ -52,7 +52,7 @@ async def _disable(connection: Connection, text: str, force: bool, dry_run: str)
         live = Live(client, ref.key, clock)
         memory = Memory(clock, live.cache)
         async with live.watching(memory) as changed:
-            say_unseen(live)
+            show_unseen(live)
             snapshot = live.snapshot(memory)
             behind = plan.behind(_without_mode(snapshot), clock.now())
             if behind:

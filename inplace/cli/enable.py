@@ -6,7 +6,7 @@ import click
 from msgspec.structs import replace
 
 from inplace.cli import errors
-from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, read_live, run_async, say_unseen
+from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, read_live, run_async, show_unseen
 from inplace.cli.options import Connection, dry_run_option, with_connection
 from inplace.cluster import send
 from inplace.core.actions import patches
@@ -40,7 +40,7 @@ async def _enable(connection: Connection, text: str, mode: str, dry_run: str) ->
         ref = parse_ref(text, namespace)
         live = await read_live(client, ref)
         snapshot = live.snapshot()
-        say_unseen(live)
+        show_unseen(live)
         before = snapshot.workload.metadata.label(names.MODE)
         against = objections(snapshot, snapshot.parsed)
         for reason in against:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 
 from inplace.cli import errors
-from inplace.cli.connect import Ref, cluster, read_live, run_async, say_unseen
+from inplace.cli.connect import Ref, cluster, read_live, run_async, show_unseen
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
 from inplace.core import kinds
@@ -44,7 +44,7 @@ async def _explain(connection: Connection, name: str, output: str) -> int:
             raise InputError(f"pod/{name} is no longer a Pod of {ref}")
         events, hidden = await _events(client, pod)
         made = explanation.explain(str(ref), pod, own, events)
-        say_unseen(live)
+        show_unseen(live)
         if output == "text":
             click.echo("\n".join(_lines(made, SystemClock().now())))
             if hidden:

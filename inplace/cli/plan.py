@@ -16,7 +16,7 @@ import yaml
 from msgspec.structs import replace
 
 from inplace.cli import errors
-from inplace.cli.connect import Ref, cluster, parse_ref, read_live, run_async, say_unseen
+from inplace.cli.connect import Notes, Ref, cluster, parse_ref, read_live, run_async
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
 from inplace.cluster import send
@@ -35,6 +35,7 @@ from inplace.kube.errors import Conflict, Denied, NotFound, PreconditionFailed
 
 #: The revision's name before the workload's controller has given it one.
 UNNAMED: Final = "(not applied yet)"
+NOT_ASKED: Final = "the API server was not asked whether it accepts the change"
 
 
 @click.command("plan")
@@ -66,9 +67,7 @@ async def _plan(
     if not made.target:
         why = made.hold.message if made.hold is not None else "the target is not known"
         raise InputError(f"{ref}: {why}; try again in a moment")
-    say_unseen(live)
-    for note in notes:
-        click.echo(f"note: {note}", err=True)
+    Notes().show(*live.notes, *notes)
     _show(ref, made, output)
     if made.refused:
         return errors.REFUSED
@@ -80,13 +79,15 @@ async def _forecast(client: Client, live: Live, snapshot: Snapshot) -> tuple[For
     planner, notes, answers = Planner(), list[str](), dict[str, Reason | None]()
     asked = replace(snapshot, dry_runs=answers)
     for dry_run in planner.decide(asked, live.clock.now()).assessment.dry_runs.pending:
+        answers[dry_run.key] = None  # whoever cannot be asked counts as willing
+        if notes:
+            continue
         try:
             answers[dry_run.key] = await send.ask(client, dry_run, live.clock.now())
-        except Denied as error:
-            notes.append(f"cannot ask the API server whether it takes the patches: {error}")
-            answers[dry_run.key] = None
+        except Denied:
+            notes.append(f"cannot patch pods: {NOT_ASKED}")
         except (Conflict, NotFound, PreconditionFailed):
-            answers[dry_run.key] = None  # that Pod has changed, or has gone: the controller will ask again
+            continue  # that Pod has changed, or has gone: the controller will ask again
     return forecast.forecast(asked, live.clock.now(), planner), notes
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from inplace.cli import errors
 from inplace.cli.connect import (
+    Notes,
     Ref,
     cluster,
     parse_ref,
@@ -19,9 +20,8 @@ from inplace.cli.connect import (
     read_workload,
     require_opted_in,
     run_async,
-    say_unseen,
+    show_unseen,
 )
-from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, seconds, with_connection
 from inplace.cluster.live import Live
 from inplace.core.objects.model import Workload
@@ -72,11 +72,14 @@ async def _status(connection: Connection, text: str, watch: bool, timeout: float
         require_opted_in(await read_workload(client, ref), ref)
         if output != "text":
             return await _once(client, ref, output)
+        limit = asyncio.timeout(timeout or None)
         try:
-            async with asyncio.timeout(timeout or None):
+            async with limit:
                 return await (_watched(client, ref) if watch else _plain(client, ref))
         except TimeoutError:
-            click.echo(f"error: {ref} is not done after {timeout:g} s", err=True)
+            if not limit.expired():
+                raise
+            click.echo(f"error: timed out after {timeout:g}s waiting for {ref}", err=True)
             return errors.TIMED_OUT
 
 
@@ -86,7 +89,7 @@ async def _once(client: Client, ref: Ref, output: str) -> int:
     live = await read_live(client, ref)
     snapshot = live.snapshot()
     seen = view.build(snapshot, plan(snapshot, live.clock.now()))
-    say_unseen(live)
+    show_unseen(live)
     own = statuses.current(snapshot.workload)
     click.echo(render(msgspec.to_builtins(msgspec.structs.replace(seen, status=own)), output))
     return _ENDS.get(own.phase, errors.OK) if own is not None else errors.OK
@@ -113,12 +116,12 @@ async def _watched(client: Client, ref: Ref) -> int:
     """The live tree: one list, then events; and once a second, for what the passing of time alone changes."""
     from inplace.cli.render.tree import LiveTree
 
-    live, planner = Live(client, ref.key, SystemClock()), Planner()
+    live, planner, notes = Live(client, ref.key, SystemClock()), Planner(), Notes()
     async with live.watching() as changed:
-        say_unseen(live)
 
         async def look() -> tuple[Workload, WorkloadView | None]:
             changed.clear()
+            notes.show(*live.notes, *([f"out of date, retrying: {live.problem}"] if live.problem else []))
             snapshot = live.snapshot()
             return snapshot.workload, view.build(snapshot, planner.plan(snapshot, live.clock.now()))
 
@@ -158,6 +161,3 @@ def _line(ref: Ref, now: Status | None) -> str:
     if now.phase is Phase.REFUSED:
         parts += [f"{one.code}: {one}" for one in now.reasons[1:]]
     return "\n  ".join(parts)
-
-
-__all__ = ["InputError", "status"]

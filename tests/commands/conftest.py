@@ -63,14 +63,18 @@ class Shop:
         self._kubeconfig = kubeconfig
         #: What the commands have asked of the server, in order.
         self.requests: list[Request] = []
+        #: Which of these RBAC denies, and to which the server answers with 500.
         self.denied: Callable[[Request], bool] = lambda request: False
+        self.broken: Callable[[Request], bool] = lambda request: False
         cluster.server.plan = self._plan
 
     def _plan(self, request: Request) -> Fault | None:
         if not request.agent.startswith(COMMANDS):
             return None
         self.requests.append(request)
-        return Answer(403) if self.denied(request) else None
+        if self.denied(request):
+            return Answer(403)
+        return Answer(500) if self.broken(request) else None
 
     async def inplace(self, *arguments: str, stdin: str | None = None) -> Done:
         """Run `inplace` with these arguments."""
@@ -107,6 +111,14 @@ class Shop:
         await self.client.patch(
             resources.STATEFULSETS, "web", NAMESPACE, change, patch_type=PatchType.STRATEGIC, type=dict
         )
+
+    async def delete(self) -> None:
+        """Delete the StatefulSet."""
+        await self.client.delete(resources.STATEFULSETS, "web", NAMESPACE)
+
+    async def workload(self) -> Workload:
+        """The StatefulSet as it is now."""
+        return await self.client.get(resources.STATEFULSETS, "web", NAMESPACE, type=Workload)
 
     async def pod(self, name: str) -> Pod:
         """One Pod as it is now."""
@@ -148,19 +160,16 @@ class Shop:
         except TimeoutError:
             raise AssertionError(f"waited in vain for {what}") from None
 
-    async def _workload(self) -> Workload:
-        return await self.client.get(resources.STATEFULSETS, "web", NAMESPACE, type=Workload)
-
     async def _are_ready(self, replicas: int) -> bool:
         pods = await self.client.list(resources.PODS, NAMESPACE, type=Pod)
         return sum(pod.ready for pod in pods.items) == replicas
 
     async def _is_observed(self) -> bool:
-        workload = await self._workload()
+        workload = await self.workload()
         return workload.status.observed_generation == workload.metadata.generation
 
     async def _is_reported(self, phase: str) -> bool:
-        meta = (await self._workload()).metadata
+        meta = (await self.workload()).metadata
         text = meta.annotation(names.STATUS)
         status = json.loads(text) if text else {}
         return status.get("phase") == phase and status.get("observedGeneration") == meta.generation

@@ -111,7 +111,9 @@ def _pod(member: PodAssessment, deferred: dict[str, Reason]) -> PodView:
 
 
 def _bare(pod: Pod, revision: str) -> PodView:
-    return PodView(pod.name, pod.spec.node_name, revision, "Unmanaged", pod.ready, None, None, None, _containers(pod, None))
+    return PodView(
+        pod.name, pod.spec.node_name, revision, "Unmanaged", pod.ready, None, None, None, _containers(pod, None)
+    )
 
 
 def _until(member: PodAssessment, reason: Reason | None) -> datetime | None:
