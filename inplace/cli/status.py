@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from inplace.cli import errors
+from inplace.cli.commands import command
 from inplace.cli.connect import (
     Notes,
     Ref,
@@ -49,19 +50,18 @@ Draw = Callable[[Status | None, WorkloadView | None], None]
 Look = Callable[[], Awaitable[tuple[Workload, WorkloadView | None]]]
 
 
-@click.command("status")
+@command("status")
 @click.argument("workload")
-@click.option("--watch", "-w", is_flag=True, help="Draw the live tree of Pods and containers.")
+@click.option("--watch", "-w", is_flag=True, help="Watch the Pods and containers as a tree.")
 @click.option(
-    "--timeout", type=seconds, metavar="DURATION", help="Give up after this long with exit code 124 (30s, 5m)."
+    "--timeout", type=seconds, metavar="DURATION", help="Give up after this long, with exit code 124 (30s, 5m)."
 )
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
 @with_connection
 def status(connection: Connection, workload: str, watch: bool, timeout: float | None, output: str) -> int:
-    """Wait until the upgrade of WORKLOAD (TYPE/NAME) is over.
+    """WORKLOAD is TYPE/NAME. With -o json or yaml, print the status once and do not wait.
 
-    Exit codes: 0 done, 3 refused, 4 failed or rolled back, 124 timed out, 1 error. With -o json or yaml: print the
-    state once and do not wait.
+    Exit codes: 0 done, 3 refused, 4 failed or rolled back, 124 timed out, 1 error.
     """
     return run_async(_status(connection, workload, watch, timeout, output))
 
@@ -146,14 +146,14 @@ async def _follow(ref: Ref, look: Look, draw: Draw, wait: Callable[[], Awaitable
             return _ENDS[own.phase]
         answered_at = clock.monotonic() if own is not None else answered_at
         if not warned and clock.monotonic() - answered_at > SILENCE_SECONDS:
-            click.echo(f"{ref}: no controller has answered for {SILENCE_SECONDS:g} s: is inplace running?", err=True)
+            click.echo(f"warning: no controller has responded for {SILENCE_SECONDS:g}s: is inplace running?", err=True)
             warned = True
         await wait()
 
 
 def _line(ref: Ref, now: Status | None) -> str:
     if now is None:
-        return f"{ref}: waiting for the controller to see this change"
+        return f"{ref}: waiting for the controller to observe this change"
     parts = [f"{ref}: {now.phase}: {now.message}"]
     if now.phase not in _ENDS and now.waiting:
         parts.append(", ".join(f"{count} {reason}" for reason, count in now.waiting.items()))

@@ -35,10 +35,10 @@ from inplace.runtime.clock import Clock
 T = TypeVar("T")
 #: What it means that a resource cannot be read, by plural name.
 UNSEEN: Final = {
-    "nodes": "whether nodes are ready, and which images they have, is not known",
+    "nodes": "node readiness and node images are unknown",
     "controllerrevisions": "old revisions are assumed to differ from the template in images only",
     "poddisruptionbudgets": "they may hold Pods back",
-    "endpointslices": "whether Pods still get traffic is not known",
+    "endpointslices": "whether Pods still receive traffic is unknown",
 }
 
 
@@ -81,7 +81,7 @@ class Live:
         owner = workload.metadata.controller() if workload is not None else None
         if owner is None:
             return f'{self._kind.plural}.{self._kind.group} "{self.key.name}" not found'
-        return f"{self.key} belongs to {owner.kind.lower()}/{owner.name}: name that instead"
+        return f"{self.key} belongs to {owner.kind.lower()}/{owner.name}: use that instead"
 
     # --- by lists ---------------------------------------------------------------------------------------------------
 

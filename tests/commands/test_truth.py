@@ -130,7 +130,7 @@ async def test_plan_of_an_image_that_admission_rewrites(shop):
     assert planned.code == 3, planned
     assert "ImageRewritten" in planned.out
     assert "mirror/shop:v3" in planned.out
-    assert "no Pod would be touched" in planned.out
+    assert "no Pod would be changed" in planned.out
     assert (await shop.inplace("plan", "sts/web", "--image", "app=shop:v3", "-o", "json")).code == 3
 
 
