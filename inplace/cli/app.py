@@ -1,6 +1,6 @@
 """The program: finds the command that was named and loads only its module, so that `--help` is instant.
 
-Refuses to know what a command does; the table says in which module it stands.
+Does not depend on any command; `commands.COMMANDS` says in which module each is.
 """
 
 from __future__ import annotations
@@ -9,27 +9,13 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from inplace.cli import errors
+from inplace.cli.commands import COMMANDS
 from inplace.cli.options import connection_options
-
-#: Command -> (module, short help), in the order of the help page. The module has a click command of the same name.
-COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "run": ("inplace.cli.run", "Run the controller."),
-    "plan": ("inplace.cli.plan", "Show what an upgrade would do, to which Pods, and why."),
-    "diff": ("inplace.cli.diff", "Say whether a change can be made in place; offline."),
-    "status": ("inplace.cli.status", "Show an upgrade and wait until it is done."),
-    "explain": ("inplace.cli.explain", "Tell what happened to a Pod, what proves it, and what it waits for."),
-    "enable": ("inplace.cli.enable", "Opt a workload in, frozen in the same write."),
-    "disable": ("inplace.cli.disable", "Opt a workload out, and leave nothing behind."),
-    "promote": ("inplace.cli.requests", "Go on after a step."),
-    "retry": ("inplace.cli.requests", "Try again what failed or was rolled back."),
-    "demo": ("inplace.cli.demo", "Watch an upgrade on a cluster inside this process."),
-    "version": ("inplace.cli.version", "Print the version."),
-}
 
 
 class Program(click.Group):
@@ -40,7 +26,7 @@ class Program(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name, None where there is none."""
+        """The command of this name, None if there is none."""
         if cmd_name not in COMMANDS:
             return None
         command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name)

@@ -51,7 +51,7 @@ class Ref(Struct, frozen=True):
 
 
 def run_async(main: Coroutine[object, object, T]) -> T:
-    """Run a command's coroutine; uvloop where it is installed."""
+    """Run a command's coroutine; uvloop if it is installed."""
     try:
         import uvloop  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
@@ -80,7 +80,7 @@ def parse_ref(text: str, namespace: str) -> Ref:
     """`sts/web`, `statefulset/web`, `statefulsets.apps/web`; raises InputError naming what is accepted."""
     word, slash, name = text.partition("/")
     kind = kinds.find(word.removesuffix(".apps"))
-    accepted = ", ".join(f"{one.short_names[0]}/NAME" for one in kinds.ALL)
+    accepted = ", ".join(f"{kind_.short_names[0]}/NAME" for kind_ in kinds.ALL)
     if not slash or not name or kind is None:
         raise InputError(f'unknown workload "{text}": expected {accepted}')
     return Ref(kind, namespace, name)
@@ -100,16 +100,34 @@ async def read_live(client: Client, ref: Ref, *, clock: Clock | None = None) -> 
     return live
 
 
-def say_unseen(live: Live) -> None:
+class Notes:
+    """Lines on stderr beside the result, each of them once."""
+
+    def __init__(self) -> None:
+        self._shown: set[str] = set()
+
+    def show(self, *notes: str) -> None:
+        """Show those that have not been shown yet."""
+        for note in notes:
+            if note not in self._shown:
+                self._shown.add(note)
+                click.echo(f"note: {note}", err=True)
+
+
+def show_unseen(live: Live) -> None:
     """A line on stderr for everything that the user's rights do not show."""
-    for note in live.notes:
-        click.echo(f"note: {note}", err=True)
+    Notes().show(*live.notes)
 
 
 def require_opted_in(workload: Workload, ref: Ref) -> None:
-    """Raise InputError with the way to opt in, where the workload is not."""
+    """Raise InputError with the way to opt in if the workload is not."""
     if workload.metadata.label(names.MODE) is None:
-        raise InputError(f"{ref} is not opted in: enable it with `inplace enable {ref} -n {ref.namespace}`")
+        raise InputError(f"{ref} is not opted in: {how_to_opt_in(ref)}")
+
+
+def how_to_opt_in(ref: Ref) -> str:
+    """The command that does."""
+    return f"run `inplace enable {ref} -n {ref.namespace}`"
 
 
 def has_gate(workload: Workload) -> bool:

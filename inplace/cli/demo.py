@@ -19,6 +19,7 @@ from typing import Any, Final
 import click
 from msgspec import Struct
 
+from inplace.cli.commands import command
 from inplace.cli.connect import USER_AGENT, Ref, read_live, run_async
 from inplace.core import kinds
 from inplace.core.objects import names
@@ -54,12 +55,12 @@ class Stage(Struct, frozen=True):
     say: Callable[[str], None]
 
 
-@click.command("demo")
-@click.option("--no-color", is_flag=True, help="No colours.")
-@click.option("--plain", is_flag=True, help="Lines instead of the live tree; the default where there is no terminal.")
-@click.option("--keep", is_flag=True, help="Stay until Ctrl-C, so that kubectl can go on.")
+@command("demo")
+@click.option("--no-color", is_flag=True, help="Disable colors.")
+@click.option("--plain", is_flag=True, help="Print lines instead of a live tree; the default without a terminal.")
+@click.option("--keep", is_flag=True, help="Keep the cluster until Ctrl-C, for use with kubectl.")
 def demo(no_color: bool, plain: bool, keep: bool) -> int:
-    """Upgrade a StatefulSet in place on a cluster inside this process."""
+    """The real controller upgrades a StatefulSet in place, meets an image that does not exist, and recovers."""
     plain = plain or not sys.stdout.isatty()
     return run_async(_demo(no_color=no_color or "NO_COLOR" in os.environ, plain=plain, keep=keep))
 

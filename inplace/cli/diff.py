@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from inplace.cli import errors, manifest
+from inplace.cli.commands import command
 from inplace.cli.errors import InputError
 from inplace.cli.manifest import Manifest
 from inplace.cli.render.document import FORMATS, render
@@ -25,19 +26,17 @@ from inplace.core.template.change import Edits, PodChange, Refused, Verdict
 def _minor(text: str) -> tuple[int, int]:
     match = re.match(r"v?(\d{1,3})\.(\d{1,3})(?!\d)", text, re.ASCII)
     if match is None:
-        raise click.BadParameter(f"{text!r} is no Kubernetes version: use 1.32")
+        raise click.BadParameter(f'invalid Kubernetes version "{text}": expected MAJOR.MINOR, such as 1.32')
     return int(match[1]), int(match[2])
 
 
-@click.command()
+@command("diff")
 @click.argument("old")
 @click.argument("new")
-@click.option("-o", "--output", type=click.Choice(FORMATS), default="text", help="How to print the verdict.")
-@click.option("--kubelet", type=_minor, metavar="VERSION", help="Judge for nodes of this Kubernetes version (1.31).")
+@click.option("-o", "--output", type=click.Choice(FORMATS), default="text", help="Output format.")
+@click.option("--kubelet", type=_minor, metavar="VERSION", help="Kubernetes version of the nodes, such as 1.31.")
 def diff(old: str, new: str, output: str, kubelet: tuple[int, int] | None) -> int:
-    """Say whether the change from OLD to NEW can be made in place.
-
-    OLD and NEW are files in YAML or JSON, each with one workload of any kind or a bare Pod template
+    """OLD and NEW are files in YAML or JSON, each with one workload of any kind or a bare Pod template
     ({metadata, spec}); `-` is standard input. Nothing is asked of a cluster.
 
     Exit codes: 0 same, 2 in place, 3 not in place, 1 error.
@@ -48,7 +47,7 @@ def diff(old: str, new: str, output: str, kubelet: tuple[int, int] | None) -> in
     if before.kind != after.kind and {before.kind, after.kind}.isdisjoint(
         {"", "Pod", "PodTemplate", "ControllerRevision"}
     ):
-        raise InputError(f"OLD is a {before.kind} and NEW a {after.kind}: give two versions of the same workload")
+        raise InputError(f"OLD is a {before.kind} but NEW is a {after.kind}: expected two versions of one workload")
     verdict = judge(before, after, kubelet)
     lines = text(verdict) if output == "text" else [render(document(verdict), output)]
     for line in lines:
@@ -78,7 +77,7 @@ def judge(before: Manifest, after: Manifest, kubelet: tuple[int, int] | None) ->
 
 
 def document(verdict: Verdict) -> dict[str, Any]:
-    """The verdict as docs/design/protocol.md, "Formats" writes it; `notes` only where there are any."""
+    """The verdict as docs/design/protocol.md, "Formats" writes it; `notes` only if there are any."""
     found = verdict if isinstance(verdict, PodChange) else PodChange()
     result: dict[str, Any] = {
         "verdict": _word(verdict),

@@ -14,8 +14,9 @@ import click
 from msgspec.structs import replace
 
 from inplace.cli import errors
-from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, run_async, say_unseen
-from inplace.cli.options import Connection, dry_run_option, with_connection
+from inplace.cli.commands import command
+from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, run_async, show_unseen
+from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
 from inplace.cluster import send
 from inplace.cluster.live import Live
 from inplace.cluster.memory import Memory
@@ -35,13 +36,18 @@ TIMEOUT_SECONDS: Final = 120.0
 LOOK_SECONDS: Final = 0.5
 
 
-@click.command("disable")
+@command("disable")
 @click.argument("workload")
-@click.option("--force", is_flag=True, help="Lift the freeze although Pods differ from the template.")
+@click.option(
+    "--force", is_flag=True, help="Disable even if Pods differ from the template: the native rollout replaces them."
+)
 @dry_run_option
 @with_connection
 def disable(connection: Connection, workload: str, force: bool, dry_run: str) -> int:
-    """Disable in-place upgrades for WORKLOAD (TYPE/NAME) and leave nothing behind."""
+    """WORKLOAD is TYPE/NAME. Its own update strategy is restored; no controller has to run.
+
+    Exit codes: 0 disabled, 3 Pods differ from the template, 124 timed out, 1 error.
+    """
     return run_async(_disable(connection, workload, force, dry_run))
 
 
@@ -52,35 +58,35 @@ async def _disable(connection: Connection, text: str, force: bool, dry_run: str)
         live = Live(client, ref.key, clock)
         memory = Memory(clock, live.cache)
         async with live.watching(memory) as changed:
-            say_unseen(live)
+            show_unseen(live)
             snapshot = live.snapshot(memory)
             behind = plan.behind(_without_mode(snapshot), clock.now())
             if behind:
-                _warn(ref, behind)
+                _warn(ref, behind, force=force)
                 if not force:
-                    click.echo("  upgrade them first, put the template back, or use --force", err=True)
                     return errors.REFUSED
-            if dry_run != "none":
-                click.echo(f"{ref} would be disabled ({dry_run} dry run)")
-                return errors.OK
-            await _opt_out(live, memory, changed, ref, force=bool(behind))
-    click.echo(f"{ref} disabled")
+            opted_out = dry_run != "none" or await _opt_out(live, memory, changed, force=bool(behind))
+    if not opted_out:
+        click.echo(f"error: timed out waiting for the native rollout of {ref}: retry when it completes", err=True)
+        return errors.TIMED_OUT
+    click.echo(f"{ref} disabled{dry_run_suffix(dry_run)}")
     if has_gate(snapshot.workload):
-        click.echo(f"  its template still has the readiness gate {names.GATE}: remove it before you uninstall inplace")
+        click.echo(f"  the Pod template still has the readiness gate {names.GATE}: remove it before you uninstall")
     return errors.OK
 
 
-def _warn(ref: Ref, behind: list[PodAssessment]) -> None:
-    named = ", ".join(pod.pod.name for pod in behind[:5]) + (" …" if len(behind) > 5 else "")
-    click.echo(
-        f"{ref}: {len(behind)} Pods differ from the template ({named}): once the freeze is lifted, the "
-        f"{ref.kind.name} controller replaces them",
-        err=True,
-    )
+def _warn(ref: Ref, behind: list[PodAssessment], *, force: bool) -> None:
+    names_ = ", ".join(pod.pod.name for pod in behind[:5]) + (", …" if len(behind) > 5 else "")
+    differ = f"{len(behind)} Pods differ from the template ({names_})"
+    if force:
+        click.echo(f"warning: {differ}: the {ref.kind.name} controller replaces them", err=True)
+        return
+    click.echo(f"error: cannot disable {ref}: {differ}", err=True)
+    click.echo(f"  the {ref.kind.name} controller would replace them: upgrade them first, or use --force", err=True)
 
 
-async def _opt_out(live: Live, memory: Memory, changed: asyncio.Event, ref: Ref, *, force: bool) -> None:
-    """Write what opting out takes, look by look, until nothing of ours is left; raises InputError at the deadline."""
+async def _opt_out(live: Live, memory: Memory, changed: asyncio.Event, *, force: bool) -> bool:
+    """Write what opting out takes, look by look, until nothing of ours is left; False if that takes too long."""
     clock, planner = live.clock, Planner()
     deadline = clock.monotonic() + TIMEOUT_SECONDS
     while clock.monotonic() < deadline:
@@ -88,7 +94,7 @@ async def _opt_out(live: Live, memory: Memory, changed: asyncio.Event, ref: Ref,
         snapshot = live.snapshot(memory)
         gone = snapshot.workload.metadata.label(names.MODE) is None
         if gone and not snapshot.pending and not opt_out.cleanup(snapshot):
-            return
+            return True
         for action in _next(snapshot, planner, clock.now(), force=force):
             try:
                 version = await send.send(live.client, patches.build(action, clock.now()))
@@ -98,7 +104,7 @@ async def _opt_out(live: Live, memory: Memory, changed: asyncio.Event, ref: Ref,
                 memory.wrote(subject(action).uid, version)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(changed.wait(), LOOK_SECONDS)
-    raise errors.InputError(f"{ref}: the native rollout is still in progress; retry when it completes")
+    return False
 
 
 def _next(snapshot: Snapshot, planner: Planner, now: datetime, *, force: bool) -> list[Action]:

@@ -6,8 +6,9 @@ import click
 from msgspec.structs import replace
 
 from inplace.cli import errors
-from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, read_live, run_async, say_unseen
-from inplace.cli.options import Connection, dry_run_option, with_connection
+from inplace.cli.commands import command
+from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, read_live, run_async, show_unseen
+from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
 from inplace.cluster import send
 from inplace.core.actions import patches
 from inplace.core.actions.actions import PatchWorkload
@@ -19,19 +20,22 @@ from inplace.kube.client import Client
 from inplace.runtime.clock import SystemClock
 
 
-@click.command("enable")
+@command("enable")
 @click.argument("workload")
 @click.option(
     "--mode",
     type=click.Choice([str(mode) for mode in Mode]),
     default=str(Mode.ONLY),
     show_default=True,
-    help="Refuse what cannot be made in place, or hand it over to the native rollout.",
+    help="Refuse changes that cannot be made in place, or leave them to the native rollout.",
 )
 @dry_run_option
 @with_connection
 def enable(connection: Connection, workload: str, mode: str, dry_run: str) -> int:
-    """Enable in-place upgrades for WORKLOAD (TYPE/NAME): from now on, image changes are made in its live Pods."""
+    """WORKLOAD is TYPE/NAME. It is frozen in the same write, so that no change slips in between.
+
+    Exit codes: 0 enabled, 3 refused, 1 error.
+    """
     return run_async(_enable(connection, workload, mode, dry_run))
 
 
@@ -40,11 +44,11 @@ async def _enable(connection: Connection, text: str, mode: str, dry_run: str) ->
         ref = parse_ref(text, namespace)
         live = await read_live(client, ref)
         snapshot = live.snapshot()
-        say_unseen(live)
+        show_unseen(live)
         before = snapshot.workload.metadata.label(names.MODE)
         against = objections(snapshot, snapshot.parsed)
         for reason in against:
-            click.echo(f"error: {ref}: {reason.code}: {reason}", err=True)
+            click.echo(f"error: cannot enable {ref}: {reason.code}: {reason}", err=True)
         if against:
             return errors.REFUSED
         if before == mode:
@@ -62,15 +66,15 @@ async def _write(client: Client, ref: Ref, snapshot: Snapshot, mode: str, dry_ru
     )
     edit = replace(edit, labels={**edit.labels, names.MODE: mode})
     request = patches.build(edit, SystemClock().now())
+    if dry_run != "client":
+        await send.send(client, request, dry_run=dry_run == "server")
+    click.echo(f"{ref} enabled ({mode}){dry_run_suffix(dry_run)}")
     if dry_run == "client":
-        click.echo(f"{ref} would be enabled ({mode}): {patches.describe(request)}")
-        return errors.OK
-    await send.send(client, request, dry_run=dry_run == "server")
-    click.echo(f"{ref} enabled ({mode}){' (server dry run)' if dry_run == 'server' else ''}")
+        click.echo(f"  {patches.describe(request)}")
     if isinstance(frozen, Reason):
         click.echo(f"  not frozen yet: {frozen.message}")
     if not has_gate(snapshot.workload):
         click.echo(
-            f"  its template has no readiness gate {names.GATE}: Pods stay in their Services while they are swapped"
+            f"  the Pod template has no readiness gate {names.GATE}: Pods stay in Services while containers restart"
         )
     return errors.OK

@@ -1,7 +1,7 @@
 """Exit codes, and how every failure becomes one line on stderr.
 
-Refuses to know any command. Bad input and a cluster that does not answer never end in a traceback; a defect of ours
-does, because there the traceback is the information.
+Does not depend on any command. Bad input and a cluster that does not answer never end in a traceback; a defect of ours
+does, because its traceback is the information.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def run(command: Callable[[], int | None]) -> int:
         return _fail(str(_first(known)))
 
 
-#: Failures that are no defects, by the module that has them: looked up only where something has loaded it.
+#: Failures that are no defects, by the module that has them: looked up only if something has loaded it.
 _EXPECTED: Final = {"inplace.kube.errors": "KubeError", "inplace.serve.http": "ListenError"}
 
 

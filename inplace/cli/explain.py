@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import click
 
 from inplace.cli import errors
-from inplace.cli.connect import Ref, cluster, read_live, run_async, say_unseen
+from inplace.cli.commands import command
+from inplace.cli.connect import Notes, Ref, cluster, read_live, run_async
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
 from inplace.core import kinds
@@ -22,12 +23,12 @@ from inplace.kube.errors import Forbidden
 from inplace.runtime.clock import SystemClock
 
 
-@click.command("explain")
+@command("explain")
 @click.argument("pod")
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
 @with_connection
 def explain(connection: Connection, pod: str, output: str) -> int:
-    """Explain POD (its name, or pod/NAME): timeline, evidence, what it waits for, its deadline."""
+    """POD is a Pod's name, or pod/NAME. The timeline is that of the Pod, of its upgrade and of its Events."""
     return run_async(_explain(connection, pod.removeprefix("pods/").removeprefix("pod/").removeprefix("po/"), output))
 
 
@@ -38,17 +39,15 @@ async def _explain(connection: Connection, name: str, output: str) -> int:
         live = await read_live(client, ref)
         snapshot = live.snapshot()
         seen = workload.build(snapshot, plan(snapshot, live.clock.now()))
-        own = next((one for one in seen.pods if one.name == name), None)
+        own = next((view for view in seen.pods if view.name == name), None)
         pod = next((each for each in snapshot.pods if each.name == name), pod)
         if own is None:
-            raise InputError(f"pod/{name} is no longer a Pod of {ref}")
+            raise InputError(f"pod/{name} no longer belongs to {ref}")
         events, hidden = await _events(client, pod)
         made = explanation.explain(str(ref), pod, own, events)
-        say_unseen(live)
+        Notes().show(*live.notes, *hidden)
         if output == "text":
             click.echo("\n".join(_lines(made, SystemClock().now())))
-            if hidden:
-                click.echo(f"\nThe kubelet's Events are missing: {hidden}")
         else:
             from inplace.cli.render.document import render
 
@@ -67,19 +66,19 @@ async def _owner(client: Client, pod: Pod) -> Ref:
         )
         owner = above.metadata.controller()
     if found is None:
-        kinds_ = ", ".join(one.name for one in kinds.ALL)
-        raise InputError(f"pod/{pod.name} belongs to no workload of a kind that is upgraded in place: {kinds_}")
+        expected = ", ".join(kind.name for kind in kinds.ALL)
+        raise InputError(f"pod/{pod.name} has no owner of a supported kind: expected {expected}")
     return found
 
 
-async def _events(client: Client, pod: Pod) -> tuple[tuple[PodEvent, ...], str]:
-    """What the kubelet and others have said of it, as long as the server keeps that; and why there is nothing."""
+async def _events(client: Client, pod: Pod) -> tuple[tuple[PodEvent, ...], list[str]]:
+    """The Events about it, as long as the server keeps them; and a note if they cannot be seen."""
     chosen = f"involvedObject.uid={pod.uid}"
     try:
         found = await client.list(resources.CORE_EVENTS, pod.metadata.namespace, type=PodEvent, field_selector=chosen)
-    except Forbidden as error:
-        return (), str(error)
-    return tuple(found.items), ""
+    except Forbidden:
+        return (), ["cannot list events: the timeline lacks what the kubelet reported"]
+    return tuple(found.items), []
 
 
 def _lines(made: Explanation, now: datetime) -> list[str]:
@@ -88,14 +87,16 @@ def _lines(made: Explanation, now: datetime) -> list[str]:
     lines = [f"pod/{pod.name} of {made.workload} on node {pod.node}: {pod.stage}, {ready}, revision {pod.revision}"]
     if pod.reason is not None:
         lines.append(f"  {pod.reason.code}: {pod.reason}")
-    if pod.deadline is not None:
-        left = (pod.deadline - now).total_seconds()
-        lines.append(f"  deadline {_time(pod.deadline)}, {'over' if left <= 0 else f'in {left:.0f} s'}")
-    for one in made.proofs:
-        change = f"{one.from_image} -> {one.to_image}" if one.from_image != one.to_image else one.to_image
-        lines += [f"  {one.container}: {change}", f"    {one.evidence or 'no evidence'}: {one.means}"]
+    for word, at in (("until", pod.until), ("deadline", pod.deadline)):
+        if at is not None:
+            left = (at - now).total_seconds()
+            lines.append(f"  {word} {_time(at)}, {'over' if left <= 0 else f'in {left:.0f} s'}")
+    for proof in made.proofs:
+        same = proof.from_image == proof.to_image
+        change = proof.to_image if same else f"{proof.from_image} -> {proof.to_image}"
+        lines += [f"  {proof.container}: {change}", f"    {proof.evidence or 'no evidence'}: {proof.means}"]
     lines += ["", "Timeline (UTC)"]
-    lines += [f"  {_time(one.at)}  {one.what}" for one in made.timeline] or ["  nothing is known"]
+    lines += [f"  {_time(moment.at)}  {moment.what}" for moment in made.timeline] or ["  <none>"]
     return lines
 
 

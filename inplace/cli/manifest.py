@@ -1,6 +1,6 @@
 """Manifests in files: YAML or JSON text -> the one Pod template in it, and what stands around it.
 
-Offline. Refuses to know what is done with the template, and whether the API server would accept it.
+Offline. Does not depend on what is done with the template, nor on what the API server would accept.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def read(source: str) -> Manifest:
-    """The one template in a file; `-` is standard input. Raises InputError where there is none, or more than one."""
+    """The one template in a file; `-` is standard input. Raises InputError if there is none, or more than one."""
     where = "standard input" if source == "-" else source
     documents = [_plain(where, document) for document in _parse(where, _text(source, where))]
     found = [manifest for document in documents for manifest in _manifests(document)]
     if len(found) == 1:
         return found[0]
     if found:
-        raise InputError(f"{where}: holds {len(found)} workloads ({', '.join(map(_said, found))}); give one")
+        raise InputError(f"{where}: expected one workload, found {len(found)}: {', '.join(map(_named, found))}")
     held = ", ".join(sorted({_kind(document) for document in documents})) or "nothing"
-    raise InputError(f"{where}: holds no workload and no Pod template, but {held}")
+    raise InputError(f"{where}: expected a workload or a Pod template, found {held}")
 
 
 def _text(source: str, where: str) -> str:
@@ -60,7 +60,7 @@ def _text(source: str, where: str) -> str:
     except OSError as error:
         raise InputError(f"{where}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{where}: is no text in UTF-8") from error
+        raise InputError(f"{where}: not UTF-8 text") from error
 
 
 def _parse(where: str, text: str) -> list[object]:
@@ -75,13 +75,13 @@ def _parse(where: str, text: str) -> list[object]:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise InputError(f"{where}: {line}{error.problem or error.context}") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"{where}: neither YAML nor JSON: {error}") from error
+        raise InputError(f"{where}: invalid YAML or JSON: {error}") from error
 
 
 def _plain(where: str, value: object, depth: int = 0) -> Any:
     """The value as JSON would have it: text for keys, and nothing but JSON's own types."""
     if depth > _DEEPEST:
-        raise InputError(f"{where}: is nested more than {_DEEPEST} levels deep")
+        raise InputError(f"{where}: nested more than {_DEEPEST} levels deep")
     if isinstance(value, dict):
         return {_key(key): _plain(where, below, depth + 1) for key, below in value.items()}
     if isinstance(value, list):
@@ -139,5 +139,5 @@ def _kind(document: object) -> str:
     return str(tree(document).get("kind") or "an object without a kind") if isinstance(document, dict) else "no object"
 
 
-def _said(manifest: Manifest) -> str:
+def _named(manifest: Manifest) -> str:
     return f"{manifest.kind or 'Pod template'}{f'/{manifest.metadata.name}' if manifest.metadata.name else ''}"

@@ -1,6 +1,6 @@
 """Connection options, named as kubectl's and accepted before and after the command.
 
-Refuses to know what a connection is; it only carries what was asked for.
+Does not depend on what a connection is; it only carries what was asked for.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class Connection(Struct, frozen=True):
-    """How to reach which cluster and what to look at there; None where the kubeconfig decides."""
+    """How to reach which cluster and what to look at there; None if the kubeconfig decides."""
 
     kubeconfig: str | None = None
     context: str | None = None
@@ -34,7 +34,7 @@ def seconds(text: str) -> float:
     """A duration as kubectl takes it: `30`, `30s`, `5m`, `1h`; 0 means no limit. For use as an option's type."""
     match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)?", text, re.ASCII)
     if match is None:
-        raise click.BadParameter(f"{text!r} is no duration: use 30, 30s, 5m or 1h")
+        raise click.BadParameter(f'invalid duration "{text}": expected 30, 30s, 5m or 1h')
     return float(match[1]) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[match[2] or "s"]
 
 
@@ -51,17 +51,17 @@ def _option(*declarations: str, **attributes: Any) -> Callable[[_F], _F]:
 
 
 _OPTIONS: Final = (
-    _option("--kubeconfig", metavar="FILE", help="Path of the kubeconfig file."),
-    _option("--context", metavar="NAME", help="Context of the kubeconfig to use."),
-    _option("-n", "--namespace", metavar="NAME", help="Namespace to work in."),
+    _option("--kubeconfig", metavar="FILE", help="Path to the kubeconfig file to use."),
+    _option("--context", metavar="NAME", help="Name of the kubeconfig context to use."),
+    _option("-n", "--namespace", metavar="NAME", help="Namespace to use."),
     _option("-A", "--all-namespaces", is_flag=True, default=False, help="All namespaces."),
     _option("-l", "--selector", metavar="SELECTOR", help="Label selector."),
-    _option("--as", "as_user", metavar="USER", help="User to impersonate."),
+    _option("--as", "as_user", metavar="USER", help="Username to impersonate."),
     _option(
         "--request-timeout",
         type=seconds,
         metavar="DURATION",
-        help="Give up on a single request after this long (30s, 5m).",
+        help="Time to wait for a single request before giving up (30s, 5m).",
     ),
 )
 
@@ -73,8 +73,13 @@ def dry_run_option(function: _F) -> _F:
         type=click.Choice(["none", "client", "server"]),
         default="none",
         show_default=True,
-        help="Say what would be written, or have the API server check it, and write nothing.",
+        help="Only print what would be written, or submit it to the server without persisting it.",
     )(function)
+
+
+def dry_run_suffix(dry_run: str) -> str:
+    """What kubectl puts after the result of a command that wrote nothing."""
+    return {"none": "", "client": " (dry run)", "server": " (server dry run)"}[dry_run]
 
 
 def connection_options(function: _F) -> _F:

@@ -16,13 +16,13 @@ import yaml
 from msgspec.structs import replace
 
 from inplace.cli import errors
-from inplace.cli.connect import Ref, cluster, parse_ref, read_live, run_async, say_unseen
+from inplace.cli.commands import command
+from inplace.cli.connect import Notes, Ref, cluster, how_to_opt_in, parse_ref, read_live, run_async
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
 from inplace.cluster import send
 from inplace.cluster.live import Live
 from inplace.core.kinds import Template
-from inplace.core.objects import names
 from inplace.core.objects.model import Tree
 from inplace.core.objects.reasons import Reason
 from inplace.core.plan.plan import Planner
@@ -35,16 +35,17 @@ from inplace.kube.errors import Conflict, Denied, NotFound, PreconditionFailed
 
 #: The revision's name before the workload's controller has given it one.
 UNNAMED: Final = "(not applied yet)"
+NOT_ASKED: Final = "the API server was not asked whether it accepts the change"
 
 
-@click.command("plan")
+@command("plan")
 @click.argument("workload")
-@click.option("--image", "images", multiple=True, metavar="CONTAINER=IMAGE", help="As if this image were set.")
-@click.option("-f", "--filename", metavar="FILE", help="As if this manifest of the workload were applied; - is stdin.")
+@click.option("--image", "images", multiple=True, metavar="CONTAINER=IMAGE", help="Plan as if this image were set.")
+@click.option("-f", "--filename", metavar="FILE", help="Plan as if this manifest were applied; - is stdin.")
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
 @with_connection
 def plan(connection: Connection, workload: str, images: tuple[str, ...], filename: str | None, output: str) -> int:
-    """Show what upgrading WORKLOAD (TYPE/NAME) would do. Nothing is changed.
+    """WORKLOAD is TYPE/NAME. Nothing is changed: the API server is asked by dry runs.
 
     Exit codes: 0 every Pod is up to date, 2 Pods differ from the template, 3 refused, 1 error.
     """
@@ -65,10 +66,8 @@ async def _plan(
         made, notes = await _forecast(client, live, snapshot)
     if not made.target:
         why = made.hold.message if made.hold is not None else "the target is not known"
-        raise InputError(f"{ref}: {why}; try again in a moment")
-    say_unseen(live)
-    for note in notes:
-        click.echo(f"note: {note}", err=True)
+        raise InputError(f"cannot plan {ref}: {why}; try again in a moment")
+    Notes().show(*live.notes, *notes)
     _show(ref, made, output)
     if made.refused:
         return errors.REFUSED
@@ -80,13 +79,15 @@ async def _forecast(client: Client, live: Live, snapshot: Snapshot) -> tuple[For
     planner, notes, answers = Planner(), list[str](), dict[str, Reason | None]()
     asked = replace(snapshot, dry_runs=answers)
     for dry_run in planner.decide(asked, live.clock.now()).assessment.dry_runs.pending:
+        answers[dry_run.key] = None  # whoever cannot be asked counts as willing
+        if notes:
+            continue
         try:
             answers[dry_run.key] = await send.ask(client, dry_run, live.clock.now())
-        except Denied as error:
-            notes.append(f"cannot ask the API server whether it takes the patches: {error}")
-            answers[dry_run.key] = None
+        except Denied:
+            notes.append(f"cannot patch pods: {NOT_ASKED}")
         except (Conflict, NotFound, PreconditionFailed):
-            answers[dry_run.key] = None  # that Pod has changed, or has gone: the controller will ask again
+            continue  # that Pod has changed, or has gone: the controller will ask again
     return forecast.forecast(asked, live.clock.now(), planner), notes
 
 
@@ -107,7 +108,9 @@ def _target(snapshot: Snapshot, ref: Ref, images: list[tuple[str, str]], filenam
     containers = {**trees.containers(tree), **trees.init_containers(tree)}
     for container, image in images:
         if container not in containers:
-            raise InputError(f'--image: {ref} has no container "{container}": expected one of {", ".join(containers)}')
+            raise InputError(
+                f'invalid --image: {ref} has no container "{container}": expected one of {", ".join(containers)}'
+            )
         containers[container]["image"] = image
     return _named(snapshot, tree)
 
@@ -124,11 +127,11 @@ def _from_file(filename: str, ref: Ref) -> Tree:
         text = sys.stdin.read() if filename == "-" else Path(filename).read_text(encoding="utf-8")
         documents: list[Any] = [document for document in yaml.safe_load_all(text) if isinstance(document, dict)]
     except (OSError, UnicodeError, yaml.YAMLError) as error:
-        raise InputError(f"--filename {filename}: {' '.join(str(error).split())}") from error
+        raise InputError(f"invalid --filename: {filename}: {' '.join(str(error).split())}") from error
     for document in documents:
         if document.get("kind") == ref.kind.name and trees.tree(document.get("metadata")).get("name") == ref.name:
             return trees.tree(trees.tree(document.get("spec")).get("template"))
-    raise InputError(f'--filename {filename}: no {ref.kind.name} "{ref.name}" found')
+    raise InputError(f'invalid --filename: {filename}: no {ref.kind.name} "{ref.name}" found')
 
 
 def _show(ref: Ref, made: Forecast, output: str) -> None:
@@ -143,11 +146,11 @@ def _show(ref: Ref, made: Forecast, output: str) -> None:
 def _lines(ref: Ref, made: Forecast) -> list[str]:
     lines = [f"{ref} -n {ref.namespace}, revision {made.target}"]
     if not made.opted_in:
-        lines.append(f"  not opted in: kubectl label {ref} -n {ref.namespace} {names.MODE}=InPlaceOnly")
+        lines.append(f"  not opted in: {how_to_opt_in(ref)}")
     lines += [f"  refused: {reason.code}: {reason}" for reason in made.refused]
     lines += [f"  note: {reason.code}: {reason}" for reason in made.notes]
     if made.refused:
-        return [*lines, "  no Pod would be touched"]
+        return [*lines, "  no Pod would be changed"]
     if made.is_done:
         return [*lines, "  nothing to do: every Pod is at this revision"]
     lines.append(_summary(made))

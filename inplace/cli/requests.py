@@ -9,48 +9,47 @@ import click
 from msgspec import Struct
 
 from inplace.cli import errors
+from inplace.cli.commands import command
 from inplace.cli.connect import Ref, cluster, parse_ref, read_workload, require_opted_in, run_async
-from inplace.cli.options import Connection, dry_run_option, with_connection
+from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
 from inplace.cluster import send
 from inplace.core.actions import patches
 from inplace.core.actions.actions import PatchWorkload
 from inplace.core.objects import names
 from inplace.core.objects.model import Workload
 from inplace.core.state import statuses
-from inplace.core.state.statuses import Phase, Status
+from inplace.core.state.statuses import Phase
 from inplace.runtime.clock import SystemClock
 
 
 class Request(Struct, frozen=True):
-    """What may be asked of the controller: the annotation, the phases in which it makes sense, and the words for it."""
+    """What may be asked of the controller: the annotation, the phases in which it makes sense, and the word for it."""
 
     annotation: str
     phases: tuple[Phase, ...]
-    verb: str
+    #: The past participle.
     done: str
 
 
-PROMOTE: Final = Request(names.PROMOTE, (Phase.AWAITING_PROMOTION,), "promoted", "promoted")
-RETRY: Final = Request(
-    names.RETRY, (Phase.DEGRADED, Phase.ROLLED_BACK, Phase.ROLLING_BACK), "retried", "retry requested"
-)
+PROMOTE: Final = Request(names.PROMOTE, (Phase.AWAITING_PROMOTION,), "promoted")
+RETRY: Final = Request(names.RETRY, (Phase.DEGRADED, Phase.ROLLED_BACK, Phase.ROLLING_BACK), "retried")
 
 
-@click.command("promote")
+@command("promote")
 @click.argument("workload")
 @dry_run_option
 @with_connection
 def promote(connection: Connection, workload: str, dry_run: str) -> int:
-    """Continue the rollout of WORKLOAD (TYPE/NAME) after the step that it stands at."""
+    """WORKLOAD is TYPE/NAME. Its phase must be AwaitingPromotion."""
     return run_async(_request(connection, workload, PROMOTE, dry_run))
 
 
-@click.command("retry")
+@command("retry")
 @click.argument("workload")
 @dry_run_option
 @with_connection
 def retry(connection: Connection, workload: str, dry_run: str) -> int:
-    """Try again what failed in WORKLOAD (TYPE/NAME), or what was rolled back."""
+    """WORKLOAD is TYPE/NAME. Its phase must be Degraded, RollingBack or RolledBack."""
     return run_async(_request(connection, workload, RETRY, dry_run))
 
 
@@ -60,19 +59,17 @@ async def _request(connection: Connection, text: str, request: Request, dry_run:
         ref = parse_ref(text, namespace)
         workload = await read_workload(client, ref)
         require_opted_in(workload, ref)
-        status = _status(ref, workload, request)
+        _require_phase(ref, workload, request)
         write = PatchWorkload(workload, None, request.done, annotations={request.annotation: secrets.token_hex(4)})
         if dry_run != "client":
             await send.send(client, patches.build(write, SystemClock().now()), dry_run=dry_run == "server")
-        suffix = "" if dry_run == "none" else f" ({dry_run} dry run)"
-        click.echo(f"{ref} {request.done}{suffix}: {status.phase}: {status.message}")
+        click.echo(f"{ref} {request.done}{dry_run_suffix(dry_run)}")
         return errors.OK
 
 
-def _status(ref: Ref, workload: Workload, request: Request) -> Status:
+def _require_phase(ref: Ref, workload: Workload, request: Request) -> None:
     status = statuses.current(workload)
     if status is None or status.phase not in request.phases:
-        phase = status.phase if status is not None else "unknown (the controller has not looked at it yet)"
+        phase = status.phase if status is not None else "unknown (not observed by the controller yet)"
         expected = " or ".join(sorted(request.phases))
-        raise errors.InputError(f"{ref} cannot be {request.verb}: phase is {phase}, expected {expected}")
-    return status
+        raise errors.InputError(f"{ref} cannot be {request.done}: phase is {phase}, expected {expected}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 from msgspec.structs import replace
 
+from inplace.cli.commands import command
 from inplace.cli.connect import USER_AGENT, cluster, run_async
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
@@ -16,15 +17,19 @@ from inplace.serve.logs import configure
 from inplace.serve.metrics import Metrics
 
 
-@click.command("run")
+@command("run")
 @with_connection
-@click.option("--dry-run", is_flag=True, help="Run the whole loop, make no write, and print each one it would make.")
-@click.option("--lease-namespace", default="inplace-system", show_default=True, help="Where the Lease lives.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; print each write that would be made.")
+@click.option("--lease-namespace", default="inplace-system", show_default=True, help="Namespace of the Lease.")
 @click.option("--watch-namespace", metavar="NAME", help="Watch only this namespace.")
-@click.option("--no-leader-elect", is_flag=True, help="Take no Lease: for a single controller of your own.")
-@click.option("--max-disrupted", type=click.IntRange(1), metavar="N", help="Pods out of service at once, at most.")
-@click.option("--max-disrupted-per-namespace", type=click.IntRange(1), metavar="N", help="The same for each namespace.")
-@click.option("--listen", default="127.0.0.1:8080", show_default=True, help="HOST:PORT of probes and metrics, or off.")
+@click.option("--no-leader-elect", is_flag=True, help="Disable leader election (single replica only).")
+@click.option(
+    "--max-disrupted", type=click.IntRange(1), metavar="N", help="Maximum number of Pods out of service at once."
+)
+@click.option(
+    "--max-disrupted-per-namespace", type=click.IntRange(1), metavar="N", help="Maximum number per namespace."
+)
+@click.option("--listen", default="127.0.0.1:8080", show_default=True, help="HOST:PORT for probes and metrics, or off.")
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
@@ -40,9 +45,11 @@ def run(
     listen: str,
     log_level: str,
 ) -> int:
-    """Run the controller."""
+    """Its rights are those of manifests/; with --dry-run, reading is enough. It stops on SIGTERM and Ctrl-C."""
     if connection.all_namespaces or connection.selector:
-        raise InputError("run takes neither -A nor -l: it watches all namespaces, or the one of --watch-namespace")
+        raise InputError(
+            "run supports neither --all-namespaces nor --selector: it watches all namespaces, or --watch-namespace"
+        )
     address = _address(listen)
     configure(log_level)
     options = Options(

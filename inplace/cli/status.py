@@ -11,7 +11,9 @@ import click
 import msgspec
 
 from inplace.cli import errors
+from inplace.cli.commands import command
 from inplace.cli.connect import (
+    Notes,
     Ref,
     cluster,
     parse_ref,
@@ -19,9 +21,8 @@ from inplace.cli.connect import (
     read_workload,
     require_opted_in,
     run_async,
-    say_unseen,
+    show_unseen,
 )
-from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, seconds, with_connection
 from inplace.cluster.live import Live
 from inplace.core.objects.model import Workload
@@ -49,19 +50,18 @@ Draw = Callable[[Status | None, WorkloadView | None], None]
 Look = Callable[[], Awaitable[tuple[Workload, WorkloadView | None]]]
 
 
-@click.command("status")
+@command("status")
 @click.argument("workload")
-@click.option("--watch", "-w", is_flag=True, help="Draw the live tree of Pods and containers.")
+@click.option("--watch", "-w", is_flag=True, help="Watch the Pods and containers as a tree.")
 @click.option(
-    "--timeout", type=seconds, metavar="DURATION", help="Give up after this long with exit code 124 (30s, 5m)."
+    "--timeout", type=seconds, metavar="DURATION", help="Give up after this long, with exit code 124 (30s, 5m)."
 )
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
 @with_connection
 def status(connection: Connection, workload: str, watch: bool, timeout: float | None, output: str) -> int:
-    """Wait until the upgrade of WORKLOAD (TYPE/NAME) is over.
+    """WORKLOAD is TYPE/NAME. With -o json or yaml, print the status once and do not wait.
 
-    Exit codes: 0 done, 3 refused, 4 failed or rolled back, 124 timed out, 1 error. With -o json or yaml: print the
-    state once and do not wait.
+    Exit codes: 0 done, 3 refused, 4 failed or rolled back, 124 timed out, 1 error.
     """
     return run_async(_status(connection, workload, watch, timeout, output))
 
@@ -72,11 +72,14 @@ async def _status(connection: Connection, text: str, watch: bool, timeout: float
         require_opted_in(await read_workload(client, ref), ref)
         if output != "text":
             return await _once(client, ref, output)
+        limit = asyncio.timeout(timeout or None)
         try:
-            async with asyncio.timeout(timeout or None):
+            async with limit:
                 return await (_watched(client, ref) if watch else _plain(client, ref))
         except TimeoutError:
-            click.echo(f"error: {ref} is not done after {timeout:g} s", err=True)
+            if not limit.expired():
+                raise
+            click.echo(f"error: timed out after {timeout:g}s waiting for {ref}", err=True)
             return errors.TIMED_OUT
 
 
@@ -86,7 +89,7 @@ async def _once(client: Client, ref: Ref, output: str) -> int:
     live = await read_live(client, ref)
     snapshot = live.snapshot()
     seen = view.build(snapshot, plan(snapshot, live.clock.now()))
-    say_unseen(live)
+    show_unseen(live)
     own = statuses.current(snapshot.workload)
     click.echo(render(msgspec.to_builtins(msgspec.structs.replace(seen, status=own)), output))
     return _ENDS.get(own.phase, errors.OK) if own is not None else errors.OK
@@ -113,12 +116,12 @@ async def _watched(client: Client, ref: Ref) -> int:
     """The live tree: one list, then events; and once a second, for what the passing of time alone changes."""
     from inplace.cli.render.tree import LiveTree
 
-    live, planner = Live(client, ref.key, SystemClock()), Planner()
+    live, planner, notes = Live(client, ref.key, SystemClock()), Planner(), Notes()
     async with live.watching() as changed:
-        say_unseen(live)
 
         async def look() -> tuple[Workload, WorkloadView | None]:
             changed.clear()
+            notes.show(*live.notes, *([f"out of date, retrying: {live.problem}"] if live.problem else []))
             snapshot = live.snapshot()
             return snapshot.workload, view.build(snapshot, planner.plan(snapshot, live.clock.now()))
 
@@ -143,14 +146,14 @@ async def _follow(ref: Ref, look: Look, draw: Draw, wait: Callable[[], Awaitable
             return _ENDS[own.phase]
         answered_at = clock.monotonic() if own is not None else answered_at
         if not warned and clock.monotonic() - answered_at > SILENCE_SECONDS:
-            click.echo(f"{ref}: no controller has answered for {SILENCE_SECONDS:g} s: is inplace running?", err=True)
+            click.echo(f"warning: no controller has responded for {SILENCE_SECONDS:g}s: is inplace running?", err=True)
             warned = True
         await wait()
 
 
 def _line(ref: Ref, now: Status | None) -> str:
     if now is None:
-        return f"{ref}: waiting for the controller to see this change"
+        return f"{ref}: waiting for the controller to observe this change"
     parts = [f"{ref}: {now.phase}: {now.message}"]
     if now.phase not in _ENDS and now.waiting:
         parts.append(", ".join(f"{count} {reason}" for reason, count in now.waiting.items()))
@@ -158,6 +161,3 @@ def _line(ref: Ref, now: Status | None) -> str:
     if now.phase is Phase.REFUSED:
         parts += [f"{one.code}: {one}" for one in now.reasons[1:]]
     return "\n  ".join(parts)
-
-
-__all__ = ["InputError", "status"]

@@ -7,12 +7,13 @@ import platform
 import click
 
 import inplace
+from inplace.cli.commands import command
 from inplace.cli.render.document import FORMATS, render
 
 
-@click.command()
-@click.option("-o", "--output", type=click.Choice(FORMATS), default="text", help="How to print it.")
+@command("version")
+@click.option("-o", "--output", type=click.Choice(FORMATS), default="text", help="Output format.")
 def version(output: str) -> None:
-    """Print the version of this program and of its Python."""
+    """With -o json or yaml, also the version of Python."""
     found = {"version": inplace.__version__, "python": platform.python_version()}
     click.echo(f"inplace {inplace.__version__}" if output == "text" else render(found, output))

@@ -35,10 +35,10 @@ from inplace.runtime.clock import Clock
 T = TypeVar("T")
 #: What it means that a resource cannot be read, by plural name.
 UNSEEN: Final = {
-    "nodes": "whether nodes are ready, and which images they have, is not known",
+    "nodes": "node readiness and node images are unknown",
     "controllerrevisions": "old revisions are assumed to differ from the template in images only",
     "poddisruptionbudgets": "they may hold Pods back",
-    "endpointslices": "whether Pods still get traffic is not known",
+    "endpointslices": "whether Pods still receive traffic is unknown",
 }
 
 
@@ -55,6 +55,8 @@ class Live:
         self.clock = clock
         self.cache = cache or Cache()
         self._kind = kinds.BY_NAME[key.kind]
+        #: By plural name, while it is watched.
+        self._reflectors: dict[str, Reflector[Any]] = {}
 
     @property
     def notes(self) -> list[str]:
@@ -79,7 +81,7 @@ class Live:
         owner = workload.metadata.controller() if workload is not None else None
         if owner is None:
             return f'{self._kind.plural}.{self._kind.group} "{self.key.name}" not found'
-        return f"{self.key} belongs to {owner.kind.lower()}/{owner.name}: name that instead"
+        return f"{self.key} belongs to {owner.kind.lower()}/{owner.name}: use that instead"
 
     # --- by lists ---------------------------------------------------------------------------------------------------
 
@@ -140,20 +142,50 @@ class Live:
 
     @asynccontextmanager
     async def watching(self, memory: Memory | None = None) -> AsyncIterator[asyncio.Event]:
-        """Keep the cache while the block runs; yields an event that is set whenever something has changed."""
+        """Keep the cache while the block runs; yields an event that is set whenever something has changed.
+
+        Raises, in an ExceptionGroup, what keeps it from being filled, and that nobody may watch what is required.
+        """
         changed = asyncio.Event()
 
         def note(old: object, new: object, initial: bool) -> None:
             changed.set()
 
+        self._reflectors = {each[0].plural: self._reflector(*each) for each in self._watched(note, memory)}
         async with asyncio.TaskGroup() as group:
-            tasks: list[asyncio.Task[None]] = []
+            tasks = [
+                group.create_task(self._keep(plural, reflector, changed), name=f"watch {plural}")
+                for plural, reflector in self._reflectors.items()
+            ]
             try:
-                await asyncio.gather(*(self._watch(group, tasks, *each) for each in self._watched(note, memory)))
+                await self._filled()
                 yield changed
             finally:
                 for task in tasks:
                     task.cancel()
+
+    @property
+    def problem(self) -> str | None:
+        """Why what is watched may be out of date; None if it is not."""
+        seen = (reflector for plural, reflector in self._reflectors.items() if plural not in self.cache.unseen)
+        return next((reflector.problem for reflector in seen if reflector.problem is not None), None)
+
+    async def _filled(self) -> None:
+        """Wait for the first list of everything."""
+        for reflector in self._reflectors.values():
+            await reflector.wait_answered()
+            if reflector.failure is not None and not isinstance(reflector.failure, Forbidden):
+                raise reflector.failure
+
+    async def _keep(self, plural: str, reflector: Reflector[Any], changed: asyncio.Event) -> None:
+        """Watch until cancelled; what is optional and forbidden is not watched any more."""
+        try:
+            await reflector.run()
+        except Forbidden as error:
+            if plural not in UNSEEN:
+                raise
+            self.cache.unseen[plural] = str(error)
+            changed.set()
 
     def _watched(
         self, note: OnChange[Any], memory: Memory | None
@@ -180,29 +212,18 @@ class Live:
         yield resources.NODES, cache.nodes, Node, note
         yield resources.PODS, cache.pods, Pod, pod
 
-    async def _watch(
-        self,
-        group: asyncio.TaskGroup,
-        tasks: list[asyncio.Task[None]],
-        resource: Resource,
-        store: Store[T],
-        type_: type[T],
-        note: OnChange[T],
-    ) -> None:
-        """Start one watch and wait for its first list; what is optional and forbidden is not watched."""
+    def _reflector(self, resource: Resource, store: Store[T], type_: type[T], on_change: OnChange[T]) -> Reflector[T]:
         namespace = self.key.namespace if resource.namespaced else None
-        reflector = Reflector(
-            self.client, resource, store, type_, namespace=namespace, on_change=note, clock=self.clock
+        return Reflector(
+            self.client,
+            resource,
+            store,
+            type_,
+            namespace=namespace,
+            on_change=on_change,
+            clock=self.clock,
+            fatal=(Forbidden,),
         )
-        task = group.create_task(reflector.run(), name=f"watch {resource.plural}")
-        tasks.append(task)
-        await reflector.wait_answered()
-        if reflector.failure is None:
-            return
-        if not isinstance(reflector.failure, Forbidden) or resource.plural not in UNSEEN:
-            raise reflector.failure
-        self.cache.unseen[resource.plural] = str(reflector.failure)
-        task.cancel()
 
     # --- for want of rights -----------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 A paged, consistent list, then a watch from its version with bookmarks; after 410, in either form, the list again. What
 vanished between two lists is reported as deleted. Attempts are spaced by jittered backoff; a problem that lasts is
-visible as `problem` and never ends the process.
+visible as `problem` and never ends the process, unless it is `fatal` to whoever runs it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,10 @@ SHORT_SECONDS: Final = 1.0
 
 
 class Reflector(Generic[T]):
-    """Keeps a store like the server. `on_change(old, new, initial)` is synchronous and cheap."""
+    """Keeps a store like the server. `on_change(old, new, initial)` is synchronous and cheap.
+
+    Failures are retried for ever; those in `fatal` are raised by `run`.
+    """
 
     def __init__(
         self,
@@ -53,8 +56,10 @@ class Reflector(Generic[T]):
         clock: Clock | None = None,
         observer: Observer | None = None,
         rng: random.Random | None = None,
+        fatal: tuple[type[KubeError], ...] = (),
     ) -> None:
         self._client = client
+        self._fatal = fatal
         self._resource = resource
         self._store = store
         self._type = type
@@ -88,7 +93,7 @@ class Reflector(Generic[T]):
         await self._answered.wait()
 
     async def run(self) -> None:
-        """List and watch until cancelled."""
+        """List and watch until cancelled; raises what is fatal."""
         while True:
             try:
                 if not self._version:
@@ -100,6 +105,8 @@ class Reflector(Generic[T]):
             except KubeError as error:
                 self.problem, self.failure = str(error), error
                 self._answered.set()
+                if isinstance(error, self._fatal):
+                    raise
                 self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="error")
                 fields = {"resource": self._resource.plural, "error": str(error)}
                 self._observer.event("watch.failed", level="warning", **fields)

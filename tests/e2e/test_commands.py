@@ -47,16 +47,16 @@ async def test_plan_shows_what_admission_refuses(open_world):
 async def test_plan_of_bad_input(open_world):
     async with open_world(controller=False) as world:
         await world.create_web(replicas=1, mode=None, gate=False)
-        for arguments, said in (
-            (("web",), "names no workload: use sts/NAME"),
+        for arguments, message in (
+            (("web",), 'unknown workload "web": expected sts/NAME'),
             (("sts/none",), 'statefulsets.apps "none" not found'),
-            (("sts/web", "--image", "app"), "use CONTAINER=IMAGE"),
-            (("sts/web", "--image", "nope=x"), "has no such container; it has app"),
+            (("sts/web", "--image", "app"), 'invalid --image "app": expected CONTAINER=IMAGE'),
+            (("sts/web", "--image", "nope=x"), 'has no container "nope": expected one of app'),
             (("sts/web", "-f", "/does/not/exist"), "No such file"),
         ):
             code, out, err = await inplace(world, "plan", *arguments)
             assert code == 1, (arguments, out, err)
-            assert said in err
+            assert message in err
             assert err.count("\n") == 1
 
 
@@ -138,7 +138,7 @@ async def test_explain_tells_a_pods_story(open_world):
         assert f"app: {world.app('v1')} -> {world.app('v2')}" in out
         assert "ImageChanged: a new container runs, and its imageID is another than before" in out
         for step in (
-            "attempt 1 began",
+            "attempt 1 started",
             "Killing",
             "container app started (restart 1)",
             "InPlaceUpdateReady became True",

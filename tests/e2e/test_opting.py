@@ -31,7 +31,7 @@ async def test_enabled_upgraded_and_disabled_leaves_everything_as_it_was(open_wo
         before, ref = _own(await world.raw()), f"{flavour.resource.plural}/web"
         code, out, err = await inplace(world, "enable", ref)
         assert (code, err) == (0, "")
-        assert "opted in (InPlaceOnly)" in out
+        assert "enabled (InPlaceOnly)" in out
         assert f"no readiness gate {names.GATE}" in out
         await world.wait_phase("web", Phase.UP_TO_DATE)
         code, out, err = await inplace(world, "plan", ref, "--image", f"app={world.app('v2')}")
@@ -47,7 +47,7 @@ async def test_enabled_upgraded_and_disabled_leaves_everything_as_it_was(open_wo
         await world.kill_controller()
         code, out, err = await inplace(world, "disable", ref)
         assert (code, err) == (0, "")
-        assert out.endswith("opted out\n")
+        assert out.endswith("/web disabled\n")
         assert await world.is_clean()
         assert _own(await world.raw()) == before
         await world.clock.sleep(3)
@@ -73,7 +73,7 @@ async def test_disable_says_what_it_would_do_to_pods_that_differ(open_world, fla
         code, out, err = await inplace(world, "disable", ref)
         assert (code, out) == (3, "")
         assert "Pods differ from the template" in err
-        assert f"the {flavour.name} controller replaces them" in err
+        assert f"the {flavour.name} controller would replace them" in err
         assert (await world.workload()).metadata.label(names.MODE) is not None
         assert {pod.uid for pod in await world.pods()} == uids
         code, out, err = await inplace(world, "disable", ref, "--force")

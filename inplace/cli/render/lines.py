@@ -35,7 +35,7 @@ def describe(pod: PodView) -> str:
     parts = [pod.stage if pod.ready else f"{pod.stage}, not ready"]
     parts += [_container(one) for one in pod.containers]
     if pod.reason is not None:
-        parts.append(str(pod.reason))
+        parts.append(f"{pod.reason.code}: {pod.reason}")
     return "; ".join(parts)
 
 

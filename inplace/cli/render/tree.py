@@ -88,9 +88,10 @@ def _pod(pod: PodView) -> Text:
     if not pod.ready:
         line.append("  not ready", "yellow")
     if pod.reason is not None:
-        line.append(f"  {pod.reason}", "dim")
-    if pod.deadline is not None:
-        line.append(f"  until {pod.deadline:%H:%M:%S}Z", "dim")
+        line.append(f"  {pod.reason.code}: {pod.reason}", "dim")
+    for word, at in (("until", pod.until), ("deadline", pod.deadline)):
+        if at is not None:
+            line.append(f"  {word} {at:%H:%M:%S}Z", "dim")
     return line
 
 

@@ -76,9 +76,9 @@ def _proof(name: str, baseline: Baseline) -> Proof:
 def _of_record(record: Record | None) -> list[Moment]:
     if record is None:
         return []
-    moments = [Moment(record.started_at, f"attempt {record.attempt} began: from {record.base} to {record.target}")]
+    moments = [Moment(record.started_at, f"attempt {record.attempt} started: {record.base} -> {record.target}")]
     if record.in_flight:
-        moments.append(Moment(record.deadline, "the deadline: it is Failed if it is not done by then"))
+        moments.append(Moment(record.deadline, "deadline: Failed unless done by then"))
     return moments
 
 

@@ -6,12 +6,13 @@ It holds texts and numbers only, so that a terminal, JSON and a log line can all
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 
 from msgspec import Struct
 
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
-from inplace.core.objects.reasons import Reason
+from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan.result import Plan
 from inplace.core.plan.status import explain
 from inplace.core.pod.states import Failed, Ineligible, InProgress, Pending, UpToDate
@@ -20,6 +21,16 @@ from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state import records
 from inplace.core.state.records import Record
 from inplace.core.state.statuses import Phase, Status
+
+#: What ends by itself at a known time; of everything else `until` is only when the controller looks again.
+TIMED: Final = frozenset(
+    {
+        ReasonCode.WaitingForEndpoints,
+        ReasonCode.EndpointsSlow,
+        ReasonCode.GracePeriod,
+        ReasonCode.MinReadySeconds,
+    }
+)
 
 
 class ContainerView(Struct, frozen=True, rename="camel"):
@@ -35,7 +46,7 @@ class ContainerView(Struct, frozen=True, rename="camel"):
 
 
 class PodView(Struct, frozen=True, rename="camel"):
-    """One Pod: where it stands, what it waits for, when it gives up."""
+    """One Pod: where it stands, what it waits for, when that ends by itself, and when it gives up."""
 
     name: str
     node: str
@@ -43,6 +54,7 @@ class PodView(Struct, frozen=True, rename="camel"):
     stage: str
     ready: bool
     reason: Reason | None
+    until: datetime | None
     deadline: datetime | None
     containers: tuple[ContainerView, ...]
 
@@ -84,20 +96,32 @@ def _pod(member: PodAssessment, deferred: dict[str, Reason]) -> PodView:
     found = records.read(member.pod)
     record = found if isinstance(found, Record) else None
     moving = record if record is not None and record.in_flight else None
+    reason = explain(member, deferred)
     return PodView(
         name=member.pod.name,
         node=member.pod.spec.node_name,
         revision=member.revision,
         stage=_stage(member, record),
         ready=member.pod.ready,
-        reason=explain(member, deferred),
+        reason=reason,
+        until=_until(member, reason),
         deadline=moving.deadline if moving is not None else None,
         containers=_containers(member.pod, record),
     )
 
 
 def _bare(pod: Pod, revision: str) -> PodView:
-    return PodView(pod.name, pod.spec.node_name, revision, "Unmanaged", pod.ready, None, None, _containers(pod, None))
+    return PodView(
+        pod.name, pod.spec.node_name, revision, "Unmanaged", pod.ready, None, None, None, _containers(pod, None)
+    )
+
+
+def _until(member: PodAssessment, reason: Reason | None) -> datetime | None:
+    match member.state:
+        case InProgress(until=until) | UpToDate(until=until) if reason is not None and reason.code in TIMED:
+            return until
+        case _:
+            return None
 
 
 def _stage(member: PodAssessment, record: Record | None) -> str:

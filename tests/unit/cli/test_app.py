@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 import inplace
 from inplace.cli import app, options
-from inplace.cli.app import COMMANDS, main, program_name
+from inplace.cli.app import main, program_name
+from inplace.cli.commands import COMMANDS
 from inplace.cli.options import Connection, connection_options, with_connection
 
 
@@ -45,7 +46,9 @@ def test_every_command_of_the_table_is_there(name):
     assert isinstance(command, click.Command)
     assert command.name == name
     assert short.endswith(".")
-    assert command.help
+    first, _, details = (command.help or "").partition("\n\n")
+    assert (first, command.short_help) == (short, short)
+    assert details
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
@@ -105,9 +108,13 @@ def test_both_entry_points_and_the_module_are_the_same_program():
         pytest.param(("--colour", "diff"), "no such option", id="unknown option"),
         pytest.param(("diff", "a", "b", "-o", "xml"), "'xml' is not one of 'text', 'json', 'yaml'", id="bad choice"),
         pytest.param(
-            ("--request-timeout", "5x", "version"), "'5x' is no duration: use 30, 30s, 5m or 1h", id="duration"
+            ("--request-timeout", "5x", "version"), 'invalid duration "5x": expected 30, 30s, 5m or 1h', id="duration"
         ),
-        pytest.param(("diff", "a", "b", "--kubelet", "new"), "'new' is no Kubernetes version: use 1.32", id="version"),
+        pytest.param(
+            ("diff", "a", "b", "--kubelet", "new"),
+            'invalid Kubernetes version "new": expected MAJOR.MINOR',
+            id="version",
+        ),
     ],
 )
 def test_usage_errors_are_one_line_and_exit_1(args, said):
@@ -202,5 +209,5 @@ def test_durations(text, seconds):
 
 @pytest.mark.parametrize("text", ["", "s", "-1", "1d", "1m30s", "٣", "1 s"])
 def test_what_is_no_duration(text):
-    with pytest.raises(click.BadParameter, match="is no duration"):
+    with pytest.raises(click.BadParameter, match="invalid duration"):
         options.seconds(text)

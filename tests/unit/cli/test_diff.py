@@ -179,9 +179,9 @@ def test_changed_volume_claim_templates_are_noted_and_never_block(diff):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        pytest.param(template(), "kind: Service", "holds no workload and no Pod template", id="no workload"),
+        pytest.param(template(), "kind: Service", "expected a workload or a Pod template", id="no workload"),
         pytest.param(
-            workload(), workload(kind="DaemonSet"), "OLD is a StatefulSet and NEW a DaemonSet", id="two kinds"
+            workload(), workload(kind="DaemonSet"), "OLD is a StatefulSet but NEW is a DaemonSet", id="two kinds"
         ),
         pytest.param("a: [", template(), "line", id="broken"),
         pytest.param(None, None, "only one of OLD and NEW can be standard input", id="standard input twice"),

@@ -10,7 +10,7 @@ from inplace.core.views import pod as explanation
 from inplace.core.views.workload import PodView
 from tests.factories import container, later, pod, swapping
 
-VIEW = PodView("web-0", "node", "web-new", "Swapping", True, None, None, ())
+VIEW = PodView("web-0", "node", "web-new", "Swapping", True, None, None, None, ())
 
 
 def test_moments_are_in_order_and_say_who_said_them():
@@ -23,11 +23,11 @@ def test_moments_are_in_order_and_say_who_said_them():
     )
     made = explanation.explain("statefulset/web", seen, VIEW, events)
     assert [one.what for one in made.timeline] == [
-        "attempt 1 began: from web-old to web-new",
+        "attempt 1 started: web-old -> web-new",
         "Killing: Stopping container app",
         "container app started (restart 1)",
         "BackOff (4 times): again",
-        "the deadline: it is Failed if it is not done by then",
+        "deadline: Failed unless done by then",
     ]
     assert made.attempt == 1
 

@@ -1,0 +1,38 @@
+"""The table of commands: where each is, and its one-line help.
+
+Imports nothing but click, so that `--help` is instant. A command's docstring holds the details, for its own help page.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, Final
+
+import click
+
+#: Command -> (module, short help), in the order of the help page. The module has a click command of the same name.
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "run": ("inplace.cli.run", "Run the controller."),
+    "plan": ("inplace.cli.plan", "Show what an upgrade would do, to which Pods, and why."),
+    "diff": ("inplace.cli.diff", "Check offline whether a change can be made in place."),
+    "status": ("inplace.cli.status", "Show the status of an upgrade and wait until it is done."),
+    "explain": ("inplace.cli.explain", "Show what happened to a Pod, the evidence, and what it waits for."),
+    "enable": ("inplace.cli.enable", "Enable in-place upgrades for a workload."),
+    "disable": ("inplace.cli.disable", "Disable in-place upgrades for a workload and leave nothing behind."),
+    "promote": ("inplace.cli.requests", "Continue a rollout that has stopped at a step."),
+    "retry": ("inplace.cli.requests", "Retry what failed or was rolled back."),
+    "demo": ("inplace.cli.demo", "Watch an upgrade on a cluster inside this process."),
+    "version": ("inplace.cli.version", "Print the version."),
+}
+
+
+def command(name: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command of the table: its help is the table's line, then the function's docstring."""
+
+    def make(function: Callable[..., Any]) -> click.Command:
+        _, short = COMMANDS[name]
+        details = inspect.getdoc(function) or ""
+        return click.command(name, short_help=short, help=f"{short}\n\n{details}")(function)
+
+    return make

@@ -1,0 +1,159 @@
+"""What `plan`, `status` and `explain` say is what the controller decides, and what holds a Pod is always named."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from inplace.kube import resource as resources
+from tests.commands.conftest import NAMESPACE
+
+GRACE = {"grace-period-seconds": "60", "pre-pull": "Never"}
+AT_ONCE = {"pre-pull": "Never"}
+PDB = {
+    "apiVersion": "policy/v1",
+    "kind": "PodDisruptionBudget",
+    "metadata": {"name": "web"},
+    "spec": {"minAvailable": 2, "selector": {"matchLabels": {"app": "web"}}},
+}
+
+
+# -- Pods in flight and Pods that wait
+
+
+async def test_a_pod_in_its_grace_period(shop):
+    async with shop.controller():
+        await shop.create_ready(annotations=GRACE)
+        await shop.reported("UpToDate")
+        await shop.set_image("v2")
+        await shop.until(lambda: is_drained(shop), "web-0 to be drained")
+        text, document = await shop.inplace("explain", "web-0"), await shop.inplace("status", "sts/web", "-o", "json")
+        tree = await shop.inplace("status", "sts/web", "--watch", "--timeout", "1s")
+        explained = await shop.inplace("explain", "pod/web-0", "-o", "json")
+    assert text.code == document.code == explained.code == 0
+    assert "GracePeriod: " in text.out
+    assert re.search(r"^  until \S+ \S+, in (5\d|60) s$", text.out, re.MULTILINE)
+    pod = document.pod("web-0")
+    assert (pod["stage"], pod["reason"]["code"]) == ("Draining", "GracePeriod")
+    assert pod["until"] < pod["deadline"]
+    assert explained.json()["pod"]["until"] == pod["until"]
+    assert tree.code == 124
+    assert re.search(r"GracePeriod: .* until \d\d:\d\d:\d\dZ deadline", " ".join(tree.out.split()))
+    for said in (text, document, tree, explained):
+        assert "WaitingForUnready" not in said.out
+
+
+async def is_drained(shop):
+    return not (await shop.pod("web-0")).ready
+
+
+async def test_a_pod_held_by_a_disruption_budget(shop):
+    await shop.client.create(resources.PODDISRUPTIONBUDGETS, NAMESPACE, PDB, type=dict)
+    async with shop.controller():
+        await shop.create_ready(2, annotations=AT_ONCE)
+        await shop.reported("UpToDate")
+        await shop.set_image("v2")
+        await shop.reported("Progressing")
+        document = await shop.inplace("status", "sts/web", "-o", "json")
+        text, planned = await shop.inplace("explain", "web-1"), await shop.inplace("plan", "sts/web")
+    assert document.pod("web-1")["reason"]["code"] == "DisruptionBudget"
+    assert "DisruptionBudget: " in text.out
+    assert planned.code == 2
+    assert "0 would start now" in planned.out
+    assert "web-1 (" in planned.out
+    assert "waits: " in planned.out
+
+
+# -- plan of what is held back
+
+
+async def frozen_at_v1(shop, **settings):
+    """Three Pods at v1, opted in and frozen, and the template at v2, with no controller to act on it."""
+    async with shop.controller():
+        await shop.create_ready(3, annotations=AT_ONCE)
+        await shop.reported("UpToDate")
+        await shop.annotate(paused="true")  # holds whatever the controller would do before it is stopped
+        await shop.set_image("v2")
+        await shop.reported("Paused")
+    await shop.patch({"metadata": {"annotations": {"inplace.dev/paused": None}}})
+    if settings:
+        await shop.annotate(**settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        pytest.param({"paused": "true"}, ["on hold: Paused: paused: true", "0 would start now"], id="paused"),
+        pytest.param({"steps": "1"}, ["stops at step 1", "1 would start now", "in 1 wave;"], id="steps"),
+        pytest.param({"partition": "100%"}, ["0 of 3 Pods change", "web-2", "skipped: "], id="partition"),
+    ],
+)
+async def test_plan_says_what_holds_the_pods(shop, settings, says):
+    await frozen_at_v1(shop, **settings)
+    planned = await shop.inplace("plan", "sts/web")
+    assert planned.code == 2, planned
+    for words in says:
+        assert words in planned.out
+    assert "nothing to do" not in planned.out
+    assert "in 3 waves" not in planned.out
+
+
+async def test_plan_of_pods_on_nodes_that_are_not_ready(shop):
+    await frozen_at_v1(shop)
+    for node in shop.cluster.nodes:
+        await shop.lose_node(node)
+    planned = await shop.inplace("plan", "sts/web")
+    assert planned.code == 2, planned
+    assert planned.out.count("not Ready") == 3
+    assert "0 of 3 Pods change" in planned.out
+    assert "nothing to do" not in planned.out
+
+
+async def test_plan_of_nothing_exits_0(shop):
+    async with shop.controller():
+        await shop.create_ready(2)
+        await shop.reported("UpToDate")
+    planned = await shop.inplace("plan", "sts/web")
+    assert planned.code == 0
+    assert "nothing to do: every Pod is at this revision" in planned.out
+
+
+# -- plan asks the API server
+
+
+async def test_plan_of_an_image_that_admission_rewrites(shop):
+    await frozen_at_v1(shop)
+    for resource, body in rewriting():
+        await shop.client.create(resource, None, body, type=dict)
+    planned = await shop.inplace("plan", "sts/web", "--image", "app=shop:v3")
+    assert planned.code == 3, planned
+    assert "ImageRewritten" in planned.out
+    assert "mirror/shop:v3" in planned.out
+    assert "no Pod would be changed" in planned.out
+    assert (await shop.inplace("plan", "sts/web", "--image", "app=shop:v3", "-o", "json")).code == 3
+
+
+def rewriting():
+    """A policy that puts a mirror before the image of every Pod that is updated, and its binding."""
+    group, version = "admissionregistration.k8s.io", "v1"
+    kinds = {"MutatingAdmissionPolicy": "mutatingadmissionpolicies"}
+    kinds["MutatingAdmissionPolicyBinding"] = "mutatingadmissionpolicybindings"
+    expression = (
+        'object.spec.containers[0].image.startsWith("mirror/") ? [] : '
+        '[JSONPatch{op: "replace", path: "/spec/containers/0/image", '
+        'value: "mirror/" + object.spec.containers[0].image}]'
+    )
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["pods"]}
+    policy = {
+        "failurePolicy": "Fail",
+        "reinvocationPolicy": "Never",
+        "matchConstraints": {"resourceRules": [rule]},
+        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": expression}}],
+    }
+    for (kind, plural), spec in zip(kinds.items(), (policy, {"policyName": "mirror"}), strict=True):
+        resource = resources.Resource(group, version, plural, kind, namespaced=False)
+        yield (
+            resource,
+            {"apiVersion": f"{group}/{version}", "kind": kind, "metadata": {"name": "mirror"}, "spec": spec},
+        )
