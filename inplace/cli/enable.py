@@ -11,6 +11,7 @@ from inplace.cli.options import Connection, dry_run_option, with_connection
 from inplace.cluster import send
 from inplace.core.actions import patches
 from inplace.core.actions.actions import PatchWorkload
+from inplace.core.actions.describe import describe_request
 from inplace.core.objects import names
 from inplace.core.objects.reasons import EventReason, Reason
 from inplace.core.rollout.snapshot import Snapshot, objections
@@ -63,7 +64,7 @@ async def _write(client: Client, ref: Ref, snapshot: Snapshot, mode: str, dry_ru
     edit = replace(edit, labels={**edit.labels, names.MODE: mode})
     request = patches.build(edit, SystemClock().now())
     if dry_run == "client":
-        click.echo(f"{ref} would be enabled ({mode}): {patches.describe(request)}")
+        click.echo(f"{ref} would be enabled ({mode}): {describe_request(request)}")
         return errors.OK
     await send.send(client, request, dry_run=dry_run == "server")
     click.echo(f"{ref} enabled ({mode}){' (server dry run)' if dry_run == 'server' else ''}")
