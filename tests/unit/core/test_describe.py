@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -42,7 +42,7 @@ def test_the_label_of_an_action_is_its_name_in_snake_case(action):
     assert describe_action(action(**values)).label == label
 
 
-class _Anything(dict):
+class _Anything(dict[str, Any]):
     """Stands for a value of any type: sentences may read attributes and items of it."""
 
     def __getattr__(self, name):
