@@ -39,7 +39,7 @@ class PatchImages(Struct, frozen=True):
 
 
 class Complete(Struct, frozen=True):
-    """Open the gate, write the labels of the revision, and close the record. `change` is metadata still to be written."""
+    """Open the gate, write the labels of the revision, and close the record. `change`: metadata still to be written."""
 
     pod: Pod
     record: Record

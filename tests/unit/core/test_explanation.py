@@ -23,7 +23,7 @@ def test_moments_are_in_order_and_say_who_said_them():
     )
     made = explanation.explain("statefulset/web", seen, VIEW, events)
     assert [one.what for one in made.timeline] == [
-        "attempt 1 began: from web-old to web-new",
+        "attempt 1 started: from web-old to web-new",
         "Killing: Stopping container app",
         "container app started (restart 1)",
         "BackOff (4 times): again",
@@ -35,7 +35,7 @@ def test_moments_are_in_order_and_say_who_said_them():
 def test_what_is_not_proven_is_said_so():
     (proof,) = explanation.explain("x", pod(record=swapping()), VIEW, ()).proofs
     assert (proof.from_image, proof.to_image, proof.evidence) == ("app:v1", "app:v2", "")
-    assert "nothing proves yet" in proof.means
+    assert "not proven yet" in proof.means
 
 
 @pytest.mark.parametrize("rung", list(Evidence))
