@@ -26,7 +26,7 @@ from tests.scenarios.real import RealWorld, open_real
 
 REPLICAS = 10
 UPGRADES = ("v2", "v3", "v1")
-STEPS = {"pod.drained": "drain", "pod.swapped": "swap", "pod.finished": "finish"}
+STEPS = {"pod.drained": "drain", "pod.patched": "patch", "pod.completed": "complete"}
 
 
 #: Without pre-pull: what is measured is our part of a Pod's upgrade, not a registry.

@@ -12,6 +12,7 @@ from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with
 from inplace.cluster import send
 from inplace.core.actions import patches
 from inplace.core.actions.actions import PatchWorkload
+from inplace.core.actions.describe import describe_request
 from inplace.core.objects import names
 from inplace.core.objects.reasons import EventReason, Reason
 from inplace.core.rollout.snapshot import Snapshot, objections
@@ -70,7 +71,7 @@ async def _write(client: Client, ref: Ref, snapshot: Snapshot, mode: str, dry_ru
         await send.send(client, request, dry_run=dry_run == "server")
     click.echo(f"{ref} enabled ({mode}){dry_run_suffix(dry_run)}")
     if dry_run == "client":
-        click.echo(f"  {patches.describe(request)}")
+        click.echo(f"  {describe_request(request)}")
     if isinstance(frozen, Reason):
         click.echo(f"  not frozen yet: {frozen.message}")
     if not has_gate(snapshot.workload):

@@ -1,1 +1,1 @@
-"""The shell around the core: it gathers what a plan is made from, and carries out what a plan asks for."""
+"""The controller around the core: reconciles workloads and carries out the actions of their plans."""

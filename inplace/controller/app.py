@@ -1,6 +1,6 @@
-"""Composition root of the controller process: what is started, in which order, and what its health means.
+"""Composition root of the controller process: its parts, their order, and its health checks.
 
-    connection -> caches -> (lease) -> workers and writers        stopped in the reverse order, the lease last
+    connection -> caches -> (lease) -> workers and writers        stopped in reverse order, the lease last
 
 Every replica fills its caches and serves probes and metrics; only the leader plans and writes.
 """
@@ -57,16 +57,16 @@ AnyReflector = (
 
 LEASE_NAME: Final = "inplace-controller"
 WORKERS: Final = 4
-#: A leader that took over from one that did not say goodbye waits this long before its first drain.
+#: A leader that took over from one that did not release the lease waits this long before its first drain.
 TAKEOVER: Final = timedelta(seconds=5)
-#: A cache that has heard nothing for this long is not trusted to be ready (twice the longest watch).
+#: A cache without any event for this long is not ready (twice the longest watch).
 STALE_SECONDS: Final = 1260.0
 
 
 class Options(Struct, frozen=True):
-    """What `inplace run` was asked for. `watch_namespace` None means all; `dry_run` makes no write at all.
+    """The options of `inplace run`. `watch_namespace` None means all; `dry_run` makes no write at all.
 
-    `caps` limit the Pods out of service at once, beside what each workload allows.
+    `caps` limit the number of Pods out of service at once, in addition to the limits of each workload.
     """
 
     lease_namespace: str = "inplace-system"
@@ -80,7 +80,7 @@ class App:
     """One controller process."""
 
     def __init__(
-        self, client: Client, clock: Clock, observer: Observer, options: Options, say: Callable[[str], None]
+        self, client: Client, clock: Clock, observer: Observer, options: Options, echo: Callable[[str], None]
     ) -> None:
         self._client = client
         self._clock = clock
@@ -97,16 +97,16 @@ class App:
         self._reflectors = self._make_reflectors()
         self._led_since: datetime | None = None
         self._applier = Applier(
-            client, self.memory, self.planner.recheck, observer, self._announce, self._look_again, self._lease_left
+            client, self.memory, self.planner.recheck, observer, self._announce, self._requeue, self._lease_left
         )
-        self._dry_run = DryRun(say, clock)
+        self._dry_run = DryRun(echo, clock)
         self._policies = InstalledPolicies(client, clock, observer)
         self._probe = FreezeProbe(client, self.cache, clock, observer, self.queue.add)
 
     async def run(self, *, signals: bool = True) -> None:
-        """Run until asked to stop, or until a part fails; raises what it failed with.
+        """Run until stopped or until a part fails; raises the error of that part.
 
-        `signals` False: SIGTERM and SIGINT are somebody else's, and only cancellation ends it.
+        `signals` False: the caller handles SIGTERM and SIGINT, and only cancellation ends it.
         """
         supervisor = Supervisor(self._clock, self._observer, signals=signals)
         for name, reflector in self._reflectors.items():
@@ -129,21 +129,21 @@ class App:
 
     @property
     def ready(self) -> dict[str, Check]:
-        """Checks of /readyz: every cache filled and heard of lately."""
-        checks = {f"cache-{name}": self._cache_check(one) for name, one in self._reflectors.items()}
+        """Checks of /readyz: every cache filled and recently updated."""
+        checks = {f"cache-{name}": self._cache_check(reflector) for name, reflector in self._reflectors.items()}
         if self._elector is not None:
             checks["leader-election"] = self._lease_check
         return checks
 
     def _lease_check(self) -> str | None:
-        """A standby is ready; one that cannot even ask for the lease is not."""
+        """A standby is ready, unless it cannot read the lease."""
         problem = self._elector.problem if self._elector is not None else None
         return None if problem is None or problem.startswith("waiting") else problem
 
     # --- parts ------------------------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
-        """Plan, once the caches are full and this process leads."""
+        """Reconcile, once the caches are filled and this process leads."""
         for reflector in self._reflectors.values():
             await reflector.wait_synced()
         if self._elector is not None:
@@ -156,7 +156,7 @@ class App:
             self._client,
             self._observer,
             self._dry_run.submit if self._options.dry_run else self._applier.submit,
-            Process(self._not_before, self._freeze_policy, self._probe.ask),
+            Process(self._not_before, self._freeze_policy, self._probe.add),
         )
         backoff: Backoff[Key] = Backoff(self._rng)
         await Worker(self.queue, reconciler.reconcile, WORKERS, backoff, self._clock, self._observer).run()
@@ -166,22 +166,22 @@ class App:
             EventHandlers(self.cache, self.memory, self.queue, self._forget),
             self._options.watch_namespace,
         )
-        made: dict[str, AnyReflector] = {}
+        reflectors: dict[str, AnyReflector] = {}
         for kind in kinds.ALL:
-            where, store = resources.find(kind.group, kind.plural), self.cache.workloads[kind.name]
-            made[kind.plural] = self._reflect(where, store, Workload, handlers.workload(kind.name), scope)
-        made["controllerrevisions"] = self._reflect(
+            resource, store = resources.find(kind.group, kind.plural), self.cache.workloads[kind.name]
+            reflectors[kind.plural] = self._reflect(resource, store, Workload, handlers.workload(kind.name), scope)
+        reflectors["controllerrevisions"] = self._reflect(
             resources.CONTROLLERREVISIONS, self.cache.revisions, Revision, handlers.revision, scope
         )
-        made["nodes"] = self._reflect(resources.NODES, self.cache.nodes, Node, handlers.node, None)
-        made["endpointslices"] = self._reflect(
+        reflectors["nodes"] = self._reflect(resources.NODES, self.cache.nodes, Node, handlers.node, None)
+        reflectors["endpointslices"] = self._reflect(
             resources.ENDPOINTSLICES, self.cache.slices, EndpointSlice, handlers.slice, scope
         )
-        made["poddisruptionbudgets"] = self._reflect(
+        reflectors["poddisruptionbudgets"] = self._reflect(
             resources.PODDISRUPTIONBUDGETS, self.cache.budgets, Pdb, handlers.budget, scope
         )
-        made["pods"] = self._reflect(resources.PODS, self.cache.pods, Pod, handlers.pod, scope)
-        return made
+        reflectors["pods"] = self._reflect(resources.PODS, self.cache.pods, Pod, handlers.pod, scope)
+        return reflectors
 
     def _reflect(
         self,
@@ -208,7 +208,7 @@ class App:
             if reflector.problem is not None:
                 return reflector.problem
             silent = self._clock.monotonic() - reflector.last_contact
-            return f"nothing heard for {silent:.0f} s" if silent > STALE_SECONDS else None
+            return f"no watch event for {silent:.0f} s" if silent > STALE_SECONDS else None
 
         return check
 
@@ -225,9 +225,9 @@ class App:
             self._observer,
         )
 
-    # --- what the parts ask of each other ---------------------------------------------------------------------------
+    # --- callbacks between the parts --------------------------------------------------------------------------------
 
-    def _look_again(self, key: Key, delay: float) -> None:
+    def _requeue(self, key: Key, delay: float) -> None:
         if delay:
             self.queue.add_after(key, delay)
         else:
@@ -240,11 +240,11 @@ class App:
         return None if self._led_since is None else self._led_since + TAKEOVER
 
     def _freeze_policy(self, kind: str, namespace: str) -> bool | None:
-        """Whether admission policies freeze workloads of a kind in a namespace; a dry run does not find out."""
-        return False if self._options.dry_run else self._probe.holds(kind, namespace)
+        """Whether admission policies freeze workloads of a kind in a namespace; a dry run does not probe."""
+        return False if self._options.dry_run else self._probe.is_active(kind, namespace)
 
     def _forget(self, workload: str) -> None:
-        """Drop everything about a workload (uid) that is gone."""
+        """Drop everything about a deleted workload (uid)."""
         self.cache.forget(workload)
         self.memory.forget(workload)
         self.planner.forget(workload)

@@ -1,8 +1,8 @@
-"""Plan -> requests: the hands of the controller.
+"""Plan -> requests: carries out the actions of a plan.
 
-Actions of one plan are independent and run side by side under one semaphore; nothing here blocks the next plan. Each
-ends as Applied, Stale, Refused or Unknown, and none of them raises into its neighbours. The lease is asked last,
-right before a request leaves, and bounds how long the request may take.
+The actions of one plan are independent and run concurrently under one semaphore; nothing here blocks the next plan.
+Each ends as Applied, Stale, Refused or Unknown, and none raises into another. The lease is checked last, right before
+a request is sent, and bounds how long the request may take.
 """
 
 from __future__ import annotations
@@ -18,29 +18,23 @@ from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
 from inplace.core.actions import patches
 from inplace.core.actions.actions import (
-    Abort,
     Action,
-    ClearStatus,
     CloseGate,
     Complete,
     CreatePullPod,
-    CreateReplicaSet,
     DeletePullPod,
-    DeleteReplicaSet,
     DryRunPatch,
     Event,
-    LabelPhase,
     OpenGate,
     PatchImages,
-    PatchReplicaSet,
     PatchWorkload,
-    PatchWorkloadStatus,
     PodAction,
     RecordFailure,
     ReserveDisruptions,
     WriteStatus,
     subject,
 )
+from inplace.core.actions.describe import describe_action
 from inplace.core.actions.patches import Request
 from inplace.core.objects.model import Pod, Workload
 from inplace.core.objects.reasons import EventReason
@@ -64,9 +58,9 @@ from inplace.kube.errors import (
 from inplace.runtime.observe import Observer
 
 CONCURRENCY: Final = 48
-#: No single write may take longer than this, nor longer than what is left of the lease.
+#: No write may take longer than this, or longer than what is left of the lease.
 WRITE_SECONDS: Final = 5.0
-#: How soon a workload is looked at again after a write that did not take effect.
+#: How soon a workload is reconciled again after a write that did not take effect.
 RETRY_SECONDS: Final = 1.0
 
 
@@ -88,7 +82,7 @@ class Announce(Protocol):
 
 
 class Applier:
-    """Carries out actions in the background. Run it as a part; `submit` never waits."""
+    """Carries out actions in the background. Run it as a part; `submit` never blocks."""
 
     def __init__(
         self,
@@ -97,7 +91,7 @@ class Applier:
         recheck: Callable[[Snapshot, Pod, datetime], PodAction | None],
         observer: Observer,
         announce: Announce,
-        look_again: Callable[[Key, float], None],
+        requeue: Callable[[Key, float], None],
         lease_left: Callable[[], float],
     ) -> None:
         self._client = client
@@ -105,13 +99,13 @@ class Applier:
         self._recheck = recheck
         self._observer = observer
         self._announce = announce
-        self._look_again = look_again
+        self._requeue = requeue
         self._lease_left = lease_left
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self._group: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
-        """Own the tasks of all writes until cancelled; writes under way are cancelled with it."""
+        """Own the tasks of all writes until cancelled; writes in flight are cancelled with it."""
         async with asyncio.TaskGroup() as group:
             self._group = group
             try:
@@ -120,7 +114,7 @@ class Applier:
                 self._group = None
 
     def submit(self, key: Key, snapshot: Snapshot, action: Action) -> None:
-        """Start an action unless one on the same object is under way."""
+        """Start an action unless another one on the same object is in flight."""
         uid = subject(action).uid
         if self._group is None or uid in self._memory.writing:
             return
@@ -140,17 +134,18 @@ class Applier:
             self._memory.writing.discard(meta.uid)
             if outcome is not Outcome.APPLIED:
                 self._memory.did_not_disrupt(meta)
-            self._look_again(key, 0.0 if outcome is Outcome.APPLIED else RETRY_SECONDS)
-        self._observer.count("inplace_writes_total", kind=key.kind, action=_name(action), outcome=outcome)
+            self._requeue(key, 0.0 if outcome is Outcome.APPLIED else RETRY_SECONDS)
+        label = describe_action(action).label
+        self._observer.count("inplace_writes_total", kind=key.kind, action=label, outcome=outcome)
         if outcome is Outcome.APPLIED:
-            self._tell(key, action, self._memory.clock.monotonic() - due)
+            self._report(key, action, self._memory.clock.monotonic() - due)
 
     async def _attempt(self, snapshot: Snapshot, action: Action) -> Outcome:
         match action:
             case DryRunPatch():
-                return await self._ask(snapshot, action)
+                return await self._dry_run(snapshot, action)
             case CreatePullPod() | DeletePullPod():
-                return await self._help(action)
+                return await self._write_pull_pod(action)
             case ReserveDisruptions():
                 return await self._reserve(action)
             case _:
@@ -166,43 +161,43 @@ class Applier:
         except (PreconditionFailed, Conflict, NotFound) as error:
             if not isinstance(action, OpenGate):  # a new Pod changes all the time, and nothing of an upgrade has failed
                 self._memory.was_stale(meta.uid)
-            return self._note(Outcome.STALE, action, error)
+            return self._log_failure(Outcome.STALE, action, error)
         except Denied as error:
             self._memory.was_denied(meta.uid, str(error))
-            return self._note(Outcome.REFUSED, action, error)
+            return self._log_failure(Outcome.REFUSED, action, error)
         except (Invalid, Forbidden) as error:
             if isinstance(action, PatchImages):
                 self._memory.was_rejected(meta.uid, str(error))
-            return self._note(Outcome.REFUSED, action, error)
+            return self._log_failure(Outcome.REFUSED, action, error)
         except Unreachable as error:
             return await self._settle(action, error)
         except (ApiError, KubeError) as error:
-            return self._note(Outcome.UNKNOWN, action, error)
+            return self._log_failure(Outcome.UNKNOWN, action, error)
         return Outcome.APPLIED
 
-    async def _ask(self, snapshot: Snapshot, action: DryRunPatch) -> Outcome:
-        """Ask by a dry run, and keep the answer; if there was none it is asked again."""
+    async def _dry_run(self, snapshot: Snapshot, action: DryRunPatch) -> Outcome:
+        """Dry-run a patch and record the answer; without an answer the next plan tries again."""
         try:
             refusal = await send.ask(self._client, action, self._memory.clock.now(), timeout=WRITE_SECONDS)
         except (Conflict, NotFound, PreconditionFailed, Denied) as error:
-            return self._note(Outcome.STALE, action, error)
+            return self._log_failure(Outcome.STALE, action, error)
         except KubeError as error:
-            return self._note(Outcome.UNKNOWN, action, error)
+            return self._log_failure(Outcome.UNKNOWN, action, error)
         self._memory.record_dry_run(snapshot.workload.metadata.uid, action.key, refusal)
         return Outcome.APPLIED if refusal is None else Outcome.REFUSED
 
-    async def _help(self, action: CreatePullPod | DeletePullPod) -> Outcome:
-        """Make or delete a helper Pod. That none may be made is remembered: it is what a Pod waits for."""
+    async def _write_pull_pod(self, action: CreatePullPod | DeletePullPod) -> Outcome:
+        """Create or delete a pull Pod. Remember a refusal, so that the wait of the Pod can name it."""
         try:
             await self._send(patches.build(action, self._memory.clock.now()), subject(action).uid)
         except (NotFound, Conflict) as error:
-            return self._note(Outcome.STALE, action, error)
+            return self._log_failure(Outcome.STALE, action, error)
         except (Invalid, Forbidden, Denied) as error:
             if isinstance(action, CreatePullPod):
                 self._memory.requested_pull(action.workload.metadata.uid, action.name, str(error))
-            return self._note(Outcome.REFUSED, action, error)
+            return self._log_failure(Outcome.REFUSED, action, error)
         except KubeError as error:
-            return self._note(Outcome.UNKNOWN, action, error)
+            return self._log_failure(Outcome.UNKNOWN, action, error)
         if isinstance(action, CreatePullPod):
             self._memory.requested_pull(action.workload.metadata.uid, action.name)
         elif not action.again:
@@ -210,31 +205,31 @@ class Applier:
         return Outcome.APPLIED
 
     async def _reserve(self, action: ReserveDisruptions) -> Outcome:
-        """Take from a budget; that it has changed meanwhile is no failure of any Pod."""
+        """Reserve from a budget. A budget that changed in the meantime does not count as a failure of a Pod."""
         meta = action.budget.metadata
         try:
             await self._send(patches.build(action, self._memory.clock.now()), meta.uid)
         except (PreconditionFailed, Conflict, NotFound) as error:
-            return self._note(Outcome.STALE, action, error)
+            return self._log_failure(Outcome.STALE, action, error)
         except Unreachable as error:
             return await self._settle(action, error)
         except KubeError as error:
-            return self._note(Outcome.REFUSED, action, error)
+            return self._log_failure(Outcome.REFUSED, action, error)
         self._memory.reserved[meta.uid] = action.ours
         if action.recount:
             self._memory.recounted_at[meta.uid] = self._memory.clock.now()
         return Outcome.APPLIED
 
     async def _confirm(self, snapshot: Snapshot, action: PatchImages) -> PatchImages | None:
-        """Read the Pod live before it is disrupted, and decide once more on what is true now: caches lie."""
+        """Read the Pod live before it is disrupted and decide again: the cache may be stale."""
         meta = action.pod.metadata
         live = await self._client.get(
             resources.PODS, meta.name, meta.namespace, type=Pod, timeout=min(WRITE_SECONDS, self._lease_left())
         )
         if live.uid != meta.uid:
             return None
-        again = self._recheck(snapshot, live, self._memory.clock.now())
-        return again if isinstance(again, PatchImages) else None
+        rechecked = self._recheck(snapshot, live, self._memory.clock.now())
+        return rechecked if isinstance(rechecked, PatchImages) else None
 
     async def _send(self, request: Request, uid: str) -> None:
         left = min(WRITE_SECONDS, self._lease_left())
@@ -245,32 +240,32 @@ class Applier:
             self._memory.wrote(uid, version)
 
     async def _settle(self, action: Action, error: Unreachable) -> Outcome:
-        """A write that may have been made: a live read tells what the cache has to catch up with.
+        """A write that may have been made: a live read gives the version that the cache must reach.
 
-        Until the server answers it, the object stays pending: nothing is decided on what may no longer be true.
+        Until that read succeeds the object stays pending, so that nothing is decided on stale data.
         """
-        self._note(Outcome.UNKNOWN, action, error)
+        self._log_failure(Outcome.UNKNOWN, action, error)
         request, meta = patches.build(action, self._memory.clock.now()), subject(action)
         while error.outcome_unknown:
             try:
-                where = send.resource_of(request)
-                live = await self._client.get(where, meta.name, meta.namespace, type=send.Written)
+                resource = send.resource_of(request)
+                live = await self._client.get(resource, meta.name, meta.namespace, type=send.Written)
             except NotFound:
                 break
-            except KubeError as second:
-                self._note(Outcome.UNKNOWN, action, second)
+            except KubeError as read_error:
+                self._log_failure(Outcome.UNKNOWN, action, read_error)
                 await self._memory.clock.sleep(RETRY_SECONDS)
             else:
                 self._memory.wrote(meta.uid, live.metadata.resource_version)
                 break
         return Outcome.UNKNOWN
 
-    def _note(self, outcome: Outcome, action: Action, error: Exception) -> Outcome:
+    def _log_failure(self, outcome: Outcome, action: Action, error: Exception) -> Outcome:
         meta = subject(action)
         self._observer.event(
             "write.failed",
             level="info" if outcome is Outcome.STALE else "warning",
-            action=type(action).__name__,
+            action=describe_action(action).label,
             namespace=meta.namespace,
             name=meta.name,
             outcome=outcome,
@@ -278,13 +273,13 @@ class Applier:
         )
         return outcome
 
-    def _tell(self, key: Key, action: Action, overhead: float) -> None:
-        """Log, count and announce what was done. `overhead`: seconds from when it could be done to its answer."""
-        meta = subject(action)
+    def _report(self, key: Key, action: Action, overhead: float) -> None:
+        """Log, count and announce a write. `overhead`: seconds from when the write became possible to its answer."""
+        meta, description = subject(action), describe_action(action)
         fields: dict[str, Any] = {"namespace": meta.namespace, "name": meta.name, "overhead": round(overhead, 4)}
-        self._observer.event(_SAYS[type(action)], level="info", **fields)
-        self._observer.observe("inplace_write_overhead_seconds", overhead, kind=key.kind, action=_name(action))
-        self._measure(key, action)
+        self._observer.event(description.event, level="info", **fields)
+        self._observer.observe("inplace_write_overhead_seconds", overhead, kind=key.kind, action=description.label)
+        self._count_pod(key, action)
         match action:
             case PatchWorkload(workload, why, note):
                 if why is EventReason.FreezeLost:
@@ -297,16 +292,14 @@ class Applier:
                     if event.reason is EventReason.SettingsInvalid:
                         self._observer.count("inplace_settings_errors_total", kind=key.kind)
 
-    def _measure(self, key: Key, action: Action) -> None:
-        """Count what has become of a Pod."""
+    def _count_pod(self, key: Key, action: Action) -> None:
+        """Count upgraded and failed Pods, and those patched while an endpoint still served."""
         match action:
-            case PatchImages(target) if (
-                target.uid in self._memory.observations and self._memory.observations[target.uid].slow
-            ):
+            case PatchImages(pod) if pod.uid in self._memory.observations and self._memory.observations[pod.uid].slow:
                 self._observer.count("inplace_endpoints_slow_total", kind=key.kind)
             case Complete(_, record):
-                for found in set(lifecycle.evidence_of(record).values()):
-                    self._observer.count("inplace_pods_upgraded_total", kind=key.kind, evidence=found)
+                for evidence in set(lifecycle.evidence_of(record).values()):
+                    self._observer.count("inplace_pods_upgraded_total", kind=key.kind, evidence=evidence)
                 took = (self._memory.clock.now() - record.started_at).total_seconds()
                 self._observer.observe("inplace_pod_upgrade_seconds", took, kind=key.kind)
             case RecordFailure(_, record):
@@ -314,10 +307,10 @@ class Applier:
 
 
 def needs_live_read(action: Action) -> TypeGuard[PatchImages]:
-    """Whether a Pod is read once more before it is disrupted, because caches lie.
+    """Whether a Pod is read live before it is disrupted, because the cache may be stale.
 
-    One that is drained has been read since: its gate was closed by a write of ours that the cache has shown, and the
-    patch tests that write's record, the Pod's generation and its containers. For others the swap is the first write.
+    A drained Pod needs no live read: the cache has shown our write that closed its gate, and the patch tests the record
+    of that write, the Pod's generation and its containers. For other Pods the patch is the first write.
     """
     if not isinstance(action, PatchImages):
         return False
@@ -326,9 +319,10 @@ def needs_live_read(action: Action) -> TypeGuard[PatchImages]:
 
 
 def _due(action: Action, snapshot: Snapshot, memory: Memory) -> float:
-    """When this write became possible, on the monotonic clock: what comes after is our own overhead.
+    """When this write became possible, on the monotonic clock: the time after that is our own overhead.
 
-    A swap could be made once Ready=False was seen and the grace was over, a finish once the evidence was seen.
+    A patch is possible once Ready=False was observed and the grace period is over, completion once the evidence was
+    observed.
     """
     now, uid = memory.clock.monotonic(), subject(action).uid
     observation = snapshot.observations.get(uid)
@@ -338,29 +332,3 @@ def _due(action: Action, snapshot: Snapshot, memory: Memory) -> float:
             (memory.clock.now() - observation.out_at).total_seconds() - snapshot.parsed.settings.grace_period_seconds,
         )
     return memory.observed_at.get(uid, now) if isinstance(action, Complete) else now
-
-
-def _name(action: Action) -> str:
-    return type(action).__name__.lower()
-
-
-_SAYS: Final[dict[type, str]] = {
-    OpenGate: "pod.served",
-    CloseGate: "pod.drained",
-    PatchImages: "pod.swapped",
-    Complete: "pod.finished",
-    RecordFailure: "pod.failed",
-    Abort: "pod.restored",
-    DryRunPatch: "pod.rehearsed",
-    CreatePullPod: "helper.created",
-    DeletePullPod: "helper.deleted",
-    ReserveDisruptions: "budget.reserved",
-    PatchWorkload: "workload.edited",
-    PatchWorkloadStatus: "workload.cured",
-    PatchReplicaSet: "workload.prepared",
-    CreateReplicaSet: "workload.prepared",
-    DeleteReplicaSet: "workload.prepared",
-    WriteStatus: "workload.published",
-    LabelPhase: "workload.published",
-    ClearStatus: "workload.retracted",
-}

@@ -1,8 +1,9 @@
-"""Whether admission policies freeze a workload in the very write that changes its template: found out by trying.
+"""Probes whether admission policies freeze a workload in the same write that changes its template.
 
-A dry run of such a write shows what the API server makes of it, whatever policies are installed, bound to whichever
-namespaces, and in force or not yet. The answer is the same for all workloads of a kind in a namespace; it is asked
-again and again, because a policy can be removed at any time, and a workload that relies on it is unprotected then.
+A dry run of such a write shows what the API server makes of it, regardless of which policies are installed, which
+namespaces they are bound to, and whether they are in force yet. The result is the same for all workloads of a kind in a
+namespace. It is probed periodically: a policy can be removed at any time, and leaves workloads that rely on it
+unprotected.
 """
 
 from __future__ import annotations
@@ -23,102 +24,105 @@ from inplace.kube.errors import Denied, Forbidden, Invalid, KubeError
 from inplace.runtime.clock import Clock
 from inplace.runtime.observe import Observer
 
-#: How often each namespace is tried, in seconds: as long may a workload stand unprotected after a policy was removed.
+#: Seconds between probes of a namespace: how long a workload may be unprotected after a policy was removed.
 PERIOD: Final = 10.0
-#: How soon a trial that told nothing is made again, in seconds.
+#: Seconds after which an inconclusive probe is repeated.
 RETRY: Final = 1.0
 _TIMEOUT: Final = 5.0
-_LEAST: Final = 0.01
+_MIN_PAUSE: Final = 0.01
+
+#: A workload kind and a namespace.
+Scope = tuple[str, str]
 
 
 class FreezeProbe:
-    """What is known, by kind and namespace. Run it as a part."""
+    """Results by kind and namespace. Run it as a part."""
 
     def __init__(
-        self, client: Client, cache: Cache, clock: Clock, observer: Observer, look_again: Callable[[Key], None]
+        self, client: Client, cache: Cache, clock: Clock, observer: Observer, requeue: Callable[[Key], None]
     ) -> None:
         self._client = client
         self._cache = cache
         self._clock = clock
         self._observer = observer
-        self._look_again = look_again
-        self._known: dict[tuple[str, str], bool] = {}
-        self._wanted: dict[tuple[str, str], Key] = {}
-        self._asked = asyncio.Event()
+        self._requeue = requeue
+        self._results: dict[Scope, bool] = {}
+        self._subjects: dict[Scope, Key] = {}
+        self._added = asyncio.Event()
 
-    def holds(self, kind: str, namespace: str) -> bool | None:
-        """Whether they do; None while that is not known."""
-        return self._known.get((kind, namespace))
+    def is_active(self, kind: str, namespace: str) -> bool | None:
+        """Whether policies freeze this kind in this namespace; None if not known yet."""
+        return self._results.get((kind, namespace))
 
-    def ask(self, key: Key) -> None:
-        """Find out, with this workload, and go on doing so."""
-        if (key.kind, key.namespace) not in self._wanted:
-            self._wanted[(key.kind, key.namespace)] = key
-            self._asked.set()
+    def add(self, key: Key) -> None:
+        """Probe the kind and namespace of this workload from now on, with this workload."""
+        if (key.kind, key.namespace) not in self._subjects:
+            self._subjects[(key.kind, key.namespace)] = key
+            self._added.set()
 
     async def run(self) -> None:
-        """Try until cancelled."""
-        due: dict[tuple[str, str], float] = {}
+        """Probe until cancelled."""
+        due: dict[Scope, float] = {}
         while True:
             now = self._clock.monotonic()
-            for where in [one for one in self._wanted if due.get(one, now) <= now]:
-                due[where] = self._clock.monotonic() + (PERIOD if await self._try(where) else RETRY)
-            self._asked.clear()
-            pending = [due.get(one, now) for one in self._wanted]
+            for scope in [scope for scope in self._subjects if due.get(scope, now) <= now]:
+                due[scope] = self._clock.monotonic() + (PERIOD if await self._probe(scope) else RETRY)
+            self._added.clear()
+            pending = [due.get(scope, now) for scope in self._subjects]
             await self._sleep(min(pending, default=now + PERIOD) - self._clock.monotonic())
 
     async def _sleep(self, seconds: float) -> None:
-        """Until something is asked, at most so long."""
-        asked = asyncio.ensure_future(self._asked.wait())
-        pause = asyncio.ensure_future(self._clock.sleep(max(_LEAST, seconds)))  # or time would not pass
+        """Sleep this long, or until a scope is added."""
+        added = asyncio.ensure_future(self._added.wait())
+        pause = asyncio.ensure_future(self._clock.sleep(max(_MIN_PAUSE, seconds)))  # or time would not pass
         try:
-            await asyncio.wait({asked, pause}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({added, pause}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            asked.cancel()
+            added.cancel()
             pause.cancel()
 
-    async def _try(self, where: tuple[str, str]) -> bool:
-        """One trial; whether it told anything."""
-        key = self._subject(where)
+    async def _probe(self, scope: Scope) -> bool:
+        """Probe once; False if the result is inconclusive."""
+        key = self._subject(scope)
         if key is None:
-            self._wanted.pop(where)
-            self._known.pop(where, None)
+            self._subjects.pop(scope)
+            self._results.pop(scope, None)
             return True
         try:
-            holds = await self._trial(key)
+            active = await self._dry_run(key)
         except KubeError as error:
-            self._observer.event("interlock.untold", level="info", workload=str(key), error=str(error))
+            self._observer.event("freeze_policy.unknown", level="info", workload=str(key), error=str(error))
             if isinstance(error, Denied) or not isinstance(error, Forbidden | Invalid):
                 return False
-            holds = False  # whatever refuses it, a freeze by policy is not what it shows
-        self._learn(where, holds)
+            active = False  # a refusal of any kind is not a freeze by policy
+        self._record(scope, active)
         return True
 
-    async def _trial(self, key: Key) -> bool:
+    async def _dry_run(self, key: Key) -> bool:
         kind = kinds.BY_NAME[key.kind]
         workload = self._cache.workload(key)
-        edit = kind.probe(workload) if workload is not None else None
-        if edit is None:
+        patch = kind.probe(workload) if workload is not None else None
+        if patch is None:
             return False
-        answer = await send.try_out(self._client, patches.build(edit, self._clock.now()), Workload, timeout=_TIMEOUT)
-        return kind.held(answer)
+        stored = await send.try_out(self._client, patches.build(patch, self._clock.now()), Workload, timeout=_TIMEOUT)
+        return kind.held(stored)
 
-    def _learn(self, where: tuple[str, str], holds: bool) -> None:
-        if self._known.get(where) is holds:
+    def _record(self, scope: Scope, active: bool) -> None:
+        if self._results.get(scope) is active:
             return
-        self._known[where] = holds
-        kind, namespace = where
-        self._observer.event("interlock.changed", level="info", kind=kind, namespace=namespace, holds=holds)
+        self._results[scope] = active
+        kind, namespace = scope
+        self._observer.event("freeze_policy.changed", level="info", kind=kind, namespace=namespace, active=active)
         for key in self._cache.opted_in(kind, namespace):
-            self._look_again(key)
+            self._requeue(key)
 
-    def _subject(self, where: tuple[str, str]) -> Key | None:
-        """The workload that is tried: the one that asked, or, where that has gone, another of its namespace."""
-        key = self._wanted[where]
-        found = self._cache.workload(key)
-        if found is None or found.metadata.label(names.MODE) is None:
-            others = self._cache.opted_in(*where)
+    def _subject(self, scope: Scope) -> Key | None:
+        """The workload to probe with: the one that was added or, if it is gone, another one of its namespace."""
+        key = self._subjects[scope]
+        workload = self._cache.workload(key)
+        if workload is None or workload.metadata.label(names.MODE) is None:
+            others = self._cache.opted_in(*scope)
             if not others:
                 return None
-            self._wanted[where] = others[0]
-        return self._wanted[where]
+            self._subjects[scope] = others[0]
+        return self._subjects[scope]

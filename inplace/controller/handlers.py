@@ -1,4 +1,4 @@
-"""Which workload does this event concern? Watch events become keys in the queue; nothing is decided here."""
+"""Maps watch events to the keys of the workloads that they concern; nothing is decided here."""
 
 from __future__ import annotations
 
@@ -16,62 +16,62 @@ class EventHandlers:
     """The reflectors' callbacks. Synchronous and cheap: they run inside the watch."""
 
     def __init__(self, cache: Cache, memory: Memory, queue: WorkQueue[Key], forget: Callable[[str], None]) -> None:
-        """`forget` is told the uid of every workload that is gone."""
+        """`forget` is called with the uid of every deleted workload."""
         self._cache = cache
         self._memory = memory
         self._queue = queue
         self._forget = forget
 
     def workload(self, kind: str) -> Callable[[Workload | None, Workload | None, bool], None]:
-        """The callback for workloads of one kind; the items of a list do not name it themselves."""
+        """The callback for workloads of one kind; the items of a list do not name their kind."""
 
         def changed(old: Workload | None, new: Workload | None, initial: bool) -> None:
-            one = new or old
-            if one is not None:
-                own = Key(kind, one.metadata.namespace, one.metadata.name)
-                self._queue.add(self._cache.key_of(one.metadata) or own, low=initial)
+            workload = new or old
+            if workload is not None:
+                own = Key(kind, workload.metadata.namespace, workload.metadata.name)
+                self._queue.add(self._cache.key_of(workload.metadata) or own, low=initial)
             if new is None and old is not None:
                 self._forget(old.metadata.uid)
 
         return changed
 
     def pod(self, old: Pod | None, new: Pod | None, initial: bool) -> None:
-        """A Pod came, changed or went. New Pods that wait for their gate overtake the initial flood."""
+        """A Pod was added, updated or deleted. New Pods that wait for their gate overtake the initial list."""
         self._memory.saw_pod(old, new)
         waits = new is not None and new.has_gate(names.GATE) and new.condition(names.GATE) is None
-        for one in (new, old):
-            if one is not None:
-                self._owner(one.metadata, low=initial and not waits)
+        for pod in (new, old):
+            if pod is not None:
+                self._enqueue_owner(pod.metadata, low=initial and not waits)
 
     def revision(self, old: Revision | None, new: Revision | None, initial: bool) -> None:
-        """A ControllerRevision came, changed or went."""
-        one = new or old
-        if one is not None:
-            self._owner(one.metadata, low=initial)
+        """A ControllerRevision was added, updated or deleted."""
+        revision = new or old
+        if revision is not None:
+            self._enqueue_owner(revision.metadata, low=initial)
 
     def slice(self, old: EndpointSlice | None, new: EndpointSlice | None, initial: bool) -> None:
-        """Endpoints came, changed or went: a drained Pod may be out of service now."""
+        """An EndpointSlice was added, updated or deleted: a drained Pod may be out of service now."""
         for meta in self._memory.saw_slice(old, new):
-            self._owner(meta, low=initial)
+            self._enqueue_owner(meta, low=initial)
 
     def budget(self, old: Pdb | None, new: Pdb | None, initial: bool) -> None:
-        """A PodDisruptionBudget came, changed or went: who takes from it looks again."""
-        one = new or old
+        """A PodDisruptionBudget was added, updated or deleted: requeue the workloads that reserve from it."""
+        budget = new or old
         if new is None and old is not None:
             self._memory.forget(old.metadata.uid)
         for key in self._memory.reserving:
-            if one is not None and key.namespace == one.metadata.namespace:
+            if budget is not None and key.namespace == budget.metadata.namespace:
                 self._queue.add(key, low=initial)
 
     def node(self, old: Node | None, new: Node | None, initial: bool) -> None:
-        """A node's readiness or version changed: its Pods may be held or free now. Heartbeats are no news."""
-        one = new or old
-        if one is None or (old is not None and new is not None and _same(old, new)):
+        """A node's readiness or version changed: its Pods may have become eligible. Heartbeats are ignored."""
+        node = new or old
+        if node is None or (old is not None and new is not None and _same(old, new)):
             return
-        for pod in self._cache.pods.by("node", one.metadata.name):
-            self._owner(pod.metadata, low=initial)
+        for pod in self._cache.pods.by("node", node.metadata.name):
+            self._enqueue_owner(pod.metadata, low=initial)
 
-    def _owner(self, meta: Meta, *, low: bool) -> None:
+    def _enqueue_owner(self, meta: Meta, *, low: bool) -> None:
         key = self._cache.key_of(meta)
         if key is not None:
             self._queue.add(key, low=low)

@@ -1,8 +1,8 @@
 """gather -> plan -> apply, for one workload. Read this file first.
 
-A plan costs time in proportion to the workload. So a workload is planned at once, and then at most every 40 times the
-last plan's duration, for each workload that is being planned (10 ms at least, 500 ms at most): planning takes a
-fortieth of the time as long as that is quick enough for people. Events in between are folded into the next look.
+A plan costs time in proportion to the size of the workload. So after a plan a workload rests for 40 times the duration
+of the plan, times the number of workloads that are being planned (10 ms at least, 500 ms at most): planning takes about
+a fortieth of the time as long as users do not notice the delay. Events in between are folded into the next plan.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ from inplace.runtime.observe import Observer
 from inplace.runtime.worker import Done, RequeueAfter, Result
 
 MIN_PAUSE: Final = 0.010
-#: The longest pause: a plan that took long because the machine was busy must not make a workload wait for seconds.
+#: A plan that took long because the machine was busy must not make a workload wait for seconds.
 MAX_PAUSE: Final = 0.500
-#: Rest for each second of planning, and how long a workload counts as being planned after its rest.
+#: Seconds of rest per second of planning, and how long after its rest a workload counts as being planned.
 PLAN_REST_FACTOR: Final = 40.0
 ACTIVE_SECONDS: Final = 1.0
-#: Writes of statuses in a second that only report progress, over all workloads: each costs as much as one on a Pod.
+#: Status writes per second that only report progress, over all workloads: each costs as much as a write on a Pod.
 STATUS_RATE: Final = 2.0
-#: How long the caches may disagree before the API server is asked.
+#: How long the caches may be incomplete before the API server is asked.
 CACHE_TIMEOUT: Final = 5.0
 
 CarryOut = Callable[[Key, Snapshot, Action], None]
 
 
 class Process(NamedTuple):
-    """What other parts of this process know and do."""
+    """What the reconciler needs from other parts of this process."""
 
-    #: Nothing disruptive starts before this: the leader before may still be writing.
+    #: Nothing disruptive starts before this: the previous leader may still be writing.
     not_before: Callable[[], datetime | None]
-    #: Whether admission policies freeze workloads of a kind in a namespace; None: not known yet.
+    #: Whether admission policies freeze workloads of a kind in a namespace; None if not known yet.
     freeze_policy: Callable[[str, str], bool | None]
-    #: Find that out, with this workload.
+    #: Start to probe that with this workload.
     probe_freeze_policy: Callable[[Key], None]
 
 
 class Reconciler:
-    """Makes the plans. Holds no state of an upgrade, only when each workload was last looked at."""
+    """Makes the plans. Keeps no state of an upgrade, only when each workload was last planned."""
 
     def __init__(
         self,
@@ -77,14 +77,14 @@ class Reconciler:
         self._observer = observer
         self._carry_out = carry_out
         self._process = process
-        #: Until when each workload that was planned lately rests, in the order of their plans.
+        #: Until when each recently planned workload rests, in the order of their plans.
         self._rested: OrderedDict[Key, float] = OrderedDict()
         self._incomplete: dict[Key, float] = {}
         self._absent: frozenset[str] = frozenset()
         self._phases: dict[Key, str] = {}
 
     async def reconcile(self, key: Key) -> Result:
-        """One look at one workload."""
+        """Gather, plan and apply once."""
         match gather(self._cache, self._memory, key, self._clock.now(), absent=self._absent):
             case Gone():
                 self._forget(key)
@@ -96,7 +96,7 @@ class Reconciler:
                 return self._act(key, self._with_process_state(key, snapshot))
 
     def _with_process_state(self, key: Key, snapshot: Snapshot) -> Snapshot:
-        """With what other parts of this process know: policies in force, the leader before, how busy it is."""
+        """Add what other parts of this process know: active policies, the previous leader, the load."""
         return replace(
             snapshot,
             not_before=self._process.not_before(),
@@ -110,31 +110,31 @@ class Reconciler:
         if snapshot.freeze_policy is None and snapshot.workload.metadata.label(names.MODE) is not None:
             self._process.probe_freeze_policy(key)
         began, now = self._clock.monotonic(), self._clock.now()
-        made = self._planner.plan(snapshot, now)
+        plan = self._planner.plan(snapshot, now)
         rest = self._rest(key, self._clock.monotonic() - began)
-        for action in made.actions:
+        for action in plan.actions:
             self._carry_out(key, snapshot, action)
-        self._note_budgets(key, snapshot, made)
-        self._measure(key, made.status.phase if made.status is not None else None)
-        if made.requeue_at is None:
+        self._track_budgets(key, snapshot, plan)
+        self._set_phase(key, plan.status.phase if plan.status is not None else None)
+        if plan.requeue_at is None:
             return Done(rest)
-        return RequeueAfter(max(rest, (made.requeue_at - now).total_seconds()), rest)
+        return RequeueAfter(max(rest, (plan.requeue_at - now).total_seconds()), rest)
 
-    def _note_budgets(self, key: Key, snapshot: Snapshot, made: Plan) -> None:
-        """Remember who looks at PodDisruptionBudgets, and since when one is stuck for want of them."""
-        uid, moving = snapshot.workload.metadata.uid, any(isinstance(one.state, InProgress) for one in made.pods)
-        short = disruption_budgets.is_blocked(made.deferred.values())
-        if moving or short:
+    def _track_budgets(self, key: Key, snapshot: Snapshot, plan: Plan) -> None:
+        """Track which workloads depend on PodDisruptionBudgets, and since when a budget blocks them."""
+        uid, in_progress = snapshot.workload.metadata.uid, any(isinstance(pod.state, InProgress) for pod in plan.pods)
+        blocked = disruption_budgets.is_blocked(plan.deferred.values())
+        if in_progress or blocked:
             self._memory.reserving.add(key)
         else:
             self._memory.reserving.discard(key)
-        if short and not moving:
+        if blocked and not in_progress:
             self._memory.blocked_since.setdefault(uid, self._clock.now())
         else:
             self._memory.blocked_since.pop(uid, None)
 
     def _rest(self, key: Key, took: float) -> float:
-        """How long to leave a workload alone: the longer, the more its plan took and the more others there are."""
+        """How long to leave a workload alone, by the duration of its plan and the number of active workloads."""
         now = self._clock.monotonic()
         while self._rested and next(iter(self._rested.values())) < now - ACTIVE_SECONDS:
             self._rested.popitem(last=False)
@@ -143,28 +143,28 @@ class Reconciler:
         self._rested.move_to_end(key)
         return rest
 
-    def _measure(self, key: Key, phase: str | None) -> None:
-        """Keep the gauge of workloads by phase."""
+    def _set_phase(self, key: Key, phase: str | None) -> None:
+        """Update the gauge of workloads by phase."""
         before = self._phases.pop(key, None)
         if phase is not None:
             self._phases[key] = phase
-        for one in {before, phase} - {None}:
-            count = sum(kept == one and other.kind == key.kind for other, kept in self._phases.items())
-            self._observer.gauge("inplace_workloads", count, kind=key.kind, phase=str(one))
+        for changed in {before, phase} - {None}:
+            count = sum(current == changed and other.kind == key.kind for other, current in self._phases.items())
+            self._observer.gauge("inplace_workloads", count, kind=key.kind, phase=str(changed))
 
     async def _wait_for(self, key: Key, incomplete: Incomplete) -> Result:
-        """Wait for an event; after a while ask the API server whether the missing revisions exist at all."""
+        """Wait for an event; after a timeout ask the API server whether the missing revisions exist at all."""
         since = self._incomplete.setdefault(key, self._clock.monotonic())
         left = since + CACHE_TIMEOUT - self._clock.monotonic()
         if left > 0:
             return RequeueAfter(left)
         for name in incomplete.missing:
-            await self._ask(incomplete.workload.metadata.namespace, name)
+            await self._check_revision(incomplete.workload.metadata.namespace, name)
         self._observer.event("snapshot.incomplete", level="warning", reason=incomplete.reason, workload=str(key))
         self._incomplete.pop(key, None)
         return RequeueAfter(MIN_PAUSE)
 
-    async def _ask(self, namespace: str, revision: str) -> None:
+    async def _check_revision(self, namespace: str, revision: str) -> None:
         try:
             await self._client.get(resources.CONTROLLERREVISIONS, revision, namespace, type=dict)
         except NotFound:
@@ -174,4 +174,4 @@ class Reconciler:
         self._memory.reserving.discard(key)
         self._rested.pop(key, None)
         self._incomplete.pop(key, None)
-        self._measure(key, None)
+        self._set_phase(key, None)

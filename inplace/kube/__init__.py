@@ -1,1 +1,1 @@
-"""The Kubernetes API: one client, watches, caches, the lease, Events. Generic: knows nothing of upgrades."""
+"""The Kubernetes API: one client, watches, caches, the lease, Events. Generic: does not depend on upgrades."""

@@ -1,7 +1,7 @@
-"""Calls to the API server: live and slow, where a Store is fast and stale.
+"""Calls to the API server: live and slow, whereas a Store is fast and stale.
 
-Every call has a deadline. Reads are repeated after connection errors, 429 and 5xx; writes only where they certainly
-were not carried out (429, connection refused), because a JSON patch that was applied fails when it is sent again.
+Every call has a deadline. Reads are retried after connection errors, 429 and 5xx; writes only if they certainly were
+not carried out (429, connection refused), because a JSON patch that was applied fails when it is sent again.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ T = TypeVar("T")
 DEFAULT_SECONDS: Final = 30.0
 FIELD_MANAGER: Final = "inplace"
 PAGE: Final = 500
-#: Sends of one call to a server that does not answer; whoever calls in a loop tries again anyway.
-MOST_TRIES: Final = 3
+#: Attempts of one call while the server is unreachable; callers that loop try again anyway.
+MAX_TRIES: Final = 3
 
 
 class PatchType(StrEnum):
-    """How a patch is to be read."""
+    """The content type of a patch."""
 
     JSON = "application/json-patch+json"
     MERGE = "application/merge-patch+json"
@@ -81,7 +81,7 @@ class ServerVersion(Struct, frozen=True, rename="camel"):
 class Client:
     """Typed calls on one connection.
 
-    `field_manager` is the one name of all our writes; `timeout` (seconds) ends a call that names none of its own.
+    `field_manager` is used by all writes; `timeout` (seconds) applies to calls without one of their own.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class Client:
         limit: int = PAGE,
         timeout: float | None = None,
     ) -> AsyncIterator[Page]:
-        """Read all objects page by page. Raises Expired where the list outlived its snapshot."""
+        """Read all objects page by page. Raises Expired if the continue token expires."""
         query = {"limit": str(limit), "labelSelector": label_selector, "fieldSelector": field_selector}
         token = ""
         while True:
@@ -178,11 +178,11 @@ class Client:
         force: bool = False,
         timeout: float | None = None,
     ) -> T:
-        """Change one object. Raises PreconditionFailed where a `test` of a JSON patch does not hold."""
+        """Change one object. Raises PreconditionFailed if a `test` of a JSON patch does not hold."""
         query = self._write_query(dry_run, field_manager) | ({"force": "true"} if force else {})
         path = resource.path(namespace, name, subresource)
-        answer = await self._call("PATCH", path, query, body, content_type=patch_type, timeout=timeout)
-        return decode(answer, type)
+        response = await self._call("PATCH", path, query, body, content_type=patch_type, timeout=timeout)
+        return decode(response, type)
 
     async def create(
         self,
@@ -198,8 +198,8 @@ class Client:
     ) -> T:
         """Create an object, or with `name` and `subresource` a subresource of one (token, eviction, binding)."""
         path = resource.path(namespace, name, subresource)
-        answer = await self._call("POST", path, self._write_query(dry_run, None), body, timeout=timeout)
-        return decode(answer, type)
+        response = await self._call("POST", path, self._write_query(dry_run, None), body, timeout=timeout)
+        return decode(response, type)
 
     async def replace(
         self,
@@ -213,10 +213,10 @@ class Client:
         dry_run: bool = False,
         timeout: float | None = None,
     ) -> T:
-        """Replace an object; with metadata.resourceVersion in the body only if it has not changed (Conflict)."""
+        """Replace an object. With metadata.resourceVersion in the body, raises Conflict if it has changed."""
         path = resource.path(namespace, name, subresource)
-        answer = await self._call("PUT", path, self._write_query(dry_run, None), body, timeout=timeout)
-        return decode(answer, type)
+        response = await self._call("PUT", path, self._write_query(dry_run, None), body, timeout=timeout)
+        return decode(response, type)
 
     async def delete(
         self,
@@ -229,7 +229,7 @@ class Client:
         dry_run: bool = False,
         timeout: float | None = None,
     ) -> None:
-        """Delete an object; with `uid` only that very one (Conflict)."""
+        """Delete an object. With `uid`, raises Conflict if the object has another one."""
         options: dict[str, Any] = {"preconditions": {"uid": uid}} if uid else {}
         if grace_period_seconds is not None:
             options["gracePeriodSeconds"] = grace_period_seconds
@@ -237,7 +237,7 @@ class Client:
         await self._call("DELETE", resource.path(namespace, name), query, options or None, timeout=timeout)
 
     async def version(self) -> ServerVersion:
-        """What the server is."""
+        """The version of the server."""
         return decode(await self._call("GET", "/version"), ServerVersion)
 
     async def open_watch(
@@ -261,7 +261,7 @@ class Client:
         content_type: str = "application/json",
         timeout: float | None = None,
     ) -> bytes:
-        """Send until there is an answer, where sending again is safe, within one deadline."""
+        """Send, and retry as long as that is safe, within one deadline."""
         seconds = self._timeout if timeout is None else timeout
         if seconds <= 0:
             raise Unreachable(f"{method} {path}: no time left to send it")
@@ -284,14 +284,14 @@ class Client:
             await self._clock.sleep(pause)
 
     def _pause(self, method: str, failure: KubeError, tries: int) -> float | None:
-        """How long to wait before sending again; None where that would not be safe or not help."""
+        """Seconds to wait before a retry; None if a retry would be unsafe or pointless."""
         jitter = 1 + self._rng.random()
         match failure:
             case Throttled():
                 return (failure.retry_after or 0.5) * jitter
             case ServerError() if method == "GET":
                 return failure.retry_after or 0.1 * 2.0 ** min(tries, 6) * jitter
-            case Unreachable() if tries <= MOST_TRIES and (method == "GET" or not failure.outcome_unknown):
+            case Unreachable() if tries <= MAX_TRIES and (method == "GET" or not failure.outcome_unknown):
                 return 0.1 * 2.0 ** min(tries, 6) * jitter
             case Unauthorized() if tries == 1:
                 return 0.0
@@ -335,13 +335,13 @@ class Client:
 
 
 def decode(body: bytes | Raw, type: type[T]) -> T:
-    """JSON -> a type; an answer that does not fit is the server's fault, or a proxy's."""
+    """JSON -> a type; a body that does not fit is the fault of the server or of a proxy."""
     if type is Raw:
         return Raw(bytes(body))  # type: ignore[return-value]
     try:
         return msgspec.json.decode(body, type=type)
     except msgspec.MsgspecError as error:
-        raise KubeError(f"the server's answer is not what was asked for: {error}: {bytes(body)[:80]!r}") from error
+        raise KubeError(f"unexpected response from the server: {error}: {bytes(body)[:80]!r}") from error
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
@@ -350,7 +350,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _status(body: bytes) -> Status:
-    """The Status in an answer; of a proxy's HTML its beginning."""
+    """The Status in a response; if it is none (a proxy's HTML), its beginning as the message."""
     try:
         return msgspec.json.decode(body, type=Status)
     except msgspec.MsgspecError:
@@ -363,5 +363,5 @@ def _retry_after(response: aiohttp.ClientResponse) -> float | None:
 
 
 def _unknown(method: str, error: BaseException) -> bool:
-    """Whether a write may have been carried out although no answer came."""
+    """Whether a write may have been carried out although no response arrived."""
     return method != "GET" and not isinstance(error, aiohttp.ClientConnectorError)

@@ -1,8 +1,8 @@
 """Credentials -> an aiohttp session that we own.
 
 The configuration loaders of kubernetes_asyncio are used as they are (in-cluster tokens, kubeconfig, exec plugins,
-OIDC); none of its HTTP code is
-(docs/design/architecture.md, "Libraries"). They are loaded when a connection is made and not before.
+OIDC); none of its HTTP code is (docs/design/architecture.md, "Libraries"). They are imported only when a connection is
+made.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Reload = Callable[[Any], Awaitable[Any]]
 
 
 class Connection:
-    """An API server that we can talk to: its address, TLS, credentials, and sessions for calls and for watches."""
+    """An API server: its address, TLS, credentials, and sessions for calls and for watches."""
 
     def __init__(
         self, configuration: Any, reload: Reload, clock: Clock, *, namespace: str, as_user: str | None, agent: str
@@ -70,23 +70,23 @@ class Connection:
             await session.close()
 
     def url(self, path: str) -> URL:
-        """The full URL of an API path, which is not encoded again."""
+        """The full URL of an API path that is already encoded."""
         return URL(self.host + path, encoded=True)
 
     async def headers(self) -> dict[str, str]:
-        """Headers of a request made now: who we are, and a token that is still valid."""
+        """Headers of a request: who we are, and a token that is still valid."""
         if self._expires is not None and self._clock.now() > self._expires - RENEW_BEFORE:
             await self.renew()
         token = await self._configuration.get_api_key_with_prefix("BearerToken")
-        found = {"User-Agent": self._agent, "Accept": "application/json", "Accept-Encoding": "identity"}
+        headers = {"User-Agent": self._agent, "Accept": "application/json", "Accept-Encoding": "identity"}
         if token:
-            found["Authorization"] = token.strip()
+            headers["Authorization"] = token.strip()
         if self._as_user:
-            found["Impersonate-User"] = self._as_user
-        return found
+            headers["Impersonate-User"] = self._as_user
+        return headers
 
     async def renew(self) -> bool:
-        """Load the credentials anew, after a 401 or before they expire. False where nothing new was to be had."""
+        """Reload the credentials, after a 401 or before they expire. False if they are the same as before."""
         async with self._renewing:
             before = self._configuration.api_key.get("BearerToken")
             loader = await self._reload(self._configuration)
@@ -95,7 +95,7 @@ class Connection:
 
     @property
     def server_name(self) -> str | None:
-        """The name that the server's certificate must show, where it is not the host's."""
+        """The name that the server's certificate must have, if it is not the host's."""
         return self._configuration.tls_server_name or None
 
     @property
@@ -110,7 +110,7 @@ class Connection:
         session = aiohttp.ClientSession(
             connector=connector,
             trust_env=False,
-            auto_decompress=False,  # asked for nowhere
+            auto_decompress=False,  # never requested
             cookie_jar=aiohttp.DummyCookieJar(),
             read_bufsize=2**21,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=5),
@@ -119,25 +119,25 @@ class Connection:
         return session
 
     def _make_tls(self) -> ssl.SSLContext | None:
-        one = self._configuration
+        configuration = self._configuration
         if not self.host.startswith("https"):
             return None
         try:
-            context = ssl.create_default_context(cafile=one.ssl_ca_cert)
-            if one.cert_file:
-                context.load_cert_chain(one.cert_file, keyfile=one.key_file)
+            context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
+            if configuration.cert_file:
+                context.load_cert_chain(configuration.cert_file, keyfile=configuration.key_file)
         except (OSError, ssl.SSLError) as error:
             raise ConfigError(f"the certificates of {self.host} cannot be used: {error}") from error
         if hasattr(ssl, "VERIFY_X509_STRICT"):
             context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        if not one.verify_ssl:
+        if not configuration.verify_ssl:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
         return context
 
 
-class _Nobody:
-    """The configuration of a server that asks for no credentials and speaks plain HTTP."""
+class _Anonymous:
+    """The configuration of a server without TLS that needs no credentials."""
 
     api_key: Mapping[str, str] = {}
     tls_server_name = None
@@ -147,16 +147,16 @@ class _Nobody:
         self.host = host
 
     async def get_api_key_with_prefix(self, identifier: str) -> None:
-        """There is none."""
+        """No token."""
 
 
 def plain(url: str, *, user_agent: str, clock: Clock, as_user: str | None = None) -> Connection:
     """A connection without TLS and credentials: to the embedded server, or to `kubectl proxy`."""
 
-    async def again(_: Any) -> None:
+    async def reload(_: Any) -> None:
         """There is nothing to load."""
 
-    return Connection(_Nobody(url), again, clock, namespace="default", as_user=as_user, agent=user_agent)
+    return Connection(_Anonymous(url), reload, clock, namespace="default", as_user=as_user, agent=user_agent)
 
 
 async def connect(
@@ -186,10 +186,10 @@ def _in_cluster(clock: Clock, agent: str, as_user: str | None) -> Connection:
     except config.ConfigException as error:
         raise ConfigError(f"the Pod's own credentials cannot be used: {error}") from error
 
-    async def again(_: Any) -> None:
-        """The token file is read again by the library's own hook."""
+    async def reload(_: Any) -> None:
+        """The library's own hook reads the token file again."""
 
-    return Connection(configuration, again, clock, namespace=_own_namespace(), as_user=as_user, agent=agent)
+    return Connection(configuration, reload, clock, namespace=_own_namespace(), as_user=as_user, agent=agent)
 
 
 def _own_namespace() -> str:
@@ -202,7 +202,7 @@ async def _from_file(
 ) -> Connection:
     config, make = loaders()
     name = path or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    if not any(Path(one).expanduser().is_file() for one in name.split(os.pathsep) if one):
+    if not any(Path(file).expanduser().is_file() for file in name.split(os.pathsep) if file):
         raise ConfigError(f"kubeconfig {name} does not exist: give --kubeconfig FILE, or set KUBECONFIG")
 
     async def load(into: Any) -> Any:
@@ -218,14 +218,14 @@ async def _from_file(
         loader = await load(configuration)
     except Exception as error:
         raise ConfigError(_explain(name, context, error)) from error
-    found = (loader.current_context or {}).get("context", {})
-    made = Connection(configuration, load, clock, namespace=found.get("namespace", ""), as_user=as_user, agent=agent)
-    made._expires = getattr(loader, "exec_plugin_expiry", None)
-    return made
+    namespace = (loader.current_context or {}).get("context", {}).get("namespace", "")
+    connection = Connection(configuration, load, clock, namespace=namespace, as_user=as_user, agent=agent)
+    connection._expires = getattr(loader, "exec_plugin_expiry", None)
+    return connection
 
 
 def _explain(name: str, context: str | None, error: Exception) -> str:
-    """The library raises whatever its code meets: AttributeError for an empty file, AssertionError, YAML errors."""
+    """The library raises all sorts of errors: AttributeError for an empty file, AssertionError, YAML errors."""
     text = " ".join(str(error).split()) or type(error).__name__
     if context is not None and f"name {context}" in text:
         return f"kubeconfig {name} has no context {context!r}: see kubectl config get-contexts"
@@ -233,18 +233,18 @@ def _explain(name: str, context: str | None, error: Exception) -> str:
 
 
 def _socket(info: tuple[Any, ...]) -> socket.socket:
-    """A TCP socket that notices a dead peer: the stand-in for client-go's HTTP/2 ping."""
+    """A TCP socket that detects a dead peer, as client-go does with HTTP/2 pings."""
     family, kind, protocol, _, _ = info
-    made = socket.socket(family, kind, protocol)
+    tcp = socket.socket(family, kind, protocol)
     for option, value in _KEEPALIVE:
         if hasattr(socket, option):
-            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    return made
+            tcp.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    return tcp
 
 
 def unreachable(host: str, error: BaseException, *, outcome_unknown: bool) -> Unreachable:
-    """What a failed request means, in one line."""
+    """The error for a failed request, with a one-line message."""
     if isinstance(error, TimeoutError):
         return Unreachable(f"{host} did not answer in time", outcome_unknown=outcome_unknown)
     text = " ".join(str(error).split()) or type(error).__name__

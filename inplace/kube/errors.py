@@ -1,8 +1,8 @@
-"""What can go wrong between us and an API server.
+"""Errors of calls to an API server.
 
     KubeError
      ├─ ConfigError          the kubeconfig or the credentials cannot be used
-     ├─ Unreachable          no answer: refused, TLS, DNS, timeout, cut (`outcome_unknown`: the write may be done)
+     ├─ Unreachable          no response: refused, TLS, DNS, timeout, cut (`outcome_unknown`: a write may be done)
      ├─ LeaseLost            another process may lead from now on
      └─ ApiError             the server answered with a Status
          ├─ Unauthorized     401
@@ -16,7 +16,7 @@
          ├─ Throttled        429
          └─ ServerError      5xx
 
-The text of each is one line that a person can act on.
+Each message is one line that a user can act on.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from msgspec import Struct
 
 
 class KubeError(Exception):
-    """Anything that this package raises."""
+    """Base class of everything that this package raises."""
 
 
 class ConfigError(KubeError):
@@ -37,7 +37,7 @@ class ConfigError(KubeError):
 
 
 class Unreachable(KubeError):
-    """The server gave no answer. `outcome_unknown`: the request may have been carried out all the same."""
+    """No response from the server. `outcome_unknown`: the request may have been carried out nevertheless."""
 
     def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
         super().__init__(message)
@@ -76,7 +76,7 @@ class Status(Struct, frozen=True):
 
 
 class ApiError(KubeError):
-    """The server answered, and the answer is no."""
+    """The server refused the request."""
 
     def __init__(self, code: int, status: Status, *, hint: str = "", retry_after: float | None = None) -> None:
         self.code = code
@@ -96,7 +96,7 @@ class Forbidden(ApiError):
 
 
 class Denied(Forbidden):
-    """403: RBAC does not let this user do this at all. A server that has just started says so of everybody."""
+    """403: denied by RBAC. A server that has just started denies every user."""
 
 
 class NotFound(ApiError):
@@ -140,7 +140,7 @@ _BY_CODE: Final[Mapping[int, type[ApiError]]] = {
     422: Invalid,
     429: Throttled,
 }
-#: How every authorizer's refusal reads (apiserver, handlers/responsewriters/errors.go, forbiddenMessage).
+#: The message of an authorizer's refusal (apiserver, handlers/responsewriters/errors.go, forbiddenMessage).
 _DENIED: Final = re.compile(r'User "[^"]*" cannot \S+ (resource|path) ')
 _HINTS: Final[Mapping[int, str]] = {
     401: ": the credentials are not accepted; if the token has expired, log in again",
@@ -148,7 +148,7 @@ _HINTS: Final[Mapping[int, str]] = {
 
 
 def from_status(code: int, status: Status, retry_after: float | None = None) -> ApiError:
-    """The exception for an answer."""
+    """The exception for a Status."""
     kind = _BY_CODE.get(code, ServerError if code >= 500 else ApiError)
     if code == 409 and status.reason == "AlreadyExists":
         kind = AlreadyExists
@@ -163,7 +163,7 @@ def from_status(code: int, status: Status, retry_after: float | None = None) -> 
 
 
 def _is_failed_test(status: Status) -> bool:
-    """Whether a 422 speaks of the patch and not of the object.
+    """Whether a 422 is about the patch and not about the object.
 
     The API server answers a JSON patch that does not apply with NewGenericServerResponse: no kind and no causes
     (apiserver, endpoints/handlers/patch.go); validation names the kind and each field.

@@ -1,6 +1,6 @@
 """An Event recorder for events.k8s.io/v1: never blocks, never raises, folds repetitions into a series.
 
-Events are a courtesy: whatever matters stands in a status too, so a full queue drops them and counts it.
+Events are best effort: everything important is in a status too, so a full queue drops Events and counts them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from inplace.kube.resource import EVENTS
 from inplace.runtime.clock import Clock
 from inplace.runtime.observe import Observer
 
-MOST_WAITING: Final = 1000
+MAX_QUEUED: Final = 1000
 #: A repetition within this time continues a series (client-go tools/events: finishTime).
 SERIES_SECONDS: Final = 360.0
 #: Limits of validation (docs/design/kubernetes.md §8.2).
-MOST_NOTE: Final = 1024
+MAX_NOTE: Final = 1024
 
 
 class ObjectRef(Struct, frozen=True):
@@ -59,22 +59,22 @@ class EventRecorder:
         self._instance = instance[:128]
         self._clock = clock
         self._observer = observer
-        self._waiting: asyncio.Queue[_Entry] = asyncio.Queue(MOST_WAITING)
+        self._waiting: asyncio.Queue[_Entry] = asyncio.Queue(MAX_QUEUED)
         self._series: dict[tuple[ObjectRef, str, str, str], _Series] = {}
         self._serial = 0
 
     def record(
         self, regarding: ObjectRef, *, type: Literal["Normal", "Warning"], reason: str, action: str, note: str
     ) -> None:
-        """Say that something happened."""
-        text = note if len(note) <= MOST_NOTE else note[: MOST_NOTE - 1] + "…"
+        """Queue an Event."""
+        text = note if len(note) <= MAX_NOTE else note[: MAX_NOTE - 1] + "…"
         try:
             self._waiting.put_nowait(_Entry(regarding, type, reason, action, text, self._clock.now()))
         except asyncio.QueueFull:
             self._observer.count("inplace_events_dropped_total")
 
     async def run(self) -> None:
-        """Write what is recorded until cancelled."""
+        """Write queued Events until cancelled."""
         while True:
             entry = await self._waiting.get()
             try:
@@ -95,11 +95,11 @@ class EventRecorder:
         self._series[key] = _Series(name, 1, now)
 
     async def _continue(self, entry: _Entry, known: _Series) -> bool:
-        """Raise the count of the series; False where the Event has expired meanwhile."""
+        """Raise the count of the series; False if the Event has expired in the meantime."""
         body = {"series": {"count": known.count, "lastObservedTime": micro_time(entry.at)}}
-        where = entry.regarding.namespace
+        namespace = entry.regarding.namespace
         try:
-            await self._client.patch(EVENTS, known.name, where, body, patch_type=PatchType.MERGE, type=msgspec.Raw)
+            await self._client.patch(EVENTS, known.name, namespace, body, patch_type=PatchType.MERGE, type=msgspec.Raw)
         except NotFound:
             return False
         return True
@@ -132,7 +132,7 @@ class EventRecorder:
         }
 
     def _forget_old(self, now: float) -> None:
-        for key in [key for key, one in self._series.items() if now - one.last >= SERIES_SECONDS]:
+        for key in [key for key, series in self._series.items() if now - series.last >= SERIES_SECONDS]:
             del self._series[key]
 
 

@@ -1,6 +1,6 @@
 """Read-your-writes: after a write, do not trust the cache about that object until it has caught up.
 
-Versions of one resource are compared as numbers (KEP-5504); where they are none, any change counts as caught up.
+Versions of one resource are compared as numbers (KEP-5504); if they are not numeric, only equality counts.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from typing import Final
 from inplace.runtime.clock import Clock
 from inplace.runtime.observe import NullObserver, Observer
 
-#: A write that the cache has not shown after this long is no longer waited for; the next look goes by the cache.
+#: After this long, stop waiting for the cache to show a write; the next reconciliation trusts the cache.
 OVERDUE_SECONDS: Final = 10.0
 
 
 class Expectations:
-    """The version that each object must reach, by uid."""
+    """The version that the cache must reach, by uid."""
 
     def __init__(self, clock: Clock, observer: Observer | None = None) -> None:
         self._clock = clock
@@ -29,11 +29,11 @@ class Expectations:
         return uid in self._expected
 
     def expect(self, uid: str, resource_version: str) -> None:
-        """A write was answered with this version."""
+        """A write returned this version."""
         self._expected[uid] = (resource_version, self._clock.monotonic())
 
     def satisfied(self, uid: str, resource_version: str) -> bool:
-        """Whether an object as cached shows everything that we wrote. Overdue ones are dropped, and counted."""
+        """Whether the cached object reflects all our writes. Overdue expectations are dropped and counted."""
         expected = self._expected.get(uid)
         if expected is None:
             return True
@@ -50,8 +50,8 @@ class Expectations:
         self._expected.pop(uid, None)
 
 
-def reached(current: str, wanted: str) -> bool:
-    """Whether a version is at least another."""
-    if current.isdecimal() and wanted.isdecimal():
-        return int(current) >= int(wanted)
-    return current == wanted
+def reached(current: str, expected: str) -> bool:
+    """Whether a version is at least the expected one."""
+    if current.isdecimal() and expected.isdecimal():
+        return int(current) >= int(expected)
+    return current == expected

@@ -1,8 +1,8 @@
 """Leader election by a Lease, with client-go's rules (tools/leaderelection).
 
-Whether a lease is still valid is judged by this process's monotonic clock from when it last saw the record change,
-never by the times in it. Work has to stop *before* the lease can be taken: `remaining` counts from before the last
-successful renewal was sent. There is no fencing, so every write is a compare-and-set besides.
+Whether a lease is still valid depends on when this process, by its monotonic clock, last saw the record change, never
+on the times in it. Work must stop *before* the lease can be taken: `remaining` counts from before the last successful
+renewal was sent. There is no fencing, so every write is also a compare-and-set.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class _Lease(Struct, frozen=True):
 
 
 class Elector:
-    """Acquires, renews and releases one Lease. Run it as a part that stops after all work has stopped."""
+    """Acquires, renews and releases one Lease. Run it as a part that stops last."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class Elector:
         return self._leading.is_set() and self.remaining() > 0
 
     def remaining(self) -> float:
-        """Seconds for which writes may still be sent; 0 or less where this process does not lead."""
+        """Seconds for which writes may still be sent; 0 or less if this process does not lead."""
         return self._renewed + self._deadline - self._clock.monotonic()
 
     async def wait_leading(self) -> None:
@@ -112,7 +112,7 @@ class Elector:
                 raise LeaseLost(f"lease {self._namespace}/{self._name} could not be renewed in time: {self.problem}")
 
     async def _try(self, step: Callable[[], Awaitable[bool]]) -> bool:
-        """One attempt; a failure is kept for the health page and tried again."""
+        """One attempt; a failure is kept for the health check, and the caller tries again."""
         try:
             done = await step()
         except (Conflict, AlreadyExists):
@@ -129,58 +129,58 @@ class Elector:
     async def _acquire(self) -> bool:
         began = self._clock.monotonic()
         try:
-            found = await self._client.get(LEASES, self._name, self._namespace, type=_Lease, timeout=self._timeout())
+            lease = await self._client.get(LEASES, self._name, self._namespace, type=_Lease, timeout=self._timeout())
         except NotFound:
             self.clean_takeover = True
             return await self._create(began)
-        self._look(found)
-        free = not found.spec.holder_identity
-        if not free and self._clock.monotonic() < self._seen_at + max(found.spec.lease_duration_seconds, 1):
-            self.problem = f"waiting: {found.spec.holder_identity} holds the lease"
+        self._observe(lease)
+        free = not lease.spec.holder_identity
+        if not free and self._clock.monotonic() < self._seen_at + max(lease.spec.lease_duration_seconds, 1):
+            self.problem = f"waiting: {lease.spec.holder_identity} holds the lease"
             return False
         self.clean_takeover = free
-        return await self._put(found, found.spec.lease_transitions + 1, began)
+        return await self._put(lease, lease.spec.lease_transitions + 1, began)
 
     async def _renew(self) -> bool:
         began = self._clock.monotonic()
-        found = self._seen
-        if found is None or self.problem is not None:
-            found = await self._client.get(LEASES, self._name, self._namespace, type=_Lease, timeout=self._timeout())
-        if found.spec.holder_identity != self._identity:
+        lease = self._seen
+        if lease is None or self.problem is not None:
+            lease = await self._client.get(LEASES, self._name, self._namespace, type=_Lease, timeout=self._timeout())
+        if lease.spec.holder_identity != self._identity:
             self._renewed = float("-inf")
-            raise LeaseLost(
-                f"lease {self._namespace}/{self._name} was taken by {found.spec.holder_identity or 'nobody'}"
-            )
+            holder = lease.spec.holder_identity
+            lost = f"was taken by {holder}" if holder else "was released by another process"
+            raise LeaseLost(f"lease {self._namespace}/{self._name} {lost}")
         try:
-            return await self._put(found, found.spec.lease_transitions, began)
+            return await self._put(lease, lease.spec.lease_transitions, began)
         except Conflict:
             self._seen = None
             raise
 
     async def _create(self, began: float) -> bool:
         body = self._body(self._spec(transitions=0), version="")
-        made = await self._client.create(LEASES, self._namespace, body, type=_Lease, timeout=self._timeout())
-        return self._won(made, began)
+        created = await self._client.create(LEASES, self._namespace, body, type=_Lease, timeout=self._timeout())
+        return self._won(created, began)
 
-    async def _put(self, found: _Lease, transitions: int, began: float) -> bool:
-        kept = found.spec.acquire_time if found.spec.holder_identity == self._identity else None
-        body = self._body(self._spec(transitions, kept), found.metadata.resource_version)
-        made = await self._client.replace(
+    async def _put(self, lease: _Lease, transitions: int, began: float) -> bool:
+        acquired = lease.spec.acquire_time if lease.spec.holder_identity == self._identity else None
+        body = self._body(self._spec(transitions, acquired), lease.metadata.resource_version)
+        updated = await self._client.replace(
             LEASES, self._name, self._namespace, body, type=_Lease, timeout=self._timeout()
         )
-        return self._won(made, began)
+        return self._won(updated, began)
 
-    def _won(self, made: _Lease, began: float) -> bool:
-        self._seen, self._renewed = made, began
+    def _won(self, lease: _Lease, began: float) -> bool:
+        self._seen, self._renewed = lease, began
         return True
 
     async def _release(self) -> None:
-        """Let the next one take over at once; best effort, bounded by what is left of the lease."""
-        found = self._seen
-        if found is None:
+        """Let the next leader take over at once; best effort, bounded by what is left of the lease."""
+        lease = self._seen
+        if lease is None:
             return
-        spec = {**self._spec(found.spec.lease_transitions), "holderIdentity": "", "leaseDurationSeconds": 1}
-        body = self._body(spec, found.metadata.resource_version)
+        spec = {**self._spec(lease.spec.lease_transitions), "holderIdentity": "", "leaseDurationSeconds": 1}
+        body = self._body(spec, lease.metadata.resource_version)
         try:
             await self._client.replace(
                 LEASES, self._name, self._namespace, body, type=_Lease, timeout=min(2.0, max(0.1, self.remaining()))
@@ -189,9 +189,9 @@ class Elector:
         except KubeError as error:
             self._observer.event("lease.failed", level="warning", lease=self._name, error=str(error))
 
-    def _look(self, found: _Lease) -> None:
-        if self._seen is None or self._seen.spec != found.spec:
-            self._seen, self._seen_at = found, self._clock.monotonic()
+    def _observe(self, lease: _Lease) -> None:
+        if self._seen is None or self._seen.spec != lease.spec:
+            self._seen, self._seen_at = lease, self._clock.monotonic()
 
     def _spec(self, transitions: int, acquired: str | None = None) -> dict[str, Any]:
         now = micro_time(self._clock.now())

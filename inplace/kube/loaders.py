@@ -1,7 +1,7 @@
 """The credential loaders of kubernetes_asyncio, and nothing else of it.
 
-Importing the library as it is runs some 850 generated modules, of which we use none: 36 MB of memory for as long as the
-process lives, and 0.3 s at every start of the command line. Only its own `__init__` files ask for them, so these two
+Importing the whole library runs some 850 generated modules, none of which we use: 36 MB of memory for the lifetime of
+the process, and 0.3 s at every start of the command line. Only its own `__init__` files import them, so two of these
 are replaced by empty packages of the same path; everything below them is the library's, unchanged.
 """
 
@@ -26,7 +26,7 @@ class Loaders(NamedTuple):
 
 @cache
 def loaders() -> Loaders:
-    """Import them. Where somebody has imported the whole library already, it is used as it is."""
+    """Import them. If the whole library has been imported already, it is used as it is."""
     if LIBRARY not in sys.modules:
         _prepare()
     config = import_module(f"{LIBRARY}.config")
@@ -41,11 +41,11 @@ def _prepare() -> None:
     _bare(LIBRARY, root)
     client = _bare(f"{LIBRARY}.client", [f"{folder}/client" for folder in root])
     vars(client)["Configuration"] = import_module(f"{LIBRARY}.client.configuration").Configuration
-    vars(client)["ApiClient"] = object  # named in the loaders' signatures, made only by functions that we never call
+    vars(client)["ApiClient"] = object  # in the loaders' signatures, instantiated only by functions that we never call
 
 
 def _bare(name: str, path: list[str]) -> ModuleType:
-    made = ModuleType(name)
-    made.__path__ = path
-    sys.modules[name] = made
-    return made
+    module = ModuleType(name)
+    module.__path__ = path
+    sys.modules[name] = module
+    return module

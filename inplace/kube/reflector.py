@@ -1,4 +1,4 @@
-"""list + watch, for ever: the one writer of a Store (client-go tools/cache/reflector.go).
+"""list + watch in a loop: the only writer of a Store (client-go tools/cache/reflector.go).
 
 A paged, consistent list, then a watch from its version with bookmarks; after 410, in either form, the list again. What
 vanished between two lists is reported as deleted. Attempts are spaced by jittered backoff; a problem that lasts is
@@ -26,15 +26,15 @@ from inplace.runtime.observe import NullObserver, Observer
 T = TypeVar("T")
 OnChange = Callable[[T | None, T | None, bool], None]
 
-FIRST_PAUSE: Final = 0.8
-MOST_PAUSE: Final = 30.0
-#: After this long without a problem the pauses start anew.
-QUIET_SECONDS: Final = 120.0
-#: A watch is asked to last a random time between these, so that many clients do not come back at once.
+MIN_BACKOFF: Final = 0.8
+MAX_BACKOFF: Final = 30.0
+#: After this long without a problem the backoff is reset.
+RESET_SECONDS: Final = 120.0
+#: A watch lasts a random time between these, so that many clients do not reconnect at once.
 WATCH_SECONDS: Final = (300.0, 600.0)
-#: Some servers drop a stale watch without 410: after this many that ended at once, list again
+#: Some servers drop a stale watch without 410: after this many short watches, list again
 #: (docs/design/kubernetes.md §7.2).
-MOST_SHORT: Final = 3
+MAX_SHORT: Final = 3
 SHORT_SECONDS: Final = 1.0
 
 
@@ -71,17 +71,17 @@ class Reflector(Generic[T]):
         self._version = ""
         self._filled = asyncio.Event()
         self._answered = asyncio.Event()
-        self._pause = FIRST_PAUSE
-        self._quiet_since = 0.0
+        self._backoff = MIN_BACKOFF
+        self._backed_off_at = 0.0
         self._short = 0
         self.last_contact = self._clock.monotonic()
         self.problem: str | None = "not listed yet"
-        #: What the last attempt failed with; None since one has succeeded.
+        #: The error of the last attempt; None if it succeeded.
         self.failure: KubeError | None = None
 
     @property
     def synced(self) -> bool:
-        """Whether the store was filled, and nothing is wrong now."""
+        """Whether the store has been filled and there is no problem now."""
         return self._filled.is_set() and self.problem is None
 
     async def wait_synced(self) -> None:
@@ -89,7 +89,7 @@ class Reflector(Generic[T]):
         await self._filled.wait()
 
     async def wait_answered(self) -> None:
-        """Wait until the server has answered at all: with the first complete list, or with a `failure`."""
+        """Wait for the first complete list or the first `failure`."""
         await self._answered.wait()
 
     async def run(self) -> None:
@@ -110,32 +110,32 @@ class Reflector(Generic[T]):
                 self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="error")
                 fields = {"resource": self._resource.plural, "error": str(error)}
                 self._observer.event("watch.failed", level="warning", **fields)
-                await self._rest()
+                await self._back_off()
 
     async def _list(self) -> None:
-        """Read everything, page by page; only a complete list replaces what the store holds."""
+        """Read everything, page by page; only a complete list replaces the content of the store."""
         initial = not self._filled.is_set()
         seen: dict[tuple[str, str], T] = {}
         version = ""
         decoder = msgspec.json.Decoder(self._type)
         async for page in self._client.pages(self._resource, self._namespace):
             for raw in page.items:
-                one = self._decoded(decoder, raw)
-                if one is not None:
-                    seen[self._store.key(one)] = one
+                item = self._decode(decoder, raw)
+                if item is not None:
+                    seen[self._store.key(item)] = item
             version = page.metadata.resource_version
             self.last_contact = self._clock.monotonic()
             await asyncio.sleep(0)
         for key in self._store.keys() - seen.keys():
             self._on_change(self._store.remove(key), None, initial)
-        for one in seen.values():
-            self._put(one, initial)
+        for item in seen.values():
+            self._put(item, initial)
         self._observer.count("inplace_relists_total", resource=self._resource.plural)
         self._version, self.problem, self.failure = version, None, None
         self._filled.set()
         self._answered.set()
 
-    def _decoded(self, decoder: msgspec.json.Decoder[T], raw: msgspec.Raw) -> T | None:
+    def _decode(self, decoder: msgspec.json.Decoder[T], raw: msgspec.Raw) -> T | None:
         try:
             return decoder.decode(raw)
         except msgspec.MsgspecError as error:
@@ -162,35 +162,35 @@ class Reflector(Generic[T]):
                 match event:
                     case Bookmark(version):
                         self._version = version
-                    case Changed(one):
-                        self._put(one, initial=False)
-                        self._version = self._store.version(one)
-                    case Deleted(one):
-                        self._on_change(self._store.remove(self._store.key(one)) or one, None, False)
-                        self._version = self._store.version(one)
+                    case Changed(item):
+                        self._put(item, initial=False)
+                        self._version = self._store.version(item)
+                    case Deleted(item):
+                        self._on_change(self._store.remove(self._store.key(item)) or item, None, False)
+                        self._version = self._store.version(item)
         await self._closed(self._clock.monotonic() - began)
 
     async def _closed(self, lasted: float) -> None:
-        """The server ended the watch. At once and again and again means that it will not say why."""
+        """The server ended the watch. Several short watches in a row mean that the version is stale."""
         self.last_contact = self._clock.monotonic()
         self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="closed")
         if lasted >= SHORT_SECONDS:
             self._short = 0
             return
         self._short += 1
-        if self._short >= MOST_SHORT:
+        if self._short >= MAX_SHORT:
             self._short, self._version = 0, ""
-        await self._rest()
+        await self._back_off()
 
-    def _put(self, one: T, initial: bool) -> None:
-        old = self._store.put(one)
-        if old is None or self._store.version(old) != self._store.version(one):
-            self._on_change(old, one, initial)
+    def _put(self, item: T, initial: bool) -> None:
+        old = self._store.put(item)
+        if old is None or self._store.version(old) != self._store.version(item):
+            self._on_change(old, item, initial)
 
-    async def _rest(self) -> None:
+    async def _back_off(self) -> None:
         now = self._clock.monotonic()
-        if now - self._quiet_since > QUIET_SECONDS:
-            self._pause = FIRST_PAUSE
-        await self._clock.sleep(self._pause * self._rng.uniform(0.5, 1.5))
-        self._pause = min(MOST_PAUSE, self._pause * 2)
-        self._quiet_since = self._clock.monotonic()
+        if now - self._backed_off_at > RESET_SECONDS:
+            self._backoff = MIN_BACKOFF
+        await self._clock.sleep(self._backoff * self._rng.uniform(0.5, 1.5))
+        self._backoff = min(MAX_BACKOFF, self._backoff * 2)
+        self._backed_off_at = self._clock.monotonic()

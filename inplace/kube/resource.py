@@ -17,16 +17,16 @@ class Resource(Struct, frozen=True):
     namespaced: bool = True
 
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str = "") -> str:
-        """The URL path; without a namespace all namespaces are meant."""
+        """The URL path; of all namespaces if none is given."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        where = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
-        which = f"/{name}" if name else ""
-        below = f"/{subresource}" if subresource else ""
-        return f"{root}{where}/{self.plural}{which}{below}"
+        scope = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
+        item = f"/{name}" if name else ""
+        suffix = f"/{subresource}" if subresource else ""
+        return f"{root}{scope}/{self.plural}{item}{suffix}"
 
     @property
     def api_version(self) -> str:
-        """As objects say it."""
+        """The `apiVersion` of objects."""
         return f"{self.group}/{self.version}" if self.group else self.version
 
 
@@ -81,8 +81,8 @@ ALL: Final = (
 
 
 def find(group: str, plural: str) -> Resource:
-    """The resource of this name; raises KeyError where none is known."""
-    for one in ALL:
-        if (one.group, one.plural) == (group, plural):
-            return one
+    """The resource of this group and name; raises KeyError if it is unknown."""
+    for resource in ALL:
+        if (resource.group, resource.plural) == (group, plural):
+            return resource
     raise KeyError(f"{plural}.{group}")

@@ -1,6 +1,6 @@
-"""An indexed cache of objects with exactly one writer: its reflector. Reading is synchronous and possibly stale.
+"""An indexed cache of objects with exactly one writer, its reflector. Reads are synchronous and possibly stale.
 
-Generic in the object: keys, versions and indexes are read by functions given at construction.
+Generic in the type of object: the constructor takes functions that return keys, versions and index values.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ class Store(Generic[T]):
         return len(self._objects)
 
     def get(self, namespace: str, name: str) -> T | None:
-        """The object, None where there is none."""
+        """The object, or None."""
         return self._objects.get((namespace, name))
 
     def values(self) -> tuple[T, ...]:
-        """All objects, by key."""
+        """All objects, sorted by key."""
         return tuple(self._objects[key] for key in sorted(self._objects))
 
     def by(self, index: str, value: Hashable) -> tuple[T, ...]:
-        """The objects whose index has this value, by key."""
+        """The objects with this index value, sorted by key."""
         return tuple(self._objects[key] for key in sorted(self._indexes[index].get(value, ())))
 
     def keys(self) -> set[Key]:
         """All keys."""
         return set(self._objects)
 
-    def put(self, one: T) -> T | None:
+    def put(self, item: T) -> T | None:
         """Store an object; returns the one it replaces. For the reflector only."""
-        key = self.key(one)
+        key = self.key(item)
         old = self._objects.get(key)
         if old is not None:
             self._unindex(key, old)
-        self._objects[key] = one
+        self._objects[key] = item
         for name, indexer in self._indexers.items():
-            for value in indexer(one):
+            for value in indexer(item):
                 self._indexes[name].setdefault(value, set()).add(key)
         return old
 

@@ -1,6 +1,6 @@
-"""One watch: a request that stays open, turned into typed events and one typed end.
+"""One watch: a long-lived request, turned into typed events and one typed end.
 
-A server-side timeout is no promise: the client gives up by itself when the server neither sends nor closes. Objects
+The server-side timeout is not enough: the client gives up on its own if the server neither sends nor closes. Objects
 that cannot be decoded are counted and skipped; bookmarks are never decoded as objects.
 """
 
@@ -21,24 +21,24 @@ from inplace.kube.resource import Resource
 from inplace.runtime.observe import Observer
 
 T = TypeVar("T")
-#: How long after its own timeout a silent server is given up.
-PATIENCE_SECONDS: Final = 30.0
+#: How long after the server-side timeout the client gives up on a silent server.
+GRACE_SECONDS: Final = 30.0
 
 
 class Changed(Struct, Generic[T], frozen=True):
-    """An object came or changed."""
+    """An object was added or updated."""
 
     object: T
 
 
 class Deleted(Struct, Generic[T], frozen=True):
-    """An object went; `object` is its last state."""
+    """An object was deleted; `object` is its last state."""
 
     object: T
 
 
 class Bookmark(Struct, frozen=True):
-    """Nothing happened up to this version."""
+    """All events up to this version have been sent."""
 
     resource_version: str
 
@@ -69,10 +69,10 @@ async def watch(
     seconds: float,
     observer: Observer,
 ) -> AsyncGenerator[Changed[T] | Deleted[T] | Bookmark, None]:
-    """Events from a version on, until the server closes the watch in its own good time.
+    """Events from a version on, until the server closes the watch.
 
-    Raises Expired where the version is too old (both as an answer and as an event), Unreachable where the connection
-    is cut or silent, and other ApiErrors as they come.
+    Raises Expired if the version is too old (as a response or as an event), Unreachable if the connection is cut or
+    silent, and any other ApiError of the server.
     """
     query = {
         "resourceVersion": resource_version,
@@ -81,9 +81,9 @@ async def watch(
     }
     decoder = msgspec.json.Decoder(type)
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(GRACE_SECONDS):
             response = await client.open_watch(resource, namespace, query)
-        async with response, asyncio.timeout(seconds + PATIENCE_SECONDS):
+        async with response, asyncio.timeout(seconds + GRACE_SECONDS):
             async for line in _lines(response):
                 event = decode_line(line, decoder, resource, observer)
                 if event is not None:
@@ -93,7 +93,7 @@ async def watch(
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """Whole lines of any length; a partial one at the end was cut off and says nothing."""
+    """Whole lines of any length; a partial line at the end was cut off and is dropped."""
     rest = b""
     async for chunk in response.content.iter_any():
         *whole, rest = (rest + chunk).split(b"\n")
@@ -105,20 +105,20 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 def decode_line(
     line: bytes, decoder: msgspec.json.Decoder[T], resource: Resource, observer: Observer
 ) -> Changed[T] | Deleted[T] | Bookmark | None:
-    """One line of a watch; None where it cannot be read, which is counted. Raises Expired and other ApiErrors."""
+    """Decode one line of a watch; None if it is undecodable, which is counted. Raises Expired and other ApiErrors."""
     try:
         envelope = _ENVELOPE.decode(line)
         if envelope.type == "ERROR":
             raise _error(envelope.object)
         if envelope.type == "BOOKMARK":
             return Bookmark(msgspec.json.decode(envelope.object, type=_Marked).metadata.resource_version)
-        one = decoder.decode(envelope.object)
+        item = decoder.decode(envelope.object)
     except msgspec.MsgspecError as error:
         observer.count("inplace_watch_undecodable_total", resource=resource.plural)
         observer.event("watch.undecodable", level="warning", resource=resource.plural, error=str(error), line=line[:80])
         return None
     observer.count("inplace_watch_events_total", resource=resource.plural, type=envelope.type)
-    return Deleted(one) if envelope.type == "DELETED" else Changed(one)
+    return Deleted(item) if envelope.type == "DELETED" else Changed(item)
 
 
 def _error(raw: Raw) -> ApiError:

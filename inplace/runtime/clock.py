@@ -1,4 +1,4 @@
-"""Where time comes from. Nobody else may ask the operating system for it.
+"""The source of time; no other module may read the system clock.
 
 Timers run on monotonic time; records carry UTC. In tests both come from the event loop, so that hours pass at once.
 """
@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
-#: The shortest wait for a point in time, in seconds: a remainder that a clock rounds to nothing would make a loop spin.
+#: The shortest wait for a point in time, in seconds: a remainder that a clock rounds to zero would make a loop spin.
 TICK: Final = 0.001
 
 
@@ -22,7 +22,7 @@ class Clock(Protocol):
         ...
 
     def now(self) -> datetime:
-        """UTC, with its zone."""
+        """UTC, timezone-aware."""
         ...
 
     async def sleep(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""How late the event loop is: the first sign of a process that has more to do than it can."""
+"""How late the event loop is: the first sign of an overloaded process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from inplace.runtime.clock import Clock
 from inplace.runtime.observe import Observer
 
-EVERY_SECONDS: Final = 0.5
+PERIOD_SECONDS: Final = 0.5
 
 
 class LoopLag:
@@ -18,8 +18,8 @@ class LoopLag:
         self._observer = observer
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Measure until cancelled."""
         while True:
-            due = self._clock.monotonic() + EVERY_SECONDS
-            await self._clock.sleep(EVERY_SECONDS)
+            due = self._clock.monotonic() + PERIOD_SECONDS
+            await self._clock.sleep(PERIOD_SECONDS)
             self._observer.observe("inplace_event_loop_lag_seconds", max(0.0, self._clock.monotonic() - due))

@@ -1,6 +1,6 @@
-"""How the lower layers report: one small protocol, so that they need no logging and no metrics library.
+"""A small protocol through which the lower layers report, without a logging or metrics library.
 
-`serve` implements it. Metric names are controller-runtime's and client-go's wherever those exist.
+`serve` implements it. Metric names are those of controller-runtime and client-go if they have an equivalent.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ class Observer(Protocol):
     """Receives events and measurements; never blocks, never raises."""
 
     def event(self, name: str, /, **fields: object) -> None:
-        """A structured log event `subject.verb`; the field `level` is debug, info, warning or error."""
+        """Log a structured event `subject.verb`; the field `level` is debug, info, warning or error."""
         ...
 
     def count(self, metric: str, value: float = 1, /, **labels: str) -> None:
@@ -30,7 +30,7 @@ class Observer(Protocol):
 
 
 class NullObserver:
-    """Receives everything and keeps nothing."""
+    """Discards everything."""
 
     def event(self, name: str, /, **fields: object) -> None:
         """Nothing."""
@@ -47,7 +47,7 @@ class NullObserver:
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric that runtime or kube reports."""
+    """One metric."""
 
     name: str
     kind: Literal["counter", "gauge", "histogram"]

@@ -1,7 +1,7 @@
 """A keyed work queue with client-go's semantics (util/workqueue/queue.go): each key waits once and runs alone.
 
-Adding a key that waits is a no-op; adding one that is being worked on marks it to run again afterwards. Two
-priorities: what an initial list brings is low, so that live changes overtake it.
+Adding a queued key is a no-op; adding a key that is being processed makes it run again afterwards. There are two
+priorities: keys from an initial list have low priority, so that live changes overtake them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from inplace.runtime.clock import TICK, Clock
 from inplace.runtime.observe import NullObserver, Observer
 
 K = TypeVar("K", bound=Hashable)
-#: Rests that are remembered before those that are over are forgotten.
-_MOST_RESTING: Final = 1_000
+#: Number of resting keys above which expired ones are dropped.
+_MAX_RESTING: Final = 1_000
 
 
 class ShutDownError(Exception):
@@ -25,7 +25,7 @@ class ShutDownError(Exception):
 
 
 class WorkQueue(Generic[K]):
-    """Deduplicated, serial per key, with delays. Everything but `get` and `drain` is synchronous."""
+    """Deduplicated, serial per key, with delays. All methods except `get` and `drain` are synchronous."""
 
     def __init__(self, clock: Clock, observer: Observer | None = None, name: str = "workloads") -> None:
         self._clock = clock
@@ -40,7 +40,7 @@ class WorkQueue(Generic[K]):
         self._heap: list[tuple[float, int, K]] = []
         self._serial = 0
         self._closed = False
-        #: Whoever waits in `get`, each woken alone, and the timer that wakes one when the next key is due.
+        #: Callers that wait in `get`, woken one at a time, and the timer that wakes one when the next key is due.
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
@@ -49,7 +49,7 @@ class WorkQueue(Generic[K]):
         return len(self._high) + len(self._low)
 
     def add(self, key: K, *, low: bool = False) -> None:
-        """Make a key wait for a worker. A normal add promotes one that waits with low priority."""
+        """Queue a key. A normal add promotes a key with low priority."""
         if self._closed:
             return
         if self._is_resting(key):
@@ -61,14 +61,14 @@ class WorkQueue(Generic[K]):
         self._push(key, low=low)
 
     def rest(self, key: K, seconds: float) -> None:
-        """Give a key out no sooner than this; what is added meanwhile is one addition at the end of its rest."""
+        """Hold a key back for some seconds; adds in the meantime become one add at the end."""
         now = self._clock.monotonic()
-        if len(self._resting) >= _MOST_RESTING:
-            self._resting = {one: until for one, until in self._resting.items() if until > now}
+        if len(self._resting) >= _MAX_RESTING:
+            self._resting = {resting: until for resting, until in self._resting.items() if until > now}
         self._resting[key] = now + seconds
 
     def _is_resting(self, key: K) -> bool:
-        """Whether a key rests; then it is due at the end."""
+        """Whether a key rests; if so, schedule it for the end of its rest."""
         until = self._resting.get(key)
         if until is None:
             return False
@@ -81,7 +81,7 @@ class WorkQueue(Generic[K]):
         return True
 
     def add_after(self, key: K, delay: float) -> None:
-        """Add a key after some seconds; of several delays of one key the earliest counts."""
+        """Add a key after some seconds; the earliest of several delays of a key counts."""
         if delay <= 0:
             self.add(key)
             return
@@ -94,7 +94,7 @@ class WorkQueue(Generic[K]):
         self._set_timer()
 
     async def get(self) -> K:
-        """The next key, which is then this caller's until `done`. Raises ShutDownError at the end."""
+        """Take the next key, to be processed by this caller until `done`. Raises ShutDownError at the end."""
         while True:
             self._promote_due()
             key = self._pop()
@@ -105,7 +105,7 @@ class WorkQueue(Generic[K]):
             await self._wait()
 
     def done(self, key: K) -> None:
-        """The key is finished; it waits again if it was added meanwhile."""
+        """The key has been processed; it is queued again if it was added in the meantime."""
         self._processing.discard(key)
         if key in self._again:
             low = self._again.pop(key)
@@ -115,7 +115,7 @@ class WorkQueue(Generic[K]):
             self._idle.set()
 
     def shut_down(self) -> None:
-        """Take no more keys; what waits is dropped, what is being worked on may finish."""
+        """Take no more keys; queued keys are dropped, those being processed may finish."""
         self._closed = True
         self._high.clear()
         self._low.clear()
@@ -126,7 +126,7 @@ class WorkQueue(Generic[K]):
             self._wake()
 
     async def drain(self) -> None:
-        """Wait until nothing is being worked on."""
+        """Wait until no key is being processed."""
         while self._processing:
             self._idle.clear()
             await self._idle.wait()
@@ -159,7 +159,7 @@ class WorkQueue(Generic[K]):
                 self.add(key)
 
     async def _wait(self) -> None:
-        """Until there may be a key. Whoever is cancelled after it was woken wakes the next."""
+        """Wait until there may be a key. A caller that is cancelled after it was woken wakes the next one."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(waiter)
         self._set_timer()
@@ -178,7 +178,7 @@ class WorkQueue(Generic[K]):
                 return
 
     def _set_timer(self) -> None:
-        """Wake somebody when the next key is due. Nobody needs to be woken while nobody waits."""
+        """Wake a waiter when the next key is due. No timer is needed while no caller waits."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

@@ -1,7 +1,7 @@
 """Ordered start and stop of the long-lived parts of a process.
 
-Parts start in the order in which they were added and stop in the reverse order, each with a deadline. A part that
-fails ends the process, with the part named; nothing restarts silently.
+Parts start in the order in which they were added and stop in reverse order, each with a deadline. A part that fails
+ends the process and is named in the log; nothing is restarted silently.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from inplace.runtime.clock import Clock
 from inplace.runtime.observe import Observer
 
-#: A named health check: None where all is well, else what is wrong.
+#: A named health check: None if it passes, else why it fails.
 Check = Callable[[], str | None]
 
 
 @dataclass(frozen=True)
 class Part:
-    """Something that runs until it is cancelled. `stop_seconds`: how long it may take to end."""
+    """A long-running task. `stop_seconds`: how long it may take to end after it was cancelled."""
 
     name: str
     run: Callable[[], Awaitable[None]]
@@ -39,15 +39,15 @@ class Supervisor:
         self._stop = asyncio.Event()
 
     def add(self, part: Part) -> None:
-        """Add a part; it starts after those that were added before."""
+        """Add a part; it starts after those added before."""
         self._parts.append(part)
 
     def stop(self) -> None:
-        """Ask for an orderly end."""
+        """Request an orderly shutdown."""
         self._stop.set()
 
     async def run(self) -> None:
-        """Run everything. Raises what a part failed with; returns after an orderly end."""
+        """Run all parts. Raises the error of a part that failed; returns after an orderly shutdown."""
         if self._signals:
             self._listen()
         try:
@@ -85,12 +85,12 @@ class Supervisor:
 
     def _listen(self) -> None:
         loop = asyncio.get_running_loop()
-        for one in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(one, self._stop.set)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
 
 
 def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first error in a group of groups: what ended a TaskGroup, as its caller would have seen it without one."""
+    """The first error in nested groups: what ended a TaskGroup."""
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

@@ -1,7 +1,7 @@
-"""Workers: take a key, reconcile it, treat its result as controller-runtime does (reconcileHandler).
+"""Workers: take a key, reconcile it, handle the result as controller-runtime does (reconcileHandler).
 
-The only place that catches broadly: a defect in one workload's reconciliation must not stop the others. It is logged
-with its traceback, counted, and retried with backoff.
+The only place that catches all exceptions: a defect in the reconciliation of one workload must not stop the others. It
+is logged with its traceback, counted, and retried with backoff.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True)
 class Done:
-    """Nothing more until something changes. `rest`: changes within so many seconds are looked at together."""
+    """Nothing to do until something changes. `rest`: seconds within which changes are handled together."""
 
     rest: float = 0.0
 
 
 @dataclass(frozen=True)
 class RequeueAfter:
-    """Look again after some seconds, or when something changes."""
+    """Reconcile again after some seconds, or when something changes."""
 
     seconds: float
     rest: float = 0.0
@@ -73,11 +73,11 @@ class Worker(Generic[K]):
             except ShutDownError:
                 return
             try:
-                await self._one(key)
+                await self._process(key)
             finally:
                 self._queue.done(key)
 
-    async def _one(self, key: K) -> None:
+    async def _process(self, key: K) -> None:
         began = self._clock.monotonic()
         self._set_active(+1)
         try:

@@ -1,1 +1,1 @@
-"""What the controller shows to others: health, metrics and logs over what `runtime.observe` reports."""
+"""Health, metrics and logs of the controller, from what `runtime.observe` reports."""

@@ -1,7 +1,7 @@
-"""The one HTTP server of the process: probes and metrics on an address, or nowhere.
+"""The only HTTP server of the process: probes and metrics, if it has an address.
 
-Refuses to know what is measured and checked. Plain HTTP on purpose: no secret passes here, and access is for
-NetworkPolicies to limit.
+Does not depend on what is measured and checked. Plain HTTP on purpose: no secrets are served, and NetworkPolicies can
+limit access.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from prometheus_client.exposition import choose_encoder
 from inplace.serve import probes
 from inplace.serve.probes import Check, Handler
 
-#: How long answers under way may still take at the end, in seconds; every one of ours takes milliseconds.
+#: How long requests in flight may still take at shutdown, in seconds; ours take milliseconds.
 SHUTDOWN_SECONDS: Final = 1.0
 
 Address = tuple[str, int]
 
 
 class ListenError(Exception):
-    """The address cannot be read or listened on; the message is one line and says what to do."""
+    """The address is invalid or unavailable; the message is one line and says what to do."""
 
 
 def parse_listen(text: str) -> Address | None:
@@ -39,7 +39,7 @@ def parse_listen(text: str) -> Address | None:
 
 
 def make_app(registry: CollectorRegistry, live: Mapping[str, Check], ready: Mapping[str, Check]) -> web.Application:
-    """Everything that is served."""
+    """The routes of the server."""
     app = web.Application()
     probes.add_routes(app, live, ready)
     app.router.add_get("/metrics", _metrics(registry))
@@ -55,7 +55,7 @@ def _metrics(registry: CollectorRegistry) -> Handler:
 
 
 class Server:
-    """Serves while the context is open; without an address it does nothing."""
+    """Serves while the context is open; does nothing without an address."""
 
     def __init__(
         self,
@@ -91,6 +91,6 @@ class Server:
 
     @property
     def port(self) -> int | None:
-        """The port that is listened on: the one asked for, or with 0 the one that the system gave."""
+        """The port of the server: the configured one or, if that is 0, the one that the system assigned."""
         addresses = self._runner.addresses
         return int(addresses[0][1]) if addresses else None

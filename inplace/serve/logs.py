@@ -1,7 +1,7 @@
 """Logs: one JSON object per line, or readable lines on a terminal; always on stderr.
 
-Refuses to know who logs what. Events are named `subject.verb` and come through `runtime.observe`; what libraries log
-with the standard library goes the same way.
+Does not depend on what is logged. Events are named `subject.verb` and come through `runtime.observe`; libraries that
+use the standard library's logging get the same format.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import Final, TextIO
 import structlog
 from structlog.typing import Processor
 
-#: What `--log-level` accepts, from the most to the least that is said.
+#: The values of `--log-level`, from the most to the least verbose.
 LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 def configure(level: str = "info", stream: TextIO | None = None) -> None:
-    """Set the process' logging up; a later call replaces it. `stream` is stderr unless given."""
+    """Set up logging for the process; a later call replaces it. `stream` defaults to stderr."""
     out = stream or sys.stderr
-    least = logging.getLevelNamesMapping()[level.upper()]
+    threshold = logging.getLevelNamesMapping()[level.upper()]
     renderer = _renderer(out)
     structlog.configure(
         processors=[*_common(), *renderer],
-        wrapper_class=structlog.make_filtering_bound_logger(least),
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.WriteLoggerFactory(out),
-        cache_logger_on_first_use=False,  # so that a later call reaches loggers that exist already
+        cache_logger_on_first_use=False,  # so that a later call affects existing loggers
     )
     handler = logging.StreamHandler(out)
     handler.setFormatter(
@@ -36,9 +36,11 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
         )
     )
-    # Libraries say much at info that is of use only to somebody who looks for a fault in them.
+    # At info, libraries log much that is useful only to debug them.
     logging.basicConfig(
-        level=least if least == logging.DEBUG else max(least, logging.WARNING), force=True, handlers=[handler]
+        level=threshold if threshold == logging.DEBUG else max(threshold, logging.WARNING),
+        force=True,
+        handlers=[handler],
     )
 
 

@@ -1,8 +1,8 @@
 """Prometheus metrics and structured logs behind the protocol `runtime.observe.Observer`.
 
-Every metric that may be reported stands in a table, there or here, and is registered at the start, so that dashboards
-find it before its first event. Refuses to know what is measured. No label ever holds the name of a Pod or a workload:
-the number of series must not grow with the cluster.
+Every metric is in a table, there or here, and is registered at the start, so that dashboards find it before its first
+event. Does not depend on what is measured. No label holds the name of a Pod or a workload: the number of series must
+not grow with the cluster.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from prometheus_client import (
 import inplace
 from inplace.runtime.observe import METRICS, Metric
 
-#: What the controller itself reports.
+#: The metrics of the controller itself.
 OWN_METRICS: Final = (
-    Metric("inplace_pods_upgraded_total", "counter", "Pods upgraded, by what proved it.", ("kind", "evidence")),
+    Metric("inplace_pods_upgraded_total", "counter", "Pods upgraded, by evidence.", ("kind", "evidence")),
     Metric("inplace_pods_failed_total", "counter", "Pods whose upgrade failed, by reason code.", ("kind", "code")),
     Metric("inplace_workloads", "gauge", "Opted-in workloads by phase.", ("kind", "phase")),
     Metric("inplace_pod_upgrade_seconds", "histogram", "From a Pod's drain to done.", ("kind",)),
-    Metric("inplace_write_overhead_seconds", "histogram", "From when a write could be made.", ("kind", "action")),
-    Metric("inplace_writes_total", "counter", "Writes by how they ended.", ("kind", "action", "outcome")),
-    Metric("inplace_settings_errors_total", "counter", "Settings that could not be accepted.", ("kind",)),
-    Metric("inplace_endpoints_slow_total", "counter", "Pods swapped while an endpoint still served.", ("kind",)),
-    Metric("inplace_policy_installed", "gauge", "1 where the binding of this admission policy exists.", ("policy",)),
+    Metric("inplace_write_overhead_seconds", "histogram", "From when a write was possible.", ("kind", "action")),
+    Metric("inplace_writes_total", "counter", "Writes by outcome.", ("kind", "action", "outcome")),
+    Metric("inplace_settings_errors_total", "counter", "Settings that were rejected.", ("kind",)),
+    Metric("inplace_endpoints_slow_total", "counter", "Pods patched while an endpoint still served.", ("kind",)),
+    Metric("inplace_policy_installed", "gauge", "1 if the binding of this admission policy exists.", ("policy",)),
     Metric("inplace_event_loop_lag_seconds", "histogram", "How late the event loop woke a sleeper.", ()),
     Metric("inplace_build_info", "gauge", "1, labelled with the version.", ("version",)),
 )
@@ -50,11 +50,11 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._collectors = {one.name: _register(one, self.registry) for one in (*METRICS, *OWN_METRICS)}
-        #: Looking a child up by its labels costs more than counting; their number is bounded by the labels' values.
+        self._collectors = {metric.name: _register(metric, self.registry) for metric in (*METRICS, *OWN_METRICS)}
+        #: Looking up a child by its labels costs more than counting; the number of children is bounded.
         self._children: dict[tuple[object, ...], _Collector] = {}
         self._unknown: set[str] = set()
-        self._log = structlog.get_logger().bind()  # bound now: a lazy logger would be made anew for every event
+        self._log = structlog.get_logger().bind()  # bound now: a lazy logger would be created for every event
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         GCCollector(registry=self.registry)
@@ -68,31 +68,31 @@ class Metrics:
 
     def count(self, metric: str, value: float = 1, /, **labels: str) -> None:
         """Raise a counter."""
-        found = self._find(metric, labels)
-        if isinstance(found, Counter):
-            found.inc(value)
+        collector = self._find(metric, labels)
+        if isinstance(collector, Counter):
+            collector.inc(value)
 
     def observe(self, metric: str, seconds: float, /, **labels: str) -> None:
         """Add to a histogram of seconds."""
-        found = self._find(metric, labels)
-        if isinstance(found, Histogram):
-            found.observe(seconds)
+        collector = self._find(metric, labels)
+        if isinstance(collector, Histogram):
+            collector.observe(seconds)
 
     def gauge(self, metric: str, value: float, /, **labels: str) -> None:
         """Set a gauge."""
-        found = self._find(metric, labels)
-        if isinstance(found, Gauge):
-            found.set(value)
+        collector = self._find(metric, labels)
+        if isinstance(collector, Gauge):
+            collector.set(value)
 
     def _find(self, metric: str, labels: dict[str, str]) -> _Collector | None:
-        """The collector for these labels. One that no table has is said once and dropped: an Observer never raises."""
-        place = (metric, *labels.items())
-        child = self._children.get(place)
+        """The collector for these labels. An unknown metric is logged once and dropped: an Observer never raises."""
+        key = (metric, *labels.items())
+        child = self._children.get(key)
         if child is not None:
             return child
-        found = self._collectors.get(metric)
-        if found is not None and set(labels) == set(_LABELS[metric]):
-            self._children[place] = child = found.labels(**labels) if labels else found
+        collector = self._collectors.get(metric)
+        if collector is not None and set(labels) == set(_LABELS[metric]):
+            self._children[key] = child = collector.labels(**labels) if labels else collector
             return child
         if metric not in self._unknown:
             self._unknown.add(metric)
@@ -100,9 +100,9 @@ class Metrics:
         return None
 
 
-#: Fields that would collide with what structlog writes itself.
+#: Fields that would collide with those of structlog.
 _FREE: Final = {"event": "event_", "time": "time_"}
-_LABELS: Final = {one.name: one.labels for one in (*METRICS, *OWN_METRICS)}
+_LABELS: Final = {metric.name: metric.labels for metric in (*METRICS, *OWN_METRICS)}
 
 
 def _register(metric: Metric, registry: CollectorRegistry) -> _Collector:

@@ -1,7 +1,7 @@
 """Health over HTTP, as kube-apiserver serves it: /livez, /healthz and /readyz, made of named checks.
 
-A check is a function that says why it fails, or None. Refuses to know what is checked, and asks nothing of the API
-server by itself: a controller that cannot reach it must not be restarted for that.
+A check is a function that returns why it fails, or None. Does not depend on what is checked, and never calls the API
+server: a controller that cannot reach it must not be restarted because of that.
 Source of the format: k8s.io/apiserver, pkg/server/healthz/healthz.go.
 """
 
@@ -12,7 +12,7 @@ from typing import Final
 
 from aiohttp import web
 
-#: Why the check fails, None where it passes; quick, and never raises.
+#: Returns why the check fails, None if it passes; fast, and never raises.
 Check = Callable[[], str | None]
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -26,7 +26,7 @@ def add_routes(app: web.Application, live: Mapping[str, Check], ready: Mapping[s
     """
     for name, checks in (("livez", live), ("healthz", live), ("readyz", ready)):
         app.router.add_get(f"/{name}", _all(name, checks))
-        app.router.add_get(f"/{name}/{{check}}", _one(checks))
+        app.router.add_get(f"/{name}/{{check}}", _single(checks))
 
 
 def _all(endpoint: str, checks: Mapping[str, Check]) -> Handler:
@@ -37,7 +37,7 @@ def _all(endpoint: str, checks: Mapping[str, Check]) -> Handler:
         for name, check in checks.items():
             why = None if name in excluded else check()
             failed = failed or why is not None
-            lines.append(_said(name, why, name in excluded))
+            lines.append(_line(name, why, name in excluded))
         unknown = sorted(excluded - checks.keys())
         lines += [f"warn: some checks cannot be excluded: no match for {', '.join(unknown)}"] if unknown else []
         if not failed and "verbose" not in request.query:
@@ -48,7 +48,7 @@ def _all(endpoint: str, checks: Mapping[str, Check]) -> Handler:
     return handle
 
 
-def _one(checks: Mapping[str, Check]) -> Handler:
+def _single(checks: Mapping[str, Check]) -> Handler:
     async def handle(request: web.Request) -> web.Response:
         check = checks.get(request.match_info["check"])
         if check is None:
@@ -59,7 +59,7 @@ def _one(checks: Mapping[str, Check]) -> Handler:
     return handle
 
 
-def _said(name: str, why: str | None, excluded: bool) -> str:
+def _line(name: str, why: str | None, excluded: bool) -> str:
     if excluded:
         return f"[+]{name} excluded: ok"
     return f"[+]{name} ok" if why is None else f"[-]{name} failed: {why}"

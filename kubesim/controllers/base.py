@@ -24,7 +24,7 @@ Keys = Callable[[Tree], Iterable[Key]]
 #: Events of this many seconds are treated together.
 GATHER_SECONDS: Final = 0.02
 #: How long a conflict with a stale cache may keep a key from being tried again, in seconds.
-MOST_PAUSE: Final = 5.0
+MAX_PAUSE: Final = 5.0
 
 
 class Controller(ABC):
@@ -62,7 +62,7 @@ class Controller(ABC):
         """Sync what the informers tell of, which run beside it."""
         for one in self._watched:
             await one.reflector.wait_synced()
-        backoff: Backoff[Key] = Backoff(self._rng, base=0.02, most=MOST_PAUSE)
+        backoff: Backoff[Key] = Backoff(self._rng, base=0.02, maximum=MAX_PAUSE)
         await Worker(self._queue, self._reconcile, 1, backoff, self.clock, self._observer, self.name).run()
 
     def again(self, key: Key, seconds: float) -> None:

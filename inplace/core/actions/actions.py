@@ -1,6 +1,6 @@
-"""What a plan may ask for: the closed set of writes that inplace ever makes.
+"""The actions of a plan: the closed set of writes that inplace ever makes.
 
-An action is an intention about objects as they were read; `patch` turns it into a request with its preconditions.
+An action refers to objects as they were read; `patches` turns it into a request with its preconditions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from inplace.core.template.change import PodChange
 
 
 class OpenGate(Struct, frozen=True):
-    """Open the gate of a Pod that nobody has spoken for: absent -> True."""
+    """Open the gate of a new Pod: absent -> True."""
 
     pod: Pod
 
@@ -31,7 +31,7 @@ class CloseGate(Struct, frozen=True):
 
 
 class PatchImages(Struct, frozen=True):
-    """Patch images and template metadata of the live Pod. `change.images` is empty where only the target moved."""
+    """Patch images and template metadata of the live Pod. `change.images` is empty if only the target moved."""
 
     pod: Pod
     record: Record
@@ -39,7 +39,7 @@ class PatchImages(Struct, frozen=True):
 
 
 class Complete(Struct, frozen=True):
-    """Open the gate, write the revision's labels, and close the record. `change` holds metadata still to be written."""
+    """Open the gate, write the labels of the revision, and close the record. `change`: metadata still to be written."""
 
     pod: Pod
     record: Record
@@ -61,7 +61,7 @@ class Abort(Struct, frozen=True):
 
 
 class DryRunPatch(Struct, frozen=True):
-    """Ask, by a dry run, whether the image patch of this Pod would be taken; `key` names all that are alike."""
+    """Dry-run the image patch of this Pod; `key` identifies all patches with the same answer."""
 
     pod: Pod
     images: dict[str, str]
@@ -69,7 +69,7 @@ class DryRunPatch(Struct, frozen=True):
 
 
 class CreatePullPod(Struct, frozen=True):
-    """Create the helper Pod that pulls an image onto a node; that it exists already is as good."""
+    """Create the pull Pod that pulls an image onto a node; not an error if it exists already."""
 
     workload: Workload
     name: str
@@ -79,16 +79,16 @@ class CreatePullPod(Struct, frozen=True):
 
 
 class DeletePullPod(Struct, frozen=True):
-    """Delete a helper Pod; `again`: to make another in its place."""
+    """Delete a pull Pod; `again`: to create another in its place."""
 
     helper: Pod
     again: bool = False
 
 
 class ReserveDisruptions(Struct, frozen=True):
-    """Set the entries of a PodDisruptionBudget and what it still allows; `ours` are the Pods whose entries are ours.
+    """Set the entries of a PodDisruptionBudget and the disruptions that it still allows. `ours`: Pods with our entries.
 
-    `recount`: its controller is asked to recount.
+    `recount`: also ask its controller to recount.
     """
 
     budget: Pdb
@@ -99,10 +99,10 @@ class ReserveDisruptions(Struct, frozen=True):
 
 
 class PatchWorkload(Struct, frozen=True):
-    """Change the workload itself: freeze, thaw, or leave nothing behind.
+    """Change the workload itself: freeze, thaw, or clean up.
 
     `spec` maps paths below `/spec` to new values, None removes; labels and annotations likewise. `why` becomes an
-    Event; None for what is nobody's concern.
+    Event; None if users need not know.
     """
 
     workload: Workload
@@ -114,14 +114,14 @@ class PatchWorkload(Struct, frozen=True):
 
 
 class PatchWorkloadStatus(Struct, frozen=True):
-    """Set fields of the workload's status that its own controller leaves behind."""
+    """Set fields of the workload's status that its own controller leaves outdated."""
 
     workload: Workload
     status: dict[str, str]
 
 
 class PatchReplicaSet(Struct, frozen=True):
-    """Change a workload that stands between this one and its Pods. `spec` and `annotations` as in Edit."""
+    """Change a ReplicaSet between this workload and its Pods. `spec` and `annotations` as in PatchWorkload."""
 
     workload: Workload
     child: Workload
@@ -131,7 +131,7 @@ class PatchReplicaSet(Struct, frozen=True):
 
 
 class CreateReplicaSet(Struct, frozen=True):
-    """Create such a workload, whole; that it exists already is as good."""
+    """Create such a ReplicaSet; not an error if it exists already."""
 
     workload: Workload
     kind: str
@@ -140,7 +140,7 @@ class CreateReplicaSet(Struct, frozen=True):
 
 
 class DeleteReplicaSet(Struct, frozen=True):
-    """Delete such a workload, which has no Pods."""
+    """Delete such a ReplicaSet, which has no Pods."""
 
     workload: Workload
     child: Workload
@@ -148,7 +148,7 @@ class DeleteReplicaSet(Struct, frozen=True):
 
 
 class Event(Struct, frozen=True):
-    """An Event to record on the workload once the write that it speaks of has been made."""
+    """An Event to record on the workload once the write that it reports has been made."""
 
     reason: EventReason
     note: str
@@ -156,7 +156,7 @@ class Event(Struct, frozen=True):
 
 
 class WriteStatus(Struct, frozen=True):
-    """Write our status: the annotation and, as far as the kind lets us, the phase label and the conditions."""
+    """Write our status: the annotation and, if the kind permits it, the phase label and the conditions."""
 
     workload: Workload
     status: Status
@@ -173,7 +173,7 @@ class LabelPhase(Struct, frozen=True):
 
 
 class ClearStatus(Struct, frozen=True):
-    """Take our status and our conditions back."""
+    """Remove our status and our conditions."""
 
     workload: Workload
 
@@ -194,14 +194,15 @@ Action = PodAction | WorkloadAction | PullPodAction | ReserveDisruptions
 
 
 def subject(action: Action) -> Meta:
-    """The object that an action writes; of one that creates, the workload that it is created for. A helper to be made
-    has no uid yet, and goes by its name.
+    """The object that an action writes; for a ReplicaSet to be created, the workload that owns it.
+
+    A pull Pod to be created has no uid yet and is identified by its name.
     """
     match action:
         case PatchReplicaSet(child=child) | DeleteReplicaSet(child=child):
             return child.metadata
         case CreatePullPod(workload, name):
-            return Meta(name=name, namespace=workload.metadata.namespace, uid=f"helper {name}")
+            return Meta(name=name, namespace=workload.metadata.namespace, uid=f"pull-pod {name}")
         case DeletePullPod(helper):
             return helper.metadata
         case ReserveDisruptions(budget):

@@ -1,7 +1,7 @@
 """Action -> the request that carries it out: a JSON patch with its preconditions (docs/design/protocol.md, "Writes").
 
 Every patch tests the object's uid and, on Pods, the record that was read; list entries are tested by name before they
-are replaced by index. A failed test means that the world moved on: read again and plan again.
+are replaced by index. A failed test means that the object has changed: read again and plan again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, assert_never
 
-import msgspec
 from msgspec import Struct, structs
 
 from inplace.core.actions.actions import (
@@ -45,12 +44,12 @@ from inplace.core.state.statuses import Phase
 from inplace.core.template.change import PodChange
 
 Op = dict[str, Any]
-#: The only kind that is written and is neither a Pod nor a workload.
+#: The only kind that we write besides Pods and workloads.
 PDB: Final = "PodDisruptionBudget"
 
 
 class Creation(Struct, frozen=True):
-    """One object to be created, of a workload kind; a Pod where `kind` is empty."""
+    """One object to be created, of a workload kind; a Pod if `kind` is empty."""
 
     kind: str
     namespace: str
@@ -59,7 +58,7 @@ class Creation(Struct, frozen=True):
 
 
 class Removal(Struct, frozen=True):
-    """One object to be deleted, as in Creation; only the very one with this uid."""
+    """One object to be deleted, `kind` as in Creation; only if it has this uid."""
 
     kind: str
     namespace: str
@@ -68,7 +67,7 @@ class Removal(Struct, frozen=True):
 
 
 class Patch(Struct, frozen=True):
-    """One JSON patch: on a Pod where `kind` is empty, else on the object of that kind."""
+    """One JSON patch: on a Pod if `kind` is empty, else on an object of that kind."""
 
     kind: str
     namespace: str
@@ -122,36 +121,36 @@ def _of_pod(action: PodAction, now: datetime) -> Patch:
 def _of_workload(action: WorkloadAction, now: datetime) -> Request:
     match action:
         case PatchWorkload():
-            return _workload(action.workload, _edit(action))
+            return _workload(action.workload, _patch_workload(action))
         case LabelPhase(workload, phase):
             return _workload(workload, _map("labels", workload.metadata.labels, {names.PHASE: str(phase)}))
         case PatchWorkloadStatus(workload, status):
             same = _test("/metadata/resourceVersion", workload.metadata.resource_version)
             return _status(workload, [same, *(_add(f"/status/{key}", value) for key, value in status.items())])
         case PatchReplicaSet():
-            return _amend(action)
+            return _patch_replica_set(action)
         case CreateReplicaSet(workload, kind, body):
             return Creation(kind, workload.metadata.namespace, body["metadata"]["name"], body)
         case DeleteReplicaSet(_, child):
             meta = child.metadata
             return Removal(child.kind, meta.namespace, meta.name, meta.uid)
         case WriteStatus():
-            return _publish(action, now)
+            return _write_status(action, now)
         case ClearStatus(workload):
-            found = conditions.read(workload)
-            back = _conditions(found, conditions.without_ours(found or ()))
-            return _status(workload, [*back, *_map("annotations", workload.metadata.annotations, {}, [names.STATUS])])
+            current = conditions.read(workload)
+            ops = _conditions(current, conditions.without_ours(current or ()))
+            return _status(workload, [*ops, *_map("annotations", workload.metadata.annotations, {}, [names.STATUS])])
         case _:
             assert_never(action)
 
 
 def dry_run(pod: Pod, images: Mapping[str, str]) -> Patch:
-    """The image patch alone, for a dry run that asks admission: no record, no metadata."""
+    """The image patch alone, for a dry run against admission: no record, no metadata."""
     return _pod(pod, "", [op for name, image in images.items() for op in _both(pod, name, image)])
 
 
 def _reserve(action: ReserveDisruptions) -> Patch:
-    """On the very version that was read: an eviction that came first wins (eviction.go, checkAndDecrement)."""
+    """Only on the version that was read: an eviction that came first wins (eviction.go, checkAndDecrement)."""
     meta = action.budget.metadata
     entries = {name: _seconds(at) for name, at in action.entries.items()}
     ops = (
@@ -177,9 +176,10 @@ def _pod(pod: Pod, subresource: str, *parts: Iterable[Op]) -> Patch:
 
 
 def _gate(pod: Pod, now: datetime, reason: str, *, opened: bool) -> list[Op]:
-    """Set our condition: replaced in place where it stands, appended where it does not.
+    """Set our condition: replaced in place if it exists, else appended.
 
-    That it does not stand there yet cannot be tested, so an append tests the version: of two writers one appends.
+    A JSON patch cannot test that a condition is absent, so an append tests the resourceVersion: only one of two writers
+    appends.
     """
     value = {
         "type": names.GATE,
@@ -204,7 +204,7 @@ def _state(pod: Pod, record: Record | None) -> list[Op]:
 def _metadata(
     pod: Pod, record: Record, change: PodChange | None, last: Mapping[str, str] = MappingProxyType({})
 ) -> list[Op]:
-    """Template labels and annotations, the record, and, at the very end, the revision's labels: labels never lie."""
+    """Template labels and annotations, the record and, last of all, the labels of the revision: labels never lie."""
     labels = {**change.labels.add, **{k: new for k, (_, new) in change.labels.change.items()}} if change else {}
     marks = (
         {**change.annotations.add, **{k: new for k, (_, new) in change.annotations.change.items()}} if change else {}
@@ -218,7 +218,7 @@ def _metadata(
 
 
 def _with_state(pod: Pod, record: Record | None, marks: Mapping[str, str], gone: Iterable[str]) -> list[Op]:
-    """Annotations together with our record, which is tested to be the one that was read."""
+    """Annotations together with our record, which must still be the one that was read."""
     current, read = pod.metadata.annotations, pod.metadata.annotation(names.STATE)
     test = [] if current is None else [_test(_pointer("annotations", names.STATE), read)]
     if record is not None:
@@ -227,7 +227,7 @@ def _with_state(pod: Pod, record: Record | None, marks: Mapping[str, str], gone:
 
 
 def _images(pod: Pod, record: Record, change: PodChange) -> list[Op]:
-    """The new images, each tested for the container's name, image and ID as they were read, all for the generation."""
+    """The new images. Tests the generation, and for each container the name, image and ID that were read."""
     ops: list[Op] = []
     if change.images and pod.metadata.generation:
         ops.append(_test("/metadata/generation", pod.metadata.generation))
@@ -278,45 +278,45 @@ def _status(workload: Workload, ops: Iterable[Op]) -> Patch:
     return structs.replace(_workload(workload, ops), subresource="status")
 
 
-def _publish(said: WriteStatus, now: datetime) -> Patch:
-    workload, status, meta = said.workload, said.status, said.workload.metadata
-    labels = _map("labels", meta.labels, {names.PHASE: str(status.phase)}) if said.with_label else []
-    marks = _map("annotations", meta.annotations, {names.STATUS: statuses.encode(status)})
-    found = conditions.read(workload)
-    done = status.phase is Phase.UP_TO_DATE
-    told = _conditions(found, conditions.due(found or (), status, now)) if said.with_conditions or done else []
-    return _status(workload, [*labels, *marks, *told])
+def _write_status(action: WriteStatus, now: datetime) -> Patch:
+    workload, status, meta = action.workload, action.status, action.workload.metadata
+    labels = _map("labels", meta.labels, {names.PHASE: str(status.phase)}) if action.with_label else []
+    annotations = _map("annotations", meta.annotations, {names.STATUS: statuses.encode(status)})
+    current = conditions.read(workload)
+    with_conditions = action.with_conditions or status.phase is Phase.UP_TO_DATE
+    ops = _conditions(current, conditions.due(current or (), status, now)) if with_conditions else []
+    return _status(workload, [*labels, *annotations, *ops])
 
 
-def _conditions(found: list[Op] | None, wanted: list[Op]) -> list[Op]:
-    """The whole list anew, if it is still the one that was read: others write it too."""
-    if wanted == (found or []):
+def _conditions(current: list[Op] | None, desired: list[Op]) -> list[Op]:
+    """Replace the whole list if it is still the one that was read: others write it too."""
+    if desired == (current or []):
         return []
-    return [_test("/status/conditions", found), _add("/status/conditions", wanted)]
+    return [_test("/status/conditions", current), _add("/status/conditions", desired)]
 
 
-def _amend(amend: PatchReplicaSet) -> Patch:
-    """The child's spec and annotations; refused if its spec moved since it was read."""
-    meta = amend.child.metadata
-    ops = [_test("/metadata/generation", meta.generation)] if amend.spec else []
-    ops += [_add(f"/spec/{_escape(path)}", value) for path, value in amend.spec.items()]
-    return _workload(amend.child, [*ops, *_map("annotations", meta.annotations, *_split(amend.annotations))])
+def _patch_replica_set(action: PatchReplicaSet) -> Patch:
+    """The spec and annotations of the child; fails if its spec has changed since it was read."""
+    meta = action.child.metadata
+    ops = [_test("/metadata/generation", meta.generation)] if action.spec else []
+    ops += [_add(f"/spec/{_escape(path)}", value) for path, value in action.spec.items()]
+    return _workload(action.child, [*ops, *_map("annotations", meta.annotations, *_split(action.annotations))])
 
 
-def _edit(edit: PatchWorkload) -> list[Op]:
-    """Spec, labels and annotations; refused if the spec or the opt-in moved since they were read."""
-    meta = edit.workload.metadata
-    ops = [_test("/metadata/generation", meta.generation)] if edit.spec else []
+def _patch_workload(action: PatchWorkload) -> list[Op]:
+    """Spec, labels and annotations; fails if the spec or the opt-in has changed since they were read."""
+    meta = action.workload.metadata
+    ops = [_test("/metadata/generation", meta.generation)] if action.spec else []
     if meta.labels is not None:
         ops.append(_test(_pointer("labels", names.MODE), meta.label(names.MODE)))
-    ops += [_add(f"/spec/{_escape(path)}", value) for path, value in edit.spec.items()]
-    ops += _map("labels", meta.labels, *_split(edit.labels))
-    return ops + _map("annotations", meta.annotations, *_split(edit.annotations))
+    ops += [_add(f"/spec/{_escape(path)}", value) for path, value in action.spec.items()]
+    ops += _map("labels", meta.labels, *_split(action.labels))
+    return ops + _map("annotations", meta.annotations, *_split(action.annotations))
 
 
 def _split(values: Mapping[str, str | None]) -> tuple[dict[str, str], list[str]]:
-    kept = {key: value for key, value in values.items() if value is not None}
-    return kept, [key for key, value in values.items() if value is None]
+    added = {key: value for key, value in values.items() if value is not None}
+    return added, [key for key, value in values.items() if value is None]
 
 
 # --- JSON patch ------------------------------------------------------------------------------------------------------
@@ -325,7 +325,7 @@ def _split(values: Mapping[str, str | None]) -> tuple[dict[str, str], list[str]]
 def _map(
     family: str, current: Mapping[str, str] | None, values: Mapping[str, str], gone: Iterable[str] = ()
 ) -> list[Op]:
-    """Set and remove keys of labels or annotations; a map that is missing is tested to be so and added whole."""
+    """Set and remove keys of labels or annotations; a missing map is tested to be absent and added as a whole."""
     if current is None:
         path = f"/metadata/{family}"
         return [_test(path, None), {"op": "add", "path": path, "value": dict(values)}] if values else []
@@ -348,16 +348,3 @@ def _pointer(family: str, key: str) -> str:
 def _escape(key: str) -> str:
     """RFC 6901."""
     return key.replace("~", "~0").replace("/", "~1")
-
-
-def describe(request: Request) -> str:
-    """The request on one line, for the dry run."""
-    match request:
-        case Patch(ops=ops):
-            return msgspec.json.encode([op for op in ops if op["op"] != "test"]).decode()
-        case Creation(body=body):
-            return msgspec.json.encode(body).decode()
-        case Removal(uid=uid):
-            return f"only with the uid {uid}"
-        case _:
-            assert_never(request)

@@ -1,4 +1,4 @@
-"""One module per workload kind: its freeze, its revisions, what finished means there. No other module names a kind."""
+"""One module per workload kind: its freeze, its revisions, its completion. No other module names a kind."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["ALL", "BY_NAME", "Kind", "OwnedObjects", "Template", "find", "is_sup
 
 
 def is_supported(owner: Owner) -> bool:
-    """Whether an ownerReference names a workload of a kind of ours: others use the same names in their own groups."""
+    """Whether an ownerReference names a supported workload: other API groups use the same kind names."""
     kind = BY_NAME.get(owner.kind)
     return kind is not None and owner.api_version.partition("/")[0] == kind.group
 
 
 def find(word: str) -> Kind | None:
-    """The kind that a person means by `word`: its name, plural or a short name, in any case."""
-    wanted = word.lower()
-    return next((k for k in ALL if wanted in (k.name.lower(), k.plural, *k.short_names)), None)
+    """The kind by its name, plural or short name, case-insensitive."""
+    name = word.lower()
+    return next((kind for kind in ALL if name in (kind.name.lower(), kind.plural, *kind.short_names)), None)

@@ -1,8 +1,8 @@
-"""DaemonSet: frozen by OnDelete, for it has neither a partition nor a pause
+"""DaemonSet: frozen by OnDelete, because it has neither a partition nor a pause
 (docs/design/protocol.md, "Kinds and their freeze", docs/design/kubernetes.md §5).
 
 Its status does not name the current revision: that is the newest owned ControllerRevision whose template equals the
-DaemonSet's. Pods carry its bare hash. A Pod that is re-created meanwhile comes back new.
+DaemonSet's. Pods carry its bare hash. A Pod that is re-created during an upgrade comes back new.
 """
 
 from __future__ import annotations
@@ -38,15 +38,15 @@ class DaemonSet(Unordered):
     child_kind: Final = ""
     keeps_conditions: Final = True
     frozen_on_demand: Final = False
-    without_freeze_policy: Final = "a write of others may lift the freeze of a DaemonSet"
+    without_freeze_policy: Final = "another writer may lift the freeze of a DaemonSet"
     labels_with_status: Final = True
 
     def unsupported(self, workload: Workload) -> Reason | None:
-        """One that another system owns, or with a strategy that this version does not know."""
+        """Owned by another controller, or with an unknown strategy."""
         strategy = _strategy(workload).type or "RollingUpdate"
         if strategy in ("RollingUpdate", "OnDelete"):
             return owned_elsewhere(workload)
-        why = f"strategy {strategy} is not known here; RollingUpdate and OnDelete are"
+        why = f"unsupported strategy {strategy}: expected RollingUpdate or OnDelete"
         return Reason(ReasonCode.StrategyUnsupported, "spec.updateStrategy.type", why)
 
     def native(self, workload: Workload) -> Native:
@@ -61,82 +61,82 @@ class DaemonSet(Unordered):
     def freeze(
         self, workload: Workload, owned: OwnedObjects, *, freeze_policy: bool
     ) -> PatchWorkload | PatchReplicaSet | Reason | None:
-        """Switch to OnDelete, and keep what stood there."""
+        """Switch to OnDelete, and keep the original strategy."""
         if self.held(workload):
             return label_frozen(workload)
         running = None if is_frozen(workload) else _native_rollout(workload)
         return running or freeze(workload, _OURS)
 
     def probe(self, workload: Workload) -> PatchWorkload | None:
-        """None: the freeze stands always."""
+        """None: the freeze is permanent."""
         return None
 
     def held(self, workload: Workload) -> bool:
-        """By OnDelete."""
+        """Frozen by OnDelete."""
         return _strategy(workload).type == "OnDelete"
 
     def fall_back(self, workload: Workload) -> PatchWorkload | None:
-        """Put the original strategy back; one that was OnDelete replaces nothing by itself."""
+        """Restore the original strategy, unless that was OnDelete, which replaces no Pods."""
         original = original_strategy(workload)
         return fall_back(workload, original) if is_frozen(workload) and original else None
 
     def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
-        """Put the original strategy back and remove our keys."""
+        """Restore the original strategy and remove our keys."""
         return thaw(workload, original_strategy(workload) if self.held(workload) else {})
 
     def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
-        """Its ControllerRevisions by hash; of two with one hash the newer."""
-        return {_hash(one): one.data for one in sorted(owned.revisions, key=lambda one: one.revision)}
+        """Its ControllerRevisions by hash; if two share a hash, the newer wins."""
+        return {_hash(child): child.data for child in sorted(owned.revisions, key=lambda child: child.revision)}
 
     def read(self, kept: Raw) -> Tree:
         """The template in a ControllerRevision's data."""
         return trees.of_revision(kept)
 
     def expected(self, workload: Workload, pods: Iterable[Pod]) -> Mapping[str, str]:
-        """Those on the Pods' labels."""
+        """The revisions on the Pods' labels."""
         labels = {pod.metadata.label(names.REVISION_LABEL) or "" for pod in pods} - {""}
-        return {one: f"{workload.metadata.name}-{one}" for one in labels}
+        return {label: f"{workload.metadata.name}-{label}" for label in labels}
 
     def target(self, workload: Workload, revisions: Revisions) -> Template | Reason:
-        """The newest revision with the DaemonSet's own template, once the controller has seen the spec."""
+        """The newest revision with the DaemonSet's template, once the controller has observed the spec."""
         if workload.status.observed_generation < workload.metadata.generation:
             return Reason(
                 ReasonCode.RevisionUnknown, "status.observedGeneration", "waiting for the DaemonSet controller"
             )
-        wanted = trees.fingerprint(workload.spec.template)
-        equal = [one for one in revisions.values() if _fingerprint(one) == wanted]
+        current = trees.fingerprint(workload.spec.template)
+        equal = [revision for revision in revisions.values() if _fingerprint(revision) == current]
         return equal[-1] if equal else Reason(ReasonCode.RevisionUnknown, "", "waiting for the ControllerRevision")
 
     def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
-        """Its label."""
+        """The revision label of the Pod."""
         return pod.metadata.label(names.REVISION_LABEL) or ""
 
     def revision_labels(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
-        """The revision's hash; and, for tidiness, the generation of the template that it belongs to."""
+        """The revision's hash and the generation of its template, as the DaemonSet controller would set them."""
         generation = workload.metadata.annotation(names.TEMPLATE_GENERATION)
-        tidy = {names.TEMPLATE_GENERATION_LABEL: generation} if newest and generation is not None else {}
-        return {names.REVISION_LABEL: revision, **tidy}
+        extra = {names.TEMPLATE_GENERATION_LABEL: generation} if newest and generation is not None else {}
+        return {names.REVISION_LABEL: revision, **extra}
 
     def prepare(
         self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool
     ) -> WorkloadAction | None:
-        """Nothing: a Pod that is re-created meanwhile comes back new."""
+        """Nothing: a Pod that is re-created during an upgrade comes back new."""
         return None
 
     def conclude(
         self, workload: Workload, owned: OwnedObjects, target: Template, *, freeze_policy: bool
     ) -> WorkloadAction | None:
-        """Nothing: the controller counts by the labels."""
+        """Nothing: the DaemonSet controller counts by the labels."""
         return None
 
     def desired(self, workload: Workload) -> int:
-        """`status.desiredNumberScheduled`: as many as there are nodes that fit."""
+        """`status.desiredNumberScheduled`: the number of matching nodes."""
         return workload.status.desired_number_scheduled
 
 
 @lru_cache(maxsize=4096)
-def _fingerprint(one: Template) -> str:
-    return trees.fingerprint_of(one.tree)
+def _fingerprint(template: Template) -> str:
+    return trees.fingerprint_of(template.tree)
 
 
 def _strategy(workload: Workload) -> UpdateStrategy:
@@ -144,7 +144,7 @@ def _strategy(workload: Workload) -> UpdateStrategy:
 
 
 def _original(workload: Workload) -> UpdateStrategy:
-    """The strategy before the freeze; one that cannot be read any more counts as empty."""
+    """The strategy before the freeze; empty if it cannot be decoded."""
     text = workload.metadata.annotation(names.ORIGINAL_STRATEGY)
     if text is None or _strategy(workload).type != "OnDelete":
         return _strategy(workload)
@@ -159,12 +159,12 @@ def _hash(revision: Revision) -> str:
 
 
 def _native_rollout(workload: Workload) -> Reason | None:
-    """A rollout of the DaemonSet controller that has not ended; it is never interrupted."""
+    """A rollout of the DaemonSet controller in progress, which is never interrupted."""
     status = workload.status
     if status.observed_generation < workload.metadata.generation:
         return Reason(ReasonCode.NativeRollout, "status.observedGeneration", "waiting for the DaemonSet controller")
     missing = status.desired_number_scheduled - min(status.updated_number_scheduled, status.number_available)
     if missing <= 0:
         return None
-    why = f"a native rollout is under way: {missing} Pods to go"
+    why = f"native rollout in progress ({missing} Pods remaining)"
     return Reason(ReasonCode.NativeRollout, "status.updatedNumberScheduled", why)

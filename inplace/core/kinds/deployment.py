@@ -1,12 +1,12 @@
 """Deployment: frozen by a pause, and upgraded through its one active ReplicaSet
 (docs/design/protocol.md, "Kinds and their freeze", docs/design/kubernetes.md §6).
 
-A paused Deployment is scaled but not rolled. While it is, the active ReplicaSet gets the new template, then its Pods
-do, in place. The old template goes into a ReplicaSet of no Pods, so that `kubectl rollout undo` finds it; one that
-holds the new template already goes, because the oldest of equal ones would be taken for the current.
+A paused Deployment is scaled but not rolled out. Meanwhile the active ReplicaSet gets the new template, and then its
+Pods do, in place. The old template goes into a ReplicaSet without Pods, so that `kubectl rollout undo` finds it. A
+ReplicaSet that already has the new template is deleted, because the oldest of several equal ones would be current.
 
-Where admission policies pause it in the very write that changes its template (the interlock), it stands resumed as
-long as nothing is to be done, and `kubectl rollout undo` and `restart` work. Elsewhere the pause is permanent.
+If admission policies pause it in the same write that changes its template, it stays resumed while there is nothing to
+do, and `kubectl rollout undo` and `restart` work. Otherwise the pause is permanent.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Deployment(matching.MatchedByTemplate):
     labels_with_status: Final = False
 
     def unsupported(self, workload: Workload) -> Reason | None:
-        """One that another system owns; both strategies are held by the pause."""
+        """Owned by another controller; the pause works with both strategies."""
         return owned_elsewhere(workload)
 
     def native(self, workload: Workload) -> Native:
@@ -64,22 +64,22 @@ class Deployment(matching.MatchedByTemplate):
     def freeze(
         self, workload: Workload, owned: OwnedObjects, *, freeze_policy: bool
     ) -> PatchWorkload | PatchReplicaSet | Reason | None:
-        """Pause it while nothing rolls; then keep its settings, or put back those that an undo has replaced."""
+        """Pause it while no rollout is in progress; then keep its settings, or restore those replaced by an undo."""
         paused, active = _pause(workload, owned, freeze_policy=freeze_policy), _active(workload, owned)
         if isinstance(paused, PatchWorkload) or active is None:
             return paused
         return undo.restore(workload, active, owned.children) or undo.keep(workload, active) or paused
 
     def probe(self, workload: Workload) -> PatchWorkload | None:
-        """Resume it with another template."""
+        """Resume it with a different template."""
         tree = trees.decode(workload.spec.template)
         metadata = trees.tree(tree.get("metadata"))
-        marked = {**trees.annotations(tree), names.TRIAL: str(workload.metadata.generation)}
-        other = {**tree, "metadata": {**metadata, "annotations": marked}}
-        return PatchWorkload(workload, None, "a trial of the admission policies", {"paused": False, "template": other})
+        annotations = {**trees.annotations(tree), names.TRIAL: str(workload.metadata.generation)}
+        other = {**tree, "metadata": {**metadata, "annotations": annotations}}
+        return PatchWorkload(workload, None, "probe the admission policies", {"paused": False, "template": other})
 
     def held(self, workload: Workload) -> bool:
-        """By a pause with our label."""
+        """Paused, with our label."""
         return workload.spec.paused and is_frozen(workload)
 
     def fall_back(self, workload: Workload) -> PatchWorkload | None:
@@ -87,15 +87,15 @@ class Deployment(matching.MatchedByTemplate):
         return fall_back(workload, {"paused": False}) if self.held(workload) else None
 
     def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
-        """Resume it without our keys, then remove what was copied to ReplicaSets or kept there.
+        """Resume it without our keys, then remove our annotations from its ReplicaSets.
 
-        In this order: as long as our status stands here, the Deployment controller copies it to the ReplicaSets.
+        In this order: as long as it has our status, the Deployment controller copies it to the ReplicaSets.
         """
         back = thaw(workload, {"paused": False} if self.held(workload) else {})
         return back or undo.forget(workload, owned.children, undo.NOT_HISTORY)
 
     def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
-        """Those of ReplicaSets with Pods, what is kept on them, and its own."""
+        """The templates of ReplicaSets with Pods, those recorded on them, and its own."""
         found, active = dict[str, Raw](), _active(workload, owned)
         for child in owned.children:
             if child is active or _has_pods(child):
@@ -106,9 +106,9 @@ class Deployment(matching.MatchedByTemplate):
     def prepare(
         self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool
     ) -> WorkloadAction | None:
-        """Keep the old template, then give the active ReplicaSet the new one; with a partition it keeps the old one.
+        """Keep the old template, then give the active ReplicaSet the new one, unless there is a partition.
 
-        So a Pod that is re-created meanwhile comes back as most are to be.
+        So a Pod that is re-created during an upgrade comes back at the revision of most Pods.
         """
         active = _active(workload, owned)
         if active is None:
@@ -129,7 +129,7 @@ class Deployment(matching.MatchedByTemplate):
             or PatchReplicaSet(
                 workload,
                 active,
-                "give it the new template",
+                "set the new template",
                 {"template": _with_hash(self.templates(workload, owned)[target.revision], active)},
             )
         )
@@ -137,7 +137,7 @@ class Deployment(matching.MatchedByTemplate):
     def conclude(
         self, workload: Workload, owned: OwnedObjects, target: Template, *, freeze_policy: bool
     ) -> WorkloadAction | None:
-        """Forget the templates that no Pod has any more and what others must not bring back; then resume it."""
+        """Remove templates that no Pod has any more and annotations that an undo must not restore; then resume it."""
         active = _active(workload, owned)
         if active is None:
             return None
@@ -146,7 +146,7 @@ class Deployment(matching.MatchedByTemplate):
         if left is not None or not (freeze_policy and is_frozen(workload)):
             return left
         spec = {"paused": False} if workload.spec.paused else {}
-        return PatchWorkload(workload, None, "nothing is left to hold back", spec, {names.FROZEN: None})
+        return PatchWorkload(workload, None, "no change is pending", spec, {names.FROZEN: None})
 
 
 # --- ReplicaSets -----------------------------------------------------------------------------------------------------
@@ -157,12 +157,12 @@ def _has_pods(child: Workload) -> bool:
 
 
 def _active(workload: Workload, owned: OwnedObjects) -> Workload | None:
-    """The one ReplicaSet with Pods, else the one that would get some (FindActiveOrLatest); None while several have."""
+    """The only ReplicaSet with Pods, else the one that would get some (FindActiveOrLatest); None if several do."""
     filled = [child for child in owned.children if _has_pods(child)]
     if filled:
         return filled[0] if len(filled) == 1 else None
-    wanted = trees.fingerprint(workload.spec.template)
-    equal = [child for child in owned.children if trees.fingerprint(child.spec.template) == wanted]
+    current = trees.fingerprint(workload.spec.template)
+    equal = [child for child in owned.children if trees.fingerprint(child.spec.template) == current]
     return min(equal, key=_age) if equal else max(owned.children, key=_age, default=None)
 
 
@@ -171,16 +171,16 @@ def _age(child: Workload) -> tuple[str, str]:
 
 
 def _pause(workload: Workload, owned: OwnedObjects, *, freeze_policy: bool) -> PatchWorkload | Reason | None:
-    """Pause it while nothing rolls. A pause that stands without our label is its owner's, and is left to him.
+    """Pause it while no rollout is in progress. A pause without our label belongs to the user; leave it alone.
 
-    A policy pauses whatever changes the template, in the middle of a native rollout too: that is not interrupted.
+    A policy pauses every write that changes the template, even during a native rollout, which is not interrupted.
     """
     if workload.spec.paused and not is_frozen(workload):
-        why = "its owner paused it (kubectl rollout pause); resume it to go on"
+        why = "paused by the user (kubectl rollout pause); run kubectl rollout resume to continue"
         return Reason(ReasonCode.PausedByOwner, "spec.paused", why)
     if workload.spec.paused:
         several = sum(_has_pods(child) for child in owned.children) > 1
-        note = "a native rollout is under way and is not interrupted"
+        note = "native rollout in progress, which is not interrupted"
         return PatchWorkload(workload, None, note, {"paused": False}, {names.FROZEN: None}) if several else None
     running = _native_rollout(workload, owned)
     if freeze_policy:
@@ -189,23 +189,23 @@ def _pause(workload: Workload, owned: OwnedObjects, *, freeze_policy: bool) -> P
 
 
 def _in_step(workload: Workload, owned: OwnedObjects) -> bool:
-    """Whether one ReplicaSet has all Pods and the Deployment's template: nothing is rolled, whatever is missing."""
+    """Whether one ReplicaSet has all Pods and the Deployment's template: no rollout, even if Pods are missing."""
     active = _active(workload, owned)
     return active is not None and _same(active, workload)
 
 
-def _same(one: Workload, other: Workload) -> bool:
-    return trees.fingerprint(one.spec.template) == trees.fingerprint(other.spec.template)
+def _same(a: Workload, b: Workload) -> bool:
+    return trees.fingerprint(a.spec.template) == trees.fingerprint(b.spec.template)
 
 
 def _native_rollout(workload: Workload, owned: OwnedObjects) -> Reason | None:
-    """A rollout of the Deployment controller that has not ended; it is never interrupted."""
+    """A rollout of the Deployment controller in progress, which is never interrupted."""
     status, desired = workload.status, kind.replicas(workload)
     if status.observed_generation < workload.metadata.generation:
         return Reason(ReasonCode.NativeRollout, "status.observedGeneration", "waiting for the Deployment controller")
     active = _active(workload, owned)
     if active is None:
-        several = "a native rollout is under way: several ReplicaSets have Pods"
+        several = "native rollout in progress: several ReplicaSets have Pods"
         why = several if owned.children else "waiting for its first ReplicaSet"
         return Reason(ReasonCode.NativeRollout, "status.replicas", why)
     missing = desired
@@ -213,12 +213,12 @@ def _native_rollout(workload: Workload, owned: OwnedObjects) -> Reason | None:
         missing -= min(status.updated_replicas, status.available_replicas)
     if missing <= 0 and status.replicas <= desired:
         return None
-    why = f"a native rollout is under way: {missing} Pods to go"
+    why = f"native rollout in progress ({missing} Pods remaining)"
     return Reason(ReasonCode.NativeRollout, "status.updatedReplicas", why)
 
 
 def _make_way(workload: Workload, owned: OwnedObjects, active: Workload, target: Template) -> DeleteReplicaSet | None:
-    """ReplicaSets that hold the new template already: the active one is to be the only one
+    """Delete ReplicaSets that already have the new template: only the active one may have it
     (docs/design/kubernetes.md §6.3.1)."""
     for child in owned.children:
         equal = trees.fingerprint(child.spec.template) == target.revision

@@ -1,4 +1,4 @@
-"""The writes by which kinds freeze, thaw and fall back to the native rollout; shared by several kinds."""
+"""The writes that freeze, thaw and fall back to the native rollout; shared by several kinds."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from inplace.core.objects.reasons import EventReason
 
 
 def is_frozen(workload: Workload) -> bool:
-    """Whether our label says that the freeze is ours."""
+    """Whether our label marks the freeze as ours."""
     return workload.metadata.label(names.FROZEN) is not None
 
 
 def label_frozen(workload: Workload) -> PatchWorkload | None:
-    """Of a workload that is frozen by itself: only our label is to be written, where it is not there."""
+    """For a workload that needs no freeze: write only our label, if it is missing."""
     return (
         None
         if is_frozen(workload)
@@ -25,22 +25,22 @@ def label_frozen(workload: Workload) -> PatchWorkload | None:
 
 
 def freeze(workload: Workload, spec: Tree) -> PatchWorkload:
-    """The write that freezes, or that puts a freeze back which somebody else has lifted."""
+    """The write that freezes, or that restores a freeze lifted by another writer."""
     if is_frozen(workload):
-        lost = "the freeze was lifted by somebody else and is put back"
+        lost = "another writer lifted the freeze; restoring it"
         return freeze_write(workload, EventReason.FreezeLost, lost, spec)
-    return freeze_write(workload, EventReason.Frozen, "native rollouts are held; upgrades happen in place", spec)
+    return freeze_write(workload, EventReason.Frozen, "native rollouts are frozen; upgrades happen in place", spec)
 
 
 def freeze_write(workload: Workload, why: EventReason, note: str, spec: Tree) -> PatchWorkload:
-    """The write that freezes: the spec, the label, and what the freeze replaces."""
+    """The write that freezes: the spec, the label, and the original strategy."""
     original = bytes(workload.spec.update_strategy).decode()
-    kept: dict[str, str | None] = {names.ORIGINAL_STRATEGY: original} if "updateStrategy" in spec else {}
-    return PatchWorkload(workload, why, note, spec, {names.FROZEN: "true"}, kept)
+    annotations: dict[str, str | None] = {names.ORIGINAL_STRATEGY: original} if "updateStrategy" in spec else {}
+    return PatchWorkload(workload, why, note, spec, {names.FROZEN: "true"}, annotations)
 
 
 def thaw(workload: Workload, spec: Tree) -> PatchWorkload | None:
-    """The write that removes every key of ours, and restores the spec with it; None where no key is left."""
+    """The write that removes all our keys and restores the spec; None if no key is left."""
     labels = [key for key in (names.FROZEN, names.PHASE) if workload.metadata.label(key) is not None]
     ours = (names.STATUS, names.ORIGINAL_STRATEGY, names.TEMPLATES, names.SETTINGS)
     annotations = [key for key in ours if workload.metadata.annotation(key) is not None]
@@ -51,13 +51,13 @@ def thaw(workload: Workload, spec: Tree) -> PatchWorkload | None:
 
 
 def fall_back(workload: Workload, spec: Tree) -> PatchWorkload:
-    """The write that hands over: the original strategy is back, and the freeze is put in place again afterwards."""
+    """The write that restores the original strategy for a native rollout; the workload is frozen again afterwards."""
     note = "this change cannot be made in place: the native rollout replaces the Pods"
-    kept = [key for key in (names.ORIGINAL_STRATEGY,) if workload.metadata.annotation(key) is not None]
-    return PatchWorkload(workload, EventReason.HandedOver, note, spec, {names.FROZEN: None}, dict.fromkeys(kept))
+    removed = [key for key in (names.ORIGINAL_STRATEGY,) if workload.metadata.annotation(key) is not None]
+    return PatchWorkload(workload, EventReason.HandedOver, note, spec, {names.FROZEN: None}, dict.fromkeys(removed))
 
 
 def original_strategy(workload: Workload) -> Tree:
-    """The updateStrategy that the freeze replaced, for the write that puts it back; empty where none is recorded."""
+    """The updateStrategy that the freeze replaced, for the write that restores it; empty if none is recorded."""
     text = workload.metadata.annotation(names.ORIGINAL_STRATEGY)
     return {"updateStrategy": msgspec.json.decode(text)} if text else {}

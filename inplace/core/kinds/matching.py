@@ -1,7 +1,8 @@
-"""Kinds whose Pods carry no revision: a revision is the fingerprint of a template, and Pods are told apart by matching.
+"""Kinds whose Pods carry no revision: a revision is the fingerprint of a template, and Pods are matched to templates.
 
-ReplicaSets keep no history of their template. What Pods may have been made from is therefore kept in an annotation of
-ours on the ReplicaSet for as long as some of them may differ (docs/design/protocol.md, "Kinds and their freeze").
+ReplicaSets keep no history of their template. The templates that Pods may have been created from are therefore recorded
+in an annotation of ours on the ReplicaSet for as long as Pods may differ
+(docs/design/protocol.md, "Kinds and their freeze").
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from inplace.core.template import trees
 
 
 def recorded(replica_set: Workload) -> dict[str, Raw]:
-    """The templates kept on a ReplicaSet; none where the annotation is missing or cannot be read."""
+    """The templates recorded on a ReplicaSet; empty if the annotation is missing or cannot be decoded."""
     text = replica_set.metadata.annotation(names.TEMPLATES)
     try:
         return msgspec.json.decode(text, type=dict[str, Raw]) if text is not None else {}
@@ -31,16 +32,16 @@ def recorded(replica_set: Workload) -> dict[str, Raw]:
         return {}
 
 
-def encoded(kept: Mapping[str, Raw]) -> str:
-    """The annotation that keeps these."""
-    return msgspec.json.encode({name: trees.bare(trees.decode(raw)) for name, raw in kept.items()}).decode()
+def encoded(templates: Mapping[str, Raw]) -> str:
+    """The annotation that records these templates."""
+    return msgspec.json.encode({name: trees.bare(trees.decode(raw)) for name, raw in templates.items()}).decode()
 
 
 class MatchedByTemplate(Unordered):
-    """What Deployment and ReplicaSet say in the same way: the methods of `Kind` of these names."""
+    """The methods of `Kind` that Deployment and ReplicaSet share."""
 
     def read(self, kept: Raw) -> Tree:
-        """The template, without the label that tells ReplicaSets apart."""
+        """The template without the pod-template-hash label."""
         return trees.bare(trees.decode(kept))
 
     def expected(self, workload: Workload, pods: Iterable[Pod]) -> Mapping[str, str]:
@@ -48,51 +49,49 @@ class MatchedByTemplate(Unordered):
         return {}
 
     def target(self, workload: Workload, revisions: Revisions) -> Template | Reason:
-        """The workload's own template; its name is known without any controller."""
-        found = revisions.get(trees.fingerprint(workload.spec.template))
-        return found or Reason(ReasonCode.RevisionUnknown, "spec.template", "the template is not known yet")
+        """The workload's own template; its revision does not depend on another controller."""
+        template = revisions.get(trees.fingerprint(workload.spec.template))
+        return template or Reason(ReasonCode.RevisionUnknown, "spec.template", "the template is not known yet")
 
     def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
-        """The revision that a Pod is at: as our record of it says, else the one whose template it matches best."""
+        """The revision in our record on the Pod, else the one whose template it matches best."""
         record = records.read(pod)
         if isinstance(record, Record) and record.workload == workload.metadata.uid:
-            said = record.target if record.phase is PodPhase.DONE else record.base
-            if said in revisions:
-                return said
+            recorded = record.target if record.phase is PodPhase.DONE else record.base
+            if recorded in revisions:
+                return recorded
         return _match(workload, pod, revisions)
 
     def revision_labels(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
-        """None: the record is the mark; a Pod keeps the hash of its ReplicaSet."""
+        """None: the record holds the revision; a Pod keeps the hash of its ReplicaSet."""
         return {}
 
     def desired(self, workload: Workload) -> int:
-        """`spec.replicas`, 1 where it is absent."""
+        """`spec.replicas`, 1 if absent."""
         return kind.replicas(workload)
 
 
 def _match(workload: Workload, pod: Pod, revisions: Revisions) -> str:
-    """Of the templates whose images the Pod has, the one with most of whose labels and annotations it agrees.
+    """Among the templates with the Pod's images, the one that matches most of its labels and annotations.
 
-    Where two agree equally well the older counts: what then seems to be missing is metadata, and writing that which
-    stands there already disturbs nobody.
+    On a tie the older template wins: only metadata then seems to be missing, and writing it again is harmless.
     """
     newest = trees.fingerprint(workload.spec.template)
-    fitting = [one for one in revisions.values() if _has_images(pod, one.tree)]
-    best = max(fitting, key=lambda one: (*_agreement(pod, one.tree), one.revision != newest), default=None)
+    candidates = [template for template in revisions.values() if _has_images(pod, template.tree)]
+    best = max(candidates, key=lambda t: (*_agreement(pod, t.tree), t.revision != newest), default=None)
     return best.revision if best is not None else ""
 
 
 def _has_images(pod: Pod, tree: Tree) -> bool:
-    wanted = trees.images(tree)
-    live = {one.name: one.image for one in (*pod.spec.containers, *pod.spec.init_containers)}
-    return all(live.get(name) == image for name, image in wanted.items())
+    live = {container.name: container.image for container in (*pod.spec.containers, *pod.spec.init_containers)}
+    return all(live.get(name) == image for name, image in trees.images(tree).items())
 
 
 def _agreement(pod: Pod, tree: Tree) -> tuple[int, int]:
-    """How many keys of the template's metadata the Pod lacks (counted down from 0), and how many it has."""
+    """How many keys of the template's metadata the Pod lacks (as a negative number), and how many it has."""
     sides = (
         (trees.labels(tree), pod.metadata.labels or {}),
         (trees.annotations(tree), pod.metadata.annotations or {}),
     )
-    same = sum(live.get(key) == value for wanted, live in sides for key, value in wanted.items())
-    return same - sum(len(wanted) for wanted, _ in sides), same
+    same = sum(live.get(key) == value for template, live in sides for key, value in template.items())
+    return same - sum(len(template) for template, _ in sides), same

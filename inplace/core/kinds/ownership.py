@@ -1,4 +1,4 @@
-"""Workloads that belong to another controller, which would undo what is changed in place."""
+"""Workloads owned by another controller, which would revert changes made in place."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from typing import Final
 from inplace.core.objects.model import Workload
 from inplace.core.objects.reasons import Reason, ReasonCode
 
-#: API groups of systems that upgrade or replace Pods of workloads that they own by rules of their own.
+#: API groups of controllers that upgrade or replace the Pods of workloads that they own.
 FOREIGN_CONTROLLERS: Final = frozenset({"apps.kruise.io", "argoproj.io"})
 
 
-def owned_elsewhere(workload: Workload, *, by_anybody: bool = False) -> Reason | None:
-    """Why a workload is not ours to upgrade: another system owns it, and would undo what is changed in place.
+def owned_elsewhere(workload: Workload, *, by_any: bool = False) -> Reason | None:
+    """Refuse a workload whose owner would revert changes made in place.
 
-    `by_anybody`: any owner at all does; else those that are known to.
+    `by_any`: any owner counts, else only known foreign controllers.
     """
     owner = workload.metadata.controller()
-    if owner is None or not (by_anybody or owner.api_version.partition("/")[0] in FOREIGN_CONTROLLERS):
+    if owner is None or not (by_any or owner.api_version.partition("/")[0] in FOREIGN_CONTROLLERS):
         return None
-    why = f"it belongs to {owner.kind} {owner.name} ({owner.api_version}), which would undo what is changed in place"
+    why = f"owned by {owner.kind} {owner.name} ({owner.api_version}), which would revert changes made in place"
     return Reason(ReasonCode.KindUnsupported, "metadata.ownerReferences", why)

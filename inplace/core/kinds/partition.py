@@ -1,4 +1,4 @@
-"""Pods that take no part in a rollout: kept by a partition, or about to be scaled away."""
+"""Pods that take no part in a rollout: below a partition, or being scaled down."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from inplace.core.settings.schema import Settings
 
 
 class Unordered:
-    """What kinds whose Pods have no order of their own say in the same way: the methods of `Kind` of these names."""
+    """The methods of `Kind` shared by kinds whose Pods have no order of their own."""
 
     def order(self, pod: Pod) -> int:
-        """None of its own; then the name decides."""
+        """No order; the name decides."""
         return 0
 
     def excluded(
         self: Kind, workload: Workload, settings: Settings, pods: Iterable[Pod], moved: Callable[[Pod], bool]
     ) -> Mapping[str, Reason]:
-        """`partition` Pods are kept, whichever come last."""
+        """The last `partition` Pods are kept."""
         return kept_back(settings, self.desired(workload), pods, self.order, moved)
 
 
@@ -32,7 +32,7 @@ def kept_back(
     order: Callable[[Pod], object],
     moved: Callable[[Pod], bool],
 ) -> dict[str, Reason]:
-    """A partition where Pods have no ordinals: that many are kept, those that come last in the order."""
+    """A partition for Pods without ordinals: the last ones in the order are kept."""
     keep = settings.held_back(desired)
     if not keep:
         return {}
@@ -42,11 +42,11 @@ def kept_back(
 
 @lru_cache(maxsize=256)
 def partitioned(partition: str) -> Reason:
-    """Kept by the partition. One object for each partition: what is remembered of Pods is compared by identity."""
+    """Below the partition. One object for each partition: the memo of Pods compares by identity."""
     return Reason(ReasonCode.Partition, "", f"kept on the old revision by partition {partition}")
 
 
 @lru_cache(maxsize=256)
 def scaled_away(desired: int) -> Reason:
-    """About to be removed by the workload's own controller."""
-    return Reason(ReasonCode.ScaledAway, "spec.replicas", f"beyond the {desired} replicas asked for")
+    """About to be deleted by the workload's own controller."""
+    return Reason(ReasonCode.ScaledAway, "spec.replicas", f"beyond the {desired} desired replicas")

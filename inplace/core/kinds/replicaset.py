@@ -1,7 +1,7 @@
-"""A ReplicaSet of its own, without a Deployment: it never replaces a Pod for its template, so nothing is frozen.
+"""A standalone ReplicaSet, without a Deployment: never frozen, because it never replaces Pods on a template change.
 
-Its template is recorded at opt-in and before each upgrade: without that nobody could tell what live Pods were made
-from once the template has changed (docs/design/protocol.md, "Kinds and their freeze").
+Its template is recorded at opt-in and before each upgrade: otherwise the template of live Pods would be unknown once
+the ReplicaSet's template has changed (docs/design/protocol.md, "Kinds and their freeze").
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class ReplicaSet(matching.MatchedByTemplate):
     labels_with_status: Final = True
 
     def unsupported(self, workload: Workload) -> Reason | None:
-        """One that a foreign workload manages, such as an Argo Rollout, which finds its ReplicaSets by their hash."""
-        return owned_elsewhere(workload, by_anybody=True)
+        """Owned by any other workload, such as an Argo Rollout, which finds its ReplicaSets by their hash."""
+        return owned_elsewhere(workload, by_any=True)
 
     def native(self, workload: Workload) -> Native:
         """`minReadySeconds`; a ReplicaSet has no strategy."""
@@ -47,23 +47,25 @@ class ReplicaSet(matching.MatchedByTemplate):
     def freeze(
         self, workload: Workload, owned: OwnedObjects, *, freeze_policy: bool
     ) -> PatchWorkload | PatchReplicaSet | Reason | None:
-        """Only the record of the template: there is nothing to hold."""
+        """Only record the template: there is nothing to freeze."""
         if is_frozen(workload):
             return None
         note = "its template is recorded; upgrades happen in place"
-        kept = matching.encoded({trees.fingerprint(workload.spec.template): workload.spec.template})
-        return PatchWorkload(workload, EventReason.Frozen, note, {}, {names.FROZEN: "true"}, {names.TEMPLATES: kept})
+        templates = matching.encoded({trees.fingerprint(workload.spec.template): workload.spec.template})
+        return PatchWorkload(
+            workload, EventReason.Frozen, note, {}, {names.FROZEN: "true"}, {names.TEMPLATES: templates}
+        )
 
     def probe(self, workload: Workload) -> PatchWorkload | None:
-        """None: the freeze stands always."""
+        """None: the freeze is permanent."""
         return None
 
     def held(self, workload: Workload) -> bool:
-        """Always."""
+        """Always: there is no native rollout."""
         return True
 
     def fall_back(self, workload: Workload) -> PatchWorkload | None:
-        """None: it replaces no Pod by itself."""
+        """None: a ReplicaSet replaces no Pods on a change."""
         return None
 
     def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
@@ -71,14 +73,14 @@ class ReplicaSet(matching.MatchedByTemplate):
         return thaw(workload, {})
 
     def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
-        """Those recorded, and its own."""
+        """The recorded templates and its own."""
         own = workload.spec.template
         return {**matching.recorded(workload), trees.fingerprint(own): own}
 
     def prepare(
         self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool
     ) -> WorkloadAction | None:
-        """Record the new template beside the old, before a Pod has it."""
+        """Record the new template beside the old one before a Pod has it."""
         kept = matching.recorded(workload)
         if target.revision in kept:
             return None
@@ -90,8 +92,8 @@ class ReplicaSet(matching.MatchedByTemplate):
     def conclude(
         self, workload: Workload, owned: OwnedObjects, target: Template, *, freeze_policy: bool
     ) -> WorkloadAction | None:
-        """Forget the templates that no Pod has any more."""
+        """Remove the templates that no Pod has any more."""
         if matching.recorded(workload).keys() == {target.revision}:
             return None
         kept = matching.encoded({target.revision: workload.spec.template})
-        return PatchReplicaSet(workload, workload, "forget old templates", {}, {names.TEMPLATES: kept})
+        return PatchReplicaSet(workload, workload, "remove old templates", {}, {names.TEMPLATES: kept})

@@ -1,8 +1,8 @@
-"""StatefulSet: frozen by a partition that no replica count reaches
+"""StatefulSet: frozen by a partition above any replica count
 (docs/design/protocol.md, "Kinds and their freeze", docs/design/kubernetes.md §4).
 
-Recreated Pods come back at the current revision and are upgraded again; `currentRevision` advances by itself once all
-Pods carry the label of the update revision and are ready.
+Re-created Pods come back at the current revision and are upgraded again; the StatefulSet controller advances
+`currentRevision` once all Pods carry the label of the update revision and are ready.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ class StatefulSet:
     child_kind: Final = ""
     keeps_conditions: Final = False
     frozen_on_demand: Final = False
-    without_freeze_policy: Final = "a write of others may lift the freeze of a StatefulSet"
+    without_freeze_policy: Final = "another writer may lift the freeze of a StatefulSet"
     labels_with_status: Final = True
 
     def unsupported(self, workload: Workload) -> Reason | None:
-        """One that another system owns, or with a strategy that this version does not know."""
+        """Owned by another controller, or with an unknown strategy."""
         strategy = _strategy(workload).type or "RollingUpdate"
         if strategy in ("RollingUpdate", "OnDelete"):
             return owned_elsewhere(workload)
-        why = f"strategy {strategy} is not known here; RollingUpdate and OnDelete are"
+        why = f"unsupported strategy {strategy}: expected RollingUpdate or OnDelete"
         return Reason(ReasonCode.StrategyUnsupported, "spec.updateStrategy.type", why)
 
     def native(self, workload: Workload) -> Native:
@@ -61,32 +61,32 @@ class StatefulSet:
     def freeze(
         self, workload: Workload, owned: OwnedObjects, *, freeze_policy: bool
     ) -> PatchWorkload | PatchReplicaSet | Reason | None:
-        """Raise the partition; OnDelete is a freeze by itself."""
+        """Raise the partition; OnDelete needs no freeze."""
         if _held(workload):
             return label_frozen(workload)
         running = None if is_frozen(workload) else _native_rollout(workload)
         return running or freeze(workload, _frozen_spec(workload))
 
     def probe(self, workload: Workload) -> PatchWorkload | None:
-        """None: the freeze stands always."""
+        """None: the freeze is permanent."""
         return None
 
     def held(self, workload: Workload) -> bool:
-        """By the partition, or by OnDelete."""
+        """Frozen by the partition, or OnDelete."""
         return _held(workload)
 
     def fall_back(self, workload: Workload) -> PatchWorkload | None:
-        """Put the original strategy back; one that was OnDelete replaces nothing by itself."""
+        """Restore the original strategy, unless that was OnDelete, which replaces no Pods."""
         original = original_strategy(workload)
         return fall_back(workload, original) if _held_by_us(workload) and original else None
 
     def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
-        """Put the original strategy back and remove our keys."""
+        """Restore the original strategy and remove our keys."""
         return thaw(workload, original_strategy(workload) if _held_by_us(workload) else {})
 
     def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
         """Its ControllerRevisions by name."""
-        return {one.metadata.name: one.data for one in owned.revisions}
+        return {child.metadata.name: child.data for child in owned.revisions}
 
     def read(self, kept: Raw) -> Tree:
         """The template in a ControllerRevision's data."""
@@ -98,18 +98,18 @@ class StatefulSet:
         return {name: name for name in {workload.status.update_revision, *labels} - {""}}
 
     def target(self, workload: Workload, revisions: Revisions) -> Template | Reason:
-        """`status.updateRevision`, once the controller has seen the spec."""
+        """`status.updateRevision`, once the controller has observed the spec."""
         if workload.status.observed_generation < workload.metadata.generation or not workload.status.update_revision:
             return Reason(
                 ReasonCode.RevisionUnknown, "status.observedGeneration", "waiting for the StatefulSet controller"
             )
-        found = revisions.get(workload.status.update_revision)
-        return found or Reason(
+        template = revisions.get(workload.status.update_revision)
+        return template or Reason(
             ReasonCode.RevisionUnknown, "status.updateRevision", "waiting for the ControllerRevision"
         )
 
     def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
-        """Its label."""
+        """The revision label of the Pod."""
         return pod.metadata.label(names.REVISION_LABEL) or ""
 
     def revision_labels(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
@@ -119,13 +119,13 @@ class StatefulSet:
     def prepare(
         self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool
     ) -> WorkloadAction | None:
-        """Nothing: a Pod that is re-created meanwhile comes back old and is upgraded again."""
+        """Nothing: a Pod that is re-created during an upgrade comes back old and is upgraded again."""
         return None
 
     def conclude(
         self, workload: Workload, owned: OwnedObjects, target: Template, *, freeze_policy: bool
     ) -> WorkloadAction | None:
-        """Under OnDelete the controller never advances `currentRevision` before 1.37
+        """Advance `currentRevision` under OnDelete, which the controller does only from 1.37 on
         (docs/design/kubernetes.md §4.4)."""
         status = workload.status
         if _strategy(workload).type != "OnDelete" or status.current_revision == target.revision:
@@ -137,7 +137,7 @@ class StatefulSet:
         return PatchWorkloadStatus(workload, {"currentRevision": target.revision})
 
     def desired(self, workload: Workload) -> int:
-        """`spec.replicas`, 1 where it is absent."""
+        """`spec.replicas`, 1 if absent."""
         return kind.replicas(workload)
 
     def order(self, pod: Pod) -> int:
@@ -147,16 +147,16 @@ class StatefulSet:
     def excluded(
         self, workload: Workload, settings: Settings, pods: Iterable[Pod], moved: Callable[[Pod], bool]
     ) -> Mapping[str, Reason]:
-        """The lowest `partition` ordinals stay; ordinals beyond the replicas are being scaled away."""
+        """The lowest `partition` ordinals are kept; ordinals beyond the replicas are being scaled down."""
         start, desired = workload.spec.ordinals.start if workload.spec.ordinals else 0, self.desired(workload)
-        kept, found = settings.held_back(desired), dict[str, Reason]()
+        kept, excluded = settings.held_back(desired), dict[str, Reason]()
         for pod in pods:
             index = _ordinal(pod) - start
             if index < kept:
-                found[pod.uid] = partitioned(str(settings.partition))
+                excluded[pod.uid] = partitioned(str(settings.partition))
             elif index >= desired:
-                found[pod.uid] = scaled_away(desired)
-        return found
+                excluded[pod.uid] = scaled_away(desired)
+        return excluded
 
 
 def _strategy(workload: Workload) -> UpdateStrategy:
@@ -164,7 +164,7 @@ def _strategy(workload: Workload) -> UpdateStrategy:
 
 
 def _original(workload: Workload) -> UpdateStrategy:
-    """The strategy before the freeze; one that cannot be read any more counts as empty."""
+    """The strategy before the freeze; empty if it cannot be decoded."""
     text = workload.metadata.annotation(names.ORIGINAL_STRATEGY)
     if text is None or not _held_by_us(workload):
         strategy = _strategy(workload)
@@ -191,7 +191,7 @@ def _frozen_spec(workload: Workload) -> Tree:
 
 
 def _native_rollout(workload: Workload) -> Reason | None:
-    """A rollout of the StatefulSet controller that has not ended; it is never interrupted."""
+    """A rollout of the StatefulSet controller in progress, which is never interrupted."""
     status, desired = workload.status, kind.replicas(workload)
     if status.observed_generation < workload.metadata.generation:
         return Reason(ReasonCode.NativeRollout, "status.observedGeneration", "waiting for the StatefulSet controller")
@@ -203,7 +203,7 @@ def _native_rollout(workload: Workload) -> Reason | None:
     if missing <= 0 and status.ready_replicas >= desired:
         return None
     return Reason(
-        ReasonCode.NativeRollout, "status.updatedReplicas", f"a native rollout is under way: {missing} Pods to go"
+        ReasonCode.NativeRollout, "status.updatedReplicas", f"native rollout in progress ({missing} Pods remaining)"
     )
 
 

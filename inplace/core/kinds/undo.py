@@ -1,9 +1,9 @@
-"""What `kubectl rollout undo` does to a Deployment's settings, and how they survive it
+"""Keeps the settings of a Deployment over `kubectl rollout undo`
 (docs/design/protocol.md, "Kinds and their freeze").
 
-It replaces the Deployment's annotations by those of the ReplicaSet that it goes back to, our settings among them. So
-the settings in force are kept on the active ReplicaSet, in an annotation that a Deployment never carries. A change of
-the settings is its owner's, unless the Deployment now looks exactly like one of its earlier ReplicaSets.
+An undo replaces the Deployment's annotations, including our settings, by those of the ReplicaSet that it goes back to.
+So the current settings are kept on the active ReplicaSet, in an annotation that a Deployment never carries. A change
+of the settings is the user's, unless the Deployment now looks exactly like one of its earlier ReplicaSets.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from inplace.core.objects import names
 from inplace.core.objects.model import Meta, Workload
 from inplace.core.template import trees
 
-#: Of a ReplicaSet's annotations: what is ours alone and must not come back with `kubectl rollout undo`.
+#: Annotations of a ReplicaSet that are ours alone and must not come back with `kubectl rollout undo`.
 NOT_HISTORY: Final = (names.STATUS, names.TEMPLATES, names.SETTINGS)
 _WRITTEN: Final = frozenset({*NOT_HISTORY, names.ORIGINAL_STRATEGY, names.STATE})
 
 
 def restore(workload: Workload, active: Workload, children: Iterable[Workload]) -> PatchWorkload | None:
-    """The write that puts the settings back which an undo has replaced; None where there was no undo."""
+    """The write that restores the settings replaced by an undo; None if there was none."""
     kept, own = _kept(active), _settings(workload.metadata)
     wanted = trees.fingerprint(workload.spec.template)
     if kept is None or kept == own:
@@ -32,14 +32,16 @@ def restore(workload: Workload, active: Workload, children: Iterable[Workload]) 
     for child in children:
         same = trees.fingerprint(child.spec.template) == wanted and _settings(child.metadata) == own
         if same and child.metadata.uid != active.metadata.uid:
-            gone = [key for key in (*own, *NOT_HISTORY) if key not in kept]
-            back = {**{key: None for key in gone if workload.metadata.annotation(key) is not None}, **kept}
-            return PatchWorkload(workload, None, "the settings in force survive kubectl rollout undo", annotations=back)
+            removed = [key for key in (*own, *NOT_HISTORY) if key not in kept]
+            restored = {**{key: None for key in removed if workload.metadata.annotation(key) is not None}, **kept}
+            return PatchWorkload(
+                workload, None, "restore the settings after kubectl rollout undo", annotations=restored
+            )
     return None
 
 
 def keep(workload: Workload, active: Workload) -> PatchReplicaSet | None:
-    """The write that keeps the settings in force; None where they are kept, or where there are none."""
+    """The write that keeps the current settings; None if they are kept already, or if there are none."""
     own = _settings(workload.metadata)
     if (_kept(active) or {}) == own:
         return None
@@ -48,18 +50,18 @@ def keep(workload: Workload, active: Workload) -> PatchReplicaSet | None:
 
 
 def forget(workload: Workload, children: Iterable[Workload], keys: Iterable[str]) -> PatchReplicaSet | None:
-    """The next write that removes annotations of ours from ReplicaSets; None where none carries any."""
+    """The next write that removes our annotations from ReplicaSets; None if none is left."""
     for child in children:
-        found = [key for key in keys if child.metadata.annotation(key) is not None]
-        if found:
-            return PatchReplicaSet(workload, child, "remove our annotations", {}, dict.fromkeys(found))
+        present = [key for key in keys if child.metadata.annotation(key) is not None]
+        if present:
+            return PatchReplicaSet(workload, child, "remove our annotations", {}, dict.fromkeys(present))
     return None
 
 
 def _settings(meta: Meta) -> dict[str, str]:
-    """Settings and requests: all of our annotations that others write."""
-    found = meta.annotations or {}
-    return {key: text for key, text in found.items() if key.startswith(names.PREFIX) and key not in _WRITTEN}
+    """Settings and requests: our annotations that users write."""
+    annotations = meta.annotations or {}
+    return {key: text for key, text in annotations.items() if key.startswith(names.PREFIX) and key not in _WRITTEN}
 
 
 def _kept(active: Workload) -> dict[str, str] | None:

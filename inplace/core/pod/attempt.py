@@ -1,6 +1,6 @@
-"""How an attempt on one Pod begins, turns to another target, patches and fails: the records and actions of `pod`.
+"""How an attempt on one Pod begins, changes its target, patches and fails: builds the records and actions.
 
-It builds; whether the time for it has come is decided by `pod`.
+When each of them is due is decided by `lifecycle`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from inplace.core.template.change import PodChange
 
 
 def begin(pod: Pod, last: Record | None, change: PodChange, context: PodContext) -> PodAction:
-    """The first write of an attempt: drain, patch where there is no gate, or finish where nothing restarts."""
+    """The first write of an attempt: drain, patch if there is no gate, or complete if nothing restarts."""
     record = Record(
         v=records.VERSION,
         workload=context.workload,
@@ -43,7 +43,7 @@ def begin(pod: Pod, last: Record | None, change: PodChange, context: PodContext)
 
 
 def again(pod: Pod, last: Record, context: PodContext) -> Complete:
-    """Another attempt on a Pod that was upgraded and then failed: its containers get their time anew, and no write."""
+    """Another attempt on a Pod that was upgraded and then failed: a new deadline, and no write to its containers."""
     deadline = context.now + timedelta(seconds=context.settings.progress_deadline_seconds)
     record = replace(
         last,
@@ -57,7 +57,7 @@ def again(pod: Pod, last: Record, context: PodContext) -> Complete:
 
 
 def _carried(pod: Pod, last: Record) -> dict[str, Baseline]:
-    """What a failed attempt left unproven, with the exits of its containers behind it: this attempt has its own."""
+    """The baselines that a failed attempt left unproven; exits during that attempt no longer count."""
 
     def fresh(name: str, baseline: Baseline) -> Baseline:
         status = pod.container_status(name)
@@ -68,26 +68,26 @@ def _carried(pod: Pod, last: Record) -> dict[str, Baseline]:
 
 
 def _unproven(last: Record) -> bool:
-    """Whether images stand on the Pod that a failed attempt put there and nobody has seen running."""
+    """Whether a failed attempt left images on the Pod that were never seen running."""
     return last.phase is PodPhase.FAILED and bool(last.containers)
 
 
 def conclude(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PodAction:
-    """No image is left to patch: finish, or, where an earlier attempt left one unproven, go and prove it."""
+    """No image is left to patch: complete, or prove the images that an earlier attempt left unproven."""
     if record.containers:
         return PatchImages(pod, replace(record, phase=PodPhase.SWAPPING), change)
     return Complete(pod, replace(record, phase=PodPhase.DONE), change, context.labels_of(record.target))
 
 
 def fail(pod: Pod, record: Record, verdict: Reason) -> InProgress:
-    """End the attempt with a verdict; the gate opens with the same write."""
+    """End the attempt with a failure; the same write opens the gate."""
     message = f"{verdict.path}: {verdict.message}" if verdict.path else verdict.message
     failed = replace(record, phase=PodPhase.FAILED, reason=verdict.code, message=message[: records.MESSAGE_LIMIT])
     return InProgress(verdict, RecordFailure(pod, failed))
 
 
 def retarget(record: Record, context: PodContext) -> Record:
-    """The record on its way to another revision: a new attempt with a deadline of its own."""
+    """The record with a new target: a new attempt with its own deadline."""
     if record.target == context.target:
         return record
     deadline = context.now + timedelta(seconds=context.settings.progress_deadline_seconds)
@@ -95,13 +95,13 @@ def retarget(record: Record, context: PodContext) -> Record:
 
 
 def drain_after_all(pod: Pod, record: Record, context: PodContext) -> CloseGate:
-    """The record of a Pod that was swapped without a drain and turns to what asks for one; it is timed anew."""
-    turned = retarget(record, context)
-    return CloseGate(pod, replace(turned, phase=PodPhase.DRAINING, started_at=context.now))
+    """Drain a Pod that was swapped without a drain and now has a target that needs one; restarts the clock."""
+    retargeted = retarget(record, context)
+    return CloseGate(pod, replace(retargeted, phase=PodPhase.DRAINING, started_at=context.now))
 
 
 def swap(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PatchImages:
-    """The image patch, with the baseline as this Pod shows it and the generation that the patch will produce."""
+    """The image patch, with this Pod's containers as the baseline and the generation that the patch will produce."""
     swapping = replace(record, phase=PodPhase.SWAPPING)
     if not change.needs_proof:
         return PatchImages(pod, swapping, change)
@@ -112,12 +112,12 @@ def swap(pod: Pod, record: Record, change: PodChange, context: PodContext) -> Pa
 
 
 def _changing(record: Record, change: PodChange) -> list[str]:
-    """Containers under proof: those patched now, and those patched before whose swap nobody has confirmed."""
+    """Containers to prove: those patched now, and those patched before whose swap is not confirmed."""
     return list(dict.fromkeys([*record.containers, *change.needs_proof]))
 
 
 def _baseline(pod: Pod, record: Record, name: str, to: str | None, context: PodContext) -> Baseline:
-    """Of a container patched now: as it is. Of one patched before and not now: as it was then."""
+    """A container patched now: as it is. A container patched before but not now: as it was then."""
     before, status, spec = record.containers.get(name), pod.container_status(name), pod.container(name)
     if before is not None and to is None:
         return before
@@ -135,7 +135,7 @@ def _baseline(pod: Pod, record: Record, name: str, to: str | None, context: PodC
 
 
 def _origin(before: Baseline | None, id_: str) -> str:
-    """The image that a container was made from, where an earlier baseline of the very same container tells."""
+    """The image that a container was created from, if an earlier baseline of the same container has it."""
     if before is None or before.evidence or before.id != id_:
         return ""
     return before.origin if before.unsettled else before.from_

@@ -1,4 +1,4 @@
-"""Is a Pod available, and how is it drained? The questions about readiness that the lifecycle and the rollout share."""
+"""Whether a Pod is available and how it is drained: readiness checks that the lifecycle and the rollout share."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from inplace.core.state.records import Record
 
 
 def gated(pod: Pod, settings: Settings) -> bool:
-    """Whether this Pod is drained through its gate. A gate that is closed is always ours to open again."""
+    """Whether this Pod is drained through its gate. A closed gate is always ours to open again."""
     return pod.has_gate(names.GATE) and (settings.drain is not DrainMode.NEVER or closed(pod))
 
 
 def drains(pod: Pod, settings: Settings, names_: Iterable[str]) -> bool:
-    """Whether this Pod is drained before these of its containers are swapped."""
+    """Whether this Pod is drained before these containers are swapped."""
     swapped = set(names_)
     if not swapped or not gated(pod, settings):
         return False
@@ -30,34 +30,32 @@ def drains(pod: Pod, settings: Settings, names_: Iterable[str]) -> bool:
 
 
 def closed(pod: Pod) -> bool:
-    """Whether the gate stands at anything but True: somebody is keeping the Pod out of service."""
+    """Whether the gate is set to anything but True: the Pod is being kept out of service."""
     gate = pod.condition(names.GATE)
     return pod.has_gate(names.GATE) and gate is not None and gate.status != "True"
 
 
 def available(pod: Pod, context: PodContext) -> Reason | None:
-    """Nothing where the Pod has been Ready for min-ready-seconds, else what is missing (IsPodAvailable)."""
+    """None if the Pod has been Ready for min-ready-seconds, else what is missing (IsPodAvailable)."""
     if not pod.ready:
         return Reason(ReasonCode.WaitingForReady, "status.conditions[Ready]", "the Pod is not Ready")
     if steady_at(pod, context, fresh=True) is not None:
-        return Reason(
-            ReasonCode.WaitingForReady, "", "Ready, but the new container has not run for long enough to believe it"
-        )
+        return Reason(ReasonCode.WaitingForReady, "", "Ready, but the new container has not run for long enough")
     if context.now < ready_until(pod, context):
         seconds = context.settings.min_ready_seconds
-        return Reason(ReasonCode.MinReadySeconds, "", f"Ready, but not yet for {seconds} s (min-ready-seconds)")
+        return Reason(ReasonCode.MinReadySeconds, "", f"Ready for less than {seconds} s (min-ready-seconds)")
     return None
 
 
 def available_at(pod: Pod, context: PodContext) -> datetime | None:
-    """When a Pod that is not available becomes so if nothing happens; None where that is not known."""
+    """When an unavailable Pod becomes available if nothing else happens; None if unknown."""
     if not pod.ready:
         return None
     return steady_at(pod, context, fresh=True) or ready_until(pod, context)
 
 
 def steady_at(pod: Pod, context: PodContext, *, fresh: bool) -> datetime | None:
-    """When the readiness of a Pod upgraded in this rollout may be believed, None where it already may."""
+    """When the readiness of a Pod upgraded in this rollout counts; None if it does now."""
     record = records.read(pod)
     if context.settled or not isinstance(record, Record):
         return None
@@ -66,15 +64,15 @@ def steady_at(pod: Pod, context: PodContext, *, fresh: bool) -> datetime | None:
 
 
 def ready_until(pod: Pod, context: PodContext) -> datetime:
-    """When a Ready Pod has been so for min-ready-seconds.
+    """When a Ready Pod has been Ready for min-ready-seconds.
 
-    A kubelet's timestamp has whole seconds of the node's clock: rounded up, so that the wait is never shorter.
+    A kubelet's timestamp has whole seconds of the node's clock: rounded up, so that the wait is never too short.
     """
-    least = timedelta(seconds=context.settings.min_ready_seconds)
-    if not least:
+    minimum = timedelta(seconds=context.settings.min_ready_seconds)
+    if not minimum:
         return context.now
     if context.observation is not None and context.observation.ready_at is not None:
-        return context.observation.ready_at + least
+        return context.observation.ready_at + minimum
     ready = pod.condition("Ready")
     since = ready.last_transition_time if ready is not None else None
-    return (since or context.now) + timedelta(seconds=1) + least
+    return (since or context.now) + timedelta(seconds=1) + minimum

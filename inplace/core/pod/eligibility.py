@@ -1,7 +1,7 @@
-"""May this Pod be touched now? Ordered checks that read as the specification (docs/design/protocol.md, "One Pod").
+"""Whether a Pod may be upgraded now: ordered checks (docs/design/protocol.md, "One Pod").
 
-Each returns the reason that speaks against it, or None. They hold one Pod, for now; what refuses a whole workload is
-decided by the diff of its templates.
+Each returns a reason why not, or None. They only delay this Pod; whether a whole workload is refused depends on the
+diff of its templates.
 """
 
 from __future__ import annotations
@@ -23,21 +23,23 @@ def ineligible(pod: Pod, context: PodContext) -> Reason | None:
 
 
 def not_mirror(pod: Pod, _context: PodContext) -> Reason | None:
-    """A static Pod's mirror: patching it has no effect on the node (docs/design/kubernetes.md §1.2)."""
+    """The mirror of a static Pod: patching it has no effect on the node (docs/design/kubernetes.md §1.2)."""
     if pod.metadata.annotation(names.MIRROR_ANNOTATION) is None:
         return None
-    return Reason(ReasonCode.MirrorPod, "metadata.annotations", "a static Pod is changed in its file on the node")
+    return Reason(
+        ReasonCode.MirrorPod, "metadata.annotations", "mirror of a static Pod: change its manifest on the node"
+    )
 
 
 def not_terminating(pod: Pod, _context: PodContext) -> Reason | None:
-    """A Pod on its way out is replaced by its own controller."""
+    """A terminating Pod is replaced by its own controller."""
     if pod.metadata.deletion_timestamp is None:
         return None
     return Reason(ReasonCode.Terminating, "metadata.deletionTimestamp", "the Pod is being deleted")
 
 
 def bound(pod: Pod, _context: PodContext) -> Reason | None:
-    """Without a node there is no container to swap."""
+    """An unscheduled Pod has no container to swap."""
     return (
         None if pod.spec.node_name else Reason(ReasonCode.NotScheduled, "spec.nodeName", "the Pod is not scheduled yet")
     )
@@ -47,11 +49,11 @@ def running_or_pending(pod: Pod, _context: PodContext) -> Reason | None:
     """A finished Pod is replaced by its own controller."""
     if pod.status.phase in ("Running", "Pending"):
         return None
-    return Reason(ReasonCode.PodPhase, "status.phase", f"the Pod is {pod.status.phase or 'in no phase yet'}")
+    return Reason(ReasonCode.PodPhase, "status.phase", f"the Pod's phase is {pod.status.phase or 'not set'}")
 
 
 def node_ready(pod: Pod, context: PodContext) -> Reason | None:
-    """A kubelet that does not report in does not act either."""
+    """The kubelet of a node that is not ready may not act."""
     if not context.nodes_visible or (context.node is not None and context.node.ready):
         return None
     return Reason(ReasonCode.NodeNotReady, "spec.nodeName", f"node {pod.spec.node_name} is not Ready")

@@ -1,8 +1,8 @@
-"""Was this container swapped? The ladder of evidence (docs/design/protocol.md, "Evidence").
+"""Whether a container was swapped: the ladder of evidence (docs/design/protocol.md, "Evidence").
 
-A rung either proves the swap or says what is missing; nothing here is decided on `status.image`, on a comparison
-between Pods, or on `started`. Completion by a change of imageID, as OpenKruise does it, is the first case of the
-last rung; the rest makes it never hang and never pass early.
+Each rung either proves the swap or returns what is missing; none depends on `status.image`, on a comparison between
+Pods, or on `started`. A change of imageID, the criterion of OpenKruise, is the first case of the last rung; the others
+ensure that proof neither hangs nor comes too early.
 """
 
 from __future__ import annotations
@@ -26,15 +26,16 @@ GENERATION_SINCE: Final = (1, 34)
 
 
 def kubelet_version(node: Node | None) -> tuple[int, int] | None:
-    """Minor version of the node's kubelet, None where it is not known."""
-    found = re.match(r"v?(\d+)\.(\d+)", node.status.node_info.kubelet_version) if node else None
-    return (int(found[1]), int(found[2])) if found else None
+    """Minor version of the node's kubelet; None if unknown."""
+    match = re.match(r"v?(\d+)\.(\d+)", node.status.node_info.kubelet_version) if node else None
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def tracks_generation(pod: Pod, node: Node | None) -> bool:
     """Whether this Pod's kubelet maintains observedGeneration.
 
-    Judged by the kubelet's version: others may write the field beside an old kubelet (docs/design/kubernetes.md §2.6).
+    Depends on the kubelet's version: other writers may set the field although the kubelet is old
+    (docs/design/kubernetes.md §2.6).
     """
     version = kubelet_version(node)
     maintained = pod.status.observed_generation > 0 if version is None else version >= GENERATION_SINCE
@@ -53,7 +54,7 @@ def judge(
     )
     tracked = tracks_generation(pod, node) and record.generation > 0
     if tracked and pod.status.observed_generation < record.generation:
-        return _missing(name, "the kubelet has not taken in the new image yet")
+        return _missing(name, "the kubelet has not observed the new image yet")
     if status is None or not status.container_id:
         return _missing(name, "no container yet")
     if status.state.running is None:
@@ -73,8 +74,8 @@ def _never_replaced(
     *,
     tracked: bool,
 ) -> Evidence | Reason:
-    """The old container still runs. That is the end only where the template went back to the very image it was made
-    from before the kubelet had acted: it then has nothing to do."""
+    """The old container still runs. That is final only if the template went back to the image that it was created from
+    before the kubelet acted: the kubelet then has nothing to do."""
     if not baseline.unsettled:
         return _missing(status.name, _pending(status))
     if tracked and baseline.origin == baseline.to:
@@ -85,7 +86,7 @@ def _never_replaced(
 def _plausible(
     status: ContainerStatus, baseline: Baseline, seen: ContainerObservation | None, tracked: bool
 ) -> Evidence | None:
-    """Rung 5 without waiting: the image of a running container with a new ID speaks for itself."""
+    """Rung 5 without waiting: the image of a running container with a new ID is proof enough."""
     old = _is_old(status, baseline, seen, tracked)
     if _image_changed(status, baseline) and not (
         baseline.unsettled and (old or _is_foreign(status, baseline, tracked))
@@ -93,12 +94,12 @@ def _plausible(
         return Evidence.IMAGE_CHANGED
     if old:
         return _brought_back(status, baseline)
-    wanted = _digest(baseline)
-    told_apart = tracked or wanted != images.digest_of(baseline.image_id)
-    if wanted and wanted == images.digest_of(status.image_id) and told_apart:
+    expected = _digest(baseline)
+    told_apart = tracked or expected != images.digest_of(baseline.image_id)
+    if expected and expected == images.digest_of(status.image_id) and told_apart:
         return Evidence.EXPECTED_DIGEST
-    if wanted and baseline.image_id:
-        return None  # it positively shows the old image, and the digests are known to differ
+    if expected and baseline.image_id:
+        return None  # it shows the old image, and the digests are known to differ
     ended = status.last_state.terminated
     if tracked and ended is not None and baseline.id and ended.container_id in _old_ids(baseline, seen):
         return Evidence.SAME_DIGEST
@@ -106,9 +107,11 @@ def _plausible(
 
 
 def _brought_back(status: ContainerStatus, baseline: Baseline) -> Evidence | None:
-    """A rollback to the image that the baseline's container was made from. A kubelet in a hurry shows the new container
-    in its first status at the new generation, and the bytes cannot differ. Whatever new container of these bytes it
-    is, it was made from that image, or the kubelet says another name for it: one of a patch that was taken back.
+    """A rollback to the image that the baseline's container was created from.
+
+    The kubelet may show the new container in its first status at the new generation, and the digests cannot differ. A
+    new container with this digest was created from that image, unless the kubelet reports another name for it, that of
+    a patch that was reverted.
     """
     back = baseline.unsettled and baseline.origin == baseline.to
     alike = status.image_id == baseline.image_id or (
@@ -126,24 +129,24 @@ def _steady(
     node: Node | None,
     now: datetime,
 ) -> Evidence | Reason:
-    """The last resort: one new container has stood at the new generation for longer than any swap can take."""
+    """The last resort: the same new container has run at the new generation for longer than any swap can take."""
     if seen is None or seen.id != status.container_id:
-        return _missing(status.name, "a new container was not seen for long enough")
+        return _missing(status.name, "the new container has not been observed for long enough")
     grace = timedelta(seconds=pod.spec.termination_grace_period_seconds)
     if now < seen.since + grace + 3 * KUBELET_SYNC:
-        return _missing(status.name, "the container shows the old image; waiting until it is steady")
+        return _missing(status.name, "the container reports the old image; waiting until it is steady")
     if _proven_by_node(node, baseline, status):
         return Evidence.ASSUMED_BY_GENERATION
     ended = status.last_state.terminated
     followed = ended is not None and ended.container_id == baseline.id and status.restart_count > baseline.restarts
     if not tracks_generation(pod, node) and followed and not baseline.unsettled:
         return Evidence.SAME_DIGEST
-    return _missing(status.name, "the node does not say that this is the image asked for")
+    return _missing(status.name, "the node does not list this as the desired image")
 
 
 def _image_changed(status: ContainerStatus, baseline: Baseline) -> bool:
-    """Whether it positively shows other bytes. A runtime reports one image under whichever of its names comes first,
-    and without a name by its configuration's digest: a change of these alone is none.
+    """Whether the container shows another image. A runtime reports an image under any of its names, and without a name
+    by the digest of its configuration: a change of these alone is not a change of the image.
     """
     before, after = baseline.image_id, status.image_id
     digests = images.digest_of(before), images.digest_of(after)
@@ -153,15 +156,15 @@ def _image_changed(status: ContainerStatus, baseline: Baseline) -> bool:
 
 
 def _is_foreign(status: ContainerStatus, baseline: Baseline, tracked: bool) -> bool:
-    """Whether this may be a container of an earlier patch that nobody confirmed.
+    """Whether this may be a container of an earlier patch that was not confirmed.
 
-    Without observedGeneration only the image's name can tell, and it only ever vetoes.
+    Without observedGeneration only the image's name can tell, and it only vetoes.
     """
     return not tracked and not images.same(status.image, baseline.to)
 
 
 def _is_old(status: ContainerStatus, baseline: Baseline, seen: ContainerObservation | None, tracked: bool) -> bool:
-    """Whether this container may stem from before the kubelet acted: a crash between our read and its sync."""
+    """Whether this container may be older than the kubelet's sync: one that crashed between our read and that sync."""
     if not tracked:
         return False
     return seen is None or status.container_id in _old_ids(baseline, seen)
@@ -179,18 +182,18 @@ def _digest(baseline: Baseline) -> str:
 
 
 def _proven_by_node(node: Node | None, baseline: Baseline, status: ContainerStatus) -> bool:
-    """Whether the node lists the image asked for and the image that runs as one and the same.
+    """Whether the node lists the desired image and the running image as the same one.
 
-    Both are then on the node, so that the kubelet cannot be busy pulling behind a status that stands still.
+    Both are then on the node, so the kubelet cannot still be pulling while its status does not change.
     """
     digest = images.digest_of(status.image_id)
     if node is None or not digest:
         return False
     listed = msgspec.json.decode(node.status.images, type=tuple[NodeImage, ...])
     return any(
-        any(images.same(name, baseline.stored or baseline.to) for name in one.names)
-        and any(images.digest_of(name) == digest for name in one.names)
-        for one in listed
+        any(images.same(name, baseline.stored or baseline.to) for name in image.names)
+        and any(images.digest_of(name) == digest for name in image.names)
+        for image in listed
     )
 
 
@@ -198,7 +201,7 @@ def _pending(status: ContainerStatus) -> str:
     waiting = status.state.waiting
     if waiting is not None and waiting.reason:
         return f"waiting: {waiting.reason}" + (f": {waiting.message}" if waiting.message else "")
-    return "the old container is still there" if status.state.running else "the new container is not running"
+    return "the old container is still running" if status.state.running else "the new container is not running"
 
 
 def _missing(name: str, message: str) -> Reason:

@@ -1,8 +1,8 @@
 """Container and Pod status -> failure class, each with its own reason code
 (docs/design/protocol.md, "Failure classes").
 
-A failure is a verdict about the *target*: a lost node, an eviction or a deletion is none. What may still pass by
-itself (a first pull error, one exit of a new container) only waits; the deadline turns it into a verdict.
+A failure is a verdict about the *target*: a lost node, an eviction or a deletion is not a failure. Transient problems
+(a first pull error, one exit of a new container) only make the Pod wait; the deadline turns them into failures.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from inplace.core.pod.observation import PodObservation
 from inplace.core.state import records
 from inplace.core.state.records import Baseline, Record
 
-#: No retry of the kubelet can mend these (pkg/kubelet/images/types.go).
+#: The kubelet's retries cannot fix these (pkg/kubelet/images/types.go).
 FINAL_PULL: Final = frozenset({"InvalidImageName", "ErrImageNeverPull"})
 PULL: Final = FINAL_PULL | {
     "ErrImagePull",
@@ -35,19 +35,19 @@ CREATE: Final = frozenset(
         "PostStartHookError",
     }
 )
-#: Exits of the new container that make a crash loop; fewer may be an application waiting for its database.
+#: Exits of the new container that count as a crash loop; fewer may be an application waiting for its database.
 CRASHES: Final = 3
 BACKOFFS: Final = 2
-#: A container that has ended since its swap must run this long before its readiness is believed: between two crashes
-#: it looks ready for a moment.
+#: A container that exited since its swap must run this long before its readiness counts: between two crashes it is
+#: ready for a moment.
 STEADY: Final = timedelta(seconds=10)
-#: Without a readiness probe a container is ready the moment it starts, also one that ends at once. The kubelet looks
-#: for ended containers every second (PLEG).
+#: Without a readiness probe a container is ready as soon as it starts, even if it exits at once. The kubelet looks for
+#: exited containers every second (PLEG).
 UNPROBED: Final = timedelta(seconds=2)
 
 
 def classify(pod: Pod, record: Record, observation: PodObservation | None) -> Reason | None:
-    """The verdict that this upgrade cannot succeed as it is, None while it still may."""
+    """Why this upgrade cannot succeed; None if it still may."""
     if pod.status.observed_generation and pod.status.observed_generation < record.generation:
         return None
     for name, baseline in record.containers.items():
@@ -59,20 +59,20 @@ def classify(pod: Pod, record: Record, observation: PodObservation | None) -> Re
 
 
 def crash_loop(pod: Pod, record: Record) -> Reason | None:
-    """The verdict that a container of the target image ends again and again."""
-    found = ((pod.container_status(name), baseline) for name, baseline in record.containers.items())
-    reasons = (_crash(status, baseline) for status, baseline in found if status is not None)
+    """The failure of a container of the target image that keeps exiting, or None."""
+    pairs = ((pod.container_status(name), baseline) for name, baseline in record.containers.items())
+    reasons = (_crash(status, baseline) for status, baseline in pairs if status is not None)
     return next((reason for reason in reasons if reason is not None), None)
 
 
 def unsteady(pod: Pod, record: Record, observation: PodObservation | None, *, fresh: bool) -> datetime | None:
-    """Until when the readiness of a swapped container is not believed, None where all may be.
+    """When the readiness of all swapped containers counts; None if it does now.
 
-    Between two crashes a container looks ready; and a kubelet notices only a moment later that one has ended, so with
-    `fresh` a container without a readiness probe has to run for that moment first.
+    Between two crashes a container is briefly ready, and the kubelet notices an exit only a moment later; so with
+    `fresh`, a container without a readiness probe must run for that moment first.
     """
-    found = [_steady_at(pod, name, baseline, observation, fresh) for name, baseline in record.containers.items()]
-    return max((at for at in found if at is not None), default=None)
+    times = [_steady_at(pod, name, baseline, observation, fresh) for name, baseline in record.containers.items()]
+    return max((at for at in times if at is not None), default=None)
 
 
 def _steady_at(
@@ -96,7 +96,7 @@ def _steady_at(
 
 
 def expired(pod: Pod, record: Record, node: Node | None, now: datetime, waits_for: Reason) -> Reason | None:
-    """The verdict at the deadline, named after what the Pod was waiting for; None before it."""
+    """The failure at the deadline, named after what the Pod was waiting for; None before it."""
     if now < record.deadline:
         return None
     for name in record.containers:
@@ -105,17 +105,17 @@ def expired(pod: Pod, record: Record, node: Node | None, now: datetime, waits_fo
             return reason
     if node is None or not node.ready:
         return Reason(
-            ReasonCode.NodeLost, "spec.nodeName", f"node {pod.spec.node_name} did not report in by the deadline"
+            ReasonCode.NodeLost, "spec.nodeName", f"deadline exceeded: node {pod.spec.node_name} is not Ready"
         )
     code = {ReasonCode.WaitingForSwap: ReasonCode.NotSwapped, ReasonCode.WaitingForReady: ReasonCode.NeverReady}
-    wanted = ", ".join(one.to for one in record.containers.values() if one.to)
-    of = f" (image {wanted})" if wanted else ""
-    message = f"deadline exceeded: {waits_for.message}{of}"
+    images = ", ".join(baseline.to for baseline in record.containers.values() if baseline.to)
+    detail = f" (image {images})" if images else ""
+    message = f"deadline exceeded: {waits_for.message}{detail}"
     return Reason(code.get(waits_for.code, ReasonCode.DeadlineExceeded), waits_for.path, message)
 
 
 def exits(status: ContainerStatus, baseline: Baseline) -> int:
-    """How many containers of the target image have ended; the swap itself raises restartCount by one."""
+    """How many containers of the target image have exited; the swap itself raises restartCount by one."""
     created = status.restart_count - baseline.restarts
     return created if status.state.running is None else created - 1
 
@@ -137,8 +137,8 @@ def _crash(status: ContainerStatus, baseline: Baseline) -> Reason | None:
         return None
     ended = status.state.terminated or status.last_state.terminated
     code = ReasonCode.OOMKilled if ended is not None and ended.reason == "OOMKilled" else ReasonCode.CrashLoop
-    how = "" if ended is None else f", last with exit code {ended.exit_code} ({ended.reason or 'no reason given'})"
-    return _reason(code, status.name, f"image {baseline.to}: the container ended {count} times{how}")
+    how = "" if ended is None else f", last with exit code {ended.exit_code} ({ended.reason or 'no reason'})"
+    return _reason(code, status.name, f"image {baseline.to}: the container exited {count} times{how}")
 
 
 def _at_deadline(pod: Pod, name: str) -> Reason | None:

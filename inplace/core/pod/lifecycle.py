@@ -1,11 +1,11 @@
-"""One Pod's state machine: the Pod as it is, what it should become -> what to do now, and why
+"""The state machine of one Pod: Pod and target -> what to do now, and why
 (docs/design/protocol.md, "One Pod").
 
     (rest) -> Draining -> Swapping -> Done
-                 any   -> Failed   -> Done, where it recovers by itself
+                 any   -> Failed   -> Done, if it recovers by itself
 
-The record on the Pod and the live Pod are its whole memory. Whether a Pod at rest *may* start is decided by `rollout`;
-this module knows no other Pod.
+The record on the Pod and the live Pod hold its whole state. Whether a Pod at rest *may* start is decided by `rollout`;
+this module does not depend on other Pods.
 """
 
 from __future__ import annotations
@@ -35,27 +35,27 @@ from inplace.core.state import records
 from inplace.core.state.records import Evidence, PodPhase, Record, Unreadable
 from inplace.core.template.change import PodChange, Refused
 
-#: How long endpoints may take to lose an unready Pod before it is no longer waited for them.
+#: How long to wait for EndpointSlices to drop an unready Pod.
 ENDPOINTS: Final = timedelta(seconds=10)
 
 
 def step(pod: Pod, context: PodContext) -> PodState:
-    """What this Pod is at, and what is to be done about it now."""
+    """The state of this Pod, and the next action on it."""
     match records.read(pod):
         case Unreadable() as bad if closed(pod):
-            why = f"the annotation {names.STATE} cannot be read: {bad.why}"
+            why = f"cannot decode the annotation {names.STATE}: {bad.why}"
             return Failed(Reason(ReasonCode.StateUnreadable, f"metadata.annotations[{names.STATE}]", why))
         case Record() as record if record.in_flight:
             return _in_progress(pod, record, context)
         case Record(phase=PodPhase.FAILED) as record if not _asked_again(record, context):
             return _failed(pod, record, context)
-        case found:
-            last = found if isinstance(found, Record) else None
+        case decoded:
+            last = decoded if isinstance(decoded, Record) else None
             return _at_rest(pod, last, context)
 
 
 def _asked_again(record: Record, context: PodContext) -> bool:
-    """Whether a failed attempt is to be followed by another: for another target, or because of a request to retry."""
+    """Whether to start another attempt after a failure: for another target, or on a request to retry."""
     return context.change is not None and not record.failed_for(context.target, context.retry)
 
 
@@ -74,7 +74,7 @@ def _at_rest(pod: Pod, last: Record | None, context: PodContext) -> PodState:
         return Ineligible(reason)
     waits_for = context.images.reason if context.images is not None and context.change.disrupts else None
     if context.images is not None and context.images.failed and waits_for is not None:
-        return Failed(waits_for)  # it waited for its image in vain, and nothing has been done to it
+        return Failed(waits_for)  # its image could not be pulled, and the Pod is unchanged
     return Pending(attempt.begin(pod, last, context.change, context), broken=not pod.ready, waits_for=waits_for)
 
 
@@ -97,7 +97,7 @@ def _late_verdict(pod: Pod, last: Record, context: PodContext) -> Reason | None:
     if crashed is not None:
         return crashed
     if not pod.ready and context.now >= last.deadline:
-        return Reason(ReasonCode.NeverReady, "status.conditions[Ready]", "upgraded, but not Ready by the deadline")
+        return Reason(ReasonCode.NeverReady, "status.conditions[Ready]", "deadline exceeded: upgraded, but not Ready")
     return None
 
 
@@ -120,7 +120,7 @@ def _in_progress(pod: Pod, record: Record, context: PodContext) -> PodState:
 
 
 def _held(record: Record, context: PodContext) -> Reason | None:
-    """Why a Pod in flight does not go on to the target: the workload is held, or it would turn to a missing image."""
+    """Why a Pod in flight does not go on to the target: the workload is held, or the image is missing."""
     if context.hold is not None:
         return context.hold
     return context.images.reason if context.images is not None and record.target != context.target else None
@@ -136,8 +136,8 @@ def _draining(pod: Pod, record: Record, context: PodContext) -> PodState:
     if hold is not None:
         return _undo_drain(pod, record, hold)
     if not change.disrupts:
-        again = attempt.retarget(record, context)
-        return InProgress(_nothing_to_swap(), attempt.conclude(pod, again, change, context))
+        retargeted = attempt.retarget(record, context)
+        return InProgress(_nothing_to_swap(), attempt.conclude(pod, retargeted, change, context))
     wait = _undrained(pod, context)
     if wait is not None:
         return wait
@@ -145,33 +145,35 @@ def _draining(pod: Pod, record: Record, context: PodContext) -> PodState:
 
 
 def _undo_drain(pod: Pod, record: Record, why: Reason) -> InProgress:
-    """Back into service; an image that an earlier attempt left unproven stays on record as a failure."""
+    """Return to service; an image that an earlier attempt left unproven stays recorded as a failure."""
     return attempt.fail(pod, record, why) if record.containers else InProgress(why, Abort(pod))
 
 
 def _undrained(pod: Pod, context: PodContext) -> InProgress | None:
-    """Ready=False observed by this process, no endpoint that serves any more, and the grace period over since then.
+    """Wait until this process observed Ready=False, no endpoint serves the Pod, and the grace period is over.
 
-    Never since the kubelet's word. Endpoints that take long are not waited for without an end.
+    Never since the kubelet's timestamp. The wait for slow endpoints is limited.
     """
     if pod.ready or context.observation is None or context.observation.unready_at is None:
         why = Reason(
-            ReasonCode.WaitingForUnready, "status.conditions[Ready]", "drained; waiting for the kubelet's Ready=False"
+            ReasonCode.WaitingForUnready,
+            "status.conditions[Ready]",
+            "drained; waiting for the kubelet to report Ready=False",
         )
         return InProgress(why)
     latest = context.observation.unready_at + ENDPOINTS
     if context.observation.out_at is None and context.now < latest:
         serves = Reason(
-            ReasonCode.WaitingForEndpoints, "", "unready; waiting until no EndpointSlice shows it as serving"
+            ReasonCode.WaitingForEndpoints, "", "not ready; waiting until no EndpointSlice lists it as serving"
         )
         return InProgress(serves, until=latest)
     over = (context.observation.out_at or latest) + timedelta(seconds=context.settings.grace_period_seconds)
     if context.now >= over:
         return None
     if context.observation.out_at is None:
-        slow = f"an EndpointSlice shows it as serving after {ENDPOINTS.seconds} s; waiting for the grace period only"
+        slow = f"an EndpointSlice still lists it as serving after {ENDPOINTS.seconds} s; no longer waiting for it"
         return InProgress(Reason(ReasonCode.EndpointsSlow, "", slow), until=over)
-    return InProgress(Reason(ReasonCode.GracePeriod, "", "unready; waiting for the grace period to end"), until=over)
+    return InProgress(Reason(ReasonCode.GracePeriod, "", "not ready; waiting for the grace period to end"), until=over)
 
 
 def _swapping(pod: Pod, record: Record, context: PodContext) -> PodState:
@@ -185,14 +187,14 @@ def _swapping(pod: Pod, record: Record, context: PodContext) -> PodState:
         return attempt.fail(pod, record, verdict)
     proven = _prove(pod, record, context)
     if isinstance(proven, Reason):
-        return InProgress(proven, until=context.now + evidence.KUBELET_SYNC)  # some evidence is the passing of time
+        return InProgress(proven, until=context.now + evidence.KUBELET_SYNC)  # some evidence needs only time to pass
     done = replace(proven, phase=PodPhase.DONE)
     complete = Complete(pod, done, revision_labels=context.labels_of(done.target))
     return _unfinished(pod, proven, context) or InProgress(_swapped(), complete)
 
 
 def _redirect(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PodState:
-    """The template changed while this Pod was being swapped: go on to the new target from here."""
+    """The template changed while this Pod was being swapped: continue to the new target from here."""
     if drains(pod, context.settings, change.restarts):
         if not closed(pod):
             return InProgress(_retargeted(), attempt.drain_after_all(pod, record, context))
@@ -203,20 +205,20 @@ def _redirect(pod: Pod, record: Record, change: PodChange, context: PodContext) 
 
 
 def _prove(pod: Pod, record: Record, context: PodContext) -> Record | Reason:
-    """The record with the evidence for each of its containers, or the first thing that is missing."""
+    """The record with the evidence for each container, or the first thing that is missing."""
     proven = dict(record.containers)
     for name, baseline in record.containers.items():
         if baseline.evidence:
             continue
-        found = evidence.judge(pod, name, record, context.observation, context.node, context.now)
-        if isinstance(found, Reason):
-            return found
-        proven[name] = replace(baseline, evidence=found)
+        result = evidence.judge(pod, name, record, context.observation, context.node, context.now)
+        if isinstance(result, Reason):
+            return result
+        proven[name] = replace(baseline, evidence=result)
     return replace(record, containers=proven)
 
 
 def _unfinished(pod: Pod, record: Record, context: PodContext) -> InProgress | None:
-    """Swapped, but not yet serving: with a gate containers must be ready, without one the Pod for min-ready too."""
+    """Swapped, but not serving yet: containers must be ready; without a gate, for min-ready-seconds too."""
     statuses = [pod.container_status(name) for name in record.containers]
     if not pod.is_true("ContainersReady") or not all(status is not None and status.ready for status in statuses):
         return InProgress(
@@ -224,9 +226,7 @@ def _unfinished(pod: Pod, record: Record, context: PodContext) -> InProgress | N
         )
     steady = steady_at(pod, context, fresh=not gated(pod, context.settings))
     if steady is not None:
-        return InProgress(
-            Reason(ReasonCode.WaitingForReady, "", "ready, but not yet for long enough to believe it"), until=steady
-        )
+        return InProgress(Reason(ReasonCode.WaitingForReady, "", "ready, but not for long enough yet"), until=steady)
     if gated(pod, context.settings):
         return None
     started = [s.state.running.started_at for s in statuses if s is not None and s.state.running is not None]
@@ -268,12 +268,12 @@ def _overridden(pod: Pod, record: Record, change: PodChange) -> Reason:
     return Reason(
         ReasonCode.ImageOverridden,
         f"containers[{name}]",
-        f"somebody else set the image to {image} while {wanted} was rolling out",
+        f"another writer set the image to {image} while {wanted} was rolling out",
     )
 
 
 def _nothing_to_swap() -> Reason:
-    return Reason(ReasonCode.WaitingForReady, "", "the template asks for what already runs; opening the gate")
+    return Reason(ReasonCode.WaitingForReady, "", "the target already runs; opening the gate")
 
 
 def _drained() -> Reason:
@@ -289,7 +289,7 @@ def _swapped() -> Reason:
 
 
 def explain(state: PodState) -> Reason | None:
-    """Why nothing (more) happens to the Pod now; None where it is simply up to date."""
+    """Why nothing (more) happens to the Pod now; None if it is simply up to date."""
     match state:
         case UpToDate():
             return state.settling
@@ -302,5 +302,5 @@ def explain(state: PodState) -> Reason | None:
 
 
 def evidence_of(record: Record) -> dict[str, Evidence]:
-    """The evidence that a finished record holds, by container."""
-    return {name: Evidence(one.evidence) for name, one in record.containers.items() if one.evidence}
+    """The evidence in a completed record, by container."""
+    return {name: Evidence(base.evidence) for name, base in record.containers.items() if base.evidence}

@@ -1,7 +1,7 @@
-"""What this process has seen of a Pod in flight: the few facts that the latest object alone does not tell.
+"""What this process has observed of a Pod in flight: the few facts that are not in the latest object.
 
-The watch folds every status of a Pod into a `Sight`. It is lost with the process, and every rule that reads it errs
-on the side of waiting when it is missing (docs/design/protocol.md, "Clocks": "longer, never shorter").
+The watch folds every status of a Pod into a `PodObservation`. It is lost with the process, and rules that need it wait
+longer if it is missing (docs/design/protocol.md, "Clocks": "longer, never shorter").
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from inplace.core.state.records import PodPhase, Record
 class ContainerObservation(Struct, frozen=True, gc=False):
     """One container since the image patch reached its kubelet.
 
-    `first_id` and `first_image_id` are those of the first status at the new generation: the kubelet writes it before
-    it acts, so that container is not the new one (docs/design/kubernetes.md §2.6). `since` is when `id` was first seen.
+    `first_id` and `first_image_id` are from the first status at the new generation: the kubelet writes it before it
+    acts, so that container is not the new one (docs/design/kubernetes.md §2.6). `since` is when `id` was first seen.
     """
 
     first_id: str
@@ -33,9 +33,9 @@ class ContainerObservation(Struct, frozen=True, gc=False):
 
 
 class PodObservation(Struct, frozen=True, gc=False):
-    """What was seen of one attempt on one Pod.
+    """Observations of one attempt on one Pod.
 
-    `unready_at` is the first sight of Ready=False after the drain, `out_at` the first with no endpoint serving either.
+    `unready_at`: when Ready=False was first observed after the drain; `out_at`: when no endpoint served it either.
     """
 
     started_at: datetime
@@ -47,7 +47,7 @@ class PodObservation(Struct, frozen=True, gc=False):
 
     @property
     def slow(self) -> bool:
-        """Whether it was drained, and an endpoint went on serving all the same."""
+        """Whether an endpoint kept serving after the Pod was drained."""
         return self.unready_at is not None and self.out_at is None
 
 
@@ -55,9 +55,9 @@ _See = Callable[[ContainerObservation | None, Pod, str, datetime], ContainerObse
 
 
 def observe(before: PodObservation | None, pod: Pod, now: datetime, *, serving: bool = False) -> PodObservation | None:
-    """Fold one status of a Pod into what was seen before; None where the Pod has no upgrade to watch.
+    """Fold one status of a Pod into earlier observations; None if the Pod has no upgrade to watch.
 
-    `serving`: whether an EndpointSlice still sends traffic to it.
+    `serving`: whether an EndpointSlice still lists it as serving.
     """
     record = records.read(pod)
     if not isinstance(record, Record):
@@ -88,7 +88,9 @@ def _see_containers(observation: PodObservation, pod: Pod, record: Record, now: 
     if pod.status.observed_generation and pod.status.observed_generation < record.generation:
         return observation
     seen = {name: see(observation.containers.get(name), pod, name, now) for name in record.containers}
-    return replace(observation, containers={name: one for name, one in seen.items() if one is not None})
+    return replace(
+        observation, containers={name: container for name, container in seen.items() if container is not None}
+    )
 
 
 def _see_container(
@@ -108,10 +110,10 @@ def _see_container(
 
 
 def infer(pod: Pod, now: datetime, *, serving: bool) -> PodObservation | None:
-    """What the object alone shows of what a process would have observed; None if the Pod has no upgrade to watch.
+    """What a process would have observed, inferred from the object alone; None if the Pod has no upgrade to watch.
 
-    For commands, which look and decide nothing: a process that acts goes by what it has seen itself. Times are those of
-    the kubelet, in whole seconds of its clock, and never earlier than our own write before them.
+    Only for commands, which make no decisions; the controller uses its own observations. Times are those of the
+    kubelet, in whole seconds of its clock, and never before our own preceding write.
     """
     record = records.read(pod)
     if not isinstance(record, Record):
@@ -133,10 +135,9 @@ def infer(pod: Pod, now: datetime, *, serving: bool) -> PodObservation | None:
 def _infer_container(
     _before: ContainerObservation | None, pod: Pod, name: str, now: datetime
 ) -> ContainerObservation | None:
-    """As if the baseline's container had been the first that was seen, and the present one since it started.
+    """As if the baseline's container had been seen first, and the current one since it started.
 
-    Unless an earlier patch was not confirmed: the present container may then be one of that patch, as far as one look
-    can tell.
+    If an earlier patch was not confirmed, the current container may belong to that patch.
     """
     status, record = pod.container_status(name), records.read(pod)
     if status is None or not isinstance(record, Record):

@@ -1,4 +1,4 @@
-"""The states that a Pod can be in, and everything around it that its next step depends on."""
+"""The states of a Pod, and the context that its next step depends on."""
 
 from __future__ import annotations
 
@@ -15,67 +15,67 @@ from inplace.core.pod.observation import PodObservation
 from inplace.core.settings.schema import Settings
 from inplace.core.template.change import Verdict
 
-#: While the workload's own controller has not named the target yet, Pods in flight wait or finish; none starts.
+#: Until the workload's own controller names the target, Pods in flight wait or complete; none starts.
 TARGET_UNKNOWN: Final = Reason(
-    ReasonCode.RevisionUnknown, "", "waiting for the workload's own controller to name the revision"
+    ReasonCode.RevisionUnknown, "", "waiting for the workload's own controller to set the revision"
 )
 
 
 class ImageWait(Struct, frozen=True):
-    """An image that the Pod needs is not known to be on its node; `failed`: and it will not get there."""
+    """An image that the Pod needs is not known to be on its node; `failed`: its pull failed."""
 
     reason: Reason
     failed: bool = False
 
 
 class PodContext(Struct, frozen=True):
-    """Everything around one Pod that its next step depends on."""
+    """Everything besides the Pod itself that its next step depends on."""
 
     #: The workload's uid.
     workload: str
     settings: Settings
     now: datetime
-    #: The revision that the Pod should be at; empty while that is not known.
+    #: The revision that the Pod should be at; empty if not known yet.
     target: str = ""
-    #: What it lacks of the target, or why it cannot get there in place; None while the target is not known.
+    #: The change to the target, or why it cannot be made in place; None if the target is not known yet.
     change: Verdict | None = None
-    #: The revision that the Pod is at; empty if nothing tells.
+    #: The revision that the Pod is at; empty if unknown.
     base: str = ""
     node: Node | None = None
-    #: Whether nodes can be seen at all: without rights on them, nothing is said about them.
+    #: Whether we may read nodes; if not, their state is ignored.
     nodes_visible: bool = True
     observation: PodObservation | None = None
     #: Why nothing new may start in the whole workload; a Pod that is drained but not yet patched goes back.
     hold: Reason | None = None
-    #: The workload was UpToDate at this revision before, so that later unreadiness is no failure of it.
+    #: The workload was UpToDate at this revision before: later unreadiness is not a failure of it.
     settled: bool = False
-    #: Why the API server refuses our writes on this Pod for good.
+    #: Why the API server permanently refuses our writes on this Pod.
     write_refused: Reason | None = None
-    #: The last request to retry, by which a failed Pod knows whether it is asked to try again.
+    #: The last request to retry; a failed Pod compares it with the one that it has answered.
     retry: str = ""
     #: Set while pre-pull has not put every image of the change on the node.
     images: ImageWait | None = None
     #: By image: the digest that a container of it will show on this node.
     digests: Mapping[str, str] = {}
-    #: By revision: the labels that make a Pod one of it.
+    #: By revision: the labels of its Pods.
     revision_labels: Mapping[str, Mapping[str, str]] = {}
 
     def labels_of(self, revision: str) -> Mapping[str, str]:
-        """The labels that make a Pod one of this revision."""
+        """The labels of Pods of this revision."""
         return self.revision_labels.get(revision, {})
 
 
 class UpToDate(Struct, frozen=True):
-    """At the target. `settling` says what is still missing to count as done and available."""
+    """At the target. `settling` is what is still missing to count as done and available."""
 
     settling: Reason | None = None
     until: datetime | None = None
 
 
 class Pending(Struct, frozen=True):
-    """Behind the target and free to start with `action`.
+    """Not at the target, and free to start with `action`.
 
-    A broken Pod costs no budget. `waits_for`: what pre-pull still has to do for it once it is granted its start.
+    A broken Pod costs no budget. `waits_for`: what pre-pull still has to do once it is admitted.
     """
 
     action: PodAction
@@ -84,13 +84,13 @@ class Pending(Struct, frozen=True):
 
 
 class Ineligible(Struct, frozen=True):
-    """Behind the target, and not to be touched for now."""
+    """Not at the target, and not to be upgraded for now."""
 
     reason: Reason
 
 
 class InProgress(Struct, frozen=True):
-    """In flight: either there is something to do, or `reason` is waited for, `until` at the latest."""
+    """In flight: there is either an `action`, or a wait for `reason`, `until` at the latest."""
 
     reason: Reason
     action: PodAction | None = None
@@ -98,7 +98,7 @@ class InProgress(Struct, frozen=True):
 
 
 class Failed(Struct, frozen=True):
-    """Failed for this target; `action` if it has recovered by itself, `until` if it may be about to."""
+    """Failed for this target; `action` if it has recovered by itself, `until` if it may recover."""
 
     reason: Reason
     action: PodAction | None = None

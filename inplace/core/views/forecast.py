@@ -1,6 +1,6 @@
-"""What would happen to which Pods, in which order, and why not, without anything happening: the answer of `plan`.
+"""The forecast of an upgrade, for `inplace plan`: which Pods change, in which order, and why others do not.
 
-It is the controller's own decision about the same snapshot, as if the freeze stood already.
+It is the controller's own decision about the same snapshot, as if the workload was frozen already.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from inplace.core.template.change import PodChange
 
 
 class Verdict(StrEnum):
-    """What becomes of a Pod."""
+    """What would happen to a Pod."""
 
     STARTS = "Starts"
     WAITS = "Waits"
@@ -36,7 +36,7 @@ class Verdict(StrEnum):
 
 
 class PodForecast(Struct, frozen=True, rename="camel"):
-    """What one Pod would go through."""
+    """What would happen to one Pod."""
 
     name: str
     node: str
@@ -64,14 +64,14 @@ class Forecast(Struct, frozen=True, rename="camel"):
 
     target: str
     opted_in: bool
-    #: At most so many Pods are in flight at once.
+    #: The maximum number of Pods in flight at once.
     budget: int
-    #: How many times the budget it takes; 0 if nothing may start now.
+    #: The number of batches of the size of the budget; 0 if nothing may start now.
     waves: int
     refused: tuple[Reason, ...]
     notes: tuple[Reason, ...]
     pods: tuple[PodForecast, ...]
-    #: Why nothing may start now, whatever the budget says.
+    #: Why nothing may start now, regardless of the budget.
     hold: Reason | None = None
     #: The step at which the rollout would stop; empty if there is none.
     step: str = ""

@@ -1,6 +1,6 @@
-"""Why a Pod is where it is: its story in time, its evidence in words, what it waits for and until when.
+"""The model of `inplace explain`: a Pod's timeline, its evidence in words, what it waits for and until when.
 
-The model under `inplace explain`: texts and times only, made from the Pod, its record and a plan.
+Texts and times only, from the Pod, its record and a plan.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from inplace.core.state import records
 from inplace.core.state.records import Baseline, Evidence, Record
 from inplace.core.views.workload import PodView
 
-#: What each rung of the ladder has seen (docs/design/protocol.md, "Evidence").
+#: What each rung of the ladder proves (docs/design/protocol.md, "Evidence").
 MEANS: Final = {
-    Evidence.IMAGE_CHANGED: "a new container runs, and its imageID is another than before",
-    Evidence.EXPECTED_DIGEST: "a new container runs, of the very digest that was asked for or pulled ahead",
-    Evidence.SAME_DIGEST: "a new container runs in the place of the old one, of the same bytes under another name",
-    Evidence.UNCHANGED: "the template went back before the kubelet had acted, so nothing was to be swapped",
+    Evidence.IMAGE_CHANGED: "a new container runs, and its imageID has changed",
+    Evidence.EXPECTED_DIGEST: "a new container runs with the expected digest",
+    Evidence.SAME_DIGEST: "a new container replaced the old one; both images have the same digest",
+    Evidence.UNCHANGED: "the template was reverted before the kubelet acted, so the container did not change",
     Evidence.ASSUMED_BY_GENERATION: (
-        "assumed: the kubelet has taken in the new image, one new container has stood for longer than any swap can "
+        "assumed: the kubelet has observed the new image, the same new container has run for longer than any swap can "
         "take, and the node has the image"
     ),
 }
 
 
 class Moment(Struct, frozen=True):
-    """Something that happened to a Pod."""
+    """An entry of the timeline."""
 
     at: datetime
     what: str
 
 
 class Proof(Struct, frozen=True, rename="camel"):
-    """One container that was swapped, or is being: between which images, the rung that proved it, and in words."""
+    """A container that was or is being swapped: its images, the rung that proved it, and that rung in words."""
 
     container: str
     from_image: str
@@ -48,7 +48,7 @@ class Proof(Struct, frozen=True, rename="camel"):
 
 
 class Explanation(Struct, frozen=True):
-    """A Pod explained."""
+    """The explanation of a Pod."""
 
     workload: str
     pod: PodView
@@ -58,18 +58,18 @@ class Explanation(Struct, frozen=True):
 
 
 def explain(workload: str, pod: Pod, seen: PodView, events: Iterable[PodEvent]) -> Explanation:
-    """Put together what is known of a Pod; `events` are what others, the kubelet first, have said of it."""
-    found = records.read(pod)
-    record = found if isinstance(found, Record) else None
-    told = [_of_event(one) for one in events]
-    moments = [*_of_record(record), *_of_pod(pod), *(one for one in told if one is not None)]
-    proofs = tuple(_proof(name, one) for name, one in record.containers.items()) if record is not None else ()
-    ordered = tuple(sorted(moments, key=lambda one: one.at))
+    """Explain a Pod; `events` are those that other components, above all the kubelet, recorded on it."""
+    decoded = records.read(pod)
+    record = decoded if isinstance(decoded, Record) else None
+    recorded = [_of_event(event) for event in events]
+    moments = [*_of_record(record), *_of_pod(pod), *(moment for moment in recorded if moment is not None)]
+    proofs = tuple(_proof(name, base) for name, base in record.containers.items()) if record is not None else ()
+    ordered = tuple(sorted(moments, key=lambda moment: moment.at))
     return Explanation(workload, seen, record.attempt if record is not None else 0, proofs, ordered)
 
 
 def _proof(name: str, baseline: Baseline) -> Proof:
-    means = MEANS[Evidence(baseline.evidence)] if baseline.evidence else "nothing proves yet that it was swapped"
+    means = MEANS[Evidence(baseline.evidence)] if baseline.evidence else "not proven yet"
     return Proof(name, baseline.from_, baseline.to, baseline.evidence, means)
 
 
@@ -83,12 +83,13 @@ def _of_record(record: Record | None) -> list[Moment]:
 
 
 def _of_pod(pod: Pod) -> list[Moment]:
-    """What its conditions and containers say of the last change of each. The kubelet's times are whole seconds."""
+    """The last transition of each condition and container. The kubelet's times are whole seconds."""
     moments = []
-    for one in pod.status.conditions:
-        if one.type in {names.GATE, "Ready"} and one.last_transition_time is not None:
-            why = f" ({one.reason})" if one.reason else ""
-            moments.append(Moment(one.last_transition_time, f"condition {one.type} became {one.status}{why}"))
+    for condition in pod.status.conditions:
+        at = condition.last_transition_time
+        if condition.type in {names.GATE, "Ready"} and at is not None:
+            why = f" ({condition.reason})" if condition.reason else ""
+            moments.append(Moment(at, f"condition {condition.type} became {condition.status}{why}"))
     for status in pod.status.container_statuses:
         moments += _of_container(status)
     return moments
@@ -98,18 +99,16 @@ def _of_container(status: ContainerStatus) -> list[Moment]:
     running, ended = status.state.running, status.state.terminated or status.last_state.terminated
     moments = []
     if ended is not None and ended.finished_at is not None:
-        why = ended.reason or "no reason given"
-        moments.append(
-            Moment(ended.finished_at, f"container {status.name} ended with exit code {ended.exit_code} ({why})")
-        )
+        why = ended.reason or "no reason"
+        moments.append(Moment(ended.finished_at, f"container {status.name} exited with code {ended.exit_code} ({why})"))
     if running is not None and running.started_at is not None:
         moments.append(Moment(running.started_at, f"container {status.name} started (restart {status.restart_count})"))
     return moments
 
 
-def _of_event(one: PodEvent) -> Moment | None:
-    at = one.last_timestamp or one.event_time
+def _of_event(event: PodEvent) -> Moment | None:
+    at = event.last_timestamp or event.event_time
     if at is None:
         return None
-    times = f" ({one.count} times)" if one.count > 1 else ""
-    return Moment(at, f"{one.reason}{times}: {one.message}")
+    times = f" ({event.count} times)" if event.count > 1 else ""
+    return Moment(at, f"{event.reason}{times}: {event.message}")

@@ -1,6 +1,6 @@
-"""Snapshot and plan -> what a person wants to see of a workload: the model under `status`, `plan`, `explain` and logs.
+"""Snapshot and plan -> the model of a workload that `status`, `plan` and `explain` print.
 
-It holds texts and numbers only, so that a terminal, JSON and a log line can all be drawn from the same thing.
+Texts and numbers only, so that it can be rendered as a table, as JSON or as lines.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ TIMED: Final = frozenset(
 
 
 class ContainerView(Struct, frozen=True, rename="camel"):
-    """One container: the image it runs or is moving to, what the kubelet says of it, the evidence of its swap."""
+    """One container: the image that it runs or is moving to, its state, the evidence of its swap."""
 
     name: str
     image: str
@@ -72,41 +72,41 @@ class WorkloadView(Struct, frozen=True, rename="camel"):
 
     @property
     def phase(self) -> Phase | None:
-        """The workload's phase as judged now."""
+        """The workload's phase, as decided now."""
         return self.status.phase if self.status is not None else None
 
 
-def build(snapshot: Snapshot, made: Plan) -> WorkloadView:
-    """The view of a workload as a plan sees it now."""
+def build(snapshot: Snapshot, plan: Plan) -> WorkloadView:
+    """The view of a workload according to a plan."""
     meta = snapshot.workload.metadata
-    shown = {one.pod.uid for one in made.pods}
-    rest = [_bare(pod, snapshot.revision_of(pod)) for pod in snapshot.pods if pod.uid not in shown]
+    assessed = {assessment.pod.uid for assessment in plan.pods}
+    rest = [_bare(pod, snapshot.revision_of(pod)) for pod in snapshot.pods if pod.uid not in assessed]
     return WorkloadView(
         kind=snapshot.kind.name,
         namespace=meta.namespace,
         name=meta.name,
         mode=meta.label(names.MODE) or "",
-        target=made.status.revision if made.status is not None else snapshot.workload.status.update_revision,
-        status=made.status,
-        pods=(*(_pod(one, made.deferred) for one in made.pods), *rest),
+        target=plan.status.revision if plan.status is not None else snapshot.workload.status.update_revision,
+        status=plan.status,
+        pods=(*(_pod(assessment, plan.deferred) for assessment in plan.pods), *rest),
     )
 
 
-def _pod(member: PodAssessment, deferred: dict[str, Reason]) -> PodView:
-    found = records.read(member.pod)
-    record = found if isinstance(found, Record) else None
+def _pod(assessed: PodAssessment, deferred: dict[str, Reason]) -> PodView:
+    decoded = records.read(assessed.pod)
+    record = decoded if isinstance(decoded, Record) else None
     moving = record if record is not None and record.in_flight else None
-    reason = explain(member, deferred)
+    reason = explain(assessed, deferred)
     return PodView(
-        name=member.pod.name,
-        node=member.pod.spec.node_name,
-        revision=member.revision,
-        stage=_stage(member, record),
-        ready=member.pod.ready,
+        name=assessed.pod.name,
+        node=assessed.pod.spec.node_name,
+        revision=assessed.revision,
+        stage=_stage(assessed, record),
+        ready=assessed.pod.ready,
         reason=reason,
-        until=_until(member, reason),
+        until=_until(assessed, reason),
         deadline=moving.deadline if moving is not None else None,
-        containers=_containers(member.pod, record),
+        containers=_containers(assessed.pod, record),
     )
 
 
@@ -116,18 +116,18 @@ def _bare(pod: Pod, revision: str) -> PodView:
     )
 
 
-def _until(member: PodAssessment, reason: Reason | None) -> datetime | None:
-    match member.state:
+def _until(assessed: PodAssessment, reason: Reason | None) -> datetime | None:
+    match assessed.state:
         case InProgress(until=until) | UpToDate(until=until) if reason is not None and reason.code in TIMED:
             return until
         case _:
             return None
 
 
-def _stage(member: PodAssessment, record: Record | None) -> str:
-    if member.excluded is not None:
+def _stage(assessed: PodAssessment, record: Record | None) -> str:
+    if assessed.excluded is not None:
         return "Kept"
-    match member.state:
+    match assessed.state:
         case UpToDate(None):
             return "Done"
         case UpToDate():

@@ -35,7 +35,7 @@ def test_moments_are_in_order_and_say_who_said_them():
 def test_what_is_not_proven_is_said_so():
     (proof,) = explanation.explain("x", pod(record=swapping()), VIEW, ()).proofs
     assert (proof.from_image, proof.to_image, proof.evidence) == ("app:v1", "app:v2", "")
-    assert "nothing proves yet" in proof.means
+    assert "not proven yet" in proof.means
 
 
 @pytest.mark.parametrize("rung", list(Evidence))

@@ -158,7 +158,7 @@ async def test_the_html_of_a_proxy_is_an_error_of_its_own_kind():
 
 async def test_an_answer_of_another_shape_is_refused():
     async with serving(text(200, "<html>hello</html>")) as (client, _, _):
-        with pytest.raises(errors.KubeError, match="not what was asked for"):
+        with pytest.raises(errors.KubeError, match="unexpected response from the server"):
             await _get(client)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from inplace.runtime.lag import EVERY_SECONDS, LoopLag
+from inplace.runtime.lag import PERIOD_SECONDS, LoopLag
 from inplace.runtime.observe import NullObserver
 
 
@@ -40,4 +40,4 @@ async def test_reports_by_how_much_it_overslept():
         await asyncio.sleep(0)
     task.cancel()
     assert recorder.seen[:2] == [("inplace_event_loop_lag_seconds", 0.25)] * 2
-    assert EVERY_SECONDS < 1
+    assert PERIOD_SECONDS < 1

@@ -40,7 +40,7 @@ async def test_a_defect_is_counted_retried_with_backoff_and_stops_nobody_else():
 
     queue.add("bad")
     queue.add("good")
-    await _run(Worker(queue, reconcile, 2, Backoff(random.Random(0), base=1.0, most=8.0), CLOCK, recorder), 60)
+    await _run(Worker(queue, reconcile, 2, Backoff(random.Random(0), base=1.0, maximum=8.0), CLOCK, recorder), 60)
     assert [key for key, _ in seen].count("good") == 1
     times = [at for key, at in seen if key == "bad"]
     assert 5 <= len(times) <= 14
@@ -63,7 +63,7 @@ async def test_requeue_after_looks_again():
 
 
 def test_backoff_doubles_to_its_bound_and_forgets():
-    backoff = Backoff(random.Random(0), base=1.0, most=10.0)
+    backoff = Backoff(random.Random(0), base=1.0, maximum=10.0)
     delays = [backoff.next("a") for _ in range(8)]
     assert 1 <= delays[0] <= 1.5
     assert 10 <= delays[-1] <= 15

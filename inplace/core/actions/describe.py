@@ -1,0 +1,123 @@
+"""Actions and requests in words: log event, metric label, the sentence of a dry run. Every action has one row here.
+
+Log events are named `subject.verb`. The names and labels are an interface: dashboards and alerts depend on them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, assert_never
+
+import msgspec
+
+from inplace.core.actions.actions import (
+    Abort,
+    Action,
+    ClearStatus,
+    CloseGate,
+    Complete,
+    CreatePullPod,
+    CreateReplicaSet,
+    DeletePullPod,
+    DeleteReplicaSet,
+    DryRunPatch,
+    LabelPhase,
+    OpenGate,
+    PatchImages,
+    PatchReplicaSet,
+    PatchWorkload,
+    PatchWorkloadStatus,
+    PodAction,
+    RecordFailure,
+    ReserveDisruptions,
+    WorkloadAction,
+    WriteStatus,
+)
+from inplace.core.actions.patches import Creation, Patch, Removal, Request
+
+
+class Description(NamedTuple):
+    """`event` is logged once the action has taken effect; `sentence` follows "would"."""
+
+    event: str
+    label: str
+    sentence: str
+
+
+def describe_action(action: Action) -> Description:
+    """The row of an action."""
+    match action:
+        case CreatePullPod(_, _, node, image):
+            return Description("pull_pod.created", "create_pull_pod", f"pull {image} onto node {node} with a pull Pod")
+        case DeletePullPod(helper):
+            return Description("pull_pod.deleted", "delete_pull_pod", f"delete the pull Pod {helper.name}")
+        case ReserveDisruptions(budget, ours=ours):
+            pods = ", ".join(sorted(ours))
+            reserve = f"reserve disruptions of {pods} in" if pods else "release our reservations in"
+            sentence = f"{reserve} PodDisruptionBudget {budget.metadata.name}"
+            return Description("disruption_budget.reserved", "reserve_disruptions", sentence)
+    return _describe_workload(action) if isinstance(action, WorkloadAction) else _describe_pod(action)
+
+
+def _describe_pod(action: PodAction) -> Description:
+    match action:
+        case OpenGate(pod):
+            return Description("pod.gate_opened", "open_gate", f"open the gate of the new Pod {pod.name}")
+        case CloseGate(pod, record):
+            return Description("pod.drained", "close_gate", f"drain Pod {pod.name} for revision {record.target}")
+        case PatchImages(pod, record, change):
+            images = ", ".join(f"{name} to {image}" for name, image in change.images.items()) or "metadata only"
+            sentence = f"patch Pod {pod.name} to revision {record.target}: {images}"
+            return Description("pod.patched", "patch_images", sentence)
+        case Complete(pod, record):
+            return Description("pod.completed", "complete", f"complete Pod {pod.name} at revision {record.target}")
+        case RecordFailure(pod, record):
+            sentence = f"record that Pod {pod.name} failed: {record.reason}: {record.message}"
+            return Description("pod.failed", "record_failure", sentence)
+        case DryRunPatch(pod, images):
+            sentence = f"dry-run the patch of Pod {pod.name} to {', '.join(images.values())}"
+            return Description("pod.dry_run_passed", "dry_run_patch", sentence)
+        case Abort(pod):
+            return Description("pod.restored", "abort", f"return Pod {pod.name} to service unchanged")
+        case _:
+            assert_never(action)
+
+
+def _describe_workload(action: WorkloadAction) -> Description:
+    match action:
+        case PatchWorkload(_, reason, note):
+            detail = f" ({reason}: {note})" if reason is not None else f": {note}"
+            return Description("workload.patched", "patch_workload", f"change the workload{detail}")
+        case PatchWorkloadStatus(_, status):
+            fields = ", ".join(f"{key} to {value}" for key, value in status.items())
+            sentence = f"set {fields} in the workload's status"
+            return Description("workload.status_patched", "patch_workload_status", sentence)
+        case PatchReplicaSet(_, child, note):
+            sentence = f"change {child.kind} {child.metadata.name}: {note}"
+            return Description("replicaset.patched", "patch_replica_set", sentence)
+        case CreateReplicaSet(_, kind, body, note):
+            sentence = f"create {kind} {body['metadata']['name']}: {note}"
+            return Description("replicaset.created", "create_replica_set", sentence)
+        case DeleteReplicaSet(_, child, note):
+            sentence = f"delete {child.kind} {child.metadata.name}: {note}"
+            return Description("replicaset.deleted", "delete_replica_set", sentence)
+        case LabelPhase(_, phase):
+            return Description("workload.phase_labeled", "label_phase", f"label the workload {phase}")
+        case WriteStatus(_, status):
+            return Description("workload.status_written", "write_status", f"report {status.phase}: {status.message}")
+        case ClearStatus():
+            return Description("workload.status_cleared", "clear_status", "remove our status")
+        case _:
+            assert_never(action)
+
+
+def describe_request(request: Request) -> str:
+    """What a request carries, on one line; preconditions are left out."""
+    match request:
+        case Patch(ops=ops):
+            return msgspec.json.encode([op for op in ops if op["op"] != "test"]).decode()
+        case Creation(body=body):
+            return msgspec.json.encode(body).decode()
+        case Removal(uid=uid):
+            return f"only with the uid {uid}"
+        case _:
+            assert_never(request)
