@@ -23,7 +23,7 @@ from inplace.cluster.memory import Memory
 from inplace.core.actions import patches
 from inplace.core.actions.actions import Action, PatchWorkload, WriteStatus, subject
 from inplace.core.objects import names
-from inplace.core.objects.reasons import EventReason
+from inplace.core.objects.reasons import EventReason, Reason
 from inplace.core.plan import opt_out, plan
 from inplace.core.plan.plan import Planner
 from inplace.core.rollout.assess import PodAssessment
@@ -34,6 +34,8 @@ from inplace.runtime.clock import SystemClock
 #: How long opting out may take, and the longest time between two looks, in seconds.
 TIMEOUT_SECONDS: Final = 120.0
 LOOK_SECONDS: Final = 0.5
+#: How long the workload's own controller may take to name the revision of its template, in seconds.
+REVISION_SECONDS: Final = 10.0
 
 
 @command("disable")
@@ -59,7 +61,7 @@ async def _disable(connection: Connection, text: str, force: bool, dry_run: str)
         memory = Memory(clock, live.cache)
         async with live.watching(memory) as changed:
             show_unseen(live)
-            snapshot = live.snapshot(memory)
+            snapshot = await _with_target(live, memory, changed)
             behind = plan.behind(_without_mode(snapshot), clock.now())
             if behind:
                 _warn(ref, behind, force=force)
@@ -73,6 +75,22 @@ async def _disable(connection: Connection, text: str, force: bool, dry_run: str)
     if has_gate(snapshot.workload):
         click.echo(f"  the Pod template still has the readiness gate {names.GATE}: remove it before you uninstall")
     return errors.OK
+
+
+async def _with_target(live: Live, memory: Memory, changed: asyncio.Event) -> Snapshot:
+    """A look in which the workload's own controller has named its revision; the last one if it does not in time.
+
+    Right after a change of the workload every Pod would count as different from a template that nobody knows yet.
+    """
+    deadline = live.clock.monotonic() + REVISION_SECONDS
+    while True:
+        changed.clear()
+        snapshot = live.snapshot(memory)
+        known = not isinstance(snapshot.kind.target(snapshot.workload, snapshot.revisions), Reason)
+        if known or live.clock.monotonic() > deadline:
+            return snapshot
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(changed.wait(), LOOK_SECONDS)
 
 
 def _warn(ref: Ref, behind: list[PodAssessment], *, force: bool) -> None:
