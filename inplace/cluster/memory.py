@@ -12,8 +12,9 @@ from typing import Final, NamedTuple
 from inplace.cluster.cache import Cache
 from inplace.cluster.key import Key
 from inplace.core.objects import names
+from inplace.core.objects.endpoints import EndpointSlice
 from inplace.core.objects.images import registry_of
-from inplace.core.objects.model import EndpointSlice, Meta, Pod
+from inplace.core.objects.model import Meta, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.observation import PodObservation, observe
 from inplace.core.rollout import pull_pods

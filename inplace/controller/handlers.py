@@ -8,7 +8,8 @@ from inplace.cluster.cache import Cache
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
 from inplace.core.objects import names
-from inplace.core.objects.model import EndpointSlice, Meta, Node, Pdb, Pod, Revision, Workload
+from inplace.core.objects.endpoints import EndpointSlice
+from inplace.core.objects.model import Meta, Node, Pdb, Pod, Revision, Workload
 from inplace.runtime.queue import WorkQueue
 
 

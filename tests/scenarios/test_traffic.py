@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 
-from inplace.core.objects.model import EndpointSlice
+from inplace.core.objects.endpoints import EndpointSlice
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.kube import resource as resources

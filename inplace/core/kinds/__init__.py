@@ -1,4 +1,7 @@
-"""One module per workload kind: its freeze, its revisions, its completion. No other module names a kind."""
+"""One module per workload kind: its freeze, its revisions, what finished means there. No other module names a kind.
+
+Belongs here: what is true of a kind, and the writes that several kinds share.
+"""
 
 from __future__ import annotations
 
