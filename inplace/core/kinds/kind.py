@@ -33,6 +33,8 @@ Revisions = Mapping[str, Template]
 class Kind(Protocol):
     """One workload kind. Stateless; all methods are pure."""
 
+    # --- what it is -----------------------------------------------------------------------------------------------------
+
     @property
     def name(self) -> str:
         """As in `kind:`."""
@@ -58,11 +60,19 @@ class Kind(Protocol):
         """The kind of the workloads between this one and its Pods; empty if there is none."""
         ...
 
-    @property
-    def keeps_conditions(self) -> bool:
-        """Whether its own controller keeps conditions that others write to its status
-        (docs/design/kubernetes.md §10.2)."""
+    def unsupported(self, workload: Workload) -> Reason | None:
+        """Why this workload cannot be upgraded in place at all, e.g. because of its strategy."""
         ...
+
+    def native(self, workload: Workload) -> Native:
+        """The workload's own settings, from `original-strategy` if the freeze replaced them."""
+        ...
+
+    def desired(self, workload: Workload) -> int:
+        """The desired number of Pods."""
+        ...
+
+    # --- the freeze -----------------------------------------------------------------------------------------------------
 
     @property
     def frozen_on_demand(self) -> bool:
@@ -74,19 +84,6 @@ class Kind(Protocol):
         """The consequence if no policy protects the freeze; empty if there is none."""
         ...
 
-    @property
-    def labels_with_status(self) -> bool:
-        """Whether a write to its status may change its labels, as it may change its annotations."""
-        ...
-
-    def unsupported(self, workload: Workload) -> Reason | None:
-        """Why this workload cannot be upgraded in place at all, e.g. because of its strategy."""
-        ...
-
-    def native(self, workload: Workload) -> Native:
-        """The workload's own settings, from `original-strategy` if the freeze replaced them."""
-        ...
-
     def freeze(
         self, workload: Workload, owned: OwnedObjects, *, freeze_policy: bool
     ) -> PatchWorkload | PatchReplicaSet | Reason | None:
@@ -96,15 +93,15 @@ class Kind(Protocol):
         """
         ...
 
+    def held(self, workload: Workload) -> bool:
+        """Whether the freeze keeps its own controller from replacing Pods."""
+        ...
+
     def probe(self, workload: Workload) -> PatchWorkload | None:
         """For kinds that are frozen on demand: a write, for a dry run, that such policies must revert.
 
         It lifts the freeze and changes the template. None for other kinds.
         """
-        ...
-
-    def held(self, workload: Workload) -> bool:
-        """Whether the freeze keeps its own controller from replacing Pods."""
         ...
 
     def fall_back(self, workload: Workload) -> PatchWorkload | None:
@@ -114,6 +111,8 @@ class Kind(Protocol):
     def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
         """The next write that restores the original strategy and removes our metadata; None if nothing is left."""
         ...
+
+    # --- revisions ------------------------------------------------------------------------------------------------------
 
     def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
         """Encoded templates, by revision: all that Pods may have been created from, and the target."""
@@ -142,6 +141,8 @@ class Kind(Protocol):
         """
         ...
 
+    # --- the writes around an upgrade -----------------------------------------------------------------------------------
+
     def prepare(
         self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool
     ) -> WorkloadAction | None:
@@ -157,9 +158,7 @@ class Kind(Protocol):
         """The next write that is required once every Pod is at the target; None if nothing is left."""
         ...
 
-    def desired(self, workload: Workload) -> int:
-        """The desired number of Pods."""
-        ...
+    # --- which Pods, in which order -------------------------------------------------------------------------------------
 
     def order(self, pod: Pod) -> int:
         """The sort key of the kind's own update order."""
@@ -181,3 +180,16 @@ class Kind(Protocol):
 def replicas(workload: Workload) -> int:
     """`spec.replicas`, 1 if absent."""
     return 1 if workload.spec.replicas is None else workload.spec.replicas
+
+    # --- what may be reported on it -------------------------------------------------------------------------------------
+
+    @property
+    def keeps_conditions(self) -> bool:
+        """Whether its own controller keeps conditions that others write to its status
+        (docs/design/kubernetes.md §10.2)."""
+        ...
+
+    @property
+    def labels_with_status(self) -> bool:
+        """Whether a write to its status may change its labels, as it may change its annotations."""
+        ...
