@@ -33,7 +33,7 @@ Revisions = Mapping[str, Template]
 class Kind(Protocol):
     """One workload kind. Stateless; all methods are pure."""
 
-    # --- what it is -----------------------------------------------------------------------------------------------------
+    # --- what it is ---------------------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
@@ -72,7 +72,7 @@ class Kind(Protocol):
         """The desired number of Pods."""
         ...
 
-    # --- the freeze -----------------------------------------------------------------------------------------------------
+    # --- the freeze ---------------------------------------------------------------------------------------------------
 
     @property
     def frozen_on_demand(self) -> bool:
@@ -112,7 +112,7 @@ class Kind(Protocol):
         """The next write that restores the original strategy and removes our metadata; None if nothing is left."""
         ...
 
-    # --- revisions ------------------------------------------------------------------------------------------------------
+    # --- revisions ----------------------------------------------------------------------------------------------------
 
     def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
         """Encoded templates, by revision: all that Pods may have been created from, and the target."""
@@ -141,7 +141,7 @@ class Kind(Protocol):
         """
         ...
 
-    # --- the writes around an upgrade -----------------------------------------------------------------------------------
+    # --- the writes around an upgrade ---------------------------------------------------------------------------------
 
     def prepare(
         self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool
@@ -158,7 +158,7 @@ class Kind(Protocol):
         """The next write that is required once every Pod is at the target; None if nothing is left."""
         ...
 
-    # --- which Pods, in which order -------------------------------------------------------------------------------------
+    # --- which Pods, in which order -----------------------------------------------------------------------------------
 
     def order(self, pod: Pod) -> int:
         """The sort key of the kind's own update order."""
@@ -173,15 +173,7 @@ class Kind(Protocol):
         """
         ...
 
-
-# --- what several kinds have in common -------------------------------------------------------------------------------
-
-
-def replicas(workload: Workload) -> int:
-    """`spec.replicas`, 1 if absent."""
-    return 1 if workload.spec.replicas is None else workload.spec.replicas
-
-    # --- what may be reported on it -------------------------------------------------------------------------------------
+    # --- what may be reported on it -----------------------------------------------------------------------------------
 
     @property
     def keeps_conditions(self) -> bool:
@@ -193,3 +185,8 @@ def replicas(workload: Workload) -> int:
     def labels_with_status(self) -> bool:
         """Whether a write to its status may change its labels, as it may change its annotations."""
         ...
+
+
+def replicas(workload: Workload) -> int:
+    """`spec.replicas`, 1 if absent."""
+    return 1 if workload.spec.replicas is None else workload.spec.replicas
