@@ -172,9 +172,10 @@ class Live:
 
     async def _filled(self) -> None:
         """Wait for the first list of everything."""
-        for reflector in self._reflectors.values():
+        for plural, reflector in self._reflectors.items():
             await reflector.wait_answered()
-            if reflector.failure is not None and not isinstance(reflector.failure, Forbidden):
+            optional = isinstance(reflector.failure, Forbidden) and plural in UNSEEN
+            if reflector.failure is not None and not optional:
                 raise reflector.failure
 
     async def _keep(self, plural: str, reflector: Reflector[Any], changed: asyncio.Event) -> None:
