@@ -150,7 +150,8 @@ def _lines(ref: Ref, made: Forecast) -> list[str]:
     lines += [f"  refused: {reason.code}: {reason}" for reason in made.refused]
     lines += [f"  note: {reason.code}: {reason}" for reason in made.notes]
     if made.refused:
-        return [*lines, "  no Pod would be changed"]
+        native = f"  not in place: the {ref.kind.name} controller would replace the Pods"
+        return [*lines, native if made.falls_back else "  no Pod would be changed"]
     if made.is_done:
         return [*lines, "  nothing to do: every Pod is at this revision"]
     lines.append(_summary(made))
