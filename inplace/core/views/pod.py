@@ -58,13 +58,13 @@ class Explanation(Struct, frozen=True):
 
 
 def explain(workload: str, pod: Pod, seen: PodView, events: Iterable[PodEvent]) -> Explanation:
-    """Put together what is known of a Pod; `events` are what others, the kubelet first, have said of it."""
-    found = records.read(pod)
-    record = found if isinstance(found, Record) else None
-    told = [_of_event(one) for one in events]
-    moments = [*_of_record(record), *_of_pod(pod), *(one for one in told if one is not None)]
-    proofs = tuple(_proof(name, one) for name, one in record.containers.items()) if record is not None else ()
-    ordered = tuple(sorted(moments, key=lambda one: one.at))
+    """Put together what is known of a Pod; `events` are what others, the kubelet first, report of it."""
+    state = records.read(pod)
+    record = state if isinstance(state, Record) else None
+    moments = [*_of_record(record), *_of_pod(pod), *filter(None, map(_of_event, events))]
+    baselines = record.containers if record is not None else {}
+    proofs = tuple(_proof(name, baseline) for name, baseline in baselines.items())
+    ordered = tuple(sorted(moments, key=lambda moment: moment.at))
     return Explanation(workload, seen, record.attempt if record is not None else 0, proofs, ordered)
 
 
@@ -85,10 +85,11 @@ def _of_record(record: Record | None) -> list[Moment]:
 def _of_pod(pod: Pod) -> list[Moment]:
     """What its conditions and containers say of the last change of each. The kubelet's times are whole seconds."""
     moments = []
-    for one in pod.status.conditions:
-        if one.type in {names.GATE, "Ready"} and one.last_transition_time is not None:
-            why = f" ({one.reason})" if one.reason else ""
-            moments.append(Moment(one.last_transition_time, f"condition {one.type} became {one.status}{why}"))
+    for condition in pod.status.conditions:
+        at = condition.last_transition_time
+        if condition.type in {names.GATE, "Ready"} and at is not None:
+            why = f" ({condition.reason})" if condition.reason else ""
+            moments.append(Moment(at, f"condition {condition.type} became {condition.status}{why}"))
     for status in pod.status.container_statuses:
         moments += _of_container(status)
     return moments
@@ -107,9 +108,9 @@ def _of_container(status: ContainerStatus) -> list[Moment]:
     return moments
 
 
-def _of_event(one: PodEvent) -> Moment | None:
-    at = one.last_timestamp or one.event_time
+def _of_event(event: PodEvent) -> Moment | None:
+    at = event.last_timestamp or event.event_time
     if at is None:
         return None
-    times = f" ({one.count} times)" if one.count > 1 else ""
-    return Moment(at, f"{one.reason}{times}: {one.message}")
+    times = f" ({event.count} times)" if event.count > 1 else ""
+    return Moment(at, f"{event.reason}{times}: {event.message}")

@@ -76,25 +76,25 @@ class WorkloadView(Struct, frozen=True, rename="camel"):
         return self.status.phase if self.status is not None else None
 
 
-def build(snapshot: Snapshot, made: Plan) -> WorkloadView:
+def build(snapshot: Snapshot, plan: Plan) -> WorkloadView:
     """The view of a workload as a plan sees it now."""
     meta = snapshot.workload.metadata
-    shown = {one.pod.uid for one in made.pods}
+    shown = {assessed.pod.uid for assessed in plan.pods}
     rest = [_bare(pod, snapshot.revision_of(pod)) for pod in snapshot.pods if pod.uid not in shown]
     return WorkloadView(
         kind=snapshot.kind.name,
         namespace=meta.namespace,
         name=meta.name,
         mode=meta.label(names.MODE) or "",
-        target=made.status.revision if made.status is not None else snapshot.workload.status.update_revision,
-        status=made.status,
-        pods=(*(_pod(one, made.deferred) for one in made.pods), *rest),
+        target=plan.status.revision if plan.status is not None else snapshot.workload.status.update_revision,
+        status=plan.status,
+        pods=(*(_pod(assessed, plan.deferred) for assessed in plan.pods), *rest),
     )
 
 
 def _pod(member: PodAssessment, deferred: dict[str, Reason]) -> PodView:
-    found = records.read(member.pod)
-    record = found if isinstance(found, Record) else None
+    state = records.read(member.pod)
+    record = state if isinstance(state, Record) else None
     moving = record if record is not None and record.in_flight else None
     reason = explain(member, deferred)
     return PodView(
