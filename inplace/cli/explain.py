@@ -44,59 +44,61 @@ async def _explain(connection: Connection, name: str, output: str) -> int:
         if own is None:
             raise InputError(f"pod/{name} no longer belongs to {ref}")
         events, hidden = await _events(client, pod)
-        made = explanation.explain(str(ref), pod, own, events)
+        explained = explanation.explain(str(ref), pod, own, events)
         Notes().show(*live.notes, *hidden)
         if output == "text":
-            click.echo("\n".join(_lines(made, SystemClock().now())))
+            click.echo("\n".join(_lines(explained, SystemClock().now())))
         else:
             from inplace.cli.render.document import render
 
-            click.echo(render(made, output))
+            click.echo(render(explained, output))
         return errors.OK
 
 
 async def _owner(client: Client, pod: Pod) -> Ref:
     """The workload at the end of the Pod's owners."""
-    found, owner = None, pod.metadata.controller()
+    ref, owner = None, pod.metadata.controller()
     while owner is not None and kinds.is_supported(owner):
         kind = kinds.BY_NAME[owner.kind]
-        found = Ref(kind, pod.metadata.namespace, owner.name)
+        ref = Ref(kind, pod.metadata.namespace, owner.name)
         above = await client.get(
             resources.find(kind.group, kind.plural), owner.name, pod.metadata.namespace, type=Workload
         )
         owner = above.metadata.controller()
-    if found is None:
+    if ref is None:
         expected = ", ".join(kind.name for kind in kinds.ALL)
         raise InputError(f"pod/{pod.name} has no owner of a supported kind: expected {expected}")
-    return found
+    return ref
 
 
 async def _events(client: Client, pod: Pod) -> tuple[tuple[PodEvent, ...], list[str]]:
     """The Events about it, as long as the server keeps them; and a note if they cannot be seen."""
     chosen = f"involvedObject.uid={pod.uid}"
     try:
-        found = await client.list(resources.CORE_EVENTS, pod.metadata.namespace, type=PodEvent, field_selector=chosen)
+        events = await client.list(resources.CORE_EVENTS, pod.metadata.namespace, type=PodEvent, field_selector=chosen)
     except Forbidden:
         return (), ["cannot list events: the timeline lacks what the kubelet reported"]
-    return tuple(found.items), []
+    return tuple(events.items), []
 
 
-def _lines(made: Explanation, now: datetime) -> list[str]:
-    pod = made.pod
+def _lines(explained: Explanation, now: datetime) -> list[str]:
+    pod = explained.pod
     ready = "Ready" if pod.ready else "not Ready"
-    lines = [f"pod/{pod.name} of {made.workload} on node {pod.node}: {pod.stage}, {ready}, revision {pod.revision}"]
+    lines = [
+        f"pod/{pod.name} of {explained.workload} on node {pod.node}: {pod.stage}, {ready}, revision {pod.revision}"
+    ]
     if pod.reason is not None:
         lines.append(f"  {pod.reason.code}: {pod.reason}")
     for word, at in (("until", pod.until), ("deadline", pod.deadline)):
         if at is not None:
             left = (at - now).total_seconds()
             lines.append(f"  {word} {_time(at)}, {'over' if left <= 0 else f'in {left:.0f} s'}")
-    for proof in made.proofs:
+    for proof in explained.proofs:
         same = proof.from_image == proof.to_image
         change = proof.to_image if same else f"{proof.from_image} -> {proof.to_image}"
         lines += [f"  {proof.container}: {change}", f"    {proof.evidence or 'no evidence'}: {proof.means}"]
     lines += ["", "Timeline (UTC)"]
-    lines += [f"  {_time(moment.at)}  {moment.what}" for moment in made.timeline] or ["  <none>"]
+    lines += [f"  {_time(moment.at)}  {moment.what}" for moment in explained.timeline] or ["  <none>"]
     return lines
 
 

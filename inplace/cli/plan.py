@@ -63,15 +63,15 @@ async def _plan(
         live = await read_live(client, ref)
         snapshot = live.snapshot()
         snapshot = replace(snapshot, target=_target(snapshot, ref, images, filename))
-        made, notes = await _forecast(client, live, snapshot)
-    if not made.target:
-        why = made.hold.message if made.hold is not None else "the target is not known"
+        planned, notes = await _forecast(client, live, snapshot)
+    if not planned.target:
+        why = planned.hold.message if planned.hold is not None else "the target is not known"
         raise InputError(f"cannot plan {ref}: {why}; try again in a moment")
     Notes().show(*live.notes, *notes)
-    _show(ref, made, output)
-    if made.refused:
+    _show(ref, planned, output)
+    if planned.refused:
         return errors.REFUSED
-    return errors.OK if made.is_done else errors.CHANGES
+    return errors.OK if planned.is_done else errors.CHANGES
 
 
 async def _forecast(client: Client, live: Live, snapshot: Snapshot) -> tuple[Forecast, list[str]]:
@@ -134,39 +134,40 @@ def _from_file(filename: str, ref: Ref) -> Tree:
     raise InputError(f'invalid --filename: {filename}: no {ref.kind.name} "{ref.name}" found')
 
 
-def _show(ref: Ref, made: Forecast, output: str) -> None:
+def _show(ref: Ref, planned: Forecast, output: str) -> None:
     if output == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(made)).decode())
+        click.echo(msgspec.json.format(msgspec.json.encode(planned)).decode())
     elif output == "yaml":
-        click.echo(yaml.safe_dump(msgspec.to_builtins(made), sort_keys=False).rstrip())
+        click.echo(yaml.safe_dump(msgspec.to_builtins(planned), sort_keys=False).rstrip())
     else:
-        click.echo("\n".join(_lines(ref, made)))
+        click.echo("\n".join(_lines(ref, planned)))
 
 
-def _lines(ref: Ref, made: Forecast) -> list[str]:
-    lines = [f"{ref} -n {ref.namespace}, revision {made.target}"]
-    if not made.opted_in:
+def _lines(ref: Ref, planned: Forecast) -> list[str]:
+    lines = [f"{ref} -n {ref.namespace}, revision {planned.target}"]
+    if not planned.opted_in:
         lines.append(f"  not opted in: {how_to_opt_in(ref)}")
-    lines += [f"  refused: {reason.code}: {reason}" for reason in made.refused]
-    lines += [f"  note: {reason.code}: {reason}" for reason in made.notes]
-    if made.refused:
-        return [*lines, "  no Pod would be changed"]
-    if made.is_done:
+    lines += [f"  refused: {reason.code}: {reason}" for reason in planned.refused]
+    lines += [f"  note: {reason.code}: {reason}" for reason in planned.notes]
+    if planned.refused:
+        native = f"  not in place: the {ref.kind.name} controller would replace the Pods"
+        return [*lines, native if planned.falls_back else "  no Pod would be changed"]
+    if planned.is_done:
         return [*lines, "  nothing to do: every Pod is at this revision"]
-    lines.append(_summary(made))
-    if made.hold is not None:
-        lines.append(f"  on hold: {made.hold.code}: {made.hold}")
-    if made.step:
-        lines.append(f"  stops at {made.step}")
-    return lines + [f"  {number}. {_pod_line(pod)}" for number, pod in enumerate(made.pods, start=1)]
+    lines.append(_summary(planned))
+    if planned.hold is not None:
+        lines.append(f"  on hold: {planned.hold.code}: {planned.hold}")
+    if planned.step:
+        lines.append(f"  stops at {planned.step}")
+    return lines + [f"  {number}. {_pod_line(pod)}" for number, pod in enumerate(planned.pods, start=1)]
 
 
-def _summary(made: Forecast) -> str:
-    disrupted = sum(pod.disrupted for pod in made.pods)
-    waves = f", in {made.waves} wave{'s' * (made.waves != 1)}" if made.waves else ""
+def _summary(planned: Forecast) -> str:
+    disrupted = sum(pod.disrupted for pod in planned.pods)
+    waves = f", in {planned.waves} wave{'s' * (planned.waves != 1)}" if planned.waves else ""
     return (
-        f"  {len(made.changing)} of {len(made.pods)} Pods change, {disrupted} of them restart containers, "
-        f"at most {made.budget} at a time{waves}; {len(made.starting)} would start now"
+        f"  {len(planned.changing)} of {len(planned.pods)} Pods change, {disrupted} of them restart containers, "
+        f"at most {planned.budget} at a time{waves}; {len(planned.starting)} would start now"
     )
 
 

@@ -157,7 +157,7 @@ def _line(ref: Ref, now: Status | None) -> str:
     parts = [f"{ref}: {now.phase}: {now.message}"]
     if now.phase not in _ENDS and now.waiting:
         parts.append(", ".join(f"{count} {reason}" for reason, count in now.waiting.items()))
-    parts += [f"{one.pod}: {one.code}: {one.message}" for one in now.failures]
+    parts += [f"{failure.pod}: {failure.code}: {failure.message}" for failure in now.failures]
     if now.phase is Phase.REFUSED:
-        parts += [f"{one.code}: {one}" for one in now.reasons[1:]]
+        parts += [f"{reason.code}: {reason}" for reason in now.reasons[1:]]
     return "\n  ".join(parts)

@@ -87,11 +87,12 @@ class Live:
     # --- by lists ---------------------------------------------------------------------------------------------------
 
     async def load(self) -> None:
-        """Read everything once."""
+        """Read everything once: Pods before the revisions and ReplicaSets that they name, which are older than they."""
         client, namespace, cache = self.client, self.key.namespace, self.cache
         where = resources.find(self._kind.group, self._kind.plural)
         cache.workloads[self.key.kind].put(await client.get(where, self.key.name, namespace, type=Workload))
-        required = [self._list(resources.PODS, cache.pods, Pod)]
+        await self._list(resources.PODS, cache.pods, Pod)
+        required = []
         if self._kind.child_kind:
             child = kinds.BY_NAME[self._kind.child_kind]
             children = resources.find(child.group, child.plural)
@@ -173,9 +174,10 @@ class Live:
 
     async def _filled(self) -> None:
         """Wait for the first list of everything."""
-        for reflector in self._reflectors.values():
+        for plural, reflector in self._reflectors.items():
             await reflector.wait_answered()
-            if reflector.failure is not None and not isinstance(reflector.failure, Forbidden):
+            optional = isinstance(reflector.failure, Forbidden) and plural in UNSEEN
+            if reflector.failure is not None and not optional:
                 raise reflector.failure
 
     async def _keep(self, plural: str, reflector: Reflector[Any], changed: asyncio.Event) -> None:

@@ -87,7 +87,7 @@ async def test_plan_without_the_right_to_patch_pods(shop):
 )
 async def test_without_rights_on_pods_there_is_one_clear_error(shop, arguments):
     await shop.create_ready(1, gate=False)
-    shop.denied = deny("pods")
+    shop.denied = deny("pods", *UNSEEN)
     refused = await shop.inplace(*arguments)
     assert (refused.code, refused.out) == (1, "")
     assert refused.err.startswith('error: pods is forbidden: User "')

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 
 from inplace.kube import resource as resources
 from tests.commands.conftest import NAMESPACE
+from tests.scenarios.manifests import statefulset
 
 GRACE = {"grace-period-seconds": "60", "pre-pull": "Never"}
 AT_ONCE = {"pre-pull": "Never"}
@@ -132,6 +134,37 @@ async def test_plan_of_an_image_that_admission_rewrites(shop):
     assert "mirror/shop:v3" in planned.out
     assert "no Pod would be changed" in planned.out
     assert (await shop.inplace("plan", "sts/web", "--image", "app=shop:v3", "-o", "json")).code == 3
+
+
+# -- plan of what is not made in place
+
+
+@pytest.mark.parametrize(
+    ("mode", "says", "falls_back"),
+    [
+        pytest.param("InPlaceOnly", "no Pod would be changed", False, id="refused"),
+        pytest.param("InPlaceIfPossible", "the StatefulSet controller would replace the Pods", True, id="handed over"),
+    ],
+)
+async def test_plan_of_a_change_that_is_not_made_in_place(shop, mode, says, falls_back):
+    async with shop.controller():
+        await shop.create_ready(2, annotations=AT_ONCE, mode=mode)
+        await shop.reported("UpToDate")
+    manifest = json.dumps(statefulset("web", "shop:v2", replicas=2, mode=mode, spec={"hostname": "x"}))
+    planned = await shop.inplace("plan", "sts/web", "-f", "-", stdin=manifest)
+    document = await shop.inplace("plan", "sts/web", "-f", "-", "-o", "json", stdin=manifest)
+    assert (planned.code, document.code) == (3, 3), planned
+    assert "refused: " in planned.out
+    assert planned.out.endswith(says + "\n")
+    assert document.json()["fallsBack"] is falls_back
+
+
+async def test_pods_are_listed_before_what_they_name(shop):
+    await shop.create_ready(1, gate=False)
+    assert (await shop.inplace("plan", "sts/web")).code == 0
+    lists = [request.plural for request in shop.requests if request.verb == "list"]
+    assert lists[0] == "pods"
+    assert "controllerrevisions" in lists[1:]
 
 
 def rewriting():

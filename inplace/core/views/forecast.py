@@ -75,6 +75,8 @@ class Forecast(Struct, frozen=True, rename="camel"):
     hold: Reason | None = None
     #: The step at which the rollout would stop; empty if there is none.
     step: str = ""
+    #: What is refused in place is left to the native rollout, which replaces Pods.
+    falls_back: bool = False
 
     @property
     def starting(self) -> tuple[PodForecast, ...]:
@@ -110,6 +112,7 @@ def forecast(snapshot: Snapshot, now: datetime, planner: Planner | None = None) 
         pods=pods,
         hold=decision.hold.reason if decision.hold is not None and not assessment.refused else None,
         step=str(decision.step) if decision.step is not None else "",
+        falls_back=decision.falls_back,
     )
 
 
