@@ -1,4 +1,4 @@
-"""The cluster that tests run against: ours, or one that somebody else started.
+"""The cluster that tests run against: ours, or one that is already running.
 
 What only ours can do, stopping a part of it, is refused for others with a clear line.
 """
@@ -15,7 +15,7 @@ from hack.cluster.settings import NODE, ClusterError, cluster_name, state_root, 
 
 @dataclass(frozen=True)
 class Cluster:
-    """How to reach a cluster and its registry. `audit_log` is None where nobody writes one that we can read."""
+    """How to reach a cluster and its registry. `audit_log` is None if there is none that we can read."""
 
     name: str
     kubeconfig: Path

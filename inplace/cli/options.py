@@ -18,7 +18,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class Connection(Struct, frozen=True):
-    """How to reach which cluster and what to look at there; None where the kubeconfig decides."""
+    """How to reach which cluster and what to look at there; None if the kubeconfig decides."""
 
     kubeconfig: str | None = None
     context: str | None = None

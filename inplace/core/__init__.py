@@ -1,1 +1,1 @@
-"""The pure brain: what should happen to which Pod, and why. No I/O, no clock, no logging."""
+"""Pure decisions: what should happen to which Pod, and why. No I/O, no clock, no logging."""

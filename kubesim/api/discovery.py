@@ -28,7 +28,7 @@ _SUBVERBS: Final = {"eviction": ("create",), "binding": ("create",), "token": ("
 
 
 def answer(path: str) -> Tree | None:
-    """The document at a path of discovery, None where there is none."""
+    """The document at a path of discovery, None if there is none."""
     parts = [part for part in path.split("/") if part]
     match parts:
         case ["version"]:

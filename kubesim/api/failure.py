@@ -1,6 +1,6 @@
 """What the API server answers when the answer is no: metav1.Status with the texts of a real server.
 
-The texts were recorded from 1.36.3 (`tests/unit/kubesim/answers.json`). Refuses to know when a request deserves them.
+The texts were recorded from 1.36.3 (`tests/unit/kubesim/answers.json`). Does not depend on when they are sent.
 """
 
 from __future__ import annotations

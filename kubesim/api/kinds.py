@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from inplace.kube.resource import Resource
 
-#: A JSON object. Trees in storage are never changed: whoever alters one copies the path down to the change.
+#: A JSON object. Trees in storage are never changed: a change copies the path down to the changed value.
 Tree = dict[str, Any]
 
 ALL_VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")

@@ -1,6 +1,6 @@
 """Lists, whole or page by page (apiserver, pkg/registry/generic/registry/store.go, storage/continue).
 
-A continue token names the version of the list and the last object that was read. Refuses to know watches.
+A continue token names the version of the list and the last object that was read. Does not depend on watches.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Connections within one event loop: what one end writes, the other reads in the next turn of the loop.
 
 HTTP is spoken on them as on a socket. There is no kernel between the ends, so nothing is ever under way while the loop
-is idle: that makes virtual time exact, however busy the machine is. Refuses to know what is said.
+is idle: that makes virtual time exact, however busy the machine is. Does not depend on what is sent.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class End(asyncio.Transport):
     # --- writing ----------------------------------------------------------------------------------------------------
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        """The other end reads it in the next turn; what nobody reads any more is lost."""
+        """The other end reads it in the next turn; unread data is lost at the end."""
         if not self._closing and self._peer is not None:
             self._peer._unread.append(bytes(data))
             self._peer._schedule()

@@ -1,7 +1,7 @@
 """Reads and writes of objects as the generic registry of the API server does them (apiserver, registry/generic).
 
 Every write is: take the present object, change it, put back what this endpoint may not touch, validate, store. A write
-that changes nothing is not stored. Refuses to know HTTP, watches and who asks.
+that changes nothing is not stored. Does not depend on HTTP, watches and users.
 """
 
 from __future__ import annotations

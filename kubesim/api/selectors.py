@@ -1,6 +1,6 @@
 """Label and field selectors, as text and as the `selector` of an object.
 
-Refuses to know HTTP; a selector that cannot be read is Failure 400.
+Does not depend on HTTP; a selector that cannot be read is Failure 400.
 """
 
 from __future__ import annotations

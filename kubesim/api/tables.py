@@ -1,6 +1,6 @@
 """Objects as `kubectl get` prints them: the server's tables (pkg/printers/internalversion/printers.go).
 
-Wide columns have priority 1. Refuses to know HTTP.
+Wide columns have priority 1. Does not depend on HTTP.
 """
 
 from __future__ import annotations

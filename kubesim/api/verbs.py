@@ -1,6 +1,6 @@
 """What each verb does, from a request's target and body to the bytes of the answer.
 
-Refuses to know connections, faults and time; watches are served by `server`.
+Does not depend on connections, faults and time; watches are served by `server`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Watches: what happens to the objects of one kind, as lines, from a version on (apiserver, storage/cacher).
 
-A watch sees through its selectors: what comes to match is ADDED, what no longer does is DELETED. Refuses to know HTTP.
+A watch sees through its selectors: what starts to match is ADDED, what stops matching is DELETED. Does not depend on HTTP.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MOST_UNREAD: Final = 100_000
 
 
 class Watch:
-    """One watch: lines to be sent, filled by the storage and emptied by whoever serves it."""
+    """One watch: lines to be sent, filled by the storage and emptied by its server."""
 
     def __init__(
         self, storage: Storage, kind: Kind, namespace: str | None, query: Mapping[str, str], render: Render | None

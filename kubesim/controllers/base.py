@@ -1,6 +1,6 @@
 """What the model controllers have in common: caches that they are told of, a queue of keys, one sync at a time.
 
-The shape of every controller of Kubernetes; refuses to know what any of them does.
+The shape of every controller of Kubernetes; does not depend on what any of them does.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def reference_to(one: Tree, api_version: str, kind: str) -> Tree:
 
 
 def is_deleting(one: Tree) -> bool:
-    """Whether somebody has deleted it."""
+    """Whether it is being deleted."""
     return "deletionTimestamp" in one["metadata"]
 
 

@@ -1,7 +1,7 @@
 """The DaemonSet controller (pkg/controller/daemon, docs/design/kubernetes.md §5).
 
 One Pod for each node that fits, revisions, RollingUpdate without surge, OnDelete. Pods count as updated by their
-labels alone. Refuses to know of surges and of rollbacks.
+labels alone. Does not model surges and rollbacks.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The Deployment controller (pkg/controller/deployment, docs/design/kubernetes.md §6), as far as others can see it.
 
 The ReplicaSet of a template is the *oldest* one that equals it without its hash; a paused Deployment is scaled and
-counted but not rolled; names that are taken count as hash collisions. Refuses to know of proportional scaling.
+counted but not rolled; names that are taken count as hash collisions. Does not model proportional scaling.
 """
 
 from __future__ import annotations

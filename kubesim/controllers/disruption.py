@@ -16,7 +16,7 @@ from kubesim.controllers.base import Controller, amount, is_deleting, is_ready, 
 from kubesim.controllers.informers import Informers, Key, Tree, key_of
 from kubesim.objects import is_over
 
-#: How long an entry counts for a Pod that nobody deletes (DeletionTimeout).
+#: How long an entry counts for a Pod that is not deleted (DeletionTimeout).
 FORGET: Final = timedelta(minutes=2)
 
 

@@ -1,7 +1,7 @@
 """The ControllerRevisions of one workload kind, as its controller keeps them (pkg/controller/history).
 
 A revision is found again by its content, and is then the newest; a name that another content has taken counts as a
-collision; those that nobody uses go, the oldest first.
+collision; unused ones are deleted, the oldest first.
 """
 
 from __future__ import annotations

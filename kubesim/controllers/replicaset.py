@@ -61,7 +61,7 @@ class ReplicaSetController(Controller):
         await self._write_status(workload, [pod for pod in pods if not is_deleting(pod)])
 
     async def _adopt(self, workload: Tree) -> None:
-        """Take Pods of its selector that nobody owns (ClaimPods)."""
+        """Adopt Pods of its selector without an owner (ClaimPods)."""
         for pod in self._pods.values():
             if owner(pod) is None and not is_deleting(pod) and not is_deleting(workload) and selects(workload, pod):
                 reference = reference_to(workload, "apps/v1", _KIND)

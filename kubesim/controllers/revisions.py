@@ -69,6 +69,6 @@ def new(workload: Tree, kind: str, data: Tree, number: int, collisions: int = 0,
 
 
 def superfluous(revisions: Iterable[Tree], live: set[str], limit: int) -> list[Tree]:
-    """The oldest revisions beyond the limit that nobody uses (truncateHistory)."""
+    """The oldest unused revisions beyond the limit (truncateHistory)."""
     unused = [one for one in in_order(revisions) if one["metadata"]["name"] not in live]
     return unused[: max(0, len(unused) - limit)]

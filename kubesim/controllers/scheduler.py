@@ -1,6 +1,6 @@
 """The scheduler: each new Pod goes to the node with the fewest Pods that is ready and takes it (kube-scheduler).
 
-Knows cordons, taints, node selectors and an affinity to one named node; refuses to know resources and preemption.
+Knows cordons, taints, node selectors and an affinity to one named node; does not model resources and preemption.
 """
 
 from __future__ import annotations

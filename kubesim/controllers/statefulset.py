@@ -88,7 +88,7 @@ class StatefulSetController(Controller):
             await self._roll(workload, pods, ordinals, update["metadata"]["name"])
 
     async def _adopt(self, workload: Tree) -> None:
-        """Take Pods of its selector and its names that nobody owns (ClaimPods); the watch brings them back owned."""
+        """Adopt Pods of its selector and names without an owner (ClaimPods); the watch brings them back owned."""
         meta = workload["metadata"]
         for pod in self._pods.values():
             if _is_claimable(workload, pod):
@@ -132,7 +132,7 @@ class StatefulSetController(Controller):
         try:
             await self.client.create(resources.PODS, workload["metadata"]["namespace"], body, type=dict)
         except AlreadyExists:
-            return  # the cache is behind, or somebody else has the name
+            return  # the cache is stale, or the name is taken
 
     async def _create_claims(self, workload: Tree, ordinal: int) -> None:
         for template in workload["spec"].get("volumeClaimTemplates") or ():

@@ -101,7 +101,7 @@ def _success(probe: Tree, begin: float, able: float) -> float:
 
 
 def probe_failure(spec: Tree, now: float) -> float:
-    """When the readiness of a container that ends now is given up, if nobody looks at it before."""
+    """When the readiness of a container that ends now ends, unless it is read before."""
     probe = spec.get("readinessProbe")
     if not probe:
         return _NEVER

@@ -1,6 +1,6 @@
 """The kubelets of some nodes: their Node objects, one watch of Pods, one worker per Pod.
 
-Composition only. Refuses to know which API server it talks to.
+Composition only. Does not depend on which API server it talks to.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class Kubelet:
             group.create_task(self._beat(), name="kubelet heartbeat")
 
     def stop_node(self, name: str) -> None:
-        """A node's kubelet dies; what runs there goes on running, and nobody reports it."""
+        """A node's kubelet dies; its containers keep running, and their status is no longer reported."""
         self._nodes[name].alive = False
         for uid, worker in self._workers.items():
             if worker.pod["spec"].get("nodeName") == name and uid in self._tasks:

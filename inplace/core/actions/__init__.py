@@ -1,1 +1,1 @@
-"""."""
+"""The writes that inplace makes, their requests, and their descriptions."""

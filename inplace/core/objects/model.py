@@ -1,6 +1,6 @@
 """The parts of Kubernetes objects that decisions are made from: partial, frozen, cheap to decode.
 
-Fields that nobody here reads are not decoded. Nothing in this module is ever written back to the API server: writes
+Fields that are not used are not decoded. Nothing in this module is ever written back to the API server: writes
 are patches of named paths (`patch`), so a field that is missing here cannot be lost.
 """
 
@@ -45,11 +45,11 @@ class Meta(Part, frozen=True):
     deletion_timestamp: datetime | None = None
 
     def label(self, key: str) -> str | None:
-        """Value of a label, None where it is absent."""
+        """Value of a label; None if absent."""
         return self.labels.get(key) if self.labels else None
 
     def annotation(self, key: str) -> str | None:
-        """Value of an annotation, None where it is absent."""
+        """Value of an annotation; None if absent."""
         return self.annotations.get(key) if self.annotations else None
 
     def controller(self) -> Owner | None:
@@ -180,7 +180,7 @@ class Pod(Part, frozen=True):
         return self.metadata.name
 
     def condition(self, type_: str) -> Condition | None:
-        """The condition of this type, None where nobody has written it."""
+        """The condition of this type, or None."""
         for found in self.status.conditions:  # a loop: asked more often than anything else
             if found.type == type_:
                 return found
@@ -198,7 +198,7 @@ class Pod(Part, frozen=True):
 
     @property
     def over(self) -> bool:
-        """Whether it has ended for good, evicted for instance: nobody counts it any more (FilterActivePods)."""
+        """Whether it has terminated, e.g. was evicted: controllers no longer count it (FilterActivePods)."""
         return self.status.phase in ("Failed", "Succeeded")
 
     def has_gate(self, type_: str) -> bool:
@@ -238,7 +238,7 @@ class NodeImage(Part, frozen=True):
 
 
 class NodeStatus(Part, frozen=True):
-    """NodeStatus. `images` stays raw: it is large, and read only where evidence is thin (`evidence`)."""
+    """NodeStatus. `images` stays raw: it is large, and decoded only if there is little other evidence (`evidence`)."""
 
     conditions: tuple[Condition, ...] = ()
     node_info: NodeInfo = NodeInfo()
@@ -299,7 +299,7 @@ class WorkloadSpec(Part, frozen=True):
 class WorkloadStatus(Part, frozen=True):
     """The parts of a workload's status that decisions need; the last three are a DaemonSet's.
 
-    `conditions` stay raw: most belong to others, and are put back as they were; `null` where there is no list.
+    `conditions` stay raw: most belong to others, and are written back unchanged; `null` if there is no list.
     """
 
     observed_generation: int = 0
@@ -360,11 +360,11 @@ class EndpointSlice(Part, frozen=True):
     endpoints: tuple[Endpoint, ...] | None = None
 
     def targets(self) -> dict[str, str]:
-        """The Pods that serve by it, by uid with their names; none of a slice that somebody else manages."""
+        """The serving Pods, by uid with their names; empty for a slice that another controller manages."""
         if self.metadata.label(_MANAGED_BY) != _SLICE_CONTROLLER:
             return {}
-        every = ((one.target_ref, one.serves) for one in self.endpoints or ())
-        return {target.uid: target.name for target, serves in every if target is not None and serves}
+        targets = ((endpoint.target_ref, endpoint.serves) for endpoint in self.endpoints or ())
+        return {target.uid: target.name for target, serves in targets if target is not None and serves}
 
 
 class Requirement(Part, frozen=True):
@@ -397,7 +397,7 @@ class PdbStatus(Part, frozen=True):
 
     @property
     def entries(self) -> dict[str, datetime]:
-        """`disrupted_pods`, empty where there are none."""
+        """`disrupted_pods`, empty if there are none."""
         return self.disrupted_pods or {}
 
 

@@ -52,7 +52,7 @@ def possible(snapshot: Snapshot, actions: Iterable[Action]) -> tuple[Action, ...
 
 
 def cleanup(snapshot: Snapshot) -> tuple[Action, ...]:
-    """What leaves nothing of ours behind: first on the Pods, then on the workload, frozen until then, and elsewhere."""
+    """The writes that remove our metadata: first on the Pods, then on the workload, which stays frozen until then."""
     pulls = prepull.cleanup(snapshot)
     marked = tuple(Abort(pod) for pod in snapshot.pods if pod.metadata.annotation(names.STATE) is not None)
     if marked or pulls:

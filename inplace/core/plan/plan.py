@@ -106,7 +106,7 @@ def behind(snapshot: Snapshot, now: datetime) -> list[PodAssessment]:
 
 
 def plan(snapshot: Snapshot, now: datetime) -> Plan:
-    """The plan of somebody who looks once."""
+    """A single plan, without a memo."""
     return Planner().plan(snapshot, now)
 
 

@@ -1,1 +1,1 @@
-"""."""
+"""The state machine of one Pod."""

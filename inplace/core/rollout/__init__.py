@@ -1,1 +1,1 @@
-"""."""
+"""One workload: assessment of its Pods, and which of them may start."""

@@ -1,1 +1,1 @@
-"""."""
+"""The settings of a workload: grammar, schema, defaults."""

@@ -1,1 +1,1 @@
-"""."""
+"""The state that inplace keeps on objects: records, statuses, conditions."""

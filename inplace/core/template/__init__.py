@@ -1,1 +1,1 @@
-"""."""
+"""Pod templates: comparison, defaults, changes."""

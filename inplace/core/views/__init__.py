@@ -1,1 +1,1 @@
-"""."""
+"""Models of what commands print."""

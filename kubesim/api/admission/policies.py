@@ -2,7 +2,7 @@
 
 They are objects like any other, read from the storage at every request, in the order of their names. Mutating ones
 see the object as the client wants it, validating ones as it is about to be stored. Of `validationActions` only Deny
-does something: there is no audit log, and nobody reads warnings. Policies themselves, and what the server makes of a
+does something: there is no audit log, and warnings are discarded. Policies themselves, and what the server makes of a
 `binding`, an `eviction` or a `scale`, are not subject to them.
 """
 

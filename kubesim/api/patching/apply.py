@@ -57,7 +57,7 @@ def _disowned(entry: Tree, wanted: Tree) -> Tree:
 
 
 def merge(kind: str, live: Any, config: Tree) -> Tree:
-    """The object with a configuration merged by keys, whoever owns what."""
+    """The object with a configuration merged by keys, regardless of managers."""
     merged = dict(live) if isinstance(live, dict) else {}
     for key, value in config.items():
         merged[key] = _merged_value(kind, key, merged.get(key), value)

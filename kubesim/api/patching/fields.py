@@ -1,6 +1,6 @@
-"""FieldsV1: which fields of an object somebody applied, as a nested set (structured-merge-diff, simplified).
+"""FieldsV1: the fields of an object that a manager applied, as a nested set (structured-merge-diff, simplified).
 
-`f:name` is a field, `k:{…}` an element of a keyed list, `v:…` of a set, `.` the thing itself. Refuses to know who.
+`f:name` is a field, `k:{…}` an element of a keyed list, `v:…` of a set, `.` the thing itself. Does not depend on managers.
 """
 
 from __future__ import annotations

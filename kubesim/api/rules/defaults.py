@@ -1,7 +1,7 @@
 """What the API server fills in (pkg/apis/core/v1/defaults.go, pkg/apis/apps/v1/defaults.go), as far as we see it.
 
 Every function takes a tree that is its caller's own at the top and returns it complete; what lies below is copied
-before it is changed. Refuses to know whether a tree is valid.
+before it is changed. Does not depend on whether a tree is valid.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a Pod may be and how it may change (pkg/apis/core/validation, pkg/registry/core/pod/strategy.go).
 
-Pure: trees in, causes out. Refuses to know who asks.
+Pure: trees in, causes out. Does not depend on the user.
 """
 
 from __future__ import annotations

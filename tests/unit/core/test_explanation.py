@@ -27,7 +27,7 @@ def test_moments_are_in_order_and_say_who_said_them():
         "Killing: Stopping container app",
         "container app started (restart 1)",
         "BackOff (4 times): again",
-        "the deadline: it is Failed if it is not done by then",
+        "deadline: the Pod fails if it is not done by then",
     ]
     assert made.attempt == 1
 
