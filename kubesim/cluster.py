@@ -140,7 +140,7 @@ async def open_cluster(
             await manager.create(resources.NAMESPACES, None, {"metadata": {"name": name}}, type=dict)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one.run(), name="informers") for one in (managed, scheduled)]
-            tasks += [group.create_task(one.run(), name=one.name) for one in models]
+            tasks += [group.create_task(model.run(), name=model.name) for model in models]
             tasks.append(group.create_task(kubelet.run(), name="kubelet"))
             await _until_ready(manager, nodes, clock)
             try:

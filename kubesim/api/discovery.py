@@ -48,7 +48,8 @@ def answer(path: str) -> Tree | None:
         case ["openapi", "v3"]:
             return {
                 "paths": {
-                    _root(*one): {"serverRelativeURL": f"/openapi/v3/{_root(*one)}?hash=0"} for one in kinds.groups()
+                    _root(*group): {"serverRelativeURL": f"/openapi/v3/{_root(*group)}?hash=0"}
+                    for group in kinds.groups()
                 }
             }
         case ["openapi", "v3", *rest]:

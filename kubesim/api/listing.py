@@ -102,7 +102,7 @@ def body(kind: Kind, page: Listed) -> bytes:
         json.dumps({"apiVersion": kind.resource.api_version, "kind": kind.resource.kind}, separators=(",", ":"))
     )
     head = json.dumps({"kind": f"{kind.resource.kind}List", "apiVersion": kind.resource.api_version, "metadata": meta})
-    items = b",".join(b"{" + one.body[typed:] for one in page.items)
+    items = b",".join(b"{" + item.body[typed:] for item in page.items)
     return b'%s,"items":[%s]}\n' % (head[:-1].encode(), items)
 
 

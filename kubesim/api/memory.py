@@ -33,13 +33,13 @@ class End(asyncio.Transport):
         self._paused = self._ended = self._scheduled = self._closing = False
 
     @classmethod
-    def pair(cls, one: asyncio.Protocol, other: asyncio.Protocol) -> Self:
+    def pair(cls, protocol: asyncio.Protocol, other: asyncio.Protocol) -> Self:
         """Connect two protocols; returns the first one's end."""
         loop = asyncio.get_running_loop()
-        here, there = cls(loop, one), cls(loop, other)
+        here, there = cls(loop, protocol), cls(loop, other)
         here._peer, there._peer = there, here
         other.connection_made(there)
-        one.connection_made(here)
+        protocol.connection_made(here)
         return here
 
     # --- writing ----------------------------------------------------------------------------------------------------

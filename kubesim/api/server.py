@@ -191,9 +191,9 @@ class ApiServer:
         if verbs.wants_table(request.headers.get("Accept", "")):
             include, first = request.query.get("includeObject", "Metadata"), [True]
 
-            def table(_: str, one: Stored) -> bytes:
+            def table(_: str, stored: Stored) -> bytes:
                 header, first[0] = first[0], False
-                return verbs.table_event(target.kind, one, self._clock.now(), include, header=header)
+                return verbs.table_event(target.kind, stored, self._clock.now(), include, header=header)
 
             return table
         if verbs.view_differs(target.kind):

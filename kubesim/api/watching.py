@@ -1,6 +1,6 @@
 """Watches: what happens to the objects of one kind, as lines, from a version on (apiserver, storage/cacher).
 
-A watch sees through its selectors: what starts to match is ADDED, what stops matching is DELETED. Does not depend on HTTP.
+A watch applies its selectors: an object that starts to match is ADDED, one that stops is DELETED. Knows no HTTP.
 """
 
 from __future__ import annotations
@@ -113,8 +113,8 @@ class Watch:
             return None
         return self._line("DELETED" if not after else "MODIFIED" if before else "ADDED", change.new)
 
-    def _line(self, type_: str, one: Stored) -> bytes:
-        return watch_line(type_, one.body if self._render is None else self._render(type_, one))
+    def _line(self, type_: str, stored: Stored) -> bytes:
+        return watch_line(type_, stored.body if self._render is None else self._render(type_, stored))
 
     def _bookmark(self, *, initial: bool = False) -> bytes:
         meta: Tree = {"resourceVersion": str(self._storage.version)}

@@ -49,8 +49,8 @@ class History:
     async def truncate(self, workload: Tree, live: set[str]) -> None:
         """Delete what is beyond the limit; `live` are the names of those in use."""
         limit = workload["spec"].get("revisionHistoryLimit", 10)
-        for one in revisions.superfluous(self._known(workload), live, limit):
-            meta = one["metadata"]
+        for superfluou in revisions.superfluous(self._known(workload), live, limit):
+            meta = superfluou["metadata"]
             await self._client.delete(resources.CONTROLLERREVISIONS, meta["name"], meta["namespace"])
 
     def _known(self, workload: Tree) -> list[Tree]:

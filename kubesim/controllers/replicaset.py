@@ -122,5 +122,5 @@ def _rank(pod: Tree) -> tuple[bool, bool, bool, int, int, str]:
     statuses = (pod.get("status") or {}).get("containerStatuses") or ()
     cost = int((pod["metadata"].get("annotations") or {}).get(_COST, "0"))
     running = (pod.get("status") or {}).get("phase") == "Running"
-    restarts = sum(one.get("restartCount", 0) for one in statuses)
+    restarts = sum(status.get("restartCount", 0) for status in statuses)
     return (bool(pod["spec"].get("nodeName")), running, is_ready(pod), cost, -restarts, pod["metadata"]["name"])

@@ -40,7 +40,12 @@ def hash_of(data: Tree, collisions: int = 0) -> str:
 def in_order(revisions: Iterable[Tree]) -> list[Tree]:
     """Oldest first (SortControllerRevisions)."""
     return sorted(
-        revisions, key=lambda one: (one["revision"], one["metadata"]["creationTimestamp"], one["metadata"]["name"])
+        revisions,
+        key=lambda revision: (
+            revision["revision"],
+            revision["metadata"]["creationTimestamp"],
+            revision["metadata"]["name"],
+        ),
     )
 
 

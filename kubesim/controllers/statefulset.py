@@ -223,14 +223,14 @@ def _pod(workload: Tree, ordinal: int, revision: Tree) -> Tree:
     identity = {_POD_NAME: name, _POD_INDEX: str(ordinal), HASH_LABEL: revision["metadata"]["name"]}
     spec = {**template["spec"], "hostname": name, "subdomain": workload["spec"].get("serviceName", "")}
     claims = {
-        one["metadata"]["name"]: {
-            "name": one["metadata"]["name"],
-            "persistentVolumeClaim": {"claimName": f"{one['metadata']['name']}-{name}"},
+        template["metadata"]["name"]: {
+            "name": template["metadata"]["name"],
+            "persistentVolumeClaim": {"claimName": f"{template['metadata']['name']}-{name}"},
         }
-        for one in workload["spec"].get("volumeClaimTemplates") or ()
+        for template in workload["spec"].get("volumeClaimTemplates") or ()
     }
     if claims:
-        others = [one for one in spec.get("volumes") or () if one["name"] not in claims]
+        others = [volume for volume in spec.get("volumes") or () if volume["name"] not in claims]
         spec["volumes"] = [*claims.values(), *others]
     return {
         "apiVersion": "v1",

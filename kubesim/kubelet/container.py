@@ -66,7 +66,7 @@ class Container:
     def next_change(self, now: float) -> float:
         """When its probes next change their mind, or it exits."""
         times = (self.ready_from, self.ready_until, self.started_from, self.exits_at if self.running else _NEVER)
-        return min((one for one in times if one > now), default=_NEVER)
+        return min((time for time in times if time > now), default=_NEVER)
 
 
 @dataclass

@@ -70,7 +70,7 @@ class Kubelet:
             self._group = group
             group.create_task(self._reflector.run(), name="kubelet watch")
             await self._reflector.wait_synced()
-            await asyncio.gather(*(self._register(one) for one in self._nodes.values()))
+            await asyncio.gather(*(self._register(node) for node in self._nodes.values()))
             group.create_task(self._beat(), name="kubelet heartbeat")
 
     def stop_node(self, name: str) -> None:
