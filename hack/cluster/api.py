@@ -30,7 +30,7 @@ class Cluster:
 
 
 def current(*, hollow: bool = False) -> Cluster:
-    """The cluster of KUBECONFIG and REGISTRY where both are set, else the running one of this machine."""
+    """The cluster of KUBECONFIG and REGISTRY if both are set, else the running one of this machine."""
     kubeconfig, registry = os.environ.get("KUBECONFIG"), os.environ.get("REGISTRY")
     if kubeconfig and registry:
         return _foreign(Path(kubeconfig), registry)
@@ -48,7 +48,7 @@ def up(name: str | None = None, k8s: str | None = None, runtime: str | None = No
 
 
 def down(name: str | None = None) -> bool:
-    """Stop a cluster; False where there was none."""
+    """Stop a cluster; False if there was none."""
     return lifecycle.down(cluster_name(name))
 
 

@@ -23,7 +23,7 @@ _LOG_LINKS = Path("/var/log/containers")
 
 
 def remove(layout: Layout) -> None:
-    """Remove all of it; needs root where there were containers."""
+    """Remove all of it; needs root if there were containers."""
     process.end(_shims(layout), patience=0)
     process.end(_containers(layout), patience=0)
     _unmount(layout.state, layout.run)

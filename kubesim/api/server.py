@@ -35,7 +35,7 @@ Listener = Callable[[Request, int], None]
 class ApiServer:
     """A server on a free port of loopback; an async context manager.
 
-    `plan` decides what goes wrong; `on_answer` hears of every request and its code, 0 where it was cut.
+    `plan` decides what goes wrong; `on_answer` hears of every request and its code, 0 if it was cut.
     """
 
     def __init__(

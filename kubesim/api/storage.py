@@ -53,7 +53,7 @@ class Stored:
 
 
 class Change:
-    """What happened to one object. `new` is its last state where it was deleted."""
+    """What happened to one object. `new` is its last state if it was deleted."""
 
     __slots__ = ("_line", "new", "old", "type")
 
@@ -150,7 +150,7 @@ class Storage:
     # --- reads of the past ------------------------------------------------------------------------------------------
 
     def since(self, kind: Kind, version: int) -> list[Change]:
-        """The changes after a version. Raises Failure 410 where they are no longer known."""
+        """The changes after a version. Raises Failure 410 if they are no longer known."""
         table = self.table(kind)
         if version < table.compacted:
             raise failure.too_old(version, table.compacted)

@@ -82,7 +82,7 @@ class Watch:
                 mark = max(mark, loop.time() + BOOKMARK_SECONDS)
 
     def end(self, error: Failure | None = None) -> None:
-        """End it, with an ERROR event where there is something to say."""
+        """End it, with an ERROR event if there is something to say."""
         if error is not None:
             self._lines.append(watch_line("ERROR", json.dumps(error.status()).encode()))
         self._ended = True

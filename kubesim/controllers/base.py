@@ -92,7 +92,7 @@ def owner(obj: Tree) -> Tree | None:
 
 
 def owned_by(kind: str) -> Keys:
-    """The key of the object's controller, where it is of a kind."""
+    """The key of the object's controller, if it is of a kind."""
 
     def keys(obj: Tree) -> Iterable[Key]:
         reference = owner(obj)

@@ -115,7 +115,7 @@ class DaemonSetController(Controller):
     # --- status -----------------------------------------------------------------------------------------------------
 
     async def _write_status(self, workload: Tree, pods: list[Tree], suffix: str, collisions: int) -> None:
-        """What the nodes and the labels say (updateDaemonSetStatus); written only where it changed."""
+        """What the nodes and the labels say (updateDaemonSetStatus); written only if it changed."""
         wanted = {node["metadata"]["name"] for node in self._nodes.values() if _fits(workload, node)}
         here = [pod for pod in pods if _node_of(pod) in wanted]
         ready = sum(is_ready(pod) for pod in here)

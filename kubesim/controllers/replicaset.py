@@ -80,7 +80,7 @@ class ReplicaSetController(Controller):
             await self.remove(pod)
 
     async def _write_status(self, workload: Tree, pods: list[Tree]) -> None:
-        """Counts (calculateStatus); written only where they changed."""
+        """Counts (calculateStatus); written only if they changed."""
         wanted = (workload["spec"]["template"].get("metadata") or {}).get("labels") or {}
         ready = sum(is_ready(pod) for pod in pods)
         full = sum(wanted.items() <= (pod["metadata"].get("labels") or {}).items() for pod in pods)

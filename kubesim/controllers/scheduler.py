@@ -71,7 +71,7 @@ def _takes(node: Tree, pod: Tree) -> bool:
 
 
 def named_by(pod: Tree) -> str:
-    """The one node that a Pod's affinity names, as a DaemonSet's does; empty where it names none."""
+    """The one node that a Pod's affinity names, as a DaemonSet's does; empty if it names none."""
     found = (pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}
     terms = (found.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms") or ()
     fields = [field for term in terms for field in term.get("matchFields") or ()]

@@ -150,7 +150,7 @@ class StatefulSetController(Controller):
     async def _write_status(
         self, workload: Tree, pods: list[Tree], current: Tree, update: Tree, collisions: int
     ) -> None:
-        """What the labels say (computeReplicaStatus, completeRollingUpdate); written only where it changed."""
+        """What the labels say (computeReplicaStatus, completeRollingUpdate); written only if it changed."""
         was, replicas = workload.get("status") or {}, workload["spec"]["replicas"]
         names = {"currentRevision": current["metadata"]["name"], "updateRevision": update["metadata"]["name"]}
         status = _counted(pods, **names) | {"observedGeneration": workload["metadata"]["generation"], **names}

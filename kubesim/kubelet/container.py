@@ -42,7 +42,7 @@ class Container:
     restarts: int = 0
     started: datetime | None = None
     last: Ended | None = None
-    #: Why it does not run: the reason and message of `waiting`, empty where its end is all that is known.
+    #: Why it does not run: the reason and message of `waiting`, empty if its end is all that is known.
     waiting: tuple[str, str] = ("ContainerCreating", "")
     #: Whether it has a readiness probe; from when on its probes succeed, and those of a life that has ended fail.
     probed: bool = False

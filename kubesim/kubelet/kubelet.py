@@ -24,7 +24,7 @@ from kubesim.kubelet.timings import Timings
 from kubesim.kubelet.worker import Abilities, Machinery, Worker
 from kubesim.objects import is_over
 
-#: How often Node objects are written where there is news, and where there is none, in seconds
+#: How often Node objects are written if there is news, and where there is none, in seconds
 #: (nodeStatusUpdateFrequency, nodeStatusReportFrequency).
 NEWS_SECONDS: Final = 10.0
 REPORT_SECONDS: Final = 300.0
