@@ -130,7 +130,7 @@ def main() -> int:
 
 
 def _cell(state: str, verdicts: list[str]) -> str:
-    return ", ".join(one if one in _RIGHT[state] else f"**{one}**" for one in verdicts) or "-"
+    return ", ".join(verdict if verdict in _RIGHT[state] else f"**{verdict}**" for verdict in verdicts) or "-"
 
 
 if __name__ == "__main__":

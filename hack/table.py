@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def _table(columns: list[str], cells: dict[str, dict[str, list[Outcome]]]) -> str:
-    lines = ["| scenario | " + " | ".join(_title(one) for one in columns) + " |", "|---|" + "---|" * len(columns)]
+    lines = ["| scenario | " + " | ".join(_title(column) for column in columns) + " |", "|---|" + "---|" * len(columns)]
     for scenario in sorted(cells):
         found = [_cell(cells[scenario].get(column, [])) for column in columns]
         lines.append(f"| {scenario.partition(': ')[2]} | " + " | ".join(found) + " |")

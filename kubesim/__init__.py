@@ -6,7 +6,7 @@ their container runtime (`kubelet`), and their composition (`cluster`). Each fol
 docstring names, and recorded answers of a real server hold it to that.
 
 What does not belong here is anything of the program that is tried: its names, namespaces, accounts, labels and
-policies. Whoever starts a cluster passes them in. Of the project it uses `inplace.kube` and `inplace.runtime`, the
+policies. The caller passes them in. Of the project it uses `inplace.kube` and `inplace.runtime`, the
 generic client and clock, and nothing else. Every model is an ordinary client of the API and cannot know which API
 server it has (architecture, three worlds).
 """

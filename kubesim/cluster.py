@@ -66,7 +66,7 @@ class Cluster:
         `agent` is how the server knows the program; the part before a slash names the field manager unless one is
         given. `as_user` is whom admission policies see.
         """
-        manager = field_manager or agent.partition("/")[0]  # as the server names whoever gives none
+        manager = field_manager or agent.partition("/")[0]  # as the server does for clients without one
         opened = plain(self.server.url, user_agent=agent, clock=self._clock, as_user=as_user)
         connection = await self._stack.enter_async_context(memory.near(opened, self.server.accept))
         return Client(connection, observer or NullObserver(), self._clock, field_manager=manager)
@@ -140,7 +140,7 @@ async def open_cluster(
             await manager.create(resources.NAMESPACES, None, {"metadata": {"name": name}}, type=dict)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one.run(), name="informers") for one in (managed, scheduled)]
-            tasks += [group.create_task(one.run(), name=one.name) for one in models]
+            tasks += [group.create_task(model.run(), name=model.name) for model in models]
             tasks.append(group.create_task(kubelet.run(), name="kubelet"))
             await _until_ready(manager, nodes, clock)
             try:

@@ -63,7 +63,7 @@ class Floor:
         self._slots = asyncio.Semaphore(CONCURRENCY)
 
     async def serve(self, name: str) -> None:
-        """Open the gate of a new Pod, as somebody must."""
+        """Open the gate of a new Pod, as the controller would."""
         pod = await self._watched.until(name, lambda one: bool(one.status.conditions))
         if pod.condition(names.GATE) is None:
             await self._patch(name, [{"op": "add", "path": "/status/conditions/-", "value": _gate("True")}], "status")

@@ -157,7 +157,7 @@ async def _settled(world: RealWorld, shape: Shape) -> None:
     while True:
         await asyncio.sleep(0.2)
         found = await world.client.list(resources.STATEFULSETS, world.namespace, type=Workload)
-        states = [(one.status.observed_generation >= one.metadata.generation, one.status) for one in found.items]
+        states = [(item.status.observed_generation >= item.metadata.generation, item.status) for item in found.items]
         if all(seen and _counts(status) == (shape.pods, shape.pods) for seen, status in states):
             return
 

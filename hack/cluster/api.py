@@ -1,4 +1,4 @@
-"""The cluster that tests run against: ours, or one that somebody else started.
+"""The cluster that tests run against: ours, or one that is already running.
 
 What only ours can do, stopping a part of it, is refused for others with a clear line.
 """
@@ -15,7 +15,7 @@ from hack.cluster.settings import NODE, ClusterError, cluster_name, state_root, 
 
 @dataclass(frozen=True)
 class Cluster:
-    """How to reach a cluster and its registry. `audit_log` is None where nobody writes one that we can read."""
+    """How to reach a cluster and its registry. `audit_log` is None if there is none that we can read."""
 
     name: str
     kubeconfig: Path
@@ -30,7 +30,7 @@ class Cluster:
 
 
 def current(*, hollow: bool = False) -> Cluster:
-    """The cluster of KUBECONFIG and REGISTRY where both are set, else the running one of this machine."""
+    """The cluster of KUBECONFIG and REGISTRY if both are set, else the running one of this machine."""
     kubeconfig, registry = os.environ.get("KUBECONFIG"), os.environ.get("REGISTRY")
     if kubeconfig and registry:
         return _foreign(Path(kubeconfig), registry)
@@ -48,7 +48,7 @@ def up(name: str | None = None, k8s: str | None = None, runtime: str | None = No
 
 
 def down(name: str | None = None) -> bool:
-    """Stop a cluster; False where there was none."""
+    """Stop a cluster; False if there was none."""
     return lifecycle.down(cluster_name(name))
 
 

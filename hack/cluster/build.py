@@ -107,7 +107,7 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def _sweep(cache: Path, recipe: Recipe) -> None:
-    """What a killed build left; the lock is ours, so nobody is writing there."""
+    """What a killed build left; the lock is ours, so no other process writes there."""
     for leftover in cache.glob(f".{recipe.component}-{recipe.version}.*.tmp"):
         shutil.rmtree(leftover)
 

@@ -69,4 +69,4 @@ def node_ready(layout: Layout, name: str) -> bool:
     if not isinstance(node, dict) or node.get("spec", {}).get("taints"):
         return False
     conditions = node.get("status", {}).get("conditions", [])
-    return any(one.get("type") == "Ready" and one.get("status") == "True" for one in conditions)
+    return any(condition.get("type") == "Ready" and condition.get("status") == "True" for condition in conditions)

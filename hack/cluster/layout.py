@@ -188,7 +188,7 @@ def _ports_free(slot: int) -> bool:
 
 
 def _networks() -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    """What this machine has routes to; empty where there is no `ip`, which only clusters without Pods allow."""
+    """What this machine has routes to; empty if there is no `ip`, which only clusters without Pods allow."""
     if os.geteuid() != 0 or (program := find("ip")) is None:
         return
     listed = subprocess.run([program, "-4", "-o", "route", "show", "table", "all"], capture_output=True, check=False)

@@ -23,7 +23,7 @@ _LOG_LINKS = Path("/var/log/containers")
 
 
 def remove(layout: Layout) -> None:
-    """Remove all of it; needs root where there were containers."""
+    """Remove all of it; needs root if there were containers."""
     process.end(_shims(layout), patience=0)
     process.end(_containers(layout), patience=0)
     _unmount(layout.state, layout.run)
@@ -63,7 +63,7 @@ def _unmount(*folders: Path) -> None:
     mounts = [
         line.split()[1].encode().decode("unicode_escape") for line in Path("/proc/mounts").read_text().splitlines()
     ]
-    for mount in sorted((one for one in mounts if one.startswith(roots)), key=len, reverse=True):
+    for mount in sorted((mount for mount in mounts if mount.startswith(roots)), key=len, reverse=True):
         _run("umount", "-l", mount)
 
 
@@ -87,8 +87,8 @@ def _interfaces(path: Path) -> Iterator[tuple[str, str]]:
         cached = json.loads(path.read_text())
     except ValueError:
         return
-    for one in (cached.get("result") or {}).get("interfaces") or []:
-        yield one.get("name", ""), one.get("sandbox", "")
+    for interface in (cached.get("result") or {}).get("interfaces") or []:
+        yield interface.get("name", ""), interface.get("sandbox", "")
 
 
 def _drop_namespace(path: Path) -> None:

@@ -36,7 +36,7 @@ def up(wish: Wish) -> Layout:
 
 
 def down(name: str) -> bool:
-    """Stop it and leave nothing behind; False where there was none."""
+    """Stop it and leave nothing behind; False if there was none."""
     with _alone(name):
         found = layout.load(name)
         if found is None:

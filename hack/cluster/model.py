@@ -11,7 +11,7 @@ from typing import Any, Final
 from hack.cluster.images import CATALOGUE
 from kubesim.kubelet import Catalogue, Image
 
-#: What a script of `images` does, where it does anything but run.
+#: What a script of `images` does, if anything but run.
 _BEHAVIOUR: Final[dict[str, dict[str, Any]]] = {
     "slow": {"ready_after": 5.0},
     "stubborn": {"ignores_term": True},

@@ -32,7 +32,7 @@ class ClusterError(Exception):
 
 @dataclass(frozen=True)
 class Wish:
-    """What the caller asked for; None where any running cluster will do."""
+    """What the caller asked for; None if any running cluster will do."""
 
     name: str = DEFAULT_NAME
     k8s: str | None = None

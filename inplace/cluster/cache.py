@@ -1,4 +1,4 @@
-"""What is known of the objects of a cluster, and how they hang together.
+"""The cached objects of a cluster, and their relations.
 
 Only reflectors and lists write the stores; responses to our own writes never do, so that everything here was once true
 on the server.
@@ -45,7 +45,7 @@ def _pulled_for(pod: Pod) -> Iterable[str]:
 
 
 class Cache:
-    """The stores, by what they hold, and the questions that are asked of them."""
+    """The stores by resource, and queries over them."""
 
     def __init__(self) -> None:
         self.workloads: dict[str, Store[Workload]] = {kind.name: _store(owner=_owner) for kind in kinds.ALL}
@@ -58,9 +58,9 @@ class Cache:
         self.slices: Store[EndpointSlice] = _store(serving=lambda item: item.targets())
         self.budgets: Store[Pdb] = _store(namespace=lambda pdb: (pdb.metadata.namespace,))
         self.nodes: Store[Node] = _store()
-        #: What could not be read for want of rights, by plural name, with the API server's words.
+        #: Resources that could not be read for lack of rights, by plural name, with the API server's message.
         self.unseen: dict[str, str] = {}
-        #: By uid of the workload and revision: the template as it is kept, and decoded.
+        #: By uid of the workload and revision: the encoded and the decoded template.
         self._templates: dict[str, dict[str, tuple[Raw, Template]]] = {}
 
     def workload(self, key: Key) -> Workload | None:
@@ -78,7 +78,7 @@ class Cache:
         ]
 
     def key_of(self, meta: Meta) -> Key | None:
-        """The workload at the end of this object's chain of owners, None if it is of no supported kind."""
+        """The workload at the end of this object's chain of owners; None if its kind is not supported."""
         found, owner = None, meta.controller()
         if meta.label(names.HELPER) is not None:
             owner = next(iter(meta.owner_references), None)
@@ -89,14 +89,14 @@ class Cache:
         return found
 
     def owned(self, workload: Workload, kind: Kind) -> OwnedObjects:
-        """What belongs to a workload besides its Pods."""
+        """Objects of a workload besides its Pods."""
         uid = workload.metadata.uid
         children = self.workloads[kind.child_kind].by("owner", uid) if kind.child_kind else ()
         named = tuple(replace(child, kind=kind.child_kind) for child in children)
         return OwnedObjects(self.revisions.by("owner", uid), named)
 
     def pods_of(self, workload: Workload, owned: OwnedObjects) -> tuple[Pod, ...]:
-        """The Pods of a workload and of what stands between it and them; none that has ended for good."""
+        """The Pods of a workload or of its children, without terminated ones."""
         owners = (workload, *owned.children)
         return tuple(pod for owner in owners for pod in self.pods.by("owner", owner.metadata.uid) if not pod.over)
 
@@ -109,7 +109,7 @@ class Cache:
         return self.pods.by("pulls", _EVERY_PULL_POD)
 
     def serves(self, pod: Pod) -> bool:
-        """Whether an EndpointSlice still sends traffic to it."""
+        """Whether an EndpointSlice still lists it as serving."""
         return bool(self.slices.by("serving", pod.uid))
 
     def templates(self, workload: Workload, kind: Kind, owned: OwnedObjects) -> dict[str, Template]:
@@ -128,5 +128,5 @@ class Cache:
         return self.nodes.get("", name)
 
     def forget(self, uid: str) -> None:
-        """Drop what was decoded for a workload that is gone."""
+        """Drop the decoded templates of a deleted workload."""
         self._templates.pop(uid, None)

@@ -1,7 +1,7 @@
 """A cache for a single workload, read with a user's own rights: by one list of everything, or kept by watches.
 
 A user who may not read nodes, revisions, budgets or EndpointSlices still gets an answer, and is told what could not be
-seen. Pods, and what stands between them and the workload, nobody can do without.
+seen. Pods, and the objects between them and the workload, are required.
 """
 
 from __future__ import annotations

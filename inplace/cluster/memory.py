@@ -1,4 +1,4 @@
-"""What this process did and saw, and no object shows: it may be lost with the process at any time.
+"""Actions and observations of this process that are not on any object: may be lost with the process at any time.
 
 Observations of Pods in flight, writes whose result has not been seen yet, refusals and answers of the API server.
 """
@@ -30,7 +30,7 @@ from inplace.runtime.clock import Clock
 DENIED_SECONDS: Final = 30.0
 #: Tries of a write whose preconditions fail, before the Pod counts as failed.
 MAX_STALE: Final = 3
-#: How long the API server's answer to a dry run is believed, in seconds: its consent, and its refusal.
+#: How long the result of a dry run is valid, in seconds: if accepted, and if refused.
 CONSENT_SECONDS: Final = 3600.0
 REFUSAL_SECONDS: Final = 30.0
 #: How long a pull Pod that was created may be unseen by the cache before it is created again, in seconds.
@@ -38,14 +38,14 @@ UNSEEN_SECONDS: Final = 5.0
 
 
 class Caps(NamedTuple):
-    """How many Pods the controller may have out of service at once; None: any number."""
+    """The maximum number of Pods out of service at once; None: unlimited."""
 
     everywhere: int | None = None
     per_namespace: int | None = None
 
 
 class Memory:
-    """The memory of one process, beside the cache that it watches."""
+    """The memory of one process, in addition to its cache."""
 
     def __init__(self, clock: Clock, cache: Cache, caps: Caps | None = None, *, asks: bool = False) -> None:
         """`asks`: whether this process makes dry runs of image patches, and remembers the answers."""
@@ -144,7 +144,7 @@ class Memory:
         self._disrupted[meta.uid] = meta.namespace
 
     def did_not_disrupt(self, meta: Meta) -> None:
-        """It was not: the write that should have done it has failed."""
+        """The write that would have taken the Pod out of service has failed."""
         pod = self._cache.pods.get(meta.namespace, meta.name)
         if pod is not None and pod.uid == meta.uid:
             self._note_disrupted(pod)
@@ -160,7 +160,7 @@ class Memory:
             self._disrupted.pop(pod.uid, None)
 
     def record_dry_run(self, workload: str, sort: str, refusal: Reason | None) -> None:
-        """The API server has answered: it is asked again after a while, much later if it consented."""
+        """Record the result of a dry run, which expires after a while, much later if it was accepted."""
         if self._dry_runs is None:
             return
         known, now = self._dry_runs.setdefault(workload, {}), self.clock.monotonic()
@@ -169,21 +169,21 @@ class Memory:
         known[sort] = (refusal, now + (CONSENT_SECONDS if refusal is None else REFUSAL_SECONDS))
 
     def dry_runs(self, workload: str) -> dict[str, Reason | None] | None:
-        """The answers that still hold, for one workload; None if this process does not ask."""
+        """The valid results for one workload; None if this process makes no dry runs."""
         if self._dry_runs is None:
             return None
         now = self.clock.monotonic()
         return {sort: refusal for sort, (refusal, until) in self._dry_runs.get(workload, {}).items() if until > now}
 
     def requested_pull(self, workload: str, name: str, refused: str = "") -> None:
-        """A pull Pod was asked for; refused, it is asked for again after a while."""
+        """A pull Pod was requested; if refused, it is requested again after a while."""
         known, now = self._pull_requests.setdefault(workload, {}), self.clock.now()
         since = known[name].since if name in known else now
         pause = timedelta(seconds=REFUSAL_SECONDS if refused else UNSEEN_SECONDS)
         known[name] = PullRequest(since, now + pause, refused)
 
     def deleted_pull(self, meta: Meta) -> None:
-        """A pull Pod is not wanted any more; were it again, that would be a new beginning."""
+        """A pull Pod is no longer needed; a later request starts from scratch."""
         for owner in meta.owner_references:
             self._pull_requests.get(owner.uid, {}).pop(meta.name, None)
 
@@ -202,7 +202,7 @@ class Memory:
         return max(0, min(left)) if left else None
 
     def _went_on(self, uid: str) -> None:
-        """The upgrade went on, if not by our hand: a race lost to another writer is no failure."""
+        """The upgrade progressed, even if by another writer: a lost race is not a failure."""
         self._stale.pop(uid, None)
         refused = self.write_refused.get(uid)
         if refused is not None and refused.code == ReasonCode.PreconditionFailed:
@@ -220,7 +220,7 @@ class Memory:
         self.write_refused[uid] = Reason(ReasonCode.AdmissionRejected, "", message)
 
     def was_denied(self, uid: str, message: str) -> None:
-        """RBAC denied a write; it is tried again, and counts as refused for good when that has lasted."""
+        """RBAC denied a write; it is retried, and counts as refused permanently if that persists."""
         since = self._denied.setdefault(uid, self.clock.monotonic())
         if self.clock.monotonic() - since >= DENIED_SECONDS:
             self.was_rejected(uid, message)

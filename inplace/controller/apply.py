@@ -201,7 +201,7 @@ class Applier:
         if isinstance(action, CreatePullPod):
             self._memory.requested_pull(action.workload.metadata.uid, action.name)
         elif not action.again:
-            self._memory.deleted_pull(action.helper.metadata)
+            self._memory.deleted_pull(action.pod.metadata)
         return Outcome.APPLIED
 
     async def _reserve(self, action: ReserveDisruptions) -> Outcome:

@@ -1,1 +1,1 @@
-"""The API server of the embedded cluster. It knows objects and HTTP; it refuses to know what runs on them."""
+"""The API server of the embedded cluster. It knows objects and HTTP; it does not depend on what runs on them."""

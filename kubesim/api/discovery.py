@@ -28,7 +28,7 @@ _SUBVERBS: Final = {"eviction": ("create",), "binding": ("create",), "token": ("
 
 
 def answer(path: str) -> Tree | None:
-    """The document at a path of discovery, None where there is none."""
+    """The document at a path of discovery, None if there is none."""
     parts = [part for part in path.split("/") if part]
     match parts:
         case ["version"]:
@@ -48,7 +48,8 @@ def answer(path: str) -> Tree | None:
         case ["openapi", "v3"]:
             return {
                 "paths": {
-                    _root(*one): {"serverRelativeURL": f"/openapi/v3/{_root(*one)}?hash=0"} for one in kinds.groups()
+                    _root(*group): {"serverRelativeURL": f"/openapi/v3/{_root(*group)}?hash=0"}
+                    for group in kinds.groups()
                 }
             }
         case ["openapi", "v3", *rest]:

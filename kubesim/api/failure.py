@@ -1,6 +1,6 @@
 """What the API server answers when the answer is no: metav1.Status with the texts of a real server.
 
-The texts were recorded from 1.36.3 (`tests/unit/kubesim/answers.json`). Refuses to know when a request deserves them.
+The texts were recorded from 1.36.3 (`tests/unit/kubesim/answers.json`). Does not depend on when they are sent.
 """
 
 from __future__ import annotations
@@ -96,11 +96,11 @@ def invalid_options(what: str, cause: Cause) -> Failure:
 
 
 def _invalid(qualified: str, kind: str, group: str, name: str, causes: list[Cause]) -> Failure:
-    texts = list(dict.fromkeys(f"{one.field}: {one.message}" for one in causes))
+    texts = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in causes))
     text = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
     details: Tree = {"name": name, "group": group, "kind": kind}
     details = {key: value for key, value in details.items() if value}
-    details["causes"] = [{"reason": one.reason, "message": one.message, "field": one.field} for one in causes]
+    details["causes"] = [{"reason": cause.reason, "message": cause.message, "field": cause.field} for cause in causes]
     return Failure(422, "Invalid", f'{qualified} "{name}" is invalid: {text}', details)
 
 
@@ -203,7 +203,7 @@ def throttled(message: str, seconds: int, causes: Sequence[Cause] = ()) -> Failu
     """429."""
     details: Tree = {"retryAfterSeconds": seconds} if seconds else {}
     if causes:
-        details["causes"] = [{"reason": one.reason, "message": one.message} for one in causes]
+        details["causes"] = [{"reason": cause.reason, "message": cause.message} for cause in causes]
     return Failure(429, "TooManyRequests", message, details, retry_after=seconds)
 
 

@@ -39,7 +39,7 @@ class Cut(Enum):
 
 
 class Kill(Enum):
-    """The client is killed at this request: it did not arrive, or it did and nobody hears the answer."""
+    """The client is killed at this request: the request is lost, or the response is."""
 
     BEFORE = "before"
     AFTER = "after"

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from inplace.kube.resource import Resource
 
-#: A JSON object. Trees in storage are never changed: whoever alters one copies the path down to the change.
+#: A JSON object. Trees in storage are never changed: a change copies the path down to the changed value.
 Tree = dict[str, Any]
 
 ALL_VERBS: Final = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
@@ -129,7 +129,7 @@ KINDS: Final = (
 )
 
 _BY_PATH: Final[Mapping[tuple[str, str, str], Kind]] = {
-    (one.resource.group, one.resource.version, one.resource.plural): one for one in KINDS
+    (kind.resource.group, kind.resource.version, kind.resource.plural): kind for kind in KINDS
 }
 #: The kinds whose spec holds a Pod template.
 TEMPLATED: Final = (STATEFULSETS, DAEMONSETS, DEPLOYMENTS, REPLICASETS)
@@ -144,9 +144,9 @@ def find(group: str, version: str, plural: str) -> Kind | None:
 
 def groups() -> Iterator[tuple[str, str]]:
     """Every group and version that is served, once."""
-    yield from dict.fromkeys((one.resource.group, one.resource.version) for one in KINDS)
+    yield from dict.fromkeys((kind.resource.group, kind.resource.version) for kind in KINDS)
 
 
 def of_group(group: str, version: str) -> list[Kind]:
     """The kinds of one group and version."""
-    return [one for one in KINDS if (one.resource.group, one.resource.version) == (group, version)]
+    return [kind for kind in KINDS if (kind.resource.group, kind.resource.version) == (group, version)]

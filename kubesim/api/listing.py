@@ -1,6 +1,6 @@
 """Lists, whole or page by page (apiserver, pkg/registry/generic/registry/store.go, storage/continue).
 
-A continue token names the version of the list and the last object that was read. Refuses to know watches.
+A continue token names the version of the list and the last object that was read. Does not depend on watches.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def body(kind: Kind, page: Listed) -> bytes:
         json.dumps({"apiVersion": kind.resource.api_version, "kind": kind.resource.kind}, separators=(",", ":"))
     )
     head = json.dumps({"kind": f"{kind.resource.kind}List", "apiVersion": kind.resource.api_version, "metadata": meta})
-    items = b",".join(b"{" + one.body[typed:] for one in page.items)
+    items = b",".join(b"{" + item.body[typed:] for item in page.items)
     return b'%s,"items":[%s]}\n' % (head[:-1].encode(), items)
 
 

@@ -1,7 +1,7 @@
 """Connections within one event loop: what one end writes, the other reads in the next turn of the loop.
 
 HTTP is spoken on them as on a socket. There is no kernel between the ends, so nothing is ever under way while the loop
-is idle: that makes virtual time exact, however busy the machine is. Refuses to know what is said.
+is idle: that makes virtual time exact, however busy the machine is. Does not depend on what is sent.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ class End(asyncio.Transport):
         self._paused = self._ended = self._scheduled = self._closing = False
 
     @classmethod
-    def pair(cls, one: asyncio.Protocol, other: asyncio.Protocol) -> Self:
+    def pair(cls, protocol: asyncio.Protocol, other: asyncio.Protocol) -> Self:
         """Connect two protocols; returns the first one's end."""
         loop = asyncio.get_running_loop()
-        here, there = cls(loop, one), cls(loop, other)
+        here, there = cls(loop, protocol), cls(loop, other)
         here._peer, there._peer = there, here
         other.connection_made(there)
-        one.connection_made(here)
+        protocol.connection_made(here)
         return here
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
-        """The other end reads it in the next turn; what nobody reads any more is lost."""
+        """The other end reads it in the next turn; unread data is lost at the end."""
         if not self._closing and self._peer is not None:
             self._peer._unread.append(bytes(data))
             self._peer._schedule()

@@ -1,7 +1,7 @@
 """Reads and writes of objects as the generic registry of the API server does them (apiserver, registry/generic).
 
 Every write is: take the present object, change it, put back what this endpoint may not touch, validate, store. A write
-that changes nothing is not stored. Refuses to know HTTP, watches and who asks.
+that changes nothing is not stored. Does not depend on HTTP, watches and users.
 """
 
 from __future__ import annotations
@@ -263,7 +263,7 @@ class Registry:
         scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None}
         scheduled["lastTransitionTime"] = stamp(self._clock.now())
         status = {**old.tree["status"]}
-        kept = [one for one in status.get("conditions") or () if one["type"] != "PodScheduled"]
+        kept = [condition for condition in status.get("conditions") or () if condition["type"] != "PodScheduled"]
         status["conditions"] = [*kept, scheduled]
         tree = {**old.tree, "metadata": {**old.tree["metadata"]}, "status": status}
         tree["spec"] = {**tree["spec"], "nodeName": node}
@@ -287,16 +287,16 @@ class Registry:
             raise failure.internal(
                 "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support."
             )
-        for one in budgets:
-            status = one.tree.get("status") or {}
+        for budget in budgets:
+            status = budget.tree.get("status") or {}
             allowed = status.get("disruptionsAllowed", 0)
-            if status.get("observedGeneration", 0) < one.tree["metadata"].get("generation", 0) or allowed <= 0:
-                raise failure.budget_exhausted(one.name, status)
+            if status.get("observedGeneration", 0) < budget.tree["metadata"].get("generation", 0) or allowed <= 0:
+                raise failure.budget_exhausted(budget.name, status)
             if not dry_run:
                 disrupted = {**(status.get("disruptedPods") or {}), place.name: stamp(self._clock.now())}
-                tree = {**one.tree, "metadata": {**one.tree["metadata"]}}
+                tree = {**budget.tree, "metadata": {**budget.tree["metadata"]}}
                 tree["status"] = {**status, "disruptionsAllowed": allowed - 1, "disruptedPods": disrupted}
-                self.storage.put(kinds.PDBS, one.namespace, one.name, tree)
+                self.storage.put(kinds.PDBS, budget.namespace, budget.name, tree)
 
 
 def json_text(value: Any) -> str:

@@ -1,6 +1,6 @@
 """A request as the API understands it: which verb on which object, from method, path and query.
 
-Refuses to know what the verb does (apiserver, endpoints/request/requestinfo.go).
+Does not depend on what the verb does (apiserver, endpoints/request/requestinfo.go).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Target(Struct, frozen=True):
 
 
 def target(method: str, path: str, query: Mapping[str, str]) -> Target | None:
-    """What a request wants; None where the path is not one of objects. Raises Failure 404, 405."""
+    """What a request wants; None if it is not a path of objects. Raises Failure 404, 405."""
     parts = [unquote(part) for part in path.split("/") if part]
     match parts:
         case ["api", "v1", *rest]:

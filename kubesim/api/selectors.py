@@ -1,6 +1,6 @@
 """Label and field selectors, as text and as the `selector` of an object.
 
-Refuses to know HTTP; a selector that cannot be read is Failure 400.
+Does not depend on HTTP; a selector that cannot be read is Failure 400.
 """
 
 from __future__ import annotations
@@ -109,12 +109,12 @@ def matches(selector: Tree | None, labels: Labels) -> bool:
     exact = selector.get("matchLabels") or {}
     if any(labels.get(key) != value for key, value in exact.items()):
         return False
-    return all(_expression(one, labels) for one in selector.get("matchExpressions") or ())
+    return all(_expression(expression, labels) for expression in selector.get("matchExpressions") or ())
 
 
-def _expression(one: Tree, labels: Labels) -> bool:
-    key, values = one["key"], one.get("values") or ()
-    match one["operator"]:
+def _expression(obj: Tree, labels: Labels) -> bool:
+    key, values = obj["key"], obj.get("values") or ()
+    match obj["operator"]:
         case "In":
             return key in labels and labels[key] in values
         case "NotIn":
@@ -147,7 +147,7 @@ def _field(part: str, known: Iterable[str]) -> Test:
     if not sign:
         raise failure.bad_request(f"invalid selector: '{part}'; can't understand '{part}'")
     if name not in known:
-        supported = ", ".join(f'"{one}"' for one in _METADATA_FIELDS)
+        supported = ", ".join(f'"{field}"' for field in _METADATA_FIELDS)
         raise failure.bad_request(f'"{name}" is not a known field selector: only {supported}')
     path = name.split(".")
     wanted = sign != "!="

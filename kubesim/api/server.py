@@ -35,7 +35,7 @@ Listener = Callable[[Request, int], None]
 class ApiServer:
     """A server on a free port of loopback; an async context manager.
 
-    `plan` decides what goes wrong; `on_answer` hears of every request and its code, 0 where it was cut.
+    `plan` decides what goes wrong; `on_answer` hears of every request and its code, 0 if it was cut.
     """
 
     def __init__(
@@ -191,9 +191,9 @@ class ApiServer:
         if verbs.wants_table(request.headers.get("Accept", "")):
             include, first = request.query.get("includeObject", "Metadata"), [True]
 
-            def table(_: str, one: Stored) -> bytes:
+            def table(_: str, stored: Stored) -> bytes:
                 header, first[0] = first[0], False
-                return verbs.table_event(target.kind, one, self._clock.now(), include, header=header)
+                return verbs.table_event(target.kind, stored, self._clock.now(), include, header=header)
 
             return table
         if verbs.view_differs(target.kind):

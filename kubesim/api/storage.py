@@ -1,7 +1,7 @@
 """Objects of all kinds under one growing version, and the history that watches are served from (etcd's part).
 
-Trees are immutable by convention: whoever changes an object copies the path down to the change. Each version of an
-object is encoded once, and its bytes are shared by every answer and every watch. Refuses to know what objects mean.
+Trees are immutable by convention: a change copies the path down to the changed value. Each version of an
+object is encoded once, and its bytes are shared by every answer and every watch. Does not depend on what objects mean.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Stored:
 
 
 class Change:
-    """What happened to one object. `new` is its last state where it was deleted."""
+    """What happened to one object. `new` is its last state if it was deleted."""
 
     __slots__ = ("_line", "new", "old", "type")
 
@@ -150,7 +150,7 @@ class Storage:
     # --- reads of the past ------------------------------------------------------------------------------------------
 
     def since(self, kind: Kind, version: int) -> list[Change]:
-        """The changes after a version. Raises Failure 410 where they are no longer known."""
+        """The changes after a version. Raises Failure 410 if they are no longer known."""
         table = self.table(kind)
         if version < table.compacted:
             raise failure.too_old(version, table.compacted)
@@ -163,7 +163,7 @@ class Storage:
         return found
 
     def compact(self) -> None:
-        """Forget all history and all lists that somebody reads page by page."""
+        """Forget all history and all continued lists."""
         for table in self._tables.values():
             table.history.clear()
             table.compacted = self.version

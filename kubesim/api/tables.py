@@ -1,6 +1,6 @@
 """Objects as `kubectl get` prints them: the server's tables (pkg/printers/internalversion/printers.go).
 
-Wide columns have priority 1. Refuses to know HTTP.
+Wide columns have priority 1. Does not depend on HTTP.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def body(
 ) -> bytes:
     """A Table. `include` is None, Metadata (the default) or Object; `header` False leaves the columns out."""
     columns, cells = _TABLES.get(kind.resource.kind, (_PLAIN, _plain))
-    rows = [{"cells": cells(one.tree, now), "object": _object(one.tree, include)} for one in items]
+    rows = [{"cells": cells(item.tree, now), "object": _object(item.tree, include)} for item in items]
     table: Tree = {"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": str(version)}}
     table["columnDefinitions"] = [_definition(column) for column in columns] if header else None
     table["rows"] = rows
@@ -89,9 +89,9 @@ def _pod(tree: Tree, now: datetime) -> list[Any]:
     if restarts and ends:
         ago = (now - datetime.fromisoformat(max(ends))).total_seconds()
         shown = f"{restarts} ({human(ago)} ago)"
-    gates = [one["conditionType"] for one in spec.get("readinessGates") or ()]
-    holding = {one["type"] for one in status.get("conditions") or () if one.get("status") == "True"}
-    passed = f"{sum(one in holding for one in gates)}/{len(gates)}" if gates else "<none>"
+    gates = [gate["conditionType"] for gate in spec.get("readinessGates") or ()]
+    holding = {condition["type"] for condition in status.get("conditions") or () if condition.get("status") == "True"}
+    passed = f"{sum(gate in holding for gate in gates)}/{len(gates)}" if gates else "<none>"
     wide = [status.get("podIP") or "<none>", spec.get("nodeName") or "<none>", "<none>", passed]
     return [
         tree["metadata"]["name"],
@@ -119,7 +119,10 @@ def pod_phase(tree: Tree) -> str:
 
 def _images(tree: Tree) -> list[str]:
     containers = tree["spec"]["template"]["spec"]["containers"]
-    return [",".join(one["name"] for one in containers), ",".join(one.get("image", "") for one in containers)]
+    return [
+        ",".join(container["name"] for container in containers),
+        ",".join(container.get("image", "") for container in containers),
+    ]
 
 
 def _selector(tree: Tree) -> str:
@@ -161,7 +164,9 @@ def _daemon_set(tree: Tree, now: datetime) -> list[Any]:
 
 def _node(tree: Tree, now: datetime) -> list[Any]:
     status = tree.get("status") or {}
-    ready = next((one["status"] for one in status.get("conditions") or () if one["type"] == "Ready"), "Unknown")
+    ready = next(
+        (condition["status"] for condition in status.get("conditions") or () if condition["type"] == "Ready"), "Unknown"
+    )
     shown = {"True": "Ready", "False": "NotReady"}.get(ready, "Unknown")
     if (tree.get("spec") or {}).get("unschedulable"):
         shown += ",SchedulingDisabled"
@@ -183,7 +188,7 @@ def _event(tree: Tree, now: datetime) -> list[Any]:
 
 def _service(tree: Tree, now: datetime) -> list[Any]:
     spec = tree["spec"]
-    ports = ",".join(f"{one['port']}/{one.get('protocol', 'TCP')}" for one in spec.get("ports") or ()) or "<none>"
+    ports = ",".join(f"{port['port']}/{port.get('protocol', 'TCP')}" for port in spec.get("ports") or ()) or "<none>"
     cells = [tree["metadata"]["name"], spec.get("type", ""), spec.get("clusterIP") or "<none>", "<none>", ports]
     return [*cells, age(tree, now)]
 

@@ -1,6 +1,6 @@
 """What each verb does, from a request's target and body to the bytes of the answer.
 
-Refuses to know connections, faults and time; watches are served by `server`.
+Does not depend on connections, faults and time; watches are served by `server`.
 """
 
 from __future__ import annotations
@@ -86,7 +86,9 @@ class Verbs:
         if _TABLE in call.accept:
             return Answer(200, self._table(call, page.items, page.version))
         if target.kind is kinds.EVENTS:
-            items = [Stored(one.namespace, one.name, one.version, workloads.core_event(one.tree)) for one in page.items]
+            items = [
+                Stored(item.namespace, item.name, item.version, workloads.core_event(item.tree)) for item in page.items
+            ]
             page = listing.Listed(items, page.version, page.token, page.left)
         return Answer(200, listing.body(target.kind, page))
 
@@ -202,8 +204,8 @@ class Verbs:
         target = call.target
         page = listing.read(self._registry.storage, target.kind, target.namespace, call.query)
         options = requests.deletion_of(call.data, call.query)
-        for one in page.items:
-            place = requests.Target("delete", target.kind, one.namespace, one.name, "").place
+        for item in page.items:
+            place = requests.Target("delete", target.kind, item.namespace, item.name, "").place
             self._registry.delete(place, options)
         return Answer(200, listing.body(target.kind, page))
 
@@ -211,11 +213,11 @@ class Verbs:
 # --- views ----------------------------------------------------------------------------------------------------------
 
 
-def view(kind: Kind, one: Stored) -> bytes:
+def view(kind: Kind, stored: Stored) -> bytes:
     """An object as this kind's path shows it."""
     if view_differs(kind):
-        return json.dumps(workloads.core_event(one.tree)).encode()
-    return one.body
+        return json.dumps(workloads.core_event(stored.tree)).encode()
+    return stored.body
 
 
 def view_differs(kind: Kind) -> bool:
@@ -223,9 +225,9 @@ def view_differs(kind: Kind) -> bool:
     return kind is kinds.EVENTS
 
 
-def table_event(kind: Kind, one: Stored, now: datetime, include: str, *, header: bool) -> bytes:
+def table_event(kind: Kind, stored: Stored, now: datetime, include: str, *, header: bool) -> bytes:
     """The object of a watch event, as a Table of one row."""
-    return tables.body(kind, [one], one.version, now, include=include, header=header).rstrip()
+    return tables.body(kind, [stored], stored.version, now, include=include, header=header).rstrip()
 
 
 def wants_table(accept: str) -> bool:
@@ -249,10 +251,10 @@ def _finalized(old: Tree, finalizers: list[str]) -> Tree:
     return {**old, "metadata": {**old["metadata"]}, "spec": {**(old.get("spec") or {}), "finalizers": finalizers}}
 
 
-def _scale(one: Stored) -> Tree:
+def _scale(stored: Stored) -> Tree:
     fields = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
-    meta = {key: one.tree["metadata"][key] for key in fields if key in one.tree["metadata"]}
-    spec, status = one.tree["spec"], one.tree.get("status") or {}
+    meta = {key: stored.tree["metadata"][key] for key in fields if key in stored.tree["metadata"]}
+    spec, status = stored.tree["spec"], stored.tree.get("status") or {}
     replicas = spec.get("replicas", 0)
     shown: Tree = {"replicas": status.get("replicas", 0), "selector": _selector(spec.get("selector") or {})}
     scale: Tree = {"kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": meta}

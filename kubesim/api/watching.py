@@ -1,6 +1,6 @@
 """Watches: what happens to the objects of one kind, as lines, from a version on (apiserver, storage/cacher).
 
-A watch sees through its selectors: what comes to match is ADDED, what no longer does is DELETED. Refuses to know HTTP.
+A watch applies its selectors: an object that starts to match is ADDED, one that stops is DELETED. Knows no HTTP.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MOST_UNREAD: Final = 100_000
 
 
 class Watch:
-    """One watch: lines to be sent, filled by the storage and emptied by whoever serves it."""
+    """One watch: lines to be sent, filled by the storage and emptied by its server."""
 
     def __init__(
         self, storage: Storage, kind: Kind, namespace: str | None, query: Mapping[str, str], render: Render | None
@@ -82,7 +82,7 @@ class Watch:
                 mark = max(mark, loop.time() + BOOKMARK_SECONDS)
 
     def end(self, error: Failure | None = None) -> None:
-        """End it, with an ERROR event where there is something to say."""
+        """End it, with an ERROR event if there is something to say."""
         if error is not None:
             self._lines.append(watch_line("ERROR", json.dumps(error.status()).encode()))
         self._ended = True
@@ -113,8 +113,8 @@ class Watch:
             return None
         return self._line("DELETED" if not after else "MODIFIED" if before else "ADDED", change.new)
 
-    def _line(self, type_: str, one: Stored) -> bytes:
-        return watch_line(type_, one.body if self._render is None else self._render(type_, one))
+    def _line(self, type_: str, stored: Stored) -> bytes:
+        return watch_line(type_, stored.body if self._render is None else self._render(type_, stored))
 
     def _bookmark(self, *, initial: bool = False) -> bytes:
         meta: Tree = {"resourceVersion": str(self._storage.version)}

@@ -1,6 +1,6 @@
 """What the model controllers have in common: caches that they are told of, a queue of keys, one sync at a time.
 
-The shape of every controller of Kubernetes; refuses to know what any of them does.
+The shape of every controller of Kubernetes; does not depend on what any of them does.
 """
 
 from __future__ import annotations
@@ -80,38 +80,38 @@ class Controller(ABC):
         return Done()
 
 
-def itself(one: Tree) -> Iterable[Key]:
+def itself(obj: Tree) -> Iterable[Key]:
     """The key of the object."""
-    yield key_of(one)
+    yield key_of(obj)
 
 
-def owner(one: Tree) -> Tree | None:
+def owner(obj: Tree) -> Tree | None:
     """The ownerReference of the controller of an object."""
-    found = one["metadata"].get("ownerReferences") or ()
+    found = obj["metadata"].get("ownerReferences") or ()
     return next((reference for reference in found if reference.get("controller")), None)
 
 
 def owned_by(kind: str) -> Keys:
-    """The key of the object's controller, where it is of a kind."""
+    """The key of the object's controller, if it is of a kind."""
 
-    def keys(one: Tree) -> Iterable[Key]:
-        reference = owner(one)
+    def keys(obj: Tree) -> Iterable[Key]:
+        reference = owner(obj)
         if reference is not None and reference["kind"] == kind:
-            yield one["metadata"]["namespace"], reference["name"]
+            yield obj["metadata"]["namespace"], reference["name"]
 
     return keys
 
 
-def owns(workload: Tree, one: Tree) -> bool:
+def owns(workload: Tree, obj: Tree) -> bool:
     """Whether a workload is the controller of an object."""
-    reference = owner(one)
+    reference = owner(obj)
     return reference is not None and reference["uid"] == workload["metadata"]["uid"]
 
 
-def selects(workload: Tree, one: Tree) -> bool:
+def selects(workload: Tree, obj: Tree) -> bool:
     """Whether a workload's selector takes an object of its namespace."""
-    labels, wanted = one["metadata"].get("labels") or {}, workload["spec"]["selector"].get("matchLabels") or {}
-    same = one["metadata"]["namespace"] == workload["metadata"]["namespace"]
+    labels, wanted = obj["metadata"].get("labels") or {}, workload["spec"]["selector"].get("matchLabels") or {}
+    same = obj["metadata"]["namespace"] == workload["metadata"]["namespace"]
     return bool(same and wanted and all(labels.get(key) == value for key, value in wanted.items()))
 
 
@@ -123,9 +123,9 @@ def amount(value: int | str, of: int, *, round_up: bool) -> int:
     return -(-whole // 100) if round_up else whole // 100
 
 
-def reference_to(one: Tree, api_version: str, kind: str) -> Tree:
+def reference_to(obj: Tree, api_version: str, kind: str) -> Tree:
     """The ownerReference that makes an object the controller of another."""
-    meta = one["metadata"]
+    meta = obj["metadata"]
     made: Tree = {"apiVersion": api_version, "kind": kind, "name": meta["name"], "uid": meta["uid"]}
     return made | {"controller": True, "blockOwnerDeletion": True}
 
@@ -133,9 +133,9 @@ def reference_to(one: Tree, api_version: str, kind: str) -> Tree:
 # --- Pods, as controllers see them -----------------------------------------------------------------------------------
 
 
-def is_deleting(one: Tree) -> bool:
-    """Whether somebody has deleted it."""
-    return "deletionTimestamp" in one["metadata"]
+def is_deleting(obj: Tree) -> bool:
+    """Whether it is being deleted."""
+    return "deletionTimestamp" in obj["metadata"]
 
 
 def is_ready(pod: Tree) -> bool:

@@ -1,7 +1,7 @@
 """The DaemonSet controller (pkg/controller/daemon, docs/design/kubernetes.md §5).
 
 One Pod for each node that fits, revisions, RollingUpdate without surge, OnDelete. Pods count as updated by their
-labels alone. Refuses to know of surges and of rollbacks.
+labels alone. Does not model surges and rollbacks.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class DaemonSetController(Controller):
     # --- status -----------------------------------------------------------------------------------------------------
 
     async def _write_status(self, workload: Tree, pods: list[Tree], suffix: str, collisions: int) -> None:
-        """What the nodes and the labels say (updateDaemonSetStatus); written only where it changed."""
+        """What the nodes and the labels say (updateDaemonSetStatus); written only if it changed."""
         wanted = {node["metadata"]["name"] for node in self._nodes.values() if _fits(workload, node)}
         here = [pod for pod in pods if _node_of(pod) in wanted]
         ready = sum(is_ready(pod) for pod in here)

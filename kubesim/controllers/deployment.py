@@ -1,7 +1,7 @@
 """The Deployment controller (pkg/controller/deployment, docs/design/kubernetes.md §6), as far as others can see it.
 
 The ReplicaSet of a template is the *oldest* one that equals it without its hash; a paused Deployment is scaled and
-counted but not rolled; names that are taken count as hash collisions. Refuses to know of proportional scaling.
+counted but not rolled; names that are taken count as hash collisions. Does not model proportional scaling.
 """
 
 from __future__ import annotations
@@ -126,9 +126,9 @@ class DeploymentController(Controller):
         made: Tree = await self.client.replace(resources.REPLICASETS, meta["name"], meta["namespace"], body, type=dict)
         return made
 
-    async def _resize(self, one: Tree, replicas: int) -> None:
-        if one["spec"]["replicas"] != replicas:
-            one.update(await self._replace_set({**one, "spec": {**one["spec"], "replicas": replicas}}))
+    async def _resize(self, obj: Tree, replicas: int) -> None:
+        if obj["spec"]["replicas"] != replicas:
+            obj.update(await self._replace_set({**obj, "spec": {**obj["spec"], "replicas": replicas}}))
 
     async def _truncate(self, workload: Tree, old: list[Tree]) -> None:
         """Old ReplicaSets beyond the limit that have no Pods go, the lowest revision first (cleanupDeployment)."""
@@ -221,13 +221,13 @@ class DeploymentController(Controller):
         )
 
 
-def _age(one: Tree) -> tuple[str, str]:
-    return one["metadata"]["creationTimestamp"], one["metadata"]["name"]
+def _age(obj: Tree) -> tuple[str, str]:
+    return obj["metadata"]["creationTimestamp"], obj["metadata"]["name"]
 
 
-def _same_template(workload: Tree, one: Tree) -> bool:
+def _same_template(workload: Tree, obj: Tree) -> bool:
     """Equal but for the hash (EqualIgnoreHash)."""
-    return _without_hash(workload["spec"]["template"]) == _without_hash(one["spec"]["template"])
+    return _without_hash(workload["spec"]["template"]) == _without_hash(obj["spec"]["template"])
 
 
 def _without_hash(template: Tree) -> Tree:
@@ -239,7 +239,7 @@ def _without_hash(template: Tree) -> Tree:
 def _number(sets: list[Tree]) -> int:
     """The highest revision among ReplicaSets (MaxRevision)."""
     numbers = [(one["metadata"].get("annotations") or {}).get(_REVISION, "0") for one in sets]
-    return max((int(one) for one in numbers), default=0)
+    return max((int(number) for number in numbers), default=0)
 
 
 def _annotations(workload: Tree, was: Tree, number: int) -> Tree:

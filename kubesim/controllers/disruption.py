@@ -16,7 +16,7 @@ from kubesim.controllers.base import Controller, amount, is_deleting, is_ready, 
 from kubesim.controllers.informers import Informers, Key, Tree, key_of
 from kubesim.objects import is_over
 
-#: How long an entry counts for a Pod that nobody deletes (DeletionTimeout).
+#: How long an entry counts for a Pod that is not deleted (DeletionTimeout).
 FORGET: Final = timedelta(minutes=2)
 
 
@@ -32,7 +32,7 @@ class DisruptionController(Controller):
 
     def _of_pod(self, pod: Tree) -> Iterable[Key]:
         """One of its budgets, any one; the others keep numbers that are out of date (getPdbForPod)."""
-        return sorted(key_of(one) for one in self._budgets.values() if _covers(one, pod))[:1]
+        return sorted(key_of(budget) for budget in self._budgets.values() if _covers(budget, pod))[:1]
 
     async def sync(self, key: Key) -> None:
         """Count, and write what was counted (trySync)."""

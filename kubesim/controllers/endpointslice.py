@@ -56,10 +56,10 @@ class EndpointSliceController(Controller):
                 yield service["metadata"]["namespace"], service["metadata"]["name"]
 
 
-def _of_slice(one: Tree) -> Iterable[Key]:
-    service = (one["metadata"].get("labels") or {}).get(_SERVICE)
+def _of_slice(obj: Tree) -> Iterable[Key]:
+    service = (obj["metadata"].get("labels") or {}).get(_SERVICE)
     if service:
-        yield one["metadata"]["namespace"], service
+        yield obj["metadata"]["namespace"], service
 
 
 def _selects(service: Tree, pod: Tree) -> bool:
@@ -72,8 +72,8 @@ def _slice(service: Tree, pods: list[Tree]) -> Tree:
     meta, spec = service["metadata"], service["spec"]
     always = bool(spec.get("publishNotReadyAddresses"))
     ports = [
-        {"name": one.get("name", ""), "port": _port(one), "protocol": one.get("protocol", "TCP")}
-        for one in spec.get("ports") or ()
+        {"name": port.get("name", ""), "port": _port(port), "protocol": port.get("protocol", "TCP")}
+        for port in spec.get("ports") or ()
     ]
     return {
         "apiVersion": "discovery.k8s.io/v1",

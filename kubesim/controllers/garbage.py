@@ -33,13 +33,13 @@ class GarbageCollector(Controller):
         self.name = f"garbage of {owner.plural}"
         self._owner = owner
         self._owners = self.watch(owner, itself)
-        self._dependents = {one: self.watch(one, self._owner_key()) for one in dependents}
+        self._dependents = {dependent: self.watch(dependent, self._owner_key()) for dependent in dependents}
 
     def _owner_key(self) -> Keys:
-        def keys(one: Tree) -> Iterable[Key]:
-            for reference in one["metadata"].get("ownerReferences") or ():
+        def keys(obj: Tree) -> Iterable[Key]:
+            for reference in obj["metadata"].get("ownerReferences") or ():
                 if reference["kind"] == self._owner.kind:
-                    yield one["metadata"]["namespace"], reference["name"]
+                    yield obj["metadata"]["namespace"], reference["name"]
 
         return keys
 
@@ -52,18 +52,18 @@ class GarbageCollector(Controller):
                 if key in set(self._owner_key()(one)) and self._is_orphan(one, key[1], uid):
                     await self._delete(resource, key, one)
 
-    def _is_orphan(self, one: Tree, name: str, uid: str | None) -> bool:
-        references = one["metadata"]["ownerReferences"]
-        return not is_deleting(one) and any(r["name"] == name and r["uid"] != uid for r in references)
+    def _is_orphan(self, obj: Tree, name: str, uid: str | None) -> bool:
+        references = obj["metadata"]["ownerReferences"]
+        return not is_deleting(obj) and any(r["name"] == name and r["uid"] != uid for r in references)
 
-    async def _delete(self, resource: Resource, key: Key, one: Tree) -> None:
+    async def _delete(self, resource: Resource, key: Key, obj: Tree) -> None:
         """The cache of owners may be behind: only what the server does not know either has gone."""
         try:
             live: Tree = await self.client.get(self._owner, key[1], key[0], type=dict)
         except NotFound:
             live = {"metadata": {"uid": None}}
-        if all(reference["uid"] != live["metadata"]["uid"] for reference in one["metadata"]["ownerReferences"]):
-            meta = one["metadata"]
+        if all(reference["uid"] != live["metadata"]["uid"] for reference in obj["metadata"]["ownerReferences"]):
+            meta = obj["metadata"]
             try:
                 await self.client.delete(resource, meta["name"], meta["namespace"], uid=meta["uid"])
             except (NotFound, Conflict):
@@ -108,10 +108,10 @@ class NamespaceController(Controller):
     async def _empty(self, resource: Resource, namespace: str) -> bool:
         """Delete all objects of a kind; whether some are left."""
         found = await self.client.list(resource, namespace, type=dict)
-        for one in found.items:
-            if not is_deleting(one):
+        for item in found.items:
+            if not is_deleting(item):
                 try:
-                    await self.client.delete(resource, one["metadata"]["name"], namespace)
+                    await self.client.delete(resource, item["metadata"]["name"], namespace)
                 except NotFound:
                     continue
         return bool(found.items)

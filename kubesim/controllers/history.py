@@ -1,7 +1,7 @@
 """The ControllerRevisions of one workload kind, as its controller keeps them (pkg/controller/history).
 
 A revision is found again by its content, and is then the newest; a name that another content has taken counts as a
-collision; those that nobody uses go, the oldest first.
+collision; unused ones are deleted, the oldest first.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class History:
     async def truncate(self, workload: Tree, live: set[str]) -> None:
         """Delete what is beyond the limit; `live` are the names of those in use."""
         limit = workload["spec"].get("revisionHistoryLimit", 10)
-        for one in revisions.superfluous(self._known(workload), live, limit):
-            meta = one["metadata"]
+        for superfluou in revisions.superfluous(self._known(workload), live, limit):
+            meta = superfluou["metadata"]
             await self._client.delete(resources.CONTROLLERREVISIONS, meta["name"], meta["namespace"])
 
     def _known(self, workload: Tree) -> list[Tree]:

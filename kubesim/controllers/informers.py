@@ -72,6 +72,6 @@ class Informers:
                 group.create_task(one.reflector.run(), name=f"watch of {resource.plural}")
 
 
-def key_of(one: Tree) -> Key:
+def key_of(obj: Tree) -> Key:
     """Namespace and name of an object."""
-    return one["metadata"].get("namespace", ""), one["metadata"]["name"]
+    return obj["metadata"].get("namespace", ""), obj["metadata"]["name"]

@@ -61,7 +61,7 @@ class ReplicaSetController(Controller):
         await self._write_status(workload, [pod for pod in pods if not is_deleting(pod)])
 
     async def _adopt(self, workload: Tree) -> None:
-        """Take Pods of its selector that nobody owns (ClaimPods)."""
+        """Adopt Pods of its selector without an owner (ClaimPods)."""
         for pod in self._pods.values():
             if owner(pod) is None and not is_deleting(pod) and not is_deleting(workload) and selects(workload, pod):
                 reference = reference_to(workload, "apps/v1", _KIND)
@@ -80,7 +80,7 @@ class ReplicaSetController(Controller):
             await self.remove(pod)
 
     async def _write_status(self, workload: Tree, pods: list[Tree]) -> None:
-        """Counts (calculateStatus); written only where they changed."""
+        """Counts (calculateStatus); written only if they changed."""
         wanted = (workload["spec"]["template"].get("metadata") or {}).get("labels") or {}
         ready = sum(is_ready(pod) for pod in pods)
         full = sum(wanted.items() <= (pod["metadata"].get("labels") or {}).items() for pod in pods)
@@ -122,5 +122,5 @@ def _rank(pod: Tree) -> tuple[bool, bool, bool, int, int, str]:
     statuses = (pod.get("status") or {}).get("containerStatuses") or ()
     cost = int((pod["metadata"].get("annotations") or {}).get(_COST, "0"))
     running = (pod.get("status") or {}).get("phase") == "Running"
-    restarts = sum(one.get("restartCount", 0) for one in statuses)
+    restarts = sum(status.get("restartCount", 0) for status in statuses)
     return (bool(pod["spec"].get("nodeName")), running, is_ready(pod), cost, -restarts, pod["metadata"]["name"])

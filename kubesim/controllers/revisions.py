@@ -40,7 +40,12 @@ def hash_of(data: Tree, collisions: int = 0) -> str:
 def in_order(revisions: Iterable[Tree]) -> list[Tree]:
     """Oldest first (SortControllerRevisions)."""
     return sorted(
-        revisions, key=lambda one: (one["revision"], one["metadata"]["creationTimestamp"], one["metadata"]["name"])
+        revisions,
+        key=lambda revision: (
+            revision["revision"],
+            revision["metadata"]["creationTimestamp"],
+            revision["metadata"]["name"],
+        ),
     )
 
 
@@ -69,6 +74,6 @@ def new(workload: Tree, kind: str, data: Tree, number: int, collisions: int = 0,
 
 
 def superfluous(revisions: Iterable[Tree], live: set[str], limit: int) -> list[Tree]:
-    """The oldest revisions beyond the limit that nobody uses (truncateHistory)."""
+    """The oldest unused revisions beyond the limit (truncateHistory)."""
     unused = [one for one in in_order(revisions) if one["metadata"]["name"] not in live]
     return unused[: max(0, len(unused) - limit)]

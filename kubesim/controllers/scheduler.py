@@ -1,6 +1,6 @@
 """The scheduler: each new Pod goes to the node with the fewest Pods that is ready and takes it (kube-scheduler).
 
-Knows cordons, taints, node selectors and an affinity to one named node; refuses to know resources and preemption.
+Knows cordons, taints, node selectors and an affinity to one named node; does not model resources and preemption.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class Scheduler(Controller):
         if pod is None or key not in set(_waiting(pod)):
             self._assumed.pop(key, None)
             return
-        load: Counter[str] = Counter(name for one in self._pods.values() if (name := one["spec"].get("nodeName")))
+        load: Counter[str] = Counter(name for pod in self._pods.values() if (name := pod["spec"].get("nodeName")))
         load.update(self._assumed.values())
-        fitting = [one["metadata"]["name"] for one in self._nodes.values() if _takes(one, pod)]
+        fitting = [node["metadata"]["name"] for node in self._nodes.values() if _takes(node, pod)]
         if not fitting:
             self.again(key, AGAIN_SECONDS)
             return
@@ -63,7 +63,7 @@ def _waiting(pod: Tree) -> Iterable[Key]:
 def _takes(node: Tree, pod: Tree) -> bool:
     spec, labels = node.get("spec") or {}, node["metadata"].get("labels") or {}
     tolerations = pod["spec"].get("tolerations") or ()
-    cordoned = spec.get("unschedulable") and not any(_tolerates(one, _CORDON) for one in tolerations)
+    cordoned = spec.get("unschedulable") and not any(_tolerates(toleration, _CORDON) for toleration in tolerations)
     if cordoned or not is_ready(node) or named_by(pod) not in {"", node["metadata"]["name"]}:
         return False
     wanted = (pod["spec"].get("nodeSelector") or {}).items()
@@ -71,16 +71,16 @@ def _takes(node: Tree, pod: Tree) -> bool:
 
 
 def named_by(pod: Tree) -> str:
-    """The one node that a Pod's affinity names, as a DaemonSet's does; empty where it names none."""
+    """The one node that a Pod's affinity names, as a DaemonSet's does; empty if it names none."""
     found = (pod["spec"].get("affinity") or {}).get("nodeAffinity") or {}
     terms = (found.get("requiredDuringSchedulingIgnoredDuringExecution") or {}).get("nodeSelectorTerms") or ()
     fields = [field for term in terms for field in term.get("matchFields") or ()]
-    return next((str(one["values"][0]) for one in fields if one["key"] == "metadata.name"), "")
+    return next((str(field["values"][0]) for field in fields if field["key"] == "metadata.name"), "")
 
 
 def tolerates_all(tolerations: Iterable[Tree], node: Tree) -> bool:
     """Whether nothing on a node keeps a Pod with these tolerations away."""
-    taints = [one for one in (node.get("spec") or {}).get("taints") or () if _bars(one)]
+    taints = [taint for taint in (node.get("spec") or {}).get("taints") or () if _bars(taint)]
     known = list(tolerations)
     return all(any(_tolerates(one, taint) for one in known) for taint in taints)
 

@@ -88,7 +88,7 @@ class StatefulSetController(Controller):
             await self._roll(workload, pods, ordinals, update["metadata"]["name"])
 
     async def _adopt(self, workload: Tree) -> None:
-        """Take Pods of its selector and its names that nobody owns (ClaimPods); the watch brings them back owned."""
+        """Adopt Pods of its selector and names without an owner (ClaimPods); the watch brings them back owned."""
         meta = workload["metadata"]
         for pod in self._pods.values():
             if _is_claimable(workload, pod):
@@ -132,7 +132,7 @@ class StatefulSetController(Controller):
         try:
             await self.client.create(resources.PODS, workload["metadata"]["namespace"], body, type=dict)
         except AlreadyExists:
-            return  # the cache is behind, or somebody else has the name
+            return  # the cache is stale, or the name is taken
 
     async def _create_claims(self, workload: Tree, ordinal: int) -> None:
         for template in workload["spec"].get("volumeClaimTemplates") or ():
@@ -150,7 +150,7 @@ class StatefulSetController(Controller):
     async def _write_status(
         self, workload: Tree, pods: list[Tree], current: Tree, update: Tree, collisions: int
     ) -> None:
-        """What the labels say (computeReplicaStatus, completeRollingUpdate); written only where it changed."""
+        """What the labels say (computeReplicaStatus, completeRollingUpdate); written only if it changed."""
         was, replicas = workload.get("status") or {}, workload["spec"]["replicas"]
         names = {"currentRevision": current["metadata"]["name"], "updateRevision": update["metadata"]["name"]}
         status = _counted(pods, **names) | {"observedGeneration": workload["metadata"]["generation"], **names}
@@ -223,14 +223,14 @@ def _pod(workload: Tree, ordinal: int, revision: Tree) -> Tree:
     identity = {_POD_NAME: name, _POD_INDEX: str(ordinal), HASH_LABEL: revision["metadata"]["name"]}
     spec = {**template["spec"], "hostname": name, "subdomain": workload["spec"].get("serviceName", "")}
     claims = {
-        one["metadata"]["name"]: {
-            "name": one["metadata"]["name"],
-            "persistentVolumeClaim": {"claimName": f"{one['metadata']['name']}-{name}"},
+        template["metadata"]["name"]: {
+            "name": template["metadata"]["name"],
+            "persistentVolumeClaim": {"claimName": f"{template['metadata']['name']}-{name}"},
         }
-        for one in workload["spec"].get("volumeClaimTemplates") or ()
+        for template in workload["spec"].get("volumeClaimTemplates") or ()
     }
     if claims:
-        others = [one for one in spec.get("volumes") or () if one["name"] not in claims]
+        others = [volume for volume in spec.get("volumes") or () if volume["name"] not in claims]
         spec["volumes"] = [*claims.values(), *others]
     return {
         "apiVersion": "v1",

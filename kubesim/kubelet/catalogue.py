@@ -35,7 +35,7 @@ class Catalogue:
         self._by_digest = {f"{repository(name)}@{one.digest}": one for name, one in images.items()}
 
     def find(self, reference: str) -> Image | None:
-        """The image of a reference, None where the registry has none; a digest wins over its tag."""
+        """The image of a reference, None if the registry has none; a digest wins over its tag."""
         if "@" in reference:
             return self._by_digest.get(f"{repository(reference)}@{reference.partition('@')[2]}")
         return self._images.get(reference)

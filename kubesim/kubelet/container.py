@@ -42,7 +42,7 @@ class Container:
     restarts: int = 0
     started: datetime | None = None
     last: Ended | None = None
-    #: Why it does not run: the reason and message of `waiting`, empty where its end is all that is known.
+    #: Why it does not run: the reason and message of `waiting`, empty if its end is all that is known.
     waiting: tuple[str, str] = ("ContainerCreating", "")
     #: Whether it has a readiness probe; from when on its probes succeed, and those of a life that has ended fail.
     probed: bool = False
@@ -66,7 +66,7 @@ class Container:
     def next_change(self, now: float) -> float:
         """When its probes next change their mind, or it exits."""
         times = (self.ready_from, self.ready_until, self.started_from, self.exits_at if self.running else _NEVER)
-        return min((one for one in times if one > now), default=_NEVER)
+        return min((time for time in times if time > now), default=_NEVER)
 
 
 @dataclass
@@ -101,7 +101,7 @@ def _success(probe: Tree, begin: float, able: float) -> float:
 
 
 def probe_failure(spec: Tree, now: float) -> float:
-    """When the readiness of a container that ends now is given up, if nobody looks at it before."""
+    """When the readiness of a container that ends now ends, unless it is read before."""
     probe = spec.get("readinessProbe")
     if not probe:
         return _NEVER

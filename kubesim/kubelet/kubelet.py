@@ -1,6 +1,6 @@
 """The kubelets of some nodes: their Node objects, one watch of Pods, one worker per Pod.
 
-Composition only. Refuses to know which API server it talks to.
+Composition only. Does not depend on which API server it talks to.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from kubesim.kubelet.timings import Timings
 from kubesim.kubelet.worker import Abilities, Machinery, Worker
 from kubesim.objects import is_over
 
-#: How often Node objects are written where there is news, and where there is none, in seconds
+#: How often Node objects are written if there is news, and where there is none, in seconds
 #: (nodeStatusUpdateFrequency, nodeStatusReportFrequency).
 NEWS_SECONDS: Final = 10.0
 REPORT_SECONDS: Final = 300.0
@@ -70,11 +70,11 @@ class Kubelet:
             self._group = group
             group.create_task(self._reflector.run(), name="kubelet watch")
             await self._reflector.wait_synced()
-            await asyncio.gather(*(self._register(one) for one in self._nodes.values()))
+            await asyncio.gather(*(self._register(node) for node in self._nodes.values()))
             group.create_task(self._beat(), name="kubelet heartbeat")
 
     def stop_node(self, name: str) -> None:
-        """A node's kubelet dies; what runs there goes on running, and nobody reports it."""
+        """A node's kubelet dies; its containers keep running, and their status is no longer reported."""
         self._nodes[name].alive = False
         for uid, worker in self._workers.items():
             if worker.pod["spec"].get("nodeName") == name and uid in self._tasks:

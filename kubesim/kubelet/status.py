@@ -19,44 +19,47 @@ OWNED: Final = ("PodReadyToStartContainers", "Initialized", "Ready", "Containers
 # --- containers -----------------------------------------------------------------------------------------------------
 
 
-def of_container(one: Container, now: float) -> Tree:
+def of_container(container: Container, now: float) -> Tree:
     """A ContainerStatus."""
     status: Tree = {
-        "name": one.name,
-        "image": one.shown or one.reference,
-        "imageID": one.image_id,
-        "restartCount": one.restarts,
-        "ready": (one.done and one.last is not None and not one.last.exit_code) or one.is_ready(now),
-        "started": one.has_started(now),
-        "state": _state(one),
-        "lastState": {"terminated": _ended(one.last)} if one.last is not None and not _shows_end(one) else {},
+        "name": container.name,
+        "image": container.shown or container.reference,
+        "imageID": container.image_id,
+        "restartCount": container.restarts,
+        "ready": (container.done and container.last is not None and not container.last.exit_code)
+        or container.is_ready(now),
+        "started": container.has_started(now),
+        "state": _state(container),
+        "lastState": {"terminated": _ended(container.last)}
+        if container.last is not None and not _shows_end(container)
+        else {},
     }
-    if one.id:
-        status["containerID"] = one.id
+    if container.id:
+        status["containerID"] = container.id
     return status
 
 
-def _state(one: Container) -> Tree:
-    if one.running and one.started is not None:
-        return {"running": {"startedAt": stamp(one.started)}}
-    if _shows_end(one) and one.last is not None:
-        return {"terminated": _ended(one.last)}
-    reason, message = one.waiting
+def _state(container: Container) -> Tree:
+    if container.running and container.started is not None:
+        return {"running": {"startedAt": stamp(container.started)}}
+    if _shows_end(container) and container.last is not None:
+        return {"terminated": _ended(container.last)}
+    reason, message = container.waiting
     return {"waiting": {"reason": reason} | ({"message": message} if message else {})}
 
 
-def _shows_end(one: Container) -> bool:
+def _shows_end(container: Container) -> bool:
     """Whether its state is how it ended: nothing is known yet of why it does not run again."""
-    return one.last is not None and not one.running and (one.done or not one.waiting[0])
+    return container.last is not None and not container.running and (container.done or not container.waiting[0])
 
 
-def _ended(one: Ended) -> Tree:
+def _ended(ended: Ended) -> Tree:
     return {
-        "containerID": one.container_id,
-        "exitCode": one.exit_code,
-        "reason": one.reason,
-        "startedAt": stamp(one.started),
-        "finishedAt": stamp(one.finished),
+        "containerID": ended.container_id,
+        "exitCode": ended.exit_code,
+        "reason": ended.reason,
+        "startedAt": stamp(ended.started),
+        "finishedAt": stamp(ended.finished),
     }
 
 
@@ -71,7 +74,7 @@ def is_sidecar(spec: Tree) -> bool:
 def conditions(pod: Tree, status: Tree, *, networked: bool) -> dict[str, Tree]:
     """The conditions that a kubelet owns, without times, from the container statuses beside them."""
     inits = pod["spec"].get("initContainers") or ()
-    sidecars = {one["name"] for one in inits if is_sidecar(one)}
+    sidecars = {init["name"] for init in inits if is_sidecar(init)}
     found, before = status["containerStatuses"], status.get("initContainerStatuses") or []
     watched = [*found, *(one for one in before if one["name"] in sidecars)]
     unready = [one["name"] for one in watched if not one["ready"]]
@@ -87,16 +90,16 @@ def conditions(pod: Tree, status: Tree, *, networked: bool) -> dict[str, Tree]:
     }
 
 
-def _is_initialised(one: Tree, sidecars: set[str]) -> bool:
-    return bool(one["started"]) if one["name"] in sidecars else "terminated" in one["state"]
+def _is_initialised(obj: Tree, sidecars: set[str]) -> bool:
+    return bool(obj["started"]) if obj["name"] in sidecars else "terminated" in obj["state"]
 
 
 def _ready(pod: Tree, inside: Tree) -> Tree:
     """GeneratePodReadyCondition: the containers and every readiness gate."""
     if inside["status"] != "True":
         return inside
-    found = {one["type"]: one["status"] for one in (pod.get("status") or {}).get("conditions") or ()}
-    wanted = [one["conditionType"] for one in pod["spec"].get("readinessGates") or ()]
+    found = {condition["type"]: condition["status"] for condition in (pod.get("status") or {}).get("conditions") or ()}
+    wanted = [gate["conditionType"] for gate in pod["spec"].get("readinessGates") or ()]
     missing = [
         f'corresponding condition of pod readiness gate "{one}" does not exist.' for one in wanted if one not in found
     ]
@@ -137,7 +140,7 @@ def stamped(wanted: Mapping[str, Tree], before: Sequence[Tree], now: datetime, g
 
 def phase(pod: Tree, status: Tree) -> str:
     """getPhase, for Pods that restart always or never."""
-    sidecars = {one["name"] for one in pod["spec"].get("initContainers") or () if is_sidecar(one)}
+    sidecars = {container["name"] for container in pod["spec"].get("initContainers") or () if is_sidecar(container)}
     if any(not _is_initialised(one, sidecars) for one in status.get("initContainerStatuses") or ()):
         return "Pending"
     if pod["spec"].get("restartPolicy") == "Never":
@@ -149,5 +152,5 @@ def phase(pod: Tree, status: Tree) -> str:
 
 def ended_phase(containers: Mapping[str, Container]) -> str:
     """The phase of a Pod whose containers have all been stopped for good."""
-    codes = [one.last.exit_code for one in containers.values() if one.last is not None]
+    codes = [container.last.exit_code for container in containers.values() if container.last is not None]
     return "Failed" if any(codes) else "Succeeded"

@@ -14,7 +14,7 @@ class Timings(Struct, frozen=True):
     notice: float = 0.02
     #: The Pod's sandbox, with its network.
     sandbox: float = 0.3
-    #: A pull, where the image says nothing else.
+    #: A pull, if the image says nothing else.
     pull: float = 1.0
     #: Creating and starting a container.
     start: float = 0.2

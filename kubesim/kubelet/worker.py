@@ -144,13 +144,19 @@ class Worker:
 
     def _next_change(self) -> float:
         now = self._clock.monotonic()
-        times = [one.next_change(now) for one in self._containers.values()]
-        times += [self._runtime.next_try(one) for one in self._containers.values() if self._is_stuck(one)]
+        times = [container.next_change(now) for container in self._containers.values()]
+        times += [
+            self._runtime.next_try(container) for container in self._containers.values() if self._is_stuck(container)
+        ]
         return min(times, default=math.inf)
 
-    def _is_stuck(self, one: Container) -> bool:
+    def _is_stuck(self, container: Container) -> bool:
         """Whether it waits for its next try."""
-        return not one.running and not one.done and one.waiting[0] not in {"", "ContainerCreating", "PodInitializing"}
+        return (
+            not container.running
+            and not container.done
+            and container.waiting[0] not in {"", "ContainerCreating", "PodInitializing"}
+        )
 
     async def _sync(self) -> bool:
         """One pass (SyncPod); whether something was done that is not reported yet."""
@@ -168,24 +174,28 @@ class Worker:
     def _notice_exits(self) -> None:
         now = self._clock.monotonic()
         for spec in _specs(self.pod):
-            one = self._containers[spec["name"]]
-            if one.running and one.exits_at <= now:
-                self._runtime.end(spec, one, one.image.exit_code if one.image is not None else 1)
+            container = self._containers[spec["name"]]
+            if container.running and container.exits_at <= now:
+                self._runtime.end(spec, container, container.image.exit_code if container.image is not None else 1)
 
     async def _act(self, pod: Tree) -> bool:
         """Kill what is of another image, all of it; then start what should run, in the order of the spec."""
-        before = {name: (one.id, one.running, one.waiting) for name, one in self._containers.items()}
+        before = {
+            name: (container.id, container.running, container.waiting) for name, container in self._containers.items()
+        }
         grace = pod["spec"].get("terminationGracePeriodSeconds", 30)
         for spec in self._to_kill(pod):
             await self._runtime.kill(spec, self._containers[spec["name"]], grace)
         once = pod["spec"].get("restartPolicy") == "Never"
         if await self._initialise(pod):
             for spec in pod["spec"]["containers"]:
-                one = self._containers[spec["name"]]
-                if not one.running and not (once and one.done):
-                    await self._runtime.start(spec, one, spec["image"])
-                one.done = once and bool(one.id) and not one.running
-        return before != {name: (one.id, one.running, one.waiting) for name, one in self._containers.items()}
+                container = self._containers[spec["name"]]
+                if not container.running and not (once and container.done):
+                    await self._runtime.start(spec, container, spec["image"])
+                container.done = once and bool(container.id) and not container.running
+        return before != {
+            name: (container.id, container.running, container.waiting) for name, container in self._containers.items()
+        }
 
     def _to_kill(self, pod: Tree) -> list[Tree]:
         """Running containers whose image is not the spec's: compared as texts (HashContainer, 1.31 and later)."""
@@ -201,32 +211,32 @@ class Worker:
         return found
 
     def _is_other(self, spec: Tree) -> bool:
-        one = self._containers[spec["name"]]
-        return one.running and one.reference != spec["image"]
+        container = self._containers[spec["name"]]
+        return container.running and container.reference != spec["image"]
 
     async def _initialise(self, pod: Tree) -> bool:
         """Run the init containers that have not run yet; whether the others may start."""
         for spec in pod["spec"].get("initContainers") or ():
-            one = self._containers[spec["name"]]
-            if one.done or (one.running and one.has_started(self._clock.monotonic())):
+            container = self._containers[spec["name"]]
+            if container.done or (container.running and container.has_started(self._clock.monotonic())):
                 continue
-            if not one.running and not await self._runtime.start(spec, one, spec["image"]):
-                return is_sidecar(spec) and bool(one.id)
+            if not container.running and not await self._runtime.start(spec, container, spec["image"]):
+                return is_sidecar(spec) and bool(container.id)
             if is_sidecar(spec):
-                if not one.has_started(self._clock.monotonic()):
+                if not container.has_started(self._clock.monotonic()):
                     return False
                 continue
-            if one.image is not None and one.image.exits_after is not None and one.image.exit_code:
+            if container.image is not None and container.image.exits_after is not None and container.image.exit_code:
                 return False
-            self._runtime.end(spec, one, 0)
-            one.done = True
+            self._runtime.end(spec, container, 0)
+            container.done = True
         return True
 
     async def _pause(self, seconds: float) -> None:
         """Time that an action takes: of all that changes meanwhile, only probe results are written."""
         end = self._clock.monotonic() + seconds
         while (now := self._clock.monotonic()) < end:
-            change = min((one.next_change(now) for one in self._containers.values()), default=math.inf)
+            change = min((container.next_change(now) for container in self._containers.values()), default=math.inf)
             if change >= end:
                 await self._clock.sleep(max(TICK, end - now))
                 return
@@ -239,8 +249,8 @@ class Worker:
         """Stop everything at once, say so, and let the object go (SyncTerminatingPod, SyncTerminatedPod)."""
         if not self._ended:
             await self._stop()
-            for one in self._containers.values():
-                one.done = one.last is not None
+            for container in self._containers.values():
+                container.done = container.last is not None
             self._ended = True
         await self._publish(self.pod, phase=statuses.ended_phase(self._containers))
         meta = self.pod["metadata"]
@@ -290,15 +300,15 @@ class Worker:
         now, status = self._clock.monotonic(), {**self._written}
         for field in ("containerStatuses", "initContainerStatuses"):
             if field in status:
-                status[field] = [self._probed(one, now) for one in status[field]]
+                status[field] = [self._probed(statu, now) for statu in status[field]]
         status.pop("conditions")
         await self._write(status, statuses.conditions(self.pod, status, networked=True))
 
-    def _probed(self, one: Tree, now: float) -> Tree:
-        container = self._containers[one["name"]]
-        if one.get("containerID") != container.id or not container.probed:
-            return one
-        return {**one, "ready": container.is_ready(now), "started": container.has_started(now) or one["started"]}
+    def _probed(self, obj: Tree, now: float) -> Tree:
+        container = self._containers[obj["name"]]
+        if obj.get("containerID") != container.id or not container.probed:
+            return obj
+        return {**obj, "ready": container.is_ready(now), "started": container.has_started(now) or obj["started"]}
 
     async def _write(self, status: Tree, wanted: dict[str, Tree]) -> None:
         before = self._written.get("conditions") or (self.pod.get("status") or {}).get("conditions") or ()

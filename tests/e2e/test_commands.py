@@ -136,7 +136,7 @@ async def test_explain_tells_a_pods_story(open_world):
         code, out, _ = await inplace(world, "explain", "pod/web-0")
         assert code == 0
         assert f"app: {world.app('v1')} -> {world.app('v2')}" in out
-        assert "ImageChanged: a new container runs, and its imageID is another than before" in out
+        assert "ImageChanged: a new container runs, and its imageID has changed" in out
         for step in (
             "attempt 1 started",
             "Killing",

@@ -18,7 +18,7 @@ from tests.scenarios.real import kubectl
 QUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota")
 SECRETS = Resource("", "v1", "secrets", "Secret")
 FENCE = "inplace-fence-helpers"
-OTHERS = "inplace may create and delete only its own helper Pods"
+OTHERS = "inplace may create and delete only its own pull Pods"
 STRICT = {
     "runAsNonRoot": True,
     "runAsUser": 65532,

@@ -139,7 +139,7 @@ class Simulation:
     swaps: set[tuple[str, int, int]] = field(default_factory=set)
     unready_since: dict[str, float] = field(default_factory=dict)
     writes: int = 0
-    #: Helper Pods on the server, those that the cache has, and the images that they brought.
+    #: Pull Pods on the server, those that the cache has, and the images that they brought.
     helpers: dict[str, dict[str, Any]] = field(default_factory=dict)
     delivered: set[str] = field(default_factory=set)
     pulled: set[str] = field(default_factory=set)
@@ -287,7 +287,7 @@ class Simulation:
             self._publish(name)
 
     def _pull(self) -> None:
-        """Every helper Pod has its image by now, or an error."""
+        """Every pull Pod has its image by now, or an error."""
         for one in self.helpers.values():
             image = one["spec"]["containers"][0]["image"]
             repository, _, tag = image.partition(":")
@@ -472,9 +472,9 @@ class Simulation:
             self.memory.wrote(meta.uid, target["metadata"]["resourceVersion"])
 
     def _help(self, action: CreatePullPod | DeletePullPod) -> None:
-        """Make or delete a helper Pod."""
+        """Make or delete a pull Pod."""
         if isinstance(action, DeletePullPod):
-            self.helpers.pop(action.helper.name, None)
+            self.helpers.pop(action.pod.name, None)
             return
         assert self.start.pull != "Never"
         meta = {"namespace": "default", "uid": f"uid-{action.name}", "creationTimestamp": self.stamp()}

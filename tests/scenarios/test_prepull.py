@@ -25,7 +25,7 @@ async def no_helper(world):
     async def none() -> bool:
         return not await world.helpers()
 
-    await world.until(none, "no helper Pod")
+    await world.until(none, "no pull Pod")
 
 
 def untouched(world, replicas, since):
@@ -61,7 +61,7 @@ async def test_a_pod_that_is_born_meanwhile_does_not_have_that_image(open_world)
     async with open_world() as world:
         await world.create_web(replicas=2)
         await world.set_image(world.app("missing"))
-        await world.until(lambda: _pulls(world), "a helper Pod")
+        await world.until(lambda: _pulls(world), "a pull Pod")
         await world.delete_pod(world.nth(0))
         await world.wait_phase("web", Phase.DEGRADED)
         await world.delete_pod(world.nth(1))
@@ -153,7 +153,7 @@ async def test_helpers_are_cleaned_up_after_a_kill_in_the_middle(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2)
         await world.set_image(world.app("missing"))
-        await world.until(lambda: _pulls(world), "a helper Pod")
+        await world.until(lambda: _pulls(world), "a pull Pod")
         await world.kill_controller()
         await world.set_image(world.app("v2"))
         await world.start_controller()
@@ -166,11 +166,11 @@ async def test_opting_out_in_the_middle_leaves_no_helper(open_world):
         await world.create_web(replicas=2)
         began = world.clock.monotonic()
         await world.set_image(world.app("missing"))
-        await world.until(lambda: _pulls(world), "a helper Pod")
+        await world.until(lambda: _pulls(world), "a pull Pod")
         await world.set_image(world.app("v1"))
         await world.wait_phase("web", Phase.UP_TO_DATE)
         await world.set_image(world.app("missing"))
-        await world.until(lambda: _pulls(world), "a helper Pod")
+        await world.until(lambda: _pulls(world), "a pull Pod")
         await world.kill_controller()
         await world.set_image(world.app("v1"))
         await world.patch({"metadata": {"labels": {names.MODE: None}}})

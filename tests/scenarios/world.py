@@ -292,7 +292,7 @@ class World(ABC):
         await self.client.patch(*where, body, patch_type=PatchType.JSON, type=Workload, field_manager="user")
 
     async def helpers(self) -> list[Pod]:
-        """The helper Pods of our controller, live."""
+        """The pull Pods of our controller, live."""
         found = await self.client.list(resources.PODS, self.namespace, type=Pod, label_selector=names.HELPER)
         return list(found.items)
 
@@ -419,7 +419,7 @@ class World(ABC):
 
     @asynccontextmanager
     async def recorded(self) -> AsyncIterator[None]:
-        """Watch all Pods of the namespace into the history while the block runs; helper Pods are none of it."""
+        """Watch all Pods of the namespace into the history while the block runs; pull Pods are none of it."""
         self.history = History()
 
         def note(old: Pod | None, new: Pod | None, initial: bool) -> None:

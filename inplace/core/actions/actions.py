@@ -81,7 +81,7 @@ class CreatePullPod(Struct, frozen=True):
 class DeletePullPod(Struct, frozen=True):
     """Delete a pull Pod; `again`: to create another in its place."""
 
-    helper: Pod
+    pod: Pod
     again: bool = False
 
 
@@ -203,8 +203,8 @@ def subject(action: Action) -> Meta:
             return child.metadata
         case CreatePullPod(workload, name):
             return Meta(name=name, namespace=workload.metadata.namespace, uid=f"pull-pod {name}")
-        case DeletePullPod(helper):
-            return helper.metadata
+        case DeletePullPod(pod):
+            return pod.metadata
         case ReserveDisruptions(budget):
             return budget.metadata
         case _:

@@ -48,8 +48,8 @@ def describe_action(action: Action) -> Description:
     match action:
         case CreatePullPod(_, _, node, image):
             return Description("pull_pod.created", "create_pull_pod", f"pull {image} onto node {node} with a pull Pod")
-        case DeletePullPod(helper):
-            return Description("pull_pod.deleted", "delete_pull_pod", f"delete the pull Pod {helper.name}")
+        case DeletePullPod(pod):
+            return Description("pull_pod.deleted", "delete_pull_pod", f"delete the pull Pod {pod.name}")
         case ReserveDisruptions(budget, ours=ours):
             pods = ", ".join(sorted(ours))
             reserve = f"reserve disruptions of {pods} in" if pods else "release our reservations in"

@@ -84,8 +84,8 @@ def build(action: Action, now: datetime) -> Request:
     match action:
         case CreatePullPod(workload, name, body=body):
             return Creation("", workload.metadata.namespace, name, body)
-        case DeletePullPod(helper):
-            return Removal("", helper.metadata.namespace, helper.name, helper.uid)
+        case DeletePullPod(pod):
+            return Removal("", pod.metadata.namespace, pod.name, pod.uid)
         case ReserveDisruptions():
             return _reserve(action)
     return _of_workload(action, now) if isinstance(action, WorkloadAction) else _of_pod(action, now)

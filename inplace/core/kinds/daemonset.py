@@ -88,9 +88,9 @@ class DaemonSet(Unordered):
         """Its ControllerRevisions by hash; if two share a hash, the newer wins."""
         return {_hash(child): child.data for child in sorted(owned.revisions, key=lambda child: child.revision)}
 
-    def read(self, kept: Raw) -> Tree:
+    def read(self, raw: Raw) -> Tree:
         """The template in a ControllerRevision's data."""
-        return trees.of_revision(kept)
+        return trees.of_revision(raw)
 
     def expected(self, workload: Workload, pods: Iterable[Pod]) -> Mapping[str, str]:
         """The revisions on the Pods' labels."""

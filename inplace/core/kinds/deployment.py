@@ -96,12 +96,12 @@ class Deployment(matching.MatchedByTemplate):
 
     def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
         """The templates of ReplicaSets with Pods, those recorded on them, and its own."""
-        found, active = dict[str, Raw](), _active(workload, owned)
+        templates, active = dict[str, Raw](), _active(workload, owned)
         for child in owned.children:
             if child is active or _has_pods(child):
-                found |= matching.recorded(child)
-                found[trees.fingerprint(child.spec.template)] = child.spec.template
-        return {**found, trees.fingerprint(workload.spec.template): workload.spec.template}
+                templates |= matching.recorded(child)
+                templates[trees.fingerprint(child.spec.template)] = child.spec.template
+        return {**templates, trees.fingerprint(workload.spec.template): workload.spec.template}
 
     def prepare(
         self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool
@@ -237,7 +237,7 @@ def _keep_history(workload: Workload, owned: OwnedObjects, active: Workload) -> 
         return None
     selector: dict[str, Any] = msgspec.json.decode(workload.spec.selector)
     labels = {**(selector.get("matchLabels") or {}), names.TEMPLATE_HASH_LABEL: current}
-    kept = _with_label(trees.bare(trees.decode(active.spec.template)), current)
+    template = _with_label(trees.bare(trees.decode(active.spec.template)), current)
     revision_labels = {
         key: text for key, text in (active.metadata.annotations or {}).items() if key not in undo.NOT_HISTORY
     }
@@ -247,7 +247,7 @@ def _keep_history(workload: Workload, owned: OwnedObjects, active: Workload) -> 
         "kind": "ReplicaSet",
         "metadata": {
             "name": f"{workload.metadata.name}-{current}",
-            "labels": trees.labels(kept),
+            "labels": trees.labels(template),
             "annotations": revision_labels,
             "ownerReferences": [{**owner, "name": workload.metadata.name, "uid": workload.metadata.uid}],
         },
@@ -255,7 +255,7 @@ def _keep_history(workload: Workload, owned: OwnedObjects, active: Workload) -> 
             "replicas": 0,
             "minReadySeconds": workload.spec.min_ready_seconds,
             "selector": {**selector, "matchLabels": labels},
-            "template": kept,
+            "template": template,
         },
     }
     return CreateReplicaSet(workload, "ReplicaSet", body, "keep the old template for kubectl rollout undo")

@@ -118,7 +118,7 @@ class Kind(Protocol):
         """Encoded templates, by revision: all that Pods may have been created from, and the target."""
         ...
 
-    def read(self, kept: Raw) -> Tree:
+    def read(self, raw: Raw) -> Tree:
         """Decode a template from `templates`."""
         ...
 

@@ -40,9 +40,9 @@ def encoded(templates: Mapping[str, Raw]) -> str:
 class MatchedByTemplate(Unordered):
     """The methods of `Kind` that Deployment and ReplicaSet share."""
 
-    def read(self, kept: Raw) -> Tree:
+    def read(self, raw: Raw) -> Tree:
         """The template without the pod-template-hash label."""
-        return trees.bare(trees.decode(kept))
+        return trees.bare(trees.decode(raw))
 
     def expected(self, workload: Workload, pods: Iterable[Pod]) -> Mapping[str, str]:
         """None: there are no ControllerRevisions."""

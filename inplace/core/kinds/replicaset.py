@@ -81,12 +81,12 @@ class ReplicaSet(matching.MatchedByTemplate):
         self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool
     ) -> WorkloadAction | None:
         """Record the new template beside the old one before a Pod has it."""
-        kept = matching.recorded(workload)
-        if target.revision in kept:
+        templates = matching.recorded(workload)
+        if target.revision in templates:
             return None
-        kept[target.revision] = workload.spec.template
+        templates[target.revision] = workload.spec.template
         return PatchReplicaSet(
-            workload, workload, "record the new template", {}, {names.TEMPLATES: matching.encoded(kept)}
+            workload, workload, "record the new template", {}, {names.TEMPLATES: matching.encoded(templates)}
         )
 
     def conclude(
@@ -95,5 +95,5 @@ class ReplicaSet(matching.MatchedByTemplate):
         """Remove the templates that no Pod has any more."""
         if matching.recorded(workload).keys() == {target.revision}:
             return None
-        kept = matching.encoded({target.revision: workload.spec.template})
-        return PatchReplicaSet(workload, workload, "remove old templates", {}, {names.TEMPLATES: kept})
+        templates = matching.encoded({target.revision: workload.spec.template})
+        return PatchReplicaSet(workload, workload, "remove old templates", {}, {names.TEMPLATES: templates})

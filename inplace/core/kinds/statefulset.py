@@ -88,9 +88,9 @@ class StatefulSet:
         """Its ControllerRevisions by name."""
         return {child.metadata.name: child.data for child in owned.revisions}
 
-    def read(self, kept: Raw) -> Tree:
+    def read(self, raw: Raw) -> Tree:
         """The template in a ControllerRevision's data."""
-        return trees.of_revision(kept)
+        return trees.of_revision(raw)
 
     def expected(self, workload: Workload, pods: Iterable[Pod]) -> Mapping[str, str]:
         """The update revision and those on the Pods' labels."""

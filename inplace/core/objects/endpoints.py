@@ -45,8 +45,8 @@ class EndpointSlice(Part, frozen=True):
     endpoints: tuple[Endpoint, ...] | None = None
 
     def targets(self) -> dict[str, str]:
-        """The Pods that serve by it, by uid with their names; none of a slice that somebody else manages."""
+        """The serving Pods, by uid with their names; empty for a slice that another controller manages."""
         if self.metadata.label(_MANAGED_BY) != _SLICE_CONTROLLER:
             return {}
-        every = ((one.target_ref, one.serves) for one in self.endpoints or ())
-        return {target.uid: target.name for target, serves in every if target is not None and serves}
+        targets = ((endpoint.target_ref, endpoint.serves) for endpoint in self.endpoints or ())
+        return {target.uid: target.name for target, serves in targets if target is not None and serves}

@@ -1,7 +1,7 @@
 """OCI image references: parse, normalise, compare; and digests out of a kubelet's image IDs.
 
 For evidence, registries and display only: that an image *changed* is decided by comparing strings, as the kubelet
-does (docs/design/protocol.md, "The diff"). It refuses to know any registry, and whether an image exists.
+does (docs/design/protocol.md, "The diff"). Does not depend on registries, or on whether an image exists.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SHA256 = re.compile(r"(?:^|@)(sha256:[0-9a-f]{64})$", re.ASCII)
 
 
 class Image(Struct, frozen=True, gc=False):
-    """A reference taken apart; registry and `library/` are filled in, `tag` and `digest` are empty where not given."""
+    """A reference taken apart; registry and `library/` are filled in, `tag` and `digest` are empty if absent."""
 
     registry: str
     repository: str
@@ -40,7 +40,7 @@ class Image(Struct, frozen=True, gc=False):
 
 
 def parse(reference: str) -> Image | None:
-    """The parts of a reference, None where it is none (reference.ParseNormalizedNamed)."""
+    """Parse a reference; None if it is invalid (reference.ParseNormalizedNamed)."""
     name, at, digest = reference.partition("@")
     registry, path = _split_registry(name)
     repository, colon, tag = path.partition(":")
@@ -81,7 +81,7 @@ def same(a: str, b: str) -> bool:
 
 
 def digest_of(image_id: str) -> str:
-    """The digest in a status' `imageID`, "" where it has none (docs/design/kubernetes.md §2.7).
+    """The digest in a status' `imageID`, "" if there is none (docs/design/kubernetes.md §2.7).
 
     Seen: `docker-pullable://name@sha256:…`, `name@sha256:…`, `sha256:…` (there it is the image's config, not its
     manifest: comparable only with what the same runtime says).

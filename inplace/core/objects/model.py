@@ -1,6 +1,6 @@
 """The parts of Kubernetes objects that decisions are made from: partial, frozen, cheap to decode.
 
-Fields that nobody here reads are not decoded. Nothing in this module is ever written back to the API server: writes
+Fields that are not used are not decoded. Nothing in this module is ever written back to the API server: writes
 are patches of named paths (`patch`), so a field that is missing here cannot be lost.
 """
 
@@ -42,11 +42,11 @@ class Meta(Part, frozen=True):
     deletion_timestamp: datetime | None = None
 
     def label(self, key: str) -> str | None:
-        """Value of a label, None where it is absent."""
+        """Value of a label; None if absent."""
         return self.labels.get(key) if self.labels else None
 
     def annotation(self, key: str) -> str | None:
-        """Value of an annotation, None where it is absent."""
+        """Value of an annotation; None if absent."""
         return self.annotations.get(key) if self.annotations else None
 
     def controller(self) -> Owner | None:
@@ -177,7 +177,7 @@ class Pod(Part, frozen=True):
         return self.metadata.name
 
     def condition(self, type_: str) -> Condition | None:
-        """The condition of this type, None where nobody has written it."""
+        """The condition of this type, or None."""
         for found in self.status.conditions:  # a loop: asked more often than anything else
             if found.type == type_:
                 return found
@@ -195,7 +195,7 @@ class Pod(Part, frozen=True):
 
     @property
     def over(self) -> bool:
-        """Whether it has ended for good, evicted for instance: nobody counts it any more (FilterActivePods)."""
+        """Whether it has terminated, e.g. was evicted: controllers no longer count it (FilterActivePods)."""
         return self.status.phase in ("Failed", "Succeeded")
 
     def has_gate(self, type_: str) -> bool:
@@ -235,7 +235,7 @@ class NodeImage(Part, frozen=True):
 
 
 class NodeStatus(Part, frozen=True):
-    """NodeStatus. `images` stays raw: it is large, and read only where evidence is thin (`evidence`)."""
+    """NodeStatus. `images` stays raw: it is large, and decoded only if there is little other evidence (`evidence`)."""
 
     conditions: tuple[Condition, ...] = ()
     node_info: NodeInfo = NodeInfo()
@@ -296,7 +296,7 @@ class WorkloadSpec(Part, frozen=True):
 class WorkloadStatus(Part, frozen=True):
     """The parts of a workload's status that decisions need; the last three are a DaemonSet's.
 
-    `conditions` stay raw: most belong to others, and are put back as they were; `null` where there is no list.
+    `conditions` stay raw: most belong to others, and are written back unchanged; `null` if there is no list.
     """
 
     observed_generation: int = 0
@@ -352,7 +352,7 @@ class PdbStatus(Part, frozen=True):
 
     @property
     def entries(self) -> dict[str, datetime]:
-        """`disrupted_pods`, empty where there are none."""
+        """`disrupted_pods`, empty if there are none."""
         return self.disrupted_pods or {}
 
 

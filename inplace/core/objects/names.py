@@ -29,7 +29,7 @@ TRIAL: Final = PREFIX + "trial"
 # Annotation that we write on Pods.
 STATE: Final = PREFIX + "state"
 
-# Helper Pods of ours: what they are for, and the image that one pulls.
+# Our pull Pods: their purpose, and the image that they pull.
 HELPER: Final = PREFIX + "helper"
 PRE_PULL: Final = "pre-pull"
 PULLED: Final = PREFIX + "pulled-image"

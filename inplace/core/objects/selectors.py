@@ -1,4 +1,4 @@
-"""Does a label selector choose an object (metav1.LabelSelectorAsSelector)?"""
+"""Matching of label selectors (metav1.LabelSelectorAsSelector)."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ _NONE: Final[Mapping[str, str]] = {}
 
 
 def matches(selector: LabelSelector | None, labels: Mapping[str, str] | None) -> bool:
-    """Whether it does: an absent selector chooses nothing, an empty one everything."""
+    """Whether a selector selects an object: an absent selector selects nothing, an empty one everything."""
     if selector is None:
         return False
     own = labels or _NONE
-    wanted = selector.match_labels or _NONE
-    return all(own.get(key) == value for key, value in wanted.items()) and all(
-        _holds(one, own) for one in selector.match_expressions
+    required = selector.match_labels or _NONE
+    return all(own.get(key) == value for key, value in required.items()) and all(
+        _matches(requirement, own) for requirement in selector.match_expressions
     )
 
 
-def _holds(one: Requirement, labels: Mapping[str, str]) -> bool:
-    """One requirement; of an operator that is not known, the careful side: it is taken to choose the object."""
-    match one.operator:
+def _matches(requirement: Requirement, labels: Mapping[str, str]) -> bool:
+    """One requirement; unknown operators match, to be safe."""
+    match requirement.operator:
         case "In":
-            return labels.get(one.key) in one.values
+            return labels.get(requirement.key) in requirement.values
         case "NotIn":
-            return labels.get(one.key) not in one.values
+            return labels.get(requirement.key) not in requirement.values
         case "Exists":
-            return one.key in labels
+            return requirement.key in labels
         case "DoesNotExist":
-            return one.key not in labels
+            return requirement.key not in labels
         case _:
             return True

@@ -1,4 +1,4 @@
-"""Decision: an assessment, with what was decided about it. What is reported and done follows from this alone."""
+"""Decision: an assessment and the decisions about it. Actions and status follow from it alone."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from inplace.core.state.statuses import Status
 
 
 class Decision(Struct, frozen=True):
-    """What is true of a workload, why nothing may start, and who starts."""
+    """The assessment of a workload, why nothing may start, and which Pods start."""
 
     assessment: Assessment
     hold: Hold | None
@@ -29,39 +29,39 @@ class Decision(Struct, frozen=True):
 
     @property
     def falls_back(self) -> bool:
-        """Whether the native controller rolls this change out."""
+        """Whether this change falls back to the native rollout."""
         return holds.falls_back(self.assessment)
 
     @property
     def asked(self) -> Template | None:
-        """What the workload's template asks for; None while that is not known."""
+        """The revision of the workload's template; None if not known yet."""
         return self.assessment.targets.asked
 
     @property
     def step(self) -> CurrentStep | None:
-        """The step that the rollout is on its way to, or stands at."""
+        """The current step of the rollout."""
         targets = self.assessment.targets
         return targets.step if isinstance(targets, AtStep) else None
 
     @property
     def before(self) -> Status | None:
-        """What was reported last."""
+        """The last status."""
         return statuses.read(self.assessment.snapshot.workload.metadata)
 
     @property
     def overdue(self) -> Reason | None:
-        """What is waited for beyond its deadline."""
+        """The reason of a wait that exceeded its deadline."""
         assessment = self.assessment
         waiting = self.admission.deferred.values()
         return disruption_budgets.overdue(assessment.snapshot, assessment.settings, waiting, assessment.now)
 
     @property
     def contested(self) -> Reason | None:
-        """That another writer keeps reverting the freeze."""
+        """The reason if another writer keeps reverting the freeze."""
         return self.hold.reason if self.is_held_by(ReasonCode.FreezeContested) and self.hold is not None else None
 
     def is_held_by(self, *codes: ReasonCode) -> bool:
-        """Whether nothing may start for one of these reasons."""
+        """Whether one of these reasons holds every start."""
         return self.hold is not None and self.hold.reason.code in codes
 
     def in_motion(self) -> Iterable[Failed | InProgress]:
@@ -69,7 +69,7 @@ class Decision(Struct, frozen=True):
         return (pod.state for pod in self.assessment.pods if isinstance(pod.state, Failed | InProgress))
 
     def turning(self) -> Iterable[str]:
-        """Pods (uids) in flight to something else, which turn to the target once its images are on their nodes."""
+        """Pods (uids) in flight to another revision, which change to the target once its images are on their nodes."""
         for pod in self.assessment.pods:
             record = records.read(pod.pod)
             elsewhere = isinstance(record, Record) and record.in_flight and record.target != self._revision

@@ -1,4 +1,4 @@
-"""The Events that a change of status stands for; none is recorded for a Pod that succeeds."""
+"""The Events for a change of status; none is recorded for a Pod that succeeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the status says in words: one sentence about where the rollout stands."""
+"""The message of the status: one sentence about the state of the rollout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inplace.core.state.statuses import Phase
 def message(decision: Decision, phase: Phase) -> str:
     """The headline, and a note about settings that nothing acts on yet."""
     ignored = ", ".join(decision.assessment.parsed.not_implemented)
-    note = f"set, but without effect in this version: {ignored}" if ignored else ""
+    note = f"settings without effect in this version: {ignored}" if ignored else ""
     return ". ".join(part for part in (_headline(decision, phase), note) if part)
 
 
@@ -22,7 +22,7 @@ def _headline(decision: Decision, phase: Phase) -> str:
     participants, refused = assessment.participants, assessment.refused
     done = sum(pod.done for pod in participants)
     if phase is Phase.HANDED_OVER:
-        return f"handed over to the native controller: {refused[0]}"
+        return f"native rollout: {refused[0]}"
     if phase is Phase.REFUSED:
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
         return f"{refused[0]}{more}"
@@ -39,7 +39,7 @@ def _headline(decision: Decision, phase: Phase) -> str:
 
 
 def opt_out_pending(behind: Sequence[PodAssessment]) -> str:
-    """Why a workload whose label was removed stays frozen."""
+    """Why a workload stays frozen after its label was removed."""
     return (
         f"OptOutPending: {len(behind)} Pods differ from the template, so the freeze stays. Put the label "
         f"{names.MODE} back to upgrade them in place, or put the template back"

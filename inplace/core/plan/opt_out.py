@@ -1,4 +1,4 @@
-"""Opting out: what is in flight finishes, nothing starts, and nothing of ours is left behind."""
+"""Opting out: Pods in flight complete, none starts, and our metadata is removed."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state import conditions
 from inplace.core.state.statuses import Phase, Status
 
-WHY: Final = Reason(ReasonCode.OptOutPending, "", "opted out: Pods in flight finish, no other starts")
+WHY: Final = Reason(ReasonCode.OptOutPending, "", "opted out: Pods in flight complete, no others start")
 
 
 def standing(assessment: Assessment) -> Reservations:
-    """What must stand in the budgets for Pods that are still in flight."""
+    """The reservations for Pods that are still in flight."""
     pods = (pod.pod for pod in assessment.pods)
     return disruption_budgets.standing(assessment.snapshot, assessment.settings, pods, assessment.now)
 
 
 def behind(assessment: Assessment) -> list[PodAssessment]:
-    """The Pods that the native controller would replace, were the freeze lifted now."""
+    """The Pods that the native rollout would replace if the freeze were lifted now."""
     return [pod for pod in assessment.pods if _is_behind(assessment, pod)]
 
 
 def pending_status(status: Status, behind: list[PodAssessment]) -> Status:
-    """The status of a workload whose label was removed before its Pods agree with the template."""
+    """The status of a workload whose label was removed while its Pods differ from the template."""
     phase = Phase.PROGRESSING if any(isinstance(pod.state, InProgress) for pod in behind) else Phase.PAUSED
     return replace(status, phase=phase, message=messages.opt_out_pending(behind))
 
 
 def last_writes(snapshot: Snapshot, now: datetime) -> tuple[Action, ...]:
-    """Give back what is reserved, and clean up."""
+    """Release reservations, and clean up."""
     released = Reservations(snapshot, now).writes()
     return (*released, *possible(snapshot, cleanup(snapshot)))
 
 
 def possible(snapshot: Snapshot, actions: Iterable[Action]) -> tuple[Action, ...]:
-    """Those on objects without a write in flight."""
+    """Only the actions on objects without a write in flight."""
     return tuple(action for action in actions if subject(action).uid not in snapshot.pending)
 
 
 def cleanup(snapshot: Snapshot) -> tuple[Action, ...]:
-    """What leaves nothing of ours behind: first on the Pods, then on the workload, frozen until then, and elsewhere."""
+    """The writes that remove our metadata: first on the Pods, then on the workload, which stays frozen until then."""
     pulls = prepull.cleanup(snapshot)
     marked = tuple(Abort(pod) for pod in snapshot.pods if pod.metadata.annotation(names.STATE) is not None)
     if marked or pulls:
@@ -72,7 +72,7 @@ def _is_behind(assessment: Assessment, pod: PodAssessment) -> bool:
 
 
 def has_our_metadata(snapshot: Snapshot) -> bool:
-    """Whether anything of ours stands on the workload or its Pods, the opt-in and its settings aside."""
+    """Whether the workload or its Pods have metadata of ours, apart from the opt-in and the settings."""
     meta = snapshot.workload.metadata
     labels = any(meta.label(key) is not None for key in (names.FROZEN, names.PHASE))
     ours = labels or any(meta.annotation(key) is not None for key in (names.STATUS, names.ORIGINAL_STRATEGY))

@@ -1,4 +1,4 @@
-"""Which phase a workload is in: what its label, its status and its conditions say."""
+"""The phase of a workload, for its label, its status and its conditions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from inplace.core.state.statuses import Phase
 
 
 def phase(decision: Decision) -> Phase:
-    """The first that applies, in the order of docs/design/product.md."""
+    """The first phase that applies, in the order of docs/design/product.md."""
     assessment, settings = decision.assessment, decision.assessment.settings
     if decision.falls_back:
         return Phase.HANDED_OVER
@@ -50,7 +50,7 @@ def _awaits_freeze(decision: Decision) -> bool:
 
 
 def _misses_pods(decision: Decision) -> bool:
-    """Pods that do not exist yet are not done; one that was UpToDate before may be replaced without a new rollout."""
+    """Missing Pods are not done; but a workload that was UpToDate may replace Pods without a new rollout."""
     assessment, before = decision.assessment, decision.before
     revision = decision.asked.revision if decision.asked is not None else ""
     settled = before is not None and before.phase is Phase.UP_TO_DATE and before.revision == revision

@@ -1,4 +1,4 @@
-"""plan(snapshot, now) -> Plan: the one decision core under the controller, the dry run and the commands.
+"""plan(snapshot, now) -> Plan: the decision core of the controller, the dry run and the commands.
 
     assess -> hold -> admit -> conclude
 
@@ -41,7 +41,7 @@ from inplace.core.state.statuses import Phase, Status
 
 
 class Planner:
-    """Makes plans, and remembers between two looks what it concluded of each Pod."""
+    """Makes plans, and memoises the assessment of each Pod between plans."""
 
     def __init__(self) -> None:
         self._assessor = Assessor()
@@ -55,19 +55,19 @@ class Planner:
         return replace(decided, actions=(*opened, *others))
 
     def decide(self, snapshot: Snapshot, now: datetime) -> Decision:
-        """What is true of a workload that is opted in, or would be, and who starts."""
+        """Decide about a workload that is opted in, or would be."""
         assessment = self._assessor.assess(snapshot, now)
         hold = holds.first(assessment)
         return Decision(assessment, hold, admit(assessment, hold))
 
     def forecast(self, snapshot: Snapshot, now: datetime) -> Decision:
-        """The same as if the freeze stood already, and the ReplicaSet were prepared."""
+        """The same as if the workload were frozen and its ReplicaSet prepared."""
         assessment = self._assessor.assess(snapshot, now)
         hold = holds.lasting(assessment)
         return Decision(assessment, hold, admit(assessment, hold))
 
     def recheck(self, snapshot: Snapshot, live: Pod, now: datetime) -> PodAction | None:
-        """What a plan would do with this one Pod, had it been read just now. For the check before a disruptive write.
+        """The action of a plan on this Pod as it was read just now, for the check before a disruptive write.
 
         A start that cost no budget because the Pod was broken is not granted any more once it is not.
         """
@@ -81,14 +81,14 @@ class Planner:
                 return None
 
     def forget(self, workload: str) -> None:
-        """Drop what was concluded about a workload (uid) that is gone."""
+        """Drop everything about a deleted workload (uid)."""
         self._assessor.forget(workload)
 
     def _opted_in(self, snapshot: Snapshot, now: datetime) -> Plan:
         return conclude(self.decide(snapshot, now))
 
     def _opted_out(self, snapshot: Snapshot, now: datetime) -> Plan:
-        """Finish what is in flight, then leave nothing of ours behind; start nothing."""
+        """Complete Pods in flight, then remove our metadata; start nothing."""
         if not opt_out.has_our_metadata(snapshot):
             return Plan(opt_out.possible(snapshot, opt_out.cleanup(snapshot)))
         assessment = self._assessor.assess_opting_out(snapshot, now, opt_out.WHY)
@@ -101,22 +101,22 @@ class Planner:
 
 
 def behind(snapshot: Snapshot, now: datetime) -> list[PodAssessment]:
-    """The Pods that the native controller would replace if the freeze were lifted now."""
+    """The Pods that the native rollout would replace if the freeze were lifted now."""
     return opt_out.behind(Assessor().assess_opting_out(snapshot, now, opt_out.WHY))
 
 
 def plan(snapshot: Snapshot, now: datetime) -> Plan:
-    """The plan of somebody who looks once."""
+    """A single plan, without a memo."""
     return Planner().plan(snapshot, now)
 
 
 def is_opted_in(snapshot: Snapshot) -> bool:
-    """Whether the workload carries the label that opts it in."""
+    """Whether the workload has the label that opts it in."""
     return snapshot.workload.metadata.label(names.MODE) is not None
 
 
 def _open_gates(snapshot: Snapshot) -> Iterator[OpenGate]:
-    """The gate of a new Pod, opted in or not: ahead of all other work, even when paused."""
+    """Open the gate of new Pods, opted in or not: before all other actions, even if paused."""
     for pod in snapshot.pods:
         is_new = pod.has_gate(names.GATE) and pod.condition(names.GATE) is None
         if is_new and pod.metadata.deletion_timestamp is None and pod.uid not in snapshot.pending:
@@ -124,7 +124,7 @@ def _open_gates(snapshot: Snapshot) -> Iterator[OpenGate]:
 
 
 def conclude(decision: Decision) -> Plan:
-    """A decision as actions, a status, and the time of the next look."""
+    """Turn a decision into actions, a status, and the time of the next plan."""
     assessment, hold, admission = decision.assessment, decision.hold, decision.admission
     write = hold.write if hold is not None else _preparation(decision)
     actions = (
@@ -139,12 +139,12 @@ def conclude(decision: Decision) -> Plan:
 
 
 def _preparation(decision: Decision) -> WorkloadAction | None:
-    """What the kind wants written. Nothing is prepared for an image that may not exist."""
+    """The next write of the kind. Nothing is prepared for an image that may not exist."""
     return None if decision.assessment.images.nowhere else holds.preparation(decision.assessment)
 
 
 def _in_motion(decision: Decision) -> tuple[PodAction, ...]:
-    """What the Pods that are in flight, or have failed, ask for themselves."""
+    """The actions on Pods that are in flight or have failed."""
     return tuple(state.action for state in decision.in_motion() if state.action is not None)
 
 
@@ -166,7 +166,7 @@ def _pulls(decision: Decision) -> tuple[Action, ...]:
 
 
 def _finish(decision: Decision, reported: Status, write: WorkloadAction | None, actions: tuple[Action, ...]) -> Plan:
-    """Add the write on the workload, at most one, and the time of the next look."""
+    """Add the write on the workload, at most one, and the time of the next plan."""
     snapshot = decision.assessment.snapshot
     write, due = _write(decision, reported, write)
     if write is not None and subject(write).uid not in snapshot.pending:
@@ -178,7 +178,7 @@ def _finish(decision: Decision, reported: Status, write: WorkloadAction | None, 
 def _write(
     decision: Decision, reported: Status, write: WorkloadAction | None
 ) -> tuple[WorkloadAction | None, datetime | None]:
-    """The write on the workload: what its kind wants, or our report, and when that is due.
+    """The write on the workload: that of its kind, or our status, and when it is due.
 
     That an upgrade has started is reported before anything is prepared for it, or others would take it for finished.
     Only the freeze comes before that; that it has ended is reported last.

@@ -1,4 +1,4 @@
-"""When to look at a workload again if nothing happens before."""
+"""When to plan a workload again if nothing else happens."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from inplace.core.pod.states import Ineligible, Pending
 from inplace.core.rollout import disruption_budgets, freeze, steps
 from inplace.core.state.statuses import Status
 
-#: How soon a workload looks again for room that Pods of other workloads had taken.
+#: How soon a workload that waits for the cap over all workloads is planned again.
 _ROOM_AGAIN: Final = timedelta(seconds=1)
-#: How soon the API server is asked again whether it still refuses an image patch.
+#: How soon a refused dry run is repeated.
 _ASK_AGAIN: Final = timedelta(seconds=31)
 _REFUSED_BY_ADMISSION: Final = (ReasonCode.AdmissionRejected, ReasonCode.ImageRewritten)
 
 
 def requeue_at(decision: Decision, status: Status, *others: datetime | None) -> datetime | None:
-    """The earliest time at which something changes by itself; None: nothing does."""
+    """The earliest time at which a wait ends; None if there is none."""
     now = decision.assessment.now
     later = (at for at in (*_times(decision, status), *others) if at is not None and at > now)
     return min(later, default=None)

@@ -1,4 +1,4 @@
-"""Plan: what to do now, what to report, and when to look again."""
+"""Plan: the actions, the status, and the time of the next plan."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Plan(Struct, frozen=True):
     """Independent actions, at most one for each object; an order comes from one plan after the other."""
 
     actions: tuple[Action, ...] = ()
-    #: What to report; None if the workload is none of ours.
+    #: The status to report; None if the workload is not ours.
     status: Status | None = None
-    #: When to look again if nothing happens before; None: not at all.
+    #: When to plan again if nothing else happens; None: not at all.
     requeue_at: datetime | None = None
     #: In the order in which Pods are upgraded.
     pods: tuple[PodAssessment, ...] = ()
-    #: By name: why Pods that could start do not.
+    #: By name: why pending Pods do not start.
     deferred: dict[str, Reason] = {}

@@ -1,4 +1,4 @@
-"""What we report about a workload: the status that a decision amounts to."""
+"""The status of a workload from a decision."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from inplace.core.state.statuses import Failure, Phase, Status
 
 
 def status(decision: Decision) -> Status:
-    """The status as of now."""
+    """The current status."""
     assessment, before = decision.assessment, decision.before
     workload, kind = assessment.snapshot.workload, assessment.snapshot.kind
     revision = decision.asked.revision if decision.asked is not None else (before.revision if before else "")
@@ -60,7 +60,7 @@ def explain(pod: PodAssessment, deferred: dict[str, Reason]) -> Reason | None:
 
 
 def _observed_generation(decision: Decision) -> int:
-    """The generation that this status speaks of. Not the new one before its target is known: that would be a lie."""
+    """The generation of this status. Not the new one before its target is known: that would be wrong."""
     if decision.asked is not None:
         return decision.assessment.snapshot.workload.metadata.generation
     return decision.before.observed_generation if decision.before is not None else 0

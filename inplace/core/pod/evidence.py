@@ -94,11 +94,11 @@ def _plausible(
         return Evidence.IMAGE_CHANGED
     if old:
         return _brought_back(status, baseline)
-    expected = _digest(baseline)
-    told_apart = tracked or expected != images.digest_of(baseline.image_id)
-    if expected and expected == images.digest_of(status.image_id) and told_apart:
+    wanted = _digest(baseline)
+    told_apart = tracked or wanted != images.digest_of(baseline.image_id)
+    if wanted and wanted == images.digest_of(status.image_id) and told_apart:
         return Evidence.EXPECTED_DIGEST
-    if expected and baseline.image_id:
+    if wanted and baseline.image_id:
         return None  # it shows the old image, and the digests are known to differ
     ended = status.last_state.terminated
     if tracked and ended is not None and baseline.id and ended.container_id in _old_ids(baseline, seen):

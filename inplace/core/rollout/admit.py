@@ -1,4 +1,4 @@
-"""Which of the Pods that could start do so now: quotas first, then what each still lacks.
+"""Which of the pending Pods start now: quotas first, then the requirements of each Pod.
 
 A fold over the Pods in their order: each is granted its start, or deferred with a reason, and takes what it takes from
 the quotas and the disruption budgets that the next one finds.
@@ -24,7 +24,7 @@ from inplace.core.rollout.snapshot import Snapshot
 
 
 class Admission(Struct, frozen=True):
-    """Who starts now, and why each of the others that could does not."""
+    """The Pods that start now, and why the other pending Pods do not."""
 
     reservations: Reservations
     granted: tuple[PodAction, ...] = ()
@@ -37,7 +37,7 @@ class Admission(Struct, frozen=True):
 
 
 class _Verdict(NamedTuple):
-    """What becomes of one Pod: `reason` why it is deferred, and whether within the quotas, or beyond the step even."""
+    """The decision on one Pod: `reason` why it is deferred, whether within the quotas, and whether beyond the step."""
 
     reason: Reason | None = None
     within_quotas: bool = True
@@ -84,7 +84,7 @@ def _admit_one(
 
 
 def _candidates(assessment: Assessment) -> Sequence[tuple[PodAssessment, Pending]]:
-    """The Pods that could start, broken ones first, in the order in which they are asked."""
+    """The pending Pods, broken ones first, in the order of their admission."""
     found = [(pod, pod.state) for pod in assessment.participants if isinstance(pod.state, Pending)]
     key, nodes = assessment.settings.spread_by, assessment.snapshot.nodes
     if not key:
@@ -99,10 +99,10 @@ def _candidates(assessment: Assessment) -> Sequence[tuple[PodAssessment, Pending
 
 
 def target_of(action: PodAction) -> str:
-    """The revision that an action moves its Pod to; empty for one that moves it nowhere."""
+    """The revision that an action moves its Pod to; empty if it moves no Pod."""
     return action.record.target if isinstance(action, CloseGate | PatchImages | Complete) else ""
 
 
 def disrupts(action: PodAction) -> bool:
-    """Whether a Pod stops serving because of this start."""
+    """Whether this start makes a Pod stop serving."""
     return not isinstance(action, Complete) and not (isinstance(action, PatchImages) and not action.change.disrupts)

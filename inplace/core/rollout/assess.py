@@ -1,8 +1,8 @@
-"""assess(snapshot, now) -> Assessment: what every Pod of a workload is at, what it lacks, and what refuses it.
+"""assess(snapshot, now) -> Assessment: the revision, change and state of every Pod, and why the workload is refused.
 
 Computed once for each look, in four steps that build on each other:
 
-    targets      where the Pods go: forward, back, or only some of them            targets.py
+    targets      the revisions that Pods go to: forward, back, or only some of them targets.py
     changes      base, target and live Pod compared, for every Pod                 changes.py
     refusals     settings, template, admission (by dry run), rewritten images      dry_runs.py, prepull.py
     states       every Pod's own state machine, with all of that around it         pod/lifecycle.py
@@ -41,12 +41,12 @@ from inplace.core.state.records import PodPhase, Record
 from inplace.core.state.statuses import Phase
 from inplace.core.template.change import Verdict
 
-_PENDING_WRITE: Final = Reason(ReasonCode.PendingWrite, "", "a write of ours has not come back yet")
+_PENDING_WRITE: Final = Reason(ReasonCode.PendingWrite, "", "waiting for the cache to show our last write")
 _NO_DIGESTS: Final[Mapping[str, str]] = {}
 
 
 class PodAssessment(Struct, frozen=True):
-    """A Pod of the workload: what it is at, what it lacks, and what state that puts it in."""
+    """A Pod of the workload: its revision, its change to the target, and its state."""
 
     pod: Pod
     state: PodState
@@ -54,7 +54,7 @@ class PodAssessment(Struct, frozen=True):
     available: bool
     #: Why it takes no part in this rollout.
     excluded: Reason | None = None
-    #: When it becomes available by the passing of time alone, which may free the budget for another.
+    #: When it becomes available if nothing else happens, which may free the budget for another.
     until: datetime | None = None
     #: Its place in the order of upgrades.
     rank: Rank = (False, 0, 0, "")
@@ -64,9 +64,9 @@ class PodAssessment(Struct, frozen=True):
     ready: bool = False
     #: The revision that it is at.
     revision: str = ""
-    #: The revision that it goes to, or stays at for now; empty while that is not known.
+    #: The revision that it goes to, or stays at for now; empty if not known yet.
     target: str = ""
-    #: What it lacks of its target, or why it cannot get there in place; None while the target is not known.
+    #: The change to its target, or why it cannot be made in place; None if the target is not known yet.
     change: Verdict | None = None
 
     @property
@@ -76,7 +76,7 @@ class PodAssessment(Struct, frozen=True):
 
 
 class Assessment(Struct, frozen=True):
-    """What is true of a workload now, before it is decided what to do about it."""
+    """The facts about a workload, before any decision."""
 
     snapshot: Snapshot
     now: datetime
@@ -84,7 +84,7 @@ class Assessment(Struct, frozen=True):
     targets: Targets
     dry_runs: DryRuns
     images: PrePullState
-    #: What speaks against the workload whatever its template is.
+    #: Why the workload is refused regardless of its template.
     objections: tuple[Reason, ...]
     #: Everything that refuses the workload before its first disruption, the objections first.
     refused: tuple[Reason, ...]
@@ -93,12 +93,12 @@ class Assessment(Struct, frozen=True):
 
     @property
     def settings(self) -> Settings:
-        """How the owner wants this workload upgraded."""
+        """The settings of this workload."""
         return self.parsed.settings
 
     @property
     def destination(self) -> Template | None:
-        """Where the Pods go; None while that is not known."""
+        """The targets of the Pods; None if not known yet."""
         return targets.destination(self.targets)
 
     @property
@@ -108,7 +108,7 @@ class Assessment(Struct, frozen=True):
 
     @property
     def rolling_back(self) -> bool:
-        """Whether what the template asks for has failed and is being rolled back."""
+        """Whether the template's revision has failed and is being rolled back."""
         return isinstance(self.targets, Rollback) or (isinstance(self.targets, Unknown) and self.targets.rolling_back)
 
     @property
@@ -118,7 +118,7 @@ class Assessment(Struct, frozen=True):
 
 
 class _Common(NamedTuple):
-    """What the states of all Pods depend on alike."""
+    """The inputs that are the same for all Pods."""
 
     workload: str
     kind: Kind
@@ -131,7 +131,7 @@ class _Common(NamedTuple):
 
 
 class _Inputs(NamedTuple):
-    """What the state of one Pod depends on, beside that."""
+    """The inputs of one Pod, in addition."""
 
     pod: Pod
     revision: str
@@ -147,7 +147,7 @@ class _Inputs(NamedTuple):
 
 
 class Assessor:
-    """Assesses workloads, and remembers of each Pod what it concluded for as long as its inputs are the same."""
+    """Assesses workloads, and memoises the result for each Pod as long as its inputs are the same."""
 
     def __init__(self) -> None:
         self._comparison = Comparison()
@@ -156,7 +156,7 @@ class Assessor:
         self._node_images = NodeImages()
 
     def forget(self, workload: str) -> None:
-        """Drop what was concluded about a workload (uid) that is gone."""
+        """Drop everything about a deleted workload (uid)."""
         self._comparison.forget(workload)
         self._revisions.forget(workload)
         self._pods.forget(workload)
@@ -184,7 +184,7 @@ class Assessor:
         return Assessment(snapshot, now, parsed, to, asked, images, against, refused, pods)
 
     def assess_opting_out(self, snapshot: Snapshot, now: datetime, why: Reason) -> Assessment:
-        """Assess a workload that is opted out: Pods in flight finish, no other starts, for `why`."""
+        """Assess a workload that is opted out: Pods in flight complete, no others start, for `why`."""
         parsed = snapshot.parsed
         asked = snapshot.kind.target(snapshot.workload, snapshot.revisions)
         to = Unknown(asked) if isinstance(asked, Reason) else Upgrade(asked)
@@ -282,7 +282,7 @@ def _common(snapshot: Snapshot, settings: Settings, to: Targets, hold: Reason | 
 
 
 def _is_settled(snapshot: Snapshot, target: Template | None) -> bool:
-    """Whether the workload was content with this revision before."""
+    """Whether the workload was UpToDate at this revision before."""
     status = statuses.read(snapshot.workload.metadata)
     revision = target.revision if target is not None else ""
     return status is not None and (
@@ -292,7 +292,7 @@ def _is_settled(snapshot: Snapshot, target: Template | None) -> bool:
 
 
 def _revision_labels(snapshot: Snapshot) -> dict[str, Mapping[str, str]]:
-    """By revision, known or only named by a record: the labels that make a Pod one of it."""
+    """By revision, known or only named by a record: the labels of its Pods."""
     kind, workload = snapshot.kind, snapshot.workload
     asked = kind.target(workload, snapshot.revisions)
     newest = asked.revision if isinstance(asked, Template) else None
@@ -305,7 +305,7 @@ def _revision_labels(snapshot: Snapshot) -> dict[str, Mapping[str, str]]:
 
 
 def _digests(snapshot: Snapshot) -> dict[str, dict[str, str]]:
-    """By node and image: the digest that a container of it will show there."""
+    """By node and image: the digest that a container of it will have there."""
     found: dict[str, dict[str, str]] = {}
     pods = snapshot.pull_pods.pods if snapshot.pull_pods is not None else ()
     for (node, image), digest in pull_pods.digests(pods).items():
@@ -314,7 +314,7 @@ def _digests(snapshot: Snapshot) -> dict[str, dict[str, str]]:
 
 
 def _assess_pod(common: _Common, inputs: _Inputs, now: datetime) -> PodAssessment:
-    """One Pod; the workload's other Pods do not enter into it."""
+    """Assess one Pod, independently of the workload's other Pods."""
     pod, excluded = inputs.pod, inputs.excluded
     assessed = PodAssessment(
         pod,
@@ -362,7 +362,7 @@ def _context(common: _Common, inputs: _Inputs, now: datetime) -> PodContext:
 
 
 def _holds_until(assessed: PodAssessment, now: datetime) -> datetime | None:
-    """How long an assessment stays true by itself; `now`: it does not."""
+    """How long an assessment stays valid if nothing changes; `now`: not at all."""
     state = assessed.state
     if isinstance(state, Pending) or (isinstance(state, InProgress | Failed) and state.action is not None):
         return now  # an action carries the time at which it was decided
@@ -371,11 +371,11 @@ def _holds_until(assessed: PodAssessment, now: datetime) -> datetime | None:
 
 
 def _drift(pod: Pod, record: Record) -> Iterable[Reason]:
-    """Images of an upgraded Pod that another writer has changed since. Reported, never fought over."""
+    """Images of an upgraded Pod that another writer has changed since. Only reported, never reverted."""
     for name, baseline in record.containers.items() if record.phase is PodPhase.DONE else ():
         container = pod.container(name)
         if container is not None and baseline.to and container.image != baseline.to:
-            why = f"somebody else changed the image from {baseline.to} to {container.image}"
+            why = f"another writer changed the image from {baseline.to} to {container.image}"
             yield Reason(ReasonCode.DriftDetected, f"pods[{pod.name}].containers[{name}]", why)
 
 
@@ -385,5 +385,5 @@ def failures(pods: Sequence[PodAssessment]) -> list[tuple[PodAssessment, Reason]
 
 
 def blamed(failed: Sequence[tuple[PodAssessment, Reason]]) -> int:
-    """How many of the failures speak against the target; that a node was lost does not."""
+    """How many of the failures are caused by the target; a lost node is not."""
     return sum(reason.code != ReasonCode.NodeLost for _, reason in failed)

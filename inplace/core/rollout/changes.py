@@ -1,4 +1,4 @@
-"""Base, target and live Pod compared: what each Pod lacks of its target, and which Pods take no part in the rollout."""
+"""Compares base, target and live Pod: the change that each Pod needs, and which Pods take no part in the rollout."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from inplace.core.template.diff import TemplatePair
 
 
 class Restart(NamedTuple):
-    """A Pod of which containers would restart, the revision it goes to, and their images by container."""
+    """A Pod whose containers would restart, its target revision, and the new images by container."""
 
     pod: Pod
     revision: str
@@ -36,13 +36,13 @@ class Restart(NamedTuple):
 class Changes(Struct, frozen=True):
     """What is true of the Pods whether or not anything may happen to them, by uid."""
 
-    #: The revision that each goes to, and what it lacks of it; empty while the target is not known.
+    #: The target revision of each Pod and the change to it; empty if the target is not known yet.
     verdicts: Mapping[str, tuple[str, Verdict]]
     #: Why a Pod takes no part in the rollout.
     excluded: Mapping[str, Reason]
 
     def restarting(self, pods: Iterable[Pod]) -> Iterator[Restart]:
-        """The Pods of which containers would restart, were it their turn."""
+        """The Pods whose containers would restart."""
         for pod in pods:
             revision, verdict = self.verdicts.get(pod.uid, ("", None))
             if not isinstance(verdict, PodChange) or not verdict.containers or pod.uid in self.excluded:
@@ -65,7 +65,7 @@ class _Inputs(NamedTuple):
 
 
 class Comparison:
-    """Compares, and remembers what it concluded for as long as its inputs are the same."""
+    """Compares, and memoises results as long as their inputs are the same."""
 
     def __init__(self) -> None:
         self._verdicts: PerPod[_Inputs, Verdict] = PerPod()
@@ -118,12 +118,12 @@ class Comparison:
         )
 
     def change(self, inputs: _Inputs, settings: Settings) -> Verdict:
-        """What this Pod lacks of its target, or why it cannot get there in place."""
+        """The change of this Pod to its target, or why it cannot be made in place."""
         pod, base, target = inputs.pod, inputs.base, inputs.target
         if base is None:
             revision = inputs.revision
             which = f"revision {revision} of Pod {pod.name}" if revision else f"the revision of Pod {pod.name}"
-            why = f"{which} is not known, so its difference to the template is not either"
+            why = f"{which} is unknown, so its difference from the template cannot be determined"
             return Refused((Reason(ReasonCode.BaseUnknown, f"pods[{pod.name}]", why),))
         attempted = inputs.attempted
         bases = (base,) if attempted is None or attempted is base else (base, attempted)

@@ -1,4 +1,4 @@
-"""PodDisruptionBudgets: what an upgrade takes from them is reserved as an eviction would take it
+"""PodDisruptionBudgets: disruptions of an upgrade are reserved in the same way as those of an eviction
 (docs/design/kubernetes.md §3.5).
 
 An entry in `disruptedPods` with one disruption less allowed, written on the very version that was read: of our write
@@ -27,7 +27,7 @@ from inplace.core.state.records import Record
 
 #: The disruption controller's DeletionTimeout is two minutes.
 RENEW_AFTER: Final = timedelta(seconds=60)
-#: How long the disruption controller may take to hear what we have heard: that a Pod is not Ready.
+#: How long the disruption controller may take to observe what we have observed: that a Pod is not Ready.
 HEARD_AFTER: Final = timedelta(seconds=2)
 #: A Pod event makes the disruption controller count one of the Pod's budgets, any one (getPdbForPod); the others keep
 #: numbers that are out of date. An entry for a Pod that does not exist makes it recount, and is gone then.
@@ -37,12 +37,12 @@ _BLOCKED: Final = (ReasonCode.DisruptionBudget, ReasonCode.Reserving)
 
 
 def is_blocked(waiting: Iterable[Reason]) -> bool:
-    """Whether Pods wait for a budget that has nothing to give."""
+    """Whether Pods wait for a budget that allows no disruption."""
     return any(reason.code in _BLOCKED for reason in waiting)
 
 
 def deadline(snapshot: Snapshot, settings: Settings, waiting: Iterable[Reason], now: datetime) -> datetime | None:
-    """When the wait for a budget is over its deadline; it goes on all the same, but is no progress any more."""
+    """When the wait for a budget exceeds its deadline; it continues, but no longer counts as progress."""
     if not is_blocked(waiting):
         return None
     return (snapshot.blocked_since or now) + timedelta(seconds=settings.progress_deadline_seconds)
@@ -58,13 +58,13 @@ def overdue(snapshot: Snapshot, settings: Settings, waiting: Iterable[Reason], n
 
 
 class Reservations(Struct, frozen=True):
-    """What is taken from the budgets of a namespace: what must stand for Pods in flight, and what is granted since."""
+    """The reservations in the budgets of a namespace: for Pods in flight, and for those admitted since."""
 
     snapshot: Snapshot
     now: datetime
     #: The budgets that are respected; those that are not may still have entries of ours to be removed.
     respected: tuple[Pdb, ...] = ()
-    #: By uid of the budget: the Pods whose entry is to stand.
+    #: By uid of the budget: the Pods that must have an entry.
     entries: Mapping[str, frozenset[str]] = {}
     #: By uid of the budget: how many disruptions were taken that its status does not show yet.
     taken: Mapping[str, int] = {}
@@ -72,7 +72,7 @@ class Reservations(Struct, frozen=True):
     doubted: frozenset[str] = frozenset()
 
     def reserve(self, pod: Pod) -> tuple[Reservations, Reason | None]:
-        """Reserve a disruption of this Pod; why it must wait: its budgets are being asked, or have nothing to give.
+        """Reserve a disruption of this Pod, or return why it must wait: for the reservation, or for its budgets.
 
         A Pod that is not Ready takes nothing from them.
         """
@@ -107,7 +107,7 @@ class Reservations(Struct, frozen=True):
         return tuple(write for write in writes if write is not None)
 
     def deadlines(self) -> list[datetime]:
-        """When an entry is to be renewed or removed, or a controller asked again to recount."""
+        """When to renew or remove an entry, or to request a recount again."""
         budgets = self.snapshot.budgets
         observations = self.snapshot.observations.values() if budgets else ()
         found = [seen.unready_at + HEARD_AFTER for seen in observations if seen.unready_at is not None]
@@ -116,7 +116,7 @@ class Reservations(Struct, frozen=True):
         return [at for at in found if at > self.now]
 
     def own(self, pdb: Pdb) -> dict[str, datetime]:
-        """The entries that are ours and stand: those that were written by us, and those of Pods in flight."""
+        """Our current entries: those that we wrote, and those of Pods in flight."""
         uid = pdb.metadata.uid
         ours = self._written(uid) - self._of_others(uid) | self.entries.get(uid, frozenset())
         return {name: at for name, at in pdb.status.entries.items() if name in ours}
@@ -133,9 +133,9 @@ class Reservations(Struct, frozen=True):
         if meta.uid in self.snapshot.pending:
             return None  # it is being asked
         if pod.name in status.entries:
-            return f"PodDisruptionBudget {meta.name} has an eviction of this Pod under way"
+            return f"PodDisruptionBudget {meta.name} has an eviction of this Pod in progress"
         if status.observed_generation < meta.generation:
-            return f"PodDisruptionBudget {meta.name} was changed, and its controller has not looked at it yet"
+            return f"PodDisruptionBudget {meta.name} was changed, and its controller has not observed that yet"
         if status.disruptions_allowed - self.taken.get(meta.uid, 0) <= 0:
             return f"PodDisruptionBudget {meta.name} allows no disruption now"
         return None
@@ -161,13 +161,13 @@ class Reservations(Struct, frozen=True):
         return written - {pod.name for pod in self.snapshot.pods} if written else written
 
     def _needs_recount(self, uid: str) -> bool:
-        """Whether what a budget says may be out of date, and its controller was not asked lately."""
+        """Whether a budget's numbers may be outdated, and no recount was requested recently."""
         asked = self.snapshot.recounted_at.get(uid)
         return uid in self.doubted and (asked is None or self.now >= asked + RECOUNT_EVERY)
 
 
 def standing(snapshot: Snapshot, settings: Settings, pods: Iterable[Pod], now: datetime) -> Reservations:
-    """What must stand for the Pods in flight among these."""
+    """The reservations required for the Pods in flight among these."""
     respected = settings.disruption_budgets is DisruptionBudgets.RESPECT
     found = Reservations(snapshot, now, snapshot.budgets if respected else ())
     for pod in pods if snapshot.budgets else ():
@@ -176,7 +176,7 @@ def standing(snapshot: Snapshot, settings: Settings, pods: Iterable[Pod], now: d
 
 
 def _keep(found: Reservations, pod: Pod, *, missed: bool) -> Reservations:
-    """What a Pod in flight still takes; while a write of ours is under way, all is left as it is."""
+    """The reservations that a Pod in flight still needs; unchanged while a write of ours is in flight."""
     for pdb in found.snapshot.budgets:
         if pod.uid in found.snapshot.pending and pod.name in found.own(pdb):
             found = found.with_entry(pdb, pod, taken=False)
@@ -186,7 +186,7 @@ def _keep(found: Reservations, pod: Pod, *, missed: bool) -> Reservations:
 
 
 def _is_missed(snapshot: Snapshot, settings: Settings, pod: Pod, now: datetime) -> bool:
-    """Whether a Pod is in flight and the disruption controller would not know by itself that it does not serve."""
+    """Whether a Pod is in flight and the disruption controller cannot know yet that it is disrupted."""
     record = records.read(pod)
     if not isinstance(record, Record) or not record.in_flight or pod.metadata.deletion_timestamp is not None:
         return False

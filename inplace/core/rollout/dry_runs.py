@@ -22,14 +22,14 @@ _PULL_POLICY = "imagePullPolicy"
 
 
 class DryRuns(NamedTuple):
-    """What the API server has said about the Pods that would be patched, and what it must still be asked."""
+    """The dry runs of the Pods that would be patched: refusals, and those still to be made."""
 
     refused: tuple[Reason, ...] = ()
     pending: tuple[DryRunPatch, ...] = ()
 
 
 def ask(snapshot: Snapshot, changes: Changes) -> DryRuns:
-    """The refusals so far, and a dry run for each sort of Pod that has no answer."""
+    """The refusals so far, and a dry run for each sort of Pod without a result."""
     if snapshot.dry_runs is None:
         return DryRuns()
     refused: dict[tuple[str, str], Reason] = {}
@@ -49,20 +49,20 @@ def ask(snapshot: Snapshot, changes: Changes) -> DryRuns:
 
 
 def rewritten(stored: Pod, images: Mapping[str, str]) -> Reason | None:
-    """Admission that puts another image in the place of the one asked for: what runs is then not what was meant."""
+    """Why an image patch is refused if admission replaces the image: a wrong image would run."""
     found = ((wanted, stored.container(name)) for name, wanted in images.items())
     other = next(((wanted, one.image) for wanted, one in found if one is not None and one.image != wanted), None)
     return image_rewritten(*other) if other is not None else None
 
 
 def image_rewritten(wanted: str, stored: str) -> Reason:
-    """Why an image that admission changes is not put on live Pods."""
-    why = f"admission stores {stored} where the template says {wanted}: name {stored} in the template"
+    """Why an image that admission rewrites is not patched into live Pods."""
+    why = f"admission rewrites {wanted} to {stored}: use {stored} in the template"
     return Reason(ReasonCode.ImageRewritten, "", why)
 
 
 def refusal(pod_name: str, images: Mapping[str, str], message: str) -> Reason:
-    """The server's own words, with what they mean where they do not say it."""
+    """The server's message, with a hint if the cause is not obvious."""
     hint = ""
     if _PULL_POLICY.lower() in message.lower():
         hint = (
@@ -71,5 +71,5 @@ def refusal(pod_name: str, images: Mapping[str, str], message: str) -> Reason:
         hint += " cannot change on a live Pod: set it in the template once)"
     wanted = ", ".join(f"{name}={image}" for name, image in images.items())
     return Reason(
-        ReasonCode.AdmissionRejected, f"pods[{pod_name}]", f"the API server refuses the patch {wanted}: {message}{hint}"
+        ReasonCode.AdmissionRejected, f"pods[{pod_name}]", f"the API server rejects the patch {wanted}: {message}{hint}"
     )

@@ -1,4 +1,4 @@
-"""What the freeze asks for before anything else: a write, or patience."""
+"""The freeze comes before anything else: the next write of it, or why it must wait."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ def needed(snapshot: Snapshot, now: datetime) -> PatchWorkload | PatchReplicaSet
     if not isinstance(found, PatchWorkload) or found.why is None:
         return found
     if snapshot.freeze_policy is None:  # it is not known yet whether there is a need to
-        return Wait(
-            Reason(ReasonCode.Freezing, "spec", "finding out whether admission policies freeze it by themselves")
-        )
+        return Wait(Reason(ReasonCode.Freezing, "spec", "checking whether admission policies freeze it"))
     return conflict(snapshot.freeze_restored, now) or found
 
 
@@ -41,7 +39,7 @@ def conflict(restored: Sequence[datetime], now: datetime) -> Wait | None:
         return None
     minutes = CONTESTED_WITHIN // timedelta(minutes=1)
     why = (
-        f"the freeze was lifted {len(recent)} times within {minutes} minutes by somebody else, so it is restored less "
+        f"another writer lifted the freeze {len(recent)} times within {minutes} minutes, so it is restored less "
         "and less often: remove the update strategy from what applies this object"
     )
     return Wait(Reason(ReasonCode.FreezeContested, "spec", why), until)

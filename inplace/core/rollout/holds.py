@@ -1,4 +1,4 @@
-"""Why nothing may start in a workload, whatever the budget says: a chain of named checks.
+"""Why nothing may start in a workload, regardless of the budget: a chain of named checks.
 
 A check answers with a `Hold`, which carries what lifts it: a time, a write on the workload, or dry runs to make. The
 first answer counts.
@@ -28,14 +28,14 @@ from inplace.core.settings.schema import Mode
 
 
 class Hold(Struct, frozen=True):
-    """Why no Pod of the workload may start now, and what lifts that."""
+    """Why no Pod of the workload may start now, and what ends that."""
 
     reason: Reason
     #: When it ends by itself; None: when something changes.
     until: datetime | None = None
-    #: The write on the workload that lifts it.
+    #: The write on the workload that ends it.
     write: WorkloadAction | None = None
-    #: The questions whose answers lift it.
+    #: The dry runs that end it.
     dry_runs: tuple[DryRunPatch, ...] = ()
 
 
@@ -48,13 +48,13 @@ def first(assessment: Assessment) -> Hold | None:
 
 
 def lasting(assessment: Assessment) -> Hold | None:
-    """The first that the controller's own writes and dry runs do not lift: what a forecast goes by."""
+    """The first hold that the controller's own writes and dry runs do not end; used by forecasts."""
     holds = (hold for check in HOLDS if (hold := check(assessment)) is not None)
     return next((hold for hold in holds if assessment.refused or not (hold.write or hold.dry_runs)), None)
 
 
 def refused(assessment: Assessment) -> Hold | None:
-    """The change cannot be made in place; if the owner allows it, the native controller makes it."""
+    """The change cannot be made in place; if the user allows it, the native rollout makes it."""
     if not assessment.refused:
         return None
     kind, workload = assessment.snapshot.kind, assessment.snapshot.workload
@@ -76,12 +76,12 @@ def freeze_not_in_place(assessment: Assessment) -> Hold | None:
 
 
 def target_unknown(assessment: Assessment) -> Hold | None:
-    """The workload's own controller has not named the revision yet, or nobody knows it any more."""
+    """The workload's own controller has not set the revision yet, or the revision no longer exists."""
     return Hold(assessment.targets.reason) if isinstance(assessment.targets, Unknown) else None
 
 
 def paused(assessment: Assessment) -> Hold | None:
-    """The owner has paused upgrades."""
+    """The user has paused upgrades."""
     return Hold(Reason(ReasonCode.Paused, "", "paused: true")) if assessment.settings.paused else None
 
 
@@ -94,20 +94,20 @@ def too_many_failures(assessment: Assessment) -> Hold | None:
 
 
 def leader_takeover(assessment: Assessment) -> Hold | None:
-    """The leader before may still be writing."""
+    """The previous leader may still be writing."""
     until = assessment.snapshot.not_before
     if until is None or assessment.now >= until:
         return None
-    why = "a new leader waits until the old one has certainly stopped"
+    why = "new leader: waiting until the previous one has certainly stopped"
     return Hold(Reason(ReasonCode.LeaderTakeover, "", why), until)
 
 
 def dry_run_pending(assessment: Assessment) -> Hold | None:
-    """Admission has not answered for every sort of Pod."""
+    """The dry runs are not complete."""
     pending = assessment.dry_runs.pending
     if not pending:
         return None
-    why = "asking the API server whether it takes the image patches"
+    why = "checking by dry run whether the API server accepts the image patches"
     return Hold(Reason(ReasonCode.Preflight, "", why), dry_runs=pending)
 
 
@@ -127,7 +127,7 @@ def not_prepared(assessment: Assessment) -> Hold | None:
 
 
 def reported_by_the_controller(assessment: Assessment) -> Hold | None:
-    """A command has no memory of its own: what only the controller's knows, its report says."""
+    """A command keeps no state: it takes from the controller's report what only the controller knows."""
     reason = reported.hold(assessment.snapshot.reported)
     return Hold(reason) if reason is not None else None
 
@@ -135,7 +135,7 @@ def reported_by_the_controller(assessment: Assessment) -> Hold | None:
 HOLDS: Final[tuple[Check, ...]] = (
     refused,  # the change cannot be made in place, or the API server does not take it
     freeze_not_in_place,  # the native controller could still replace Pods
-    target_unknown,  # nobody has named the revision yet
+    target_unknown,  # the revision is not set yet
     paused,  # inplace.dev/paused
     too_many_failures,  # more Pods failed than max-failures tolerates
     leader_takeover,  # the previous leader may still be writing
@@ -146,7 +146,7 @@ HOLDS: Final[tuple[Check, ...]] = (
 
 
 def preparation(assessment: Assessment) -> WorkloadAction | None:
-    """What the kind wants written before its Pods move, or after they have."""
+    """The writes that the kind requires before its Pods move, or after they have."""
     target, snapshot = assessment.destination, assessment.snapshot
     if target is None:
         return None

@@ -1,4 +1,4 @@
-"""What a planner concluded before, kept for as long as everything that it was concluded from is the same.
+"""Memo of a planner: results are kept as long as all their inputs are the same.
 
 A plan asks the same questions about every Pod at every look, and between two looks few Pods have changed. A question
 is a function of its inputs alone, and its inputs are its key: it cannot read what the key does not hold, so that
@@ -20,12 +20,12 @@ from inplace.core.objects.model import Node, NodeImage
 Inputs = TypeVar("Inputs")
 Answer = TypeVar("Answer")
 T = TypeVar("T")
-#: Until when an answer holds by itself; None: for good.
+#: Until when a result is valid; None: as long as its inputs are the same.
 Until = datetime | None
 
 
 class PerPod(Generic[Inputs, Answer]):
-    """Answers by workload and Pod. Bounded by what exists: Pods that are gone are forgotten at the next look."""
+    """Results by workload and Pod. Bounded by the existing Pods: deleted ones are dropped with the next plan."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[object, dict[str, tuple[Inputs, Answer, Until]]]] = {}
@@ -38,7 +38,7 @@ class PerPod(Generic[Inputs, Answer]):
         now: datetime,
         conclude: Callable[[Inputs], tuple[Answer, Until]],
     ) -> dict[str, Answer]:
-        """By uid, the answer for each Pod of the workload with this uid.
+        """By uid, the result for each Pod of the workload with this uid.
 
         `common`: what the answers of all Pods depend on beside their own inputs. `conclude` makes the answers that are
         not known, or whose inputs or time have changed.
@@ -60,14 +60,14 @@ class PerPod(Generic[Inputs, Answer]):
 
 
 class Bounded(Generic[T]):
-    """Answers by their inputs, the oldest dropped first."""
+    """Results by their inputs, the oldest dropped first."""
 
     def __init__(self, size: int) -> None:
         self._size = size
         self._known: dict[Hashable, T] = {}
 
     def recall(self, inputs: Hashable, conclude: Callable[[], T]) -> T:
-        """The answer for these inputs."""
+        """The result for these inputs."""
         found = self._known.get(inputs)
         if found is None:
             if len(self._known) >= self._size:

@@ -1,4 +1,4 @@
-"""Which Pod comes first (docs/design/protocol.md, "One workload"): broken Pods, then `order-by`, then the kind's own
+"""The order of Pods (docs/design/protocol.md, "One workload"): broken Pods, then `order-by`, then the kind's own
 order; and how a batch is spread over the values of `spread-by`.
 """
 
@@ -18,7 +18,7 @@ Rank = tuple[bool, int, int, str]
 def rank(settings: Settings, kind_order: Callable[[Pod], int], pod: Pod) -> Rank:
     """Ascending key: broken first, higher `order-by` value first, then the kind's order, then the name.
 
-    A Pod whose label is missing or no integer comes last among its peers.
+    A Pod whose label is missing or not an integer comes last among its peers.
     """
     return (pod.ready, -_weight(pod, settings.order_by), kind_order(pod), pod.name)
 
@@ -42,7 +42,7 @@ def spread_value(key: str, pod: Pod, nodes: Mapping[str, Node]) -> str:
 def spread(ordered: Iterable[T], value: Callable[[T], str], in_progress: Iterable[T]) -> Iterator[T]:
     """The same items, next always the first of the value with the fewest so far; `in_progress` count already.
 
-    So one zone, rack or shard never bears a whole batch. Within a value the order stays as it is.
+    So a batch never falls on a single zone, rack or shard. Within a value the order is preserved.
     """
     waiting: dict[str, deque[T]] = {}
     for item in ordered:

@@ -1,4 +1,4 @@
-"""The image on the node before a healthy container is killed for it (docs/design/protocol.md, "Pre-pull").
+"""Pull the image onto the node before a healthy container is killed (docs/design/protocol.md, "Pre-pull").
 
 A kubelet kills first and pulls afterwards. So a pull Pod on the same node pulls the image with the credentials of the
 Pod that is to have it, and runs nothing: its command cannot exist. What its status says decides whether the Pod may
@@ -60,7 +60,7 @@ class PrePullState(Struct, frozen=True):
     checks: Mapping[ImageOnNode, ImageCheck] = {}
     #: Whether a Pod waits for its images.
     required: bool = False
-    #: Not even one Pod has all its images on its node, so that they may not exist at all.
+    #: No Pod has all its images on its node, so they may not exist at all.
     nowhere: bool = False
     rewritten: tuple[Reason, ...] = ()
     deletions: tuple[DeletePullPod, ...] = ()
@@ -78,7 +78,7 @@ class PrePullState(Struct, frozen=True):
         return ImageWait(worst.missing, worst.failed)
 
     def problems(self) -> tuple[Reason, ...]:
-        """What could not be pulled although nobody waits for it; each sort once."""
+        """Failed pulls that no Pod waits for; each sort once."""
         found = [] if self.required else [check.missing for check in self.checks.values() if check.failed]
         return tuple({(reason.code, reason.message): reason for reason in found if reason is not None}.values())
 
@@ -91,7 +91,7 @@ class PrePullState(Struct, frozen=True):
 def check(
     snapshot: Snapshot, changes: Changes, policy: PrePullPolicy, now: datetime, node_images: NodeImages
 ) -> PrePullState:
-    """Which images are missing on which node, and what has become of the pull Pods."""
+    """Which images are missing on which node, and the state of the pull Pods."""
     if snapshot.pull_pods is None:
         return PrePullState()
     restarting = [] if policy is PrePullPolicy.NEVER else _reachable(snapshot, changes)
@@ -124,7 +124,7 @@ def start(
     target: Template,
     now: datetime,
 ) -> tuple[CreatePullPod, ...]:
-    """Pull Pods to create now, in the order of the Pods that they are for, as far as there is room.
+    """Pull Pods to create now, in the order of the Pods that they are for, within the limits.
 
     First for Pods that are granted their start and lack nothing else; then `ahead`, for those that may start soon,
     once an image is known to exist at all.
@@ -152,7 +152,7 @@ def start(
 
 
 def cleanup(snapshot: Snapshot) -> tuple[DeletePullPod, ...]:
-    """No pull Pod of a workload stays behind."""
+    """Delete all pull Pods of a workload."""
     pods = snapshot.pull_pods.pods if snapshot.pull_pods is not None else ()
     return tuple(DeletePullPod(pod) for pod in pods if pod.metadata.deletion_timestamp is None)
 
@@ -176,13 +176,13 @@ def _needed(restarting: Iterable[tuple[Restart, Node]], listed: NodeImages) -> d
 
 
 def _reachable(snapshot: Snapshot, changes: Changes) -> list[tuple[Restart, Node]]:
-    """The restarts on nodes whose kubelets report in: no other pulls anything."""
+    """The restarts on Ready nodes: others pull nothing."""
     found = ((restart, snapshot.nodes.get(restart.pod.spec.node_name)) for restart in changes.restarting(snapshot.pods))
     return [(restart, node) for restart, node in found if node is not None and node.ready]
 
 
 def _needed_image(pod: Pod, name: str, reference: str) -> ImageOnNode:
-    """As the kubelet will do it: `Always` asks the registry although the image is there, `Never` not even if it is not.
+    """The kubelet's behavior: `Always` asks the registry even if the image is there, `Never` even if it is not there.
 
     With either policy a pull Pod does the same, and finds out before the container is killed.
     """
@@ -218,7 +218,7 @@ def _check(
     waiting = status.state.waiting if status is not None else None
     where = f"image {image.image} on node {image.node}"
     if waiting is not None and waiting.reason in failures.CREATE:
-        return _PRESENT  # it is pulled before anything is made of it
+        return _PRESENT  # it is pulled before a container is created
     if waiting is not None and waiting.reason in failures.PULL:
         final = waiting.reason in failures.FINAL_PULL or (since is not None and now >= since + SECOND_TRY)
         return _judged(
@@ -230,17 +230,17 @@ def _check(
     if pull_pod is not None and pull_pod.over:
         why = (
             ": ".join(text for text in (pull_pod.status.reason, pull_pod.status.message) if text)
-            or "it ended before that"
+            or "it ended before the image was pulled"
         )
         return _judged(ReasonCode.PrePullImpossible, f"{where}: the pull Pod: {why}", final=now >= over, until=over)
     if asked is not None and asked.refused:
-        text = f"{where}: no pull Pod can be created: {asked.refused}"
+        text = f"{where}: cannot create a pull Pod: {asked.refused}"
         return _judged(
             ReasonCode.PrePullImpossible, text, final=now >= over, until=asked.again if now < asked.again else over
         )
     if pull_pod is not None and now >= over:
-        return _judged(ReasonCode.DeadlineExceeded, f"{where}: not there by the deadline", final=True, until=over)
-    return ImageCheck(Reason(ReasonCode.PrePull, "", f"pulling {where} before anything is killed"), until=over)
+        return _judged(ReasonCode.DeadlineExceeded, f"deadline exceeded: {where} is not there", final=True, until=over)
+    return ImageCheck(Reason(ReasonCode.PrePull, "", f"pulling {where} first"), until=over)
 
 
 def _judged(code: ReasonCode, message: str, *, final: bool, until: datetime | None) -> ImageCheck:
@@ -248,14 +248,14 @@ def _judged(code: ReasonCode, message: str, *, final: bool, until: datetime | No
 
 
 def _is_stale(pull_pod: Pod, now: datetime) -> bool:
-    """Rejected without a word on the image: another one may be admitted later."""
+    """Rejected for a reason unrelated to the image: another one may be admitted later."""
     made = pull_pod.metadata.creation_timestamp
     over = not pull_pods.is_pulling(pull_pod) and not pull_pods.image_id(pull_pod)
     return over and made is not None and now >= made + REJECTED_STAYS
 
 
 def _rewritten(image: ImageOnNode, pods: Mapping[str, Pod], snapshot: Snapshot) -> Reason | None:
-    """Admission that changes images of new Pods only: a live Pod would be given what nobody meant it to run."""
+    """Refuse an image that admission rewrites on new Pods only: a live Pod would run another image."""
     pull_pod = pods.get(name_of(snapshot.workload, image))
     container = pull_pod.container(pull_pods.CONTAINER) if pull_pod is not None else None
     if container is None or container.image == image.image:

@@ -1,4 +1,4 @@
-"""Reading the helper Pods that pull images ahead: for which image one was made, and what has become of it."""
+"""Pull Pods, which pull an image onto a node: builds them and reads their image and state."""
 
 from __future__ import annotations
 
@@ -15,45 +15,45 @@ from inplace.core.rollout.snapshot import Snapshot
 
 #: Its one container; admission may have added others.
 CONTAINER: Final = "pull"
-#: What the names of helpers begin with.
+#: The prefix of the names of pull Pods.
 PREFIX: Final = "inplace-pull-"
 
 
 def workloads_served(pod: Pod) -> tuple[str, ...]:
-    """The uids of the workloads that a Pod was made for; none where it is no helper."""
+    """The uids of the workloads that a pull Pod was created for; empty for other Pods."""
     meta = pod.metadata
     return () if meta.label(names.HELPER) is None else tuple(owner.uid for owner in meta.owner_references)
 
 
 def image_of(helper: Pod) -> str:
-    """The image that it was made for, whatever admission has made of it."""
+    """The image that it was created for, even if admission rewrote it."""
     return helper.metadata.annotation(names.PULLED) or ""
 
 
 def image_id(helper: Pod) -> str:
-    """The image as its node's runtime names it; empty before it is there."""
+    """The imageID reported by its node's runtime; empty before the image is pulled."""
     status = helper.container_status(CONTAINER)
     return status.image_id if status is not None else ""
 
 
 def is_pulling(helper: Pod) -> bool:
-    """Whether it has not come to an end yet."""
+    """Whether it is still pulling."""
     return not image_id(helper) and not helper.over
 
 
 def digests(helpers: Iterable[Pod]) -> dict[tuple[str, str], str]:
-    """By node and image: the digest that a container of it will show, as that node's runtime says it."""
+    """By node and image: the digest that a container of it will have, as reported by that node's runtime."""
     found = (((one.spec.node_name, image_of(one)), images.digest_of(image_id(one))) for one in helpers)
     return {key: digest for key, digest in found if digest}
 
 
 def name_of(workload: Workload, place: ImageOnNode) -> str:
-    """The helper's name: the same whoever makes it, so that two leaders make one."""
+    """The name of the pull Pod: deterministic, so that two leaders create only one."""
     text = "|".join((workload.metadata.uid, place.node, place.image))
     return f"{PREFIX}{hashlib.sha256(text.encode()).hexdigest()[:20]}"
 
 
-#: After so many seconds the kubelet gives a helper up, whoever made it; where it is still wanted another is made.
+#: After this many seconds the kubelet ends a pull Pod; if it is still needed, another one is created.
 LONGEST: Final = 3600
 
 
@@ -61,7 +61,7 @@ LONGEST: Final = 3600
 _COMMAND: Final = "/inplace.dev/this-image-is-only-pulled"
 
 
-#: Neither root nor anybody that an image is likely to know.
+#: Not root, and unlikely to be a user of the image.
 _NOBODY: Final = 65532
 
 
@@ -74,7 +74,7 @@ class ImageOnNode(Struct, frozen=True):
 
 
 def manifest(snapshot: Snapshot, place: ImageOnNode, name: str, target: Template) -> Tree:
-    """The helper: where, whose and with which credentials the Pod runs; no rights, no resources, nothing to run.
+    """The pull Pod: the node, owner and credentials of the Pod; no rights, no resources, nothing to run.
 
     It is admitted under PodSecurity `restricted`. Its owner is not its controller, and no selector finds it.
     """

@@ -14,9 +14,7 @@ from inplace.core.rollout.assess import Assessment, PodAssessment
 from inplace.core.rollout.targets import AtStep
 from inplace.core.settings.schema import Settings
 
-_CAPPED: Final = Reason(
-    ReasonCode.DisruptionCap, "", "as many Pods as the controller may disrupt at once are in flight"
-)
+_CAPPED: Final = Reason(ReasonCode.DisruptionCap, "", "the controller's limit of Pods in flight is reached")
 
 
 class Quotas(Struct, frozen=True):
@@ -34,7 +32,7 @@ class Quotas(Struct, frozen=True):
 
     @classmethod
     def of(cls, assessment: Assessment) -> Quotas:
-        """The quotas before anything is granted."""
+        """The quotas before any admission."""
         settings, snapshot = assessment.settings, assessment.snapshot
         left = max_unavailable_left(settings, snapshot.kind.desired(snapshot.workload), assessment.pods)
         quotas = cls(left, str(settings.max_unavailable), _room(assessment))
@@ -50,7 +48,7 @@ class Quotas(Struct, frozen=True):
         return self.step_reason if self.step_to and moves_to == self.step_to and self.step_left <= 0 else None
 
     def exhausted(self, *, costs: bool) -> Reason | None:
-        """Why a Pod may not start; one that `costs` nothing, because it is broken or is not disrupted, always may."""
+        """Why a Pod may not start; always None if it `costs` nothing, because it is broken or not disrupted."""
         if not costs:
             return None
         if self.unavailable <= 0:
@@ -58,7 +56,7 @@ class Quotas(Struct, frozen=True):
         return _CAPPED if self.room is not None and self.room <= 0 else None
 
     def take(self, moves_to: str, *, costs: bool) -> Quotas:
-        """What is left after a Pod was granted its start."""
+        """What is left after a Pod was admitted."""
         return replace(
             self,
             unavailable=self.unavailable - costs,
@@ -68,7 +66,7 @@ class Quotas(Struct, frozen=True):
 
 
 def _room(assessment: Assessment) -> int | None:
-    """What is left of the cap. A command knows how many Pods it holds back: the others may start."""
+    """What is left of the cap. A command knows how many Pods the cap defers: the others may start."""
     snapshot = assessment.snapshot
     held = reported.capped(snapshot.reported)
     if not held:
@@ -78,7 +76,7 @@ def _room(assessment: Assessment) -> int | None:
 
 
 def max_unavailable_left(settings: Settings, desired: int, pods: tuple[PodAssessment, ...]) -> int:
-    """Disruptions that may start now: maxUnavailable less everything that is missing already, never below zero (I1).
+    """Disruptions that may start now: maxUnavailable less the unavailable Pods, never below zero (I1).
 
     Missing, terminating and in-flight Pods, and those not Ready for min-ready-seconds, are unavailable.
     """

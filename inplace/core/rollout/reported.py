@@ -1,4 +1,4 @@
-"""What a command takes from the controller's last report, for want of a memory of its own.
+"""What a command takes from the controller's last report, because it keeps no state of its own.
 
 Only what no object shows but the controller's process knows: everything else a command concludes by itself, from the
 same objects and by the same functions.
@@ -11,13 +11,13 @@ from typing import Final
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.state.statuses import Status
 
-#: Refusals by the API server, which the controller has asked.
+#: Refusals by the API server, found by the controller's dry runs.
 _REFUSALS: Final = (ReasonCode.AdmissionRejected, ReasonCode.ImageRewritten)
 #: What holds the whole workload.
 _HOLDS: Final = (ReasonCode.FreezeContested, ReasonCode.LeaderTakeover)
 #: What holds single Pods.
 _DEFERRALS: Final = (ReasonCode.PrePullImpossible,)
-#: What passes in moments: a report of it is out of date before anybody reads it.
+#: Transient reasons: a report of them is outdated before it is read.
 MOMENTARY: Final = frozenset(
     {
         ReasonCode.PendingWrite,
@@ -27,7 +27,7 @@ MOMENTARY: Final = frozenset(
         ReasonCode.Preparing,
     }
 )
-#: What only the memory of the controller knows: a command is silent about it until the controller has reported it.
+#: Known only to the controller: commands omit it until the controller has reported it.
 MEMORY_ONLY: Final = frozenset({*_REFUSALS, *_HOLDS, *_DEFERRALS, *MOMENTARY, ReasonCode.DisruptionCap})
 
 

@@ -1,8 +1,8 @@
-"""Back to the last revision that was healthy here, in place, once too many Pods have failed
+"""Roll back in place to the last healthy revision once too many Pods have failed
 (docs/design/protocol.md, "One workload").
 
-What is known of it stands in the status, so that a rollback goes on whoever leads: it is said first, and begins when
-the status has said so. It holds until the template changes, or until somebody asks to try again.
+Its state is in the status, so that a new leader continues it: the status is written first, and the rollback starts once
+that is done. It lasts until the template changes or a user requests a retry.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from inplace.core.state import statuses
 
 
 def request(workload: Workload) -> str:
-    """The request to try again that stands on the workload; empty where there is none."""
+    """The current retry request of the workload; empty if there is none."""
     return workload.metadata.annotation(names.RETRY) or ""
 
 
 def under_way(snapshot: Snapshot, asked: Template | Reason) -> Template | Reason | None:
-    """What the Pods are brought back to, while the template asks for a revision that is rolled back."""
+    """The revision that Pods go back to while the template's revision is rolled back."""
     before = statuses.read(snapshot.workload.metadata)
     if before is None or not before.rolled_back_from or before.retried != request(snapshot.workload):
         return None
@@ -30,12 +30,12 @@ def under_way(snapshot: Snapshot, asked: Template | Reason) -> Template | Reason
         return asked
     if before.rolled_back_from != asked.revision:
         return None
-    why = f"revision {before.healthy}, which was healthy, is not known any more: change the template"
+    why = f"the healthy revision {before.healthy} no longer exists: change the template"
     return snapshot.revisions.get(before.healthy) or Reason(ReasonCode.BaseUnknown, "", why)
 
 
 def is_due(snapshot: Snapshot, asked: Template | None, settings: Settings) -> bool:
-    """Whether there is something to roll back to, and the owner wants that."""
+    """Whether there is something to roll back to, and the user wants that."""
     before = statuses.read(snapshot.workload.metadata)
     known = before is not None and before.healthy in snapshot.revisions
     elsewhere = asked is not None and before is not None and before.healthy != asked.revision

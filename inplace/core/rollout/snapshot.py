@@ -1,4 +1,4 @@
-"""One consistent look at a workload: everything that a plan is made from."""
+"""A consistent snapshot of a workload: the input of a plan."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from inplace.core.state.statuses import Status
 
 
 class PullRequest(Struct, frozen=True):
-    """A pull Pod that was asked for a moment ago."""
+    """A pull Pod that was requested recently."""
 
     since: datetime
-    #: It is not asked for again before this.
+    #: It is not requested again before this.
     again: datetime
-    #: The API server's words if it refused it.
+    #: The API server's message if it refused the request.
     refused: str = ""
 
 
 class PullPods(Struct, frozen=True):
-    """What is known of images pulled ahead."""
+    """The state of pre-pull."""
 
     #: The pull Pods of this workload.
     pods: tuple[Pod, ...] = ()
-    #: By name: those that were asked for and may not be seen yet.
+    #: By name: those that were requested and may not be in the cache yet.
     requests: Mapping[str, PullRequest] = {}
     #: By registry: how many pull now, over all workloads.
     busy: Mapping[str, int] = {}
@@ -48,7 +48,7 @@ class Snapshot(Struct, frozen=True):
     workload: Workload
     #: Pods whose controller is this workload by uid, or one of its children, in any order.
     pods: tuple[Pod, ...]
-    #: By name: every template that a Pod may have been made from or is to become.
+    #: By name: every template that a Pod may have been created from, and the target.
     revisions: Mapping[str, Template]
     #: Its ControllerRevisions, and the ReplicaSets between it and its Pods.
     owned: OwnedObjects = OwnedObjects()
@@ -56,7 +56,7 @@ class Snapshot(Struct, frozen=True):
     nodes: Mapping[str, Node] = {}
     #: The PodDisruptionBudgets of the namespace.
     budgets: tuple[Pdb, ...] = ()
-    #: What could not be read for want of rights, by plural name: nothing is concluded from its absence.
+    #: Resources that could not be read for lack of rights, by plural name: absence of objects means nothing.
     unseen: frozenset[str] = frozenset()
     #: A template that is not applied yet, in the place of the workload's own: a plan of what would happen.
     target: Template | None = None
@@ -65,13 +65,13 @@ class Snapshot(Struct, frozen=True):
 
     # --- the memory of a controller process -------------------------------------------------------------------------
 
-    #: By uid: what was seen of each Pod in flight.
+    #: By uid: observations of each Pod in flight.
     observations: Mapping[str, PodObservation] = {}
     #: Objects with a write in flight, or whose write the cache does not show yet: they are not acted on.
     pending: frozenset[str] = frozenset()
     #: By uid: why the API server refuses our writes on a Pod.
     write_refused: Mapping[str, Reason] = {}
-    #: Nothing disruptive starts before this: the leader before may still be writing.
+    #: Nothing disruptive starts before this: the previous leader may still be writing.
     not_before: datetime | None = None
     #: When the freeze, lifted by another writer, was restored; the latest last.
     freeze_restored: tuple[datetime, ...] = ()
@@ -79,13 +79,13 @@ class Snapshot(Struct, frozen=True):
     freeze_policy: bool | None = False
     #: How many more Pods the controller may disrupt, over all workloads; None: any number.
     room: int | None = None
-    #: The API server's answers to dry runs of image patches; None if nobody asks.
+    #: The results of dry runs of image patches; None without dry runs.
     dry_runs: Mapping[str, Reason | None] | None = None
-    #: What is known of images pulled ahead; None if nobody pulls.
+    #: The state of pre-pull; None without pre-pull.
     pull_pods: PullPods | None = None
     #: By uid of a budget: the names of the Pods for which we have reserved from it.
     reserved: Mapping[str, frozenset[str]] = {}
-    #: By uid of a budget: when its controller was last asked to recount.
+    #: By uid of a budget: when a recount was last requested.
     recounted_at: Mapping[str, datetime] = {}
     #: Since when Pods wait for budgets and nothing else happens.
     blocked_since: datetime | None = None
@@ -101,11 +101,11 @@ class Snapshot(Struct, frozen=True):
         return schema.parse(self.workload.metadata, self.kind.native(self.workload))
 
     def revision_of(self, pod: Pod) -> str:
-        """The revision that a Pod is at; empty if nothing tells."""
+        """The revision that a Pod is at; empty if unknown."""
         return self.kind.revision_of(self.workload, pod, self.revisions)
 
 
 def objections(snapshot: Snapshot, parsed: Parsed) -> tuple[Reason, ...]:
-    """What speaks against the workload whatever its template is: its settings, its strategy, its owner."""
+    """Why the workload is refused regardless of its template: its settings, its strategy, its owner."""
     unsupported = snapshot.kind.unsupported(snapshot.workload)
     return (*parsed.errors, *((unsupported,) if unsupported is not None else ()))

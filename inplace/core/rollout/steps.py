@@ -1,7 +1,7 @@
-"""Stops of a rollout: so many Pods at the new revision, and no more until somebody promotes it or a time is over.
+"""Steps of a rollout: only some Pods are at the new revision until a user promotes it or a pause is over.
 
-Where it stands is part of the status: the position is said first, and Pods begin when the status has said so. A change
-of the template and a rollback end it. A Pod that is born at the new revision before its turn goes back.
+The current step is part of the status: the status is written first, and Pods start once that is done. A change of the
+template and a rollback end the steps. A Pod that is created at the new revision before its turn goes back.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from inplace.core.state.statuses import Status
 
 
 class CurrentStep(Struct, frozen=True):
-    """The stop that the rollout is on its way to, or stands at: `number` counts from 0; `limit` Pods may be moved."""
+    """The current step: `number` counts from 0; `limit` Pods may be at the new revision."""
 
     number: int
     limit: int
@@ -36,12 +36,12 @@ class CurrentStep(Struct, frozen=True):
 
 
 def request(workload: Workload) -> str:
-    """The promotion that stands on the workload; empty where there is none."""
+    """The current promotion request of the workload; empty if there is none."""
     return workload.metadata.annotation(names.PROMOTE) or ""
 
 
 def current_step(snapshot: Snapshot, settings: Settings, asked: Template) -> CurrentStep | None:
-    """The present stop; None where all Pods may move: nobody waits on the way back to what was healthy here before.
+    """The current step; None if all Pods may move. A rollback has no steps.
 
     A percentage of Pods rounds up.
     """
@@ -58,14 +58,14 @@ def current_step(snapshot: Snapshot, settings: Settings, asked: Template) -> Cur
 
 
 def ends(at: CurrentStep | None, reached_at: datetime | None) -> datetime | None:
-    """When a stop that was reached ends by itself; None where it does not."""
+    """When the pause of a step that was reached ends; None if the step needs a promotion."""
     return reached_at + at.pause if at is not None and at.pause is not None and reached_at is not None else None
 
 
 def early(
     snapshot: Snapshot, at: CurrentStep, asked: Template, moved: Callable[[Pod], bool], rank: Callable[[Pod], object]
 ) -> frozenset[str]:
-    """The Pods at the new revision beyond the limit: those born there rather than those that were brought there."""
+    """The Pods at the new revision beyond the limit: preferably those created there, not those upgraded there."""
 
     def born(pod: Pod) -> bool:
         record = records.read(pod)
@@ -76,12 +76,12 @@ def early(
 
 
 def beyond(at: CurrentStep) -> Reason:
-    """Why a Pod does not begin at this stop."""
+    """Why a Pod does not start at this step."""
     return Reason(ReasonCode.Step, "", str(at))
 
 
 class StepStatus(Struct, frozen=True):
-    """What the status keeps of the stops."""
+    """The steps in the status."""
 
     step: int = 0
     reached_at: datetime | None = None
@@ -90,8 +90,8 @@ class StepStatus(Struct, frozen=True):
 def advance(
     workload: Workload, at: CurrentStep | None, before: Status | None, *, same: bool, reached: bool, now: datetime
 ) -> StepStatus:
-    """Where the rollout stands now. `same`: the status before spoke of this revision; `reached`: all Pods that may be
-    moved are, and serve. A promotion counts only where the stop has been reached.
+    """The current state of the steps. `same`: the previous status was about this revision; `reached`: all Pods that may
+    move have moved, and serve. A promotion counts only if the step has been reached.
     """
     passed = before.step if before is not None and same else 0
     if at is None or not reached:

@@ -1,4 +1,4 @@
-"""Where the Pods of a workload go now: to what its template asks for, back, or only some of them, up to a step."""
+"""The target revisions of a workload's Pods: the template's, the healthy one, or the template's up to a step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from inplace.core.state.records import PodPhase, Record
 
 
 class Unknown(Struct, frozen=True):
-    """Nobody knows yet, or any more, where the Pods should go."""
+    """The target is not known yet, or no longer exists."""
 
     reason: Reason
     #: What the template asks for, if at least that is known.
@@ -38,7 +38,7 @@ class AtStep(Struct, frozen=True):
 
     asked: Template
     step: CurrentStep
-    #: Where the Pods in `early` (uids) stay, or go back to: what was healthy before; None if nothing is known to be.
+    #: The target of the Pods in `early` (uids): the revision that was healthy before; None if unknown.
     before: Template | None = None
     early: frozenset[str] = frozenset()
 

@@ -1,7 +1,7 @@
-"""The grammar of setting values: amounts, durations, lists of names; text -> value, or None where it is not accepted.
+"""The grammar of setting values: amounts, durations, lists of names; text -> value, or None if it is invalid.
 
-Every function is total and reads the text strictly, as the API server reads a field. It refuses to know which
-annotation a text came from, which value is the default and what a value is for (`settings`).
+Every function is total and as strict as the API server. Does not depend on the annotation that a text came from, on
+defaults, or on what a value is for (`schema`).
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from inplace.core.objects import names
 
 #: The API server's bound of an int32: maxUnavailable, partition, replicas.
 MAX_COUNT: Final = 2147483647
-#: Thirty days in seconds: beyond it a wait is a typing error, and sums of waits must stay dates.
+#: Thirty days in seconds: a longer wait is a typing error, and sums of waits must not overflow dates.
 MAX_SECONDS: Final = 30 * 24 * 3600
 
-#: Reads one value; None means that the text is not accepted.
+#: Parses one value; None if the text is invalid.
 Parse = Callable[[str], Any]
 
 _T = TypeVar("_T")
 
 
 class GateStep(StrEnum):
-    """The step of a Pod's upgrade that somebody else's condition holds up."""
+    """The step of a Pod's upgrade that waits for another controller's condition."""
 
     BEFORE_DRAIN = "before-drain"
     BEFORE_SWAP = "before-swap"
@@ -45,21 +45,21 @@ class Amount(Struct, frozen=True, gc=False):
         return f"{self.value}%" if self.percent else str(self.value)
 
     def resolve(self, total: int, round_up: bool) -> int:
-        """The count meant among `total` Pods (intstr.GetScaledValueFromIntOrPercent); no lower bound is applied."""
+        """The number of Pods out of `total` (intstr.GetScaledValueFromIntOrPercent); no lower bound is applied."""
         if not self.percent:
             return self.value
         return -(-total * self.value // 100) if round_up else total * self.value // 100
 
 
 class Gate(Struct, frozen=True, gc=False):
-    """A condition type that somebody else sets, and the step that waits until it is True."""
+    """A condition type that another controller sets, and the step that waits until it is True."""
 
     step: GateStep
     condition: str
 
 
 class Step(Struct, frozen=True, gc=False):
-    """A stop of the rollout; without `pause_seconds` it lasts until promoted."""
+    """A step of the rollout; without `pause_seconds` it lasts until promoted."""
 
     amount: Amount
     pause_seconds: int | None = None
@@ -72,12 +72,12 @@ _QUALIFIED = re.compile(
     re.ASCII,
 )
 _DURATION = re.compile(r"(?=.)(?:(\d{1,7})h)?(?:(\d{1,7})m)?(?:(\d{1,7})s)?", re.ASCII)
-#: Waiting for these would be waiting for ourselves.
+#: A gate on these would wait for ourselves.
 _OWN_CONDITIONS = frozenset({names.GATE, "Ready", "ContainersReady"})
 
 
 def amount_of(value: int | str | None) -> Amount | None:
-    """An IntOrString as the API server stores it (`1`, `"25%"`); None where absent or not one."""
+    """An IntOrString as the API server stores it (`1`, `"25%"`); None if absent or invalid."""
     text = str(value)
     number = text.removesuffix("%")
     if not re.fullmatch(r"\d{1,10}", number, re.ASCII) or int(number) > MAX_COUNT:
@@ -85,23 +85,23 @@ def amount_of(value: int | str | None) -> Amount | None:
     return Amount(int(number), percent=text.endswith("%"))
 
 
-def amount(least: int) -> Parse:
-    """A count or a percentage up to 100%, of at least `least`."""
+def amount(minimum: int) -> Parse:
+    """A count or a percentage up to 100%, of at least `minimum`."""
 
     def parse(text: str) -> Amount | None:
-        found = amount_of(text)
-        if found is None or found.value < least or (found.percent and found.value > 100):
+        parsed = amount_of(text)
+        if parsed is None or parsed.value < minimum or (parsed.percent and parsed.value > 100):
             return None
-        return found
+        return parsed
 
     return parse
 
 
-def integer(least: int, most: int) -> Parse:
+def integer(minimum: int, maximum: int) -> Parse:
     """A whole number within bounds."""
 
     def parse(text: str) -> int | None:
-        if not re.fullmatch(r"\d{1,10}", text, re.ASCII) or not least <= int(text) <= most:
+        if not re.fullmatch(r"\d{1,10}", text, re.ASCII) or not minimum <= int(text) <= maximum:
             return None
         return int(text)
 
@@ -120,9 +120,9 @@ def boolean(text: str) -> bool | None:
 
 def _list(text: str, item: Callable[[str], _T | None]) -> tuple[_T, ...] | None:
     """Comma-separated distinct items; the empty text is the empty list."""
-    found = tuple(item(part.strip()) for part in text.split(",")) if text.strip() else ()
-    known = tuple(value for value in found if value is not None)
-    return known if len(known) == len(found) and len(set(known)) == len(known) else None
+    parsed = tuple(item(part.strip()) for part in text.split(",")) if text.strip() else ()
+    valid = tuple(value for value in parsed if value is not None)
+    return valid if len(valid) == len(parsed) and len(set(valid)) == len(valid) else None
 
 
 def _name(text: str) -> str | None:
@@ -176,16 +176,16 @@ def duration(text: str) -> int | None:
 
 def steps(text: str) -> tuple[Step, ...] | None:
     """Growing steps, comma-separated: `1:5m, 10%, 50%`."""
-    found = _list(text, _step)
+    parsed = _list(text, _step)
     for percent in (False, True):  # counts and percentages can be compared only among themselves
-        values = [step.amount.value for step in found or () if step.amount.percent is percent]
+        values = [step.amount.value for step in parsed or () if step.amount.percent is percent]
         if any(later <= earlier for earlier, later in pairwise(values)):
             return None
-    return found
+    return parsed
 
 
 def _step(text: str) -> Step | None:
     share, colon, pause = text.partition(":")
-    found = amount(1)(share)
+    parsed = amount(1)(share)
     seconds = duration(pause) if colon else None
-    return None if found is None or (colon and seconds is None) else Step(found, seconds)
+    return None if parsed is None or (colon and seconds is None) else Step(parsed, seconds)

@@ -1,8 +1,7 @@
 """Annotations of a workload -> Settings, or errors that name the annotation, the value and what is accepted.
 
-Total: whatever stands in the metadata, there is a Settings to go on with, on the careful side where a value could not
-be read. It refuses to know what the settings are for; it knows only
-which of them nobody acts on yet (`not_implemented`).
+Total: any metadata results in a Settings, with a safe value if one could not be parsed. Does not depend on what the
+settings are for, only on which of them have no effect yet (`not_implemented`).
 The meaning of every setting, its default and its rounding: docs/design/product.md, "The vocabulary on objects".
 """
 
@@ -49,7 +48,7 @@ __all__ = [
 
 
 class OnFailure(StrEnum):
-    """What happens once more Pods failed than `max-failures`."""
+    """What happens once more than `max-failures` Pods have failed."""
 
     PAUSE = "Pause"
     ROLLBACK = "Rollback"
@@ -72,7 +71,7 @@ class PrePullPolicy(StrEnum):
 
 
 class InitImages(StrEnum):
-    """What a changed plain init container image means."""
+    """How a changed image of a plain init container is handled."""
 
     REFUSE = "Refuse"
     SPEC_ONLY = "SpecOnly"
@@ -86,7 +85,7 @@ class DisruptionBudgets(StrEnum):
 
 
 class Settings(Struct, frozen=True):
-    """How the owner wants this workload upgraded; the defaults are those of docs/design/product.md."""
+    """The settings of a workload; the defaults are those of docs/design/product.md."""
 
     mode: Mode | None = None
     max_unavailable: Amount = Amount(1)
@@ -119,7 +118,7 @@ class Settings(Struct, frozen=True):
 
 
 class Native(Struct, frozen=True):
-    """What the workload's own strategy says, for settings that are not given."""
+    """The workload's own strategy, the default of settings that are not given."""
 
     max_unavailable: Amount | None = None
     partition: Amount | None = None
@@ -127,7 +126,7 @@ class Native(Struct, frozen=True):
 
 
 class Parsed(Struct, frozen=True):
-    """Settings to go on with, what was wrong, and which valid settings nobody acts on yet (by name)."""
+    """The settings, the errors, and which valid settings have no effect yet (by name)."""
 
     settings: Settings
     errors: tuple[Reason, ...] = ()
@@ -137,7 +136,7 @@ class Parsed(Struct, frozen=True):
 class _Setting(Struct, frozen=True):
     parse: grammar.Parse
     accepts: str
-    #: The values that describe what is done today; None where every value is acted on.
+    #: The values that are supported so far; None if all are.
     supported_values: tuple[object, ...] | None = None
 
 
@@ -166,7 +165,7 @@ _SETTINGS: Final[dict[str, _Setting]] = {
     ),
     "gates": _Setting(
         grammar.gates,
-        "before-drain=, before-swap= or before-ready= with a condition type that somebody else sets:"
+        "before-drain=, before-swap= or before-ready= with a condition type that another controller sets:"
         " before-drain=example.com/Idle",
         supported_values=((),),
     ),
@@ -179,11 +178,11 @@ _SETTINGS: Final[dict[str, _Setting]] = {
     "disruption-budgets": _choice(DisruptionBudgets),
 }
 
-#: Where a value that cannot be read must not fall back to the default: a Pod that is being drained would be swapped
-#: without its grace, and a pause would be lifted.
+#: Settings whose default is not safe if the value is invalid: a Pod that is being drained would be swapped without its
+#: grace period, and a pause would end.
 _CAREFUL: Final[dict[str, object]] = {"paused": True, "grace_period_seconds": MAX_SECONDS}
 
-#: What the comparison of waits with the deadline reads.
+#: Settings that are compared with the deadline.
 _TIMING = frozenset({"min-ready-seconds", "grace-period-seconds", "progress-deadline-seconds", "drain"})
 
 _OUR_LABELS = frozenset({names.MODE, names.FROZEN, names.PHASE})
@@ -202,7 +201,7 @@ _OUR_ANNOTATIONS = frozenset(
 
 
 def parse(metadata: Meta, native: Native) -> Parsed:
-    """The settings that a workload's metadata gives; `native` fills what is not given. Every error is listed."""
+    """Parse the settings of a workload; `native` has the defaults of its strategy. All errors are listed."""
     given = {name: text for name in _SETTINGS if (text := metadata.annotation(names.PREFIX + name)) is not None}
     read = {name: _SETTINGS[name].parse(text) for name, text in given.items()}
     mode = metadata.label(names.MODE)
@@ -248,7 +247,7 @@ def _mode_errors(mode: str | None) -> Iterator[Reason]:
 
 
 def _conflicts(settings: Settings, native: Native, given: dict[str, str], bad: list[str]) -> Iterator[Reason]:
-    """What is wrong although every single value can be read."""
+    """Errors in the combination of valid values."""
     own = native.max_unavailable
     if "max-unavailable" not in given and own is not None and own.value == 0:
         hint = f"set {names.PREFIX}max-unavailable to 1 or more: in place cannot surge"
@@ -269,7 +268,7 @@ def _conflicts(settings: Settings, native: Native, given: dict[str, str], bad: l
 
 
 def _unknown(metadata: Meta) -> Iterator[Reason]:
-    """Keys under our prefix that mean nothing: almost always typing errors, which must not pass in silence."""
+    """Unknown keys with our prefix: almost always typing errors, which must not be ignored silently."""
     for key in metadata.annotations or ():
         name = key.removeprefix(names.PREFIX)
         if name != key and name not in _SETTINGS and key not in _OUR_ANNOTATIONS:
@@ -286,7 +285,7 @@ def _unknown(metadata: Meta) -> Iterator[Reason]:
 def _did_you_mean(name: str) -> str:
     near = get_close_matches(name.lower().replace("_", "-"), _SETTINGS, 1)
     hint = f"did you mean {names.PREFIX}{near[0]}?" if near else f"the settings are {', '.join(_SETTINGS)}"
-    return f"there is no setting of this name; {hint}"
+    return f"unknown setting; {hint}"
 
 
 def _invalid(name: str, message: str) -> Reason:
@@ -294,5 +293,5 @@ def _invalid(name: str, message: str) -> Reason:
 
 
 def _quote(text: str) -> str:
-    """The value as it was given, with what cannot be seen made visible, at most 60 characters."""
+    """The value with invisible characters escaped, at most 60 characters."""
     return repr(text) if len(text) <= 60 else repr(text[:57]) + "…"

@@ -1,7 +1,7 @@
-"""What tools that do not know us read on a workload's status: `Reconciling` and `Stalled`, as kstatus defines them.
+"""Conditions on a workload's status for generic tools: `Reconciling` and `Stalled`, as defined by kstatus.
 
-While an upgrade is pending both stand, so that Flux, Helm and others neither call it finished nor wait for one that
-has ended badly (docs/design/kubernetes.md §10.1 to §10.3). A workload that is up to date carries neither.
+Both are set while an upgrade is pending, so that Flux, Helm and others neither consider it finished nor wait for one
+that has failed (docs/design/kubernetes.md §10.1 to §10.3). A workload that is up to date has neither.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from inplace.core.state.statuses import Phase, Status
 RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"
 OURS: Final = frozenset({RECONCILING, STALLED})
-#: Phases that nothing but a person's decision ends.
+#: Phases that only a user can end.
 _STUCK: Final = frozenset({Phase.REFUSED, Phase.DEGRADED, Phase.ROLLED_BACK})
 
 Condition = dict[str, Any]
 
 
 def read(workload: Workload) -> list[Condition] | None:
-    """The conditions of the workload's status as they were read; None where it has no list of them."""
-    found: list[Condition] | None = msgspec.json.decode(workload.status.conditions)
-    return found
+    """The conditions of the workload's status as they were read; None if there is no list."""
+    conditions: list[Condition] | None = msgspec.json.decode(workload.status.conditions)
+    return conditions
 
 
 def stand(workload: Workload) -> bool:
-    """Whether any of ours is among them."""
-    return any(one.get("type") in OURS for one in read(workload) or ())
+    """Whether any of ours is set."""
+    return any(condition.get("type") in OURS for condition in read(workload) or ())
 
 
-def without_ours(found: Sequence[Condition]) -> list[Condition]:
+def without_ours(current: Sequence[Condition]) -> list[Condition]:
     """The conditions of others."""
-    return [one for one in found if one.get("type") not in OURS]
+    return [condition for condition in current if condition.get("type") not in OURS]
 
 
 def due(found: Sequence[Condition], status: Status, now: datetime) -> list[Condition]:
-    """The conditions as they should be with this status; a time that need not change is kept."""
+    """The desired conditions with this status; lastTransitionTime is kept if the condition does not change."""
     if status.phase is Phase.UP_TO_DATE:
         return without_ours(found)
     stuck = status.phase in _STUCK
@@ -52,9 +52,9 @@ def due(found: Sequence[Condition], status: Status, now: datetime) -> list[Condi
     return [*ours, *without_ours(found)]
 
 
-def _condition(type_: str, holds: bool, status: Status, found: Sequence[Condition], now: datetime) -> Condition:
+def _condition(type_: str, holds: bool, status: Status, current: Sequence[Condition], now: datetime) -> Condition:
     value = "True" if holds else "False"
-    before = next((one for one in found if one.get("type") == type_), {})
+    before = next((condition for condition in current if condition.get("type") == type_), {})
     since = before.get("lastTransitionTime") if before.get("status") == value else None
     return {
         "type": type_,

@@ -1,8 +1,8 @@
 """Codec of the record that an upgrade keeps on its Pod: the annotation `inplace.dev/state`, version 1
 (docs/design/protocol.md, "Formats").
 
-Together with the live Pod the record is the whole memory of an upgrade. Reading is total: what cannot be read is a
-value that says so, never an exception. This module knows no rules about what a record may become.
+Together with the live Pod the record is the whole state of an upgrade. Decoding is total: an invalid record is a value
+of its own, never an exception. Does not depend on the transitions of a record.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from inplace.core.objects.model import Pod
 
 
 class PodPhase(StrEnum):
-    """Where a Pod stands in its upgrade; the `phase` of its record."""
+    """The phase of a Pod's upgrade; the `phase` of its record."""
 
     DRAINING = "Draining"
     SWAPPING = "Swapping"
@@ -40,7 +40,7 @@ class Evidence(StrEnum):
 
 
 VERSION: Final = 1
-#: Characters of a message kept in a record or a status; registries send whole pages.
+#: Maximum length of a message in a record or a status; registries send whole pages.
 MESSAGE_LIMIT: Final = 400
 IN_FLIGHT: Final = (PodPhase.DRAINING, PodPhase.SWAPPING)
 
@@ -48,9 +48,9 @@ IN_FLIGHT: Final = (PodPhase.DRAINING, PodPhase.SWAPPING)
 class Baseline(Struct, frozen=True, gc=False, omit_defaults=True):
     """One container before the image patch, and the evidence of its swap once there is some.
 
-    `unsettled`: an earlier image patch was not confirmed when this baseline was read, so that a container of that
-    earlier image may still appear. `origin` is then the image that the container `id` is known to have been made from.
-    `expected`: the digest that the new container has to show, where a helper on its node has pulled the image.
+    `unsettled`: an earlier image patch was not confirmed when this baseline was read, so a container of that earlier
+    image may still appear. `origin` is then the image that the container `id` is known to have been created from.
+    `expected`: the digest that the new container must have, if a pull Pod on its node has pulled the image.
     """
 
     from_: str = field(default="", name="from")
@@ -66,11 +66,11 @@ class Baseline(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Record(Struct, frozen=True, gc=False, rename="camel"):
-    """Where the upgrade of one Pod stands.
+    """The state of the upgrade of one Pod.
 
     `generation` is the metadata.generation that the image patch produces (G in docs/design/protocol.md, "Evidence"),
-    0 where the server does not count it. `deadline` ends every wait of this attempt. Times are UTC. `retry` is the
-    request that it answers.
+    0 if the server does not count it. `deadline` ends every wait of this attempt. Times are UTC. `retry` is the request
+    that it answers.
     """
 
     v: int
@@ -90,35 +90,35 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
 
     @property
     def answers(self) -> str:
-        """The request to try again that this attempt answers; empty for the first."""
+        """The retry request that this attempt answers; empty for the first attempt."""
         return "" if self.retry is msgspec.UNSET else self.retry
 
     def failed_for(self, target: str, retry: str) -> bool:
-        """Whether this attempt failed for a target and nobody has asked since for another."""
+        """Whether this attempt failed for a target and no retry was requested since."""
         return self.phase is PodPhase.FAILED and self.target == target and self.answers == retry
 
     @property
     def in_flight(self) -> bool:
-        """Whether a disruption begun by us is not over."""
+        """Whether our disruption is not over."""
         return self.phase in IN_FLIGHT
 
 
 class Unreadable(Struct, frozen=True, gc=False):
-    """A record that this version cannot read: foreign, damaged, or written by a newer one."""
+    """A record that this version cannot decode: foreign, damaged, or of a newer version."""
 
     text: str
     why: str
 
 
 def read(pod: Pod) -> Record | Unreadable | None:
-    """The Pod's record, None where it has none."""
+    """The Pod's record, or None."""
     text = pod.metadata.annotation(names.STATE)
     return None if text is None else decode(text)
 
 
 @lru_cache(maxsize=4096)
 def decode(text: str) -> Record | Unreadable:
-    """Decode a record; total on any input. One look at a Pod asks for it many times."""
+    """Decode a record; total on any input. Cached, because one plan decodes a record many times."""
     try:
         record = _DECODER.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
@@ -126,12 +126,12 @@ def decode(text: str) -> Record | Unreadable:
     if record.v != VERSION:
         return Unreadable(text, f"version {record.v}, this controller reads version {VERSION}")
     if record.started_at.tzinfo is None or record.deadline.tzinfo is None:
-        return Unreadable(text, "a time without its zone")
+        return Unreadable(text, "a time without a time zone")
     return record
 
 
 def encode(record: Record) -> str:
-    """The record as it is written: times in RFC 3339, UTC."""
+    """Encode a record: times in RFC 3339, UTC."""
     return _ENCODER.encode(record).decode()
 
 

@@ -1,4 +1,4 @@
-"""The status that a workload carries in `inplace.dev/status`: its shape, its codec, its limits
+"""The status of a workload in `inplace.dev/status`: its fields, its codec, its limits
 (docs/design/protocol.md, "Formats")."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from inplace.core.objects.reasons import Reason
 
 
 class Phase(StrEnum):
-    """Where a workload stands; value of the label `inplace.dev/phase`."""
+    """The phase of a workload; value of the label `inplace.dev/phase`."""
 
     UP_TO_DATE = "UpToDate"
     PROGRESSING = "Progressing"
@@ -45,12 +45,12 @@ class Failure(Struct, frozen=True, gc=False):
 
 
 class Status(Struct, frozen=True, rename="camel"):
-    """Where the rollout of a workload stands. `updated_at` is UTC and says when this was written.
+    """The state of the rollout of a workload. `updated_at` (UTC) is when it was written.
 
     `healthy` is the last revision at which all Pods were done and available. `rolled_back_from` is one that failed: as
-    long as the template asks for it the Pods are brought, and kept, at the healthy one. `retried` is the last request
-    to try again that was answered. `step` counts the stops that were passed, `reached_at` says since when the rollout
-    stands at the present one, `promoted` is the last request to go on.
+    long as the template has it, the Pods are moved to and kept at the healthy one. `retried` is the last retry request
+    that was answered. `step` is the number of completed steps, `reached_at` since when the rollout waits at the current
+    one, `promoted` the last promotion request.
     """
 
     v: int
@@ -76,15 +76,15 @@ class Status(Struct, frozen=True, rename="camel"):
 
 
 def current(workload: Workload) -> Status | None:
-    """The status, if it speaks of the workload as it is now; an older one is not believed."""
-    found = read(workload.metadata)
-    if found is None:
+    """The status if it is about the current generation, else None."""
+    status = read(workload.metadata)
+    if status is None:
         return None
-    return found if found.observed_generation >= workload.metadata.generation else None
+    return status if status.observed_generation >= workload.metadata.generation else None
 
 
 def read(metadata: Meta) -> Status | None:
-    """The workload's status; None where there is none, or none that this version can read."""
+    """The workload's status; None if it is missing or cannot be decoded by this version."""
     text = metadata.annotation(names.STATUS)
     if text is None:
         return None
@@ -96,7 +96,7 @@ def read(metadata: Meta) -> Status | None:
 
 
 def encode(status: Status) -> str:
-    """The status as it is written, shortened until it fits its limit."""
+    """Encode a status, with messages cut until it fits its limit."""
     cut = 400
     shortened = _shorten(status, cut)
     while len(text := msgspec.json.encode(shortened)) > LIMIT_BYTES and cut > 25:
@@ -105,9 +105,9 @@ def encode(status: Status) -> str:
     return text.decode()
 
 
-def same(one: Status | None, other: Status) -> bool:
-    """Whether two statuses say the same, whenever they were written."""
-    return one is not None and encode(replace(one, updated_at=other.updated_at)) == encode(other)
+def same(before: Status | None, after: Status) -> bool:
+    """Whether two statuses differ in nothing but the time."""
+    return before is not None and encode(replace(before, updated_at=after.updated_at)) == encode(after)
 
 
 def _shorten(status: Status, cut: int) -> Status:

@@ -1,7 +1,7 @@
-"""What changes on a Pod when it goes from one template to another, or why that cannot be done in place.
+"""The change of a Pod from one template to another, or why it cannot be made in place.
 
-What a change *means* (restarts, disrupts, needs proof) is derived here and nowhere else: a new sort of change adds a
-field to `ContainerChange` and what follows from it, not conditions elsewhere.
+The consequences of a change (restarts, disrupts, needs proof) are derived here only: a new kind of change adds a field
+to `ContainerChange` with its consequences, not conditions in other modules.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from inplace.core.objects.reasons import Reason
 
 
 class Edits(Struct, frozen=True):
-    """What happens to labels, or to annotations; a changed key has its old and its new value."""
+    """Changes of labels, or of annotations; a changed key has its old and its new value."""
 
     add: dict[str, str] = {}
     change: dict[str, tuple[str, str]] = {}
@@ -27,23 +27,23 @@ class Edits(Struct, frozen=True):
 
 
 class ContainerChange(Struct, frozen=True):
-    """What happens to one container."""
+    """The change of one container."""
 
-    #: The image that replaces the present one; empty if the image stays.
+    #: The new image; empty if the image does not change.
     image: str = ""
-    #: Requests and limits to set through `pods/resize`, as in the template; None if they stay.
+    #: Requests and limits to set through `pods/resize`, as in the template; None if they do not change.
     resources: Mapping[str, Mapping[str, str]] | None = None
-    #: Whether it restarts with the image that it has.
+    #: Whether it restarts with the same image.
     restart: bool = False
 
     @property
     def restarts(self) -> bool:
-        """Whether the kubelet replaces the container: for another image, or because a restart was asked for."""
+        """Whether the kubelet replaces the container: for another image, or because of a requested restart."""
         return bool(self.image) or self.restart
 
 
 class PodChange(Struct, frozen=True):
-    """A change that can be made in place. `notes` are worth telling and never block."""
+    """A change that can be made in place. `notes` are for the user and never block."""
 
     containers: dict[str, ContainerChange] = {}
     labels: Edits = Edits()
@@ -89,7 +89,7 @@ class PodChange(Struct, frozen=True):
 
 
 class Refused(Struct, frozen=True):
-    """The change cannot be made in place; every reason is named."""
+    """The change cannot be made in place; all reasons are listed."""
 
     reasons: tuple[Reason, ...]
 

@@ -1,8 +1,8 @@
-"""One table of the API server's constant defaults of a Pod template, and its application to a JSON tree.
+"""The API server's constant defaults of a Pod template, as one table that is applied to a JSON tree.
 
 Source: pkg/apis/core/v1/defaults.go and the `+default` markers of k8s.io/api/core/v1. A default that depends on
 anything but the template itself (a feature gate, a LimitRange, the cluster) is not constant and not here. Fields that
-the table does not name are passed through; it refuses to know whether a template is valid.
+the table does not have are passed through; templates are not validated.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from inplace.core.objects.model import Tree
 class Shape(Struct, frozen=True):
     """What the API server fills into one kind of object (or into each object of a list).
 
-    `values`: Go value fields, where zero, empty and absent are one; None: such a field is not written at all.
-    `pointers`: Go pointer fields, where only absence is absence. `parts`: what stands below. `rule`: what depends on
-    other fields of the same object; it may change the object that it gets.
+    `values`: Go value fields, for which zero, empty and absent are the same; None: such a field is omitted. `pointers`:
+    Go pointer fields, for which only absent is absent. `parts`: nested objects. `rule`: defaults that depend on other
+    fields of the same object; it may modify its argument.
     """
 
     values: Mapping[str, Any] = {}
@@ -38,8 +38,8 @@ def apply(template: Tree) -> Tree:
 
 def pull_policy(reference: str) -> str:
     """The default imagePullPolicy: Always for the tag `latest`, given or implied (SetDefaults_Container)."""
-    found = images.parse(reference)
-    latest = found is not None and (found.tag == "latest" or not (found.tag or found.digest))
+    parsed = images.parse(reference)
+    latest = parsed is not None and (parsed.tag == "latest" or not (parsed.tag or parsed.digest))
     return "Always" if latest else "IfNotPresent"
 
 

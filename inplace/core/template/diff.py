@@ -1,8 +1,8 @@
-"""diff(base template, target template) -> InPlace | Refused, and what of it one live Pod still needs.
+"""diff(base template, target template) -> PodChange | Refused, and which part of it a live Pod still needs.
 
-The rules are the table of docs/design/protocol.md, "The diff": what is not named there as possible in place is refused,
-one reason per field path, whether anybody here knows the field or not. It refuses to know revisions, records, budgets
-and the state of a Pod; whether *this* Pod may be touched now is `eligibility`.
+The rules are the table of docs/design/protocol.md, "The diff": every change that is not listed there as possible in
+place is refused, with one reason per field path, even if the field is unknown. Does not depend on revisions, records,
+budgets and the state of a Pod; whether *this* Pod may be upgraded now is decided by `eligibility`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from inplace.core.template.trees import Difference
 #: The kubelet restarts native sidecars on a change of image from here on (docs/design/kubernetes.md §2.3).
 SIDECAR_SINCE: Final = (1, 32)
 
-#: Labels that controllers write on Pods; never ours to change (docs/design/kubernetes.md §4.3).
+#: Labels that controllers write on Pods; we never change them (docs/design/kubernetes.md §4.3).
 _OTHERS_KEYS: Final = frozenset(
     {
         names.REVISION_LABEL,
@@ -53,14 +53,14 @@ def diff(
     """Whether Pods made from `base` can become Pods of `target` in place (docs/design/protocol.md, "The diff").
 
     `restart_on`: glob patterns of annotations whose change asks for a restart. `kubelet`: minor version of the node's
-    kubelet, None where it is not known (then what depends on it is allowed, with a note).
+    kubelet; None if unknown (changes that depend on it are then allowed, with a note).
     """
     old, new = _normalised(base, target)
     images = _changed_images(old, new)
     labels = _edits(trees.labels(old), trees.labels(new))
     annotations = _edits(trees.annotations(old), trees.annotations(new))
     reasons = (
-        *(_refuse(found) for found in trees.differences(_rest(old, images), _rest(new, images))),
+        *(_refuse(difference) for difference in trees.differences(_rest(old, images), _rest(new, images))),
         *_refuse_images(new, images, init_images, kubelet),
         *_refuse_restarts(annotations, restart_on),
         *_refuse_fixed(annotations),
@@ -74,9 +74,9 @@ def diff(
 
 
 class TemplatePair(Struct, frozen=True, eq=False):
-    """What `for_pod` needs to know of templates: worked out once for many Pods.
+    """The inputs of `change_for` from templates, computed once for many Pods.
 
-    `before`: the images of every template that a Pod may have been made from or moved to.
+    `before`: the images of every template that a Pod may have been created from or moved to.
     """
 
     target: Tree
@@ -90,8 +90,8 @@ class TemplatePair(Struct, frozen=True, eq=False):
 
 
 def template_pair(base_trees: Sequence[Tree], target: Tree) -> TemplatePair:
-    """The templates that a Pod stands between."""
-    every = (*base_trees, target)
+    """The templates that a Pod is between."""
+    all_trees = (*base_trees, target)
     return TemplatePair(
         target=target,
         images=trees.images(target),
@@ -99,13 +99,13 @@ def template_pair(base_trees: Sequence[Tree], target: Tree) -> TemplatePair:
         before=tuple(trees.images(base) for base in base_trees),
         labels=trees.labels(target),
         annotations=trees.annotations(target),
-        managed_labels=frozenset(key for tree in every for key in trees.labels(tree)),
-        managed_annotations=frozenset(key for tree in every for key in trees.annotations(tree)),
+        managed_labels=frozenset(key for tree in all_trees for key in trees.labels(tree)),
+        managed_annotations=frozenset(key for tree in all_trees for key in trees.annotations(tree)),
     )
 
 
 def change_for(verdict: PodChange, between: TemplatePair, pod: Pod, touched: Collection[str]) -> Verdict:
-    """What this live Pod still needs to become the target: the third side of the comparison
+    """The change that this live Pod still needs: the third side of the comparison
     (docs/design/protocol.md, "The diff").
 
     `touched`: containers whose image we patched before; only those and the ones that the templates change are ours,
@@ -125,7 +125,7 @@ def change_for(verdict: PodChange, between: TemplatePair, pod: Pod, touched: Col
 
 
 def _normalised(base: Tree, target: Tree) -> tuple[Tree, Tree]:
-    """Both sides with defaults, but without an imagePullPolicy that neither gives: its default follows the image."""
+    """Both sides with defaults, but without an imagePullPolicy that neither has: its default depends on the image."""
     given = {
         name
         for side in (base, target)
@@ -151,7 +151,7 @@ def _changed_images(old: Tree, new: Tree) -> dict[str, str]:
 
 
 def _rest(tree: Tree, images: Mapping[str, str]) -> Tree:
-    """The template without what is judged by itself: changed images, labels and annotations."""
+    """The template without changed images, labels and annotations, which have their own rules."""
     rest = dict(tree)
     if isinstance(tree.get("metadata"), dict):
         judged = ("labels", "annotations")
@@ -195,32 +195,32 @@ _RESIZE = re.compile(rf"(?:{_CONTAINER}\[[^\]]*\]|spec)\.resources\.(?:limits|re
 _ENV_VALUE = re.compile(r".*\.env\[[^\]]*\](?:\.value)?")
 
 
-def _refuse(found: Difference) -> Reason:
-    said = _change_said(found)
-    if _CONTAINER_LIST.fullmatch(found.path):
+def _refuse(difference: Difference) -> Reason:
+    change = _describe(difference)
+    if _CONTAINER_LIST.fullmatch(difference.path):
         return Reason(
-            ReasonCode.ContainersChanged, found.path, f"{said}: a live Pod keeps its list of containers; {_UNDO}"
+            ReasonCode.ContainersChanged, difference.path, f"{change}: a live Pod keeps its list of containers; {_UNDO}"
         )
-    if _RESIZE.fullmatch(found.path):
+    if _RESIZE.fullmatch(difference.path):
         return Reason(
-            ReasonCode.ResizeNotSupported, found.path, f"{said}: resizing in place is not supported yet; {_UNDO}"
+            ReasonCode.ResizeNotSupported, difference.path, f"{change}: resizing in place is not supported yet; {_UNDO}"
         )
     return Reason(
-        ReasonCode.FieldChanged, found.path, f"{said}: a live Pod keeps this field as it was created; {_UNDO}"
+        ReasonCode.FieldChanged, difference.path, f"{change}: a live Pod keeps this field as it was created; {_UNDO}"
     )
 
 
-def _change_said(found: Difference) -> str:
-    """The change in words; values of env are left out, for passwords stand there."""
-    if found.old is None or found.new is None:
-        verb, value = ("added", found.new) if found.old is None else ("removed", found.old)
-        plain = isinstance(value, str | int | float) and not _ENV_VALUE.fullmatch(found.path)
+def _describe(difference: Difference) -> str:
+    """The change in words; values of env are omitted because they may be passwords."""
+    if difference.old is None or difference.new is None:
+        verb, value = ("added", difference.new) if difference.old is None else ("removed", difference.old)
+        plain = isinstance(value, str | int | float) and not _ENV_VALUE.fullmatch(difference.path)
         return f"{verb} ({_short(value)})" if plain else verb
-    if _CONTAINER_LIST.fullmatch(found.path) and isinstance(found.new, list):
-        return f"reordered from {', '.join(found.old)} to {', '.join(found.new)}"
-    if _ENV_VALUE.fullmatch(found.path):
+    if _CONTAINER_LIST.fullmatch(difference.path) and isinstance(difference.new, list):
+        return f"reordered from {', '.join(difference.old)} to {', '.join(difference.new)}"
+    if _ENV_VALUE.fullmatch(difference.path):
         return "the value changed"
-    return f"changed from {_short(found.old)} to {_short(found.new)}"
+    return f"changed from {_short(difference.old)} to {_short(difference.new)}"
 
 
 def _short(value: object) -> str:
@@ -248,17 +248,17 @@ def _refuse_images(
 
 
 def _refuse_policy(path: str, policy: str) -> Iterator[Reason]:
-    """Under another policy the first failed start of the new image is the end of the container
+    """With another policy the container is not restarted after the first failed start of the new image
     (docs/design/kubernetes.md §2.3)."""
     if policy != "Always":
-        message = f"its restartPolicy is {policy}: it would not be started again if the new image failed once; {_UNDO}"
+        message = f"its restartPolicy is {policy}: it would not restart if the new image failed once; {_UNDO}"
         yield Reason(ReasonCode.NotRestartable, f"{path}.image", message)
 
 
 def _refuse_rules(path: str, container: Tree) -> Iterator[Reason]:
     rules = trees.items(container.get("restartPolicyRules"))
     if any(rule.get("action") == "RestartAllContainers" for rule in rules):
-        message = f"its end may restart all containers of the Pod at once (restartPolicyRules); {_UNDO}"
+        message = f"its exit may restart all containers of the Pod (restartPolicyRules); {_UNDO}"
         yield Reason(ReasonCode.RestartAllContainersRule, f"{path}.image", message)
 
 
@@ -269,10 +269,10 @@ def _refuse_old_kubelet(path: str, kubelet: tuple[int, int] | None) -> Iterator[
 
 
 def _refuse_init(path: str, init_images: InitImages) -> Reason:
-    said = "a live Pod does not run its init containers again"
+    why = "a live Pod does not run its init containers again"
     if init_images is InitImages.SPEC_ONLY:
-        said = f"{names.PREFIX}init-images={InitImages.SPEC_ONLY} is not supported yet"
-    return Reason(ReasonCode.InitImageChanged, f"{path}.image", f"init container image changed: {said}; {_UNDO}")
+        why = f"{names.PREFIX}init-images={InitImages.SPEC_ONLY} is not supported yet"
+    return Reason(ReasonCode.InitImageChanged, f"{path}.image", f"init container image changed: {why}; {_UNDO}")
 
 
 def _refuse_restarts(annotations: Edits, restart_on: tuple[str, ...]) -> Iterator[Reason]:
@@ -291,7 +291,7 @@ def _refuse_fixed(annotations: Edits) -> Iterator[Reason]:
 
 
 def _refuse_downward(target: Tree, images: Collection[str], labels: Edits, annotations: Edits) -> Iterator[Reason]:
-    """Env is resolved when a container is created: one that reads a changed key and does not restart goes stale."""
+    """Env is resolved when a container is created: it is stale if a key changes and the container does not restart."""
     paths = {f"metadata.labels['{key}']" for key in labels.keys}
     paths |= {f"metadata.annotations['{key}']" for key in annotations.keys}
     if not paths:
@@ -302,8 +302,8 @@ def _refuse_downward(target: Tree, images: Collection[str], labels: Edits, annot
         for env in trees.items(container.get("env")):
             read = str(trees.tree(trees.tree(env.get("valueFrom")).get("fieldRef")).get("fieldPath"))
             if read in paths:
-                said = f"container {name} reads it into env {env.get('name')} and would have to restart"
-                message = f"{said}: not supported in place yet; {_UNDO}"
+                why = f"container {name} reads it into env {env.get('name')} and would have to restart"
+                message = f"{why}: not supported in place yet; {_UNDO}"
                 yield Reason(ReasonCode.DownwardEnvNotSupported, read.replace("'", ""), message)
 
 
@@ -313,7 +313,7 @@ def _refuse_downward(target: Tree, images: Collection[str], labels: Edits, annot
 def _sidecar_notes(target: Tree, images: Collection[str], kubelet: tuple[int, int] | None) -> Iterator[Reason]:
     for name, container in trees.init_containers(target).items():
         if name in images and kubelet is None and trees.is_sidecar(container):
-            message = "a sidecar restarts on a new image only where the node's kubelet is 1.32 or newer"
+            message = "a sidecar restarts on a new image only if the node's kubelet is 1.32 or newer"
             yield Reason(ReasonCode.SidecarOnOldKubelet, f"spec.initContainers[{name}].image", message)
 
 
@@ -338,7 +338,7 @@ def _missing(target: Tree, name: str) -> Reason:
 def _live_images(
     between: TemplatePair, pod: Pod, touched: Collection[str]
 ) -> tuple[dict[str, str], tuple[Reason, ...]]:
-    """The images to patch, and a note for each that somebody else changed."""
+    """The images to patch, and a note for each one that another writer changed."""
     images, drift = {}, []
     for name, image in between.restartable.items():
         live = pod.container(name)
@@ -347,7 +347,7 @@ def _live_images(
         if name in touched or any(base.get(name) != image for base in between.before):
             images[name] = image
         else:
-            message = f"runs {live.image}, the template says {image}: somebody else changed it; left alone"
+            message = f"runs {live.image}, the template has {image}: changed by another writer; left alone"
             drift.append(Reason(ReasonCode.DriftDetected, f"spec.containers[{name}].image", message))
     return images, tuple(drift)
 
@@ -360,5 +360,5 @@ def _restartable(target: Tree) -> dict[str, str]:
 
 
 def _live_edits(managed: frozenset[str], target: Mapping[str, str], live: Mapping[str, str] | None) -> Edits:
-    """Of the keys that a template has or had, those that the Pod lacks, has otherwise, or has still."""
+    """Among the keys that a template has or had: those missing, different or left over on the Pod."""
     return _edits({key: value for key, value in (live or {}).items() if key in managed}, target)

@@ -1,7 +1,7 @@
-"""Pod templates as whole JSON trees: read, taken apart by container name, compared path by path.
+"""Pod templates as whole JSON trees: decoded, split by container name, compared path by path.
 
-A template is never partial: fields that nobody here has heard of are compared like all others, so that a change of one
-is never overlooked. It refuses to know which differences matter (`change`) and which fields have defaults (`defaults`).
+A template is never partial: unknown fields are compared like all others, so that a change of one is never overlooked.
+Does not depend on which differences matter (`diff`) and which fields have defaults (`defaults`).
 """
 
 import hashlib
@@ -29,22 +29,22 @@ class Difference(NamedTuple):
 def decode(raw: Raw | bytes) -> Tree:
     """A template as the API server sent it; anything but a JSON object is the empty tree.
 
-    Raises msgspec.DecodeError on bytes that are no JSON.
+    Raises msgspec.DecodeError on bytes that are not JSON.
     """
     return tree(msgspec.json.decode(raw))
 
 
 def of_revision(data: Raw | bytes) -> Tree:
-    """The template kept in a ControllerRevision's data (docs/design/kubernetes.md §4.1); empty where it holds none.
+    """The template kept in a ControllerRevision's data (docs/design/kubernetes.md §4.1); empty if there is none.
 
-    The strategic-merge directive `$patch: replace` stands beside the template's fields and is none of them.
+    The strategic-merge directive `$patch: replace` is not a field of the template.
     """
     template = tree(tree(decode(data).get("spec")).get("template"))
     return {key: value for key, value in template.items() if key != "$patch"}
 
 
 def bare(template: Tree) -> Tree:
-    """The template without what a controller or an older server adds to its metadata and the user never wrote.
+    """The template without metadata added by a controller or an older server.
 
     These are the label by which a Deployment's ReplicaSets tell their Pods apart, and a creationTimestamp of null.
     """
@@ -56,20 +56,20 @@ def bare(template: Tree) -> Tree:
 
 
 @lru_cache(maxsize=4096)
-def _fingerprint(kept: bytes) -> str:
-    return fingerprint_of(decode(kept))
+def _fingerprint(raw: bytes) -> str:
+    return fingerprint_of(decode(raw))
 
 
-def fingerprint(kept: Raw | bytes) -> str:
-    """A short name for the content of a template: equal templates have equal ones, wherever they are kept.
+def fingerprint(raw: Raw | bytes) -> str:
+    """A short hash of a template's content: equal for equal templates, regardless of the object that holds them.
 
-    It is ours alone: the hashes that controllers make cannot be made outside Go and differ between its releases.
+    Only for our own use: the hashes of controllers cannot be computed outside Go and differ between its releases.
     """
-    return _fingerprint(bytes(kept))
+    return _fingerprint(bytes(raw))
 
 
 def fingerprint_of(template: Tree) -> str:
-    """The same of a template that is decoded already."""
+    """The same for a decoded template."""
     canonical = msgspec.json.encode(bare(template), order="deterministic")
     return hashlib.sha256(canonical).hexdigest()[:10]
 
@@ -116,18 +116,18 @@ def is_sidecar(container: Tree) -> bool:
 
 
 def differences(a: Tree, b: Tree) -> list[Difference]:
-    """Every path at which b differs from a, in a's order. Objects in lists are compared by their name, not their place.
+    """Every path at which b differs from a, in a's order. Objects in lists are compared by name, not by index.
 
-    Null, an empty list and an empty map count as absent, as in the API server's own writing (`omitempty`); quantities
+    Null, an empty list and an empty map count as absent, as in the API server's encoding (`omitempty`); quantities
     are compared by value. An object on one side only is one difference, at its own path.
     """
     return list(_tree_differences("", "", a, b))
 
 
-# -- how the walk goes on
+# -- the comparison
 
 #: What identifies an object in a list (the merge keys of the API, types.go `patchMergeKey`); other lists are compared
-#: by place, and so is a list in which the key does not tell its objects apart.
+#: by index, and so is a list in which the key is not unique.
 _KEYS: Final[dict[str, tuple[str, ...]]] = {
     "containers": ("name",),
     "initContainers": ("name",),
@@ -147,7 +147,7 @@ _KEYS: Final[dict[str, tuple[str, ...]]] = {
 _QUANTITY_MAPS: Final = frozenset({"limits", "requests", "overhead"})
 _MAPS: Final = _QUANTITY_MAPS | {"labels", "annotations", "nodeSelector", "matchLabels", "volumeAttributes"}
 _QUANTITIES: Final = frozenset({"sizeLimit", "divisor"})
-#: Where the empty object is the API server's way to write absent: maps, and structs that are no pointers.
+#: Fields for which the API server encodes absent as an empty object: maps, and structs that are not pointers.
 _EMPTY_IS_ABSENT: Final = _MAPS | {"metadata", "resources"}
 _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_]*")
 
@@ -160,7 +160,7 @@ def _tree_differences(path: str, field: str, a: Tree, b: Tree) -> Iterator[Diffe
 
 
 def _field_below(field: str, key: str) -> str:
-    """What kind of value stands below; a key that the user chose says nothing about that."""
+    """The kind of value below a key; unknown if the user chose the key."""
     if field in _QUANTITY_MAPS or (key in _QUANTITIES and field not in _MAPS):
         return "quantity"
     return "" if field in _MAPS else key
@@ -202,7 +202,7 @@ def _keyed(field: str, objects: list[Any]) -> dict[str, Any] | None:
 
 
 def _equal(a: object, b: object) -> bool:
-    """Equality of JSON, where true is not 1 (in Python it is)."""
+    """JSON equality: unlike in Python, true is not 1."""
     return bool(a == b) and isinstance(a, bool) == isinstance(b, bool)
 
 
@@ -219,7 +219,7 @@ _QUANTITY = re.compile(r"([+-]?\d{0,12}\.?\d{0,9}(?:[eE][+-]?\d{1,2})?)([KMGTPE]
 
 
 def quantity(value: object) -> object:
-    """The value of a resource.Quantity (`500m`, `1Gi`, `2`) as a Decimal; what is none is returned as it is."""
+    """The value of a resource.Quantity (`500m`, `1Gi`, `2`) as a Decimal; other values are returned unchanged."""
     match = None if isinstance(value, bool) else _QUANTITY.fullmatch(str(value))
     if match is None or not any(letter.isdigit() for letter in match[1]):
         return value
@@ -234,5 +234,5 @@ def _by_name(template: Tree, field: str) -> dict[str, Tree]:
 
 
 def _strings(template: Tree, field: str) -> dict[str, str]:
-    found = tree(tree(template.get("metadata")).get(field))
-    return {key: "" if value is None else str(value) for key, value in found.items()}
+    strings = tree(tree(template.get("metadata")).get(field))
+    return {key: "" if value is None else str(value) for key, value in strings.items()}

@@ -2,7 +2,7 @@
 
 They are objects like any other, read from the storage at every request, in the order of their names. Mutating ones
 see the object as the client wants it, validating ones as it is about to be stored. Of `validationActions` only Deny
-does something: there is no audit log, and nobody reads warnings. Policies themselves, and what the server makes of a
+does something: there is no audit log, and warnings are discarded. Policies themselves, and what the server makes of a
 `binding`, an `eviction` or a `scale`, are not subject to them.
 """
 
@@ -48,7 +48,9 @@ class Invocation(Struct, frozen=True):
     @property
     def variables(self) -> Variables:
         """The policy's, in their order."""
-        return tuple((one["name"], one["expression"]) for one in self.policy["spec"].get("variables") or ())
+        return tuple(
+            (variable["name"], variable["expression"]) for variable in self.policy["spec"].get("variables") or ()
+        )
 
     @property
     def fails_closed(self) -> bool:
@@ -130,57 +132,57 @@ class Policies:
                 if matching.matches(spec.get("matchResources") or {}, attributes, new):
                     yield from self._with_params(Invocation(policy.tree, binding.tree, None), attributes, errors)
 
-    def _with_params(self, one: Invocation, attributes: Attributes, errors: list[str]) -> Iterator[Invocation]:
+    def _with_params(self, invocation: Invocation, attributes: Attributes, errors: list[str]) -> Iterator[Invocation]:
         try:
-            found = params.collect(self._storage, one.policy, one.binding, attributes)
+            found = params.collect(self._storage, invocation.policy, invocation.binding, attributes)
         except params.ParamError as error:
-            if one.fails_closed:
-                errors.append(_error(one, f"failed to configure binding: {error}"))
+            if invocation.fails_closed:
+                errors.append(_error(invocation, f"failed to configure binding: {error}"))
             return
         for param in found:
-            yield Invocation(one.policy, one.binding, param)
+            yield Invocation(invocation.policy, invocation.binding, param)
 
 
 # --- one invocation ---------------------------------------------------------------------------------------------------
 
 
-def _mutated(one: Invocation, attributes: Attributes, tree: Tree, errors: list[str]) -> Tree:
+def _mutated(invocation: Invocation, attributes: Attributes, tree: Tree, errors: list[str]) -> Tree:
     try:
-        if not _conditions_hold(one, _activation(one, attributes, tree)):
+        if not _conditions_hold(invocation, _activation(invocation, attributes, tree)):
             return tree
-        for mutation in one.policy["spec"]["mutations"]:
-            activation = _activation(one, attributes, tree)
-            changed = mutations.mutated(attributes.place.kind, mutation, tree, one.variables, activation)
+        for mutation in invocation.policy["spec"]["mutations"]:
+            activation = _activation(invocation, attributes, tree)
+            changed = mutations.mutated(attributes.place.kind, mutation, tree, invocation.variables, activation)
             tree = strategy.completed(attributes.place.kind, changed)
     except CelError as error:
-        if one.fails_closed:
-            errors.append(_error(one, str(error)))
+        if invocation.fails_closed:
+            errors.append(_error(invocation, str(error)))
     return tree
 
 
-def _denials(one: Invocation, attributes: Attributes, new: Tree | None) -> Iterator[tuple[str, str]]:
+def _denials(invocation: Invocation, attributes: Attributes, new: Tree | None) -> Iterator[tuple[str, str]]:
     """Reason and message of every validation that does not hold."""
     try:
-        activation = _activation(one, attributes, new)
-        if not _conditions_hold(one, activation):
+        activation = _activation(invocation, attributes, new)
+        if not _conditions_hold(invocation, activation):
             return
     except CelError as error:
-        if one.fails_closed:
+        if invocation.fails_closed:
             yield "Invalid", str(error)
         return
-    for validation in one.policy["spec"].get("validations") or ():
+    for validation in invocation.policy["spec"].get("validations") or ():
         try:
-            if not expressions.compiled(validation["expression"], one.variables).holds(activation):
-                yield validation.get("reason", "Invalid"), _message(validation, one.variables, activation)
+            if not expressions.compiled(validation["expression"], invocation.variables).holds(activation):
+                yield validation.get("reason", "Invalid"), _message(validation, invocation.variables, activation)
         except CelError as error:
-            if one.fails_closed:
+            if invocation.fails_closed:
                 yield "Invalid", str(error)
 
 
-def _conditions_hold(one: Invocation, activation: Any) -> bool:
+def _conditions_hold(invocation: Invocation, activation: Any) -> bool:
     """Whether all matchConditions hold: a false one settles it, whatever error another has. Raises CelError."""
     problem: CelError | None = None
-    for condition in one.policy["spec"].get("matchConditions") or ():
+    for condition in invocation.policy["spec"].get("matchConditions") or ():
         try:
             if not expressions.compiled(condition["expression"]).holds(activation):
                 return False
@@ -209,13 +211,13 @@ def _message(validation: Tree, variables: Variables, activation: Any) -> str:
 # --- what expressions see ---------------------------------------------------------------------------------------------
 
 
-def _activation(one: Invocation, attributes: Attributes, new: Tree | None) -> Any:
+def _activation(invocation: Invocation, attributes: Attributes, new: Tree | None) -> Any:
     return expressions.activation(
         {
             "object": new,
             "oldObject": attributes.old,
             "request": _request(attributes),
-            "params": one.param,
+            "params": invocation.param,
             "namespaceObject": attributes.namespace,
         }
     )
@@ -257,8 +259,8 @@ def _groups(user: str) -> list[str]:
 # --- refusals ---------------------------------------------------------------------------------------------------------
 
 
-def _error(one: Invocation, text: str) -> str:
-    return f"policy '{one.name}' with binding '{one.bound_by}' denied request: {text}"
+def _error(invocation: Invocation, text: str) -> str:
+    return f"policy '{invocation.name}' with binding '{invocation.bound_by}' denied request: {text}"
 
 
 def _denial(place: Place, reason: str, code: int, messages: list[str], *, prefixed: bool) -> failure.Failure:

@@ -23,7 +23,7 @@ def apply(kind: Kind, live: Tree, config: Tree, *, manager: str, force: bool, no
     name = kind.resource.kind
     entries = live.get("metadata", {}).get("managedFields") or []
     mine = _entry(entries, manager)
-    others = [one for one in entries if one.get("operation") == _OPERATION and one is not mine]
+    others = [entry for entry in entries if entry.get("operation") == _OPERATION and entry is not mine]
     wanted = fields.of(name, config)
     _refuse_conflicts(kind, live, config, others, force=force)
     before = mine["fieldsV1"] if mine else {}
@@ -31,7 +31,7 @@ def apply(kind: Kind, live: Tree, config: Tree, *, manager: str, force: bool, no
     for other in others:
         gone = fields.without(gone, other["fieldsV1"])
     merged = merge(name, _remove(name, live, gone), config)
-    kept = [one for one in entries if one is not mine]
+    kept = [entry for entry in entries if entry is not mine]
     if force:
         kept = [_disowned(one, wanted) for one in kept]
     entry: Tree = {"manager": manager, "operation": _OPERATION, "apiVersion": kind.resource.api_version, "time": now}
@@ -43,7 +43,7 @@ def apply(kind: Kind, live: Tree, config: Tree, *, manager: str, force: bool, no
 
 
 def _entry(entries: list[Tree], manager: str) -> Tree | None:
-    found = (one for one in entries if one.get("manager") == manager and one.get("operation") == _OPERATION)
+    found = (entry for entry in entries if entry.get("manager") == manager and entry.get("operation") == _OPERATION)
     return next(found, None)
 
 
@@ -57,7 +57,7 @@ def _disowned(entry: Tree, wanted: Tree) -> Tree:
 
 
 def merge(kind: str, live: Any, config: Tree) -> Tree:
-    """The object with a configuration merged by keys, whoever owns what."""
+    """The object with a configuration merged by keys, regardless of managers."""
     merged = dict(live) if isinstance(live, dict) else {}
     for key, value in config.items():
         merged[key] = _merged_value(kind, key, merged.get(key), value)
@@ -120,7 +120,7 @@ def _refuse_conflicts(kind: Kind, live: Tree, config: Tree, others: list[Tree], 
             causes.append({"reason": "FieldManagerConflict", "message": message, "field": path})
     if not causes:
         return
-    listed = "\n".join(f"- {one['field']}" for one in causes)
+    listed = "\n".join(f"- {cause['field']}" for cause in causes)
     number = f"{len(causes)} conflict{'s' if len(causes) > 1 else ''}"
     text = f"Apply failed with {number}: {causes[0]['message']}:\n{listed}"
     if len(causes) == 1:

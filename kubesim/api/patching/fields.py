@@ -1,6 +1,6 @@
-"""FieldsV1: which fields of an object somebody applied, as a nested set (structured-merge-diff, simplified).
+"""FieldsV1: the fields of an object that a manager applied, as a nested set (structured-merge-diff, simplified).
 
-`f:name` is a field, `k:{…}` an element of a keyed list, `v:…` of a set, `.` the thing itself. Refuses to know who.
+`f:name` is a field, `k:{…}` an element of a keyed list, `v:…` of a set, `.` the thing itself. Knows no managers.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ def element(keys: tuple[str, ...], item: Tree) -> str:
     return "k:" + json.dumps(found, separators=(",", ":"))
 
 
-def without(one: Tree, other: Tree) -> Tree:
+def without(obj: Tree, other: Tree) -> Tree:
     """What only the first has; the insides of what both have are compared in turn."""
     found: Tree = {}
-    for key, below in one.items():
+    for key, below in obj.items():
         if key not in other:
             found[key] = below
         elif below:

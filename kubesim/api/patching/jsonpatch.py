@@ -159,7 +159,7 @@ def _find(tree: Any, path: list[str]) -> Any:
 
 
 def _test(tree: Any, path: list[str], value: Any) -> Any:
-    """Holds where the values are equal; a member that is missing below something that is there equals null."""
+    """Holds if the values are equal; a member that is missing below something that is there equals null."""
     found = tree
     if path:
         parent = _find(tree, path[:-1])

@@ -39,7 +39,7 @@ _ATOMIC_IN: Final[Mapping[str, frozenset[str]]] = {
 
 
 def keys(kind: str, field: str) -> tuple[str, ...]:
-    """The keys of a list, empty where it is atomic."""
+    """The keys of a list, empty if it is atomic."""
     if field in _ATOMIC_IN.get(kind, ()):
         return ()
     if kind == "Service" and field == "ports":
@@ -48,6 +48,6 @@ def keys(kind: str, field: str) -> tuple[str, ...]:
 
 
 def key(kind: str, field: str) -> str:
-    """The one key that strategic merge uses, empty where the list is atomic."""
+    """The one key that strategic merge uses, empty if the list is atomic."""
     found = keys(kind, field)
     return found[0] if found else ""

@@ -88,13 +88,13 @@ def _keyed(kind: str, key: str, old: list[Tree], patch: list[Tree]) -> list[Tree
             merged = [item for item in merged if item.get(key) != one[key]]
         else:
             changes.append(one)
-    for one in changes:
-        place = next((n for n, item in enumerate(merged) if item.get(key) == one[key]), None)
+    for change in changes:
+        place = next((n for n, item in enumerate(merged) if item.get(key) == change[key]), None)
         if place is None:
-            merged.append(_map(kind, {}, one))
+            merged.append(_map(kind, {}, change))
         else:
-            merged[place] = _map(kind, merged[place], one)
-    return _ordered(merged, [one[key] for one in changes], [item.get(key) for item in old], _by(key))
+            merged[place] = _map(kind, merged[place], change)
+    return _ordered(merged, [change[key] for change in changes], [item.get(key) for item in old], _by(key))
 
 
 def _by(key: str) -> Callable[[Any], Any]:

@@ -1,7 +1,7 @@
 """What the API server fills in (pkg/apis/core/v1/defaults.go, pkg/apis/apps/v1/defaults.go), as far as we see it.
 
 Every function takes a tree that is its caller's own at the top and returns it complete; what lies below is copied
-before it is changed. Refuses to know whether a tree is valid.
+before it is changed. Does not depend on whether a tree is valid.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def pod_spec(spec: Tree) -> Tree:
 def _each(tree: Tree, field: str, fill: Callable[[Tree], Tree]) -> None:
     items = tree.get(field)
     if isinstance(items, list):
-        tree[field] = [fill(one) if isinstance(one, dict) else one for one in items]
+        tree[field] = [fill(item) if isinstance(item, dict) else item for item in items]
 
 
 def _below(tree: Tree, field: str, fill: Callable[[Tree], Tree]) -> None:
@@ -151,7 +151,7 @@ def admitted(spec: Tree) -> Tree:
     spec["serviceAccountName"] = spec["serviceAccount"] = account
     tolerations = list(spec.get("tolerations") or ())
     for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
-        if not any(_tolerates(one, key) for one in tolerations):
+        if not any(_tolerates(toleration, key) for toleration in tolerations):
             wanted = {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
             tolerations.append(wanted)
     spec["tolerations"] = tolerations

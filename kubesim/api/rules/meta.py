@@ -47,7 +47,7 @@ def validate_update(old: Tree, new: Tree) -> Iterator[Cause]:
     for field in ("name", "namespace", "uid", "creationTimestamp"):
         if new.get(field, "") != old.get(field, ""):
             yield invalid_value(f"metadata.{field}", new.get(field, ""), "field is immutable")
-    added = [one for one in new.get("finalizers") or () if one not in (old.get("finalizers") or ())]
+    added = [finalizer for finalizer in new.get("finalizers") or () if finalizer not in (old.get("finalizers") or ())]
     if old.get("deletionTimestamp") and added:
         shown = ", ".join(f'"{one}"' for one in added)
         text = "no new finalizers can be added if the object is being deleted, found new finalizers "

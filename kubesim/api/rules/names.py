@@ -1,6 +1,6 @@
 """The syntax of names, labels and annotations (apimachinery, util/validation), with its messages.
 
-Refuses to know which field holds what.
+Does not depend on which field holds what.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a Pod may be and how it may change (pkg/apis/core/validation, pkg/registry/core/pod/strategy.go).
 
-Pure: trees in, causes out. Refuses to know who asks.
+Pure: trees in, causes out. Does not depend on the user.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def validate_spec(spec: Tree, where: str = "spec", policies: tuple[str, ...] = (
         yield unsupported(f"{where}.restartPolicy", policy, accepted)
 
 
-def _validate_container(one: Tree, where: str, seen: set[str]) -> Iterator[Cause]:
-    name = one.get("name", "")
+def _validate_container(obj: Tree, where: str, seen: set[str]) -> Iterator[Cause]:
+    name = obj.get("name", "")
     if not name:
         yield required(f"{where}.name")
     else:
@@ -49,11 +49,11 @@ def _validate_container(one: Tree, where: str, seen: set[str]) -> Iterator[Cause
     if name in seen:
         yield duplicate(f"{where}.name", name)
     seen.add(name)
-    yield from _validate_image(one, where)
+    yield from _validate_image(obj, where)
 
 
-def _validate_image(one: Tree, where: str) -> Iterator[Cause]:
-    image = one.get("image") or ""
+def _validate_image(obj: Tree, where: str) -> Iterator[Cause]:
+    image = obj.get("image") or ""
     if not image:
         yield required(f"{where}.image")
     elif image != image.strip():
@@ -104,7 +104,7 @@ def _fixed(spec: Tree, old: Tree) -> Tree:
         kept[field] = [{**one, "image": ""} for one in spec.get(field) or ()]
     if (old.get("terminationGracePeriodSeconds") or 0) < 0 and spec.get("terminationGracePeriodSeconds") == 1:
         kept["terminationGracePeriodSeconds"] = old["terminationGracePeriodSeconds"]
-    gates = [one for one in spec.get("schedulingGates") or () if one in (old.get("schedulingGates") or ())]
+    gates = [gate for gate in spec.get("schedulingGates") or () if gate in (old.get("schedulingGates") or ())]
     kept["schedulingGates"] = gates if spec is old else old.get("schedulingGates") or [] if gates else []
     return {key: value for key, value in kept.items() if key != "schedulingGates" or value}
 
@@ -118,8 +118,8 @@ def _validate_deadline(old: int | None, new: int | None) -> Iterator[Cause]:
 
 
 def _validate_tolerations(old: list[Tree], new: list[Tree]) -> Iterator[Cause]:
-    def essence(one: Tree) -> Tree:
-        return {key: value for key, value in one.items() if key != "tolerationSeconds"}
+    def essence(obj: Tree) -> Tree:
+        return {key: value for key, value in obj.items() if key != "tolerationSeconds"}
 
     kept = [essence(one) for one in new]
     if any(essence(one) not in kept for one in old):
@@ -137,11 +137,11 @@ def prepared_status(old: Tree, new: Tree) -> Tree:
             status[field] = before[field]
     if "conditions" in status:
         status["conditions"] = [
-            {"lastProbeTime": None, "lastTransitionTime": None} | one for one in status["conditions"]
+            {"lastProbeTime": None, "lastTransitionTime": None} | condition for condition in status["conditions"]
         ]
     for field in ("containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"):
         if field in status:
-            status[field] = [_status(one) for one in status[field] or ()]
+            status[field] = [_status(statu) for statu in status[field] or ()]
     meta = {**new["metadata"]}
     if "ownerReferences" in old["metadata"]:
         meta["ownerReferences"] = old["metadata"]["ownerReferences"]
@@ -150,10 +150,10 @@ def prepared_status(old: Tree, new: Tree) -> Tree:
     return {**new, "metadata": meta, "spec": old["spec"], "status": status}
 
 
-def _status(one: Tree) -> Tree:
+def _status(obj: Tree) -> Tree:
     """What Go writes of a ContainerStatus even when it is empty."""
     empty: Tree = {"state": {}, "lastState": {}, "ready": False, "restartCount": 0, "image": "", "imageID": ""}
-    return {**empty, **one}
+    return {**empty, **obj}
 
 
 def validate_status(old: Tree, new: Tree) -> Iterator[Cause]:
@@ -171,9 +171,12 @@ def validate_status(old: Tree, new: Tree) -> Iterator[Cause]:
 
 def resized(old: Tree, new: Tree) -> Tree:
     """`pods/resize` changes cpu and memory of containers and drops everything else."""
-    wanted = {one.get("name"): one.get("resources") or {} for one in new["spec"].get("containers") or ()}
+    wanted = {
+        container.get("name"): container.get("resources") or {} for container in new["spec"].get("containers") or ()
+    }
     containers = [
-        {**one, "resources": wanted.get(one["name"], one.get("resources") or {})} for one in old["spec"]["containers"]
+        {**container, "resources": wanted.get(container["name"], container.get("resources") or {})}
+        for container in old["spec"]["containers"]
     ]
     return {**old, "spec": {**old["spec"], "containers": containers}}
 

@@ -148,7 +148,7 @@ def _server_owned(old: Tree, new: Tree) -> Tree:
 
 
 def _template_counted(old: Tree, new: Tree) -> Tree:
-    """A DaemonSet's changes of its template are counted in an annotation that nobody else changes
+    """A DaemonSet's changes of its template are counted in an annotation that only the server changes
     (docs/design/kubernetes.md §5)."""
     before = int((old["metadata"].get("annotations") or {}).get(_TEMPLATE_GENERATION, "0"))
     now = before + (old["spec"]["template"] != new["spec"]["template"])

@@ -35,7 +35,7 @@ WANTED = ImageOnNode("node", "app:v2")
 
 
 def helped(*, image="app:v2", stored="", id_="", waiting="", message="", phase="Pending", made=0.0, started=True):
-    """A helper Pod of web for app:v2 on the node."""
+    """A pull Pod of web for app:v2 on the node."""
     status = {"name": "pull", "imageID": id_, "state": {"waiting": {"reason": waiting, "message": message}}}
     tree = {
         "metadata": {
@@ -168,7 +168,7 @@ def test_best_effort_waits_for_nothing_and_reports():
 def test_without_pre_pull_there_are_no_helpers():
     made = plan(how="Never", helpers=[helped(waiting="ErrImagePull")])
     assert starts(made)
-    assert [one.helper.name for one in made.actions if isinstance(one, DeletePullPod)] == [helped().name]
+    assert [one.pod.name for one in made.actions if isinstance(one, DeletePullPod)] == [helped().name]
 
 
 def test_a_refused_helper_is_asked_for_again_later_and_its_deadline_counts_from_the_first_time():
@@ -231,7 +231,7 @@ def test_admission_that_rewrites_new_pods_refuses_the_upgrade():
     assert made.status is not None
     assert made.status.phase is Phase.REFUSED
     assert made.status.reasons[0].code == ReasonCode.ImageRewritten
-    assert "name mirror.example.com/app:v2 in the template" in made.status.reasons[0].message
+    assert "use mirror.example.com/app:v2 in the template" in made.status.reasons[0].message
 
 
 def test_a_helper_stays_until_the_pods_on_its_node_are_swapped():

@@ -81,8 +81,8 @@ def test_no_more_is_taken_than_is_allowed():
     ("one", "says"),
     [
         (budget(allowed=0), "allows no disruption now"),
-        (budget(generation=2), "has not looked at it yet"),
-        (budget(entries={"web-1": 0, "web-0": 0}), "an eviction of this Pod under way"),
+        (budget(generation=2), "has not observed that yet"),
+        (budget(entries={"web-1": 0, "web-0": 0}), "an eviction of this Pod in progress"),
     ],
 )
 def test_why_a_budget_gives_nothing(one, says):

@@ -27,8 +27,8 @@ STATUS = "inplace may change nothing but its own conditions and currentRevision 
 CONDITIONS = "inplace may change no conditions of a workload but Reconciling and Stalled"
 BUDGET = "inplace may only take from a PodDisruptionBudget, and change nothing else of it"
 REPLICA_SETS = "inplace may create and delete only ReplicaSets without Pods that belong to a Deployment"
-HELPERS = "inplace may create and delete only its own helper Pods"
-RUNS_NOTHING = "inplace may create only helper Pods that pull an image and run nothing"
+HELPERS = "inplace may create and delete only its own pull Pods"
+RUNS_NOTHING = "inplace may create only pull Pods that pull an image and run nothing"
 
 
 class Fence(Struct, frozen=True):

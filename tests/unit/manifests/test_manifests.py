@@ -66,8 +66,8 @@ POLICY_RIGHTS = {
 JUSTIFIED |= POLICY_RIGHTS
 #: In a role of their own, so that it can be left out.
 PULL_RIGHTS = {
-    ("", "pods", "create"): "a helper Pod that pulls an image ahead",
-    ("", "pods", "delete"): "that helper Pod",
+    ("", "pods", "create"): "a pull Pod that pulls an image ahead",
+    ("", "pods", "delete"): "that pull Pod",
 }
 NODE_RIGHTS = {key for key in JUSTIFIED if key[1] == "nodes"}
 LEASE_RIGHTS = {key for key in JUSTIFIED if key[1] == "leases"}
