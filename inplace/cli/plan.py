@@ -126,7 +126,9 @@ def _from_file(filename: str, ref: Ref) -> Tree:
     try:
         text = sys.stdin.read() if filename == "-" else Path(filename).read_text(encoding="utf-8")
         documents: list[Any] = [document for document in yaml.safe_load_all(text) if isinstance(document, dict)]
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise InputError(f"invalid --filename: {filename}: {error.strerror or error}") from error
+    except (UnicodeError, yaml.YAMLError) as error:
         raise InputError(f"invalid --filename: {filename}: {' '.join(str(error).split())}") from error
     for document in documents:
         if document.get("kind") == ref.kind.name and trees.tree(document.get("metadata")).get("name") == ref.name:

@@ -108,7 +108,7 @@ async def test_status_says_when_no_controller_answers(open_world):
 
 async def test_dry_run_writes_nothing_and_says_what_it_would(open_world):
     async with open_world() as world:
-        await world.create_web(replicas=2)
+        await world.create_web(replicas=2, annotations={"pre-pull": "Never"})
         await world.kill_controller()
         await world.set_image(world.app("v2"))
         versions = [pod.metadata.resource_version for pod in await world.pods()]

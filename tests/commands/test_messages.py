@@ -1,0 +1,129 @@
+"""What the commands print, word for word: the result first, and errors in one line with what is expected."""
+
+from __future__ import annotations
+
+import pytest
+
+from inplace.kube import resource as resources
+from tests.commands.conftest import NAMESPACE
+from tests.commands.test_truth import AT_ONCE
+
+BARE = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "bare"},
+    "spec": {"containers": [{"name": "app", "image": "shop:v1"}]},
+}
+TYPES = "expected sts/NAME, ds/NAME, deploy/NAME, rs/NAME"
+
+
+async def test_errors(shop):
+    await shop.create_ready(1, gate=False, mode=None)
+    await shop.client.create(resources.PODS, NAMESPACE, BARE, type=dict)
+    not_opted_in = "statefulset/web is not opted in: run `inplace enable statefulset/web -n default`"
+    for arguments, message in (
+        (("plan", "web"), f'unknown workload "web": {TYPES}'),
+        (("plan", "pod/web-0"), f'unknown workload "pod/web-0": {TYPES}'),
+        (("plan", "sts/none"), 'statefulsets.apps "none" not found'),
+        (
+            ("plan", "sts/web", "--image", "app"),
+            'invalid --image "app": expected CONTAINER=IMAGE, such as app=repo/app:v2',
+        ),
+        (
+            ("plan", "sts/web", "--image", "x=y"),
+            'invalid --image: statefulset/web has no container "x": expected one of app',
+        ),
+        (("plan", "sts/web", "--image", "app=y", "-f", "-"), "--image and --filename are mutually exclusive"),
+        (("plan", "sts/web", "-f", "-"), 'invalid --filename: -: no StatefulSet "web" found'),
+        (("plan", "sts/web", "-f", "/none"), "invalid --filename: /none: No such file or directory"),
+        (("status", "sts/web"), not_opted_in),
+        (("promote", "sts/web"), not_opted_in),
+        (("explain", "none"), 'pods "none" not found'),
+        (
+            ("explain", "bare"),
+            "pod/bare has no owner of a supported kind: expected StatefulSet, DaemonSet, Deployment, ReplicaSet",
+        ),
+    ):
+        done = await shop.inplace(*arguments, stdin="")
+        assert (done.code, done.out, done.err) == (1, "", f"error: {message}\n")
+
+
+async def test_enable_and_disable(shop):
+    await shop.create_ready(1, gate=False, mode=None)
+    hint = "  the Pod template has no readiness gate InPlaceUpdateReady: Pods stay in Services while containers restart"
+    dry = await shop.inplace("enable", "sts/web", "--dry-run=client")
+    assert dry.out.splitlines()[0] == "statefulset/web enabled (InPlaceOnly) (dry run)"
+    assert dry.out.splitlines()[1].startswith('  [{"op":"add","path":"/spec/updateStrategy"')
+    dry = await shop.inplace("enable", "sts/web", "--dry-run=server")
+    assert dry.out.splitlines() == ["statefulset/web enabled (InPlaceOnly) (server dry run)", hint]
+    assert (await shop.workload()).metadata.label("inplace.dev/mode") is None
+    assert (await shop.inplace("enable", "sts/web")).out.splitlines() == ["statefulset/web enabled (InPlaceOnly)", hint]
+    assert (await shop.inplace("enable", "sts/web")).out == "statefulset/web already enabled (InPlaceOnly)\n"
+    assert (await shop.inplace("disable", "sts/web", "--dry-run=client")).out == "statefulset/web disabled (dry run)\n"
+    assert (await shop.inplace("disable", "sts/web")).out == "statefulset/web disabled\n"
+
+
+async def test_enable_of_what_cannot_be_upgraded(shop):
+    await shop.create(1, gate=False, mode=None, strategy={"type": "OnDelete"}, annotations={"max-unavailable": "0"})
+    refused = await shop.inplace("enable", "sts/web")
+    assert (refused.code, refused.out) == (3, "")
+    assert refused.err.startswith("error: cannot enable statefulset/web: ")
+
+
+async def test_disable_of_pods_that_differ(shop):
+    async with shop.controller():
+        await shop.create_ready(2, gate=False, annotations={"paused": "true"})
+        await shop.reported("UpToDate")
+        await shop.set_image("v2")
+        await shop.reported("Paused")
+    refused = await shop.inplace("disable", "sts/web")
+    assert (refused.code, refused.out) == (3, "")
+    assert refused.err.splitlines() == [
+        "error: cannot disable statefulset/web: 2 Pods differ from the template (web-1, web-0)",
+        "  the StatefulSet controller would replace them: upgrade them first, or use --force",
+    ]
+    forced = await shop.inplace("disable", "sts/web", "--force")
+    assert (forced.code, forced.out) == (0, "statefulset/web disabled\n")
+    assert forced.err.startswith("warning: 2 Pods differ from the template (web-1, web-0): the StatefulSet controller")
+
+
+async def test_promote_and_retry(shop):
+    async with shop.controller():
+        await shop.create_ready(2, gate=False, annotations={**AT_ONCE, "steps": "1"})
+        await shop.reported("UpToDate")
+        for command, done, expected in (
+            ("promote", "promoted", "AwaitingPromotion"),
+            ("retry", "retried", "Degraded or RolledBack or RollingBack"),
+        ):
+            refused = await shop.inplace(command, "sts/web")
+            message = f"statefulset/web cannot be {done}: phase is UpToDate, expected {expected}"
+            assert (refused.code, refused.out, refused.err) == (1, "", f"error: {message}\n")
+        await shop.set_image("v2")
+        await shop.reported("AwaitingPromotion")
+        for option, suffix in (("client", " (dry run)"), ("server", " (server dry run)"), ("none", "")):
+            promoted = await shop.inplace("promote", "sts/web", f"--dry-run={option}")
+            assert (promoted.code, promoted.out, promoted.err) == (0, f"statefulset/web promoted{suffix}\n", "")
+        await shop.reported("UpToDate")
+
+
+async def test_status_without_a_controller(shop, monkeypatch):
+    monkeypatch.setattr("inplace.cli.status.SILENCE_SECONDS", 0.5)
+    await shop.create_ready(1, gate=False)
+    waited = await shop.inplace("status", "sts/web", "--timeout", "1500ms")
+    assert waited.code == 124
+    assert waited.out == "statefulset/web: waiting for the controller to observe this change\n"
+    assert waited.err.splitlines() == [
+        "warning: no controller has responded for 0.5s: is inplace running?",
+        "error: timed out after 1.5s waiting for statefulset/web",
+    ]
+
+
+@pytest.mark.parametrize("output", ["text", "json"])
+async def test_explain_without_rights_on_events(shop, output):
+    await shop.create_ready(1, gate=False)
+    shop.denied = lambda request: request.plural == "events"
+    explained = await shop.inplace("explain", "web-0", "-o", output)
+    assert (explained.code, explained.err) == (
+        0,
+        "note: cannot list events: the timeline lacks what the kubelet reported\n",
+    )
