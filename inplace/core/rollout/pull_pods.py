@@ -54,7 +54,7 @@ def name_of(workload: Workload, place: ImageOnNode) -> str:
 
 
 #: After this many seconds the kubelet ends a pull Pod; if it is still needed, another one is created.
-LONGEST: Final = 3600
+LIFETIME_SECONDS: Final = 3600
 
 
 #: A command that no image has: nothing of the image is ever executed.
@@ -99,7 +99,7 @@ def manifest(snapshot: Snapshot, place: ImageOnNode, name: str, target: Template
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "terminationGracePeriodSeconds": 1,
-        "activeDeadlineSeconds": LONGEST,
+        "activeDeadlineSeconds": LIFETIME_SECONDS,
         "tolerations": [{"operator": "Exists"}],
         "containers": [container],
     }
