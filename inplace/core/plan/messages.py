@@ -28,7 +28,7 @@ def _headline(decision: Decision, phase: Phase) -> str:
         return f"{refused[0]}{more}"
     if phase is Phase.UP_TO_DATE:
         kept = len(assessment.pods) - len(participants)
-        return f"{done} Pods upgraded" + (f", {kept} kept on the old revision" if kept else "")
+        return f"{_pods(done)} upgraded" + (f", {kept} kept on the old revision" if kept else "")
     reason = decision.hold.reason if decision.hold is not None else decision.overdue
     why = f": {reason.message}" if reason is not None else ""
     if phase is Phase.AWAITING_PROMOTION:
@@ -41,6 +41,10 @@ def _headline(decision: Decision, phase: Phase) -> str:
 def opt_out_pending(behind: Sequence[PodAssessment]) -> str:
     """Why a workload stays frozen after its label was removed."""
     return (
-        f"OptOutPending: {len(behind)} Pods differ from the template, so the freeze stays. Put the label "
+        f"OptOutPending: {_pods(len(behind))} differ from the template, so the freeze stays. Put the label "
         f"{names.MODE} back to upgrade them in place, or put the template back"
     )
+
+
+def _pods(count: int) -> str:
+    return f"{count} Pod{'s' * (count != 1)}"

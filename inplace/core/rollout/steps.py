@@ -32,7 +32,7 @@ class CurrentStep(Struct, frozen=True):
 
     def __str__(self) -> str:
         ends = "inplace promote goes on" if self.pause is None else f"goes on after {self.pause.total_seconds():.0f} s"
-        return f"step {self.number + 1} of {self.of}: {self.limit} Pods; {ends}"
+        return f"step {self.number + 1} of {self.of}: {self.limit} Pod{'s' * (self.limit != 1)}; {ends}"
 
 
 def request(workload: Workload) -> str:
