@@ -12,8 +12,9 @@ from msgspec.structs import replace
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan.plan import Planner
 from inplace.core.rollout.memo import Bounded, NodeImages, PerPod
+from inplace.core.rollout.snapshot import PullPods
 from inplace.core.state.records import PodPhase
-from tests.factories import NOW, later, node, pod, snapshot, swapping, workload
+from tests.factories import NEW, NOW, later, node, pod, snapshot, swapping, template, workload
 
 DRAINING = pod(record=swapping(PodPhase.DRAINING))
 
@@ -61,12 +62,16 @@ def test_the_images_of_a_node_are_read_again_when_it_reports():
 
 
 CHANGES = [
+    pytest.param({}, id="the time"),
     pytest.param({"write_refused": {"u1": ReasonCode.AdmissionRejected}}, id="a refused write"),
     pytest.param({"pending": frozenset({"uid"})}, id="a write in flight"),
     pytest.param({"nodes": {}}, id="its node"),
     pytest.param({"workload": workload(replicas=1, annotations={"min-ready-seconds": "9"})}, id="a setting"),
     pytest.param({"workload": workload(replicas=1, annotations={"retry": "x"})}, id="a request to retry"),
     pytest.param({"unseen": frozenset({"nodes"}), "nodes": {}}, id="rights on nodes"),
+    pytest.param({"nodes": {"node": node("v1.33.0")}}, id="its kubelet"),
+    pytest.param({"revisions": {NEW: template(NEW, "app:v2")}}, id="a revision that is gone"),
+    pytest.param({"pull_pods": PullPods()}, id="an image that is not there"),
 ]
 
 
