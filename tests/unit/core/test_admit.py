@@ -107,6 +107,14 @@ def test_images_are_pulled_ahead_for_pods_within_the_step_only():
     assert [one.name for one in made.unprepared] == ["web-3", "web-2"]
 
 
+def test_a_pod_beyond_the_step_waits_for_the_step_and_not_for_the_budget():
+    """Its image is not pulled ahead: it may never go there."""
+    found, own = at_step(4)
+    made = admission(*found, annotations={**own, "max-unavailable": "1"}, pull_pods=PullPods())
+    assert codes(made) == {"web-3": "PrePull", "web-2": "Budget", "web-1": "Step", "web-0": "Step"}
+    assert [one.name for one in made.next_up] == ["web-3", "web-2"]
+
+
 def test_a_pod_that_the_budget_defers_is_not_pulled_for_first():
     made = admission(*pods(3), pull_pods=PullPods())
     assert codes(made) == {"web-2": "PrePull", "web-1": "Budget", "web-0": "Budget"}
