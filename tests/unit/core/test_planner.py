@@ -15,6 +15,7 @@ from inplace.core.rollout.memo import Bounded, NodeImages, PerPod
 from inplace.core.rollout.snapshot import PullPods
 from inplace.core.state.records import PodPhase
 from tests.factories import NEW, NOW, later, node, pod, snapshot, swapping, template, workload
+from tests.unit.core.test_kinds import deployment, looked, print_of, replica_set
 
 DRAINING = pod(record=swapping(PodPhase.DRAINING))
 
@@ -31,10 +32,12 @@ def test_an_answer_is_kept_while_its_inputs_and_its_time_last():
 
     assert [recall(1), recall(1, at=4)] == [10, 10]
     assert asked == [1]
-    assert recall(1, at=5) == 10, "its time is over"
-    assert recall(2, at=5) == 20, "its inputs have changed"
-    assert recall(2, common="b", at=5) == 20, "what all depend on has changed"
-    assert asked == [1, 1, 2, 2]
+    assert recall(2, at=4) == 20
+    assert asked == [1, 2], "its inputs have changed"
+    assert recall(2, common="b", at=4) == 20
+    assert asked == [1, 2, 2], "what all depend on has changed"
+    assert recall(2, common="b", at=5) == 20
+    assert asked == [1, 2, 2, 2], "its time is over"
 
 
 def test_pods_and_workloads_that_are_gone_are_forgotten():
@@ -89,3 +92,10 @@ def test_a_planner_that_has_looked_before_decides_like_one_that_has_not(changes)
     planner.plan(before, later(1))
     after = replace(before, **changes)
     assert planner.plan(after, later(2)) == Planner().plan(after, later(2))
+
+
+def test_where_pods_are_is_asked_again_when_their_revisions_are_known():
+    shot = looked(deployment("v2"), replica_set("a", "v1"), pods=(pod(image="app:v1", revision=""),))
+    planner = Planner()
+    assert planner.decide(replace(shot, revisions={}), NOW).assessment.pods[0].revision == ""
+    assert planner.decide(shot, NOW).assessment.pods[0].revision == print_of("v1")

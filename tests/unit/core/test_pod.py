@@ -10,7 +10,7 @@ from inplace.core.objects import names
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import plan as planning
 from inplace.core.plan.status import explain
-from inplace.core.pod.observation import observe
+from inplace.core.pod.observation import PodObservation, observe
 from inplace.core.rollout.snapshot import PullPods
 from inplace.core.state.records import Evidence, PodPhase
 from inplace.core.state.statuses import Phase
@@ -137,6 +137,21 @@ def test_the_grace_period_runs_from_observed_unready():
     made, _ = plan(draining(ready=False), annotations=grace, at=5)
     assert made.requeue_at == later(10)
     assert isinstance(only(draining(ready=False), annotations=grace, at=10), PatchImages)
+
+
+def test_an_endpoint_that_serves_is_waited_for_but_not_for_ever():
+    drained = pod(gate="False", ready=False, record=swapping(PodPhase.DRAINING))
+    own = workload(replicas=1, annotations={"grace-period-seconds": "3"})
+    shot = snapshot(drained, workload=own, observations={drained.uid: PodObservation(NOW, unready_at=NOW)})
+
+    def looked(at):
+        made = planning.plan(shot, later(at))
+        assert not [one for one in made.actions if isinstance(one, PatchImages)], "it serves"
+        return explain(made.pods[0], made.deferred).code, made.requeue_at
+
+    assert looked(9) == (ReasonCode.WaitingForEndpoints, later(10))
+    assert looked(12) == (ReasonCode.EndpointsSlow, later(13))
+    assert [one for one in planning.plan(shot, later(13)).actions if isinstance(one, PatchImages)]
 
 
 def test_a_refused_change_puts_a_drained_pod_back():
