@@ -74,8 +74,8 @@ def _admit_one(
     if reason is not None:
         return _Verdict(reason, within_quotas=False, within_step=False), quotas, reservations
     reason = quotas.exhausted(costs=costs)
-    if reason is not None:
-        return _Verdict(reason, within_quotas=False), quotas, reservations
+    if reason is not None:  # its turn comes at this step, so that one beyond the step waits for that
+        return _Verdict(reason, within_quotas=False), quotas.take(moves_to, costs=False), reservations
     quotas = quotas.take(moves_to, costs=costs)
     lacking = state.waits_for if disruptive else None
     if lacking is None and disruptive:

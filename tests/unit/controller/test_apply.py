@@ -1,15 +1,37 @@
-"""The writers: what is read once more before it is written."""
+"""The writers: what is read once more before it is written, and what becomes of a write."""
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from inplace.controller.apply import needs_live_read
-from inplace.core.actions.actions import CloseGate, PatchImages
+import pytest
+from msgspec.structs import replace
+
+from inplace.cluster.cache import Cache
+from inplace.cluster.key import Key
+from inplace.cluster.memory import MAX_STALE, Memory
+from inplace.controller.apply import Applier, needs_live_read
+from inplace.core.actions.actions import Abort, Action, CloseGate, DryRunPatch, OpenGate, PatchImages, PodAction
+from inplace.core.objects import names
+from inplace.core.objects.model import Pod
+from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state.records import PodPhase
 from inplace.core.template.change import PodChange
-from tests.factories import pod, swapping
+from inplace.kube import resource as resources
+from inplace.kube.client import Client
+from inplace.kube.connection import plain
+from inplace.runtime.clock import LoopClock
+from inplace.runtime.observe import NullObserver
+from kubesim.api.faults import Answer, Cut
+from kubesim.api.server import ApiServer
+from tests.factories import pod, snapshot, swapping
 
+KEY = Key("StatefulSet", "test", "web")
 CHANGE = PodChange.of_images({"app": "app:v2"})
 
 
@@ -27,3 +49,130 @@ def test_a_pod_is_read_live_unless_our_own_drain_was_seen(record, expected):
 
 def test_nothing_is_read_for_a_write_that_disrupts_nothing_yet():
     assert not needs_live_read(CloseGate(pod(), swapping(PodPhase.DRAINING)))
+
+
+# --- against a server ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Writers:
+    """The applier beside a server that has one Pod, and what it has reported."""
+
+    client: Client
+    server: ApiServer
+    memory: Memory
+    applier: Applier
+    pod: Pod
+    lease: list[float]
+    again: list[PodAction | None]
+    told: asyncio.Queue[tuple[Key, float]]
+
+    async def carry_out(self, action: Action) -> tuple[Key, float]:
+        """Until it has ended: which workload is to be looked at again, and when."""
+        self.applier.submit(KEY, snapshot(self.pod), action)
+        return await self.told.get()
+
+    async def live(self) -> Pod:
+        """The Pod as the server has it."""
+        return await self.client.get(resources.PODS, "web-0", "test", type=Pod)
+
+
+@asynccontextmanager
+async def writing(*, gate: bool = True) -> AsyncIterator[Writers]:
+    """A server with a Pod of app:v1, and an applier that is told by `again` what a plan would do."""
+    clock = LoopClock(datetime(2026, 1, 1, tzinfo=UTC))
+    async with ApiServer(clock, random.Random(1)) as server, plain(server.url, user_agent="x", clock=clock) as link:
+        client = Client(link, NullObserver(), clock, timeout=20)
+        await client.create(resources.NAMESPACES, None, {"metadata": {"name": "test"}}, type=dict)
+        gates = [{"conditionType": names.GATE}] if gate else []
+        spec = {"containers": [{"name": "app", "image": "app:v1"}], "nodeName": "node", "readinessGates": gates}
+        made = await client.create(resources.PODS, "test", {"metadata": {"name": "web-0"}, "spec": spec}, type=Pod)
+        memory, lease, again, told = (
+            Memory(clock, Cache()),
+            [60.0],
+            list[PodAction | None](),
+            asyncio.Queue[tuple[Key, float]](),
+        )
+        applier = Applier(
+            client,
+            memory,
+            lambda _snapshot, _live, _now: again[-1],
+            NullObserver(),
+            lambda _workload, _event: None,
+            lambda key, seconds: told.put_nowait((key, seconds)),
+            lambda: lease[-1],
+        )
+        task = asyncio.create_task(applier.run())
+        await asyncio.sleep(0)
+        yield Writers(client, server, memory, applier, made, lease, again, told)
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@pytest.mark.looptime(noop_cycles=0)
+async def test_a_write_is_expected_back_and_the_workload_looked_at_again():
+    async with writing() as writers:
+        assert await writers.carry_out(OpenGate(writers.pod)) == (KEY, 0.0)
+        assert (await writers.live()).is_true(names.GATE)
+        assert writers.memory.is_pending(writers.pod.metadata), "until the cache shows it"
+
+
+@pytest.mark.looptime(noop_cycles=0)
+async def test_nothing_is_sent_without_the_lease():
+    async with writing() as writers:
+        writers.lease.append(0.0)
+        await writers.carry_out(OpenGate(writers.pod))
+        assert (await writers.live()).condition(names.GATE) is None
+        assert not writers.memory.is_pending(writers.pod.metadata)
+
+
+@pytest.mark.looptime(noop_cycles=0)
+async def test_a_write_without_an_answer_is_settled_by_a_live_read():
+    async with writing() as writers:
+        writers.server.plan = lambda request: Cut.AFTER if request.verb == "patch" else None
+        await writers.carry_out(OpenGate(writers.pod))
+        assert (await writers.live()).is_true(names.GATE)
+        assert writers.memory.is_pending(writers.pod.metadata), "the cache has to catch up with what was done"
+
+
+@pytest.mark.looptime(noop_cycles=0)
+async def test_another_pod_of_the_same_name_is_not_disrupted():
+    """Not even if a plan would do the same to it."""
+    async with writing(gate=False) as writers:
+        before = replace(writers.pod, metadata=replace(writers.pod.metadata, uid="before"))
+        writers.again.append(PatchImages(writers.pod, replace(swapping(), generation=0), CHANGE))
+        await writers.carry_out(PatchImages(before, swapping(), CHANGE))
+        assert (await writers.live()).spec.containers[0].image == "app:v1"
+
+
+@pytest.mark.looptime(noop_cycles=0)
+@pytest.mark.parametrize("gone", [True, False], ids=["gone", "changed"])
+async def test_a_lost_race_is_counted_and_no_rejection(gone):
+    async with writing() as writers:
+        stale = replace(writers.pod, metadata=replace(writers.pod.metadata, uid="other"))
+        if gone:
+            await writers.client.delete(resources.PODS, "web-0", "test", uid=writers.pod.uid)
+        for _ in range(MAX_STALE):
+            assert not writers.memory.write_refused
+            await writers.carry_out(Abort(stale))
+        assert writers.memory.write_refused[stale.uid].code == ReasonCode.PreconditionFailed
+
+
+@pytest.mark.looptime(noop_cycles=0)
+async def test_a_dry_run_stores_nothing_and_its_answer_is_kept():
+    async with writing() as writers:
+        writers.memory = Memory(writers.memory.clock, Cache(), asks=True)
+        writers.applier._memory = writers.memory
+        await writers.carry_out(DryRunPatch(writers.pod, {"app": "app:v2"}, "sort"))
+        assert (await writers.live()).spec.containers[0].image == "app:v1"
+        assert writers.memory.dry_runs("web") == {"sort": None}
+
+
+@pytest.mark.looptime(noop_cycles=0)
+async def test_a_denial_by_rbac_is_no_answer_of_admission():
+    async with writing() as writers:
+        writers.memory = Memory(writers.memory.clock, Cache(), asks=True)
+        writers.applier._memory = writers.memory
+        writers.server.plan = lambda request: Answer(403) if request.verb == "patch" else None
+        await writers.carry_out(DryRunPatch(writers.pod, {"app": "app:v2"}, "sort"))
+        assert writers.memory.dry_runs("web") == {}, "it is asked again"

@@ -12,8 +12,10 @@ from msgspec.structs import replace
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan.plan import Planner
 from inplace.core.rollout.memo import Bounded, NodeImages, PerPod
+from inplace.core.rollout.snapshot import PullPods
 from inplace.core.state.records import PodPhase
-from tests.factories import NOW, later, node, pod, snapshot, swapping, workload
+from tests.factories import NEW, NOW, later, node, pod, snapshot, swapping, template, workload
+from tests.unit.core.test_kinds import deployment, looked, print_of, replica_set
 
 DRAINING = pod(record=swapping(PodPhase.DRAINING))
 
@@ -30,10 +32,12 @@ def test_an_answer_is_kept_while_its_inputs_and_its_time_last():
 
     assert [recall(1), recall(1, at=4)] == [10, 10]
     assert asked == [1]
-    assert recall(1, at=5) == 10, "its time is over"
-    assert recall(2, at=5) == 20, "its inputs have changed"
-    assert recall(2, common="b", at=5) == 20, "what all depend on has changed"
-    assert asked == [1, 1, 2, 2]
+    assert recall(2, at=4) == 20
+    assert asked == [1, 2], "its inputs have changed"
+    assert recall(2, common="b", at=4) == 20
+    assert asked == [1, 2, 2], "what all depend on has changed"
+    assert recall(2, common="b", at=5) == 20
+    assert asked == [1, 2, 2, 2], "its time is over"
 
 
 def test_pods_and_workloads_that_are_gone_are_forgotten():
@@ -61,12 +65,16 @@ def test_the_images_of_a_node_are_read_again_when_it_reports():
 
 
 CHANGES = [
+    pytest.param({}, id="the time"),
     pytest.param({"write_refused": {"u1": ReasonCode.AdmissionRejected}}, id="a refused write"),
     pytest.param({"pending": frozenset({"uid"})}, id="a write in flight"),
     pytest.param({"nodes": {}}, id="its node"),
     pytest.param({"workload": workload(replicas=1, annotations={"min-ready-seconds": "9"})}, id="a setting"),
     pytest.param({"workload": workload(replicas=1, annotations={"retry": "x"})}, id="a request to retry"),
     pytest.param({"unseen": frozenset({"nodes"}), "nodes": {}}, id="rights on nodes"),
+    pytest.param({"nodes": {"node": node("v1.33.0")}}, id="its kubelet"),
+    pytest.param({"revisions": {NEW: template(NEW, "app:v2")}}, id="a revision that is gone"),
+    pytest.param({"pull_pods": PullPods()}, id="an image that is not there"),
 ]
 
 
@@ -84,3 +92,10 @@ def test_a_planner_that_has_looked_before_decides_like_one_that_has_not(changes)
     planner.plan(before, later(1))
     after = replace(before, **changes)
     assert planner.plan(after, later(2)) == Planner().plan(after, later(2))
+
+
+def test_where_pods_are_is_asked_again_when_their_revisions_are_known():
+    shot = looked(deployment("v2"), replica_set("a", "v1"), pods=(pod(image="app:v1", revision=""),))
+    planner = Planner()
+    assert planner.decide(replace(shot, revisions={}), NOW).assessment.pods[0].revision == ""
+    assert planner.decide(shot, NOW).assessment.pods[0].revision == print_of("v1")

@@ -10,7 +10,8 @@ from inplace.core.objects import names
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import plan as planning
 from inplace.core.plan.status import explain
-from inplace.core.pod.observation import observe
+from inplace.core.pod.observation import PodObservation, observe
+from inplace.core.rollout.snapshot import PullPods
 from inplace.core.state.records import Evidence, PodPhase
 from inplace.core.state.statuses import Phase
 from tests.factories import DIGEST, NEW, NOW, OLD, container, later, node, pod, snapshot, swapping, template, workload
@@ -136,6 +137,21 @@ def test_the_grace_period_runs_from_observed_unready():
     made, _ = plan(draining(ready=False), annotations=grace, at=5)
     assert made.requeue_at == later(10)
     assert isinstance(only(draining(ready=False), annotations=grace, at=10), PatchImages)
+
+
+def test_an_endpoint_that_serves_is_waited_for_but_not_for_ever():
+    drained = pod(gate="False", ready=False, record=swapping(PodPhase.DRAINING))
+    own = workload(replicas=1, annotations={"grace-period-seconds": "3"})
+    shot = snapshot(drained, workload=own, observations={drained.uid: PodObservation(NOW, unready_at=NOW)})
+
+    def looked(at):
+        made = planning.plan(shot, later(at))
+        assert not [one for one in made.actions if isinstance(one, PatchImages)], "it serves"
+        return explain(made.pods[0], made.deferred).code, made.requeue_at
+
+    assert looked(9) == (ReasonCode.WaitingForEndpoints, later(10))
+    assert looked(12) == (ReasonCode.EndpointsSlow, later(13))
+    assert [one for one in planning.plan(shot, later(13)).actions if isinstance(one, PatchImages)]
 
 
 def test_a_refused_change_puts_a_drained_pod_back():
@@ -311,6 +327,44 @@ def test_a_template_taken_back_puts_the_old_image_back_and_proves_it():
     swap = only(drained, workload=workload(replicas=1, update=OLD))
     assert isinstance(swap, PatchImages)
     assert swap.change.images == {"app": "app:v1"}
+
+
+def test_a_failed_pod_begins_again_when_somebody_asks_for_it():
+    action = only(failed(), annotations={"retry": "x"})
+    assert isinstance(action, PatchImages)
+    assert not action.change.images, "its image stands already; it is to be proven"
+    assert (action.record.attempt, action.record.answers) == (2, "x")
+
+
+def test_an_upgraded_pod_that_crashes_has_failed_and_its_next_attempt_has_exits_of_its_own():
+    crashing = container("c://9", image="app:v2", restarts=5, running=False, waiting="CrashLoopBackOff", last="c://8")
+    record = replace(swapping(), phase=PodPhase.DONE)
+
+    def upgraded(said):
+        return pod(crashing, revision=NEW, image="app:v2", ready=False, record=said)
+
+    made, actions = plan(upgraded(record))
+    assert actions == []
+    assert [failure.code for failure in made.status.failures] == [ReasonCode.CrashLoop]
+    again = only(upgraded(record), annotations={"retry": "x"})
+    assert isinstance(again, Complete)
+    assert (again.record.attempt, again.record.containers["app"].restarts) == (2, 4)
+    made, actions = plan(upgraded(again.record), annotations={"retry": "x"})
+    assert made.status.failures == ()
+
+
+def test_a_drained_pod_does_not_turn_to_an_image_that_is_not_there():
+    drained = pod(gate="False", ready=False, record=swapping(PodPhase.DRAINING))
+    third = {OLD: template(OLD, "app:v1"), NEW: template(NEW, "app:v2"), "web-3": template("web-3", "app:v3")}
+    turned = {"revisions": third, "workload": workload(replicas=1, update="web-3")}
+    assert isinstance(only(drained, pull_pods=PullPods(), **turned), Abort), "back into service until it is there"
+    there = {"node": node(images=(("app:v3",),))}
+    assert isinstance(only(drained, pull_pods=PullPods(), nodes=there, **turned), PatchImages)
+
+
+def test_without_rights_on_nodes_nothing_is_said_about_them():
+    assert code(pod(), nodes={}) == ReasonCode.NodeNotReady
+    assert isinstance(only(pod(), nodes={}, unseen=frozenset({"nodes"})), CloseGate)
 
 
 def test_an_unreadable_record_behind_a_closed_gate_is_a_failure_and_is_never_patched():

@@ -1,0 +1,17 @@
+"""The deliberate defects of `python -m hack.mutation`, by what they spoil."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hack.defects import admission, assessment, cluster, commands, lifecycle, workload
+from hack.defects.defect import Defect
+
+DEFECTS: Final[tuple[Defect, ...]] = (
+    *admission.DEFECTS,
+    *assessment.DEFECTS,
+    *lifecycle.DEFECTS,
+    *workload.DEFECTS,
+    *cluster.DEFECTS,
+    *commands.DEFECTS,
+)

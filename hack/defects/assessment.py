@@ -1,0 +1,204 @@
+"""What is believed of Pods although it is not, or not any more, so: the assessment, its memory, targets and steps."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hack.defects.defect import Defect
+
+ASSESS: Final = "core/rollout/assess.py"
+CHANGES: Final = "core/rollout/changes.py"
+MEMO: Final = "core/rollout/memo.py"
+STEPS: Final = "core/rollout/steps.py"
+CHANGE: Final = "core/template/change.py"
+
+DEFECTS: Final = (
+    Defect(
+        "count Pods in flight as available",
+        ASSESS,
+        "not in_flight and missing is None",
+        "missing is None",
+        ("unit/core/test_workload.py::test_a_view_says_what_each_pod_waits_for",),
+    ),
+    Defect(
+        "act on a Pod with a write under way",
+        ASSESS,
+        "    if inputs.pending:\n",
+        "    if False:\n",
+        ("unit/core/test_pod.py::test_a_pod_is_held_with_a_reason",),
+    ),
+    # --- what is remembered between two looks
+    Defect(
+        "believe an answer about a Pod that has changed since",
+        MEMO,
+        " or entry[0] != inputs",
+        "",
+        ("unit/core/test_planner.py::test_a_planner_that_has_looked_before_decides_like_one_that_has_not",),
+    ),
+    Defect(
+        "believe an answer after its time",
+        MEMO,
+        "(entry[2] is not None and now >= entry[2])",
+        "False",
+        ("unit/core/test_planner.py::test_an_answer_is_kept_while_its_inputs_and_its_time_last",),
+    ),
+    Defect(
+        "believe an answer whatever has changed for all",
+        MEMO,
+        "before is not None and before[0] == common",
+        "before is not None",
+        ("unit/core/test_planner.py::test_an_answer_is_kept_while_its_inputs_and_its_time_last",),
+    ),
+    Defect(
+        "believe an action that was decided before",
+        ASSESS,
+        "        return now  # an action",
+        "        return None  # an action",
+        ("unit/core/test_planner.py::test_a_planner_that_has_looked_before_decides_like_one_that_has_not",),
+    ),
+    Defect(
+        "believe where Pods were before their revisions were known",
+        ASSESS,
+        "(workload.spec, tuple(snapshot.revisions.values())),",
+        "None,",
+        ("unit/core/test_planner.py::test_where_pods_are_is_asked_again_when_their_revisions_are_known",),
+    ),
+    # --- inputs that are forgotten
+    Defect(
+        "forget that the API server refuses our writes",
+        ASSESS,
+        "                snapshot.write_refused.get(uid),\n",
+        "                None,\n",
+        ("unit/core/test_pod.py::test_a_write_that_is_refused_for_good_fails_it",),
+    ),
+    Defect(
+        "forget the node",
+        ASSESS,
+        "                snapshot.nodes.get(node),\n",
+        "                None,\n",
+        ("unit/core/test_pod.py::test_metadata_alone_is_written_in_one_go",),
+    ),
+    Defect(
+        "forget what was observed",
+        ASSESS,
+        "                snapshot.observations.get(uid),\n",
+        "                None,\n",
+        ("unit/core/test_pod.py::test_paused_pods_in_flight_finish",),
+    ),
+    Defect(
+        "forget who takes no part",
+        ASSESS,
+        "                compared.excluded.get(uid),\n",
+        "                None,\n",
+        ("unit/core/test_pod.py::test_a_pod_is_held_with_a_reason",),
+    ),
+    Defect(
+        "forget what pre-pull has found",
+        ASSESS,
+        "                images.wait(uid),\n",
+        "                None,\n",
+        ("unit/core/test_prepull.py::test_a_helper_is_made_before_the_drain",),
+    ),
+    Defect(
+        "forget the digests",
+        ASSESS,
+        "                digests.get(node, _NO_DIGESTS),\n",
+        "                _NO_DIGESTS,\n",
+        ("unit/core/test_prepull.py::test_once_it_is_there_the_pod_begins_and_its_digest_is_expected",),
+    ),
+    Defect(
+        "forget the request to retry",
+        ASSESS,
+        "retry=rollback.request(workload),",
+        'retry="",',
+        ("unit/core/test_pod.py::test_a_failed_pod_begins_again_when_somebody_asks_for_it",),
+    ),
+    Defect(
+        "take a Pod that was settled for one that fails",
+        ASSESS,
+        "        settled=_is_settled(snapshot, target),\n",
+        "        settled=False,\n",
+        ("unit/core/test_workload.py::test_a_settled_workload_stays_up_to_date_when_a_pod_becomes_unready",),
+    ),
+    Defect(
+        "blame the node that is not seen",
+        ASSESS,
+        'nodes_visible="nodes" not in snapshot.unseen',
+        "nodes_visible=True",
+        ("unit/core/test_pod.py::test_without_rights_on_nodes_nothing_is_said_about_them",),
+    ),
+    Defect(
+        "forget which kubelet it is",
+        CHANGES,
+        "kubelet_version(snapshot.nodes.get(pod.spec.node_name)),",
+        "None,",
+        ("unit/core/test_targets.py::test_each_pod_is_compared_for_its_own_kubelet",),
+    ),
+    Defect(
+        "forget where an attempt has moved a Pod",
+        CHANGES,
+        "snapshot.revisions.get(record.target) if isinstance(record, Record) else None,",
+        "None,",
+        (
+            "unit/core/test_targets.py::test_what_an_attempt_has_given_a_pod_on_the_way_to_another_template_is_taken_back",
+        ),
+    ),
+    # --- changes
+    Defect(
+        "call no change disruptive",
+        CHANGE,
+        "return bool(self.restarts)\n",
+        "return False\n",
+        ("unit/core/test_pod.py::test_drain_required_refuses_a_pod_without_the_gate",),
+    ),
+    Defect(
+        "call every change disruptive",
+        CHANGE,
+        "return bool(self.restarts)\n",
+        "return True\n",
+        ("unit/core/test_pod.py::test_metadata_alone_is_written_in_one_go",),
+    ),
+    # --- targets, steps and rollback
+    Defect(
+        "keep Pods by a partition at what has failed",
+        CHANGES,
+        "if isinstance(to, Rollback):",
+        "if False:",
+        ("unit/core/test_targets.py::test_a_partition_keeps_no_pod_at_what_has_failed",),
+    ),
+    Defect(
+        "pull images for a rollback",
+        ASSESS,
+        "PrePullPolicy.NEVER if isinstance(to, Rollback) else ",
+        "",
+        ("unit/core/test_targets.py::test_nothing_is_pulled_for_a_rollback",),
+    ),
+    Defect(
+        "begin the upgrade again that is being rolled back",
+        "core/rollout/rollback.py",
+        "if before.rolled_back_from != asked.revision:",
+        "if True:",
+        ("unit/core/test_targets.py::test_what_has_failed_goes_back_to_what_was_healthy_here",),
+    ),
+    Defect(
+        "roll back to what was never healthy",
+        "core/rollout/rollback.py",
+        "return snapshot.revisions.get(before.healthy) or Reason(",
+        "return next(iter(snapshot.revisions.values())) or Reason(",
+        ("unit/core/test_targets.py::test_what_has_failed_goes_back_to_what_was_healthy_here",),
+    ),
+    Defect(
+        "keep Pods at a revision that is not promoted",
+        STEPS,
+        "return frozenset(pod.uid for pod in there[at.limit :])",
+        "return frozenset()",
+        ("unit/core/test_steps.py::test_those_born_at_the_new_revision_go_back_before_those_that_were_brought_there",),
+    ),
+    Defect(
+        "pass every step at once",
+        STEPS,
+        "if limit < desired else None",
+        "if False else None",
+        ("unit/core/test_targets.py::test_a_step_allows_so_many_pods_unless_these_are_all",),
+    ),
+)

@@ -1,0 +1,134 @@
+"""What is remembered, read or sent wrongly, in the controller's process and by commands that read a cluster."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hack.defects.defect import Defect
+
+MEMORY: Final = "cluster/memory.py"
+SEND: Final = "cluster/send.py"
+LIVE: Final = "cluster/live.py"
+APPLY: Final = "controller/apply.py"
+
+DEFECTS: Final = (
+    Defect(
+        "call a lost race with another writer a failure",
+        MEMORY,
+        "            self._went_on(new.uid)\n",
+        "            pass\n",
+        ("unit/cluster/test_memory.py::test_a_write_that_lost_to_another_writers_progress_is_no_failure",),
+    ),
+    Defect(
+        "forget a write that the cache does not show",
+        MEMORY,
+        "return uid in self.expectations and not self.expectations.satisfied(uid, meta.resource_version)",
+        "return False",
+        ("unit/cluster/test_gather.py::test_a_write_that_the_cache_does_not_show_makes_its_object_pending",),
+    ),
+    Defect(
+        "believe the API server's consent forever",
+        MEMORY,
+        "if until > now}",
+        "if True}",
+        ("unit/cluster/test_gather.py::test_an_answer_to_a_dry_run_is_believed_for_a_while",),
+    ),
+    Defect(
+        "count a Pod as disrupted when it is Ready again",
+        MEMORY,
+        "if not becoming_ready and not self.is_pending(pod.metadata):",
+        "if False:",
+        ("scenarios/test_settings.py::test_the_controllers_own_cap_holds_over_all_workloads",),
+    ),
+    Defect(
+        "forget which writes are under way",
+        "cluster/gather.py",
+        "pending=_pending(memory, everything),",
+        "",
+        ("unit/cluster/test_gather.py::test_a_write_that_the_cache_does_not_show_makes_its_object_pending",),
+    ),
+    Defect(
+        "plan before a revision is in the cache",
+        "cluster/gather.py",
+        "        if missing:\n",
+        "        if False:\n",
+        ("unit/cluster/test_gather.py::test_nothing_is_decided_before_every_revision_that_is_spoken_of_is_there",),
+    ),
+    Defect(
+        "take a denial by RBAC for a refusal by admission",
+        SEND,
+        "    except Denied:\n        raise\n",
+        "",
+        ("unit/cluster/test_send.py::test_what_is_no_answer_is_raised",),
+    ),
+    Defect(
+        "store what is only to be tried",
+        SEND,
+        "timeout=timeout, dry_run=True)",
+        "timeout=timeout, dry_run=False)",
+        ("unit/controller/test_apply.py::test_a_dry_run_stores_nothing_and_its_answer_is_kept",),
+    ),
+    Defect(
+        "put an image on Pods that admission rewrites",
+        SEND,
+        "return dry_runs.rewritten(stored, action.images)",
+        "return None",
+        ("unit/cluster/test_send.py::test_admission_answers_a_dry_run",),
+    ),
+    Defect(
+        "swap a Pod that was not drained without reading it again",
+        APPLY,
+        "    if not isinstance(action, PatchImages):\n        return False\n",
+        "    if True:\n        return False\n",
+        ("unit/controller/test_apply.py::test_a_pod_is_read_live_unless_our_own_drain_was_seen",),
+    ),
+    Defect(
+        "read another Pod of that name",
+        APPLY,
+        "        if live.uid != meta.uid:\n",
+        "        if False:\n",
+        ("unit/controller/test_apply.py::test_another_pod_of_the_same_name_is_not_disrupted",),
+    ),
+    Defect(
+        "write without the lease",
+        APPLY,
+        "        if left <= 0:\n",
+        "        if False:\n",
+        ("unit/controller/test_apply.py::test_nothing_is_sent_without_the_lease",),
+    ),
+    Defect(
+        "do not settle a write without an answer",
+        APPLY,
+        "while error.outcome_unknown:",
+        "while False:",
+        ("unit/controller/test_apply.py::test_a_write_without_an_answer_is_settled_by_a_live_read",),
+    ),
+    Defect(
+        "call a Pod rejected that a live read found gone",
+        APPLY,
+        "except (PreconditionFailed, Conflict, NotFound) as error:\n            if not",
+        "except (PreconditionFailed, Conflict) as error:\n            if not",
+        ("unit/controller/test_apply.py::test_a_lost_race_is_counted_and_no_rejection",),
+    ),
+    Defect(
+        "list a workload without the right to its Pods",
+        LIVE,
+        "required = [self._list(resources.PODS, cache.pods, Pod)]",
+        "required = [self._optional(resources.PODS, self._list(resources.PODS, cache.pods, Pod))]",
+        ("unit/cluster/test_live.py::test_nobody_can_do_without_the_workload_and_its_pods",),
+    ),
+    Defect(
+        "watch a workload without the right to its Pods",
+        LIVE,
+        " or resource.plural not in UNSEEN:",
+        ":",
+        ("unit/cluster/test_live.py::test_nobody_can_do_without_the_workload_and_its_pods",),
+    ),
+    Defect(
+        "want the right to read nodes",
+        LIVE,
+        "await self._optional(resources.NODES, self._load_nodes())",
+        "await self._load_nodes()",
+        ("unit/cluster/test_live.py::test_without_rights_there_is_an_answer_and_a_note",),
+    ),
+)

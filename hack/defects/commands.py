@@ -1,0 +1,158 @@
+"""What commands say that is not what the controller decides: looks without a memory, forecasts and views."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hack.defects.defect import Defect
+
+GATHER: Final = "cluster/gather.py"
+OBSERVATION: Final = "core/pod/observation.py"
+FORECAST: Final = "core/views/forecast.py"
+REPORTED: Final = "core/rollout/reported.py"
+
+DEFECTS: Final = (
+    # --- what a process would remember
+    Defect(
+        "guess that a Pod has become unready just now",
+        OBSERVATION,
+        "unready_at = changed_at if",
+        "unready_at = now if",
+        ("unit/cluster/test_gather.py::test_since_when_a_pod_is_unready_is_what_its_kubelet_says_rounded_up",),
+    ),
+    Defect(
+        "guess that no endpoint serves",
+        OBSERVATION,
+        "out_at=unready_at if not serving else None",
+        "out_at=unready_at",
+        ("unit/cluster/test_gather.py::test_a_pod_that_an_endpoint_serves_is_not_out",),
+    ),
+    Defect(
+        "guess that a container has just started",
+        OBSERVATION,
+        "since=started + timedelta(seconds=1) if started is not None else now",
+        "since=now",
+        ("unit/cluster/test_gather.py::test_a_container_stands_since_it_was_started",),
+    ),
+    Defect(
+        "infer nothing from the objects",
+        GATHER,
+        "if observation is not None},\n        pull_pods",
+        "if False},\n        pull_pods",
+        ("scenarios/test_upgrade.py::test_three_pods",),
+    ),
+    Defect(
+        "forget the pull Pods",
+        GATHER,
+        "PullPods(cache.pull_pods_of(seen.workload.metadata.uid))",
+        "None",
+        ("scenarios/test_prepull.py::test_for_an_image_that_does_not_exist_no_container_is_killed",),
+    ),
+    Defect(
+        "forget what the controller has reserved",
+        GATHER,
+        "        reserved=_reserved(seen),\n",
+        "",
+        ("scenarios/test_budgets.py::test_each_pod_takes_its_turn_from_the_budget",),
+    ),
+    Defect(
+        "forget that a policy freezes in time",
+        GATHER,
+        "freeze_policy=relies_on_policy and",
+        "freeze_policy=False and",
+        ("scenarios/test_interlock.py::test_an_idle_deployment_stands_resumed_and_no_change_slips_through",),
+    ),
+    Defect(
+        "forget the controller's report",
+        GATHER,
+        "        reported=reported,\n",
+        "",
+        ("scenarios/test_settings.py::test_the_controllers_own_cap_holds_over_all_workloads",),
+    ),
+    Defect(
+        "believe a report of an older generation",
+        "core/state/statuses.py",
+        "return found if found.observed_generation >= workload.metadata.generation else None",
+        "return found",
+        ("unit/cluster/test_gather.py::test_a_report_of_another_generation_is_not_believed",),
+    ),
+    # --- what the controller has reported
+    Defect(
+        "do not say that the API server refuses the change",
+        REPORTED,
+        "if reason.code in _REFUSALS) if status",
+        "if False) if status",
+        ("scenarios/test_refusals.py",),
+    ),
+    Defect(
+        "do not say that the freeze is contested",
+        REPORTED,
+        "return own or _waiting(status, _HOLDS)",
+        "return None",
+        ("unit/core/test_holds.py::test_each_check_holds_every_pod",),
+    ),
+    Defect(
+        "do not say that a Pod waits for the caps",
+        REPORTED,
+        "status.waiting.get(ReasonCode.DisruptionCap, 0) if status is not None else 0",
+        "0",
+        ("unit/core/test_admit.py::test_what_is_reported_defers_what_could_start",),
+    ),
+    Defect(
+        "do not say that no pull Pod can be made",
+        "core/rollout/admit.py",
+        "lacking or reported.deferral(snapshot.reported)",
+        "lacking",
+        ("unit/core/test_admit.py::test_what_is_reported_defers_what_could_start",),
+    ),
+    # --- forecasts and views
+    Defect(
+        "forecast what the controller's own writes lift",
+        "core/plan/plan.py",
+        "hold = holds.lasting(assessment)",
+        "hold = holds.first(assessment)",
+        ("unit/core/test_holds.py::test_a_forecast_goes_by_what_the_controllers_own_writes_do_not_lift",),
+    ),
+    Defect(
+        "forecast a start although it is held",
+        "core/plan/plan.py",
+        "hold = holds.lasting(assessment)",
+        "hold = None",
+        ("unit/core/test_holds.py::test_a_forecast_goes_by_what_the_controllers_own_writes_do_not_lift",),
+    ),
+    Defect(
+        "forecast that a held Pod is up to date",
+        FORECAST,
+        "return Verdict.UP_TO_DATE if at_target else Verdict.SKIPPED",
+        "return Verdict.UP_TO_DATE",
+        ("unit/core/test_plan.py::test_a_forecast_tells_starts_waits_and_those_that_are_held",),
+    ),
+    Defect(
+        "forecast a start that the budget defers",
+        FORECAST,
+        "Verdict.WAITS if assessed.pod.name in decision.admission.deferred else Verdict.STARTS",
+        "Verdict.STARTS",
+        ("unit/core/test_plan.py::test_a_forecast_tells_starts_waits_and_those_that_are_held",),
+    ),
+    Defect(
+        "count waves beyond the step",
+        FORECAST,
+        "- beyond) / budget",
+        ") / budget",
+        ("unit/core/test_plan.py::test_a_forecast_counts_the_waves_up_to_the_step",),
+    ),
+    Defect(
+        "show a Pod that waits without a reason",
+        "core/views/workload.py",
+        "reason=explain(member, deferred),",
+        "reason=explain(member, {}),",
+        ("scenarios/test_upgrade.py::test_three_pods",),
+    ),
+    Defect(
+        "show a Pod that settles as done",
+        "core/views/workload.py",
+        '            return "Settling"',
+        '            return "Done"',
+        ("scenarios/test_settings.py::test_min_ready_seconds_hold_the_next_pod_back",),
+    ),
+)

@@ -1,0 +1,161 @@
+"""What is done wrong with one Pod: its states, its evidence, its failures, the patches."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hack.defects.defect import Defect
+
+LIFECYCLE: Final = "core/pod/lifecycle.py"
+ATTEMPT: Final = "core/pod/attempt.py"
+EVIDENCE: Final = "core/pod/evidence.py"
+PATCHES: Final = "core/actions/patches.py"
+
+DEFECTS: Final = (
+    Defect(
+        "skip the drain",
+        ATTEMPT,
+        "if drains(pod, context.settings, change.restarts):",
+        "if False:",
+        ("unit/core/test_pod.py::test_a_pod_behind_its_target_is_drained_through_its_gate",),
+    ),
+    Defect(
+        "skip the grace period",
+        LIFECYCLE,
+        "    if context.now >= over:\n        return None",
+        "    if True:\n        return None",
+        ("unit/core/test_pod.py::test_the_grace_period_runs_from_observed_unready",),
+    ),
+    Defect(
+        "swap while an endpoint serves",
+        LIFECYCLE,
+        "latest = context.observation.unready_at + ENDPOINTS",
+        "latest = context.observation.unready_at",
+        ("unit/core/test_pod.py::test_an_endpoint_that_serves_is_waited_for_but_not_for_ever",),
+    ),
+    Defect(
+        "call endpoints slow at once",
+        LIFECYCLE,
+        "if context.observation.out_at is None and context.now < latest:",
+        "if False:",
+        ("unit/core/test_pod.py::test_an_endpoint_that_serves_is_waited_for_but_not_for_ever",),
+    ),
+    Defect(
+        "turn a Pod that is drained to an image that is not there",
+        LIFECYCLE,
+        "return context.images.reason if context.images is not None and record.target != context.target else None",
+        "return None",
+        ("unit/core/test_pod.py::test_a_drained_pod_does_not_turn_to_an_image_that_is_not_there",),
+    ),
+    Defect(
+        "wait without an end for an image that does not come",
+        LIFECYCLE,
+        "if context.images is not None and context.images.failed and waits_for is not None:",
+        "if False:",
+        ("unit/core/test_prepull.py::test_what_a_pull_that_does_not_succeed_means",),
+    ),
+    Defect(
+        "call a crash after the upgrade no failure",
+        LIFECYCLE,
+        "    if crashed is not None:\n",
+        "    if False:\n",
+        (
+            "unit/core/test_pod.py::test_an_upgraded_pod_that_crashes_has_failed_and_its_next_attempt_has_exits_of_its_own",
+        ),
+    ),
+    Defect(
+        "leave a Pod failed that has recovered",
+        LIFECYCLE,
+        "return Failed(reason, Complete(pod, done, revision_labels=context.labels_of(done.target)))",
+        "return Failed(reason)",
+        ("unit/core/test_pod.py::test_a_failed_pod_that_recovers_by_itself_is_done",),
+    ),
+    Defect(
+        "fight over an image",
+        LIFECYCLE,
+        "        if context.change.disrupts:\n            return attempt.fail",
+        "        if False:\n            return attempt.fail",
+        ("unit/core/test_pod.py::test_somebody_elses_image_fails_it",),
+    ),
+    Defect(
+        "forget that an earlier patch was not confirmed",
+        ATTEMPT,
+        "unsettled=before is not None and not before.evidence",
+        "unsettled=False",
+        ("unit/core/test_pod.py::test_a_new_template_redirects_it_with_a_new_attempt_and_deadline",),
+    ),
+    Defect(
+        "count the crashes of the attempt before",
+        ATTEMPT,
+        "max(baseline.restarts, counted)",
+        "baseline.restarts",
+        (
+            "unit/core/test_pod.py::test_an_upgraded_pod_that_crashes_has_failed_and_its_next_attempt_has_exits_of_its_own",
+        ),
+    ),
+    # --- evidence and failures
+    Defect(
+        "accept an unchanged containerID",
+        EVIDENCE,
+        "    if status.container_id == baseline.id:\n",
+        "    if False:\n",
+        ("unit/core/test_evidence.py::test_the_old_container_is_never_assumed",),
+    ),
+    Defect(
+        "do not wait for the kubelet's generation",
+        EVIDENCE,
+        "    if tracked and pod.status.observed_generation < record.generation:\n",
+        "    if False:\n",
+        ("unit/core/test_evidence.py::test_what_is_not_enough",),
+    ),
+    Defect(
+        "believe the digest of an old kubelet's container",
+        EVIDENCE,
+        "told_apart = tracked or wanted != images.digest_of(baseline.image_id)",
+        "told_apart = True",
+        ("unit/core/test_evidence.py::test_an_old_kubelet_needs_more_than_a_digest_that_both_have",),
+    ),
+    Defect(
+        "forget the deadline",
+        "core/pod/failures.py",
+        "    if now < record.deadline:\n",
+        "    if True:\n",
+        ("unit/core/test_pod.py::test_what_may_pass_by_itself_only_waits_and_names_the_failure_at_the_deadline",),
+    ),
+    # --- patches
+    Defect(
+        "write the label before the swap",
+        PATCHES,
+        "labels.update(last)",
+        "labels.update({names.REVISION_LABEL: record.target})",
+        ("unit/core/test_patch.py::test_swap_patches_images_metadata_and_the_record",),
+    ),
+    Defect(
+        "leave the gate of a failed Pod closed",
+        PATCHES,
+        'gate = _gate(pod, now, "UpgradeFailed", opened=True)',
+        'gate = _gate(pod, now, "UpgradeFailed", opened=False)',
+        ("unit/core/test_patch.py::test_fail_opens_the_gate",),
+    ),
+    Defect(
+        "do not test the record",
+        PATCHES,
+        "test = [] if current is None else",
+        "test = [] if True else",
+        ("unit/core/test_patch.py::test_a_record_written_meanwhile_is_not_overwritten",),
+    ),
+    Defect(
+        "do not test the Pod's uid",
+        PATCHES,
+        'uid = _test("/metadata/uid", pod.uid)',
+        'uid = _test("/metadata/name", pod.name)',
+        ("unit/core/test_patch.py::test_a_swap_does_not_apply_to",),
+    ),
+    Defect(
+        "do not test the version of a budget",
+        PATCHES,
+        '_test("/metadata/resourceVersion", meta.resource_version),\n        _add("/status/disruptedPods", entries)',
+        '_add("/status/disruptedPods", entries)',
+        ("unit/core/test_reserve.py::test_the_write_tests_the_version_that_was_read",),
+    ),
+)

@@ -1,0 +1,198 @@
+"""A decision as actions, a status, the time of the next look; and what commands make of the same decision."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from inplace.core.actions.actions import CloseGate, OpenGate, PatchReplicaSet, PatchWorkload, WriteStatus
+from inplace.core.objects import names
+from inplace.core.objects.reasons import ReasonCode
+from inplace.core.plan import plan as planning
+from inplace.core.plan.plan import Planner
+from inplace.core.pod.observation import PodObservation
+from inplace.core.state import statuses
+from inplace.core.state.records import PodPhase
+from inplace.core.state.statuses import Phase, Status
+from inplace.core.views import forecast as forecasts
+from inplace.core.views import workload as views
+from inplace.core.views.forecast import Verdict
+from tests.factories import NEW, NOW, later, pod, snapshot, swapping, workload
+from tests.unit.core.test_kinds import deployment, looked, replica_set
+from tests.unit.core.test_reserve import budget
+
+DONE = replace(swapping(), phase=PodPhase.DONE)
+
+
+def plan(*pods, at=0.0, **changes):
+    return planning.plan(snapshot(*pods, **changes), later(at))
+
+
+def upgraded(name="web-0", **fields):
+    return pod(name=name, **{"revision": NEW, "image": "app:v2", "record": DONE, **fields})
+
+
+def reporting(one, phase=Phase.PROGRESSING, **fields):
+    """The workload as if this had been reported of it."""
+    said = Status(1, one.metadata.generation, NEW, phase, 1, 0, 1, 0, 0, NOW, **fields)
+    annotations = {**(one.metadata.annotations or {}), names.STATUS: statuses.encode(said)}
+    return replace(one, metadata=replace(one.metadata, annotations=annotations))
+
+
+# --- actions
+
+
+def test_a_new_pod_that_is_behind_already_gets_its_gate_and_nothing_else():
+    made = plan(pod(gate="absent", ready=False))
+    assert [type(one) for one in made.actions if hasattr(one, "pod")] == [OpenGate]
+
+
+def test_nothing_is_written_while_a_write_is_under_way():
+    fresh = pod(gate="absent", ready=False)
+    assert not [one for one in plan(fresh, pending=frozenset({fresh.uid})).actions if hasattr(one, "pod")]
+    lost = workload(replicas=1, strategy={"type": "RollingUpdate"})
+    assert [one for one in plan(pod(), workload=lost).actions if isinstance(one, PatchWorkload)]
+    assert not plan(pod(), workload=lost, pending=frozenset({"web"})).actions
+
+
+def test_that_an_upgrade_has_started_is_said_before_anything_is_prepared():
+    shot = looked(deployment("v2"), replica_set("a", "v1"), pods=(pod(revision=""),))
+    first = planning.plan(shot, NOW)
+    assert [type(one) for one in first.actions] == [WriteStatus]
+    assert first.status is not None
+    assert first.status.phase is Phase.PROGRESSING
+    second = replace(shot, workload=reporting(shot.workload))
+    assert PatchReplicaSet in [type(one) for one in planning.plan(second, NOW).actions]
+
+
+def test_a_pod_that_was_broken_is_not_disrupted_once_it_is_ready():
+    """It cost no budget."""
+    ready, broken = pod(gate=None), pod(gate=None, ready=False)
+    recheck = Planner().recheck
+    assert recheck(snapshot(ready), ready, NOW) is not None
+    assert recheck(snapshot(broken), broken, NOW) is not None
+    assert recheck(snapshot(ready), broken, NOW) is not None
+    assert recheck(snapshot(broken), ready, NOW) is None
+
+
+# --- the next look
+
+
+def test_it_is_looked_again_when_a_wait_ends():
+    own = workload(replicas=1, annotations={"grace-period-seconds": "7"})
+    drained = pod(gate="False", ready=False, record=swapping(PodPhase.DRAINING))
+    seen = {drained.uid: PodObservation(NOW, unready_at=NOW, out_at=NOW)}
+    assert plan(drained, workload=own, observations=seen, at=1).requeue_at == later(7)
+
+
+def test_it_is_looked_again_when_a_step_ends():
+    own = workload(replicas=2, annotations={"steps": "1:60s,100%"})
+    at_step = reporting(own, Phase.AWAITING_PROMOTION, reached_at=NOW)
+    made = plan(pod(), upgraded("web-1"), workload=at_step, at=20)
+    assert made.status is not None
+    assert (made.status.phase, made.requeue_at) == (Phase.AWAITING_PROMOTION, later(60))
+
+
+# --- the status
+
+
+def phase(*pods, **changes):
+    made = plan(*pods, **changes)
+    assert made.status is not None
+    return made.status.phase
+
+
+def test_a_workload_is_done_when_all_its_pods_are_and_it_is_frozen():
+    assert phase(upgraded(), workload=workload(replicas=1)) is Phase.UP_TO_DATE
+    assert phase(upgraded(), workload=workload(replicas=2)) is Phase.PROGRESSING, "one is missing"
+    settled = reporting(workload(replicas=2), Phase.UP_TO_DATE)
+    assert phase(upgraded(), workload=settled) is Phase.UP_TO_DATE, "it is replaced without a new rollout"
+    assert phase(upgraded(), workload=workload(replicas=1, frozen=False, current=NEW)) is Phase.PROGRESSING
+
+
+def test_a_revision_is_healthy_only_if_every_pod_is_at_it():
+    def healthy(*pods, **changes):
+        made = plan(*pods, **changes)
+        assert made.status is not None
+        return made.status.phase, made.status.healthy
+
+    assert healthy(upgraded(), workload=workload(replicas=1)) == (Phase.UP_TO_DATE, NEW)
+    kept = workload(replicas=2, annotations={"partition": "1"})
+    assert healthy(pod(), upgraded("web-1"), workload=kept) == (Phase.UP_TO_DATE, "")
+
+
+# --- opting out
+
+
+def test_a_workload_that_opts_out_stays_frozen_while_a_partition_of_ours_keeps_pods():
+    own = workload(replicas=2, mode=None, annotations={"partition": "1"})
+    shot = snapshot(pod(), upgraded("web-1", record=None), workload=own)
+    assert [one.pod.name for one in planning.behind(shot, NOW)] == ["web-0"]
+    assert not [one for one in planning.plan(shot, NOW).actions if isinstance(one, PatchWorkload)]
+    theirs = '{"type":"RollingUpdate","rollingUpdate":{"partition":1}}'
+    assert not planning.behind(replace(shot, workload=workload(replicas=2, mode=None, original=theirs)), NOW)
+
+
+def test_what_is_reserved_is_given_back_when_opting_out():
+    taken = budget(allowed=0, entries={"web-0": 0})
+    one = upgraded(record=None)
+    own = workload(replicas=1, mode=None)
+    made = plan(one, workload=own, budgets=(taken,), reserved={"pdb-web": frozenset({"web-0"})})
+    [back] = [one for one in made.actions if hasattr(one, "entries")]
+    assert back.entries == {}
+
+
+# --- what commands make of it
+
+
+def forecast(*pods, **changes):
+    return forecasts.forecast(snapshot(*pods, **changes), NOW)
+
+
+def test_a_forecast_tells_starts_waits_and_those_that_are_held():
+    gone = pod(name="web-1", deleted=True)
+    made = forecast(pod(name="web-0"), gone, pod(name="web-2"), upgraded("web-3"), workload=workload(replicas=4))
+    told = {one.name: (one.verdict, one.why_not.code if one.why_not is not None else None) for one in made.pods}
+    assert told == {
+        "web-3": (Verdict.UP_TO_DATE, ReasonCode.UpToDate),
+        "web-2": (Verdict.WAITS, ReasonCode.Budget),
+        "web-1": (Verdict.SKIPPED, ReasonCode.Terminating),
+        "web-0": (Verdict.WAITS, ReasonCode.Budget),
+    }
+    assert not made.is_done
+    assert [one.name for one in forecast(pod(), pod(name="web-1")).starting] == ["web-1"]
+
+
+def test_a_forecast_counts_the_waves_up_to_the_step():
+    pods = [pod(name=f"web-{n}") for n in range(5)]
+    assert forecast(*pods).waves == 5
+    made = forecast(*pods, workload=workload(replicas=5, annotations={"steps": "2,100%"}))
+    assert (made.waves, made.step) == (2, "step 1 of 2: 2 Pods; inplace promote goes on")
+    assert forecast(*pods, workload=workload(replicas=5, annotations={"paused": "true"})).waves == 0
+
+
+def test_a_view_tells_what_is_done_from_what_settles_and_what_is_held():
+    settles = upgraded("web-2")
+    since = tuple(
+        replace(one, last_transition_time=NOW) if one.type == "Ready" else one for one in settles.status.conditions
+    )
+    settles = replace(settles, status=replace(settles.status, conditions=since))
+    shot = snapshot(
+        pod(name="web-0", deleted=True),
+        pod(name="web-1"),
+        settles,
+        workload=workload(replicas=3, annotations={"min-ready-seconds": "30"}),
+    )
+    seen = views.build(shot, planning.plan(shot, later(1)))
+    told = {one.name: (one.stage, one.reason.code if one.reason is not None else None) for one in seen.pods}
+    assert told == {
+        "web-2": ("Settling", ReasonCode.MinReadySeconds),
+        "web-1": ("Waiting", ReasonCode.Budget),
+        "web-0": ("Held", ReasonCode.Terminating),
+    }
+
+
+def test_a_start_is_no_wait():
+    shot = snapshot(pod())
+    made = planning.plan(shot, NOW)
+    assert [type(one) for one in made.actions if hasattr(one, "pod")] == [CloseGate]
+    assert views.build(shot, made).pods[0].reason is None
