@@ -9,6 +9,7 @@ from hack.defects.defect import Defect, not_checked
 HOLDS: Final = "core/rollout/holds.py"
 ADMIT: Final = "core/rollout/admit.py"
 QUOTAS: Final = "core/rollout/quotas.py"
+MAX_UNAVAILABLE: Final = "core/rollout/max_unavailable.py"
 BUDGETS: Final = "core/rollout/disruption_budgets.py"
 PREPULL: Final = "core/rollout/prepull.py"
 

@@ -17,8 +17,7 @@ from inplace.cli.errors import InputError
 from inplace.cli.manifest import Manifest
 from inplace.cli.render.document import FORMATS, render
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.settings import schema
-from inplace.core.settings.schema import Native
+from inplace.core.settings.annotations import Native, parse
 from inplace.core.template import diff as change
 from inplace.core.template.change import Edits, PodChange, Refused, Verdict
 
@@ -57,7 +56,7 @@ def diff(old: str, new: str, output: str, kubelet: tuple[int, int] | None) -> in
 
 def judge(before: Manifest, after: Manifest, kubelet: tuple[int, int] | None) -> Verdict:
     """The verdict under the new manifest's own settings; settings that cannot be read refuse every change."""
-    parsed = schema.parse(after.metadata, Native())
+    parsed = parse(after.metadata, Native())
     verdict = change.diff(
         before.template,
         after.template,

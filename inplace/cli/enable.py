@@ -16,7 +16,7 @@ from inplace.core.actions.describe import describe_request
 from inplace.core.objects import names
 from inplace.core.objects.reasons import EventReason, Reason
 from inplace.core.rollout.snapshot import Snapshot, objections
-from inplace.core.settings.schema import Mode
+from inplace.core.settings.annotations import Mode
 from inplace.kube.client import Client
 from inplace.runtime.clock import SystemClock
 

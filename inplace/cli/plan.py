@@ -62,7 +62,9 @@ async def _plan(
         ref = parse_ref(text, namespace)
         live = await read_live(client, ref)
         snapshot = live.snapshot()
-        snapshot = replace(snapshot, target=_target(snapshot, ref, images, filename))
+        target = _target(snapshot, ref, images, filename)
+        if target is not None:  # what the controller reported is about another template
+            snapshot = replace(snapshot, target=target, reported=None)
         planned, notes = await _forecast(client, live, snapshot)
     if not planned.target:
         why = planned.hold.message if planned.hold is not None else "the target is not known"
@@ -78,7 +80,7 @@ async def _forecast(client: Client, live: Live, snapshot: Snapshot) -> tuple[For
     """Ask the API server, by dry runs as the controller does, whether it takes the patches; then forecast."""
     planner, notes, answers = Planner(), list[str](), dict[str, Reason | None]()
     asked = replace(snapshot, dry_runs=answers)
-    for dry_run in planner.decide(asked, live.clock.now()).assessment.dry_runs.pending:
+    for dry_run in planner.dry_runs(asked, live.clock.now()):
         answers[dry_run.key] = None  # whoever cannot be asked counts as willing
         if notes:
             continue
@@ -156,6 +158,11 @@ def _lines(ref: Ref, planned: Forecast) -> list[str]:
         return [*lines, native if planned.falls_back else "  no Pod would be changed"]
     if planned.is_done:
         return [*lines, "  nothing to do: every Pod is at this revision"]
+    if planned.rolled_back_from:
+        again = "change the template, or inplace retry"
+        lines.append(
+            f"  rolled back: revision {planned.rolled_back_from} failed, the Pods go back to this one; {again}"
+        )
     lines.append(_summary(planned))
     if planned.hold is not None:
         lines.append(f"  on hold: {planned.hold.code}: {planned.hold}")

@@ -143,8 +143,11 @@ class Memory:
         """A Pod is about to be taken out of service."""
         self._disrupted[meta.uid] = meta.namespace
 
-    def did_not_disrupt(self, meta: Meta) -> None:
-        """The write that would have taken the Pod out of service has failed."""
+    def settled(self, meta: Meta) -> None:
+        """A write is over, however it ended: does the Pod still count as out of service?
+
+        The watch may have shown its outcome before the answer came, and shows nothing more then.
+        """
         pod = self._cache.pods.get(meta.namespace, meta.name)
         if pod is not None and pod.uid == meta.uid:
             self._note_disrupted(pod)

@@ -22,6 +22,7 @@ from inplace.core.actions.actions import (
     CloseGate,
     Complete,
     CreatePullPod,
+    CreateReplicaSet,
     DeletePullPod,
     DryRunPatch,
     Event,
@@ -36,7 +37,7 @@ from inplace.core.actions.actions import (
 )
 from inplace.core.actions.describe import describe_action
 from inplace.core.actions.patches import Request
-from inplace.core.objects.model import Pod, Workload
+from inplace.core.objects.model import Meta, Pod, Workload
 from inplace.core.objects.reasons import EventReason
 from inplace.core.pod import lifecycle
 from inplace.core.rollout.snapshot import Snapshot
@@ -132,8 +133,7 @@ class Applier:
                 outcome = await self._attempt(snapshot, action)
         finally:
             self._memory.writing.discard(meta.uid)
-            if outcome is not Outcome.APPLIED:
-                self._memory.did_not_disrupt(meta)
+            self._memory.settled(meta)
             self._requeue(key, 0.0 if outcome is Outcome.APPLIED else RETRY_SECONDS)
         label = describe_action(action).label
         self._observer.count("inplace_writes_total", kind=key.kind, action=label, outcome=outcome)
@@ -261,7 +261,7 @@ class Applier:
         return Outcome.UNKNOWN
 
     def _log_failure(self, outcome: Outcome, action: Action, error: Exception) -> Outcome:
-        meta = subject(action)
+        meta = _written(action)
         self._observer.event(
             "write.failed",
             level="info" if outcome is Outcome.STALE else "warning",
@@ -275,7 +275,7 @@ class Applier:
 
     def _report(self, key: Key, action: Action, overhead: float) -> None:
         """Log, count and announce a write. `overhead`: seconds from when the write became possible to its answer."""
-        meta, description = subject(action), describe_action(action)
+        meta, description = _written(action), describe_action(action)
         fields: dict[str, Any] = {"namespace": meta.namespace, "name": meta.name, "overhead": round(overhead, 4)}
         self._observer.event(description.event, level="info", **fields)
         self._observer.observe("inplace_write_overhead_seconds", overhead, kind=key.kind, action=description.label)
@@ -304,6 +304,14 @@ class Applier:
                 self._observer.observe("inplace_pod_upgrade_seconds", took, kind=key.kind)
             case RecordFailure(_, record):
                 self._observer.count("inplace_pods_failed_total", kind=key.kind, code=record.reason)
+
+
+def _written(action: Action) -> Meta:
+    """The object that a log line names: one that is created by its own name, not by that of whom it is created for."""
+    if not isinstance(action, CreateReplicaSet):
+        return subject(action)
+    meta = action.body["metadata"]
+    return Meta(name=meta["name"], namespace=action.workload.metadata.namespace)
 
 
 def needs_live_read(action: Action) -> TypeGuard[PatchImages]:

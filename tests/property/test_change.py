@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from inplace.core.objects.model import Container, Meta, Pod, PodSpec
-from inplace.core.settings.schema import InitImages
+from inplace.core.settings.annotations import InitImages
 from inplace.core.template import defaults, diff, trees
 from inplace.core.template.change import Edits, PodChange, Refused
 

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 
 from inplace.core.objects.model import Meta
 from inplace.core.objects.reasons import ReasonCode
-from inplace.core.settings import schema
+from inplace.core.settings import annotations as table
+from inplace.core.settings.annotations import Amount, Native
 from inplace.core.settings.grammar import MAX_COUNT, MAX_SECONDS
-from inplace.core.settings.schema import Amount, Native
 
-NAMES = tuple(schema._SETTINGS)
+NAMES = tuple(table._SETTINGS)
 GOOD = {
     "max-unavailable": "2", "partition": "10%", "paused": "true", "grace-period-seconds": "5",
     "min-ready-seconds": "7", "progress-deadline-seconds": "900", "on-failure": "Rollback", "max-failures": "3",
@@ -43,8 +43,8 @@ metadata = st.builds(
 
 @given(metadata, natives)
 def test_parsing_is_total_and_its_result_is_usable(meta, native):
-    parsed = schema.parse(meta, native)
-    assert parsed == schema.parse(meta, native)
+    parsed = table.parse(meta, native)
+    assert parsed == table.parse(meta, native)
     found = parsed.settings
     assert found.budget(10) >= 1
     assert 0 <= found.held_back(10) <= 10
@@ -59,9 +59,9 @@ def test_parsing_is_total_and_its_result_is_usable(meta, native):
 @given(st.sets(st.sampled_from(NAMES)), st.sets(st.sampled_from(NAMES)))
 def test_every_bad_value_is_an_error_and_every_good_one_counts(good, bad):
     given = {**{name: GOOD[name] for name in good}, **dict.fromkeys(bad, BAD)}
-    parsed = schema.parse(Meta(annotations={f"inplace.dev/{name}": text for name, text in given.items()}), Native())
+    parsed = table.parse(Meta(annotations={f"inplace.dev/{name}": text for name, text in given.items()}), Native())
     assert {error.path for error in parsed.errors} == {f"metadata.annotations[inplace.dev/{name}]" for name in bad}
-    alone = schema.parse(Meta(annotations={f"inplace.dev/{name}": GOOD[name] for name in NAMES}), Native()).settings
+    alone = table.parse(Meta(annotations={f"inplace.dev/{name}": GOOD[name] for name in NAMES}), Native()).settings
     for name in good - bad:
         field = name.replace("-", "_")
         assert getattr(parsed.settings, field) == getattr(alone, field)
@@ -69,7 +69,7 @@ def test_every_bad_value_is_an_error_and_every_good_one_counts(good, bad):
 
 @given(st.text(max_size=30).filter(lambda text: text not in {"true", "false"}))
 def test_whatever_paused_says_but_false_pauses(text):
-    assert schema.parse(Meta(annotations={"inplace.dev/paused": text}), Native()).settings.paused
+    assert table.parse(Meta(annotations={"inplace.dev/paused": text}), Native()).settings.paused
 
 
 @given(amounts, st.integers(0, 10**6))

@@ -33,7 +33,7 @@ from inplace.core.views.workload import PodView, WorkloadView
 ROUNDING = timedelta(seconds=2)
 STAGES = {
     "Done": {Verdict.UP_TO_DATE},
-    "Settling": {Verdict.UP_TO_DATE},
+    "Settling": {Verdict.IN_PROGRESS},
     "Waiting": {Verdict.STARTS, Verdict.WAITS},
     "Held": {Verdict.SKIPPED},
     "Kept": {Verdict.SKIPPED, Verdict.UP_TO_DATE},

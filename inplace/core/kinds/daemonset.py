@@ -22,7 +22,7 @@ from inplace.core.kinds.partition import Unordered
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod, Revision, Tree, UpdateStrategy, Workload
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.settings.schema import Native, amount_of
+from inplace.core.settings.annotations import Native, amount_of
 from inplace.core.template import trees
 
 _OURS: Final[Tree] = {"updateStrategy": {"type": "OnDelete"}}

@@ -31,7 +31,7 @@ from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.objects import names
 from inplace.core.objects.model import Tree, UpdateStrategy, Workload
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.settings.schema import Native, amount_of
+from inplace.core.settings.annotations import Native, amount_of
 from inplace.core.template import trees
 
 

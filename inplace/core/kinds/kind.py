@@ -10,7 +10,7 @@ from msgspec import Raw, Struct
 from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload, WorkloadAction
 from inplace.core.objects.model import Pod, Revision, Tree, Workload
 from inplace.core.objects.reasons import Reason
-from inplace.core.settings.schema import Native, Settings
+from inplace.core.settings.annotations import Native, Settings
 
 
 class Template(Struct, frozen=True, eq=False):

@@ -8,7 +8,7 @@ from functools import lru_cache
 from inplace.core.kinds.kind import Kind
 from inplace.core.objects.model import Pod, Workload
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.settings.schema import Settings
+from inplace.core.settings.annotations import Settings
 
 
 class Unordered:

@@ -19,7 +19,7 @@ from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.objects import names
 from inplace.core.objects.model import Workload
 from inplace.core.objects.reasons import EventReason, Reason
-from inplace.core.settings.schema import Native
+from inplace.core.settings.annotations import Native
 from inplace.core.template import trees
 
 

@@ -22,7 +22,7 @@ from inplace.core.kinds.partition import partitioned, scaled_away
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod, Tree, UpdateStrategy, Workload
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.settings.schema import Native, Settings, amount_of
+from inplace.core.settings.annotations import Native, Settings, amount_of
 from inplace.core.template import trees
 
 

@@ -61,12 +61,20 @@ def forget(workload: Workload, children: Iterable[Workload], keys: Iterable[str]
 def _settings(meta: Meta) -> dict[str, str]:
     """Settings and requests: our annotations that users write."""
     annotations = meta.annotations or {}
-    return {key: text for key, text in annotations.items() if key.startswith(names.PREFIX) and key not in _WRITTEN}
+    return {key: text for key, text in annotations.items() if _is_setting(key)}
+
+
+def _is_setting(key: str) -> bool:
+    return key.startswith(names.PREFIX) and key not in _WRITTEN
 
 
 def _kept(active: Workload) -> dict[str, str] | None:
+    """The settings kept there. Others can write the annotation: it names settings and nothing else."""
     text = active.metadata.annotation(names.SETTINGS)
+    if text is None:
+        return None
     try:
-        return msgspec.json.decode(text, type=dict[str, str]) if text is not None else None
+        kept = msgspec.json.decode(text, type=dict[str, str])
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
+    return {key: value for key, value in kept.items() if _is_setting(key)}

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from inplace.core.actions.actions import (
     Action,
+    DryRunPatch,
     LabelPhase,
     OpenGate,
     PatchWorkload,
@@ -54,6 +55,10 @@ class Planner:
         others = (action for action in decided.actions if subject(action).uid not in spoken_for)
         return replace(decided, actions=(*opened, *others))
 
+    def dry_runs(self, snapshot: Snapshot, now: datetime) -> tuple[DryRunPatch, ...]:
+        """The dry runs that the API server has not answered yet."""
+        return self._assessor.assess(snapshot, now).dry_runs.pending
+
     def decide(self, snapshot: Snapshot, now: datetime) -> Decision:
         """Decide about a workload that is opted in, or would be."""
         assessment = self._assessor.assess(snapshot, now)
@@ -92,7 +97,8 @@ class Planner:
         if not opt_out.has_our_metadata(snapshot):
             return Plan(opt_out.possible(snapshot, opt_out.cleanup(snapshot)))
         assessment = self._assessor.assess_opting_out(snapshot, now, opt_out.WHY)
-        decision = Decision(assessment, Hold(opt_out.WHY), Admission(opt_out.standing(assessment)))
+        deferred = {pod.pod.name: opt_out.WHY for pod in assessment.pods if isinstance(pod.state, Pending)}
+        decision = Decision(assessment, Hold(opt_out.WHY), Admission(opt_out.standing(assessment), deferred=deferred))
         behind = opt_out.behind(assessment)
         if not behind and decision.asked is not None:
             return Plan(opt_out.last_writes(snapshot, now))

@@ -10,8 +10,8 @@ from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod import failures
 from inplace.core.pod.states import PodContext
-from inplace.core.settings.schema import DrainPolicy as DrainMode
-from inplace.core.settings.schema import Settings
+from inplace.core.settings.annotations import DrainPolicy as DrainMode
+from inplace.core.settings.annotations import Settings
 from inplace.core.state import records
 from inplace.core.state.records import Record
 

@@ -12,7 +12,7 @@ from inplace.core.actions.actions import PodAction
 from inplace.core.objects.model import Node
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.observation import PodObservation
-from inplace.core.settings.schema import Settings
+from inplace.core.settings.annotations import Settings
 from inplace.core.template.change import Verdict
 
 #: Until the workload's own controller names the target, Pods in flight wait or complete; none starts.

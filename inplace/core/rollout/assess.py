@@ -35,7 +35,7 @@ from inplace.core.rollout.order import Rank
 from inplace.core.rollout.prepull import PrePullState
 from inplace.core.rollout.snapshot import Snapshot, objections
 from inplace.core.rollout.targets import Rollback, Targets, Unknown, Upgrade
-from inplace.core.settings.schema import Parsed, PrePullPolicy, Settings
+from inplace.core.settings.annotations import Parsed, PrePullPolicy, Settings
 from inplace.core.state import records, statuses
 from inplace.core.state.records import PodPhase, Record
 from inplace.core.state.statuses import Phase
@@ -177,7 +177,7 @@ class Assessor:
             *changes.refusals(snapshot, to, compared),
             *asked.refused,
             *images.rewritten,
-            *reported.refusals(snapshot.reported),
+            *(reported.refusals(snapshot.reported) if snapshot.dry_runs is None else ()),  # whoever asks knows better
         )
         common = _common(snapshot, parsed.settings, to, refused[0] if refused else None)
         pods = self._states(snapshot, common, compared, revisions, images, now)

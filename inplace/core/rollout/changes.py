@@ -17,7 +17,7 @@ from inplace.core.rollout import targets
 from inplace.core.rollout.memo import Bounded, PerPod
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.rollout.targets import Rollback, Targets
-from inplace.core.settings.schema import DrainPolicy, Settings
+from inplace.core.settings.annotations import DrainPolicy, Settings
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.core.template import diff
@@ -150,6 +150,8 @@ def refusals(snapshot: Snapshot, to: Targets, changes: Changes) -> tuple[Reason,
     target = targets.destination(to)
     found: dict[tuple[str, str], Reason] = {}
     for pod in snapshot.pods if target is not None else ():
+        if pod.metadata.deletion_timestamp is not None:
+            continue  # it is replaced whatever becomes of the upgrade
         verdict = changes.verdicts[pod.uid][1]
         if isinstance(verdict, Refused) and pod.uid not in changes.excluded and not _is_at(snapshot, pod, target):
             for reason in verdict.reasons:

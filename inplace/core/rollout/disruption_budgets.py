@@ -21,7 +21,7 @@ from inplace.core.objects import names, selectors
 from inplace.core.objects.model import Pdb, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.rollout.snapshot import Snapshot
-from inplace.core.settings.schema import DisruptionBudgets, DrainPolicy, Settings
+from inplace.core.settings.annotations import DisruptionBudgets, DrainPolicy, Settings
 from inplace.core.state import records
 from inplace.core.state.records import Record
 

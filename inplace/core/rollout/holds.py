@@ -24,7 +24,7 @@ from inplace.core.objects.reasons import Reason, ReasonCode, Wait
 from inplace.core.rollout import assess, freeze, reported
 from inplace.core.rollout.assess import Assessment
 from inplace.core.rollout.targets import AtStep, Unknown
-from inplace.core.settings.schema import Mode
+from inplace.core.settings.annotations import Mode
 
 
 class Hold(Struct, frozen=True):
@@ -48,8 +48,12 @@ def first(assessment: Assessment) -> Hold | None:
 
 
 def lasting(assessment: Assessment) -> Hold | None:
-    """The first hold that the controller's own writes and dry runs do not end; used by forecasts."""
-    holds = (hold for check in HOLDS if (hold := check(assessment)) is not None)
+    """The first hold that the controller's own writes and dry runs do not end; used by forecasts.
+
+    `not_prepared` always ends by a write, and is not asked: nothing can be prepared for a template that is not applied.
+    """
+    checks = (check for check in HOLDS if check is not not_prepared)
+    holds = (hold for check in checks if (hold := check(assessment)) is not None)
     return next((hold for hold in holds if assessment.refused or not (hold.write or hold.dry_runs)), None)
 
 

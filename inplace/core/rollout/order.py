@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from inplace.core.objects.model import Node, Pod
-from inplace.core.settings.schema import Settings
+from inplace.core.settings.annotations import Settings
 
 T = TypeVar("T")
 Rank = tuple[bool, int, int, str]

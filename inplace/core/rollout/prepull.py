@@ -26,7 +26,7 @@ from inplace.core.rollout.changes import Changes, Restart
 from inplace.core.rollout.memo import NodeImages
 from inplace.core.rollout.pull_pods import ImageOnNode, name_of
 from inplace.core.rollout.snapshot import Snapshot
-from inplace.core.settings.schema import PrePullPolicy
+from inplace.core.settings.annotations import PrePullPolicy
 from inplace.core.state import records
 from inplace.core.state.records import Record
 

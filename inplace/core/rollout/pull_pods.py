@@ -20,9 +20,14 @@ PREFIX: Final = "inplace-pull-"
 
 
 def workloads_served(pod: Pod) -> tuple[str, ...]:
-    """The uids of the workloads that a pull Pod was created for; empty for other Pods."""
+    """The uids of the workloads that a pull Pod was created for; empty for other Pods.
+
+    The label alone makes none: anybody can write it, into a Pod template for instance. A pull Pod has a name of ours,
+    and no controller.
+    """
     meta = pod.metadata
-    return () if meta.label(names.HELPER) is None else tuple(owner.uid for owner in meta.owner_references)
+    ours = meta.name.startswith(PREFIX) and meta.label(names.HELPER) is not None and meta.controller() is None
+    return tuple(owner.uid for owner in meta.owner_references) if ours else ()
 
 
 def image_of(helper: Pod) -> str:

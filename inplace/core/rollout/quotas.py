@@ -9,10 +9,9 @@ from msgspec.structs import replace
 
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.states import Pending
-from inplace.core.rollout import reported, steps, targets
-from inplace.core.rollout.assess import Assessment, PodAssessment
+from inplace.core.rollout import max_unavailable, reported, steps, targets
+from inplace.core.rollout.assess import Assessment
 from inplace.core.rollout.targets import AtStep
-from inplace.core.settings.schema import Settings
 
 _CAPPED: Final = Reason(ReasonCode.DisruptionCap, "", "the controller's limit of Pods in flight is reached")
 
@@ -34,7 +33,7 @@ class Quotas(Struct, frozen=True):
     def of(cls, assessment: Assessment) -> Quotas:
         """The quotas before any admission."""
         settings, snapshot = assessment.settings, assessment.snapshot
-        left = max_unavailable_left(settings, snapshot.kind.desired(snapshot.workload), assessment.pods)
+        left = max_unavailable.left(settings, snapshot.kind.desired(snapshot.workload), assessment.pods)
         quotas = cls(left, str(settings.max_unavailable), _room(assessment))
         if not isinstance(assessment.targets, AtStep):
             return quotas
@@ -73,13 +72,3 @@ def _room(assessment: Assessment) -> int | None:
         return snapshot.room
     states = (pod.state for pod in assessment.participants)
     return max(0, sum(isinstance(state, Pending) and not state.broken for state in states) - held)
-
-
-def max_unavailable_left(settings: Settings, desired: int, pods: tuple[PodAssessment, ...]) -> int:
-    """Disruptions that may start now: maxUnavailable less the unavailable Pods, never below zero (I1).
-
-    Missing, terminating and in-flight Pods, and those not Ready for min-ready-seconds, are unavailable.
-    """
-    counted = (pod for pod in pods if pod.excluded is None or pod.excluded.code != ReasonCode.ScaledAway)
-    available = sum(pod.available for pod in counted)
-    return max(0, settings.budget(desired) - max(0, desired - available))

@@ -12,7 +12,7 @@ from inplace.core.objects import names
 from inplace.core.objects.model import Workload
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.rollout.snapshot import Snapshot
-from inplace.core.settings.schema import OnFailure, Settings
+from inplace.core.settings.annotations import OnFailure, Settings
 from inplace.core.state import statuses
 
 

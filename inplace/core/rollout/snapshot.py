@@ -11,8 +11,7 @@ from inplace.core.kinds import Kind, OwnedObjects, Template
 from inplace.core.objects.model import Node, Pdb, Pod, Workload
 from inplace.core.objects.reasons import Reason
 from inplace.core.pod.observation import PodObservation
-from inplace.core.settings import schema
-from inplace.core.settings.schema import Parsed
+from inplace.core.settings.annotations import Parsed, parse
 from inplace.core.state.statuses import Status
 
 
@@ -98,7 +97,7 @@ class Snapshot(Struct, frozen=True):
     @property
     def parsed(self) -> Parsed:
         """The workload's settings, and what is wrong with them."""
-        return schema.parse(self.workload.metadata, self.kind.native(self.workload))
+        return parse(self.workload.metadata, self.kind.native(self.workload))
 
     def revision_of(self, pod: Pod) -> str:
         """The revision that a Pod is at; empty if unknown."""

@@ -16,7 +16,7 @@ from inplace.core.objects import names
 from inplace.core.objects.model import Pod, Workload
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.rollout.snapshot import Snapshot
-from inplace.core.settings.schema import Settings
+from inplace.core.settings.annotations import Settings
 from inplace.core.state import records, statuses
 from inplace.core.state.records import Record
 from inplace.core.state.statuses import Status

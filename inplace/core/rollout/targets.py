@@ -12,7 +12,7 @@ from inplace.core.objects.reasons import Reason
 from inplace.core.rollout import order, rollback, steps
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.rollout.steps import CurrentStep
-from inplace.core.settings.schema import Settings
+from inplace.core.settings.annotations import Settings
 from inplace.core.state import records, statuses
 from inplace.core.state.records import PodPhase, Record
 
@@ -56,7 +56,7 @@ Targets = Unknown | Upgrade | AtStep | Rollback
 def determine(snapshot: Snapshot, settings: Settings) -> Targets:
     """The targets as of this look."""
     asked = snapshot.target or snapshot.kind.target(snapshot.workload, snapshot.revisions)
-    back = None if snapshot.target is not None else rollback.under_way(snapshot, asked)
+    back = rollback.under_way(snapshot, asked)
     if isinstance(asked, Reason):
         return Unknown(asked, rolling_back=back is not None)
     if isinstance(back, Reason):

@@ -92,7 +92,13 @@ def read(metadata: Meta) -> Status | None:
         status = _DECODER.decode(text)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
-    return status if status.v == VERSION else None
+    return status if status.v == VERSION and _is_sane(status) else None
+
+
+def _is_sane(status: Status) -> bool:
+    """Whether it can be reckoned with: others can write the annotation."""
+    times = [at for at in (status.updated_at, status.reached_at) if at is not None]
+    return status.step >= 0 and all(at.tzinfo is not None and 2000 <= at.year < 9000 for at in times)
 
 
 def encode(status: Status) -> str:

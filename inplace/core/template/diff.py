@@ -18,7 +18,7 @@ from msgspec import Struct
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.settings.schema import InitImages
+from inplace.core.settings.annotations import InitImages
 from inplace.core.template import defaults, trees
 from inplace.core.template.change import Edits, PodChange, Refused, Verdict
 from inplace.core.template.trees import Difference

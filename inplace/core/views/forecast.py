@@ -17,10 +17,10 @@ from inplace.core.plan.decision import Decision
 from inplace.core.plan.plan import Planner, is_opted_in
 from inplace.core.plan.status import explain
 from inplace.core.pod.availability import drains
-from inplace.core.pod.states import Failed, InProgress, Pending
+from inplace.core.pod.states import Failed, InProgress, Pending, UpToDate
 from inplace.core.rollout.assess import PodAssessment
 from inplace.core.rollout.snapshot import Snapshot
-from inplace.core.settings.schema import Settings
+from inplace.core.settings.annotations import Settings
 from inplace.core.template.change import PodChange
 
 
@@ -62,6 +62,7 @@ class PodForecast(Struct, frozen=True, rename="camel"):
 class Forecast(Struct, frozen=True, rename="camel"):
     """What would happen to a workload."""
 
+    #: The revision that the Pods go to.
     target: str
     opted_in: bool
     #: The maximum number of Pods in flight at once.
@@ -75,6 +76,8 @@ class Forecast(Struct, frozen=True, rename="camel"):
     hold: Reason | None = None
     #: The step at which the rollout would stop; empty if there is none.
     step: str = ""
+    #: The revision that the template asks for, if it has failed and the Pods go back; else empty.
+    rolled_back_from: str = ""
     #: What is refused in place is left to the native rollout, which replaces Pods.
     falls_back: bool = False
 
@@ -90,14 +93,15 @@ class Forecast(Struct, frozen=True, rename="camel"):
 
     @property
     def is_done(self) -> bool:
-        """Whether every Pod is at the target."""
-        return all(pod.verdict is Verdict.UP_TO_DATE for pod in self.pods)
+        """Whether every Pod is at what the template asks for."""
+        return not self.rolled_back_from and all(pod.verdict is Verdict.UP_TO_DATE for pod in self.pods)
 
 
 def forecast(snapshot: Snapshot, now: datetime, planner: Planner | None = None) -> Forecast:
     """Forecast the upgrade of a workload to its template, or to `snapshot.target`."""
     decision = (planner or Planner()).forecast(snapshot, now)
-    assessment, target = decision.assessment, decision.asked
+    assessment, asked = decision.assessment, decision.asked
+    target = assessment.destination or asked
     pods = tuple(_pod(decision, pod) for pod in assessment.pods)
     budget = assessment.settings.budget(snapshot.kind.desired(snapshot.workload))
     changes = (pod.change for pod in assessment.pods)
@@ -112,6 +116,7 @@ def forecast(snapshot: Snapshot, now: datetime, planner: Planner | None = None) 
         pods=pods,
         hold=decision.hold.reason if decision.hold is not None and not assessment.refused else None,
         step=str(decision.step) if decision.step is not None else "",
+        rolled_back_from=asked.revision if asked is not None and assessment.rolling_back else "",
         falls_back=decision.falls_back,
     )
 
@@ -149,6 +154,8 @@ def _verdict(decision: Decision, assessed: PodAssessment) -> Verdict:
             return Verdict.IN_PROGRESS
         case Failed():
             return Verdict.FAILED
+        case UpToDate(settling=settling) if settling is not None:
+            return Verdict.IN_PROGRESS
         case _:
             at_target = bool(assessed.target) and assessed.revision == assessed.target
             return Verdict.UP_TO_DATE if at_target else Verdict.SKIPPED

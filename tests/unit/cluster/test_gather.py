@@ -10,7 +10,8 @@ from inplace.cluster.gather import Gone, Incomplete, gather
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
 from inplace.core.objects import names
-from inplace.core.objects.model import EndpointSlice, Pdb, Revision
+from inplace.core.objects.endpoints import EndpointSlice
+from inplace.core.objects.model import Pdb, Revision
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state import statuses

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from inplace.cluster.cache import Cache
-from inplace.cluster.memory import DENIED_SECONDS, MAX_STALE, Memory
+from inplace.cluster.memory import DENIED_SECONDS, MAX_STALE, Caps, Memory
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state.records import PodPhase
 from tests.factories import pod, swapping
@@ -63,3 +63,19 @@ def test_a_write_that_is_accepted_starts_the_count_anew(memory):
         memory.was_stale(DRAINING.uid)
         memory.wrote(DRAINING.uid, "1")
     assert not memory.write_refused
+
+
+def test_a_slot_is_free_again_though_the_watch_was_faster_than_the_answer():
+    """A Pod without a gate gets no event after the one of our last write: the cap must not count it for ever."""
+    cache = Cache()
+    memory = Memory(FakeClock(), cache, Caps(everywhere=1))
+    cache.pods.put(SWAPPING)
+    memory.saw_pod(None, SWAPPING)
+    assert memory.room("default") == 0
+    memory.writing.add(SWAPPING.uid)
+    done = pod(record=swapping(PodPhase.DONE))
+    memory.saw_pod(cache.pods.put(done), done)
+    memory.wrote(done.uid, done.metadata.resource_version)
+    memory.writing.discard(done.uid)
+    memory.settled(done.metadata)
+    assert memory.room("default") == 1

@@ -8,7 +8,7 @@ import pytest
 
 from inplace.core.objects.model import Container, Meta, Pod, PodSpec
 from inplace.core.objects.reasons import ReasonCode
-from inplace.core.settings.schema import InitImages
+from inplace.core.settings.annotations import InitImages
 from inplace.core.template import diff
 from inplace.core.template.change import Edits, PodChange, Refused
 

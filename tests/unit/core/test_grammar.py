@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from inplace.core.settings import grammar
+from inplace.core.settings.annotations import DrainPolicy
 from inplace.core.settings.grammar import MAX_COUNT, MAX_SECONDS, Amount, Gate, GateStep, Step
-from inplace.core.settings.schema import DrainPolicy
 
 
 @pytest.mark.parametrize(

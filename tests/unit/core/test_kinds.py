@@ -24,10 +24,13 @@ from inplace.core.objects import names
 from inplace.core.objects.model import Owner, Pod, Revision, Workload
 from inplace.core.objects.reasons import EventReason, ReasonCode
 from inplace.core.plan import plan
-from inplace.core.rollout.snapshot import Snapshot
-from inplace.core.settings.schema import Settings, parse
+from inplace.core.plan.plan import Planner
+from inplace.core.rollout.snapshot import PullPods, Snapshot
+from inplace.core.settings.annotations import Settings, parse
 from inplace.core.state import conditions, statuses
 from inplace.core.template import trees
+from inplace.core.views import forecast
+from inplace.core.views.forecast import Verdict
 from tests.factories import NOW, decode, node, pod, workload
 
 DEPLOYMENT, REPLICASET = kinds.BY_NAME["Deployment"], kinds.BY_NAME["ReplicaSet"]
@@ -266,3 +269,25 @@ def test_a_partition_without_ordinals_keeps_those_that_come_last():
     pods = [pod(name=f"web-{letter}", uid=letter) for letter in "abcde"]
     kept = DEPLOYMENT.excluded(five, chosen, pods, lambda one: one.uid == "e")
     assert set(kept) == {"c", "d"}, "`e` has been moved already"
+
+
+# --- every kind ------------------------------------------------------------------------------------------------------
+
+NOT_APPLIED = Template("(not applied yet)", tree("v2"))
+
+
+@pytest.mark.parametrize("nodes", [True, False], ids=["the image on its node", "nodes unseen"])
+@pytest.mark.parametrize("settings", [{}, {"pre-pull": "Never"}], ids=["pre-pull", "no pre-pull"])
+@pytest.mark.parametrize("opted_in", [True, False], ids=["opted in", "not opted in"])
+def test_a_template_that_is_not_applied_yet_is_forecast_for_a_deployment(nodes, settings, opted_in):
+    one = deployment("v1", paused=True, frozen=True)
+    annotations = {f"inplace.dev/{key}": value for key, value in settings.items()}
+    labels = one.metadata.labels if opted_in else {}
+    one = replace(one, metadata=replace(one.metadata, annotations=annotations, labels=labels))
+    own = looked(one, replica_set("a", "v1"), pods=(pod(revision="a", gate=None),))
+    seen = {} if nodes else {"nodes": {}, "unseen": frozenset({"nodes"})}
+    own = replace(own, target=NOT_APPLIED, pull_pods=PullPods(), dry_runs={}, **seen)
+    assert Planner().dry_runs(own, NOW)
+    made = forecast.forecast(replace(own, dry_runs=None), NOW)
+    assert made.target == NOT_APPLIED.revision
+    assert [one.verdict for one in made.pods] in ([Verdict.STARTS], [Verdict.WAITS])

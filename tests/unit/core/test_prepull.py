@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from inplace.core.actions.actions import CloseGate, CreatePullPod, DeletePullPod, PatchImages
 from inplace.core.objects.images import registry_of
@@ -250,3 +251,14 @@ def test_a_helper_is_read_by_its_own_container():
     assert not pull_pods.is_pulling(one)
     assert pull_pods.is_pulling(helped(waiting="ContainerCreating"))
     assert not pull_pods.is_pulling(helped(phase="Failed", started=False))
+
+
+def test_the_label_alone_makes_no_pull_pod():
+    """Anybody can write it, into a template even: such Pods are never deleted."""
+    there = helped(id_="app@" + DIGEST["v2"])
+    assert pull_pods.workloads_served(there)
+    named = replace(there, metadata=replace(there.metadata, name="web-0"))
+    assert pull_pods.workloads_served(named) == ()
+    owners = (replace(there.metadata.owner_references[0], controller=True),)
+    controlled = replace(there, metadata=replace(there.metadata, owner_references=owners))
+    assert pull_pods.workloads_served(controlled) == ()

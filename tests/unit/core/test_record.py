@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,3 +54,13 @@ def test_statuses_that_say_the_same_are_the_same_whenever_they_were_written():
     one = Status(1, 1, "r", Phase.PROGRESSING, 3, 0, 3, 0, 0, NOW)
     assert statuses.same(one, one)
     assert not statuses.same(None, one)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("updatedAt", "2026-11-25T20:00:00"), ("updatedAt", "9999-12-31T23:59:59Z"), ("step", -1)],
+)
+def test_a_status_that_cannot_be_reckoned_with_is_none(field, value):
+    told = json.loads(statuses.encode(Status(1, 1, "r", Phase.PROGRESSING, 3, 0, 3, 0, 0, NOW)))
+    assert statuses.read(Meta(annotations={STATUS: json.dumps(told)})) is not None
+    assert statuses.read(Meta(annotations={STATUS: json.dumps({**told, field: value})})) is None

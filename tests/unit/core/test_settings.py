@@ -8,8 +8,8 @@ import pytest
 
 from inplace.core.objects.model import Meta
 from inplace.core.objects.reasons import ReasonCode
-from inplace.core.settings import schema
-from inplace.core.settings.schema import (
+from inplace.core.settings import annotations as table
+from inplace.core.settings.annotations import (
     Amount,
     DisruptionBudgets,
     DrainPolicy,
@@ -30,7 +30,7 @@ PREFIX = "inplace.dev/"
 def parse(annotations=None, labels=None, **native):
     given = {PREFIX + name: value for name, value in (annotations or {}).items()}
     mode = {PREFIX + "mode": "InPlaceOnly"} if labels is None else labels
-    return schema.parse(Meta(annotations=given or None, labels=mode), Native(**native))
+    return table.parse(Meta(annotations=given or None, labels=mode), Native(**native))
 
 
 def only_error(parsed):
@@ -39,7 +39,7 @@ def only_error(parsed):
 
 
 def test_every_setting_of_the_table_is_a_field_of_settings():
-    assert {name.replace("-", "_") for name in schema._SETTINGS} | {"mode"} == set(Settings.__struct_fields__)
+    assert {name.replace("-", "_") for name in table._SETTINGS} | {"mode"} == set(Settings.__struct_fields__)
 
 
 def test_nothing_given_is_the_defaults_of_product_md():
@@ -260,7 +260,7 @@ def test_our_own_keys_and_those_of_others_are_no_errors():
     annotations = dict.fromkeys(("status", "original-strategy", "state", "retry", "promote", "restart"), "x")
     labels = {PREFIX + "mode": "InPlaceOnly", PREFIX + "frozen": "x", PREFIX + "phase": "x", "app": "web"}
     assert parse(annotations, labels).errors == ()
-    assert schema.parse(Meta(annotations={"inplace.example.com/x": "1"}), Native()).errors == ()
+    assert table.parse(Meta(annotations={"inplace.example.com/x": "1"}), Native()).errors == ()
 
 
 # -- what nobody acts on yet

@@ -253,3 +253,23 @@ def test_a_view_says_what_each_pod_waits_for():
 def test_a_kind_is_found_by_what_people_type(word):
     assert find(word) is KIND
     assert find("pods") is None
+
+
+def test_a_forecast_after_a_rollback_is_not_done():
+    """What the template asks for has failed, and no Pod is there: `plan` must not say that all is well."""
+    told = Status(1, 1, NEW, Phase.ROLLED_BACK, 1, 0, 1, 0, 0, NOW, healthy=OLD, rolled_back_from=NEW)
+    own = workload(replicas=1)
+    meta = replace(own.metadata, annotations={**(own.metadata.annotations or {}), names.STATUS: statuses.encode(told)})
+    made = forecast.forecast(snapshot(pod(), workload=replace(own, metadata=meta)), NOW)
+    assert (made.target, made.rolled_back_from) == (OLD, NEW)
+    assert not made.is_done
+    again = replace(snapshot(pod(), workload=replace(own, metadata=meta)), target=template(NEW, "app:v2"))
+    assert forecast.forecast(again, NOW).rolled_back_from == NEW, "the same image set once more changes nothing"
+
+
+def test_a_pod_that_is_going_refuses_nothing():
+    going = pod(name="web-1", revision="web-gone", deleted=True)
+    made = plan(pod(), going, workload=workload(replicas=1))
+    assert made.status.phase is not Phase.REFUSED
+    staying = pod(name="web-1", revision="web-gone")
+    assert plan(pod(), staying, workload=workload(replicas=2)).status.phase is Phase.REFUSED

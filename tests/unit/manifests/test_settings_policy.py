@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inplace.core.objects import names
-from inplace.core.settings import schema
+from inplace.core.settings import annotations as table
+from inplace.core.settings.annotations import Mode
 from inplace.core.settings.grammar import MAX_COUNT, MAX_SECONDS
-from inplace.core.settings.schema import Mode
 from kubesim.api import kinds
 from tests.unit.manifests import admission
 
@@ -18,9 +18,9 @@ POLICY = "inplace-settings"
 LEFT_TO_THE_CONTROLLER = frozenset(
     {"keep-ready-containers", "container-order", "gates", "order-by", "spread-by", "steps", "restart-on"}
 )
-CHECKED = tuple(name for name in schema._SETTINGS if name not in LEFT_TO_THE_CONTROLLER)
+CHECKED = tuple(name for name in table._SETTINGS if name not in LEFT_TO_THE_CONTROLLER)
 WORDS = ("paused", "drain", "on-failure", "pre-pull", "init-images", "disruption-budgets")
-OURS = tuple(sorted(key.removeprefix(names.PREFIX) for key in schema._OUR_ANNOTATIONS))
+OURS = tuple(sorted(key.removeprefix(names.PREFIX) for key in table._OUR_ANNOTATIONS))
 #: Around every bound.
 EDGES = (0, 1, 100, 101, MAX_SECONDS, MAX_SECONDS + 1, MAX_COUNT, MAX_COUNT + 1, 9999999999, 10**10)
 SAMPLES = (
@@ -29,7 +29,7 @@ SAMPLES = (
 )
 
 words = sorted(
-    {word for name in WORDS for word in str(schema._SETTINGS[name].accepts).replace(" or ", ", ").split(", ")}
+    {word for name in WORDS for word in str(table._SETTINGS[name].accepts).replace(" or ", ", ").split(", ")}
 )
 numbers = st.builds(
     lambda zeros, number, sign: "0" * zeros + str(number) + sign,
@@ -49,7 +49,7 @@ def refusal(annotations, mode="InPlaceOnly", kind=kinds.DEPLOYMENTS, old=None):
 @given(text=values)
 def test_it_accepts_what_the_code_accepts(name, text):
     said = refusal({names.PREFIX + name: text})
-    assert (said == "") == (schema._SETTINGS[name].parse(text) is not None), said
+    assert (said == "") == (table._SETTINGS[name].parse(text) is not None), said
     assert not said or names.PREFIX + name in said
 
 
@@ -62,12 +62,12 @@ def test_what_is_left_to_the_controller_passes(name, text):
 @pytest.mark.parametrize("name", CHECKED)
 @pytest.mark.parametrize("text", SAMPLES)
 def test_the_bounds_are_the_codes(name, text):
-    assert (refusal({names.PREFIX + name: text}) == "") == (schema._SETTINGS[name].parse(text) is not None)
+    assert (refusal({names.PREFIX + name: text}) == "") == (table._SETTINGS[name].parse(text) is not None)
 
 
 @pytest.mark.parametrize("name", WORDS)
 def test_a_refusal_names_the_words_that_the_code_accepts(name):
-    accepts = str(schema._SETTINGS[name].accepts)
+    accepts = str(table._SETTINGS[name].accepts)
     assert refusal({names.PREFIX + name: "?"}) == f"metadata.annotations[{names.PREFIX}{name}]: use {accepts}"
     for word in accepts.replace(" or ", ", ").split(", "):
         assert refusal({names.PREFIX + name: word}) == ""
@@ -83,13 +83,16 @@ def test_the_modes_are_the_codes(mode):
     )
 
 
-@given(st.sampled_from([*schema._SETTINGS, *OURS]) | st.from_regex(r"[a-z-]{0,12}", fullmatch=True), st.booleans())
+@given(
+    st.sampled_from([*table._SETTINGS, *OURS]) | st.from_regex(r"[a-z-]{0,12}", fullmatch=True),
+    st.booleans(),
+)
 def test_it_knows_the_settings_that_the_code_knows(name, ours):
     prefix = names.PREFIX if ours else "example.com/"
     value = {"max-unavailable": "1", "partition": "1", "progress-deadline-seconds": "1"}.get(name, "0")
     said = refusal({prefix + name: value, "checksum/config": "0"})
     unknown = f"metadata.annotations: there is no setting named {prefix}{name}: one of these is not known"
-    assert (said == unknown) == (ours and name not in {*schema._SETTINGS, *OURS})
+    assert (said == unknown) == (ours and name not in {*table._SETTINGS, *OURS})
 
 
 @pytest.mark.parametrize("kind", admission.WORKLOADS)
