@@ -53,14 +53,14 @@ DEFECTS: Final = (
         GATHER,
         "        reserved=_reserved(seen),\n",
         "",
-        ("scenarios/test_budgets.py::test_each_pod_takes_its_turn_from_the_budget",),
+        ("unit/cluster/test_gather.py::test_what_is_reserved_for_our_pods_is_ours",),
     ),
     Defect(
         "forget that a policy freezes in time",
         GATHER,
         "freeze_policy=relies_on_policy and",
         "freeze_policy=False and",
-        ("scenarios/test_interlock.py::test_an_idle_deployment_stands_resumed_and_no_change_slips_through",),
+        ("unit/cluster/test_gather.py::test_a_deployment_that_is_done_and_not_frozen_relies_on_policies",),
     ),
     Defect(
         "forget the controller's report",
