@@ -54,6 +54,10 @@ CHECKS = [
     pytest.param({"not_before": later(5)}, ReasonCode.LeaderTakeover, id="takeover"),
     pytest.param({"dry_runs": {}}, ReasonCode.Preflight, id="dry runs"),
     pytest.param({"reported": reported(LeaderTakeover=1)}, ReasonCode.LeaderTakeover, id="reported"),
+    *(
+        pytest.param({"reported": replace(reported(), reasons=(Reason(code, "", "why"),))}, code, id=f"reported {code}")
+        for code in (ReasonCode.AdmissionRejected, ReasonCode.ImageRewritten, ReasonCode.FreezeContested)
+    ),
 ]
 
 
