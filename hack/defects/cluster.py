@@ -92,8 +92,8 @@ DEFECTS: Final = (
     Defect(
         "write without the lease",
         APPLY,
-        "        if left <= 0:\n",
-        "        if False:\n",
+        "left = min(WRITE_SECONDS, self._lease_left())",
+        "left = WRITE_SECONDS",
         ("unit/controller/test_apply.py::test_nothing_is_sent_without_the_lease",),
     ),
     Defect(
@@ -104,11 +104,11 @@ DEFECTS: Final = (
         ("unit/controller/test_apply.py::test_a_write_without_an_answer_is_settled_by_a_live_read",),
     ),
     Defect(
-        "call a Pod rejected that a live read found gone",
+        "take a Pod that is gone for a server that is away",
         APPLY,
         "except (PreconditionFailed, Conflict, NotFound) as error:\n            if not",
         "except (PreconditionFailed, Conflict) as error:\n            if not",
-        ("unit/controller/test_apply.py::test_a_lost_race_is_counted_and_no_rejection",),
+        ("unit/controller/test_apply.py::test_a_pod_that_is_not_what_it_was_each_time_is_not_written_any_more",),
     ),
     Defect(
         "list a workload without the right to its Pods",

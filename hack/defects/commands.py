@@ -39,7 +39,7 @@ DEFECTS: Final = (
         GATHER,
         "if observation is not None},\n        pull_pods",
         "if False},\n        pull_pods",
-        ("scenarios/test_upgrade.py::test_three_pods",),
+        ("scenarios/test_upgrade.py::test_grace_period_runs_from_observed_unready",),
     ),
     Defect(
         "forget the pull Pods",
@@ -53,14 +53,14 @@ DEFECTS: Final = (
         GATHER,
         "        reserved=_reserved(seen),\n",
         "",
-        ("scenarios/test_budgets.py::test_each_pod_takes_its_turn_from_the_budget",),
+        ("unit/cluster/test_gather.py::test_what_is_reserved_for_our_pods_is_ours",),
     ),
     Defect(
         "forget that a policy freezes in time",
         GATHER,
         "freeze_policy=relies_on_policy and",
         "freeze_policy=False and",
-        ("scenarios/test_interlock.py::test_an_idle_deployment_stands_resumed_and_no_change_slips_through",),
+        ("unit/cluster/test_gather.py::test_a_deployment_that_is_done_and_not_frozen_relies_on_policies",),
     ),
     Defect(
         "forget the controller's report",
@@ -82,7 +82,7 @@ DEFECTS: Final = (
         REPORTED,
         "if reason.code in _REFUSALS) if status",
         "if False) if status",
-        ("scenarios/test_refusals.py",),
+        ("unit/core/test_holds.py::test_each_check_holds_every_pod",),
     ),
     Defect(
         "do not say that the freeze is contested",
@@ -153,6 +153,6 @@ DEFECTS: Final = (
         "core/views/workload.py",
         '            return "Settling"',
         '            return "Done"',
-        ("scenarios/test_settings.py::test_min_ready_seconds_hold_the_next_pod_back",),
+        ("unit/core/test_plan.py::test_a_view_tells_what_is_done_from_what_settles_and_what_is_held",),
     ),
 )

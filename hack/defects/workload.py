@@ -42,7 +42,7 @@ DEFECTS: Final = (
         DEPLOYMENT,
         "if left is not None or not (freeze_policy and is_frozen(workload)):",
         "if left is not None or not is_frozen(workload):",
-        ("scenarios/test_deployments.py::test_an_idle_deployment_stands_still",),
+        ("unit/core/test_kinds.py::test_a_deployment_that_is_done_is_resumed_only_if_a_policy_freezes_it_in_time",),
     ),
     Defect(
         "let an undo change the settings",
@@ -192,7 +192,7 @@ DEFECTS: Final = (
         OPT_OUT,
         "pulls = prepull.cleanup(snapshot)",
         "pulls = ()",
-        ("scenarios/test_prepull.py::test_opting_out_in_the_middle_leaves_no_helper",),
+        ("unit/core/test_prepull.py::test_opting_out_leaves_no_helper",),
     ),
     Defect(
         "keep what is reserved when opting out",

@@ -169,6 +169,7 @@ async def test_opting_out_in_the_middle_leaves_no_helper(open_world):
         await world.until(lambda: _pulls(world), "a pull Pod")
         await world.set_image(world.app("v1"))
         await world.wait_phase("web", Phase.UP_TO_DATE)
+        await no_helper(world)
         await world.set_image(world.app("missing"))
         await world.until(lambda: _pulls(world), "a pull Pod")
         await world.kill_controller()

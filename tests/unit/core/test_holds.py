@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from inplace.core.actions.actions import PatchWorkload
+from inplace.core.actions.actions import CreateReplicaSet, PatchWorkload
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan.plan import Planner, plan
 from inplace.core.rollout import freeze, holds
@@ -14,7 +14,7 @@ from inplace.core.state import statuses
 from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Phase, Status
 from tests.factories import NEW, NOW, OLD, container, later, node, pod, snapshot, swapping, template, workload
-from tests.unit.core.test_kinds import deployment, looked, replica_set
+from tests.unit.core.test_kinds import actions, deployment, looked, replica_set
 
 FAILED = pod(
     name="web-1",
@@ -54,6 +54,10 @@ CHECKS = [
     pytest.param({"not_before": later(5)}, ReasonCode.LeaderTakeover, id="takeover"),
     pytest.param({"dry_runs": {}}, ReasonCode.Preflight, id="dry runs"),
     pytest.param({"reported": reported(LeaderTakeover=1)}, ReasonCode.LeaderTakeover, id="reported"),
+    *(
+        pytest.param({"reported": replace(reported(), reasons=(Reason(code, "", "why"),))}, code, id=f"reported {code}")
+        for code in (ReasonCode.AdmissionRejected, ReasonCode.ImageRewritten, ReasonCode.FreezeContested)
+    ),
 ]
 
 
@@ -79,9 +83,10 @@ def test_nothing_is_prepared_for_an_image_that_may_not_exist():
     decision = Planner().decide(missing, NOW)
     assert decision.assessment.images.nowhere
     assert decision.hold is None
-    assert not [action for action in plan(missing, NOW).actions if hasattr(action, "child")]
+    assert not [action for action in actions(missing) if isinstance(action, CreateReplicaSet)]
     there = replace(missing, nodes={"node": node(images=(("app:v2",),))})
     assert codes(there) == [ReasonCode.Preparing]
+    assert [action for action in actions(there) if isinstance(action, CreateReplicaSet)]
 
 
 def test_the_first_answer_counts_in_the_order_of_the_chain():

@@ -166,6 +166,14 @@ def test_a_settled_deployment_is_paused_and_a_lifted_freeze_is_put_back():
         assert (found.spec, found.why) == ({"paused": True}, why)
 
 
+@pytest.mark.parametrize(("freeze_policy", "resumed"), [(True, {"paused": False}), (False, None)])
+def test_a_deployment_that_is_done_is_resumed_only_if_a_policy_freezes_it_in_time(freeze_policy, resumed):
+    owned = OwnedObjects((), (replica_set("a", "v2"),))
+    target = Template(print_of("v2"), tree("v2"))
+    found = DEPLOYMENT.conclude(deployment("v2"), owned, target, freeze_policy=freeze_policy)
+    assert (found.spec if found is not None else None) == resumed
+
+
 def test_what_a_pod_was_made_from_is_told_by_its_image_then_by_its_metadata():
     both = looked(deployment("v2"), replica_set("a", "v1"))
     assert both.revision_of(pod(image="app:v1", revision="")) == print_of("v1")

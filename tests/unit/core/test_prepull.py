@@ -244,6 +244,14 @@ def test_a_helper_stays_until_the_pods_on_its_node_are_swapped():
     assert Planner().decide(done, NOW).assessment.images.deletions
 
 
+@pytest.mark.parametrize("frozen", [True, False], ids=["frozen", "nothing else of ours"])
+def test_opting_out_leaves_no_helper(frozen):
+    leaving = workload(replicas=1, mode=None, frozen=frozen)
+    done = pod(revision=NEW, image="app:v2")
+    made = planning.plan(snapshot(done, workload=leaving, pull_pods=PullPods((helped(),))), NOW)
+    assert [type(one) for one in made.actions] == [DeletePullPod], "before the workload is let go"
+
+
 def test_a_helper_is_read_by_its_own_container():
     one = helped(id_="app@" + DIGEST["v2"])
     assert pull_pods.image_of(one) == "app:v2"
