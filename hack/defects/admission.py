@@ -122,7 +122,7 @@ DEFECTS: Final = (
     # --- quotas
     Defect(
         "count the budget one too high",
-        QUOTAS,
+        MAX_UNAVAILABLE,
         "settings.budget(desired) - max(",
         "settings.budget(desired) + 1 - max(",
         ("unit/core/test_pod.py::test_a_missing_pod_uses_the_budget",),
@@ -164,7 +164,7 @@ DEFECTS: Final = (
     ),
     Defect(
         "count a Pod that is scaled away as available",
-        QUOTAS,
+        MAX_UNAVAILABLE,
         "if pod.excluded is None or pod.excluded.code != ReasonCode.ScaledAway",
         "",
         ("unit/core/test_admit.py::test_a_pod_beyond_the_replicas_does_not_count_as_available",),

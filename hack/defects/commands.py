@@ -72,8 +72,8 @@ DEFECTS: Final = (
     Defect(
         "believe a report of an older generation",
         "core/state/statuses.py",
-        "return found if found.observed_generation >= workload.metadata.generation else None",
-        "return found",
+        "return status if status.observed_generation >= workload.metadata.generation else None",
+        "return status",
         ("unit/cluster/test_gather.py::test_a_report_of_another_generation_is_not_believed",),
     ),
     # --- what the controller has reported
@@ -144,8 +144,8 @@ DEFECTS: Final = (
     Defect(
         "show a Pod that waits without a reason",
         "core/views/workload.py",
-        "reason=explain(member, deferred),",
-        "reason=explain(member, {}),",
+        "reason = explain(assessed, deferred)",
+        "reason = explain(assessed, {})",
         ("scenarios/test_upgrade.py::test_three_pods",),
     ),
     Defect(
