@@ -99,7 +99,7 @@ async def test_images_that_admission_rewrites_are_refused_before_any_pod_is_touc
             status = await world.wait_phase("web", Phase.REFUSED)
             (reason,) = status.reasons
             assert reason.code == ReasonCode.ImageRewritten
-            assert f"name {world.app('v2')} in the template" in reason.message
+            assert f"use {world.app('v2')} in the template" in reason.message
             assert all(pod.ready and records.read(pod) is None for pod in await world.pods())
             await world.set_image(world.app("v2"))
             await world.wait_upgraded()
