@@ -125,7 +125,7 @@ DEFECTS: Final = (
         MAX_UNAVAILABLE,
         "settings.budget(desired) - max(",
         "settings.budget(desired) + 1 - max(",
-        ("unit/core/test_pod.py::test_a_missing_pod_uses_the_budget",),
+        ("unit/core/test_rollout.py::test_a_missing_pod_uses_the_budget",),
     ),
     Defect(
         "forget the caps",
