@@ -107,11 +107,17 @@ class _Step:
         return pod.reason is not None and self._is_unreported(pod.reason.code)
 
     def is_unsettled(self, pod: PodView) -> bool:
-        """Whether an image was patched before an earlier patch was confirmed: only who has watched can tell which of
-        the two a new container stems from, so that the commands say that it is not proven yet.
+        """Whether only who has watched can tell what a new container stems from: an image was patched before an
+        earlier patch was confirmed, or the container has the bytes of the one before. It may then have crashed between
+        our read and the patch.
         """
-        record = records.read(next(one for one in self.snapshot.pods if one.name == pod.name))
-        return isinstance(record, Record) and any(one.unsettled for one in record.containers.values())
+        live = next(one for one in self.snapshot.pods if one.name == pod.name)
+        record = records.read(live)
+        if not isinstance(record, Record):
+            return False
+        seen = [(live.container_status(name), before) for name, before in record.containers.items()]
+        same = (status is not None and status.image_id == before.image_id for status, before in seen)
+        return any(before.unsettled for _, before in seen) or (pod.stage == "Swapping" and any(same))
 
     def is_rewritten(self, view: WorkloadView, pod: PodView) -> bool:
         """Whether the commands go by a report that this very decision replaces, once a second at most."""
