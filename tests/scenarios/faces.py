@@ -108,15 +108,15 @@ class _Step:
 
     def is_unsettled(self, pod: PodView) -> bool:
         """Whether only who has watched can tell what a new container stems from: an image was patched before an
-        earlier patch was confirmed, or the container has the bytes of the one before. It may then have crashed between
-        our read and the patch.
-        """
+        earlier patch was confirmed; or the image of the container before is the same, or was not known, so that this
+        one may have crashed between our read and the patch.
+        """     """
         live = next(one for one in self.snapshot.pods if one.name == pod.name)
         record = records.read(live)
         if not isinstance(record, Record):
             return False
         seen = [(live.container_status(name), before) for name, before in record.containers.items()]
-        same = (status is not None and status.image_id == before.image_id for status, before in seen)
+        same = (status is not None and before.image_id in {"", status.image_id} for status, before in seen)
         return any(before.unsettled for _, before in seen) or (pod.stage == "Swapping" and any(same))
 
     def is_rewritten(self, view: WorkloadView, pod: PodView) -> bool:
