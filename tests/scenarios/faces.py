@@ -110,7 +110,7 @@ class _Step:
         """Whether only who has watched can tell what a new container stems from: an image was patched before an
         earlier patch was confirmed; or the image of the container before is the same, or was not known, so that this
         one may have crashed between our read and the patch.
-        """     """
+        """
         live = next(one for one in self.snapshot.pods if one.name == pod.name)
         record = records.read(live)
         if not isinstance(record, Record):
