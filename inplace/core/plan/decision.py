@@ -72,11 +72,6 @@ class Decision(Struct, frozen=True):
         """Pods (uids) in flight to another revision, which change to the target once its images are on their nodes."""
         for pod in self.assessment.pods:
             record = records.read(pod.pod)
-            elsewhere = isinstance(record, Record) and record.in_flight and record.target != self._revision
+            elsewhere = isinstance(record, Record) and record.in_flight and record.target != pod.target
             if elsewhere and self.assessment.images.wait(pod.pod.uid) is not None:
                 yield pod.pod.uid
-
-    @property
-    def _revision(self) -> str:
-        target = self.assessment.destination
-        return target.revision if target is not None else ""

@@ -13,7 +13,7 @@ from inplace.core.objects import names
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import messages
 from inplace.core.pod.states import InProgress, UpToDate
-from inplace.core.rollout import disruption_budgets, prepull
+from inplace.core.rollout import prepull
 from inplace.core.rollout.assess import Assessment, PodAssessment
 from inplace.core.rollout.disruption_budgets import Reservations
 from inplace.core.rollout.snapshot import Snapshot
@@ -21,12 +21,6 @@ from inplace.core.state import conditions
 from inplace.core.state.statuses import Phase, Status
 
 WHY: Final = Reason(ReasonCode.OptOutPending, "", "opted out: Pods in flight complete, no others start")
-
-
-def standing(assessment: Assessment) -> Reservations:
-    """The reservations for Pods that are still in flight."""
-    pods = (pod.pod for pod in assessment.pods)
-    return disruption_budgets.standing(assessment.snapshot, assessment.settings, pods, assessment.now)
 
 
 def behind(assessment: Assessment) -> list[PodAssessment]:

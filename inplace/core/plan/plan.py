@@ -33,7 +33,7 @@ from inplace.core.plan.result import Plan
 from inplace.core.plan.status import status
 from inplace.core.pod.states import Failed, InProgress, Pending
 from inplace.core.rollout import holds, prepull
-from inplace.core.rollout.admit import Admission, admit
+from inplace.core.rollout.admit import admit
 from inplace.core.rollout.assess import Assessor, PodAssessment
 from inplace.core.rollout.holds import Hold
 from inplace.core.rollout.snapshot import Snapshot
@@ -97,8 +97,8 @@ class Planner:
         if not opt_out.has_our_metadata(snapshot):
             return Plan(opt_out.possible(snapshot, opt_out.cleanup(snapshot)))
         assessment = self._assessor.assess_opting_out(snapshot, now, opt_out.WHY)
-        deferred = {pod.pod.name: opt_out.WHY for pod in assessment.pods if isinstance(pod.state, Pending)}
-        decision = Decision(assessment, Hold(opt_out.WHY), Admission(opt_out.standing(assessment), deferred=deferred))
+        hold = Hold(opt_out.WHY)
+        decision = Decision(assessment, hold, admit(assessment, hold))
         behind = opt_out.behind(assessment)
         if not behind and decision.asked is not None:
             return Plan(opt_out.last_writes(snapshot, now))

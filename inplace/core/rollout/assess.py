@@ -170,7 +170,7 @@ class Assessor:
         asked = dry_runs.ask(snapshot, compared)
         # What runs already is on its node: nothing is pulled for a rollback.
         policy = PrePullPolicy.NEVER if isinstance(to, Rollback) else parsed.settings.pre_pull
-        images = prepull.check(snapshot, compared, policy, now, self._node_images)
+        images = prepull.check(snapshot, parsed.settings, compared, policy, now, self._node_images)
         against = objections(snapshot, parsed)
         refused = (
             *against,

@@ -26,7 +26,7 @@ from inplace.core.rollout.changes import Changes, Restart
 from inplace.core.rollout.memo import NodeImages
 from inplace.core.rollout.pull_pods import ImageOnNode, name_of
 from inplace.core.rollout.snapshot import Snapshot
-from inplace.core.settings.annotations import PrePullPolicy
+from inplace.core.settings.annotations import PrePullPolicy, Settings
 from inplace.core.state import records
 from inplace.core.state.records import Record
 
@@ -89,15 +89,15 @@ class PrePullState(Struct, frozen=True):
 
 
 def check(
-    snapshot: Snapshot, changes: Changes, policy: PrePullPolicy, now: datetime, node_images: NodeImages
+    snapshot: Snapshot, settings: Settings, changes: Changes, policy: PrePullPolicy, now: datetime, listed: NodeImages
 ) -> PrePullState:
-    """Which images are missing on which node, and the state of the pull Pods."""
+    """Which images are missing on which node, and the state of the pull Pods; `policy` may be less than the setting."""
     if snapshot.pull_pods is None:
         return PrePullState()
     restarting = [] if policy is PrePullPolicy.NEVER else _reachable(snapshot, changes)
-    needed = _needed(restarting, node_images)
+    needed = _needed(restarting, listed)
     pods = {pod.name: pod for pod in snapshot.pull_pods.pods}
-    deadline = timedelta(seconds=snapshot.parsed.settings.progress_deadline_seconds)
+    deadline = timedelta(seconds=settings.progress_deadline_seconds)
     checks = {
         image: _check(snapshot, image, pods.get(name_of(snapshot.workload, image)), now, deadline)
         for wanted in needed.values()
