@@ -41,7 +41,8 @@ async def test_enabled_upgraded_and_disabled_leaves_everything_as_it_was(open_wo
         await world.set_image(world.app("v2"))
         code, out, err = await inplace(world, "status", ref, "--timeout", "2m")
         assert code == 0, err
-        assert out.splitlines()[-1] == f"{flavour.name.lower()}/web: UpToDate: {count} Pods upgraded"
+        pods = "1 Pod" if count == 1 else f"{count} Pods"
+        assert out.splitlines()[-1] == f"{flavour.name.lower()}/web: UpToDate: {pods} upgraded"
         await world.wait_upgraded()
         uids = sorted(pod.uid for pod in await world.pods())
         await world.kill_controller()
