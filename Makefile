@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Whatever the shell says: the many processes of a run compile each module once, not each for itself.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help demo lint test docs e2e e2e-full bench cluster-up cluster-down lock clean
 
@@ -30,7 +32,7 @@ demo: $(READY)  ## the real controller on a cluster inside the process: an upgra
 
 # Three workers, because one of them may be waiting in real time: for the demo, or for kubectl.
 test: lint  ## lint, types, contracts, unit, property and scenario tests on the embedded cluster; no root, no cluster
-	$(BIN)/pytest -q -n 3 --dist worksteal
+	$(BIN)/pytest -q -n 3 --dist worksteal --seeds 4
 
 docs: $(READY)  ## regenerate docs/reasons.md from the reason codes
 	$(BIN)/python -m hack.reasons > docs/reasons.md

@@ -1,7 +1,7 @@
 """The embedded cluster: an API server, nodes and controllers in one event loop.
 
-Composition only. Each part talks to the server over HTTP with a client of its own, known by its User-Agent, in memory;
-whoever is outside of the process, like kubectl, over a socket.
+Composition only. Each part asks the server by a client of its own, known by its User-Agent, within the loop; whoever is
+outside of the process, like kubectl, over a socket.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from inplace.kube.client import Client
 from inplace.kube.connection import plain
 from inplace.runtime.clock import Clock
 from inplace.runtime.observe import NullObserver, Observer
-from kubesim.api import faults, memory
+from kubesim.api import faults
+from kubesim.api.near import near
 from kubesim.api.server import ApiServer
 from kubesim.controllers import garbage
 from kubesim.controllers.base import Controller, is_ready
@@ -49,27 +50,24 @@ class Cluster:
         server: ApiServer,
         nodes: Sequence[str],
         clock: Clock,
-        stack: AsyncExitStack,
         catalogue: Catalogue,
     ) -> None:
         self.server = server
         self.catalogue = catalogue
         self.nodes = tuple(nodes)
         self._clock = clock
-        self._stack = stack
 
-    async def client(
+    def client(
         self, agent: str, observer: Observer | None = None, *, field_manager: str = "", as_user: str | None = None
     ) -> Client:
-        """A client of its own connections, closed with the cluster.
+        """A client of its own.
 
         `agent` is how the server knows the program; the part before a slash names the field manager unless one is
         given. `as_user` is whom admission policies see.
         """
         manager = field_manager or agent.partition("/")[0]  # as the server does for clients without one
         opened = plain(self.server.url, user_agent=agent, clock=self._clock, as_user=as_user)
-        connection = await self._stack.enter_async_context(memory.near(opened, self.server.accept))
-        return Client(connection, observer or NullObserver(), self._clock, field_manager=manager)
+        return Client(near(opened, self.server.answer), observer or NullObserver(), self._clock, field_manager=manager)
 
     def write_kubeconfig(self, path: Path, namespace: str = "default") -> Path:
         """A kubeconfig for `kubectl`."""
@@ -108,13 +106,13 @@ async def open_cluster(
     seen = observer or NullObserver()
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(ApiServer(clock, rng, plan=plan))
-        cluster = Cluster(server, nodes, clock, stack, catalogue)
+        cluster = Cluster(server, nodes, clock, catalogue)
 
-        async def client(agent: str) -> Client:
-            return await cluster.client(agent, seen)
+        def client(agent: str) -> Client:
+            return cluster.client(agent, seen)
 
         cluster.kubelet = kubelet = Kubelet(
-            await client("kubelet"),
+            client("kubelet"),
             clock,
             rng,
             seen,
@@ -123,7 +121,7 @@ async def open_cluster(
             timings=timings or Timings(),
             version=version,
         )
-        manager, scheduler = await client("kube-controller-manager"), await client("kube-scheduler")
+        manager, scheduler = client("kube-controller-manager"), client("kube-scheduler")
         managed, scheduled = Informers(manager, clock, rng, seen), Informers(scheduler, clock, rng, seen)
         models: list[Controller] = [
             garbage.NamespaceController(managed),

@@ -105,10 +105,10 @@ async def _cluster(kubeconfig: Path) -> AsyncIterator[Client]:
     clock = SystemClock()
     images = Catalogue({image: Image(digest=digest) for image, digest in DIGESTS.items()})
     async with open_cluster(clock, random.Random(), images, timings=Timings.fast()) as cluster:  # noqa: S311
-        user = await cluster.client("kubectl", field_manager="kubectl")
+        user = cluster.client("kubectl", field_manager="kubectl")
         await user.create(resources.NAMESPACES, None, {"metadata": {"name": NAMESPACE}}, type=dict)
         cluster.write_kubeconfig(kubeconfig, NAMESPACE)
-        client = await cluster.client(USER_AGENT)
+        client = cluster.client(USER_AGENT)
         app = App(client, clock, NullObserver(), Options(watch_namespace=NAMESPACE, leader_elect=False), _say)
         async with asyncio.TaskGroup() as group:
             controller = group.create_task(app.run(signals=False))

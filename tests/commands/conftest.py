@@ -127,7 +127,7 @@ class Shop:
     @asynccontextmanager
     async def controller(self) -> AsyncIterator[None]:
         """The controller, while the block runs."""
-        client = await self.cluster.client("controller", field_manager="inplace")
+        client = self.cluster.client("controller", field_manager="inplace")
         app = App(client, SystemClock(), NullObserver(), Options(leader_elect=False), print)
         async with asyncio.TaskGroup() as group:
             task = group.create_task(app.run(signals=False))
@@ -184,5 +184,5 @@ async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     """A cluster of its own, and the commands for it."""
     clock, rng = SystemClock(), random.Random(1)
     async with open_cluster(clock, rng, Catalogue(IMAGES), timings=Timings.fast()) as cluster:
-        client = await cluster.client("kubectl", field_manager="kubectl")
+        client = cluster.client("kubectl", field_manager="kubectl")
         yield Shop(cluster, client, cluster.write_kubeconfig(tmp_path / "kubeconfig"))

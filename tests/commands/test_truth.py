@@ -35,7 +35,7 @@ async def test_a_pod_in_its_grace_period(shop):
         explained = await shop.inplace("explain", "pod/web-0", "-o", "json")
     assert text.code == document.code == explained.code == 0
     assert "GracePeriod: " in text.out
-    assert re.search(r"^  until \S+ \S+, in (5\d|60) s$", text.out, re.MULTILINE)
+    assert re.search(r"^  until \S+ \S+, in (5\d|6[01]) s$", text.out, re.MULTILINE)
     pod = document.pod("web-0")
     assert (pod["stage"], pod["reason"]["code"]) == ("Draining", "GracePeriod")
     assert pod["until"] < pod["deadline"]

@@ -74,7 +74,7 @@ async def test_a_watch_that_breaks_is_named_and_goes_on(shop):
 
 async def test_watches_are_closed_when_the_block_ends(shop):
     await shop.create_ready(1, gate=False)
-    live, before = Live(await shop.cluster.client(COMMANDS + "live"), KEY, SystemClock()), asyncio.all_tasks()
+    live, before = Live(shop.cluster.client(COMMANDS + "live"), KEY, SystemClock()), asyncio.all_tasks()
     async with live.watching():
         assert live.snapshot().pods[0].name == "web-0"
         await shop.until(lambda: sum(r.verb == "watch" for r in shop.requests) == len(WATCHED), "the watches")
@@ -85,7 +85,7 @@ async def test_watches_are_closed_when_the_block_ends(shop):
 
 async def test_an_error_of_the_block_closes_them_as_well(shop):
     await shop.create_ready(1, gate=False)
-    live, before = Live(await shop.cluster.client(COMMANDS + "live"), KEY, SystemClock()), asyncio.all_tasks()
+    live, before = Live(shop.cluster.client(COMMANDS + "live"), KEY, SystemClock()), asyncio.all_tasks()
     with pytest.raises(ExceptionGroup) as raised:
         async with live.watching():
             raise ValueError
@@ -96,7 +96,7 @@ async def test_an_error_of_the_block_closes_them_as_well(shop):
 async def test_what_is_required_and_forbidden_ends_the_block(shop):
     await shop.create_ready(1, gate=False)
     shop.denied = lambda request: request.plural == "pods" and request.verb == "watch"
-    live = Live(await shop.cluster.client(COMMANDS + "live"), KEY, SystemClock())
+    live = Live(shop.cluster.client(COMMANDS + "live"), KEY, SystemClock())
     with pytest.raises(ExceptionGroup) as raised:
         async with asyncio.timeout(10), live.watching():
             await asyncio.Event().wait()
@@ -109,4 +109,4 @@ def watches(before):
 
 
 def open_requests(shop):
-    return [agent for _, agent in shop.cluster.server._open.values() if agent.startswith(COMMANDS)]
+    return [one for one in shop.cluster.server._open if one.agent.startswith(COMMANDS)]

@@ -68,7 +68,7 @@ class EmbeddedWorld(World):
         """Start the real controller as a task of this loop, known by an agent of its own."""
         self._serial += 1
         agent = f"{AGENT}-{self._serial}"
-        client = await self.cluster.client(agent, field_manager=AGENT, as_user=policies.ACCOUNT)
+        client = self.cluster.client(agent, field_manager=AGENT, as_user=policies.ACCOUNT)
         options = Options(watch_namespace=self.namespace, leader_elect=False, caps=self.caps)
         app = App(client, self.clock, NullObserver(), options, print)
         self.faces.append(Faces(app.cache))
@@ -142,7 +142,7 @@ async def open_embedded(*, seed: int = 0, controller: bool = True) -> AsyncItera
     clock = LoopClock(EPOCH)
     async with open_cluster(clock, random.Random(seed), model.catalogue(REGISTRY, ELSEWHERE), nodes=NODES) as cluster:
         world = EmbeddedWorld(cluster, clock)
-        world.client = await cluster.client("scenario-tests", field_manager="user")
+        world.client = cluster.client("scenario-tests", field_manager="user")
         await world.client.create(resources.NAMESPACES, None, {"metadata": {"name": NAMESPACE}}, type=msgspec.Raw)
         if controller:
             await world.start_controller()

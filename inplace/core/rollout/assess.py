@@ -154,6 +154,7 @@ class Assessor:
         self._revisions: PerPod[Pod, str] = PerPod()
         self._pods: PerPod[_Inputs, PodAssessment] = PerPod()
         self._node_images = NodeImages()
+        self._latest: Assessment | None = None
 
     def forget(self, workload: str) -> None:
         """Drop everything about a deleted workload (uid)."""
@@ -162,7 +163,13 @@ class Assessor:
         self._pods.forget(workload)
 
     def assess(self, snapshot: Snapshot, now: datetime) -> Assessment:
-        """Assess a workload that is opted in, or would be."""
+        """Assess a workload that is opted in, or would be. The same look is assessed once, whoever asks."""
+        latest = self._latest
+        if latest is None or latest.snapshot is not snapshot or latest.now != now:
+            latest = self._latest = self._assess(snapshot, now)
+        return latest
+
+    def _assess(self, snapshot: Snapshot, now: datetime) -> Assessment:
         parsed = snapshot.parsed
         to = targets.determine(snapshot, parsed.settings)
         revisions = self._revisions_of(snapshot, now)

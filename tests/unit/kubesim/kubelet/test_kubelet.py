@@ -64,7 +64,7 @@ async def opened(version="v1.36.3", **timings):
     clock = LoopClock(EPOCH)
     options = {"nodes": ("n",), "version": version, "timings": Timings(**timings)}
     async with open_cluster(clock, random.Random(1), Catalogue(IMAGES), **options) as cluster:
-        client = await cluster.client("test")
+        client = cluster.client("test")
         watched = Watched(cluster, client, clock)
         store = Store(
             key=lambda one: (one["metadata"]["namespace"], one["metadata"]["name"]),

@@ -1,4 +1,4 @@
-"""Connections in memory: as on a socket, whatever is cut, closed or large; and nothing is ever under way."""
+"""Clients in the same loop: as on a socket, whatever is cut, closed or large; and nothing is ever under way."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from inplace.kube.errors import Unreachable
 from inplace.kube.watch import Changed, watch
 from inplace.runtime.clock import LoopClock
 from inplace.runtime.observe import NullObserver
-from kubesim.api import memory
-from kubesim.api.faults import Cut
+from kubesim.api.faults import Cut, Delay
+from kubesim.api.near import near
 from kubesim.api.server import ApiServer
 from tests.unit.kubesim.conftest import CONFIGMAPS
 
@@ -27,10 +27,8 @@ CLOCK = LoopClock(datetime(2026, 1, 1, tzinfo=UTC))
 
 @asynccontextmanager
 async def served():
-    async with (
-        ApiServer(CLOCK, random.Random(1)) as server,
-        memory.near(plain(server.url, user_agent="tester", clock=CLOCK), server.accept) as connection,
-    ):
+    async with ApiServer(CLOCK, random.Random(1)) as server:
+        connection = near(plain(server.url, user_agent="tester", clock=CLOCK), server.answer)
         client = Client(connection, NullObserver(), CLOCK, timeout=20)
         await client.create(resources.NAMESPACES, None, {"metadata": {"name": "test"}}, type=dict)
         yield server, client
@@ -96,3 +94,14 @@ async def test_a_watch_ends_in_its_own_time_and_breaks_off_with_a_silenced_clien
             await waiting
         with pytest.raises(Unreachable):
             await present(client)
+
+
+async def test_who_is_dropped_and_told_to_stop_stops():
+    async with served() as (server, client):
+        server.plan = lambda _: Delay(30)
+        asking = asyncio.create_task(present(client))
+        await asyncio.sleep(1)
+        server.silence("tester")
+        asking.cancel()
+        await asyncio.wait([asking], timeout=60)
+        assert asking.cancelled()
