@@ -30,9 +30,9 @@ lint: $(READY)  ## ruff, mypy --strict, import contracts
 demo: $(READY)  ## the real controller on a cluster inside the process: an upgrade, a bad image, the recovery
 	@$(BIN)/inplace demo
 
-# Three workers, because one of them may be waiting in real time: for the demo, or for kubectl.
+# Four workers, because some of them wait in real time: for the demo, or for kubectl.
 test: lint  ## lint, types, contracts, unit, property and scenario tests on the embedded cluster; no root, no cluster
-	$(BIN)/pytest -q -n 3 --dist worksteal --seeds 4
+	$(BIN)/pytest -q -n 4 --dist worksteal --seeds 3
 
 docs: $(READY)  ## regenerate docs/reasons.md from the reason codes
 	$(BIN)/python -m hack.reasons > docs/reasons.md

@@ -103,7 +103,7 @@ def test_invariants_hold_and_a_good_image_gets_everywhere(start, events, seed):
         assert record is None or record.phase is PodPhase.DONE
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(start=STARTS, events=st.lists(st.sampled_from(EVENTS), max_size=40), seed=st.integers(0, 2**32))
 def test_a_bad_image_ends_with_a_reason_and_an_open_gate(start, events, seed):
     world, rng = Simulation(start, random.Random(seed)), random.Random(seed)
