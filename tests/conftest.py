@@ -13,12 +13,34 @@ from hypothesis import Phase, settings
 # makes one for it on the spot, which nobody closes; after this call there is none.
 asyncio.set_event_loop(None)
 
+#: The folders of tests that wait in real time.
+REAL_TIME = frozenset({"commands", "kubectl"})
+
 # CI must not fail by the luck of the draw; a developer's run draws anew each time, HYPOTHESIS_PROFILE=long draws more.
 # hack/mutation wants to know only whether a test fails, not by how little.
 settings.register_profile("ci", derandomize=True)
 settings.register_profile("long", max_examples=2000)
 settings.register_profile("defects", derandomize=True, phases=[Phase.explicit, Phase.generate])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put those that wait in real time first in the share of each worker: the others use the processor meanwhile."""
+    shares = getattr(config, "workerinput", {}).get("workercount", 1)
+    waiting = [item for item in items if REAL_TIME & {*item.path.parts}]
+    others = [item for item in items if not REAL_TIME & {*item.path.parts}]
+    items[:] = [item for n in range(shares) for item in (*_dealt(waiting, n, shares), *_cut(others, n, shares))]
+
+
+def _dealt(items: list[pytest.Item], number: int, shares: int) -> list[pytest.Item]:
+    """Dealt like cards."""
+    return items[number::shares]
+
+
+def _cut(items: list[pytest.Item], number: int, shares: int) -> list[pytest.Item]:
+    """Cut into pieces, so that what belongs together stays together."""
+    return items[len(items) * number // shares : len(items) * (number + 1) // shares]
 
 
 def pytest_collection_finish() -> None:

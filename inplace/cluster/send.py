@@ -17,7 +17,7 @@ from inplace.core.objects.reasons import Reason
 from inplace.core.rollout import dry_runs
 from inplace.kube import resource as resources
 from inplace.kube.client import Client, PatchType
-from inplace.kube.errors import AlreadyExists, Denied, Forbidden, Invalid
+from inplace.kube.errors import AlreadyExists, Denied, Rejected
 from inplace.kube.resource import Resource
 
 T = TypeVar("T")
@@ -64,7 +64,7 @@ async def ask(client: Client, action: DryRunPatch, now: datetime, *, timeout: fl
         stored = await try_out(client, patches.build(action, now), Pod, timeout=timeout)
     except Denied:
         raise
-    except (Invalid, Forbidden) as error:
+    except Rejected as error:
         return dry_runs.refusal(action.pod.name, action.images, str(error))
     return dry_runs.rewritten(stored, action.images)
 

@@ -49,11 +49,10 @@ from inplace.kube.errors import (
     ApiError,
     Conflict,
     Denied,
-    Forbidden,
-    Invalid,
     KubeError,
     NotFound,
     PreconditionFailed,
+    Rejected,
     Unreachable,
 )
 from inplace.runtime.observe import Observer
@@ -165,7 +164,7 @@ class Applier:
         except Denied as error:
             self._memory.was_denied(meta.uid, str(error))
             return self._log_failure(Outcome.REFUSED, action, error)
-        except (Invalid, Forbidden) as error:
+        except Rejected as error:
             if isinstance(action, PatchImages):
                 self._memory.was_rejected(meta.uid, str(error))
             return self._log_failure(Outcome.REFUSED, action, error)
@@ -192,7 +191,7 @@ class Applier:
             await self._send(patches.build(action, self._memory.clock.now()), subject(action).uid)
         except (NotFound, Conflict) as error:
             return self._log_failure(Outcome.STALE, action, error)
-        except (Invalid, Forbidden, Denied) as error:
+        except Rejected as error:
             if isinstance(action, CreatePullPod):
                 self._memory.requested_pull(action.workload.metadata.uid, action.name, str(error))
             return self._log_failure(Outcome.REFUSED, action, error)

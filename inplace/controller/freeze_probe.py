@@ -20,7 +20,7 @@ from inplace.core.actions import patches
 from inplace.core.objects import names
 from inplace.core.objects.model import Workload
 from inplace.kube.client import Client
-from inplace.kube.errors import Denied, Forbidden, Invalid, KubeError
+from inplace.kube.errors import Denied, KubeError, Rejected
 from inplace.runtime.clock import Clock
 from inplace.runtime.observe import Observer
 
@@ -92,7 +92,7 @@ class FreezeProbe:
             active = await self._dry_run(key)
         except KubeError as error:
             self._observer.event("freeze_policy.unknown", level="info", workload=str(key), error=str(error))
-            if isinstance(error, Denied) or not isinstance(error, Forbidden | Invalid):
+            if isinstance(error, Denied) or not isinstance(error, Rejected):
                 return False
             active = False  # a refusal of any kind is not a freeze by policy
         self._record(scope, active)

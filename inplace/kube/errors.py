@@ -91,7 +91,15 @@ class Unauthorized(ApiError):
     """401."""
 
 
-class Forbidden(ApiError):
+class Rejected(ApiError):
+    """Refused for what was sent: sent again, it will be refused again.
+
+    400 as well: that is the plain denial of a webhook which names no code (apiserver,
+    admission/plugin/webhook/errors/statuserror.go).
+    """
+
+
+class Forbidden(Rejected):
     """403: an admission plugin, policy or webhook."""
 
 
@@ -115,7 +123,7 @@ class Expired(ApiError):
     """410: the resourceVersion or continue token is too old."""
 
 
-class Invalid(ApiError):
+class Invalid(Rejected):
     """422: validation."""
 
 
@@ -128,13 +136,14 @@ class Throttled(ApiError):
 
 
 class ServerError(ApiError):
-    """5xx."""
+    """5xx, and 408: not the request's fault."""
 
 
 _BY_CODE: Final[Mapping[int, type[ApiError]]] = {
     401: Unauthorized,
     403: Forbidden,
     404: NotFound,
+    408: ServerError,
     409: Conflict,
     410: Expired,
     422: Invalid,
@@ -142,6 +151,8 @@ _BY_CODE: Final[Mapping[int, type[ApiError]]] = {
 }
 #: The message of an authorizer's refusal (apiserver, handlers/responsewriters/errors.go, forbiddenMessage).
 _DENIED: Final = re.compile(r'User "[^"]*" cannot \S+ (resource|path) ')
+#: How the message of a webhook's denial begins, whatever its code.
+_WEBHOOK: Final = "admission webhook "
 _HINTS: Final[Mapping[int, str]] = {
     401: ": the credentials are not accepted; if the token has expired, log in again",
 }
@@ -149,7 +160,7 @@ _HINTS: Final[Mapping[int, str]] = {
 
 def from_status(code: int, status: Status, retry_after: float | None = None) -> ApiError:
     """The exception for a Status."""
-    kind = _BY_CODE.get(code, ServerError if code >= 500 else ApiError)
+    kind = _BY_CODE.get(code) or (ServerError if code >= 500 else Rejected if code >= 400 else ApiError)
     if code == 409 and status.reason == "AlreadyExists":
         kind = AlreadyExists
     if code == 403 and _DENIED.search(status.message):
@@ -166,7 +177,7 @@ def _is_failed_test(status: Status) -> bool:
     """Whether a 422 is about the patch and not about the object.
 
     The API server answers a JSON patch that does not apply with NewGenericServerResponse: no kind and no causes
-    (apiserver, endpoints/handlers/patch.go); validation names the kind and each field.
+    (apiserver, endpoints/handlers/patch.go); validation names the kind and each field, and a webhook itself.
     """
     details = status.details
-    return details is None or (not details.kind and not details.causes)
+    return (details is None or (not details.kind and not details.causes)) and not status.message.startswith(_WEBHOOK)

@@ -116,11 +116,15 @@ class Seeded:
         return None
 
 
+_DENIAL: Final = 'admission webhook "validate.example.com" denied the request: '
 #: A conflict, an expiry and so on as the real server words them.
 WORDS: Final[dict[int, tuple[str, str]]] = {
+    400: ("", f"{_DENIAL}label team is required"),
     403: ("Forbidden", 'pods is forbidden: User "somebody" cannot patch resource "pods" in API group ""'),
     409: ("Conflict", "the object has been modified; please apply your changes to the latest version and try again"),
     410: ("Expired", "The resourceVersion for the provided watch is too old."),
+    413: ("RequestEntityTooLarge", "etcdserver: request is too large"),
+    422: ("Invalid", f"{_DENIAL}label team is misspelled"),
     429: ("TooManyRequests", "the server has received too many requests and has asked us to try again later"),
     500: ("InternalError", "Internal error occurred: a fault by plan"),
     503: ("ServiceUnavailable", "the server is currently unable to handle the request"),

@@ -121,6 +121,8 @@ class _Step:
 
     def is_rewritten(self, view: WorkloadView, pod: PodView) -> bool:
         """Whether the commands go by a report that this very decision replaces, once a second at most."""
+        if _unseen_failures(self.reported) != _unseen_failures(self.decided.status):
+            return True
         told = next(one for one in view.pods if one.name == pod.name)
         codes = {reason.code for reason in (pod.reason, told.reason) if reason is not None} & MEMORY_ONLY
         before = self.reported.waiting if self.reported is not None else {}
@@ -148,6 +150,11 @@ class _Step:
             return code in MEMORY_ONLY
         known = {*self.reported.waiting, *(reason.code for reason in self.reported.reasons)}
         return code not in known or code in MOMENTARY
+
+
+def _unseen_failures(status: Status | None) -> set[str]:
+    """The Pods that have failed for a reason which no object shows."""
+    return {one.pod for one in status.failures if one.code in MEMORY_ONLY} if status is not None else set()
 
 
 def _of_view(pod: PodView, view: WorkloadView) -> str | None:

@@ -21,7 +21,7 @@ from inplace.core.objects.model import Node, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod import failures
 from inplace.core.pod.states import ImageWait
-from inplace.core.rollout import dry_runs, pull_pods
+from inplace.core.rollout import dry_runs, pull_pods, reported
 from inplace.core.rollout.changes import Changes, Restart
 from inplace.core.rollout.memo import NodeImages
 from inplace.core.rollout.pull_pods import ImageOnNode, name_of
@@ -240,6 +240,9 @@ def _check(
         )
     if pull_pod is not None and now >= over:
         return _judged(ReasonCode.DeadlineExceeded, f"deadline exceeded: {where} is not there", final=True, until=over)
+    told = reported.refused_pull(snapshot.reported, where) if pull_pod is None else None
+    if told is not None:
+        return ImageCheck(told[0], failed=told[1])
     return ImageCheck(Reason(ReasonCode.PrePull, "", f"pulling {where} first"), until=over)
 
 

@@ -54,6 +54,18 @@ def deferral(status: Status | None) -> Reason | None:
     return _waiting(status, _DEFERRALS) if status is not None else None
 
 
+def refused_pull(status: Status | None, where: str) -> tuple[Reason, bool] | None:
+    """Why there is no pull Pod for an image on a node (`where`), and whether a Pod has failed for it."""
+    if status is None:
+        return None
+    failed = (one for one in status.failures if one.code == ReasonCode.PrePullImpossible)
+    found = next((one for one in failed if one.message.startswith(f"{where}:")), None)
+    if found is not None:
+        return Reason(ReasonCode.PrePullImpossible, "", found.message), True
+    reason = _waiting(status, (ReasonCode.PrePullImpossible,))
+    return (reason, False) if reason is not None else None
+
+
 def _waiting(status: Status, codes: tuple[ReasonCode, ...]) -> Reason | None:
     code = next((code for code in codes if status.waiting.get(code)), None)
     return Reason(code, "", f"{code.meaning} (reported by the controller)") if code is not None else None

@@ -128,7 +128,7 @@ async def test_two_never_lead_at_once_whatever_the_server_does():
                     await asyncio.sleep(1)
 
         tasks = [asyncio.ensure_future(replica(one)) for one in electors]
-        for _ in range(200):
+        for _ in range(100):
             server.fault = rng.choice([None, None, None, "hang", "error"])
             for _ in range(8):
                 await asyncio.sleep(rng.uniform(0.1, 2))
