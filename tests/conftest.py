@@ -7,7 +7,7 @@ import gc
 import os
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # pytest-asyncio keeps the loop that `asyncio.get_event_loop` gives it before the first asynchronous test. Python 3.11
 # makes one for it on the spot, which nobody closes; after this call there is none.
@@ -18,9 +18,12 @@ REAL_TIME = frozenset({"commands", "kubectl"})
 
 # CI must not fail by the luck of the draw; a developer's run draws anew each time, HYPOTHESIS_PROFILE=long draws more.
 # hack/mutation wants to know only whether a test fails, not by how little.
-settings.register_profile("ci", derandomize=True)
-settings.register_profile("long", max_examples=2000)
-settings.register_profile("defects", derandomize=True, phases=[Phase.explicit, Phase.generate])
+# How fast inputs are drawn depends on the machine, and says nothing of the project.
+PATIENT = settings(suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("default", PATIENT)
+settings.register_profile("ci", PATIENT, derandomize=True)
+settings.register_profile("long", PATIENT, max_examples=2000)
+settings.register_profile("defects", PATIENT, derandomize=True, phases=[Phase.explicit, Phase.generate])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default"))
 
 

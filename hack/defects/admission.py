@@ -217,10 +217,10 @@ DEFECTS: Final = (
         ADMIT,
         "quotas, verdicts = Quotas.of(assessment), list[tuple[Pod, Pending, _Verdict]]()\n"
         "    for pod, state in candidates:\n"
-        "        verdict, quotas, reservations = _admit_one(assessment.snapshot, pod.pod, state, quotas, reservations)",
+        "        verdict, quotas, reservations = _admit_one(assessment, pod.pod, state, quotas, reservations)",
         "quotas, verdicts, standing = Quotas.of(assessment), list[tuple[Pod, Pending, _Verdict]](), reservations\n"
         "    for pod, state in candidates:\n"
-        "        verdict, quotas, reservations = _admit_one(assessment.snapshot, pod.pod, state, quotas, standing)",
+        "        verdict, quotas, reservations = _admit_one(assessment, pod.pod, state, quotas, standing)",
         ("unit/core/test_reserve.py::test_no_more_is_taken_than_is_allowed",),
     ),
     Defect(

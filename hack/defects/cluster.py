@@ -10,6 +10,8 @@ MEMORY: Final = "cluster/memory.py"
 SEND: Final = "cluster/send.py"
 LIVE: Final = "cluster/live.py"
 APPLY: Final = "controller/apply.py"
+ERRORS: Final = "kube/errors.py"
+REFUSED_WRITES: Final = "faults/test_refused_writes.py"
 
 DEFECTS: Final = (
     Defect(
@@ -130,5 +132,47 @@ DEFECTS: Final = (
         "await self._optional(resources.NODES, self._load_nodes())",
         "await self._load_nodes()",
         ("unit/cluster/test_live.py::test_without_rights_there_is_an_answer_and_a_note",),
+    ),
+    Defect(
+        "take a webhook's plain denial for a passing error",
+        ERRORS,
+        "Rejected if code >= 400 else ApiError",
+        "ApiError",
+        (f"{REFUSED_WRITES}::test_what_is_refused_for_good_is_said_and_not_asked_again_and_again",),
+    ),
+    Defect(
+        "take a webhook's denial for a lost race",
+        ERRORS,
+        " and not status.message.startswith(_WEBHOOK)",
+        "",
+        (f"{REFUSED_WRITES}::test_what_is_refused_for_good_is_said_and_not_asked_again_and_again",),
+    ),
+    Defect(
+        "forget why a write before the first Pod was refused",
+        APPLY,
+        "            memory.was_refused(uid, path, why, lasts",
+        "            dict(why=why, lasts",
+        (f"{REFUSED_WRITES}::test_a_refused_write_before_the_first_pod_is_said_and_ends_when_it_is_taken",),
+    ),
+    Defect(
+        "try a refused write again at once",
+        "core/plan/plan.py",
+        "write = None  # not again at once",
+        "pass",
+        (f"{REFUSED_WRITES}::test_a_refused_write_before_the_first_pod_is_said_and_ends_when_it_is_taken",),
+    ),
+    Defect(
+        "drain a Pod again at once whose drain was refused",
+        "core/rollout/admit.py",
+        "lacking or _refused(assessment, pod) or",
+        "lacking or",
+        (f"{REFUSED_WRITES}::test_what_is_refused_for_good_is_said_and_not_asked_again_and_again",),
+    ),
+    Defect(
+        "call a write that is refused for long progress",
+        "core/plan/phase.py",
+        " or decision.is_refused_for_long",
+        "",
+        (f"{REFUSED_WRITES}::test_a_refused_write_before_the_first_pod_is_said_and_ends_when_it_is_taken",),
     ),
 )

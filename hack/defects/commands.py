@@ -11,6 +11,8 @@ OBSERVATION: Final = "core/pod/observation.py"
 FORECAST: Final = "core/views/forecast.py"
 REPORTED: Final = "core/rollout/reported.py"
 
+REFUSED_WRITES: Final = "faults/test_refused_writes.py"
+
 DEFECTS: Final = (
     # --- what a process would remember
     Defect(
@@ -101,9 +103,16 @@ DEFECTS: Final = (
     Defect(
         "do not say that no pull Pod can be made",
         "core/rollout/admit.py",
-        "lacking or reported.deferral(snapshot.reported)",
-        "lacking",
+        " or reported.deferral(assessment.snapshot.reported, pod.name)",
+        "",
         ("unit/core/test_admit.py::test_what_is_reported_defers_what_could_start",),
+    ),
+    Defect(
+        "do not say that a pull Pod was refused",
+        REPORTED,
+        "return (reason, False) if reason is not None else None",
+        "return None",
+        (f"{REFUSED_WRITES}::test_what_is_refused_for_good_is_said_and_not_asked_again_and_again",),
     ),
     # --- forecasts and views
     Defect(

@@ -175,8 +175,8 @@ DEFECTS: Final = (
     Defect(
         "call a budget that is stuck progress",
         PHASE,
-        " or decision.overdue is not None:",
-        ":",
+        " or decision.overdue is not None or",
+        " or",
         ("unit/core/test_reserve.py::test_a_wait_beyond_the_deadline_is_no_progress_any_more",),
     ),
     Defect(

@@ -91,6 +91,7 @@ def _remembered(seen: Snapshot, memory: Memory) -> Snapshot:
         observations={uid: memory.observations[uid] for uid in uids if uid in memory.observations},
         pending=_pending(memory, everything),
         write_refused={uid: memory.write_refused[uid] for uid in uids if uid in memory.write_refused},
+        refused_writes=memory.refused_writes(meta.uid for meta in everything),
         freeze_restored=memory.freeze_restored(uid),
         dry_runs=memory.dry_runs(uid),
         room=memory.room(seen.workload.metadata.namespace),

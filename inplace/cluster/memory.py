@@ -6,6 +6,7 @@ Observations of Pods in flight, writes whose result has not been seen yet, refus
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -19,7 +20,7 @@ from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.observation import PodObservation, observe
 from inplace.core.rollout import pull_pods
 from inplace.core.rollout.freeze import CONTESTED_WITHIN
-from inplace.core.rollout.snapshot import PullPods, PullRequest
+from inplace.core.rollout.snapshot import PullPods, PullRequest, RefusedWrite
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.kube.expectations import Expectations
@@ -33,6 +34,8 @@ MAX_STALE: Final = 3
 #: How long the result of a dry run is valid, in seconds: if accepted, and if refused.
 CONSENT_SECONDS: Final = 3600.0
 REFUSAL_SECONDS: Final = 30.0
+#: How soon a write is tried again that RBAC has just begun to deny, in seconds.
+DENIED_PAUSE_SECONDS: Final = 2.0
 #: How long a pull Pod that was created may be unseen by the cache before it is created again, in seconds.
 UNSEEN_SECONDS: Final = 5.0
 
@@ -60,6 +63,8 @@ class Memory:
         self.writing: set[str] = set()
         #: By uid: why the API server refuses our writes on a Pod.
         self.write_refused: dict[str, Reason] = {}
+        #: By uid: a write that the API server refuses, other than the patch of a Pod in flight.
+        self._refused_writes: dict[str, RefusedWrite] = {}
         #: By uid of a budget: the Pods for which we have reserved from it, and when it was asked to recount.
         self.reserved: dict[str, frozenset[str]] = {}
         self.recounted_at: dict[str, datetime] = {}
@@ -117,6 +122,7 @@ class Memory:
             self.observations,
             self.observed_at,
             self.write_refused,
+            self._refused_writes,
             self.reserved,
             self.recounted_at,
             self.blocked_since,
@@ -222,11 +228,32 @@ class Memory:
         """Admission or validation refused a write for good."""
         self.write_refused[uid] = Reason(ReasonCode.AdmissionRejected, "", message)
 
+    def was_refused(self, uid: str, path: str, message: str, *, lasts: bool) -> None:
+        """A write was refused that is tried again; soon, unless the refusal `lasts`. `path`: what it is about."""
+        now, known = self.clock.now(), self.refused_writes([uid]).get(uid)
+        pause = timedelta(seconds=REFUSAL_SECONDS if lasts else DENIED_PAUSE_SECONDS)
+        reason = Reason(ReasonCode.WriteRefused, path, message[: records.MESSAGE_LIMIT])
+        since, again = known.since if known is not None else now, now + pause
+        self._refused_writes[uid] = RefusedWrite(reason, since, again, again + timedelta(seconds=REFUSAL_SECONDS))
+
+    def was_taken(self, uid: str) -> None:
+        """A write that might have been refused was not."""
+        self._refused_writes.pop(uid, None)
+
+    def refused_writes(self, uids: Iterable[str]) -> dict[str, RefusedWrite]:
+        """The writes on these objects that are refused at present."""
+        now, known = self.clock.now(), ((uid, self._refused_writes.get(uid)) for uid in uids)
+        return {uid: refused for uid, refused in known if refused is not None and now < refused.until}
+
     def was_denied(self, uid: str, message: str) -> None:
         """RBAC denied a write; it is retried, and counts as refused permanently if that persists."""
-        since = self._denied.setdefault(uid, self.clock.monotonic())
-        if self.clock.monotonic() - since >= DENIED_SECONDS:
+        if self.is_denied_for_good(uid):
             self.was_rejected(uid, message)
+
+    def is_denied_for_good(self, uid: str) -> bool:
+        """RBAC denied a write once more; whether it has done so for longer than a server takes to start."""
+        since = self._denied.setdefault(uid, self.clock.monotonic())
+        return self.clock.monotonic() - since >= DENIED_SECONDS
 
     def restored_freeze(self, uid: str) -> None:
         """The freeze of a workload, lifted by another writer, was restored."""

@@ -24,11 +24,14 @@ from inplace.core.actions.actions import (
     CreatePullPod,
     CreateReplicaSet,
     DeletePullPod,
+    DeleteReplicaSet,
     DryRunPatch,
     Event,
     OpenGate,
     PatchImages,
+    PatchReplicaSet,
     PatchWorkload,
+    PatchWorkloadStatus,
     PodAction,
     RecordFailure,
     ReserveDisruptions,
@@ -62,6 +65,10 @@ CONCURRENCY: Final = 48
 WRITE_SECONDS: Final = 5.0
 #: How soon a workload is reconciled again after a write that did not take effect.
 RETRY_SECONDS: Final = 1.0
+
+
+#: Writes that can wait, and are tried again: no Pod is in flight for their sake.
+Patient = CloseGate | PatchWorkload | PatchWorkloadStatus | PatchReplicaSet | CreateReplicaSet | DeleteReplicaSet
 
 
 class Outcome(StrEnum):
@@ -161,18 +168,28 @@ class Applier:
             if not isinstance(action, OpenGate):  # a new Pod changes all the time, and nothing of an upgrade has failed
                 self._memory.was_stale(meta.uid)
             return self._log_failure(Outcome.STALE, action, error)
-        except Denied as error:
-            self._memory.was_denied(meta.uid, str(error))
-            return self._log_failure(Outcome.REFUSED, action, error)
         except Rejected as error:
-            if isinstance(action, PatchImages):
-                self._memory.was_rejected(meta.uid, str(error))
+            self._remember_refusal(action, error)
             return self._log_failure(Outcome.REFUSED, action, error)
         except Unreachable as error:
             return await self._settle(action, error)
         except (ApiError, KubeError) as error:
             return self._log_failure(Outcome.UNKNOWN, action, error)
+        if isinstance(action, Patient):
+            self._memory.was_taken(meta.uid)
         return Outcome.APPLIED
+
+    def _remember_refusal(self, action: Action, error: Rejected) -> None:
+        """What the status is to say: in flight, a Pod fails; what comes before that waits, and is tried again."""
+        memory, uid, denied = self._memory, subject(action).uid, isinstance(error, Denied)
+        if isinstance(action, Patient):
+            why = f"the API server refuses to {describe_action(action).sentence}: {error}"
+            path = f"pods[{action.pod.name}]" if isinstance(action, CloseGate) else ""
+            memory.was_refused(uid, path, why, lasts=not denied or memory.is_denied_for_good(uid))
+        elif denied:
+            memory.was_denied(uid, str(error))
+        elif isinstance(action, PatchImages):
+            memory.was_rejected(uid, str(error))
 
     async def _dry_run(self, snapshot: Snapshot, action: DryRunPatch) -> Outcome:
         """Dry-run a patch and record the answer; without an answer the next plan tries again."""

@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from inplace.core.objects import names
+from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state.statuses import Phase
-from kubesim.api.faults import WORDS, Answer, Request
+from kubesim.api.faults import WORDS, Answer, Request, nothing
 from tests.scenarios import kinds
 from tests.scenarios.embedded import AGENT, VIRTUAL, open_embedded
 
@@ -20,6 +24,7 @@ LONG = 700.0
 MOST_TRIES = 240
 
 SORTS = {
+    "drains": lambda request: request.verb == "patch" and request.plural == "pods" and request.subresource == "status",
     "pull Pods": lambda request: request.verb == "create" and request.plural == "pods",
     "image patches": lambda request: request.verb == "patch" and request.plural == "pods" and not request.subresource,
 }
@@ -28,9 +33,9 @@ SORTS = {
 class Refusing:
     """Answers one sort of the controller's writes with one code."""
 
-    def __init__(self, sort: str, code: int) -> None:
+    def __init__(self, concerns: Callable[[Request], bool], code: int) -> None:
         self.tries = 0
-        self._concerns = SORTS[sort]
+        self._concerns = concerns
         self._code = code
 
     def __call__(self, request: Request) -> Answer | None:
@@ -48,7 +53,7 @@ async def test_what_is_refused_for_good_is_said_and_not_asked_again_and_again(ki
     async with open_embedded() as world:
         world.flavour = kinds.BY_NAME[kind]
         await world.create_web(replicas=2)
-        world.cluster.server.plan = refusing = Refusing(sort, code)
+        world.cluster.server.plan = refusing = Refusing(SORTS[sort], code)
         await world.set_image(world.app("v2"))
         await world.clock.sleep(LONG)
         status = await world.status()
@@ -56,3 +61,39 @@ async def test_what_is_refused_for_good_is_said_and_not_asked_again_and_again(ki
         assert status.phase in {Phase.REFUSED, Phase.DEGRADED}
         assert WORDS[code][1] in said
         assert refusing.tries <= MOST_TRIES
+
+
+ON_WORKLOADS = {
+    "freezes": ("StatefulSet", lambda request: request.verb == "patch" and request.plural == "statefulsets"),
+    "histories": ("Deployment", lambda request: request.verb == "create" and request.plural == "replicasets"),
+    "templates": ("Deployment", lambda request: request.verb == "patch" and request.plural == "replicasets"),
+}
+
+
+@pytest.mark.parametrize("code", [400, 403])
+@pytest.mark.parametrize("sort", ON_WORKLOADS)
+async def test_a_refused_write_before_the_first_pod_is_said_and_ends_when_it_is_taken(sort, code):
+    """403 is in the words of RBAC: also of a server that has just started, which is asked again soon."""
+    kind, concerns = ON_WORKLOADS[sort]
+    async with open_embedded() as world:
+        world.flavour = kinds.BY_NAME[kind]
+        await world.create_web(replicas=2, mode=None if sort == "freezes" else "InPlaceOnly")
+        refusing = Refusing(lambda request: not request.subresource and concerns(request), code)
+        world.cluster.server.plan = refusing
+        if sort == "freezes":
+            await world.patch({"metadata": {"labels": {names.MODE: "InPlaceOnly"}}})
+        else:
+            await world.set_image(world.app("v2"))
+        await world.clock.sleep(100)
+        status = await world.status()
+        assert WORDS[code][1] in " ".join(reason.message for reason in status.reasons)
+        assert status.phase is Phase.PROGRESSING
+        await world.clock.sleep(LONG)
+        status = await world.status()
+        assert [reason.code for reason in status.reasons] == [ReasonCode.WriteRefused]
+        assert status.phase is Phase.DEGRADED
+        assert refusing.tries <= MOST_TRIES / 4
+        world.cluster.server.plan = nothing
+        if sort == "freezes":
+            await world.set_image(world.app("v2"))
+        await world.wait_upgraded()

@@ -210,6 +210,11 @@ class World(ABC):
             body = {"metadata": {"labels": revision}}
             where = (resources.PODS, pod.name, self.namespace)
             await self.client.patch(*where, body, patch_type=PatchType.MERGE, type=Pod)
+
+        async def seen() -> bool:
+            return (await self.workload()).status.updated_replicas == replicas
+
+        await self.until(seen, "its controller to have seen the labels")
         mode = {"labels": {names.MODE: "InPlaceOnly"}}
         await self.patch({"metadata": mode, "spec": {"updateStrategy": {"type": "RollingUpdate"}}})
         await self.wait_phase("web", Phase.UP_TO_DATE)

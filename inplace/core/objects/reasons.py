@@ -225,6 +225,12 @@ class ReasonCode(StrEnum):
         "the workload's own controller has not named the revision yet",
         "by itself",
     )
+    WriteRefused = (
+        "WriteRefused",
+        Concern.WAITING,
+        "the API server refuses a write that comes before the upgrade",
+        "see its message; tried again every 30 seconds, and Degraded after the progress deadline",
+    )
     FreezeContested = (
         "FreezeContested",
         Concern.WAITING,

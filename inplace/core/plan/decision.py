@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -13,6 +15,7 @@ from inplace.core.rollout import disruption_budgets, holds
 from inplace.core.rollout.admit import Admission
 from inplace.core.rollout.assess import Assessment
 from inplace.core.rollout.holds import Hold
+from inplace.core.rollout.snapshot import RefusedWrite
 from inplace.core.rollout.steps import CurrentStep
 from inplace.core.rollout.targets import AtStep
 from inplace.core.state import records, statuses
@@ -54,6 +57,17 @@ class Decision(Struct, frozen=True):
         assessment = self.assessment
         waiting = self.admission.deferred.values()
         return disruption_budgets.overdue(assessment.snapshot, assessment.settings, waiting, assessment.now)
+
+    @property
+    def refused_write(self) -> RefusedWrite | None:
+        """Our write that has been refused for the longest time."""
+        return min(self.assessment.snapshot.refused_writes.values(), key=attrgetter("since"), default=None)
+
+    @property
+    def is_refused_for_long(self) -> bool:
+        """Whether that exceeds the deadline of a Pod's progress."""
+        refused, patience = self.refused_write, timedelta(seconds=self.assessment.settings.progress_deadline_seconds)
+        return refused is not None and self.assessment.now >= refused.since + patience
 
     @property
     def contested(self) -> Reason | None:

@@ -13,7 +13,7 @@ def phase(decision: Decision) -> Phase:
     assessment, settings = decision.assessment, decision.assessment.settings
     if decision.falls_back:
         return Phase.HANDED_OVER
-    if decision.contested is not None or decision.overdue is not None:
+    if decision.contested is not None or decision.overdue is not None or decision.is_refused_for_long:
         return Phase.DEGRADED
     outstanding = not all(pod.done for pod in assessment.pods) or _misses_pods(decision) or _awaits_freeze(decision)
     if assessment.refused and (outstanding or assessment.parsed.errors):
@@ -46,7 +46,7 @@ def step_reached(decision: Decision) -> bool:
 
 def _awaits_freeze(decision: Decision) -> bool:
     """Whether a change of the template now would be rolled out natively."""
-    return decision.is_held_by(ReasonCode.NativeRollout, ReasonCode.Freezing)
+    return decision.is_held_by(ReasonCode.NativeRollout, ReasonCode.Freezing, ReasonCode.WriteRefused)
 
 
 def _misses_pods(decision: Decision) -> bool:

@@ -133,6 +133,9 @@ def conclude(decision: Decision) -> Plan:
     """Turn a decision into actions, a status, and the time of the next plan."""
     assessment, hold, admission = decision.assessment, decision.hold, decision.admission
     write = hold.write if hold is not None else _preparation(decision)
+    refused = assessment.snapshot.refused_write
+    if refused is not None and assessment.now < refused.again:
+        write = None  # not again at once
     actions = (
         *_in_motion(decision),
         *(hold.dry_runs if hold is not None else ()),

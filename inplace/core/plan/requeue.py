@@ -42,5 +42,10 @@ def _times(decision: Decision, status: Status) -> Iterator[datetime | None]:
         yield now + _ROOM_AGAIN
     if any(reason.code in _REFUSED_BY_ADMISSION for reason in status.reasons):
         yield now + _ASK_AGAIN
+    refused = decision.refused_write
+    if refused is not None:
+        yield refused.again
+        yield refused.until
+        yield refused.since + timedelta(seconds=assessment.settings.progress_deadline_seconds)
     conflict = freeze.conflict(snapshot.freeze_restored, now)
     yield conflict.until if conflict is not None else None

@@ -69,8 +69,10 @@ def _observed_generation(decision: Decision) -> int:
 def _reasons(decision: Decision) -> tuple[Reason, ...]:
     assessment = decision.assessment
     pressing = (reason for reason in (decision.contested, decision.overdue) if reason is not None)
+    refused = decision.refused_write
+    refusals = (refused.reason,) if refused is not None else ()
     drift = (reason for pod in assessment.pods for reason in pod.drift)
-    return (*assessment.refused, *pressing, *assessment.images.problems(), *drift)
+    return (*assessment.refused, *pressing, *refusals, *assessment.images.problems(), *drift)
 
 
 def _waiting(decision: Decision) -> dict[str, int]:

@@ -20,7 +20,6 @@ from inplace.core.rollout.assess import Assessment, PodAssessment
 from inplace.core.rollout.disruption_budgets import Reservations
 from inplace.core.rollout.holds import Hold
 from inplace.core.rollout.quotas import Quotas
-from inplace.core.rollout.snapshot import Snapshot
 
 
 class Admission(Struct, frozen=True):
@@ -53,7 +52,7 @@ def admit(assessment: Assessment, hold: Hold | None) -> Admission:
         return Admission(reservations, deferred={pod.pod.name: hold.reason for pod, _ in candidates})
     quotas, verdicts = Quotas.of(assessment), list[tuple[Pod, Pending, _Verdict]]()
     for pod, state in candidates:
-        verdict, quotas, reservations = _admit_one(assessment.snapshot, pod.pod, state, quotas, reservations)
+        verdict, quotas, reservations = _admit_one(assessment, pod.pod, state, quotas, reservations)
         verdicts.append((pod.pod, state, verdict))
     return Admission(
         reservations,
@@ -65,7 +64,7 @@ def admit(assessment: Assessment, hold: Hold | None) -> Admission:
 
 
 def _admit_one(
-    snapshot: Snapshot, pod: Pod, state: Pending, quotas: Quotas, reservations: Reservations
+    assessment: Assessment, pod: Pod, state: Pending, quotas: Quotas, reservations: Reservations
 ) -> tuple[_Verdict, Quotas, Reservations]:
     """The verdict on one Pod, and what is left for the next."""
     disruptive, moves_to = disrupts(state.action), target_of(state.action)
@@ -80,7 +79,14 @@ def _admit_one(
     lacking = state.waits_for if disruptive else None
     if lacking is None and disruptive:
         reservations, lacking = reservations.reserve(pod)
-    return _Verdict(lacking or reported.deferral(snapshot.reported)), quotas, reservations
+    lacking = lacking or _refused(assessment, pod) or reported.deferral(assessment.snapshot.reported, pod.name)
+    return _Verdict(lacking), quotas, reservations
+
+
+def _refused(assessment: Assessment, pod: Pod) -> Reason | None:
+    """Why the start of a Pod is not tried again yet."""
+    refused = assessment.snapshot.refused_writes.get(pod.uid)
+    return refused.reason if refused is not None and assessment.now < refused.again else None
 
 
 def _candidates(assessment: Assessment) -> Sequence[tuple[PodAssessment, Pending]]:

@@ -43,8 +43,17 @@ Check = Callable[[Assessment], Hold | None]
 
 
 def first(assessment: Assessment) -> Hold | None:
-    """The first reason why nothing may start."""
-    return next((hold for check in HOLDS if (hold := check(assessment)) is not None), None)
+    """The first reason why nothing may start.
+
+    Where the API server refuses the write that would end it, that is the reason.
+    """
+    hold = next((hold for check in HOLDS if (hold := check(assessment)) is not None), None)
+    if hold is None or hold.write is None:
+        return hold
+    refused = assessment.snapshot.refused_write
+    if refused is not None:
+        return Hold(refused.reason, refused.again, hold.write)
+    return reported_by_the_controller(assessment) or hold
 
 
 def lasting(assessment: Assessment) -> Hold | None:

@@ -28,7 +28,9 @@ MOMENTARY: Final = frozenset(
     }
 )
 #: Known only to the controller: commands omit it until the controller has reported it.
-MEMORY_ONLY: Final = frozenset({*_REFUSALS, *_HOLDS, *_DEFERRALS, *MOMENTARY, ReasonCode.DisruptionCap})
+MEMORY_ONLY: Final = frozenset(
+    {*_REFUSALS, *_HOLDS, *_DEFERRALS, *MOMENTARY, ReasonCode.DisruptionCap, ReasonCode.WriteRefused}
+)
 
 
 def refusals(status: Status | None) -> tuple[Reason, ...]:
@@ -40,7 +42,7 @@ def hold(status: Status | None) -> Reason | None:
     """Why nothing starts."""
     if status is None:
         return None
-    own = next((reason for reason in status.reasons if reason.code in _HOLDS), None)
+    own = next((reason for reason in status.reasons if reason.code in _HOLDS or _is_refused(reason, "")), None)
     return own or _waiting(status, _HOLDS)
 
 
@@ -49,9 +51,12 @@ def capped(status: Status | None) -> int:
     return status.waiting.get(ReasonCode.DisruptionCap, 0) if status is not None else 0
 
 
-def deferral(status: Status | None) -> Reason | None:
+def deferral(status: Status | None, pod: str) -> Reason | None:
     """Why a Pod that could start does not."""
-    return _waiting(status, _DEFERRALS) if status is not None else None
+    if status is None:
+        return None
+    own = next((reason for reason in status.reasons if _is_refused(reason, f"pods[{pod}]")), None)
+    return own or _waiting(status, _DEFERRALS)
 
 
 def refused_pull(status: Status | None, where: str) -> tuple[Reason, bool] | None:
@@ -64,6 +69,11 @@ def refused_pull(status: Status | None, where: str) -> tuple[Reason, bool] | Non
         return Reason(ReasonCode.PrePullImpossible, "", found.message), True
     reason = _waiting(status, (ReasonCode.PrePullImpossible,))
     return (reason, False) if reason is not None else None
+
+
+def _is_refused(reason: Reason, path: str) -> bool:
+    """Whether a write of the controller on this Pod, or with no path on the workload, is refused."""
+    return reason.code == ReasonCode.WriteRefused and reason.path == path
 
 
 def _waiting(status: Status, codes: tuple[ReasonCode, ...]) -> Reason | None:

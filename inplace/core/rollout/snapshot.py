@@ -36,6 +36,17 @@ class PullPods(Struct, frozen=True):
     busy: Mapping[str, int] = {}
 
 
+class RefusedWrite(Struct, frozen=True):
+    """A write that the API server refuses for what it is. Times are in UTC."""
+
+    reason: Reason
+    since: datetime
+    #: When it is tried again, if there is still a need for it.
+    again: datetime
+    #: When there has been none for so long that it counts no more.
+    until: datetime
+
+
 class Snapshot(Struct, frozen=True):
     """The workload, its Pods and everything around them, read at one moment.
 
@@ -70,6 +81,8 @@ class Snapshot(Struct, frozen=True):
     pending: frozenset[str] = frozenset()
     #: By uid: why the API server refuses our writes on a Pod.
     write_refused: Mapping[str, Reason] = {}
+    #: By uid of the workload, of what stands between it and its Pods, or of a Pod at rest: our write that is refused.
+    refused_writes: Mapping[str, RefusedWrite] = {}
     #: Nothing disruptive starts before this: the previous leader may still be writing.
     not_before: datetime | None = None
     #: When the freeze, lifted by another writer, was restored; the latest last.
@@ -98,6 +111,12 @@ class Snapshot(Struct, frozen=True):
     def parsed(self) -> Parsed:
         """The workload's settings, and what is wrong with them."""
         return parse(self.workload.metadata, self.kind.native(self.workload))
+
+    @property
+    def refused_write(self) -> RefusedWrite | None:
+        """The write on the workload, or between it and its Pods, that is refused."""
+        metas = (self.workload.metadata, *(child.metadata for child in self.owned.children))
+        return next((self.refused_writes[meta.uid] for meta in metas if meta.uid in self.refused_writes), None)
 
     def revision_of(self, pod: Pod) -> str:
         """The revision that a Pod is at; empty if unknown."""

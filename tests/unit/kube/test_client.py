@@ -39,7 +39,7 @@ async def _patch(client, **options):
         (422, {"reason": "Invalid", "details": {}}, errors.PreconditionFailed),
         (422, {"reason": "Invalid"}, errors.PreconditionFailed),
         (500, {"reason": "InternalError"}, errors.ServerError),
-        (418, {}, errors.ApiError),
+        (418, {}, errors.Rejected),
     ],
 )
 @pytest.mark.looptime
