@@ -408,6 +408,7 @@ class World(ABC):
         lines = [f"{w.metadata.name} {w.metadata.labels} {w.metadata.annotations} {w.status}" for w in sets.items]
         for pod in pods.items:
             lines.append(f"{pod.name} ready={pod.ready} {pod.metadata.labels} {pod.metadata.annotation(names.STATE)}")
+            lines.append(f"    generation {pod.metadata.generation}, observed {pod.status.observed_generation}")
             lines += [f"    {c}" for c in pod.status.conditions]
             lines += [f"    {s}" for s in pod.status.container_statuses]
         return "\n".join(lines)
