@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from types import TracebackType
 from typing import Self, cast
 
 import aiohttp
@@ -27,57 +26,62 @@ class _Session:
 
     async def request(
         self, method: str, url: URL, *, data: bytes | None, headers: Mapping[str, str], **_: object
-    ) -> _Response:
+    ) -> _Response | _Watch:
         """Ask. Raises what aiohttp raises of a connection that is dropped."""
         exchange = Exchange(method, url.path, url.query, headers, data or b"", interrupt=_nobody)
         answering = asyncio.ensure_future(self._answer(exchange))
         exchange.interrupt = answering.cancel
         cancelled = _cancelled()
         try:
-            return _Response(await answering)
+            answer = await answering
         except (Dropped, asyncio.CancelledError) as error:
             if _cancelled() > cancelled:
                 raise asyncio.CancelledError from None  # whoever asks is to stop, dropped or not
             if exchange.dropped or isinstance(error, Dropped):
                 raise aiohttp.ServerDisconnectedError from None
             raise
+        return _Watch(answer) if isinstance(answer, Stream) else _Response(answer)
 
 
 class _Response:
-    """Where an aiohttp response would be."""
+    """Where an aiohttp response would be, to a call that has been answered whole."""
 
-    def __init__(self, answer: Reply | Stream) -> None:
-        self._answer = answer
-        self.status = answer.code if isinstance(answer, Reply) else 200
-        self.headers = CIMultiDict(answer.headers if isinstance(answer, Reply) else {})
+    def __init__(self, reply: Reply) -> None:
+        self.status = reply.code
+        self.headers = CIMultiDict(reply.headers)
+        self._body = reply.body
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
-        if isinstance(self._answer, Stream):
-            self._answer.close()
-
-    @property
-    def content(self) -> Self:
-        """The body as it comes."""
-        return self
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing is open."""
 
     async def read(self) -> bytes:
-        """The whole body."""
-        return (
-            self._answer.body if isinstance(self._answer, Reply) else b"".join([each async for each in self.iter_any()])
-        )
+        """The body."""
+        return self._body
+
+
+class _Watch:
+    """Where an aiohttp response would be, to a watch: its own `content`."""
+
+    status = 200
+    headers: CIMultiDict[str] = CIMultiDict()
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self.content = self
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stream.close()
 
     async def iter_any(self) -> AsyncIterator[bytes]:
-        """The pieces of the body. Raises what aiohttp raises of one that breaks off."""
-        if isinstance(self._answer, Reply):
-            yield self._answer.body
-            return
+        """The body as it comes. Raises what aiohttp raises of one that breaks off."""
         try:
-            async for lines in self._answer.batches:
+            async for lines in self._stream.batches:
                 yield lines
         except Dropped:
             raise aiohttp.ClientPayloadError("the connection was dropped") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
 
 from msgspec import Struct
@@ -64,10 +64,16 @@ class Decision(Struct, frozen=True):
         return min(self.assessment.snapshot.refused_writes.values(), key=attrgetter("since"), default=None)
 
     @property
-    def is_refused_for_long(self) -> bool:
-        """Whether that exceeds the deadline of a Pod's progress."""
+    def refusal_deadline(self) -> datetime | None:
+        """When a refused write no longer counts as progress; it is tried on."""
         refused, patience = self.refused_write, timedelta(seconds=self.assessment.settings.progress_deadline_seconds)
-        return refused is not None and self.assessment.now >= refused.since + patience
+        return refused.since + patience if refused is not None else None
+
+    @property
+    def is_refused_for_long(self) -> bool:
+        """Whether that deadline has passed."""
+        deadline = self.refusal_deadline
+        return deadline is not None and self.assessment.now >= deadline
 
     @property
     def contested(self) -> Reason | None:

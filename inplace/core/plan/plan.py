@@ -134,7 +134,7 @@ def conclude(decision: Decision) -> Plan:
     assessment, hold, admission = decision.assessment, decision.hold, decision.admission
     write = hold.write if hold is not None else _preparation(decision)
     refused = assessment.snapshot.refused_write
-    if refused is not None and assessment.now < refused.again:
+    if refused is not None and refused.rests(assessment.now):
         write = None  # not again at once
     actions = (
         *_in_motion(decision),

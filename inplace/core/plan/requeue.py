@@ -46,6 +46,6 @@ def _times(decision: Decision, status: Status) -> Iterator[datetime | None]:
     if refused is not None:
         yield refused.again
         yield refused.until
-        yield refused.since + timedelta(seconds=assessment.settings.progress_deadline_seconds)
+        yield decision.refusal_deadline
     conflict = freeze.conflict(snapshot.freeze_restored, now)
     yield conflict.until if conflict is not None else None

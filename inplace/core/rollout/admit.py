@@ -86,7 +86,7 @@ def _admit_one(
 def _refused(assessment: Assessment, pod: Pod) -> Reason | None:
     """Why the start of a Pod is not tried again yet."""
     refused = assessment.snapshot.refused_writes.get(pod.uid)
-    return refused.reason if refused is not None and assessment.now < refused.again else None
+    return refused.reason if refused is not None and refused.rests(assessment.now) else None
 
 
 def _candidates(assessment: Assessment) -> Sequence[tuple[PodAssessment, Pending]]:

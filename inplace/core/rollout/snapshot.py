@@ -46,6 +46,10 @@ class RefusedWrite(Struct, frozen=True):
     #: When there has been none for so long that it counts no more.
     until: datetime
 
+    def rests(self, now: datetime) -> bool:
+        """Whether it is not tried again yet."""
+        return now < self.again
+
 
 class Snapshot(Struct, frozen=True):
     """The workload, its Pods and everything around them, read at one moment.
