@@ -109,6 +109,30 @@ DEFECTS: Final = (
         ("unit/core/test_evidence.py::test_what_is_not_enough",),
     ),
     Defect(
+        "let a list that is cut off speak against a swap",
+        EVIDENCE,
+        "    return None if not running or any(len(names) >= LISTED_NAMES for names in running) else False\n",
+        "    return False\n",
+        ("unit/core/test_evidence.py::test_a_list_that_is_cut_off_does_not_keep_a_steady_container_from_counting",),
+    ),
+    Defect(
+        "do not believe the name that the runtime reports",
+        EVIDENCE,
+        "    if images.same(status.image, wanted):\n        return True\n    if node",
+        "    if node",
+        ("unit/core/test_evidence.py::test_a_name_that_the_runtime_reports_is_as_good_as_one_that_the_node_lists",),
+    ),
+    Defect(
+        "patch a container while it may be starting",
+        "core/pod/lifecycle.py",
+        "    if start is not None:\n",
+        "    if False:\n",
+        (
+            "unit/core/test_pod.py::test_a_new_pod_is_not_patched_while_its_container_may_be_starting",
+            "faults/test_late_kubelets.py::test_a_pod_that_was_only_just_made_is_upgraded_when_its_container_is_known",
+        ),
+    ),
+    Defect(
         "believe the digest of an old kubelet's container",
         EVIDENCE,
         "told_apart = tracked or wanted != images.digest_of(baseline.image_id)",

@@ -12,6 +12,8 @@ from kubesim.objects import stamp
 
 #: node.status.images names at most this many (nodeStatusMaxImages).
 MOST_IMAGES: Final = 50
+#: ... each by at most so many of its names, digests first (MaxNamesPerImageInNodeStatus).
+MOST_NAMES: Final = 5
 
 
 @dataclass
@@ -68,7 +70,7 @@ class NodeState:
         times = {"lastHeartbeatTime": stamp(now), "lastTransitionTime": stamp(self.ready_since)}
         info = {"kubeletVersion": version, "containerRuntimeVersion": "containerd://2.2.9", "operatingSystem": "linux"}
         empty = ("machineID", "systemUUID", "bootID", "kernelVersion", "osImage", "kubeProxyVersion")
-        images = [{"names": list(reversed(names)), "sizeBytes": 1} for names in self.images.values()]
+        images = [{"names": _listed(names), "sizeBytes": 1} for names in self.images.values()]
         return {
             "capacity": room,
             "allocatable": room,
@@ -77,3 +79,7 @@ class NodeState:
             "nodeInfo": dict.fromkeys(empty, "") | info | {"architecture": "amd64"},
             "images": images[-MOST_IMAGES:],
         }
+
+
+def _listed(names: list[str]) -> list[str]:
+    return sorted(names, key=lambda name: "@" not in name)[:MOST_NAMES]

@@ -22,6 +22,8 @@ class Timings(Struct, frozen=True):
     kill: float = 0.2
     #: From a change in the runtime to the sync that reports it (PLEG).
     relist: float = 0.5
+    #: From a status to its write; what is newer by then is written in its place (status manager).
+    report: float = 0.0
     #: First and longest wait after a failed pull and after a crash (kubelet.go, MaxContainerBackOff).
     backoff: float = 10.0
     most_backoff: float = 300.0

@@ -73,6 +73,9 @@ class Worker:
         self._address = ""
         self._begun = ""
         self._written: Tree = {}
+        #: What is to be written; `_written` once the server has it.
+        self._status: Tree = {}
+        self._reports = asyncio.Event()
         self._ended = False
 
     # --- from outside -----------------------------------------------------------------------------------------------
@@ -117,6 +120,15 @@ class Worker:
 
     async def run(self) -> None:
         """Until the Pod is gone. What runs stays what it is when this is cancelled: the kubelet dies, not the Pod."""
+        self._status = self._written
+        reporter = asyncio.create_task(self._report_late()) if self._timings.report else None
+        try:
+            await self._work()
+        finally:
+            if reporter is not None:
+                reporter.cancel()
+
+    async def _work(self) -> None:
         while not self.gone:
             self._news.clear()
             if "deletionTimestamp" in self.pod["metadata"]:
@@ -295,9 +307,9 @@ class Worker:
 
     async def _publish_probes(self) -> None:
         """Write what probes have found, and nothing else that is new (SetContainerReadiness)."""
-        if not self._written:
+        if not self._status:
             return
-        now, status = self._clock.monotonic(), {**self._written}
+        now, status = self._clock.monotonic(), {**self._status}
         for field in ("containerStatuses", "initContainerStatuses"):
             if field in status:
                 status[field] = [self._probed(statu, now) for statu in status[field]]
@@ -311,14 +323,31 @@ class Worker:
         return {**obj, "ready": container.is_ready(now), "started": container.has_started(now) or obj["started"]}
 
     async def _write(self, status: Tree, wanted: dict[str, Tree]) -> None:
-        before = self._written.get("conditions") or (self.pod.get("status") or {}).get("conditions") or ()
+        before = self._status.get("conditions") or (self.pod.get("status") or {}).get("conditions") or ()
         generation = self._generation if self._abilities.tracks_generation else None
         status["conditions"] = statuses.stamped(wanted, before, self._clock.now(), generation)
-        if status == self._written:
+        if status == self._status:
             return
+        self._status = status
+        if self._timings.report and not self._ended:
+            self._reports.set()
+        else:
+            await self._send()
+
+    async def _report_late(self) -> None:
+        """Write what is newest when a status has waited for its turn."""
+        while True:
+            await self._reports.wait()
+            await self._clock.sleep(self._timings.report)
+            self._reports.clear()
+            await self._send()
+
+    async def _send(self) -> None:
+        """Write the status that is newest, until the server has it."""
         meta = self.pod["metadata"]
-        body = {"metadata": {"uid": meta["uid"]}, "status": status}
         while not self.gone:
+            status = self._status
+            body = {"metadata": {"uid": meta["uid"]}, "status": status}
             try:
                 await self._client.patch(
                     resources.PODS,
@@ -333,6 +362,7 @@ class Worker:
                 self.gone = True
             except Invalid as error:
                 self._complain("status", error)
+                self._status = self._written
                 return
             except KubeError as error:  # a conflict as well: if another Pod has the name, the watch tells
                 self._complain("status", error)

@@ -18,7 +18,7 @@ from inplace.runtime.clock import Clock, LoopClock
 from inplace.runtime.observe import NullObserver
 from kubesim.api.faults import Answer, Cut
 from kubesim.cluster import Cluster, open_cluster
-from kubesim.kubelet import Catalogue
+from kubesim.kubelet import Catalogue, Timings
 from tests.scenarios import policies
 from tests.scenarios.faces import Faces, Witness
 from tests.scenarios.world import Registry, World
@@ -137,10 +137,12 @@ async def _is_ready(app: App) -> bool:
 
 
 @asynccontextmanager
-async def open_embedded(*, seed: int = 0, controller: bool = True) -> AsyncIterator[EmbeddedWorld]:
+async def open_embedded(
+    *, seed: int = 0, controller: bool = True, timings: Timings | None = None
+) -> AsyncIterator[EmbeddedWorld]:
     """A cluster of its own for each test."""
-    clock = LoopClock(EPOCH)
-    async with open_cluster(clock, random.Random(seed), model.catalogue(REGISTRY, ELSEWHERE), nodes=NODES) as cluster:
+    clock, images = LoopClock(EPOCH), model.catalogue(REGISTRY, ELSEWHERE)
+    async with open_cluster(clock, random.Random(seed), images, nodes=NODES, timings=timings) as cluster:
         world = EmbeddedWorld(cluster, clock)
         world.client = cluster.client("scenario-tests", field_manager="user")
         await world.client.create(resources.NAMESPACES, None, {"metadata": {"name": NAMESPACE}}, type=msgspec.Raw)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from msgspec import Raw, Struct, field
 
 
@@ -229,9 +230,9 @@ class NodeInfo(Part, frozen=True):
 
 
 class NodeImage(Part, frozen=True):
-    """An entry of a Node's `status.images`: an image by all its names."""
+    """An entry of a Node's `status.images`: an image by its names. One without a name is listed with null."""
 
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...] | None = None
 
 
 class NodeStatus(Part, frozen=True):
@@ -240,6 +241,13 @@ class NodeStatus(Part, frozen=True):
     conditions: tuple[Condition, ...] = ()
     node_info: NodeInfo = NodeInfo()
     images: Raw = Raw(b"[]")
+
+    def image_names(self) -> list[tuple[str, ...]]:
+        """The names of each listed image. A list that cannot be decoded is as good as none: it only supports proofs."""
+        try:
+            return [image.names or () for image in msgspec.json.decode(self.images, type=tuple[NodeImage, ...])]
+        except msgspec.MsgspecError:
+            return []
 
 
 class Node(Part, frozen=True):

@@ -161,6 +161,12 @@ class ReasonCode(StrEnum):
     MirrorPod = "MirrorPod", Concern.WAITING, "a static Pod", "never: change its file on the node"
     Terminating = "Terminating", Concern.WAITING, "the Pod is being deleted", "its controller replaces it"
     NotScheduled = "NotScheduled", Concern.WAITING, "the Pod has no node yet", "when it is scheduled"
+    Starting = (
+        "Starting",
+        Concern.WAITING,
+        "the Pod is new, and its kubelet has not reported its containers yet",
+        "when it has, or cannot start them; ten seconds after the Pod was made at the latest",
+    )
     PodPhase = "PodPhase", Concern.WAITING, "the Pod has finished, or has no phase yet", "its controller replaces it"
     NodeNotReady = "NodeNotReady", Concern.WAITING, "the node is not Ready", "when it is"
     PendingWrite = (

@@ -8,7 +8,7 @@ from typing import Final
 
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.plan.decision import Decision
-from inplace.core.pod.states import Ineligible, Pending
+from inplace.core.pod.states import Pending
 from inplace.core.rollout import disruption_budgets, freeze, steps
 from inplace.core.state.statuses import Status
 
@@ -35,7 +35,7 @@ def _times(decision: Decision, status: Status) -> Iterator[datetime | None]:
     yield disruption_budgets.deadline(snapshot, assessment.settings, admission.deferred.values(), now)
     for pod in assessment.pods:
         yield pod.until
-        if not isinstance(pod.state, Pending | Ineligible):
+        if not isinstance(pod.state, Pending):
             yield pod.state.until
     yield snapshot.not_before
     if any(reason.code == ReasonCode.DisruptionCap for reason in admission.deferred.values()):

@@ -6,15 +6,22 @@ diff of its templates.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Final
 
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
-from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.reasons import Reason, ReasonCode, Wait
 from inplace.core.pod.states import PodContext
 
+#: What the kubelet says of a container before its first start.
+_STARTING_REASONS: Final = ("", "ContainerCreating", "PodInitializing")
+
 Check = Callable[[Pod, PodContext], Reason | None]
+
+#: How long a new Pod may take until its kubelet shows its containers; after that it is upgraded without.
+STARTING: Final = timedelta(seconds=10)
 
 
 def ineligible(pod: Pod, context: PodContext) -> Reason | None:
@@ -57,6 +64,26 @@ def node_ready(pod: Pod, context: PodContext) -> Reason | None:
     if not context.nodes_visible or (context.node is not None and context.node.ready):
         return None
     return Reason(ReasonCode.NodeNotReady, "spec.nodeName", f"node {pod.spec.node_name} is not Ready")
+
+
+def starting(pod: Pod, containers: Iterable[str], context: PodContext) -> Wait | None:
+    """A Pod that was only just made and whose kubelet has not shown the containers that would be swapped.
+
+    They may be starting at this moment. If they were patched now, the first status to show one could be of either
+    image, and the evidence would take much longer than the start. One that cannot start says so, and may be patched.
+    """
+    until = (pod.metadata.creation_timestamp or context.now) + STARTING
+    names_ = [name for name in containers if _is_unseen(pod, name)]
+    if not names_ or context.now >= until:
+        return None
+    why = "a new Pod; waiting for the kubelet to report its containers"
+    return Wait(Reason(ReasonCode.Starting, f"containers[{names_[0]}]", why), until)
+
+
+def _is_unseen(pod: Pod, name: str) -> bool:
+    status = pod.container_status(name)
+    waiting = status.state.waiting if status is not None else None
+    return status is None or (not status.container_id and (waiting is None or waiting.reason in _STARTING_REASONS))
 
 
 CHECKS: Final[tuple[Check, ...]] = (

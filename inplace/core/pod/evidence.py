@@ -11,16 +11,16 @@ import re
 from datetime import datetime, timedelta
 from typing import Final
 
-import msgspec
-
 from inplace.core.objects import images
-from inplace.core.objects.model import ContainerStatus, Node, NodeImage, Pod
+from inplace.core.objects.model import ContainerStatus, Node, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.observation import ContainerObservation, PodObservation
 from inplace.core.state.records import Baseline, Evidence, Record
 
 #: The kubelet's status manager reconciles at this period (pkg/kubelet/status, `syncPeriod`).
 KUBELET_SYNC: Final = timedelta(seconds=10)
+#: A node lists at most so many names of an image (pkg/kubelet/nodestatus, `MaxNamesPerImageInNodeStatus`).
+LISTED_NAMES: Final = 5
 #: Kubelets from this minor on maintain `status.observedGeneration` (KEP-5067).
 GENERATION_SINCE: Final = (1, 34)
 
@@ -135,11 +135,13 @@ def _steady(
     grace = timedelta(seconds=pod.spec.termination_grace_period_seconds)
     if now < seen.since + grace + 3 * KUBELET_SYNC:
         return _missing(status.name, "the container reports the old image; waiting until it is steady")
-    if _proven_by_node(node, baseline, status):
+    tracked = tracks_generation(pod, node)
+    on_node = _is_on_node(node, baseline, status)
+    if on_node or (on_node is None and tracked):
         return Evidence.ASSUMED_BY_GENERATION
     ended = status.last_state.terminated
     followed = ended is not None and ended.container_id == baseline.id and status.restart_count > baseline.restarts
-    if not tracks_generation(pod, node) and followed and not baseline.unsettled:
+    if not tracked and followed and not baseline.unsettled:
         return Evidence.SAME_DIGEST
     return _missing(status.name, "the node does not list this as the desired image")
 
@@ -181,20 +183,23 @@ def _digest(baseline: Baseline) -> str:
     return parsed.digest if parsed is not None and parsed.digest else ""
 
 
-def _proven_by_node(node: Node | None, baseline: Baseline, status: ContainerStatus) -> bool:
-    """Whether the node lists the desired image and the running image as the same one.
+def _is_on_node(node: Node | None, baseline: Baseline, status: ContainerStatus) -> bool | None:
+    """Whether the node knows the desired image and the running image as the same one; None if that cannot be told.
 
-    Both are then on the node, so the kubelet cannot still be pulling while its status does not change.
+    Both are then on the node, so the kubelet cannot still be pulling while its status does not change. The name that
+    the runtime reports tells it as well as the node's list. A list that is cut off or not visible tells nothing, nor
+    does one without the image that runs.
     """
-    digest = images.digest_of(status.image_id)
+    wanted, digest = baseline.stored or baseline.to, images.digest_of(status.image_id)
+    if images.same(status.image, wanted):
+        return True
     if node is None or not digest:
-        return False
-    listed = msgspec.json.decode(node.status.images, type=tuple[NodeImage, ...])
-    return any(
-        any(images.same(name, baseline.stored or baseline.to) for name in image.names)
-        and any(images.digest_of(name) == digest for name in image.names)
-        for image in listed
-    )
+        return None
+    listed = node.status.image_names()
+    running = [names for names in listed if any(images.digest_of(name) == digest for name in names)]
+    if any(images.same(name, wanted) for names in running for name in names):
+        return True
+    return None if not running or any(len(names) >= LISTED_NAMES for names in running) else False
 
 
 def _pending(status: ContainerStatus) -> str:

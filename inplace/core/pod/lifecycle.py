@@ -72,6 +72,9 @@ def _at_rest(pod: Pod, last: Record | None, context: PodContext) -> PodState:
     reason = eligibility.ineligible(pod, context)
     if reason is not None:
         return Ineligible(reason)
+    start = eligibility.starting(pod, context.change.needs_proof, context)
+    if start is not None:
+        return Ineligible(start.reason, start.until)
     waits_for = context.images.reason if context.images is not None and context.change.disrupts else None
     if context.images is not None and context.images.failed and waits_for is not None:
         return Failed(waits_for)  # its image could not be pulled, and the Pod is unchanged

@@ -84,9 +84,10 @@ class Pending(Struct, frozen=True):
 
 
 class Ineligible(Struct, frozen=True):
-    """Not at the target, and not to be upgraded for now."""
+    """Not at the target, and not to be upgraded for now: `until`, if it ends by itself."""
 
     reason: Reason
+    until: datetime | None = None
 
 
 class InProgress(Struct, frozen=True):

@@ -373,8 +373,7 @@ def _holds_until(assessed: PodAssessment, now: datetime) -> datetime | None:
     state = assessed.state
     if isinstance(state, Pending) or (isinstance(state, InProgress | Failed) and state.action is not None):
         return now  # an action carries the time at which it was decided
-    ends = [assessed.until] if isinstance(state, Ineligible) else [assessed.until, state.until]
-    return min((at for at in ends if at is not None), default=None)
+    return min((at for at in (assessed.until, state.until) if at is not None), default=None)
 
 
 def _drift(pod: Pod, record: Record) -> Iterable[Reason]:

@@ -12,10 +12,8 @@ from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
 from typing import Generic, TypeVar
 
-import msgspec
-
 from inplace.core.objects import images
-from inplace.core.objects.model import Node, NodeImage
+from inplace.core.objects.model import Node
 
 Inputs = TypeVar("Inputs")
 Answer = TypeVar("Answer")
@@ -87,8 +85,8 @@ class NodeImages:
         """The names that this node lists. It lists fifty images at most, so absence proves nothing."""
         known = self._known.get(node.metadata.name)
         if known is None or known[0] is not node:
-            listed = msgspec.json.decode(node.status.images, type=tuple[NodeImage, ...])
-            known = node, frozenset(images.normalise(name) for image in listed for name in image.names)
+            listed = node.status.image_names()
+            known = node, frozenset(images.normalise(name) for names in listed for name in names)
             if len(self._known) >= self._size:
                 del self._known[next(iter(self._known))]
             self._known[node.metadata.name] = known

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from inplace.core.objects.model import Node
 from inplace.core.objects.reasons import Reason
 from inplace.core.pod import evidence
 from inplace.core.pod.observation import observe
 from inplace.core.state.records import Evidence
-from tests.factories import DIGEST, NOW, container, later, node, pod, swapping
+from tests.factories import DIGEST, NOW, container, decode, later, node, pod, swapping
 
 V1, V2 = "app@" + DIGEST["v1"], "app@" + DIGEST["v2"]
 BEFORE = container("c://1", image_id=V1)
@@ -101,7 +102,41 @@ def test_after_a_restart_of_ours_same_bytes_are_assumed_once_steady_and_known_to
     same = container("c://2", image="app:v1", image_id=V1, restarts=1, last="c://1")
     assert isinstance(judge(same, at=59, on=LISTED), Reason)
     assert judge(same, at=61, on=LISTED) is Evidence.ASSUMED_BY_GENERATION
-    assert isinstance(judge(same, at=61), Reason), "the node does not list the image"
+    other = node(images=(("app@" + DIGEST["v1"], "app:v1"), ("app@" + DIGEST["v2"], "app:v2")))
+    assert isinstance(judge(same, at=61, on=other), Reason), "the node knows the image asked for as another one"
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        (),
+        (("db@sha256:" + "3" * 64, "db:v1"),),
+        (tuple(f"mirror-{n}/app@{DIGEST['v1']}" for n in range(5)),),
+    ],
+    ids=["nothing", "not the image that runs", "as many names as a node lists"],
+)
+def test_a_list_that_is_cut_off_does_not_keep_a_steady_container_from_counting(listed):
+    """A node lists 50 images, or fewer if it is told so, and five names of one."""
+    same = container("c://2", image="app:v1", image_id=V1, restarts=1, last="c://1")
+    assert isinstance(judge(same, at=59, on=node(images=listed)), Reason)
+    assert judge(same, at=61, on=node(images=listed)) is Evidence.ASSUMED_BY_GENERATION
+    untracked = judge(same, record=swapping(unsettled=True), at=61, on=node("v1.33.1", images=listed), observed=0)
+    assert isinstance(untracked, Reason), "without observedGeneration the list is needed"
+
+
+def test_a_name_that_the_runtime_reports_is_as_good_as_one_that_the_node_lists():
+    """v1 -> missing -> v2 in the first status at v2's generation, on a node that lists v2 under other names only."""
+    record = swapping(from_="app:missing", to="app:v2", unsettled=True, origin="app:v1")
+    elsewhere = node(images=(("mirror/app@" + DIGEST["v2"], "mirror/app:v2"),))
+    assert isinstance(judge(AFTER, record=record, at=59, on=elsewhere), Reason)
+    assert judge(AFTER, record=record, at=61, on=elsewhere) is Evidence.ASSUMED_BY_GENERATION
+
+
+@pytest.mark.parametrize("listed", [[{"names": None}, {}], {"no": "list"}, [7]], ids=["no name", "no list", "no image"])
+def test_a_malformed_list_of_images_hurts_nobody(listed):
+    nameless = decode({"status": {"images": listed, "nodeInfo": {"kubeletVersion": "v1.36.3"}}}, Node)
+    same = container("c://2", image="app:v1", image_id=V1, restarts=1, last="c://1")
+    assert judge(same, at=61, on=nameless) is Evidence.ASSUMED_BY_GENERATION
 
 
 def test_the_old_container_is_never_assumed():

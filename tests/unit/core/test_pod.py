@@ -14,7 +14,21 @@ from inplace.core.pod.observation import PodObservation, observe
 from inplace.core.rollout.snapshot import PullPods
 from inplace.core.state.records import Evidence, PodPhase
 from inplace.core.state.statuses import Phase
-from tests.factories import DIGEST, NEW, NOW, OLD, container, later, node, pod, snapshot, swapping, template, workload
+from tests.factories import (
+    DIGEST,
+    NEW,
+    NOW,
+    OLD,
+    container,
+    later,
+    node,
+    pod,
+    snapshot,
+    stamp,
+    swapping,
+    template,
+    workload,
+)
 
 AFTER = container("c://2", image="app:v2", image_id="app@" + DIGEST["v2"], restarts=1, last="c://1")
 
@@ -109,6 +123,20 @@ def test_a_new_pods_gate_is_served_also_when_paused_and_not_opted_in():
 )
 def test_a_pod_is_held_with_a_reason(expected, one, changes):
     assert code(one, **changes) == expected
+
+
+@pytest.mark.parametrize("waiting", ["ContainerCreating", "PodInitializing"])
+def test_a_new_pod_is_not_patched_while_its_container_may_be_starting(waiting):
+    """Bounded by its age, so that one that never starts can be mended by another image."""
+    creating = container("", image_id="", running=False, waiting=waiting)
+    born = pod(creating, ready=False, creationTimestamp=stamp(NOW))
+    assert code(born, at=9.9) == ReasonCode.Starting
+    made, _ = plan(born, at=9.9)
+    assert made.requeue_at == later(10)
+    assert isinstance(only(born, at=10), CloseGate)
+    failing = container("", image_id="", running=False, waiting="ErrImagePull")
+    assert isinstance(only(pod(failing, ready=False, creationTimestamp=stamp(NOW))), CloseGate), "it cannot start"
+    assert isinstance(only(pod(creationTimestamp=stamp(NOW))), CloseGate), "it runs"
 
 
 def test_a_pod_whose_revision_is_not_known_refuses_the_workload():
