@@ -148,6 +148,34 @@ def test_without_a_history_nothing_is_kept():
     assert "template" in made[0].spec
 
 
+def test_the_history_has_a_name_and_a_hash_of_its_own_whatever_its_siblings_are_called():
+    """The active ReplicaSet may have been made for this very template; a plan that is repeated names the same."""
+
+    def named(*children):
+        [made] = actions(looked(deployment("v2"), *children, pods=(pod(revision=""),)))
+        assert isinstance(made, CreateReplicaSet)
+        return made.body
+
+    first = named(replica_set("a", "v1", kept=("v1", "v2")))
+    name = first["metadata"]["name"]
+    assert named(replica_set("a", "v1", kept=("v1", "v2"))) == first
+    other = named(replica_set(name, "v1", kept=("v1", "v2")))
+    assert other["metadata"]["name"] != name
+    for body in (first, other):
+        own = body["metadata"]["name"].removeprefix("web-")
+        assert body["spec"]["selector"]["matchLabels"] == {"app": "web", names.TEMPLATE_HASH_LABEL: own}
+        assert body["spec"]["template"]["metadata"]["labels"][names.TEMPLATE_HASH_LABEL] == own
+
+
+def test_the_history_blocks_nobodys_deletion():
+    """With blockOwnerDeletion a cluster that enforces owner permissions asks for a right on finalizers."""
+    kept = replica_set("a", "v1", kept=("v1", "v2"))
+    [made] = actions(looked(deployment("v2"), kept, pods=(pod(revision=""),)))
+    [owner] = made.body["metadata"]["ownerReferences"]
+    assert "blockOwnerDeletion" not in owner
+    assert owner["controller"]
+
+
 @pytest.mark.parametrize(
     ("paused", "frozen", "code"), [(True, False, ReasonCode.PausedByOwner), (False, True, ReasonCode.NativeRollout)]
 )
