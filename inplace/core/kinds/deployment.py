@@ -6,7 +6,7 @@ Pods do, in place. The old template goes into a ReplicaSet without Pods, so that
 ReplicaSet that already has the new template is deleted, because the oldest of several equal ones would be current.
 
 If admission policies pause it in the same write that changes its template, it stays resumed while there is nothing to
-do, and `kubectl rollout undo` and `restart` work. Otherwise the pause is permanent.
+do, and `kubectl rollout undo` and `restart` work. Otherwise the pause is permanent, as long as it has Pods.
 """
 
 from __future__ import annotations
@@ -110,10 +110,11 @@ class Deployment(matching.MatchedByTemplate):
     ) -> WorkloadAction | None:
         """Keep the old template, then give the active ReplicaSet the new one, unless there is a partition.
 
-        So a Pod that is re-created during an upgrade comes back at the revision of most Pods.
+        So a Pod that is re-created during an upgrade comes back at the revision of most Pods. Without Pods there is
+        nothing to prepare: the Deployment controller makes the ReplicaSet.
         """
         active = _active(workload, owned)
-        if active is None:
+        if active is None or _has_no_pods(workload, owned):
             return None
         current, kept = trees.fingerprint(active.spec.template), matching.recorded(active)
         if current == target.revision:
@@ -160,6 +161,11 @@ def _has_pods(child: Workload) -> bool:
     return bool(child.spec.replicas is None or child.spec.replicas or child.status.replicas)
 
 
+def _has_no_pods(workload: Workload, owned: OwnedObjects) -> bool:
+    """Whether it is scaled to 0, and all its Pods are gone."""
+    return kind.replicas(workload) == 0 and not any(_has_pods(child) for child in owned.children)
+
+
 def _active(workload: Workload, owned: OwnedObjects) -> Workload | None:
     """The only ReplicaSet with Pods, else the one that would get some (FindActiveOrLatest); None if several do."""
     filled = [child for child in owned.children if _has_pods(child)]
@@ -182,6 +188,8 @@ def _pause(workload: Workload, owned: OwnedObjects, *, freeze_policy: bool) -> P
     if workload.spec.paused and not is_frozen(workload):
         why = "paused by the user (kubectl rollout pause); run kubectl rollout resume to continue"
         return Reason(ReasonCode.PausedByOwner, "spec.paused", why)
+    if _has_no_pods(workload, owned) or (workload.spec.paused and not owned.children):
+        return _resume(workload, "no Pods to hold, and a paused Deployment makes no ReplicaSet")
     if workload.spec.paused:
         several = sum(_has_pods(child) for child in owned.children) > 1
         return _resume(workload, "native rollout in progress, which is not interrupted") if several else None

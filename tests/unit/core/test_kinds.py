@@ -176,6 +176,33 @@ def test_the_history_blocks_nobodys_deletion():
     assert owner["controller"]
 
 
+@pytest.mark.parametrize("freeze_policy", [True, False])
+@pytest.mark.parametrize(
+    ("replicas", "children", "resumed"),
+    [
+        pytest.param(1, (), True, id="its ReplicaSet is gone"),
+        pytest.param(0, (replica_set("a", "v1", replicas=0),), True, id="scaled to 0"),
+        pytest.param(0, (replica_set("a", "v1", replicas=1),), False, id="its Pods are still there"),
+        pytest.param(1, (replica_set("a", "v1", replicas=0),), False, id="to be scaled up"),
+    ],
+)
+def test_a_held_deployment_without_pods_is_resumed(replicas, children, resumed, freeze_policy):
+    found = DEPLOYMENT.freeze(
+        deployment("v2", replicas=replicas), OwnedObjects((), children), freeze_policy=freeze_policy
+    )
+    assert isinstance(found, PatchWorkload) == resumed
+    if isinstance(found, PatchWorkload):
+        assert (found.spec, found.labels) == ({"paused": False}, {names.FROZEN: None})
+
+
+@pytest.mark.parametrize("freeze_policy", [True, False])
+def test_without_pods_nothing_is_frozen_or_prepared(freeze_policy):
+    one = deployment("v2", replicas=0, paused=False, frozen=False)
+    owned = OwnedObjects((), (replica_set("a", "v1", replicas=0),))
+    assert DEPLOYMENT.freeze(one, owned, freeze_policy=freeze_policy) is None
+    assert DEPLOYMENT.prepare(one, owned, Template(print_of("v2"), tree("v2")), whole=True) is None
+
+
 @pytest.mark.parametrize(
     ("paused", "frozen", "code"), [(True, False, ReasonCode.PausedByOwner), (False, True, ReasonCode.NativeRollout)]
 )
