@@ -66,9 +66,12 @@ class Deployment(matching.MatchedByTemplate):
     def freeze(
         self, workload: Workload, owned: OwnedObjects, *, freeze_policy: bool
     ) -> PatchWorkload | PatchReplicaSet | Reason | None:
-        """Pause it while no rollout is in progress; then keep its settings, or restore those replaced by an undo."""
+        """Pause it while no rollout is in progress; then keep its settings, or restore those replaced by an undo.
+
+        kubectl undoes nothing on a paused Deployment, so only where it stands resumed while nothing is to be done.
+        """
         paused, active = _pause(workload, owned, freeze_policy=freeze_policy), _active(workload, owned)
-        if isinstance(paused, PatchWorkload) or active is None:
+        if isinstance(paused, PatchWorkload) or active is None or not freeze_policy:
             return paused
         return undo.restore(workload, active, owned.children) or undo.keep(workload, active) or paused
 

@@ -203,6 +203,33 @@ def test_without_pods_nothing_is_frozen_or_prepared(freeze_policy):
     assert DEPLOYMENT.prepare(one, owned, Template(print_of("v2"), tree("v2")), whole=True) is None
 
 
+STATUS = {names.STATUS: "{}"}
+OLDER = {names.PREFIX + "max-unavailable": "1"}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "labels", "freeze_policy", "restored"),
+    [
+        pytest.param(OLDER, {names.PHASE: "UpToDate"}, True, True, id="an undo"),
+        pytest.param({**OLDER, **STATUS}, {names.PHASE: "UpToDate"}, True, False, id="an apply"),
+        pytest.param(OLDER, {}, True, False, id="a replace"),
+        pytest.param(OLDER, {names.PHASE: "UpToDate"}, False, False, id="kubectl undoes nothing that stands paused"),
+    ],
+)
+def test_settings_are_restored_only_after_what_nothing_but_an_undo_does(annotations, labels, freeze_policy, restored):
+    one = deployment("v1")
+    labels = {**(one.metadata.labels or {}), **labels}
+    one = replace(one, metadata=replace(one.metadata, annotations=annotations, labels=labels))
+    active, history = replica_set("a", "v2"), replica_set("h", "v1", replicas=0, day=2)
+    kept = {names.SETTINGS: json.dumps({names.PREFIX + "max-unavailable": "4"})}
+    active = replace(active, metadata=replace(active.metadata, annotations=kept))
+    history = replace(history, metadata=replace(history.metadata, annotations=OLDER))
+    found = DEPLOYMENT.freeze(one, OwnedObjects((), (active, history)), freeze_policy=freeze_policy)
+    assert isinstance(found, PatchWorkload) == restored
+    if isinstance(found, PatchWorkload):
+        assert found.annotations == {names.PREFIX + "max-unavailable": "4"}
+
+
 @pytest.mark.parametrize(
     ("paused", "frozen", "code"), [(True, False, ReasonCode.PausedByOwner), (False, True, ReasonCode.NativeRollout)]
 )
