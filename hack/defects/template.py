@@ -1,4 +1,4 @@
-"""What a change of the template means for a live Pod: keys that ask for more than to stand on it."""
+"""What a change of the template means for a live Pod, and how files that describe one are read."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from hack.defects.defect import Defect
 KNOWN_KEYS: Final = "core/objects/known_keys.py"
 KEYS: Final = "core/template/keys.py"
 DIFF: Final = "core/template/diff.py"
+DEFAULTS: Final = "core/template/defaults.py"
+DOCUMENTS: Final = "cli/documents.py"
+PLAN: Final = "cli/plan.py"
 
 CHANGE: Final = "unit/core/test_change.py"
 REFUSALS: Final = "scenarios/test_refusals.py"
+FILES: Final = "commands/test_files.py"
 
 DEFECTS: Final = (
     # --- keys of other projects
@@ -56,5 +60,36 @@ DEFECTS: Final = (
         "    yield from _refuse_read_at_creation(labels, annotations)\n",
         "",
         (f"{REFUSALS}::test_what_is_read_when_a_pod_is_created_is_refused_with_a_reason",),
+    ),
+    # --- what the server fills in
+    Defect(
+        "hold a default pull policy against a file that never had one",
+        DIFF,
+        'and policy in {None, "", default}:',
+        'and policy in {None, ""}:',
+        (f"{FILES}::test_plan_off_latest_leaves_the_pull_policy_that_the_server_filled_in",),
+    ),
+    Defect(
+        "forget that ports of the host network are the host's",
+        DEFAULTS,
+        'if spec.get("hostNetwork"):  #',
+        "if False:  #",
+        ("unit/core/test_defaults.py::test_ports_of_the_host_network_are_ports_of_the_host",),
+    ),
+    # --- files
+    Defect(
+        "take a file for a new revision because of defaults that it leaves out",
+        PLAN,
+        "if isinstance(verdict, PodChange) and verdict.is_empty)",
+        "if trees.fingerprint_of(template.tree) == trees.fingerprint_of(tree))",
+        (f"{FILES}::test_plan_of_the_file_as_it_is_applied_already",),
+    ),
+    Defect(
+        "take numbers of base 60 for numbers",
+        DOCUMENTS,
+        "    if text in _WORDS:\n",
+        '    if ":" in text and text.replace(":", "").isdigit():\n        return int(text.replace(":", ""))\n'
+        "    if text in _WORDS:\n",
+        ("unit/cli/test_documents.py::test_scalars",),
     ),
 )

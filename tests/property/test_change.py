@@ -45,7 +45,10 @@ container_fields = {
     "terminationMessagePath": words,
     "env": env,
     "ports": st.lists(
-        st.fixed_dictionaries({"containerPort": st.integers(1, 3)}, optional={"protocol": st.just("TCP")}), max_size=2
+        st.fixed_dictionaries(
+            {"containerPort": st.integers(1, 3)}, optional={"protocol": st.just("TCP"), "hostPort": st.integers(0, 3)}
+        ),
+        max_size=2,
     ),
     "livenessProbe": probe,
     "resources": st.fixed_dictionaries({}, optional={"limits": st.dictionaries(st.just("cpu"), words, max_size=1)}),
@@ -233,6 +236,20 @@ def test_another_order_is_refused(tree, data):
     before, after = (at(defaults.apply(side), path) for side in (tree, changed))
     assume(trees.differences({"x": before}, {"x": after}))
     assert isinstance(diff.diff(tree, changed), Refused)
+
+
+@given(templates(), st.data())
+def test_applying_what_never_had_a_default_leaves_it_as_the_server_filled_it_in(tree, data):
+    """`diff LIVE FILE`: the live template has every default written out, of the image that it has now."""
+    changed = copy.deepcopy(tree)
+    one = changed["spec"]["containers"][data.draw(st.integers(0, len(changed["spec"]["containers"]) - 1))]
+    one["image"] = data.draw(images)
+    one.pop("imagePullPolicy", None)
+    plain = copy.deepcopy(tree)
+    next(same for same in plain["spec"]["containers"] if same["name"] == one["name"]).pop("imagePullPolicy", None)
+    verdict = diff.diff(defaults.apply(plain), changed)
+    assert isinstance(verdict, PodChange)
+    assert set(verdict.images) <= {one["name"]}
 
 
 @given(templates(), templates())

@@ -130,18 +130,19 @@ def change_for(
 
 
 def _normalised(base: Tree, target: Tree) -> tuple[Tree, Tree]:
-    """Both sides with defaults, but without an imagePullPolicy that neither has: its default depends on the image."""
-    given = {
-        name
-        for side in (base, target)
-        for name, container in trees.all_containers(side).items()
-        if container.get("imagePullPolicy")
-    }
+    """Both sides with defaults, but without an imagePullPolicy that nobody chose: its default depends on the image.
+
+    Neither side gives it; or the target does not, and the base has the default of its image: a manifest that is applied
+    leaves what the server once filled in (kubernetes/kubernetes#98108).
+    """
+    given, asked = (trees.all_containers(side) for side in (base, target))
     old, new = (defaults.apply(side) for side in (base, target))
-    for side in (old, new):
-        for name, container in trees.all_containers(side).items():
-            if name not in given:
-                container.pop("imagePullPolicy", None)  # our own copy: `apply` made it
+    for name in {**given, **asked}:
+        policy = given.get(name, {}).get("imagePullPolicy")
+        default = defaults.pull_policy(str(given.get(name, {}).get("image") or ""))
+        if not asked.get(name, {}).get("imagePullPolicy") and policy in {None, "", default}:
+            for side in (old, new):
+                trees.all_containers(side).get(name, {}).pop("imagePullPolicy", None)  # our own copy: `apply` made it
     return old, new
 
 

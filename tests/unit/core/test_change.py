@@ -62,6 +62,24 @@ BASE = template()
             PodChange.of_images({"app": "app:2"}),
             id="from latest: the pull policy that nobody gave follows",
         ),
+        pytest.param(
+            template(app={"image": "app:latest", "imagePullPolicy": "Always"}),
+            template(app={"image": "app:2"}),
+            PodChange.of_images({"app": "app:2"}),
+            id="from latest: a manifest that never had the policy that the server filled in",
+        ),
+        pytest.param(
+            template(app={"image": "app:1", "imagePullPolicy": "IfNotPresent"}),
+            template(app={"image": "app:latest"}),
+            PodChange.of_images({"app": "app:latest"}),
+            id="to latest: the same",
+        ),
+        pytest.param(
+            template(hostNetwork=True, app={"ports": [{"containerPort": 9100, "hostPort": 9100}]}),
+            template(hostNetwork=True, app={"ports": [{"containerPort": 9100}]}),
+            PodChange(),
+            id="a host port that the host network implies",
+        ),
         pytest.param(BASE, template(labels={"v": "2"}), PodChange(labels=Edits(add={"v": "2"})), id="a label added"),
         pytest.param(
             template(labels={"v": "1", "w": "1"}),
@@ -319,6 +337,33 @@ def test_every_reason_is_named_at_once():
 @pytest.mark.parametrize("base", [{}, {"spec": {}}, {"spec": {"containers": None}}])
 def test_a_base_without_containers_is_refused(base):
     assert isinstance(diff.diff(base, BASE), Refused)
+
+
+@pytest.mark.parametrize(
+    ("base", "target"),
+    [
+        pytest.param({"image": "app:1", "imagePullPolicy": "Always"}, {"image": "app:2"}, id="was no default"),
+        pytest.param({"image": "app:1"}, {"image": "app:1", "imagePullPolicy": "Always"}, id="is set now"),
+        pytest.param({"image": "app"}, {"image": "app:2", "imagePullPolicy": "IfNotPresent"}, id="is set with it"),
+        pytest.param(
+            {"image": "app", "imagePullPolicy": "Always"},
+            {"image": "app:2", "imagePullPolicy": "IfNotPresent"},
+            id="both are given",
+        ),
+    ],
+)
+def test_a_pull_policy_that_somebody_chose_is_a_field_like_others(base, target):
+    assert codes(diff.diff(template(app=base), template(app=target))) == [
+        (ReasonCode.FieldChanged, "spec.containers[app].imagePullPolicy")
+    ]
+
+
+def test_a_host_port_without_the_host_network_is_a_field_like_others():
+    base = template(app={"ports": [{"containerPort": 9100, "hostPort": 9100}]})
+    target = template(app={"ports": [{"containerPort": 9100}]})
+    assert codes(diff.diff(base, target)) == [
+        (ReasonCode.FieldChanged, "spec.containers[app].ports[9100/TCP].hostPort")
+    ]
 
 
 # -- keys that ask for more than to stand on a Pod
