@@ -38,7 +38,7 @@ refused (`ReadAtCreation`), whatever else changes with it; `InPlaceIfPossible` l
 
 def render() -> str:
     """The whole page."""
-    return "\n".join([HEAD, RESTARTS, *_table(RESTART_REQUESTS), AT_CREATION, *_table(READ_AT_CREATION)[:-1], ""])
+    return "\n".join([HEAD, RESTARTS, _table(RESTART_REQUESTS), AT_CREATION, _table(READ_AT_CREATION)])
 
 
 def main(arguments: list[str]) -> int:
@@ -52,9 +52,9 @@ def main(arguments: list[str]) -> int:
     return 1
 
 
-def _table(keys: Iterable[KnownKey]) -> list[str]:
+def _table(keys: Iterable[KnownKey]) -> str:
     rows = [f"| `{known.pattern}` | {known.project} | {known.source} |" for known in keys]
-    return ["| key | whose | source |", "|---|---|---|", *rows, ""]
+    return "\n".join(["| key | whose | source |", "|---|---|---|", *rows, ""])
 
 
 if __name__ == "__main__":
