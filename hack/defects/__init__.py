@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from hack.defects import admission, assessment, cluster, commands, deployments, lifecycle, workload
+from hack.defects import admission, assessment, cluster, commands, lifecycle, template, workload
 from hack.defects.defect import Defect
 
 DEFECTS: Final[tuple[Defect, ...]] = (
@@ -13,6 +14,7 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     *lifecycle.DEFECTS,
     *workload.DEFECTS,
     *deployments.DEFECTS,
+    *template.DEFECTS,
     *cluster.DEFECTS,
     *commands.DEFECTS,
 )
