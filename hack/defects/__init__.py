@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hack.defects import admission, assessment, cluster, commands, deployments, lifecycle, workload
-from hack.defects import admission, assessment, cluster, commands, lifecycle, template, workload
+from hack.defects import admission, assessment, cluster, commands, deployments, lifecycle, template, workload
 from hack.defects.defect import Defect
 
 DEFECTS: Final[tuple[Defect, ...]] = (
