@@ -159,12 +159,15 @@ def _hash(revision: Revision) -> str:
 
 
 def _native_rollout(workload: Workload) -> Reason | None:
-    """A rollout of the DaemonSet controller in progress, which is never interrupted."""
+    """A rollout of the DaemonSet controller in progress, which is never interrupted.
+
+    Only Pods of an older revision are to be replaced: not one that is missing, nor one that is not available.
+    """
     status = workload.status
     if status.observed_generation < workload.metadata.generation:
         return Reason(ReasonCode.NativeRollout, "status.observedGeneration", "waiting for the DaemonSet controller")
-    missing = status.desired_number_scheduled - min(status.updated_number_scheduled, status.number_available)
-    if missing <= 0:
+    older = status.current_number_scheduled - status.updated_number_scheduled
+    if older <= 0:
         return None
-    why = f"native rollout in progress ({missing} Pods remaining)"
+    why = f"native rollout in progress ({older} Pods remaining)"
     return Reason(ReasonCode.NativeRollout, "status.updatedNumberScheduled", why)

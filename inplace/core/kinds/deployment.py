@@ -199,8 +199,11 @@ def _same(a: Workload, b: Workload) -> bool:
 
 
 def _native_rollout(workload: Workload, owned: OwnedObjects) -> Reason | None:
-    """A rollout of the Deployment controller in progress, which is never interrupted."""
-    status, desired = workload.status, kind.replicas(workload)
+    """A rollout of the Deployment controller in progress, which is never interrupted.
+
+    Only Pods of older ReplicaSets are to be replaced: not one that is missing, nor one that is not available.
+    """
+    status = workload.status
     if status.observed_generation < workload.metadata.generation:
         return Reason(ReasonCode.NativeRollout, "status.observedGeneration", "waiting for the Deployment controller")
     active = _active(workload, owned)
@@ -208,12 +211,11 @@ def _native_rollout(workload: Workload, owned: OwnedObjects) -> Reason | None:
         several = "native rollout in progress: several ReplicaSets have Pods"
         why = several if owned.children else "waiting for its first ReplicaSet"
         return Reason(ReasonCode.NativeRollout, "status.replicas", why)
-    missing = desired
-    if _same(active, workload):
-        missing -= min(status.updated_replicas, status.available_replicas)
-    if missing <= 0 and status.replicas <= desired:
+    # The status tells of a ReplicaSet with Pods that the cache does not show yet.
+    older = status.replicas - status.updated_replicas if _same(active, workload) else kind.replicas(workload)
+    if older <= 0:
         return None
-    why = f"native rollout in progress ({missing} Pods remaining)"
+    why = f"native rollout in progress ({older} Pods remaining)"
     return Reason(ReasonCode.NativeRollout, "status.updatedReplicas", why)
 
 

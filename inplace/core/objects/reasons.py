@@ -260,7 +260,7 @@ class ReasonCode(StrEnum):
     DriftDetected = (
         "DriftDetected",
         Concern.WAITING,
-        "another writer changed the image of an upgraded Pod: reported, never reverted",
+        "another writer changed the image of a Pod that is up to date: reported, never reverted",
         "put the image back, or change the template",
     )
 

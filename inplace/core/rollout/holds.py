@@ -41,6 +41,10 @@ class Hold(Struct, frozen=True):
 
 Check = Callable[[Assessment], Hold | None]
 
+#: What admission refuses in a live Pod it would refuse in a new one as well; and that one Pod's revision is not known
+#: says nothing about the change.
+_NOT_HANDED_OVER: Final = (ReasonCode.AdmissionRejected, ReasonCode.BaseUnknown)
+
 
 def first(assessment: Assessment) -> Hold | None:
     """The first reason why nothing may start.
@@ -187,7 +191,7 @@ def falls_back(assessment: Assessment) -> bool:
     kept = by_us and any(reason.code == ReasonCode.Partition for reason in excluded)
     if kept or assessment.is_in_progress:
         return False
-    if any(reason.code == ReasonCode.AdmissionRejected for reason in assessment.refused):
-        return False  # what admission refuses in a live Pod it would refuse in a new one as well
+    if any(reason.code in _NOT_HANDED_OVER for reason in assessment.refused):
+        return False
     needs_freeze = freeze.needed(snapshot, assessment.now) is not None
     return needs_freeze or snapshot.kind.fall_back(snapshot.workload) is not None

@@ -408,6 +408,7 @@ def test_an_unreadable_record_behind_an_open_gate_is_nothing():
 
 def test_drift_is_reported():
     done = replace(swapping(PodPhase.DONE), phase=PodPhase.DONE)
-    made, _ = plan(pod(revision=NEW, record=done, image="app:other"))
-    assert [reason.code for reason in made.status.reasons] == [ReasonCode.DriftDetected]
-    assert made.pods[0].drift
+    for record in (done, None):
+        made, _ = plan(pod(revision=NEW, record=record, image="app:other"))
+        assert [reason.code for reason in made.status.reasons] == [ReasonCode.DriftDetected]
+        assert made.pods[0].drift
