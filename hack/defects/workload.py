@@ -22,6 +22,13 @@ DEFECTS: Final = (
         ("unit/core/test_kinds.py::test_a_settled_deployment_is_paused_and_a_lifted_freeze_is_put_back",),
     ),
     Defect(
+        "upgrade the Pods of a Deployment with Recreate one after the other",
+        DEPLOYMENT,
+        '!= "Recreate" or together',
+        '!= "Recreate" or True',
+        ("scenarios/test_deployments.py::test_recreate_is_refused_unless_all_pods_may_be_out_of_service_at_once",),
+    ),
+    Defect(
         "leave an older ReplicaSet with the wanted template",
         DEPLOYMENT,
         "and equal and not _has_pods(child)",

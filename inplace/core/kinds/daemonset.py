@@ -22,7 +22,7 @@ from inplace.core.kinds.partition import Unordered
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod, Revision, Tree, UpdateStrategy, Workload
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.settings.annotations import Native, amount_of
+from inplace.core.settings.annotations import Native, Settings, amount_of
 from inplace.core.template import trees
 
 _OURS: Final[Tree] = {"updateStrategy": {"type": "OnDelete"}}
@@ -41,7 +41,7 @@ class DaemonSet(Unordered):
     without_freeze_policy: Final = "another writer may lift the freeze of a DaemonSet"
     labels_with_status: Final = True
 
-    def unsupported(self, workload: Workload) -> Reason | None:
+    def unsupported(self, workload: Workload, settings: Settings) -> Reason | None:
         """Owned by another controller, or with an unknown strategy."""
         strategy = _strategy(workload).type or "RollingUpdate"
         if strategy in ("RollingUpdate", "OnDelete"):

@@ -31,8 +31,11 @@ from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.objects import names
 from inplace.core.objects.model import Tree, UpdateStrategy, Workload
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.settings.annotations import Native, amount_of
+from inplace.core.settings.annotations import Native, Settings, amount_of
+from inplace.core.settings.grammar import Amount
 from inplace.core.template import trees
+
+_ALL_AT_ONCE: Final = f'set {names.PREFIX}max-unavailable to "100%" to swap all of them at once'
 
 
 class Deployment(matching.MatchedByTemplate):
@@ -48,13 +51,21 @@ class Deployment(matching.MatchedByTemplate):
     without_freeze_policy: Final = "Deployments stay paused, so kubectl rollout undo and restart refuse"
     labels_with_status: Final = False
 
-    def unsupported(self, workload: Workload) -> Reason | None:
-        """Owned by another controller; the pause works with both strategies."""
-        return owned_elsewhere(workload)
+    def unsupported(self, workload: Workload, settings: Settings) -> Reason | None:
+        """Owned by another controller; or Recreate, unless its Pods may all be out of service at once.
+
+        Recreate promises that no two versions serve side by side, which one Pod after the other would break. The pause
+        works with both strategies.
+        """
+        together = self.desired(workload) <= 1 or settings.max_unavailable == Amount(100, percent=True)
+        if _strategy(workload).type != "Recreate" or together:
+            return owned_elsewhere(workload)
+        why = "strategy Recreate with more than one replica: old and new Pods would serve side by side"
+        return Reason(ReasonCode.StrategyUnsupported, "spec.strategy.type", f"{why}; {_ALL_AT_ONCE}")
 
     def native(self, workload: Workload) -> Native:
         """`rollingUpdate.maxUnavailable` and `minReadySeconds`."""
-        rolling = msgspec.json.decode(workload.spec.strategy, type=UpdateStrategy).rolling_update
+        rolling = _strategy(workload).rolling_update
         allowed = rolling.max_unavailable if rolling is not None else None
         return Native(
             max_unavailable=amount_of(allowed) if allowed is not None else None,
@@ -147,6 +158,10 @@ class Deployment(matching.MatchedByTemplate):
             return left
         spec = {"paused": False} if workload.spec.paused else {}
         return PatchWorkload(workload, None, "no change is pending", spec, {names.FROZEN: None})
+
+
+def _strategy(workload: Workload) -> UpdateStrategy:
+    return msgspec.json.decode(workload.spec.strategy, type=UpdateStrategy)
 
 
 # --- ReplicaSets -----------------------------------------------------------------------------------------------------

@@ -39,7 +39,7 @@ class StatefulSet:
     without_freeze_policy: Final = "another writer may lift the freeze of a StatefulSet"
     labels_with_status: Final = True
 
-    def unsupported(self, workload: Workload) -> Reason | None:
+    def unsupported(self, workload: Workload, settings: Settings) -> Reason | None:
         """Owned by another controller, or with an unknown strategy."""
         strategy = _strategy(workload).type or "RollingUpdate"
         if strategy in ("RollingUpdate", "OnDelete"):

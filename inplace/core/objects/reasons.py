@@ -130,7 +130,7 @@ class ReasonCode(StrEnum):
         "StrategyUnsupported",
         Concern.REFUSED,
         "the update strategy is not supported",
-        "use RollingUpdate or OnDelete",
+        "use RollingUpdate or OnDelete; for Recreate with several replicas set `max-unavailable: 100%`",
     )
     VolumeClaimTemplatesChanged = (
         "VolumeClaimTemplatesChanged",

@@ -129,5 +129,5 @@ class Snapshot(Struct, frozen=True):
 
 def objections(snapshot: Snapshot, parsed: Parsed) -> tuple[Reason, ...]:
     """Why the workload is refused regardless of its template: its settings, its strategy, its owner."""
-    unsupported = snapshot.kind.unsupported(snapshot.workload)
+    unsupported = snapshot.kind.unsupported(snapshot.workload, parsed.settings)
     return (*parsed.errors, *((unsupported,) if unsupported is not None else ()))

@@ -229,7 +229,7 @@ def test_nothing_may_surge():
 def test_what_a_rival_owns_is_refused_and_what_an_operator_owns_is_not(kind, version, refused):
     owner = {"kind": "Thing", "name": "web", "apiVersion": version, "controller": True}
     one = decode({"kind": kind.name, "metadata": {"name": "web", "ownerReferences": [owner]}}, Workload)
-    found = kind.unsupported(one)
+    found = kind.unsupported(one, Settings())
     assert (found is not None) == (refused or kind is REPLICASET)
 
 
@@ -247,7 +247,7 @@ def test_a_replica_set_of_a_foreign_owner_is_refused():
         },
         Workload,
     )
-    found = REPLICASET.unsupported(one)
+    found = REPLICASET.unsupported(one, Settings())
     assert found is not None
     assert "Rollout web" in found.message
     assert not kinds.is_supported(Owner(kind="StatefulSet", api_version="apps.kruise.io/v1beta1"))
