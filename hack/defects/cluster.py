@@ -15,6 +15,20 @@ REFUSED_WRITES: Final = "faults/test_refused_writes.py"
 
 DEFECTS: Final = (
     Defect(
+        "ask a server that answers 410 again without a pause",
+        "kube/reflector.py",
+        'why="expired")\n                await self._back_off()\n',
+        'why="expired")\n',
+        ("unit/kube/test_reflector.py::test_a_server_that_answers_410_again_and_again_is_not_asked_in_a_hot_loop",),
+    ),
+    Defect(
+        "look for installed policies once in a blue moon",
+        "controller/installed_policies.py",
+        "PERIOD: Final = 60.0",
+        "PERIOD: Final = 300.0",
+        ("unit/controller/test_policies.py::test_a_change_is_said_again",),
+    ),
+    Defect(
         "call a lost race with another writer a failure",
         MEMORY,
         "            self._went_on(new.uid)\n",
