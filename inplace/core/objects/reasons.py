@@ -234,8 +234,8 @@ class ReasonCode(StrEnum):
     WriteRefused = (
         "WriteRefused",
         Concern.WAITING,
-        "the API server refuses a write that comes before the upgrade",
-        "see its message; tried again every 30 seconds, and Degraded after the progress deadline",
+        "the API server refuses a write of ours or gives no answer, or the write is accepted and not kept",
+        "see its message; tried again with a growing pause, and Degraded after the progress deadline",
     )
     FreezeContested = (
         "FreezeContested",
@@ -332,6 +332,7 @@ class EventReason(StrEnum):
     DriftDetected = "DriftDetected"
     RolledBack = "RolledBack"
     HandedOver = "HandedOver"
+    WriteRefused = "WriteRefused"
 
 
 class Reason(Struct, frozen=True, gc=False):

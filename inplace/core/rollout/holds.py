@@ -54,9 +54,9 @@ def first(assessment: Assessment) -> Hold | None:
     hold = next((hold for check in HOLDS if (hold := check(assessment)) is not None), None)
     if hold is None or hold.write is None:
         return hold
-    refused = assessment.snapshot.refused_write
-    if refused is not None:
-        return Hold(refused.reason, refused.again, hold.write)
+    failed = assessment.snapshot.failure_of(hold.write)
+    if failed is not None and failed.reason is not None:
+        return Hold(failed.reason, failed.again, hold.write)
     return reported_by_the_controller(assessment) or hold
 
 

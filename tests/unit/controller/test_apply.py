@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from inplace.cluster.cache import Cache
 from inplace.cluster.key import Key
-from inplace.cluster.memory import MAX_STALE, Memory
+from inplace.cluster.memory import Memory
+from inplace.cluster.tries import MAX_STALE
 from inplace.controller.apply import Applier, needs_live_read
 from inplace.core.actions.actions import Abort, Action, CloseGate, DryRunPatch, OpenGate, PatchImages, PodAction
 from inplace.core.objects import names
@@ -151,9 +152,11 @@ async def test_a_pod_that_is_not_what_it_was_each_time_is_not_written_any_more(n
     async with writing() as writers:
         stale = replace(writers.pod, metadata=replace(writers.pod.metadata, name=name, uid="before"))
         for _ in range(MAX_STALE):
-            assert not writers.memory.write_refused
+            assert not any(write.reason for write in writers.memory.tries.of("web"))
             await writers.carry_out(Abort(stale))
-        assert writers.memory.write_refused[stale.uid].code == ReasonCode.PreconditionFailed
+        (failed,) = writers.memory.tries.of("web")
+        assert failed.reason is not None
+        assert (failed.uid, failed.reason.code) == (stale.uid, ReasonCode.PreconditionFailed)
 
 
 @pytest.mark.looptime(noop_cycles=0)
