@@ -115,15 +115,15 @@ DEFECTS: Final = (
     Defect(
         "do not settle a write without an answer",
         APPLY,
-        "while error.outcome_unknown and isinstance(request, Patch):",
+        "while error.outcome_unknown:",
         "while False:",
         ("unit/controller/test_apply.py::test_a_write_without_an_answer_is_settled_by_a_live_read",),
     ),
     Defect(
         "take a Pod that is gone for a server that is away",
-        APPLY,
-        "case PreconditionFailed() | Conflict() | NotFound():",
-        "case PreconditionFailed() | Conflict():",
+        "cluster/tries.py",
+        "case PreconditionFailed() | Conflict() | NotFound() | AlreadyExists():",
+        "case PreconditionFailed() | Conflict() | AlreadyExists():",
         ("unit/controller/test_apply.py::test_a_pod_that_is_not_what_it_was_each_time_is_not_written_any_more",),
     ),
     Defect(
@@ -136,8 +136,8 @@ DEFECTS: Final = (
     Defect(
         "watch a workload without the right to its Pods",
         LIVE,
-        "optional = isinstance(reflector.failure, Forbidden) and plural in UNSEEN",
-        "optional = isinstance(reflector.failure, Forbidden)",
+        "            if plural not in UNSEEN:\n                raise\n",
+        "",
         ("unit/cluster/test_live.py::test_nobody_can_do_without_the_workload_and_its_pods",),
     ),
     Defect(
@@ -206,8 +206,8 @@ DEFECTS: Final = (
     Defect(
         "tell nobody of a status that is refused",
         APPLY,
-        "if self._memory.tries.failed(snapshot.workload.metadata.uid, action, ending, reason, fatal):",
-        "if self._memory.tries.failed(snapshot.workload.metadata.uid, action, ending, reason, fatal) and False:",
+        "if self._memory.tries.failed(snapshot.workload.metadata.uid, action, ending, reason, fails):",
+        "if self._memory.tries.failed(snapshot.workload.metadata.uid, action, ending, reason, fails) and False:",
         (f"{REFUSED_WRITES}::test_a_status_that_is_refused_is_told_by_an_event",),
     ),
     Defect(

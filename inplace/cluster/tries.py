@@ -14,10 +14,17 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from inplace.core.actions.actions import (
+    Abort,
     Action,
+    CloseGate,
+    Complete,
     DryRunPatch,
     LabelPhase,
+    PatchImages,
+    PatchReplicaSet,
+    PatchWorkload,
     PodAction,
+    RecordFailure,
     ReserveDisruptions,
     WriteStatus,
     subject,
@@ -25,6 +32,7 @@ from inplace.core.actions.actions import (
 from inplace.core.actions.describe import sort_of
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.rollout.snapshot import FailedWrite
+from inplace.kube.errors import AlreadyExists, Conflict, Denied, KubeError, NotFound, PreconditionFailed, Rejected
 from inplace.runtime.clock import Clock
 
 #: How long RBAC may deny us a write, or the server give no answer, before that is named, or fails a Pod in flight: an
@@ -162,6 +170,12 @@ def _content(action: Action) -> object:
             return replace(status, updated_at=datetime.fromtimestamp(0, UTC), reasons=others)
         case LabelPhase(phase=phase):
             return phase
+        case PatchWorkload(workload):
+            return bytes(workload.spec.template), action.spec, action.labels, action.annotations
+        case PatchReplicaSet(spec=spec, annotations=annotations):
+            return spec, annotations
+        case CloseGate() | PatchImages() | Complete() | RecordFailure():
+            return action.record.target, action.record.retry
         case ReserveDisruptions(ours=ours, recount=False):
             return ours
         case ReserveDisruptions() | DryRunPatch():
@@ -181,3 +195,26 @@ def _is_final(ending: Ending, lasted: timedelta, times: int) -> bool:
             return times >= MAX_STALE
         case _:
             return False
+
+
+def ending_of(error: KubeError) -> Ending:
+    """How a write has ended that was answered so."""
+    match error:
+        case PreconditionFailed() | Conflict() | NotFound() | AlreadyExists():
+            return Ending.STALE
+        case Denied():
+            return Ending.DENIED
+        case Rejected():
+            return Ending.REFUSED
+        case _:
+            return Ending.UNANSWERED
+
+
+def fatal(action: Action, ending: Ending, error: KubeError) -> Reason | None:
+    """Why a Pod in flight fails if this does not pass; what comes before that waits, and is tried again."""
+    if ending is Ending.STALE and isinstance(action, PatchImages | Complete | RecordFailure | Abort):
+        why = f"the Pod changed under our hands at each of {MAX_STALE} tries to write it"
+        return Reason(ReasonCode.PreconditionFailed, "", why)
+    if isinstance(action, PatchImages) or (ending is Ending.DENIED and isinstance(action, Complete)):
+        return Reason(ReasonCode.AdmissionRejected, "", str(error))
+    return None

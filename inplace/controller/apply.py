@@ -16,16 +16,16 @@ from typing import Any, Final, Protocol, TypeGuard
 from inplace.cluster import send
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
-from inplace.cluster.tries import MAX_STALE, Ending
+from inplace.cluster.tries import Ending, ending_of, fatal
 from inplace.core.actions import patches
 from inplace.core.actions.actions import (
-    Abort,
     Action,
     CloseGate,
     Complete,
     CreatePullPod,
     CreateReplicaSet,
     DeletePullPod,
+    DeleteReplicaSet,
     DryRunPatch,
     Event,
     PatchImages,
@@ -37,7 +37,7 @@ from inplace.core.actions.actions import (
     subject,
 )
 from inplace.core.actions.describe import about, describe_action
-from inplace.core.actions.patches import Patch, Request
+from inplace.core.actions.patches import Creation, Request
 from inplace.core.objects.model import Meta, Pod, Workload
 from inplace.core.objects.reasons import EventReason, Reason, ReasonCode
 from inplace.core.pod import lifecycle
@@ -47,11 +47,9 @@ from inplace.core.state.records import PodPhase, Record
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import (
-    Conflict,
-    Denied,
+    AlreadyExists,
     KubeError,
     NotFound,
-    PreconditionFailed,
     Rejected,
     Unreachable,
 )
@@ -64,6 +62,10 @@ WRITE_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 1.0
 
 
+#: Writes whose object is not pending afterwards: only the watch tells that it is there, or gone.
+SHOWN_BY_WATCH: Final = (CreateReplicaSet, DeleteReplicaSet)
+
+
 class Outcome(StrEnum):
     """How a write ended."""
 
@@ -72,6 +74,15 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     UNDONE = "undone"
     UNKNOWN = "unknown"
+
+
+OUTCOMES: Final = {
+    Ending.REFUSED: Outcome.REFUSED,
+    Ending.DENIED: Outcome.REFUSED,
+    Ending.STALE: Outcome.STALE,
+    Ending.UNANSWERED: Outcome.UNKNOWN,
+    Ending.NOT_KEPT: Outcome.UNDONE,
+}
 
 
 class Announce(Protocol):
@@ -134,7 +145,8 @@ class Applier:
         finally:
             self._memory.writing.discard(meta.uid)
             self._memory.settled(meta)
-            self._requeue(key, 0.0 if outcome is Outcome.APPLIED else RETRY_SECONDS)
+            at_once = outcome is Outcome.APPLIED and not isinstance(action, SHOWN_BY_WATCH)
+            self._requeue(key, 0.0 if at_once else RETRY_SECONDS)
         label = describe_action(action).label
         self._observer.count("inplace_writes_total", kind=key.kind, action=label, outcome=outcome)
         if outcome is Outcome.APPLIED:
@@ -157,6 +169,8 @@ class Applier:
             if fresh is None:
                 return Outcome.STALE
             unchanged = await self._send(patches.build(fresh, self._memory.clock.now()), subject(action))
+        except AlreadyExists as error:
+            return await self._look_at_existing(snapshot, action, error)
         except KubeError as error:
             return await self._failed(snapshot, action, error)
         return self._accepted(snapshot, action, unchanged=unchanged)
@@ -176,22 +190,39 @@ class Applier:
 
     async def _failed(self, snapshot: Snapshot, action: Action, error: KubeError) -> Outcome:
         """Remember the failure, so that it is tried again with a growing pause, and named if it lasts."""
-        outcome, ending = _outcome(error)
+        ending = ending_of(error)
         refuses = ending in (Ending.REFUSED, Ending.DENIED)
         does = describe_action(action).sentence
         why = f"the API server refuses to {does}: {error}" if refuses else f"cannot {does}: {error}"
-        self._remember(snapshot, action, ending, why, _fatal(action, ending, error))
+        self._remember(snapshot, action, ending, why, fatal(action, ending, error))
         if isinstance(error, Unreachable) and not isinstance(action, DryRunPatch):
             return await self._settle(action, error)
-        return self._log_failure(outcome, action, error)
+        return self._log_failure(OUTCOMES[ending], action, error)
 
     def _remember(
-        self, snapshot: Snapshot, action: Action, ending: Ending, why: str, fatal: Reason | None = None
+        self, snapshot: Snapshot, action: Action, ending: Ending, why: str, fails: Reason | None = None
     ) -> None:
         """What the status is to say; an Event tells it too, for the status may be what cannot be written."""
         reason = Reason(ReasonCode.WriteRefused, about(action), why[: records.MESSAGE_LIMIT])
-        if self._memory.tries.failed(snapshot.workload.metadata.uid, action, ending, reason, fatal):
-            self._announce(snapshot.workload, Event(EventReason.WriteRefused, str(fatal or reason), warning=True))
+        if self._memory.tries.failed(snapshot.workload.metadata.uid, action, ending, reason, fails):
+            self._announce(snapshot.workload, Event(EventReason.WriteRefused, str(fails or reason), warning=True))
+
+    async def _look_at_existing(self, snapshot: Snapshot, action: Action, error: AlreadyExists) -> Outcome:
+        """The name is taken: by one of ours, which the cache is about to show, or for good."""
+        meta, uid = _written(action), subject(action).uid
+        request = patches.build(action, self._memory.clock.now())
+        try:
+            live = await self._client.get(
+                send.resource_of(request), meta.name, meta.namespace, type=send.Written, timeout=WRITE_SECONDS
+            )
+        except KubeError as read_error:
+            return await self._failed(snapshot, action, read_error)
+        owner = live.metadata.controller()
+        if owner is not None and owner.uid == uid:
+            return await self._failed(snapshot, action, error)
+        why = f"cannot {describe_action(action).sentence}: {error}, and does not belong to this workload"
+        self._remember(snapshot, action, Ending.REFUSED, why)
+        return self._log_failure(Outcome.REFUSED, action, error)
 
     async def _dry_run(self, snapshot: Snapshot, action: DryRunPatch) -> Outcome:
         """Dry-run a patch and record the answer; without an answer a later plan tries again."""
@@ -260,8 +291,10 @@ class Applier:
         """
         self._log_failure(Outcome.UNKNOWN, action, error)
         request, meta = patches.build(action, self._memory.clock.now()), subject(action)
+        if isinstance(request, Creation):
+            return Outcome.UNKNOWN  # what is not there yet cannot be pending
         tries = 0
-        while error.outcome_unknown and isinstance(request, Patch):
+        while error.outcome_unknown:
             try:
                 resource = send.resource_of(request)
                 live = await self._client.get(resource, meta.name, meta.namespace, type=send.Written)
@@ -320,28 +353,6 @@ class Applier:
                 self._observer.observe("inplace_pod_upgrade_seconds", took, kind=key.kind)
             case RecordFailure(_, record):
                 self._observer.count("inplace_pods_failed_total", kind=key.kind, code=record.reason)
-
-
-def _outcome(error: KubeError) -> tuple[Outcome, Ending]:
-    match error:
-        case PreconditionFailed() | Conflict() | NotFound():
-            return Outcome.STALE, Ending.STALE
-        case Denied():
-            return Outcome.REFUSED, Ending.DENIED
-        case Rejected():
-            return Outcome.REFUSED, Ending.REFUSED
-        case _:
-            return Outcome.UNKNOWN, Ending.UNANSWERED
-
-
-def _fatal(action: Action, ending: Ending, error: KubeError) -> Reason | None:
-    """Why a Pod in flight fails if this does not pass; what comes before that waits, and is tried again."""
-    if ending is Ending.STALE and isinstance(action, PatchImages | Complete | RecordFailure | Abort):
-        why = f"the Pod changed under our hands at each of {MAX_STALE} tries to write it"
-        return Reason(ReasonCode.PreconditionFailed, "", why)
-    if isinstance(action, PatchImages) or (ending is Ending.DENIED and isinstance(action, Complete)):
-        return Reason(ReasonCode.AdmissionRejected, "", str(error))
-    return None
 
 
 def _written(action: Action) -> Meta:

@@ -74,6 +74,8 @@ class FreezeProbe:
                     pause = retry.get(scope, RETRY)
                     retry[scope] = min(MAX_RETRY, 2 * pause)
                 due[scope] = self._clock.monotonic() + pause
+                if scope not in self._subjects:
+                    del due[scope]  # or the next workload of this namespace would wait for it
             self._added.clear()
             pending = [due.get(scope, now) for scope in self._subjects]
             await self._sleep(min(pending, default=now + PERIOD) - self._clock.monotonic())

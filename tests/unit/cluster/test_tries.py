@@ -7,7 +7,7 @@ import pytest
 from inplace.cluster.cache import Cache
 from inplace.cluster.memory import Memory
 from inplace.cluster.tries import CALM, MAX_STALE, NOT_KEPT, PASSING, Ending
-from inplace.core.actions.actions import Abort, CloseGate, LabelPhase, OpenGate, PatchWorkload
+from inplace.core.actions.actions import Abort, CloseGate, LabelPhase, OpenGate, PatchReplicaSet, PatchWorkload
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Phase
@@ -130,6 +130,8 @@ def test_what_is_written_once_in_a_while_is_kept(memory):
     for number in range(3 * NOT_KEPT):
         phase = (Phase.PROGRESSING, Phase.UP_TO_DATE)[number % 2]
         assert memory.tries.accepted("web", LabelPhase(workload(), phase), unchanged=False) == 0
+        settings = PatchReplicaSet(workload(), workload(), "keep the settings", {}, {"settings": str(number)})
+        assert memory.tries.accepted("web", settings, unchanged=False) == 0
 
 
 def test_an_object_that_is_as_it_was_read_did_not_keep_the_write(memory):
