@@ -22,6 +22,13 @@ DEFECTS: Final = (
         ("unit/core/test_kinds.py::test_a_settled_deployment_is_paused_and_a_lifted_freeze_is_put_back",),
     ),
     Defect(
+        "upgrade the Pods of a Deployment with Recreate one after the other",
+        DEPLOYMENT,
+        '!= "Recreate" or together',
+        '!= "Recreate" or True',
+        ("scenarios/test_deployments.py::test_recreate_is_refused_unless_all_pods_may_be_out_of_service_at_once",),
+    ),
+    Defect(
         "leave an older ReplicaSet with the wanted template",
         DEPLOYMENT,
         "return [child for child in others if trees.fingerprint(child.spec.template) == target.revision]",
@@ -57,6 +64,47 @@ DEFECTS: Final = (
         "return equal[-1] if equal",
         "return next(iter(revisions.values())) if equal",
         ("unit/core/test_kinds.py::test_the_current_revision_of_a_daemonset_is_the_newest_with_its_template",),
+    ),
+    Defect(
+        "take a Pod of a DaemonSet that is missing for a native rollout",
+        "core/kinds/daemonset.py",
+        "older = status.current_number_scheduled -",
+        "older = status.desired_number_scheduled -",
+        ("unit/core/test_kinds.py::test_only_pods_of_another_revision_are_a_native_rollout",),
+    ),
+    Defect(
+        "take a Pod of a Deployment that is not available for a native rollout",
+        DEPLOYMENT,
+        "older = status.replicas - status.updated_replicas if",
+        "older = kind.replicas(workload) - status.available_replicas if",
+        (
+            "unit/core/test_kinds.py::test_a_pod_that_is_missing_or_not_available_is_no_native_rollout",
+            "scenarios/test_broken_pods.py::test_a_broken_pod_does_not_keep_a_workload_from_being_frozen",
+        ),
+    ),
+    Defect(
+        "take a Pod of a StatefulSet that is not ready for a native rollout",
+        "core/kinds/statefulset.py",
+        "    if missing <= 0:\n",
+        "    if missing <= 0 and status.ready_replicas >= desired:\n",
+        ("unit/core/test_kinds.py::test_only_pods_of_another_revision_are_a_native_rollout",),
+    ),
+    Defect(
+        "know nothing of a Pod that was changed by hand",
+        "core/kinds/matching.py",
+        "        return _nearest(wrong, newest)\n",
+        '        return ""\n',
+        (
+            "unit/core/test_kinds.py::test_a_pod_that_fits_no_template_was_made_from_the_only_one_that_can_be_meant",
+            "scenarios/test_broken_pods.py::test_a_pod_that_was_changed_by_hand_is_drift_until_an_upgrade_mends_it",
+        ),
+    ),
+    Defect(
+        "hand a change over for one Pod whose revision is not known",
+        "core/rollout/holds.py",
+        "(ReasonCode.AdmissionRejected, ReasonCode.BaseUnknown)",
+        "(ReasonCode.AdmissionRejected,)",
+        ("unit/core/test_holds.py::test_nothing_is_handed_over_because_one_pods_revision_is_not_known",),
     ),
     Defect(
         "ignore the partition",

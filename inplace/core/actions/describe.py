@@ -33,6 +33,7 @@ from inplace.core.actions.actions import (
     WriteStatus,
 )
 from inplace.core.actions.patches import Creation, Patch, Removal, Request
+from inplace.core.objects import names
 
 
 class Description(NamedTuple):
@@ -56,6 +57,31 @@ def describe_action(action: Action) -> Description:
             sentence = f"{reserve} PodDisruptionBudget {budget.metadata.name}"
             return Description("disruption_budget.reserved", "reserve_disruptions", sentence)
     return _describe_workload(action) if isinstance(action, WorkloadAction) else _describe_pod(action)
+
+
+def sort_of(action: Action) -> str:
+    """What distinguishes a write from others on the same object."""
+    label = describe_action(action).label
+    return f"{label}: {action.note}" if isinstance(action, PatchWorkload | PatchReplicaSet) else label
+
+
+def about(action: Action) -> str:
+    """The path of what a write is about; empty for one that the whole workload waits for."""
+    match action:
+        case PatchWorkload() | PatchReplicaSet() | CreateReplicaSet() | DeleteReplicaSet():
+            return ""
+        case PatchWorkloadStatus():
+            return "status"
+        case LabelPhase():
+            return f"metadata.labels[{names.PHASE}]"
+        case WriteStatus() | ClearStatus():
+            return f"metadata.annotations[{names.STATUS}]"
+        case ReserveDisruptions(budget):
+            return f"poddisruptionbudgets[{budget.metadata.name}]"
+        case CreatePullPod(name=name):
+            return f"pods[{name}]"
+        case _:
+            return f"pods[{action.pod.name}]"
 
 
 def _describe_pod(action: PodAction) -> Description:

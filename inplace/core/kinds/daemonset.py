@@ -22,7 +22,7 @@ from inplace.core.kinds.partition import Unordered
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod, Revision, Tree, UpdateStrategy, Workload
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.settings.annotations import Native, amount_of
+from inplace.core.settings.annotations import Native, Settings, amount_of
 from inplace.core.template import trees
 
 _OURS: Final[Tree] = {"updateStrategy": {"type": "OnDelete"}}
@@ -41,7 +41,7 @@ class DaemonSet(Unordered):
     without_freeze_policy: Final = "another writer may lift the freeze of a DaemonSet"
     labels_with_status: Final = True
 
-    def unsupported(self, workload: Workload) -> Reason | None:
+    def unsupported(self, workload: Workload, settings: Settings) -> Reason | None:
         """Owned by another controller, or with an unknown strategy."""
         strategy = _strategy(workload).type or "RollingUpdate"
         if strategy in ("RollingUpdate", "OnDelete"):
@@ -159,12 +159,15 @@ def _hash(revision: Revision) -> str:
 
 
 def _native_rollout(workload: Workload) -> Reason | None:
-    """A rollout of the DaemonSet controller in progress, which is never interrupted."""
+    """A rollout of the DaemonSet controller in progress, which is never interrupted.
+
+    Only Pods of an older revision are to be replaced: not one that is missing, nor one that is not available.
+    """
     status = workload.status
     if status.observed_generation < workload.metadata.generation:
         return Reason(ReasonCode.NativeRollout, "status.observedGeneration", "waiting for the DaemonSet controller")
-    missing = status.desired_number_scheduled - min(status.updated_number_scheduled, status.number_available)
-    if missing <= 0:
+    older = status.current_number_scheduled - status.updated_number_scheduled
+    if older <= 0:
         return None
-    why = f"native rollout in progress ({missing} Pods remaining)"
+    why = f"native rollout in progress ({older} Pods remaining)"
     return Reason(ReasonCode.NativeRollout, "status.updatedNumberScheduled", why)

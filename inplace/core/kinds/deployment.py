@@ -33,9 +33,12 @@ from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.objects import names
 from inplace.core.objects.model import Tree, UpdateStrategy, Workload
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.settings.annotations import Native, amount_of
+from inplace.core.settings.annotations import Native, Settings, amount_of
+from inplace.core.settings.grammar import Amount
 from inplace.core.state import statuses
 from inplace.core.template import trees
+
+_ALL_AT_ONCE: Final = f'set {names.PREFIX}max-unavailable to "100%" to swap all of them at once'
 
 
 class Deployment(matching.MatchedByTemplate):
@@ -51,13 +54,21 @@ class Deployment(matching.MatchedByTemplate):
     without_freeze_policy: Final = "Deployments stay paused, so kubectl rollout undo and restart refuse"
     labels_with_status: Final = False
 
-    def unsupported(self, workload: Workload) -> Reason | None:
-        """Owned by another controller; the pause works with both strategies."""
-        return owned_elsewhere(workload)
+    def unsupported(self, workload: Workload, settings: Settings) -> Reason | None:
+        """Owned by another controller; or Recreate, unless its Pods may all be out of service at once.
+
+        Recreate promises that no two versions serve side by side, which one Pod after the other would break. The pause
+        works with both strategies.
+        """
+        together = self.desired(workload) <= 1 or settings.max_unavailable == Amount(100, percent=True)
+        if _strategy(workload).type != "Recreate" or together:
+            return owned_elsewhere(workload)
+        why = "strategy Recreate with more than one replica: old and new Pods would serve side by side"
+        return Reason(ReasonCode.StrategyUnsupported, "spec.strategy.type", f"{why}; {_ALL_AT_ONCE}")
 
     def native(self, workload: Workload) -> Native:
         """`rollingUpdate.maxUnavailable` and `minReadySeconds`."""
-        rolling = msgspec.json.decode(workload.spec.strategy, type=UpdateStrategy).rolling_update
+        rolling = _strategy(workload).rolling_update
         allowed = rolling.max_unavailable if rolling is not None else None
         return Native(
             max_unavailable=amount_of(allowed) if allowed is not None else None,
@@ -165,6 +176,10 @@ class Deployment(matching.MatchedByTemplate):
         return _resume(workload, "no change is pending")
 
 
+def _strategy(workload: Workload) -> UpdateStrategy:
+    return msgspec.json.decode(workload.spec.strategy, type=UpdateStrategy)
+
+
 # --- ReplicaSets -----------------------------------------------------------------------------------------------------
 
 
@@ -234,8 +249,11 @@ def _same(a: Workload, b: Workload) -> bool:
 
 
 def _native_rollout(workload: Workload, owned: OwnedObjects) -> Reason | None:
-    """A rollout of the Deployment controller in progress, which is never interrupted."""
-    status, desired = workload.status, kind.replicas(workload)
+    """A rollout of the Deployment controller in progress, which is never interrupted.
+
+    Only Pods of older ReplicaSets are to be replaced: not one that is missing, nor one that is not available.
+    """
+    status = workload.status
     if status.observed_generation < workload.metadata.generation:
         return Reason(ReasonCode.NativeRollout, "status.observedGeneration", "waiting for the Deployment controller")
     active = _active(workload, owned)
@@ -243,12 +261,11 @@ def _native_rollout(workload: Workload, owned: OwnedObjects) -> Reason | None:
         several = "native rollout in progress: several ReplicaSets have Pods"
         why = several if owned.children else "waiting for its first ReplicaSet"
         return Reason(ReasonCode.NativeRollout, "status.replicas", why)
-    missing = desired
-    if _same(active, workload):
-        missing -= min(status.updated_replicas, status.available_replicas)
-    if missing <= 0 and status.replicas <= desired:
+    # The status tells of a ReplicaSet with Pods that the cache does not show yet.
+    older = status.replicas - status.updated_replicas if _same(active, workload) else kind.replicas(workload)
+    if older <= 0:
         return None
-    why = f"native rollout in progress ({missing} Pods remaining)"
+    why = f"native rollout in progress ({older} Pods remaining)"
     return Reason(ReasonCode.NativeRollout, "status.updatedReplicas", why)
 
 

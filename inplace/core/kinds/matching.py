@@ -77,14 +77,29 @@ def _match(workload: Workload, pod: Pod, revisions: Revisions) -> str:
     On a tie the older template wins: only metadata then seems to be missing, and writing it again is harmless.
     """
     newest = trees.fingerprint(workload.spec.template)
-    candidates = [template for template in revisions.values() if _has_images(pod, template.tree)]
-    best = max(candidates, key=lambda t: (*_agreement(pod, t.tree), t.revision != newest), default=None)
-    return best.revision if best is not None else ""
+    wrong = {template.revision: _wrong_images(pod, template.tree) for template in revisions.values()}
+    candidates = [template for template in revisions.values() if not wrong[template.revision]]
+    if not candidates:
+        return _nearest(wrong, newest)
+    best = max(candidates, key=lambda t: (*_agreement(pod, t.tree), t.revision != newest))
+    return best.revision
 
 
-def _has_images(pod: Pod, tree: Tree) -> bool:
+def _nearest(wrong: Mapping[str, int], newest: str) -> str:
+    """For a Pod that no template fits, as if another writer has changed its images: the only one that can be meant.
+
+    The one that fits best; of several the one older than the newest, which we have not given to a Pod without a record.
+    """
+    least = min(wrong.values(), default=0)
+    nearest = [revision for revision, number in wrong.items() if number == least]
+    older = [revision for revision in nearest if revision != newest] or nearest
+    return older[0] if len(older) == 1 else ""
+
+
+def _wrong_images(pod: Pod, tree: Tree) -> int:
+    """How many of the template's containers have another image in the Pod, or are missing there."""
     live = {container.name: container.image for container in (*pod.spec.containers, *pod.spec.init_containers)}
-    return all(live.get(name) == image for name, image in trees.images(tree).items())
+    return sum(live.get(name) != image for name, image in trees.images(tree).items())
 
 
 def _agreement(pod: Pod, tree: Tree) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.objects import names
 from inplace.core.objects.model import Workload
 from inplace.core.objects.reasons import EventReason, Reason
-from inplace.core.settings.annotations import Native
+from inplace.core.settings.annotations import Native, Settings
 from inplace.core.template import trees
 
 
@@ -36,7 +36,7 @@ class ReplicaSet(matching.MatchedByTemplate):
     without_freeze_policy: Final = ""
     labels_with_status: Final = True
 
-    def unsupported(self, workload: Workload) -> Reason | None:
+    def unsupported(self, workload: Workload, settings: Settings) -> Reason | None:
         """Owned by any other workload, such as an Argo Rollout, which finds its ReplicaSets by their hash."""
         return owned_elsewhere(workload, by_any=True)
 

@@ -39,7 +39,7 @@ class StatefulSet:
     without_freeze_policy: Final = "another writer may lift the freeze of a StatefulSet"
     labels_with_status: Final = True
 
-    def unsupported(self, workload: Workload) -> Reason | None:
+    def unsupported(self, workload: Workload, settings: Settings) -> Reason | None:
         """Owned by another controller, or with an unknown strategy."""
         strategy = _strategy(workload).type or "RollingUpdate"
         if strategy in ("RollingUpdate", "OnDelete"):
@@ -191,7 +191,10 @@ def _frozen_spec(workload: Workload) -> Tree:
 
 
 def _native_rollout(workload: Workload) -> Reason | None:
-    """A rollout of the StatefulSet controller in progress, which is never interrupted."""
+    """A rollout of the StatefulSet controller in progress, which is never interrupted.
+
+    Only Pods of an older revision are to be replaced: not one that is not ready.
+    """
     status, desired = workload.status, kind.replicas(workload)
     if status.observed_generation < workload.metadata.generation:
         return Reason(ReasonCode.NativeRollout, "status.observedGeneration", "waiting for the StatefulSet controller")
@@ -200,7 +203,7 @@ def _native_rollout(workload: Workload) -> Reason | None:
     rolling = _strategy(workload).rolling_update
     partition = rolling.partition or 0 if rolling is not None else 0
     missing = max(0, desired - partition) - status.updated_replicas
-    if missing <= 0 and status.ready_replicas >= desired:
+    if missing <= 0:
         return None
     return Reason(
         ReasonCode.NativeRollout, "status.updatedReplicas", f"native rollout in progress ({missing} Pods remaining)"

@@ -302,7 +302,7 @@ class WorkloadSpec(Part, frozen=True):
 
 
 class WorkloadStatus(Part, frozen=True):
-    """The parts of a workload's status that decisions need; the last three are a DaemonSet's.
+    """The parts of a workload's status that decisions need; the numbers scheduled are a DaemonSet's.
 
     `conditions` stay raw: most belong to others, and are written back unchanged; `null` if there is no list.
     """
@@ -316,6 +316,7 @@ class WorkloadStatus(Part, frozen=True):
     current_revision: str = ""
     update_revision: str = ""
     desired_number_scheduled: int = 0
+    current_number_scheduled: int = 0
     updated_number_scheduled: int = 0
     number_available: int = 0
     conditions: Raw = Raw(b"null")

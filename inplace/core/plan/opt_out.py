@@ -34,6 +34,12 @@ def pending_status(status: Status, behind: list[PodAssessment]) -> Status:
     return replace(status, phase=phase, message=messages.opt_out_pending(behind))
 
 
+def refused_status(status: Status) -> Status:
+    """The status of a workload from which our metadata cannot be removed."""
+    phase = status.phase if status.phase is Phase.DEGRADED else Phase.PROGRESSING
+    return replace(status, phase=phase, message=messages.OPT_OUT_REFUSED)
+
+
 def last_writes(snapshot: Snapshot, now: datetime) -> tuple[Action, ...]:
     """Release reservations, and clean up."""
     released = Reservations(snapshot, now).writes()

@@ -37,9 +37,9 @@ from inplace.core.rollout.snapshot import Snapshot, objections
 from inplace.core.rollout.targets import Rollback, Targets, Unknown, Upgrade
 from inplace.core.settings.annotations import Parsed, PrePullPolicy, Settings
 from inplace.core.state import records, statuses
-from inplace.core.state.records import PodPhase, Record
+from inplace.core.state.records import Record
 from inplace.core.state.statuses import Phase
-from inplace.core.template.change import Verdict
+from inplace.core.template.change import PodChange, Verdict
 
 _PENDING_WRITE: Final = Reason(ReasonCode.PendingWrite, "", "waiting for the cache to show our last write")
 _NO_DIGESTS: Final[Mapping[str, str]] = {}
@@ -58,7 +58,7 @@ class PodAssessment(Struct, frozen=True):
     until: datetime | None = None
     #: Its place in the order of upgrades.
     rank: Rank = (False, 0, 0, "")
-    #: Images that another writer has changed since its upgrade.
+    #: Images that another writer has changed, if it is up to date.
     drift: tuple[Reason, ...] = ()
     #: The Pod's condition Ready.
     ready: bool = False
@@ -216,7 +216,7 @@ class Assessor:
             change=change,
             node=snapshot.nodes.get(live.spec.node_name),
             observation=snapshot.observations.get(live.uid),
-            write_refused=snapshot.write_refused.get(live.uid),
+            write_refused=snapshot.fatal(live.uid),
             excluded=None,
             pending=False,
             images=None,
@@ -257,7 +257,7 @@ class Assessor:
                 change,
                 snapshot.nodes.get(node),
                 snapshot.observations.get(uid),
-                snapshot.write_refused.get(uid),
+                snapshot.fatal(uid),
                 compared.excluded.get(uid),
                 uid in snapshot.pending,
                 images.wait(uid),
@@ -343,7 +343,7 @@ def _assess_pod(common: _Common, inputs: _Inputs, now: datetime) -> PodAssessmen
         return replace(assessed, state=Ineligible(excluded), available=missing is None, excluded=excluded)
     state = lifecycle.step(pod, context)
     in_flight = isinstance(state, InProgress) or pod.metadata.deletion_timestamp is not None
-    drift = tuple(_drift(pod, record)) if isinstance(record, Record) and isinstance(state, UpToDate) else ()
+    drift = tuple(_drift(pod, inputs.change)) if isinstance(state, UpToDate) else ()
     return replace(assessed, state=state, available=not in_flight and missing is None, drift=drift)
 
 
@@ -376,13 +376,11 @@ def _holds_until(assessed: PodAssessment, now: datetime) -> datetime | None:
     return min((at for at in (assessed.until, state.until) if at is not None), default=None)
 
 
-def _drift(pod: Pod, record: Record) -> Iterable[Reason]:
-    """Images of an upgraded Pod that another writer has changed since. Only reported, never reverted."""
-    for name, baseline in record.containers.items() if record.phase is PodPhase.DONE else ():
-        container = pod.container(name)
-        if container is not None and baseline.to and container.image != baseline.to:
-            why = f"another writer changed the image from {baseline.to} to {container.image}"
-            yield Reason(ReasonCode.DriftDetected, f"pods[{pod.name}].containers[{name}]", why)
+def _drift(pod: Pod, change: Verdict | None) -> Iterable[Reason]:
+    """Images of a Pod that is up to date that another writer has changed. Only reported, never reverted."""
+    for note in change.notes if isinstance(change, PodChange) else ():
+        if note.code == ReasonCode.DriftDetected:
+            yield replace(note, path=f"pods[{pod.name}].{note.path}")
 
 
 def failures(pods: Sequence[PodAssessment]) -> list[tuple[PodAssessment, Reason]]:
