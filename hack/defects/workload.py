@@ -14,6 +14,56 @@ REQUEUE: Final = "core/plan/requeue.py"
 OPT_OUT: Final = "core/plan/opt_out.py"
 
 DEFECTS: Final = (
+    # --- the owner's strategy
+    Defect(
+        "leave the freeze if nothing is recorded",
+        "core/kinds/freezing.py",
+        "return recorded(workload) or Replaced()",
+        "return recorded(workload) or replaced(workload.spec.update_strategy)",
+        ("unit/core/test_workload.py::test_a_freeze_without_a_readable_record_gets_the_default_which_is_said",),
+    ),
+    Defect(
+        "do not notice that the record is gone",
+        "core/kinds/freezing.py",
+        "if not is_ours or recorded(workload) is not None:",
+        "if True:",
+        ("unit/core/test_workload.py::test_a_freeze_without_a_readable_record_gets_the_default_which_is_said",),
+    ),
+    Defect(
+        "raise on a record that somebody edited",
+        "core/kinds/freezing.py",
+        "    except (msgspec.MsgspecError, UnicodeError):\n        return None\n",
+        "    except UnicodeError:\n        return None\n",
+        ("unit/core/test_workload.py::test_a_freeze_without_a_readable_record_gets_the_default_which_is_said",),
+    ),
+    Defect(
+        "put a strategy back that makes no sense",
+        "core/kinds/freezing.py",
+        "return found if sound else None",
+        "return found",
+        ("unit/core/test_workload.py::test_a_freeze_without_a_readable_record_gets_the_default_which_is_said",),
+    ),
+    Defect(
+        "take a partition for ours that its owner chose",
+        "core/kinds/statefulset.py",
+        "return ours and _has_our_partition(workload)",
+        "return _has_our_partition(workload)",
+        ("unit/core/test_workload.py::test_a_strategy_that_was_a_freeze_before_ours_stays",),
+    ),
+    Defect(
+        "do not record OnDelete of its owner",
+        "core/kinds/freezing.py",
+        "known = recorded(workload) or replaced(workload.spec.update_strategy)",
+        "known = recorded(workload)",
+        ("unit/core/test_workload.py::test_a_strategy_that_was_a_freeze_before_ours_stays",),
+    ),
+    Defect(
+        "hand over to OnDelete",
+        "core/kinds/statefulset.py",
+        "_held_by_us(workload) and original(workload).type != ON_DELETE",
+        "_held_by_us(workload)",
+        ("unit/core/test_workload.py::test_nothing_is_handed_over_to_a_strategy_that_replaces_no_pod",),
+    ),
     Defect(
         "roll out a Deployment natively: never pause it",
         DEPLOYMENT,

@@ -325,7 +325,7 @@ class Applier:
         self._count_pod(key, action)
         match action:
             case PatchWorkload(workload, why, note):
-                if why is EventReason.FreezeLost:
+                if why in (EventReason.FreezeLost, EventReason.StrategyForgotten):
                     self._memory.restored_freeze(workload.metadata.uid)
                 if why is not None:
                     self._announce(workload, Event(why, note))

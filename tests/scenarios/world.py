@@ -223,6 +223,13 @@ class World(ABC):
         """The usual workload, named web."""
         return await self.create(self.manifest("web", tag, **options))
 
+    async def replace_web(self, tag: str = "v1", **options: Any) -> Workload:
+        """Replace it by a manifest that knows nothing of what we write, as `kubectl replace` does."""
+        body = self._placed(self.manifest("web", tag, **options)) if self.flavour is DAEMONSET else None
+        body = body or self.manifest("web", tag, **options)
+        body = {**body, "metadata": {**body["metadata"], "namespace": self.namespace}}
+        return await self.client.replace(self.flavour.resource, "web", self.namespace, body, type=Workload)
+
     async def workload(self, name: str = "web") -> Workload:
         """The workload, live."""
         return await self.client.get(self.flavour.resource, name, self.namespace, type=Workload)

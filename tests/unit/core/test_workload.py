@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from inplace.core.actions.actions import Abort, CloseGate, LabelPhase, PatchWorkload, WriteStatus
-from inplace.core.kinds import BY_NAME, find
+from inplace.core.kinds import BY_NAME, OwnedObjects, find
 from inplace.core.objects import names
-from inplace.core.objects.model import Condition
+from inplace.core.objects.model import Condition, Meta
 from inplace.core.objects.reasons import EventReason, Reason, ReasonCode
 from inplace.core.plan import events
 from inplace.core.plan import plan as planning
+from inplace.core.settings.grammar import Amount
 from inplace.core.state import statuses
 from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Failure, Phase, Status
@@ -83,6 +85,62 @@ def test_on_delete_is_a_freeze_by_itself():
     [edit] = edits(plan(pod(), workload=workload(replicas=1, frozen=False, strategy={"type": "OnDelete"})))
     assert edit.spec == {}
     assert edit.labels == {names.FROZEN: "true"}
+    assert edit.annotations == {names.ORIGINAL_STRATEGY: '{"type":"OnDelete"}'}
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"type":"Sometimes"}', '{"rollingUpdate":{"partition":-1}}'])
+def test_a_freeze_without_a_readable_record_gets_the_default_which_is_said(kind, text):
+    one = held(kind, text)
+    found = BY_NAME[kind].freeze(one, OwnedObjects(), freeze_policy=False)
+    assert isinstance(found, PatchWorkload)
+    assert (found.why, found.spec) == (EventReason.StrategyForgotten, {})
+    assert found.annotations == {names.ORIGINAL_STRATEGY: '{"type":"RollingUpdate"}'}
+    thawed = BY_NAME[kind].thaw(one, OwnedObjects())
+    assert isinstance(thawed, PatchWorkload)
+    assert thawed.spec == {"updateStrategy": {"type": "RollingUpdate"}}
+    assert "not recorded" in thawed.note
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_a_strategy_that_was_a_freeze_before_ours_stays(kind):
+    own = replace(held(kind, None), metadata=Meta(labels={names.MODE: "InPlaceOnly"}, annotations={names.STATUS: "{}"}))
+    found = BY_NAME[kind].freeze(own, OwnedObjects(), freeze_policy=False)
+    assert isinstance(found, PatchWorkload)
+    assert (found.why, found.spec) == (EventReason.Frozen, {})
+    untouched = BY_NAME[kind].thaw(own, OwnedObjects())
+    assert isinstance(untouched, PatchWorkload)
+    assert untouched.spec == {}
+    text = found.annotations[names.ORIGINAL_STRATEGY]
+    marked = held(kind, text)
+    assert BY_NAME[kind].freeze(marked, OwnedObjects(), freeze_policy=False) is None
+    restored = BY_NAME[kind].thaw(marked, OwnedObjects())
+    assert isinstance(restored, PatchWorkload)
+    assert restored.spec["updateStrategy"] == msgspec.json.decode(own.spec.update_strategy)
+
+
+def held(kind, text):
+    """A workload that is frozen, with a record or without."""
+    one = replace(workload(strategy={"type": "OnDelete"} if kind == "DaemonSet" else None, original=None), kind=kind)
+    annotations = {} if text is None else {names.ORIGINAL_STRATEGY: text}
+    return replace(one, metadata=replace(one.metadata, annotations=annotations))
+
+
+def test_what_else_its_owner_changes_in_the_strategy_meanwhile_is_his():
+    own = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 3, "partition": names.FROZEN_PARTITION}}
+    text = '{"type":"RollingUpdate","rollingUpdate":{"partition":2}}'
+    one = workload(strategy=own, original=text)
+    assert KIND.native(one).partition == Amount(2)
+    assert KIND.native(one).max_unavailable == Amount(3)
+    thawed = KIND.thaw(one, OwnedObjects())
+    assert isinstance(thawed, PatchWorkload)
+    assert thawed.spec["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": 3, "partition": 2}
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_nothing_is_handed_over_to_a_strategy_that_replaces_no_pod(kind):
+    assert BY_NAME[kind].fall_back(held(kind, '{"type":"OnDelete"}')) is None
+    assert BY_NAME[kind].fall_back(held(kind, '{"type":"RollingUpdate"}')) is not None
 
 
 def test_a_strategy_that_is_not_known_is_refused():
