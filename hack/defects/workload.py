@@ -14,6 +14,35 @@ REQUEUE: Final = "core/plan/requeue.py"
 OPT_OUT: Final = "core/plan/opt_out.py"
 
 DEFECTS: Final = (
+    # --- whose fields they are
+    Defect(
+        "keep what our field manager owns after opting out",
+        "core/plan/opt_out.py",
+        "    return release(snapshot)\n",
+        "    return ()\n",
+        ("unit/core/test_workload.py::test_last_of_all_our_field_manager_gives_its_fields_up",),
+    ),
+    Defect(
+        "give the first fields up first",
+        "core/actions/patches.py",
+        "sorted(entries, reverse=True)",
+        "sorted(entries)",
+        ("unit/core/test_workload.py::test_last_of_all_our_field_manager_gives_its_fields_up",),
+    ),
+    Defect(
+        "give fields up that the server keeps, again and again",
+        "core/plan/opt_out.py",
+        "if ours and len(ours) < len(entries) else ()",
+        "if ours else ()",
+        ("unit/core/test_workload.py::test_fields_are_given_up_once_and_not_where_the_server_would_keep_them",),
+    ),
+    Defect(
+        "give the same fields up again and again",
+        "core/plan/opt_out.py",
+        "if bytes(found) == snapshot.released:",
+        "if False:",
+        ("unit/core/test_workload.py::test_fields_are_given_up_once_and_not_where_the_server_would_keep_them",),
+    ),
     # --- the owner's strategy
     Defect(
         "leave the freeze if nothing is recorded",

@@ -93,6 +93,7 @@ def _remembered(seen: Snapshot, memory: Memory) -> Snapshot:
         write_refused={uid: memory.write_refused[uid] for uid in uids if uid in memory.write_refused},
         refused_writes=memory.refused_writes(meta.uid for meta in everything),
         freeze_restored=memory.freeze_restored(uid),
+        released=memory.released.get(uid, b""),
         dry_runs=memory.dry_runs(uid),
         room=memory.room(seen.workload.metadata.namespace),
         pull_pods=memory.pull_pods(uid),

@@ -65,6 +65,8 @@ class Memory:
         self.write_refused: dict[str, Reason] = {}
         #: By uid: a write that the API server refuses, other than the patch of a Pod in flight.
         self._refused_writes: dict[str, RefusedWrite] = {}
+        #: By uid of a workload: the managedFields of which our entries were removed last.
+        self.released: dict[str, bytes] = {}
         #: By uid of a budget: the Pods for which we have reserved from it, and when it was asked to recount.
         self.reserved: dict[str, frozenset[str]] = {}
         self.recounted_at: dict[str, datetime] = {}
@@ -123,6 +125,7 @@ class Memory:
             self.observed_at,
             self.write_refused,
             self._refused_writes,
+            self.released,
             self.reserved,
             self.recounted_at,
             self.blocked_since,

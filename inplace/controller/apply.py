@@ -34,6 +34,7 @@ from inplace.core.actions.actions import (
     PatchWorkloadStatus,
     PodAction,
     RecordFailure,
+    ReleaseFields,
     ReserveDisruptions,
     WriteStatus,
     subject,
@@ -329,6 +330,8 @@ class Applier:
                     self._memory.restored_freeze(workload.metadata.uid)
                 if why is not None:
                     self._announce(workload, Event(why, note))
+            case ReleaseFields(workload):
+                self._memory.released[workload.metadata.uid] = bytes(workload.metadata.managed_fields)
             case WriteStatus(workload, _, events):
                 for event in events:
                     self._announce(workload, event)

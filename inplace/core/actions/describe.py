@@ -28,6 +28,7 @@ from inplace.core.actions.actions import (
     PatchWorkloadStatus,
     PodAction,
     RecordFailure,
+    ReleaseFields,
     ReserveDisruptions,
     WorkloadAction,
     WriteStatus,
@@ -106,6 +107,9 @@ def _describe_workload(action: WorkloadAction) -> Description:
             return Description("workload.status_written", "write_status", f"report {status.phase}: {status.message}")
         case ClearStatus():
             return Description("workload.status_cleared", "clear_status", "remove our status")
+        case ReleaseFields():
+            sentence = "give up the fields of the workload that our field manager owns"
+            return Description("workload.fields_released", "release_fields", sentence)
         case _:
             assert_never(action)
 

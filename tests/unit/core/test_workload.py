@@ -6,10 +6,12 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from inplace.core.actions.actions import Abort, CloseGate, LabelPhase, PatchWorkload, WriteStatus
+from inplace.core.actions import patches
+from inplace.core.actions.actions import Abort, CloseGate, LabelPhase, PatchWorkload, ReleaseFields, WriteStatus
+from inplace.core.actions.patches import Patch
 from inplace.core.kinds import BY_NAME, OwnedObjects, find
 from inplace.core.objects import names
-from inplace.core.objects.model import Condition, Meta
+from inplace.core.objects.model import Condition
 from inplace.core.objects.reasons import EventReason, Reason, ReasonCode
 from inplace.core.plan import events
 from inplace.core.plan import plan as planning
@@ -104,7 +106,9 @@ def test_a_freeze_without_a_readable_record_gets_the_default_which_is_said(kind,
 
 @pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
 def test_a_strategy_that_was_a_freeze_before_ours_stays(kind):
-    own = replace(held(kind, None), metadata=Meta(labels={names.MODE: "InPlaceOnly"}, annotations={names.STATUS: "{}"}))
+    own = held(kind, None)
+    labels, annotations = {names.MODE: "InPlaceOnly"}, {names.STATUS: "{}"}
+    own = replace(own, metadata=replace(own.metadata, labels=labels, annotations=annotations))
     found = BY_NAME[kind].freeze(own, OwnedObjects(), freeze_policy=False)
     assert isinstance(found, PatchWorkload)
     assert (found.why, found.spec) == (EventReason.Frozen, {})
@@ -162,6 +166,43 @@ def test_opting_out_at_rest_cleans_the_pods_and_then_the_workload():
     assert last.spec == {"updateStrategy": {"type": "RollingUpdate"}}
     assert set(last.labels) == {names.FROZEN}
     assert set(last.annotations) == {names.ORIGINAL_STRATEGY}
+
+
+def test_last_of_all_our_field_manager_gives_its_fields_up():
+    managers = ("kubectl", names.FIELD_MANAGER, "kube-controller-manager", names.FIELD_MANAGER)
+    made = plan(pod(revision=NEW), workload=managed(*managers))
+    assert made.actions == (ReleaseFields(managed(*managers), (1, 3)),)
+    request = patches.build(made.actions[0], NOW)
+    assert isinstance(request, Patch)
+    assert [(op["op"], op["path"]) for op in request.ops] == [
+        ("test", "/metadata/uid"),
+        ("test", "/metadata/managedFields/3/manager"),
+        ("test", "/metadata/managedFields/1/manager"),
+        ("remove", "/metadata/managedFields/3"),
+        ("remove", "/metadata/managedFields/1"),
+    ]
+
+
+def test_fields_are_given_up_once_and_not_where_the_server_would_keep_them():
+    one = managed("kubectl", names.FIELD_MANAGER)
+    again = plan(pod(revision=NEW), workload=one, released=bytes(one.metadata.managed_fields))
+    assert again.actions == ()
+    for managers in ((), ("kubectl",), (names.FIELD_MANAGER,)):
+        assert plan(pod(revision=NEW), workload=managed(*managers)).actions == ()
+    assert not [
+        action
+        for action in plan(
+            pod(revision=NEW), workload=managed("kubectl", names.FIELD_MANAGER, mode="InPlaceOnly")
+        ).actions
+        if isinstance(action, ReleaseFields)
+    ]
+
+
+def managed(*managers, mode=None):
+    """A workload that nothing of ours is left of but these managers."""
+    found = msgspec.Raw(msgspec.json.encode([{"manager": manager} for manager in managers]))
+    one = workload(replicas=1, mode=mode, frozen=False)
+    return replace(one, metadata=replace(one.metadata, managed_fields=found))
 
 
 def test_opting_out_midway_keeps_the_freeze_and_says_so():

@@ -172,3 +172,22 @@ def test_lifting_it_together_with_a_new_template_is_refused(kind, data, before, 
     assert (LIFTING in said) == bool(opted_in and template and not stays)
     assert bool(said) == (LIFTING in said)
     assert admission.refusal("inplace-refuse-lifting", kind, old, new, user=OURS) == ""
+
+
+def test_what_our_field_manager_has_of_the_spec_is_nobodys():
+    """And all else stays as it is managed: the writer's list is the server's."""
+    kind = kinds.DAEMONSETS
+    ours = {"f:metadata": {"f:labels": {"f:a": {}}}, "f:spec": {"f:updateStrategy": {"f:type": {}}}}
+    theirs = {"f:spec": {"f:template": {}}}
+    entries = [
+        {"manager": "helm", "operation": "Apply", "fieldsV1": theirs},
+        {"manager": names.FIELD_MANAGER, "operation": "Update", "fieldsV1": ours},
+        {"manager": names.FIELD_MANAGER, "operation": "Update", "subresource": "status", "fieldsV1": {"f:status": {}}},
+    ]
+    old = workload(kind)
+    new = changed(old, lambda tree: tree["metadata"].update(managedFields=entries))
+    found = admission.mutated("inplace-keep-freeze-unowned", kind, old, new, user=OURS)
+    left = [entries[0], {**entries[1], "fieldsV1": {"f:metadata": ours["f:metadata"]}}, entries[2]]
+    assert found["metadata"]["managedFields"] == left
+    assert admission.mutated("inplace-keep-freeze-unowned", kind, old, found, user=OURS) == found
+    assert admission.mutated("inplace-keep-freeze-unowned", kind, old, old) == old

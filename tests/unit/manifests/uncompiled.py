@@ -81,6 +81,13 @@ UNCOMPILED = {
     "inplace-keep-freeze-deployments": StandIn(
         _PATCH, f'[{{"op": "add", "path": "/spec/paused", "value": true}}, {_FROZEN}]'
     ),
+    "inplace-keep-freeze-unowned": StandIn(
+        _PATCH,
+        "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15].filter(i, i < size(object.metadata.managedFields) "
+        "&& object.metadata.managedFields[i].?manager.orValue('') == 'inplace' "
+        "&& 'f:spec' in object.metadata.managedFields[i].?fieldsV1.orValue({})).map(i, "
+        '{"op": "remove", "path": "/metadata/managedFields/" + string(i) + "/fieldsV1/f:spec"})',
+    ),
     "inplace-honest-status": StandIn(
         _OBJECT,
         '{"status": {"conditions": ['
