@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Raw
@@ -17,6 +17,7 @@ from msgspec import Raw
 from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload, WorkloadAction
 from inplace.core.kinds.freezing import (
     ON_DELETE,
+    Replaced,
     fall_back,
     freeze,
     is_frozen,
@@ -24,6 +25,8 @@ from inplace.core.kinds.freezing import (
     original,
     recorded,
     replaced,
+    respecified,
+    rolling,
     thaw,
 )
 from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
@@ -59,8 +62,7 @@ class DaemonSet(Unordered):
 
     def native(self, workload: Workload) -> Native:
         """`rollingUpdate.maxUnavailable` as the user wrote it (a surge has none), and `minReadySeconds`."""
-        rolling = _strategy(workload).rolling_update
-        allowed = rolling.max_unavailable if rolling is not None else None
+        allowed = rolling(workload, original(workload) if self.held(workload) else Replaced()).get("maxUnavailable")
         return Native(
             max_unavailable=amount_of(allowed) if allowed is not None else None,
             min_ready_seconds=workload.spec.min_ready_seconds,
@@ -73,7 +75,9 @@ class DaemonSet(Unordered):
         if self.held(workload):
             return mark(workload, is_ours=True)
         running = None if is_frozen(workload) else _native_rollout(workload)
-        return running or freeze(workload, _of_type(workload, ON_DELETE), replaced(workload.spec.update_strategy))
+        return running or freeze(
+            workload, respecified(workload, Replaced(ON_DELETE)), replaced(workload.spec.update_strategy)
+        )
 
     def probe(self, workload: Workload) -> PatchWorkload | None:
         """None: the freeze is permanent."""
@@ -85,14 +89,14 @@ class DaemonSet(Unordered):
 
     def fall_back(self, workload: Workload) -> PatchWorkload | None:
         """Restore the original strategy, unless that was OnDelete, which replaces no Pods."""
-        type_ = original(workload).type
-        replaces = is_frozen(workload) and self.held(workload) and type_ != ON_DELETE
-        return fall_back(workload, _of_type(workload, type_)) if replaces else None
+        own = original(workload)
+        replaces = is_frozen(workload) and self.held(workload) and own.type != ON_DELETE
+        return fall_back(workload, respecified(workload, own)) if replaces else None
 
     def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
         """Restore the original strategy and remove our keys."""
         ours = self.held(workload) and (is_frozen(workload) or recorded(workload) is not None)
-        return thaw(workload, _of_type(workload, original(workload).type) if ours else {})
+        return thaw(workload, respecified(workload, original(workload)) if ours else {})
 
     def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
         """Its ControllerRevisions by hash; if two share a hash, the newer wins."""
@@ -151,11 +155,6 @@ def _fingerprint(template: Template) -> str:
 
 def _strategy(workload: Workload) -> UpdateStrategy:
     return msgspec.json.decode(workload.spec.update_strategy, type=UpdateStrategy)
-
-
-def _of_type(workload: Workload, type_: str) -> Tree:
-    strategy: dict[str, Any] = msgspec.json.decode(workload.spec.update_strategy)
-    return {"updateStrategy": {**strategy, "type": type_}}
 
 
 def _hash(revision: Revision) -> str:

@@ -11,6 +11,7 @@ from inplace.core.actions.actions import PatchWorkload
 from inplace.core.objects import names
 from inplace.core.objects.model import Tree, Workload
 from inplace.core.objects.reasons import EventReason
+from inplace.core.settings.annotations import amount_of
 
 ROLLING_UPDATE: Final = "RollingUpdate"
 ON_DELETE: Final = "OnDelete"
@@ -19,11 +20,13 @@ ON_DELETE: Final = "OnDelete"
 class Replaced(Struct, frozen=True):
     """What the freeze replaces of an update strategy; all else of it stays in the spec, where its owner changes it.
 
-    `partition` is a StatefulSet's; None if there is none.
+    `partition` is a StatefulSet's; None if there is none. `rolling` was recorded by versions that took more out of
+    `rollingUpdate`.
     """
 
     type: str = ROLLING_UPDATE
     partition: int | None = None
+    rolling: dict[str, int | str] = {}
 
     def encode(self) -> str:
         """As it is recorded in `original-strategy`; the admission policies write the same."""
@@ -33,6 +36,8 @@ class Replaced(Struct, frozen=True):
 
 class _Block(Struct, rename="camel"):
     partition: int | None = None
+    max_unavailable: int | str | None = None
+    max_surge: int | str | None = None
 
 
 class _Strategy(Struct, rename="camel"):
@@ -51,20 +56,40 @@ def replaced(strategy: msgspec.Raw) -> Replaced:
     return Replaced(found.type or ROLLING_UPDATE, found.rolling_update.partition if found.rolling_update else None)
 
 
+def rolling(workload: Workload, known: Replaced) -> Tree:
+    """`rollingUpdate` but for the partition: what the spec has of it, else what is recorded."""
+    strategy: Tree = msgspec.json.decode(workload.spec.update_strategy)
+    block = {**known.rolling, **(strategy.get("rollingUpdate") or {})}
+    return {key: value for key, value in block.items() if key != "partition"}
+
+
 def recorded(workload: Workload) -> Replaced | None:
     """What the freeze has replaced; None if that is not recorded, or makes no sense: anybody may write it."""
     text = workload.metadata.annotation(names.ORIGINAL_STRATEGY)
     try:
-        found = replaced(msgspec.Raw((text or "").encode()))
+        found = msgspec.json.decode(text or "", type=_Strategy)
     except (msgspec.MsgspecError, UnicodeError):
         return None
-    sound = found.type in (ROLLING_UPDATE, ON_DELETE) and 0 <= (found.partition or 0) <= names.FROZEN_PARTITION
-    return found if sound else None
+    block, type_ = found.rolling_update or _Block(), found.type or ROLLING_UPDATE
+    amounts = {"maxUnavailable": block.max_unavailable, "maxSurge": block.max_surge}
+    given = {key: value for key, value in amounts.items() if value is not None}
+    sound = type_ in (ROLLING_UPDATE, ON_DELETE) and 0 <= (block.partition or 0) <= names.FROZEN_PARTITION
+    if not sound or any(amount_of(value) is None for value in given.values()):
+        return None
+    return Replaced(type_, block.partition, given)
 
 
 def original(workload: Workload) -> Replaced:
     """What the freeze has replaced. If nobody knows any more: the API server's default, a rollout of every Pod."""
     return recorded(workload) or Replaced()
+
+
+def respecified(workload: Workload, own: Replaced) -> Tree:
+    """The strategy with this type and partition, and all else as its owner last wrote it."""
+    strategy: Tree = msgspec.json.decode(workload.spec.update_strategy)
+    block = rolling(workload, own) | ({} if own.partition is None else {"partition": own.partition})
+    others = {key: value for key, value in strategy.items() if key != "rollingUpdate"}
+    return {"updateStrategy": {**others, "type": own.type, **({"rollingUpdate": block} if block else {})}}
 
 
 def mark(workload: Workload, *, is_ours: bool) -> PatchWorkload | None:

@@ -8,7 +8,7 @@ Re-created Pods come back at the current revision and are upgraded again; the St
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Raw
@@ -18,6 +18,7 @@ from inplace.core.kinds import kind
 from inplace.core.kinds.freezing import (
     ON_DELETE,
     ROLLING_UPDATE,
+    Replaced,
     fall_back,
     freeze,
     is_frozen,
@@ -25,6 +26,8 @@ from inplace.core.kinds.freezing import (
     original,
     recorded,
     replaced,
+    respecified,
+    rolling,
     thaw,
 )
 from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
@@ -60,12 +63,11 @@ class StatefulSet:
 
     def native(self, workload: Workload) -> Native:
         """`rollingUpdate` as the user wrote it, and `minReadySeconds`."""
-        rolling = _strategy(workload).rolling_update
-        allowed = rolling.max_unavailable if rolling is not None else None
-        kept = (original(workload) if _held_by_us(workload) else replaced(workload.spec.update_strategy)).partition
+        own = original(workload) if _held_by_us(workload) else replaced(workload.spec.update_strategy)
+        allowed = rolling(workload, own).get("maxUnavailable")
         return Native(
             max_unavailable=amount_of(allowed) if allowed is not None else None,
-            partition=amount_of(kept) if kept is not None else None,
+            partition=amount_of(own.partition) if own.partition is not None else None,
             min_ready_seconds=workload.spec.min_ready_seconds,
         )
 
@@ -190,22 +192,13 @@ def _has_our_partition(workload: Workload) -> bool:
 
 
 def _frozen_spec(workload: Workload) -> Tree:
-    return _with(workload, ROLLING_UPDATE, names.FROZEN_PARTITION)
+    return respecified(workload, Replaced(ROLLING_UPDATE, names.FROZEN_PARTITION))
 
 
 def _thawed_spec(workload: Workload) -> Tree:
     """The strategy with its own type and partition again; the rest of it is as its owner last wrote it."""
     own = original(workload)
-    return (
-        {"updateStrategy": {"type": ON_DELETE}} if own.type == ON_DELETE else _with(workload, own.type, own.partition)
-    )
-
-
-def _with(workload: Workload, type_: str, partition: int | None) -> Tree:
-    strategy: dict[str, Any] = msgspec.json.decode(workload.spec.update_strategy)
-    rolling = {key: value for key, value in (strategy.pop("rollingUpdate", None) or {}).items() if key != "partition"}
-    rolling |= {} if partition is None else {"partition": partition}
-    return {"updateStrategy": {**strategy, "type": type_, **({"rollingUpdate": rolling} if rolling else {})}}
+    return {"updateStrategy": {"type": ON_DELETE}} if own.type == ON_DELETE else respecified(workload, own)
 
 
 def _native_rollout(workload: Workload) -> Reason | None:

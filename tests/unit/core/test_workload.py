@@ -91,7 +91,18 @@ def test_on_delete_is_a_freeze_by_itself():
 
 
 @pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
-@pytest.mark.parametrize("text", [None, "", "{", "[]", '{"type":"Sometimes"}', '{"rollingUpdate":{"partition":-1}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "{",
+        "[]",
+        '{"type":"Sometimes"}',
+        '{"rollingUpdate":{"partition":-1}}',
+        '{"rollingUpdate":{"maxUnavailable":"all"}}',
+    ],
+)
 def test_a_freeze_without_a_readable_record_gets_the_default_which_is_said(kind, text):
     one = held(kind, text)
     found = BY_NAME[kind].freeze(one, OwnedObjects(), freeze_policy=False)
@@ -139,6 +150,15 @@ def test_what_else_its_owner_changes_in_the_strategy_meanwhile_is_his():
     thawed = KIND.thaw(one, OwnedObjects())
     assert isinstance(thawed, PatchWorkload)
     assert thawed.spec["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": 3, "partition": 2}
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_what_a_version_before_took_out_of_the_strategy_comes_back(kind):
+    one = held(kind, '{"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":"30%"}}')
+    assert BY_NAME[kind].native(one).max_unavailable == Amount(30, percent=True)
+    thawed = BY_NAME[kind].thaw(one, OwnedObjects())
+    assert isinstance(thawed, PatchWorkload)
+    assert thawed.spec == {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "30%"}}}
 
 
 @pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
