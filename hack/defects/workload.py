@@ -14,6 +14,85 @@ REQUEUE: Final = "core/plan/requeue.py"
 OPT_OUT: Final = "core/plan/opt_out.py"
 
 DEFECTS: Final = (
+    # --- whose fields they are
+    Defect(
+        "keep what our field manager owns after opting out",
+        "core/plan/opt_out.py",
+        "    return release(snapshot)\n",
+        "    return ()\n",
+        ("unit/core/test_workload.py::test_last_of_all_our_field_manager_gives_its_fields_up",),
+    ),
+    Defect(
+        "give the first fields up first",
+        "core/actions/patches.py",
+        "sorted(entries, reverse=True)",
+        "sorted(entries)",
+        ("unit/core/test_workload.py::test_last_of_all_our_field_manager_gives_its_fields_up",),
+    ),
+    Defect(
+        "give fields up that the server keeps, again and again",
+        "core/plan/opt_out.py",
+        "if ours and len(ours) < len(entries) else ()",
+        "if ours else ()",
+        ("unit/core/test_workload.py::test_fields_are_given_up_once_and_not_where_the_server_would_keep_them",),
+    ),
+    Defect(
+        "give the same fields up again and again",
+        "core/plan/opt_out.py",
+        "if bytes(found) == snapshot.released:",
+        "if False:",
+        ("unit/core/test_workload.py::test_fields_are_given_up_once_and_not_where_the_server_would_keep_them",),
+    ),
+    # --- the owner's strategy
+    Defect(
+        "leave the freeze if nothing is recorded",
+        "core/kinds/freezing.py",
+        "return recorded(workload) or Replaced()",
+        "return recorded(workload) or replaced(workload.spec.update_strategy)",
+        ("unit/core/test_workload.py::test_a_freeze_without_a_readable_record_gets_the_default_which_is_said",),
+    ),
+    Defect(
+        "do not notice that the record is gone",
+        "core/kinds/freezing.py",
+        "if not is_ours or recorded(workload) is not None:",
+        "if True:",
+        ("unit/core/test_workload.py::test_a_freeze_without_a_readable_record_gets_the_default_which_is_said",),
+    ),
+    Defect(
+        "raise on a record that somebody edited",
+        "core/kinds/freezing.py",
+        "    except (msgspec.MsgspecError, UnicodeError):\n        return None\n",
+        "    except UnicodeError:\n        return None\n",
+        ("unit/core/test_workload.py::test_a_freeze_without_a_readable_record_gets_the_default_which_is_said",),
+    ),
+    Defect(
+        "put a strategy back that makes no sense",
+        "core/kinds/freezing.py",
+        "if not sound or any(",
+        "if any(",
+        ("unit/core/test_workload.py::test_a_freeze_without_a_readable_record_gets_the_default_which_is_said",),
+    ),
+    Defect(
+        "take a partition for ours that its owner chose",
+        "core/kinds/statefulset.py",
+        "return ours and _has_our_partition(workload)",
+        "return _has_our_partition(workload)",
+        ("unit/core/test_workload.py::test_a_strategy_that_was_a_freeze_before_ours_stays",),
+    ),
+    Defect(
+        "do not record OnDelete of its owner",
+        "core/kinds/freezing.py",
+        "known = recorded(workload) or replaced(workload.spec.update_strategy)",
+        "known = recorded(workload)",
+        ("unit/core/test_workload.py::test_a_strategy_that_was_a_freeze_before_ours_stays",),
+    ),
+    Defect(
+        "hand over to OnDelete",
+        "core/kinds/statefulset.py",
+        "_held_by_us(workload) and original(workload).type != ON_DELETE",
+        "_held_by_us(workload)",
+        ("unit/core/test_workload.py::test_nothing_is_handed_over_to_a_strategy_that_replaces_no_pod",),
+    ),
     Defect(
         "roll out a Deployment natively: never pause it",
         DEPLOYMENT,

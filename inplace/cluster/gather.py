@@ -92,6 +92,7 @@ def _remembered(seen: Snapshot, memory: Memory) -> Snapshot:
         pending=_pending(memory, everything),
         failed_writes=memory.tries.of(uid),
         freeze_restored=memory.freeze_restored(uid),
+        released=memory.released.get(uid, b""),
         dry_runs=memory.dry_runs(uid),
         room=memory.room(seen.workload.metadata.namespace),
         pull_pods=memory.pull_pods(uid),

@@ -56,6 +56,8 @@ class Memory:
         self.writing: set[str] = set()
         #: What became of our writes.
         self.tries = Tries(clock)
+        #: By uid of a workload: the managedFields of which our entries were removed last.
+        self.released: dict[str, bytes] = {}
         #: By uid of a budget: the Pods for which we have reserved from it, and when it was asked to recount.
         self.reserved: dict[str, frozenset[str]] = {}
         self.recounted_at: dict[str, datetime] = {}
@@ -109,6 +111,7 @@ class Memory:
         for memory in (
             self.observations,
             self.observed_at,
+            self.released,
             self.reserved,
             self.recounted_at,
             self.blocked_since,

@@ -32,6 +32,7 @@ from inplace.core.actions.actions import (
     PatchWorkload,
     PodAction,
     RecordFailure,
+    ReleaseFields,
     ReserveDisruptions,
     WriteStatus,
     subject,
@@ -331,10 +332,12 @@ class Applier:
         self._count_pod(key, action)
         match action:
             case PatchWorkload(workload, why, note):
-                if why is EventReason.FreezeLost:
+                if why in (EventReason.FreezeLost, EventReason.StrategyForgotten):
                     self._memory.restored_freeze(workload.metadata.uid)
                 if why is not None:
                     self._announce(workload, Event(why, note))
+            case ReleaseFields(workload):
+                self._memory.released[workload.metadata.uid] = bytes(workload.metadata.managed_fields)
             case WriteStatus(workload, _, events):
                 for event in events:
                     self._announce(workload, event)

@@ -23,6 +23,7 @@ MUTATING: Final = {
         for kind in kinds.ALL
         if kind.without_freeze_policy
     },
+    "inplace-keep-freeze-unowned": "server-side apply without force may meet a conflict with the field manager inplace",
     "inplace-honest-status": "tools that rely on kstatus may consider an upgrade finished too early",
     **{
         f"inplace-gate-{kind.plural}": f"Pods of {kind.plural} have the readiness gate only if their template has"

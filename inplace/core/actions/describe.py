@@ -28,6 +28,7 @@ from inplace.core.actions.actions import (
     PatchWorkloadStatus,
     PodAction,
     RecordFailure,
+    ReleaseFields,
     ReserveDisruptions,
     WorkloadAction,
     WriteStatus,
@@ -74,6 +75,8 @@ def about(action: Action) -> str:
             return "status"
         case LabelPhase():
             return f"metadata.labels[{names.PHASE}]"
+        case ReleaseFields():
+            return "metadata.managedFields"
         case WriteStatus() | ClearStatus():
             return f"metadata.annotations[{names.STATUS}]"
         case ReserveDisruptions(budget):
@@ -132,6 +135,9 @@ def _describe_workload(action: WorkloadAction) -> Description:
             return Description("workload.status_written", "write_status", f"report {status.phase}: {status.message}")
         case ClearStatus():
             return Description("workload.status_cleared", "clear_status", "remove our status")
+        case ReleaseFields():
+            sentence = "give up the fields of the workload that our field manager owns"
+            return Description("workload.fields_released", "release_fields", sentence)
         case _:
             assert_never(action)
 

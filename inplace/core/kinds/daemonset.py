@@ -15,7 +15,20 @@ import msgspec
 from msgspec import Raw
 
 from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload, WorkloadAction
-from inplace.core.kinds.freezing import fall_back, freeze, is_frozen, label_frozen, original_strategy, thaw
+from inplace.core.kinds.freezing import (
+    ON_DELETE,
+    Replaced,
+    fall_back,
+    freeze,
+    is_frozen,
+    mark,
+    original,
+    recorded,
+    replaced,
+    respecified,
+    rolling,
+    thaw,
+)
 from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
 from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.kinds.partition import Unordered
@@ -24,8 +37,6 @@ from inplace.core.objects.model import Pod, Revision, Tree, UpdateStrategy, Work
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.settings.annotations import Native, Settings, amount_of
 from inplace.core.template import trees
-
-_OURS: Final[Tree] = {"updateStrategy": {"type": "OnDelete"}}
 
 
 class DaemonSet(Unordered):
@@ -51,8 +62,7 @@ class DaemonSet(Unordered):
 
     def native(self, workload: Workload) -> Native:
         """`rollingUpdate.maxUnavailable` as the user wrote it (a surge has none), and `minReadySeconds`."""
-        rolling = _original(workload).rolling_update
-        allowed = rolling.max_unavailable if rolling is not None else None
+        allowed = rolling(workload, original(workload) if self.held(workload) else Replaced()).get("maxUnavailable")
         return Native(
             max_unavailable=amount_of(allowed) if allowed is not None else None,
             min_ready_seconds=workload.spec.min_ready_seconds,
@@ -61,11 +71,13 @@ class DaemonSet(Unordered):
     def freeze(
         self, workload: Workload, owned: OwnedObjects, *, freeze_policy: bool
     ) -> PatchWorkload | PatchReplicaSet | Reason | None:
-        """Switch to OnDelete, and keep the original strategy."""
+        """Switch to OnDelete; `rollingUpdate` stays beside it, without effect."""
         if self.held(workload):
-            return label_frozen(workload)
+            return mark(workload, is_ours=True)
         running = None if is_frozen(workload) else _native_rollout(workload)
-        return running or freeze(workload, _OURS)
+        return running or freeze(
+            workload, respecified(workload, Replaced(ON_DELETE)), replaced(workload.spec.update_strategy)
+        )
 
     def probe(self, workload: Workload) -> PatchWorkload | None:
         """None: the freeze is permanent."""
@@ -73,16 +85,18 @@ class DaemonSet(Unordered):
 
     def held(self, workload: Workload) -> bool:
         """Frozen by OnDelete."""
-        return _strategy(workload).type == "OnDelete"
+        return _strategy(workload).type == ON_DELETE
 
     def fall_back(self, workload: Workload) -> PatchWorkload | None:
         """Restore the original strategy, unless that was OnDelete, which replaces no Pods."""
-        original = original_strategy(workload)
-        return fall_back(workload, original) if is_frozen(workload) and original else None
+        own = original(workload)
+        replaces = is_frozen(workload) and self.held(workload) and own.type != ON_DELETE
+        return fall_back(workload, respecified(workload, own)) if replaces else None
 
     def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
         """Restore the original strategy and remove our keys."""
-        return thaw(workload, original_strategy(workload) if self.held(workload) else {})
+        ours = self.held(workload) and (is_frozen(workload) or recorded(workload) is not None)
+        return thaw(workload, respecified(workload, original(workload)) if ours else {})
 
     def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
         """Its ControllerRevisions by hash; if two share a hash, the newer wins."""
@@ -141,17 +155,6 @@ def _fingerprint(template: Template) -> str:
 
 def _strategy(workload: Workload) -> UpdateStrategy:
     return msgspec.json.decode(workload.spec.update_strategy, type=UpdateStrategy)
-
-
-def _original(workload: Workload) -> UpdateStrategy:
-    """The strategy before the freeze; empty if it cannot be decoded."""
-    text = workload.metadata.annotation(names.ORIGINAL_STRATEGY)
-    if text is None or _strategy(workload).type != "OnDelete":
-        return _strategy(workload)
-    try:
-        return msgspec.json.decode(text, type=UpdateStrategy)
-    except msgspec.MsgspecError:
-        return UpdateStrategy()
 
 
 def _hash(revision: Revision) -> str:

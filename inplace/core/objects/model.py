@@ -55,6 +55,18 @@ class Meta(Part, frozen=True):
         return next((owner for owner in self.owner_references if owner.controller), None)
 
 
+class WorkloadMeta(Meta, frozen=True):
+    """ObjectMeta of a workload. Who manages its fields stays raw: it matters when a workload is opted out."""
+
+    managed_fields: Raw = Raw(b"[]")
+
+
+class ManagedFields(Part, frozen=True):
+    """Whose fields an entry of managedFields lists."""
+
+    manager: str = ""
+
+
 class Condition(Part, frozen=True):
     """A condition of a Pod, a Node or a workload."""
 
@@ -326,7 +338,7 @@ class Workload(Part, frozen=True):
     """A workload of any supported kind."""
 
     kind: str = ""
-    metadata: Meta = Meta()
+    metadata: WorkloadMeta = WorkloadMeta()
     spec: WorkloadSpec = WorkloadSpec()
     status: WorkloadStatus = WorkloadStatus()
 

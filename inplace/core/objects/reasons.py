@@ -329,6 +329,7 @@ class EventReason(StrEnum):
 
     Frozen = "Frozen"
     FreezeLost = "FreezeLost"
+    StrategyForgotten = "StrategyForgotten"
     Restored = "Restored"
     UpgradeStarted = "UpgradeStarted"
     UpgradeCompleted = "UpgradeCompleted"

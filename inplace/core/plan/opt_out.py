@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
-from inplace.core.actions.actions import Abort, Action, ClearStatus, subject
+from inplace.core.actions.actions import Abort, Action, ClearStatus, ReleaseFields, subject
 from inplace.core.objects import names
+from inplace.core.objects.model import ManagedFields
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import messages
 from inplace.core.pod.states import InProgress, UpToDate
@@ -60,7 +62,22 @@ def cleanup(snapshot: Snapshot) -> tuple[Action, ...]:
     thaw = snapshot.kind.thaw(snapshot.workload, snapshot.owned)
     if thaw is not None:
         return (thaw,)
-    return (ClearStatus(snapshot.workload),) if conditions.stand(snapshot.workload) else ()
+    if conditions.stand(snapshot.workload):
+        return (ClearStatus(snapshot.workload),)
+    return release(snapshot)
+
+
+def release(snapshot: Snapshot) -> tuple[ReleaseFields, ...]:
+    """Give up our fields, last of all: what we wrote back is the owner's, who may apply something else.
+
+    If there is no entry but ours, the API server keeps them; what it kept in spite of us is not asked for again.
+    """
+    found = snapshot.workload.metadata.managed_fields
+    if bytes(found) == snapshot.released:
+        return ()
+    entries = msgspec.json.decode(found, type=list[ManagedFields])
+    ours = tuple(place for place, entry in enumerate(entries) if entry.manager == names.FIELD_MANAGER)
+    return (ReleaseFields(snapshot.workload, ours),) if ours and len(ours) < len(entries) else ()
 
 
 def _is_behind(assessment: Assessment, pod: PodAssessment) -> bool:

@@ -95,6 +95,8 @@ class Snapshot(Struct, frozen=True):
     not_before: datetime | None = None
     #: When the freeze, lifted by another writer, was restored; the latest last.
     freeze_restored: tuple[datetime, ...] = ()
+    #: The managedFields of which our entries were removed last.
+    released: bytes = b""
     #: Whether admission policies freeze this workload in the write that changes its template; None: not known yet.
     freeze_policy: bool | None = False
     #: How many more Pods the controller may disrupt, over all workloads; None: any number.
