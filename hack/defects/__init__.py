@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hack.defects import admission, assessment, cluster, commands, lifecycle, workload
+from hack.defects import admission, assessment, bystanders, cluster, commands, lifecycle, workload
 from hack.defects.defect import Defect
 
 DEFECTS: Final[tuple[Defect, ...]] = (
@@ -14,4 +14,5 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     *workload.DEFECTS,
     *cluster.DEFECTS,
     *commands.DEFECTS,
+    *bystanders.DEFECTS,
 )

@@ -1,0 +1,57 @@
+"""What others change on live Pods is left alone: an upgrade writes what the templates change, and reports the rest."""
+
+from __future__ import annotations
+
+from inplace.core.objects.model import Pod
+from inplace.core.state.statuses import Phase
+from inplace.kube import resource as resources
+from inplace.kube.client import PatchType
+from tests.scenarios.markers import core_of_held
+
+
+async def marked(world, pod, **metadata):
+    """Change the metadata of a Pod as anybody may."""
+    body = {"metadata": metadata}
+    where = (resources.PODS, pod.name, world.namespace)
+    await world.client.patch(*where, body, patch_type=PatchType.MERGE, type=Pod)
+
+
+@core_of_held
+async def test_live_metadata_that_no_template_changes_is_left_alone(open_world):
+    """A leader's mark, a Pod in quarantine, a note; while the template's own changes are made."""
+    async with open_world() as world:
+        await world.create_web(replicas=2, pod_labels={"role": "replica", "track": "stable", "tier": "old"})
+        first, second = await world.pods()
+        await marked(world, first, labels={"role": "primary", "tier": "odd"}, annotations={"example.com/note": "mine"})
+        await marked(world, second, labels={"track": None})
+        await world.patch({"spec": {"template": {"metadata": {"labels": {"tier": "new"}}}}})
+        await world.wait_upgraded()
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded()
+        found = {pod.name: pod.metadata.labels or {} for pod in await world.pods()}
+        keys = ("role", "track", "tier")
+        assert [found[first.name].get(key) for key in keys] == ["primary", "stable", "new"]
+        assert [found[second.name].get(key) for key in keys] == ["replica", None, "new"]
+        assert (await world.pod(first.name)).metadata.annotation("example.com/note") == "mine"
+
+
+@core_of_held
+async def test_metadata_that_a_failed_attempt_has_written_is_taken_back(open_world):
+    """Although neither the template before it nor the one after it speaks of it."""
+    async with open_world() as world:
+        await world.create_web(replicas=2, pod_labels={"tier": "old"}, annotations={"pre-pull": "Never"})
+        await world.annotate(progress_deadline_seconds="5")
+        await _template(world, world.app("missing"), tier="bad", extra="bad")
+        await world.wait_phase("web", Phase.DEGRADED)
+        assert [pod.metadata.label("tier") for pod in await world.pods()].count("bad") == 1
+        await world.annotate(progress_deadline_seconds="600")
+        await _template(world, world.app("v2"), tier="old", extra=None)
+        await world.wait_upgraded()
+        found = [(pod.metadata.label("tier"), pod.metadata.label("extra")) for pod in await world.pods()]
+        assert found == [("old", None)] * 2
+
+
+async def _template(world, image, **labels):
+    """Change the image and the labels of the template in one write."""
+    containers = [{"name": "app", "image": image}]
+    await world.patch({"spec": {"template": {"metadata": {"labels": labels}, "spec": {"containers": containers}}}})
