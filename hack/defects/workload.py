@@ -75,9 +75,9 @@ DEFECTS: Final = (
     ),
     Defect(
         "open a gate while a write is under way",
-        PLAN,
-        " and pod.uid not in snapshot.pending:\n            yield OpenGate",
-        ":\n            yield OpenGate",
+        "core/plan/gates.py",
+        " and pod.uid not in snapshot.pending:\n            yield pod",
+        ":\n            yield pod",
         ("unit/core/test_plan.py::test_nothing_is_written_while_a_write_is_under_way",),
     ),
     Defect(

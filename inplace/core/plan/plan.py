@@ -7,7 +7,6 @@ A plan holds only independent actions, at most one for each object; an order com
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -16,7 +15,6 @@ from inplace.core.actions.actions import (
     Action,
     DryRunPatch,
     LabelPhase,
-    OpenGate,
     PatchWorkload,
     PodAction,
     WorkloadAction,
@@ -25,7 +23,7 @@ from inplace.core.actions.actions import (
 )
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
-from inplace.core.plan import opt_out
+from inplace.core.plan import gates, opt_out
 from inplace.core.plan.decision import Decision
 from inplace.core.plan.events import events
 from inplace.core.plan.requeue import requeue_at
@@ -49,11 +47,12 @@ class Planner:
 
     def plan(self, snapshot: Snapshot, now: datetime) -> Plan:
         """Decide everything about one workload."""
-        opened = tuple(_open_gates(snapshot))
+        opening = gates.opening(snapshot, now)
         decided = self._opted_in(snapshot, now) if is_opted_in(snapshot) else self._opted_out(snapshot, now)
-        spoken_for = {action.pod.uid for action in opened}
+        spoken_for = {action.pod.uid for action in opening.actions}
         others = (action for action in decided.actions if subject(action).uid not in spoken_for)
-        return replace(decided, actions=(*opened, *others))
+        due = min((at for at in (decided.requeue_at, opening.due) if at is not None), default=None)
+        return replace(decided, actions=(*opening.actions, *others), requeue_at=due)
 
     def dry_runs(self, snapshot: Snapshot, now: datetime) -> tuple[DryRunPatch, ...]:
         """The dry runs that the API server has not answered yet."""
@@ -119,14 +118,6 @@ def plan(snapshot: Snapshot, now: datetime) -> Plan:
 def is_opted_in(snapshot: Snapshot) -> bool:
     """Whether the workload has the label that opts it in."""
     return snapshot.workload.metadata.label(names.MODE) is not None
-
-
-def _open_gates(snapshot: Snapshot) -> Iterator[OpenGate]:
-    """Open the gate of new Pods, opted in or not: before all other actions, even if paused."""
-    for pod in snapshot.pods:
-        is_new = pod.has_gate(names.GATE) and pod.condition(names.GATE) is None
-        if is_new and pod.metadata.deletion_timestamp is None and pod.uid not in snapshot.pending:
-            yield OpenGate(pod)
 
 
 def conclude(decision: Decision) -> Plan:

@@ -132,6 +132,11 @@ def test_a_workload_that_opts_out_stays_frozen_while_a_partition_of_ours_keeps_p
     assert not planning.behind(replace(shot, workload=workload(replicas=2, mode=None, original=theirs)), NOW)
 
 
+def test_a_pod_with_an_unreadable_record_does_not_keep_a_workload_from_opting_out():
+    one = pod(revision=NEW, image="app:v2", gate="False", ready=False, record='{"v":2}')
+    assert planning.behind(snapshot(one, workload=workload(replicas=1, mode=None)), NOW) == []
+
+
 def test_what_is_reserved_is_given_back_when_opting_out():
     taken = budget(allowed=0, entries={"web-0": 0})
     one = upgraded(record=None)
