@@ -68,4 +68,19 @@ DEFECTS: Final = (
         "        case Unreadable() as bad if closed(pod):\n",
         ("unit/core/test_plan.py::test_a_pod_with_an_unreadable_record_does_not_keep_a_workload_from_opting_out",),
     ),
+    # --- Pods that are not what their workload makes
+    Defect(
+        "keep Pods below a raised start by a partition",
+        "core/kinds/statefulset.py",
+        "            if not 0 <= index < desired:\n",
+        "            if index >= desired:\n",
+        ("unit/core/test_kinds.py::test_ordinals_below_a_raised_start_are_being_scaled_away",),
+    ),
+    Defect(
+        "wait for a revision of another workload",
+        "controller/reconciler.py",
+        "        return owner is not None and owner.uid == workload.metadata.uid\n",
+        "        return True\n",
+        ("scenarios/test_drift.py::test_a_label_that_names_another_workloads_revision_does_not_blind_the_controller",),
+    ),
 )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from inplace.core.objects import names
 from inplace.core.objects.model import Pod
+from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
-from tests.scenarios.markers import core_of_held
+from tests.scenarios.markers import core_of_held, kinds
 
 
 async def marked(world, pod, **metadata):
@@ -55,3 +57,28 @@ async def _template(world, image, **labels):
     """Change the image and the labels of the template in one write."""
     containers = [{"name": "app", "image": image}]
     await world.patch({"spec": {"template": {"metadata": {"labels": labels}, "spec": {"containers": containers}}}})
+
+
+@kinds("StatefulSet", "DaemonSet", because="Pods of the others carry no revision as a label")
+async def test_a_label_that_names_another_workloads_revision_does_not_blind_the_controller(open_world):
+    """The revision exists, and the Pod was not made from it: the workload says so, and its other Pods are served."""
+    async with open_world() as world:
+        await world.create_web(replicas=2)
+        await world.create(world.manifest("other", replicas=1, pod_labels={"tier": "other"}))
+        (other,) = await world.pods("other")
+        first, second = await world.pods()
+        foreign = other.metadata.label(names.REVISION_LABEL)
+        if world.flavour.name == "DaemonSet":
+            assert foreign is not None
+        await marked(world, first, labels={names.REVISION_LABEL: foreign})
+        await world.delete_pod(second.name)
+
+        async def replaced() -> bool:
+            return any(pod.ready for pod in await world.pods() if pod.uid not in {first.uid, second.uid})
+
+        await world.until(replaced, "the gate of the new Pod to be served")
+        await world.set_image(world.app("v2"))
+        status = await world.wait_phase("web", Phase.REFUSED)
+        assert ReasonCode.BaseUnknown in {reason.code for reason in status.reasons}
+        await world.delete_pod(first.name)
+        await world.wait_upgraded()

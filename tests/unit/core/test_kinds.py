@@ -26,7 +26,7 @@ from inplace.core.objects.reasons import EventReason, ReasonCode
 from inplace.core.plan import plan
 from inplace.core.plan.plan import Planner
 from inplace.core.rollout.snapshot import PullPods, Snapshot
-from inplace.core.settings.annotations import Settings, parse
+from inplace.core.settings.annotations import Amount, Settings, parse
 from inplace.core.state import conditions, statuses
 from inplace.core.template import trees
 from inplace.core.views import forecast
@@ -277,6 +277,17 @@ def test_a_partition_without_ordinals_keeps_those_that_come_last():
     pods = [pod(name=f"web-{letter}", uid=letter) for letter in "abcde"]
     kept = DEPLOYMENT.excluded(five, chosen, pods, lambda one: one.uid == "e")
     assert set(kept) == {"c", "d"}, "`e` has been moved already"
+
+
+def test_ordinals_below_a_raised_start_are_being_scaled_away():
+    """They are none that a partition keeps, and none that is available."""
+    spec = {"replicas": 3, "ordinals": {"start": 2}, "updateStrategy": {"type": "RollingUpdate"}}
+    one = decode({"kind": "StatefulSet", "metadata": {"name": "web", "uid": "web"}, "spec": spec}, Workload)
+    pods = [pod(name=f"web-{ordinal}") for ordinal in range(6)]
+    for settings, expected in ((Settings(), {}), (Settings(partition=Amount(1)), {"uid-web-2": ReasonCode.Partition})):
+        found = STATEFULSET.excluded(one, settings, pods, lambda _: False)
+        gone = dict.fromkeys(("uid-web-0", "uid-web-1", "uid-web-5"), ReasonCode.ScaledAway)
+        assert {uid: reason.code for uid, reason in found.items()} == {**gone, **expected}
 
 
 # --- every kind ------------------------------------------------------------------------------------------------------
