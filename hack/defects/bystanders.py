@@ -83,4 +83,19 @@ DEFECTS: Final = (
         "        return True\n",
         ("scenarios/test_drift.py::test_a_label_that_names_another_workloads_revision_does_not_blind_the_controller",),
     ),
+    # --- opting out
+    Defect(
+        "leave requests behind",
+        "core/kinds/freezing.py",
+        "    annotations += [key for key in names.REQUESTS",
+        "    annotations += [key for key in ()",
+        ("scenarios/test_opting.py::test_requests_go_with_the_label",),
+    ),
+    Defect(
+        "leave requests behind on ReplicaSets",
+        "core/kinds/deployment.py",
+        "*(() if asked else names.REQUESTS)",
+        "*()",
+        ("scenarios/test_opting.py::test_requests_go_with_the_label",),
+    ),
 )
