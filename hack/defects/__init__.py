@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from hack.defects import admission, assessment, bystanders, cluster, commands, lifecycle, workload
+from hack.defects import (
+    admission,
+    assessment,
+    bystanders,
+    cluster,
+    commands,
+    deployments,
+    lifecycle,
+    template,
+    workload,
+)
 from hack.defects.defect import Defect
 
 DEFECTS: Final[tuple[Defect, ...]] = (
@@ -12,6 +22,8 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     *assessment.DEFECTS,
     *lifecycle.DEFECTS,
     *workload.DEFECTS,
+    *deployments.DEFECTS,
+    *template.DEFECTS,
     *cluster.DEFECTS,
     *commands.DEFECTS,
     *bystanders.DEFECTS,

@@ -11,6 +11,8 @@ OBSERVATION: Final = "core/pod/observation.py"
 FORECAST: Final = "core/views/forecast.py"
 REPORTED: Final = "core/rollout/reported.py"
 
+TREE: Final = "cli/render/tree.py"
+
 REFUSED_WRITES: Final = "faults/test_refused_writes.py"
 
 DEFECTS: Final = (
@@ -163,5 +165,20 @@ DEFECTS: Final = (
         '            return "Settling"',
         '            return "Done"',
         ("unit/core/test_plan.py::test_a_view_tells_what_is_done_from_what_settles_and_what_is_held",),
+    ),
+    # --- the live tree
+    Defect(
+        "draw a tree that is taller than the terminal",
+        TREE,
+        "fitted(status, seen, self._console), refresh",
+        "render(status, seen), refresh",
+        ("unit/cli/test_tree.py::test_the_header_and_the_pods_in_flight_stay_on_a_small_terminal",),
+    ),
+    Defect(
+        "show waiting Pods before those in flight on a small terminal",
+        TREE,
+        "key=lambda pod: pod.stage not in _FIRST",
+        "key=lambda pod: 0",
+        ("unit/cli/test_tree.py::test_the_header_and_the_pods_in_flight_stay_on_a_small_terminal",),
     ),
 )

@@ -173,11 +173,10 @@ class Live:
         return next((reflector.problem for reflector in seen if reflector.problem is not None), None)
 
     async def _filled(self) -> None:
-        """Wait for the first list of everything."""
-        for plural, reflector in self._reflectors.items():
+        """Wait for the first list of everything. What is forbidden ends its watch, which knows if it is required."""
+        for reflector in self._reflectors.values():
             await reflector.wait_answered()
-            optional = isinstance(reflector.failure, Forbidden) and plural in UNSEEN
-            if reflector.failure is not None and not optional:
+            if reflector.failure is not None and not isinstance(reflector.failure, Forbidden):
                 raise reflector.failure
 
     async def _keep(self, plural: str, reflector: Reflector[Any], changed: asyncio.Event) -> None:

@@ -39,7 +39,7 @@ from inplace.core.actions.actions import (
     subject,
 )
 from inplace.core.actions.describe import describe_action
-from inplace.core.actions.patches import Request
+from inplace.core.actions.patches import Creation, Request
 from inplace.core.objects.model import Meta, Pod, Workload
 from inplace.core.objects.reasons import EventReason
 from inplace.core.pod import lifecycle
@@ -49,6 +49,7 @@ from inplace.core.state.records import PodPhase, Record
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import (
+    AlreadyExists,
     ApiError,
     Conflict,
     Denied,
@@ -69,6 +70,10 @@ RETRY_SECONDS: Final = 1.0
 
 #: Writes that can wait, and are tried again: no Pod is in flight for their sake.
 Patient = CloseGate | PatchWorkload | PatchWorkloadStatus | PatchReplicaSet | CreateReplicaSet | DeleteReplicaSet
+
+
+#: Writes whose object is not pending afterwards: only the watch tells that it is there, or gone.
+SHOWN_BY_WATCH: Final = (CreateReplicaSet, DeleteReplicaSet)
 
 
 class Outcome(StrEnum):
@@ -140,7 +145,8 @@ class Applier:
         finally:
             self._memory.writing.discard(meta.uid)
             self._memory.settled(meta)
-            self._requeue(key, 0.0 if outcome is Outcome.APPLIED else RETRY_SECONDS)
+            at_once = outcome is Outcome.APPLIED and not isinstance(action, SHOWN_BY_WATCH)
+            self._requeue(key, 0.0 if at_once else RETRY_SECONDS)
         label = describe_action(action).label
         self._observer.count("inplace_writes_total", kind=key.kind, action=label, outcome=outcome)
         if outcome is Outcome.APPLIED:
@@ -168,6 +174,8 @@ class Applier:
             if not isinstance(action, OpenGate):  # a new Pod changes all the time, and nothing of an upgrade has failed
                 self._memory.was_stale(meta.uid)
             return self._log_failure(Outcome.STALE, action, error)
+        except AlreadyExists as error:
+            return await self._look_at_existing(action, error)
         except Rejected as error:
             self._remember_refusal(action, error)
             return self._log_failure(Outcome.REFUSED, action, error)
@@ -190,6 +198,23 @@ class Applier:
             memory.was_denied(uid, str(error))
         elif isinstance(action, PatchImages):
             memory.was_rejected(uid, str(error))
+
+    async def _look_at_existing(self, action: Action, error: AlreadyExists) -> Outcome:
+        """The name is taken: by one of ours, which the cache is about to show, or for good."""
+        meta, uid = _written(action), subject(action).uid
+        request = patches.build(action, self._memory.clock.now())
+        try:
+            live = await self._client.get(
+                send.resource_of(request), meta.name, meta.namespace, type=send.Written, timeout=WRITE_SECONDS
+            )
+        except KubeError as read_error:
+            return self._log_failure(Outcome.UNKNOWN, action, read_error)
+        owner = live.metadata.controller()
+        if owner is not None and owner.uid == uid:
+            return self._log_failure(Outcome.STALE, action, error)
+        why = f"cannot {describe_action(action).sentence}: {error}, and does not belong to this workload"
+        self._memory.was_refused(uid, "", why, lasts=True)
+        return self._log_failure(Outcome.REFUSED, action, error)
 
     async def _dry_run(self, snapshot: Snapshot, action: DryRunPatch) -> Outcome:
         """Dry-run a patch and record the answer; without an answer the next plan tries again."""
@@ -262,6 +287,8 @@ class Applier:
         """
         self._log_failure(Outcome.UNKNOWN, action, error)
         request, meta = patches.build(action, self._memory.clock.now()), subject(action)
+        if isinstance(request, Creation):
+            return Outcome.UNKNOWN  # what is not there yet cannot be pending
         while error.outcome_unknown:
             try:
                 resource = send.resource_of(request)

@@ -67,6 +67,8 @@ class FreezeProbe:
             now = self._clock.monotonic()
             for scope in [scope for scope in self._subjects if due.get(scope, now) <= now]:
                 due[scope] = self._clock.monotonic() + (PERIOD if await self._probe(scope) else RETRY)
+                if scope not in self._subjects:
+                    del due[scope]  # or the next workload of this namespace would wait for it
             self._added.clear()
             pending = [due.get(scope, now) for scope in self._subjects]
             await self._sleep(min(pending, default=now + PERIOD) - self._clock.monotonic())

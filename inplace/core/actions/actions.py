@@ -131,7 +131,7 @@ class PatchReplicaSet(Struct, frozen=True):
 
 
 class CreateReplicaSet(Struct, frozen=True):
-    """Create such a ReplicaSet; not an error if it exists already."""
+    """Create such a ReplicaSet."""
 
     workload: Workload
     kind: str

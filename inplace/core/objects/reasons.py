@@ -68,8 +68,14 @@ class ReasonCode(StrEnum):
     RestartNotSupported = (
         "RestartNotSupported",
         Concern.REFUSED,
-        "`kubectl rollout restart`, or a changed annotation that `restart-on` matches",
-        "not supported yet: change the image instead",
+        "`kubectl rollout restart`, or a changed key that `restart-on` matches, without a new image of every container",
+        "change the image of every container with it, take the key off `restart-on`, or use the native rollout",
+    )
+    ReadAtCreation = (
+        "ReadAtCreation",
+        Concern.REFUSED,
+        "a label or annotation changed that is read only when a Pod is created (`docs/keys.md`)",
+        "revert it, or use `InPlaceIfPossible` or the native rollout",
     )
     ResizeNotSupported = "ResizeNotSupported", Concern.REFUSED, "container resources changed", "not supported yet"
     InitImageChanged = (

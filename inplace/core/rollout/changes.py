@@ -135,7 +135,8 @@ class Comparison:
         pair = self._pairs.recall(
             (bases, target), lambda: diff.template_pair([each.tree for each in bases], target.tree)
         )
-        return _demand_gate(diff.change_for(possible, pair, pod, _touched(records.read(pod))), pod, settings)
+        change = diff.change_for(possible, pair, pod, _touched(records.read(pod)), settings.restart_on)
+        return _demand_gate(change, pod, settings)
 
     def _diff(self, base: Template, target: Template, settings: Settings, kubelet: tuple[int, int] | None) -> Verdict:
         restart_on, init_images = settings.restart_on, settings.init_images

@@ -6,7 +6,7 @@ to `ContainerChange` with its consequences, not conditions in other modules.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
@@ -24,6 +24,14 @@ class Edits(Struct, frozen=True):
     def keys(self) -> tuple[str, ...]:
         """Every key that changes."""
         return (*self.add, *self.change, *self.remove)
+
+    def only(self, keys: Collection[str]) -> Edits:
+        """The edits of these keys."""
+        return Edits(
+            add={key: value for key, value in self.add.items() if key in keys},
+            change={key: values for key, values in self.change.items() if key in keys},
+            remove=tuple(key for key in self.remove if key in keys),
+        )
 
 
 class ContainerChange(Struct, frozen=True):

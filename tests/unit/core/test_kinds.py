@@ -148,6 +148,88 @@ def test_without_a_history_nothing_is_kept():
     assert "template" in made[0].spec
 
 
+def test_the_history_has_a_name_and_a_hash_of_its_own_whatever_its_siblings_are_called():
+    """The active ReplicaSet may have been made for this very template; a plan that is repeated names the same."""
+
+    def named(*children):
+        [made] = actions(looked(deployment("v2"), *children, pods=(pod(revision=""),)))
+        assert isinstance(made, CreateReplicaSet)
+        return made.body
+
+    first = named(replica_set("a", "v1", kept=("v1", "v2")))
+    name = first["metadata"]["name"]
+    assert named(replica_set("a", "v1", kept=("v1", "v2"))) == first
+    other = named(replica_set(name, "v1", kept=("v1", "v2")))
+    assert other["metadata"]["name"] != name
+    for body in (first, other):
+        own = body["metadata"]["name"].removeprefix("web-")
+        assert body["spec"]["selector"]["matchLabels"] == {"app": "web", names.TEMPLATE_HASH_LABEL: own}
+        assert body["spec"]["template"]["metadata"]["labels"][names.TEMPLATE_HASH_LABEL] == own
+
+
+def test_the_history_blocks_nobodys_deletion():
+    """With blockOwnerDeletion a cluster that enforces owner permissions asks for a right on finalizers."""
+    kept = replica_set("a", "v1", kept=("v1", "v2"))
+    [made] = actions(looked(deployment("v2"), kept, pods=(pod(revision=""),)))
+    [owner] = made.body["metadata"]["ownerReferences"]
+    assert "blockOwnerDeletion" not in owner
+    assert owner["controller"]
+
+
+@pytest.mark.parametrize("freeze_policy", [True, False])
+@pytest.mark.parametrize(
+    ("replicas", "children", "resumed"),
+    [
+        pytest.param(1, (), True, id="its ReplicaSet is gone"),
+        pytest.param(0, (replica_set("a", "v1", replicas=0),), True, id="scaled to 0"),
+        pytest.param(0, (replica_set("a", "v1", replicas=1),), False, id="its Pods are still there"),
+        pytest.param(1, (replica_set("a", "v1", replicas=0),), False, id="to be scaled up"),
+    ],
+)
+def test_a_held_deployment_without_pods_is_resumed(replicas, children, resumed, freeze_policy):
+    found = DEPLOYMENT.freeze(
+        deployment("v2", replicas=replicas), OwnedObjects((), children), freeze_policy=freeze_policy
+    )
+    assert isinstance(found, PatchWorkload) == resumed
+    if isinstance(found, PatchWorkload):
+        assert (found.spec, found.labels) == ({"paused": False}, {names.FROZEN: None})
+
+
+@pytest.mark.parametrize("freeze_policy", [True, False])
+def test_without_pods_nothing_is_frozen_or_prepared(freeze_policy):
+    one = deployment("v2", replicas=0, paused=False, frozen=False)
+    owned = OwnedObjects((), (replica_set("a", "v1", replicas=0),))
+    assert DEPLOYMENT.freeze(one, owned, freeze_policy=freeze_policy) is None
+    assert DEPLOYMENT.prepare(one, owned, Template(print_of("v2"), tree("v2")), whole=True) is None
+
+
+STATUS = {names.STATUS: "{}"}
+OLDER = {names.PREFIX + "max-unavailable": "1"}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "labels", "freeze_policy", "restored"),
+    [
+        pytest.param(OLDER, {names.PHASE: "UpToDate"}, True, True, id="an undo"),
+        pytest.param({**OLDER, **STATUS}, {names.PHASE: "UpToDate"}, True, False, id="an apply"),
+        pytest.param(OLDER, {}, True, False, id="a replace"),
+        pytest.param(OLDER, {names.PHASE: "UpToDate"}, False, False, id="kubectl undoes nothing that stands paused"),
+    ],
+)
+def test_settings_are_restored_only_after_what_nothing_but_an_undo_does(annotations, labels, freeze_policy, restored):
+    one = deployment("v1")
+    labels = {**(one.metadata.labels or {}), **labels}
+    one = replace(one, metadata=replace(one.metadata, annotations=annotations, labels=labels))
+    active, history = replica_set("a", "v2"), replica_set("h", "v1", replicas=0, day=2)
+    kept = {names.SETTINGS: json.dumps({names.PREFIX + "max-unavailable": "4"})}
+    active = replace(active, metadata=replace(active.metadata, annotations=kept))
+    history = replace(history, metadata=replace(history.metadata, annotations=OLDER))
+    found = DEPLOYMENT.freeze(one, OwnedObjects((), (active, history)), freeze_policy=freeze_policy)
+    assert isinstance(found, PatchWorkload) == restored
+    if isinstance(found, PatchWorkload):
+        assert found.annotations == {names.PREFIX + "max-unavailable": "4"}
+
+
 @pytest.mark.parametrize(
     ("paused", "frozen", "code"), [(True, False, ReasonCode.PausedByOwner), (False, True, ReasonCode.NativeRollout)]
 )
