@@ -59,7 +59,7 @@ DEFECTS: Final = (
     Defect(
         "believe where Pods were before their revisions were known",
         ASSESS,
-        "(workload.spec, tuple(snapshot.revisions.values())),",
+        '(workload.spec, status.healthy if status is not None else "", tuple(snapshot.revisions.values())),',
         "None,",
         ("unit/core/test_planner.py::test_where_pods_are_is_asked_again_when_their_revisions_are_known",),
     ),

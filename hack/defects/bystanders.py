@@ -98,4 +98,62 @@ DEFECTS: Final = (
         "*()",
         ("scenarios/test_opting.py::test_requests_go_with_the_label",),
     ),
+    Defect(
+        "wait for a Pod that no native rollout would replace",
+        "core/plan/opt_out.py",
+        "        if unknown and snapshot.kind.fall_back(snapshot.workload) is None:\n",
+        "        if False:\n",
+        (
+            "unit/core/test_plan.py::test_a_pod_of_an_unknown_revision_is_not_waited_for_where_no_native_rollout_would_replace_it",
+        ),
+    ),
+    Defect(
+        "wait in silence for Pods that have come to differ",
+        "cli/disable.py",
+        " or now > moved + REVISION_SECONDS:",
+        ":",
+        ("commands/test_messages.py::test_disable_of_pods_that_come_to_differ_meanwhile",),
+    ),
+    # --- drift
+    Defect(
+        "do not report an image that somebody has put on a Pod by hand",
+        DIFF,
+        "notes=notes, drift=drift)",
+        "notes=notes)",
+        (
+            "unit/core/test_pod.py::test_drift_is_reported",
+            "scenarios/test_drift.py::test_a_pod_with_an_image_put_there_by_hand_is_reported_and_stops_nothing",
+        ),
+    ),
+    Defect(
+        "tell drift that is not stored again and again",
+        "core/plan/events.py",
+        "after.reasons[: statuses.MAX_REASONS]",
+        "after.reasons",
+        ("unit/core/test_pod.py::test_drift_beyond_what_is_stored_is_not_told_again_and_again",),
+    ),
+    Defect(
+        "keep drift from whoever asks about a Pod",
+        "core/plan/status.py",
+        "    return why or next(iter(pod.drift), None)\n",
+        "    return why\n",
+        ("commands/test_truth.py::test_an_image_that_somebody_has_put_on_a_pod_by_hand",),
+    ),
+    Defect(
+        "do not know what a Pod with a foreign image was made from",
+        "core/kinds/matching.py",
+        " or self.guess(workload, pod, revisions)",
+        "",
+        (
+            "unit/core/test_kinds.py::test_a_pod_with_another_writers_image_is_of_the_one_template_that_can_be_meant",
+            "scenarios/test_drift.py::test_a_pod_with_an_image_put_there_by_hand_is_reported_and_stops_nothing",
+        ),
+    ),
+    Defect(
+        "take a Pod of a ReplicaSet for one of the template that is known",
+        "core/kinds/replicaset.py",
+        "return found if status is not None and status.healthy == found else",
+        "return found if True else",
+        ("unit/core/test_kinds.py::test_a_pod_with_another_writers_image_is_of_the_one_template_that_can_be_meant",),
+    ),
 )

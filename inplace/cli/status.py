@@ -26,6 +26,7 @@ from inplace.cli.connect import (
 from inplace.cli.options import Connection, seconds, with_connection
 from inplace.cluster.live import Live
 from inplace.core.objects.model import Workload
+from inplace.core.objects.reasons import ReasonCode
 from inplace.core.plan.plan import Planner, plan
 from inplace.core.state import statuses
 from inplace.core.state.statuses import Phase, Status
@@ -158,6 +159,7 @@ def _line(ref: Ref, now: Status | None) -> str:
     if now.phase not in _ENDS and now.waiting:
         parts.append(", ".join(f"{count} {reason}" for reason, count in now.waiting.items()))
     parts += [f"{failure.pod}: {failure.code}: {failure.message}" for failure in now.failures]
-    if now.phase is Phase.REFUSED:
-        parts += [f"{reason.code}: {reason}" for reason in now.reasons[1:]]
+    told = now.reasons[1:] if now.phase is Phase.REFUSED else now.reasons
+    always = now.phase is Phase.REFUSED
+    parts += [f"{reason.code}: {reason}" for reason in told if always or reason.code == ReasonCode.DriftDetected]
     return "\n  ".join(parts)

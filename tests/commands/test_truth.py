@@ -7,7 +7,9 @@ import re
 
 import pytest
 
+from inplace.core.objects import names
 from inplace.kube import resource as resources
+from inplace.kube.client import PatchType
 from tests.commands.conftest import NAMESPACE
 from tests.scenarios.manifests import statefulset
 
@@ -65,6 +67,33 @@ async def test_a_pod_held_by_a_disruption_budget(shop):
     assert "0 would start now" in planned.out
     assert "web-1 (" in planned.out
     assert "waits: " in planned.out
+
+
+async def test_an_image_that_somebody_has_put_on_a_pod_by_hand(shop):
+    async with shop.controller():
+        await shop.create_ready(2, gate=False)
+        await shop.reported("UpToDate")
+        change = {"spec": {"containers": [{"name": "app", "image": "shop:v3"}]}}
+        where = (resources.PODS, "web-0", NAMESPACE)
+        await shop.client.patch(*where, change, patch_type=PatchType.STRATEGIC, type=dict)
+        await shop.until(lambda: is_told(shop, "DriftDetected"), "the drift to be reported")
+        said = [
+            await shop.inplace(*line)
+            for line in (("status", "sts/web"), ("status", "sts/web", "-w"), ("plan", "sts/web"), ("explain", "web-0"))
+        ]
+        documents = [await shop.inplace(*line, "-o", "json") for line in (("status", "sts/web"), ("plan", "sts/web"))]
+        disabled = await shop.inplace("disable", "sts/web")
+    why = "another writer set the image to shop:v3, the template has shop:v1; left alone"
+    for done in said:
+        assert done.code == 0
+        assert f"DriftDetected: pods[web-0].containers[app]: {why}" in " ".join(done.out.split())
+    assert documents[0].pod("web-0")["reason"]["message"] == why
+    assert [note["message"] for note in documents[1].json()["notes"]] == [why]
+    assert (disabled.code, disabled.out) == (0, "statefulset/web disabled\n")
+
+
+async def is_told(shop, code):
+    return code in ((await shop.workload()).metadata.annotation(names.STATUS) or "")
 
 
 # -- plan of what is held back

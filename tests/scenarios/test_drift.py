@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
-from tests.scenarios.markers import core_of_held, kinds
+from tests.scenarios.markers import core_of_held, core_of_many, kinds
 
 
 async def marked(world, pod, **metadata):
@@ -19,6 +21,7 @@ async def marked(world, pod, **metadata):
 
 
 @core_of_held
+@kinds("StatefulSet", "DaemonSet", "Deployment", because="a ReplicaSet misses a Pod that lacks a label of its template")
 async def test_live_metadata_that_no_template_changes_is_left_alone(open_world):
     """A leader's mark, a Pod in quarantine, a note; while the template's own changes are made."""
     async with open_world() as world:
@@ -57,6 +60,39 @@ async def _template(world, image, **labels):
     """Change the image and the labels of the template in one write."""
     containers = [{"name": "app", "image": image}]
     await world.patch({"spec": {"template": {"metadata": {"labels": labels}, "spec": {"containers": containers}}}})
+
+
+async def _put_by_hand(world, name, image):
+    """`kubectl set image pod/NAME`, and wait until the controller has told of it."""
+    body = {"spec": {"containers": [{"name": "app", "image": image}]}}
+    where = (resources.PODS, name, world.namespace)
+    await world.client.patch(*where, body, patch_type=PatchType.STRATEGIC, type=Pod)
+
+    async def told() -> bool:
+        status = await world.status()
+        return status is not None and ReasonCode.DriftDetected in {reason.code for reason in status.reasons}
+
+    await world.until(told, "the drift to be reported")
+
+
+@core_of_many
+@pytest.mark.parametrize("upgraded", [True, False], ids=["upgraded before", "never upgraded"])
+async def test_a_pod_with_an_image_put_there_by_hand_is_reported_and_stops_nothing(open_world, upgraded):
+    """It is upgraded with the others when the template changes, and it keeps nobody from opting out."""
+    async with open_world() as world:
+        await world.create_web(replicas=2)
+        if upgraded:
+            await world.set_image(world.app("v2"))
+            await world.wait_upgraded()
+        name = world.nth(0)
+        await _put_by_hand(world, name, world.app("v3"))
+        assert (await world.status()).phase is Phase.UP_TO_DATE
+        await world.set_image(world.app("v4"))
+        await world.wait_upgraded()
+        await _put_by_hand(world, name, world.app("v3"))
+        await world.patch({"metadata": {"labels": {names.MODE: None}}})
+        await world.until(world.is_clean, "nothing of ours on any object")
+        assert (await world.pod(name)).spec.containers[0].image == world.app("v3")
 
 
 @kinds("StatefulSet", "DaemonSet", because="Pods of the others carry no revision as a label")

@@ -54,13 +54,26 @@ class MatchedByTemplate(Unordered):
         return template or Reason(ReasonCode.RevisionUnknown, "spec.template", "the template is not known yet")
 
     def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
-        """The revision in our record on the Pod, else the one whose template it matches best."""
+        """The revision in our record on the Pod, else the one whose template it matches best.
+
+        A Pod that has the images of none, because another writer has set them, was made from the one before the newest.
+        """
         record = records.read(pod)
         if isinstance(record, Record) and record.workload == workload.metadata.uid:
             recorded = record.target if record.phase is PodPhase.DONE else record.base
             if recorded in revisions:
                 return recorded
-        return _match(workload, pod, revisions)
+        images = [template for template in revisions.values() if _has_images(pod, template.tree)]
+        return _best(workload, pod, images) or self.guess(workload, pod, revisions)
+
+    def guess(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
+        """The revision of a Pod with images that no known template has; empty if it may be of an unknown one.
+
+        Every template but the newest was prepared, and so differs from the others in what can be changed in place.
+        """
+        newest = trees.fingerprint(workload.spec.template)
+        older = [template for template in revisions.values() if template.revision != newest]
+        return _best(workload, pod, older or revisions.values())
 
     def revision_labels(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
         """None: the record holds the revision; a Pod keeps the hash of its ReplicaSet."""
@@ -71,13 +84,12 @@ class MatchedByTemplate(Unordered):
         return kind.replicas(workload)
 
 
-def _match(workload: Workload, pod: Pod, revisions: Revisions) -> str:
-    """Among the templates with the Pod's images, the one that matches most of its labels and annotations.
+def _best(workload: Workload, pod: Pod, candidates: Iterable[Template]) -> str:
+    """The template that matches most of a Pod's labels and annotations; empty if there is none.
 
     On a tie the older template wins: only metadata then seems to be missing, and writing it again is harmless.
     """
     newest = trees.fingerprint(workload.spec.template)
-    candidates = [template for template in revisions.values() if _has_images(pod, template.tree)]
     best = max(candidates, key=lambda t: (*_agreement(pod, t.tree), t.revision != newest), default=None)
     return best.revision if best is not None else ""
 

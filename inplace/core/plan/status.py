@@ -56,8 +56,9 @@ def status(decision: Decision) -> Status:
 
 
 def explain(pod: PodAssessment, deferred: dict[str, Reason]) -> Reason | None:
-    """Why nothing (more) happens to a Pod now; None if it is simply up to date, or starts."""
-    return deferred.get(pod.pod.name) or pod.excluded or lifecycle.explain(pod.state)
+    """Why nothing (more) happens to a Pod now, or what is odd about it; None if it is simply up to date, or starts."""
+    why = deferred.get(pod.pod.name) or pod.excluded or lifecycle.explain(pod.state)
+    return why or next(iter(pod.drift), None)
 
 
 def _retried(decision: Decision) -> str:

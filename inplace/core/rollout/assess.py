@@ -12,7 +12,7 @@ The plan, the recheck before a disruptive write, the forecast and opting out are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -37,9 +37,9 @@ from inplace.core.rollout.snapshot import Snapshot, objections
 from inplace.core.rollout.targets import Rollback, Targets, Unknown, Upgrade
 from inplace.core.settings.annotations import Parsed, PrePullPolicy, Settings
 from inplace.core.state import records, statuses
-from inplace.core.state.records import PodPhase, Record
+from inplace.core.state.records import Record
 from inplace.core.state.statuses import Phase
-from inplace.core.template.change import Verdict
+from inplace.core.template.change import PodChange, Verdict
 
 _PENDING_WRITE: Final = Reason(ReasonCode.PendingWrite, "", "waiting for the cache to show our last write")
 _NO_DIGESTS: Final[Mapping[str, str]] = {}
@@ -58,7 +58,7 @@ class PodAssessment(Struct, frozen=True):
     until: datetime | None = None
     #: Its place in the order of upgrades.
     rank: Rank = (False, 0, 0, "")
-    #: Images that another writer has changed since its upgrade.
+    #: Images that another writer has set.
     drift: tuple[Reason, ...] = ()
     #: The Pod's condition Ready.
     ready: bool = False
@@ -226,10 +226,10 @@ class Assessor:
 
     def _revisions_of(self, snapshot: Snapshot, now: datetime) -> dict[str, str]:
         """By uid: the revision that each Pod is at."""
-        workload = snapshot.workload
+        workload, status = snapshot.workload, statuses.read(snapshot.workload.metadata)
         return self._revisions.recall(
             workload.metadata.uid,
-            (workload.spec, tuple(snapshot.revisions.values())),
+            (workload.spec, status.healthy if status is not None else "", tuple(snapshot.revisions.values())),
             ((pod.uid, pod) for pod in snapshot.pods),
             now,
             lambda pod: (snapshot.revision_of(pod), None),
@@ -343,7 +343,7 @@ def _assess_pod(common: _Common, inputs: _Inputs, now: datetime) -> PodAssessmen
         return replace(assessed, state=Ineligible(excluded), available=missing is None, excluded=excluded)
     state = lifecycle.step(pod, context)
     in_flight = isinstance(state, InProgress) or pod.metadata.deletion_timestamp is not None
-    drift = tuple(_drift(pod, record)) if isinstance(record, Record) and isinstance(state, UpToDate) else ()
+    drift = inputs.change.drift if isinstance(inputs.change, PodChange) and isinstance(state, UpToDate) else ()
     return replace(assessed, state=state, available=not in_flight and missing is None, drift=drift)
 
 
@@ -374,15 +374,6 @@ def _holds_until(assessed: PodAssessment, now: datetime) -> datetime | None:
     if isinstance(state, Pending) or (isinstance(state, InProgress | Failed) and state.action is not None):
         return now  # an action carries the time at which it was decided
     return min((at for at in (assessed.until, state.until) if at is not None), default=None)
-
-
-def _drift(pod: Pod, record: Record) -> Iterable[Reason]:
-    """Images of an upgraded Pod that another writer has changed since. Only reported, never reverted."""
-    for name, baseline in record.containers.items() if record.phase is PodPhase.DONE else ():
-        container = pod.container(name)
-        if container is not None and baseline.to and container.image != baseline.to:
-            why = f"another writer changed the image from {baseline.to} to {container.image}"
-            yield Reason(ReasonCode.DriftDetected, f"pods[{pod.name}].containers[{name}]", why)
 
 
 def failures(pods: Sequence[PodAssessment]) -> list[tuple[PodAssessment, Reason]]:

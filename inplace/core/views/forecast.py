@@ -105,7 +105,8 @@ def forecast(snapshot: Snapshot, now: datetime, planner: Planner | None = None) 
     pods = tuple(_pod(decision, pod) for pod in assessment.pods)
     budget = assessment.settings.budget(snapshot.kind.desired(snapshot.workload))
     changes = (pod.change for pod in assessment.pods)
-    notes = {note: None for change in changes if isinstance(change, PodChange) for note in change.notes}
+    possible = [change for change in changes if isinstance(change, PodChange)]
+    notes = dict.fromkeys(note for change in possible for note in (*change.notes, *change.drift))
     return Forecast(
         target=target.revision if target is not None else "",
         opted_in=is_opted_in(snapshot),

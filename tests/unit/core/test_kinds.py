@@ -28,6 +28,7 @@ from inplace.core.plan.plan import Planner
 from inplace.core.rollout.snapshot import PullPods, Snapshot
 from inplace.core.settings.annotations import Amount, Settings, parse
 from inplace.core.state import conditions, statuses
+from inplace.core.state.statuses import Phase, Status
 from inplace.core.template import trees
 from inplace.core.views import forecast
 from inplace.core.views.forecast import Verdict
@@ -260,7 +261,22 @@ def test_what_a_pod_was_made_from_is_told_by_its_image_then_by_its_metadata():
     both = looked(deployment("v2"), replica_set("a", "v1"))
     assert both.revision_of(pod(image="app:v1", revision="")) == print_of("v1")
     assert both.revision_of(pod(image="app:v2", revision="")) == print_of("v2")
-    assert both.revision_of(pod(image="app:other", revision="")) == ""
+    assert both.revision_of(pod(image="app:other", revision="")) == print_of("v1"), (
+        "another writer's, and not the newest"
+    )
+
+
+def test_a_pod_with_another_writers_image_is_of_the_one_template_that_can_be_meant():
+    """A ReplicaSet replaces no Pod: as long as not all were at one template, a Pod may be older than any known."""
+    other = pod(image="app:other", revision="")
+    only = Template(print_of("v1"), tree("v1"))
+    assert DEPLOYMENT.revision_of(deployment("v1"), other, {only.revision: only}) == only.revision
+    bare = replica_set("a", "v1")
+    assert REPLICASET.revision_of(bare, other, {only.revision: only}) == ""
+    for healthy, expected in ((only.revision, only.revision), ("another", "")):
+        status = Status(1, 1, "", Phase.UP_TO_DATE, 1, 1, 1, 0, 0, NOW, healthy=healthy)
+        told = replace(bare, metadata=replace(bare.metadata, annotations={names.STATUS: statuses.encode(status)}))
+        assert REPLICASET.revision_of(told, other, {only.revision: only}) == expected
 
 
 def test_nothing_may_surge():

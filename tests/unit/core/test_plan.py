@@ -137,6 +137,14 @@ def test_a_pod_with_an_unreadable_record_does_not_keep_a_workload_from_opting_ou
     assert planning.behind(snapshot(one, workload=workload(replicas=1, mode=None)), NOW) == []
 
 
+def test_a_pod_of_an_unknown_revision_is_not_waited_for_where_no_native_rollout_would_replace_it():
+    one = pod(revision="another")
+    for strategy, awaited in (({"type": "OnDelete"}, False), (None, True)):
+        own = workload(replicas=1, mode=None, strategy=strategy)
+        found = planning.behind(snapshot(one, workload=own), NOW)
+        assert [each.pod.name for each in found] == (["web-0"] if awaited else [])
+
+
 def test_what_is_reserved_is_given_back_when_opting_out():
     taken = budget(allowed=0, entries={"web-0": 0})
     one = upgraded(record=None)
