@@ -50,7 +50,7 @@ def refusal(annotations, mode="InPlaceOnly", kind=kinds.DEPLOYMENTS, old=None):
 def test_it_accepts_what_the_code_accepts(name, text):
     said = refusal({names.PREFIX + name: text})
     assert (said == "") == (table._SETTINGS[name].parse(text) is not None), said
-    assert not said or names.PREFIX + name in said
+    assert not said or said.startswith(f"metadata.annotations[{names.PREFIX}{name}]: ")
 
 
 @pytest.mark.parametrize("name", sorted(LEFT_TO_THE_CONTROLLER))
@@ -91,8 +91,13 @@ def test_it_knows_the_settings_that_the_code_knows(name, ours):
     prefix = names.PREFIX if ours else "example.com/"
     value = {"max-unavailable": "1", "partition": "1", "progress-deadline-seconds": "1"}.get(name, "0")
     said = refusal({prefix + name: value, "checksum/config": "0"})
-    unknown = f"metadata.annotations: there is no setting named {prefix}{name}: one of these is not known"
+    unknown = f"metadata.annotations: no such setting: {prefix}{name}"
     assert (said == unknown) == (ours and name not in {*table._SETTINGS, *OURS})
+
+
+def test_it_names_only_what_it_does_not_know():
+    given = {names.PREFIX + key: "1" for key in ("max-unavailable", "foo", "bar", "retry")}
+    assert refusal(given) == f"metadata.annotations: no such setting: {names.PREFIX}foo, {names.PREFIX}bar"
 
 
 @pytest.mark.parametrize("kind", admission.WORKLOADS)
