@@ -156,4 +156,19 @@ DEFECTS: Final = (
         "return found if True else",
         ("unit/core/test_kinds.py::test_a_pod_with_another_writers_image_is_of_the_one_template_that_can_be_meant",),
     ),
+    # --- what a forecast says
+    Defect(
+        "list Pods in another order than they are admitted",
+        "core/views/forecast.py",
+        "        yield next(admitted) if is_candidate else pod\n",
+        "        yield pod\n",
+        ("unit/core/test_plan.py::test_a_forecast_lists_pods_in_the_order_in_which_they_are_admitted",),
+    ),
+    Defect(
+        "call a workload done that has no Pods",
+        "core/views/forecast.py",
+        " and not self.rolled_back_from and not self.missing",
+        " and not self.rolled_back_from",
+        ("unit/core/test_plan.py::test_pods_that_are_missing_are_something_to_do",),
+    ),
 )

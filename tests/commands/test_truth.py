@@ -150,6 +150,16 @@ async def test_plan_of_nothing_exits_0(shop):
     assert "nothing to do: every Pod is at this revision" in planned.out
 
 
+async def test_plan_of_no_pods(shop):
+    async with shop.controller():
+        await shop.create(0)
+        await shop.reported("UpToDate")
+    planned, document = await shop.inplace("plan", "sts/web"), await shop.inplace("plan", "sts/web", "-o", "json")
+    assert planned.code == 0
+    assert planned.out.endswith("  nothing to do: the workload wants no Pods\n")
+    assert document.json()["desired"] == 0
+
+
 # -- plan asks the API server
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from inplace.cli.connect import Ref
+from inplace.cli.plan import _lines as lines
+from inplace.core import kinds
 from inplace.core.actions.actions import CloseGate, OpenGate, PatchReplicaSet, PatchWorkload, WriteStatus
 from inplace.core.objects import names
 from inplace.core.objects.reasons import ReasonCode
@@ -16,7 +19,7 @@ from inplace.core.state.statuses import Phase, Status
 from inplace.core.views import forecast as forecasts
 from inplace.core.views import workload as views
 from inplace.core.views.forecast import Verdict
-from tests.factories import NEW, NOW, later, pod, snapshot, swapping, workload
+from tests.factories import NEW, NOW, OLD, later, pod, snapshot, swapping, workload
 from tests.unit.core.test_kinds import deployment, looked, replica_set
 from tests.unit.core.test_reserve import budget
 
@@ -173,6 +176,32 @@ def test_a_forecast_tells_starts_waits_and_those_that_are_held():
     }
     assert not made.is_done
     assert [one.name for one in forecast(pod(), pod(name="web-1")).starting] == ["web-1"]
+
+
+def test_a_forecast_lists_pods_in_the_order_in_which_they_are_admitted():
+    """Spread over zones: web-3 and web-4 first, although web-1 outranks web-4."""
+    zones, ranks = "01010", "03142"
+    pods = [
+        pod(name=f"web-{n}", labels={"app": "web", "controller-revision-hash": OLD, "zone": zones[n], "rank": ranks[n]})
+        for n in range(5)
+    ]
+    settings = {"order-by": "rank", "spread-by": "zone", "max-unavailable": "40%", "partition": "1"}
+    look = snapshot(*pods, workload=workload(replicas=5, annotations=settings, ready=5))
+    made = forecasts.forecast(look, NOW)
+    assert [one.name for one in made.pods if one.verdict is not Verdict.SKIPPED] == ["web-3", "web-4", "web-1", "web-2"]
+    assert [one.name for one in made.starting] == ["web-3", "web-4"]
+    began = [action.pod.name for action in Planner().plan(look, NOW).actions if isinstance(action, CloseGate)]
+    assert began == ["web-3", "web-4"]
+
+
+def test_pods_that_are_missing_are_something_to_do():
+    """A Deployment without a ReplicaSet, for instance, has none at all."""
+    for pods in ((pod(revision=NEW, image="app:v2"),), ()):
+        made = forecasts.forecast(snapshot(*pods, workload=workload(replicas=3)), NOW)
+        assert (made.is_done, made.missing) == (False, 3 - len(pods))
+        said = lines(Ref(kinds.BY_NAME["StatefulSet"], "default", "web"), made)
+        assert f"  {3 - len(pods)} of 3 Pods are missing: the StatefulSet controller makes them" in said
+    assert forecasts.forecast(snapshot(workload=workload(replicas=0)), NOW).is_done
 
 
 def test_a_forecast_counts_the_waves_up_to_the_step():
