@@ -171,4 +171,11 @@ DEFECTS: Final = (
         " and not self.rolled_back_from",
         ("unit/core/test_plan.py::test_pods_that_are_missing_are_something_to_do",),
     ),
+    Defect(
+        "label the phase when nothing else is to be written",
+        "core/plan/plan.py",
+        "    wanted = (each for each in (write, label) if each is not None)\n",
+        "    wanted = (each for each in (write or label,) if each is not None)\n",
+        ("unit/core/test_plan.py::test_the_phase_is_labelled_while_there_is_more_to_write",),
+    ),
 )

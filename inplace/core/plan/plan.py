@@ -166,11 +166,14 @@ def _pulls(decision: Decision) -> tuple[Action, ...]:
 
 
 def _finish(decision: Decision, reported: Status, write: WorkloadAction | None, actions: tuple[Action, ...]) -> Plan:
-    """Add the write on the workload, at most one, and the time of the next plan."""
+    """Add the writes on the workload and what it owns, one for each object, and the time of the next plan."""
     snapshot = decision.assessment.snapshot
     write, due = _write(decision, reported, write)
-    if write is not None and subject(write).uid not in snapshot.pending:
-        actions = (*actions, write)
+    label = _label(decision, reported)
+    if write is not None and label is not None and subject(write).uid == subject(label).uid:
+        label = None
+    wanted = (each for each in (write, label) if each is not None)
+    actions = (*actions, *(each for each in wanted if subject(each).uid not in snapshot.pending))
     at = requeue_at(decision, reported, due)
     return Plan(actions, reported, at, decision.assessment.pods, decision.admission.deferred)
 
@@ -196,6 +199,12 @@ def _write(
             workload, reported, events(before, reported), kind.labels_with_status, kind.keeps_conditions
         )
         return (report if due <= now else write), due
-    if workload.metadata.label(names.PHASE) != reported.phase:
-        return write or LabelPhase(workload, reported.phase), None
     return write, None
+
+
+def _label(decision: Decision, reported: Status) -> LabelPhase | None:
+    """The label of a phase that is reported already. It does not wait until the status has stopped changing."""
+    workload, before = decision.assessment.snapshot.workload, decision.before
+    stands = before is not None and before.phase is reported.phase
+    differs = workload.metadata.label(names.PHASE) != reported.phase
+    return LabelPhase(workload, reported.phase) if stands and differs else None

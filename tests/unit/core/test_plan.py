@@ -7,7 +7,15 @@ from msgspec.structs import replace
 from inplace.cli.connect import Ref
 from inplace.cli.plan import _lines as lines
 from inplace.core import kinds
-from inplace.core.actions.actions import CloseGate, OpenGate, PatchReplicaSet, PatchWorkload, WriteStatus
+from inplace.core.actions.actions import (
+    CloseGate,
+    LabelPhase,
+    OpenGate,
+    PatchReplicaSet,
+    PatchWorkload,
+    WorkloadAction,
+    WriteStatus,
+)
 from inplace.core.objects import names
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.plan import plan as planning
@@ -65,6 +73,14 @@ def test_that_an_upgrade_has_started_is_said_before_anything_is_prepared():
     assert first.status.phase is Phase.PROGRESSING
     second = replace(shot, workload=reporting(shot.workload))
     assert PatchReplicaSet in [type(one) for one in planning.plan(second, NOW).actions]
+
+
+def test_the_phase_is_labelled_while_there_is_more_to_write():
+    """Of a Deployment the label is a write of its own, which must not wait for the end of an upgrade."""
+    shot = looked(deployment("v2"), replica_set("a", "v1"), pods=(pod(revision=""),))
+    shot = replace(shot, workload=reporting(shot.workload))
+    made = planning.plan(shot, NOW).actions
+    assert [type(one) for one in made if isinstance(one, WorkloadAction)] == [PatchReplicaSet, LabelPhase]
 
 
 def test_a_pod_that_was_broken_is_not_disrupted_once_it_is_ready():
