@@ -178,4 +178,11 @@ DEFECTS: Final = (
         "    wanted = (each for each in (write or label,) if each is not None)\n",
         ("unit/core/test_plan.py::test_the_phase_is_labelled_while_there_is_more_to_write",),
     ),
+    Defect(
+        "say of a workload that waits to be opted out that it is not opted in",
+        "cli/status.py",
+        "    if not _is_ours(workload):\n        require_opted_in(workload, ref)\n",
+        "    require_opted_in(workload, ref)\n",
+        ("commands/test_truth.py::test_a_pod_of_a_workload_that_waits_to_be_opted_out",),
+    ),
 )

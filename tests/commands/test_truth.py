@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 
@@ -67,6 +68,44 @@ async def test_a_pod_held_by_a_disruption_budget(shop):
     assert "0 would start now" in planned.out
     assert "web-1 (" in planned.out
     assert "waits: " in planned.out
+
+
+async def test_a_pod_held_by_a_disruption_budget_for_too_long(shop):
+    await shop.client.create(resources.PODDISRUPTIONBUDGETS, NAMESPACE, PDB, type=dict)
+    async with shop.controller():
+        await shop.create_ready(2, annotations={**AT_ONCE, "progress-deadline-seconds": "1"})
+        await shop.reported("UpToDate")
+        await shop.set_image("v2")
+        await shop.reported("Degraded")
+        text, status = await shop.inplace("explain", "web-1"), await shop.inplace("status", "sts/web")
+    assert "DisruptionBudget: " in text.out
+    assert status.code == 4
+    assert "PodDisruptionBudget web" in status.out
+
+
+async def test_a_pod_of_a_workload_that_waits_to_be_opted_out(shop):
+    async with shop.controller():
+        await shop.create_ready(2, gate=False, annotations={"paused": "true"})
+        await shop.reported("UpToDate")
+        await shop.set_image("v2")
+        await shop.reported("Paused")
+        await shop.patch({"metadata": {"labels": {names.MODE: None}}})
+        await shop.until(lambda: is_told(shop, "OptOutPending"), "the opt-out to be pending")
+        text, document = await shop.inplace("explain", "web-1"), await shop.inplace("explain", "web-1", "-o", "json")
+        plain, tree = [await shop.inplace("status", "sts/web", *option, "--timeout", "1s") for option in ((), ("-w",))]
+        once = await shop.inplace("status", "sts/web", "-o", "json")
+        last = asyncio.create_task(shop.inplace("status", "sts/web", "--timeout", "10s"))
+        await asyncio.sleep(1)
+        await shop.set_image("v1")
+        ended = await last
+    assert "OptOutPending: opted out" in text.out
+    assert document.json()["pod"]["reason"]["code"] == "OptOutPending"
+    for done in (plain, tree):
+        assert done.code == 124
+        assert "OptOutPending: 2 Pods differ from the template" in " ".join(done.out.split())
+    assert once.code == 0
+    assert once.pod("web-1")["reason"]["code"] == "OptOutPending"
+    assert (ended.code, ended.out.splitlines()[-1]) == (0, "statefulset/web: opted out")
 
 
 async def test_an_image_that_somebody_has_put_on_a_pod_by_hand(shop):
