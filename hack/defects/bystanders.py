@@ -185,4 +185,19 @@ DEFECTS: Final = (
         "    require_opted_in(workload, ref)\n",
         ("commands/test_truth.py::test_a_pod_of_a_workload_that_waits_to_be_opted_out",),
     ),
+    # --- the gate of Pods that run already
+    Defect(
+        "freeze before every Pod has its gate",
+        "cli/enable.py",
+        "        if not isinstance(running, Reason):\n",
+        "        if True:\n",
+        ("commands/test_enabling.py::test_the_gate_comes_by_one_native_rollout_and_what_follows_is_in_place",),
+    ),
+    Defect(
+        "change a template for a gate that no Pod gets",
+        "cli/enable.py",
+        "            if before is not None or snapshot.kind.held(snapshot.workload):\n",
+        "            if False:\n",
+        ("commands/test_enabling.py::test_where_no_rollout_would_replace_the_pods_it_says_so",),
+    ),
 )
