@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from hack.defects import admission, assessment, cluster, commands, deployments, lifecycle, template, workload
+from hack.defects import (
+    admission,
+    assessment,
+    bystanders,
+    cluster,
+    commands,
+    deployments,
+    lifecycle,
+    template,
+    workload,
+)
 from hack.defects.defect import Defect
 
 DEFECTS: Final[tuple[Defect, ...]] = (
@@ -16,4 +26,5 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     *template.DEFECTS,
     *cluster.DEFECTS,
     *commands.DEFECTS,
+    *bystanders.DEFECTS,
 )

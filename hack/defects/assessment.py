@@ -59,7 +59,7 @@ DEFECTS: Final = (
     Defect(
         "believe where Pods were before their revisions were known",
         ASSESS,
-        "(workload.spec, tuple(snapshot.revisions.values())),",
+        '(workload.spec, status.healthy if status is not None else "", tuple(snapshot.revisions.values())),',
         "None,",
         ("unit/core/test_planner.py::test_where_pods_are_is_asked_again_when_their_revisions_are_known",),
     ),
@@ -137,8 +137,8 @@ DEFECTS: Final = (
     Defect(
         "forget where an attempt has moved a Pod",
         CHANGES,
-        "snapshot.revisions.get(record.target) if isinstance(record, Record) else None,",
-        "None,",
+        "attempted = record.attempted if isinstance(record, Record) else ()",
+        "attempted = ()",
         (
             "unit/core/test_targets.py::test_what_an_attempt_has_given_a_pod_on_the_way_to_another_template_is_taken_back",
         ),

@@ -171,10 +171,10 @@ DEFECTS: Final = (
     Defect(
         "know nothing of a Pod that was changed by hand",
         "core/kinds/matching.py",
-        "        return _nearest(wrong, newest)\n",
-        '        return ""\n',
+        "_best(workload, pod, images) or self.guess(workload, pod, revisions)",
+        "_best(workload, pod, images)",
         (
-            "unit/core/test_kinds.py::test_a_pod_that_fits_no_template_was_made_from_the_only_one_that_can_be_meant",
+            "unit/core/test_kinds.py::test_what_a_pod_was_made_from_is_told_by_its_image_then_by_its_metadata",
             "scenarios/test_broken_pods.py::test_a_pod_that_was_changed_by_hand_is_drift_until_an_upgrade_mends_it",
         ),
     ),
@@ -202,16 +202,16 @@ DEFECTS: Final = (
     ),
     Defect(
         "open a gate while a write is under way",
-        PLAN,
-        " and pod.uid not in snapshot.pending:\n            yield OpenGate",
-        ":\n            yield OpenGate",
+        "core/plan/gates.py",
+        " and pod.uid not in snapshot.pending:\n            yield pod",
+        ":\n            yield pod",
         ("unit/core/test_plan.py::test_nothing_is_written_while_a_write_is_under_way",),
     ),
     Defect(
         "write the workload while a write is under way",
         PLAN,
-        "if write is not None and subject(write).uid not in snapshot.pending:",
-        "if write is not None:",
+        "*(each for each in wanted if subject(each).uid not in snapshot.pending)",
+        "*wanted",
         ("unit/core/test_plan.py::test_nothing_is_written_while_a_write_is_under_way",),
     ),
     Defect(

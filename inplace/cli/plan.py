@@ -144,13 +144,18 @@ def _lines(ref: Ref, planned: Forecast) -> list[str]:
         native = f"  not in place: the {ref.kind.name} controller would replace the Pods"
         return [*lines, native if planned.falls_back else "  no Pod would be changed"]
     if planned.is_done:
-        return [*lines, "  nothing to do: every Pod is at this revision"]
+        done = "every Pod is at this revision" if planned.desired else "the workload wants no Pods"
+        return [*lines, f"  nothing to do: {done}"]
     if planned.rolled_back_from:
         again = "change the template, or inplace retry"
         lines.append(
             f"  rolled back: revision {planned.rolled_back_from} failed, the Pods go back to this one; {again}"
         )
     lines.append(_summary(planned))
+    if planned.missing:
+        lines.append(
+            f"  {planned.missing} of {planned.desired} Pods are missing: the {ref.kind.name} controller makes them"
+        )
     if planned.hold is not None:
         lines.append(f"  on hold: {planned.hold.code}: {planned.hold}")
     if planned.step:

@@ -42,7 +42,7 @@ class Gone(Struct, frozen=True):
 def gather(
     cache: Cache, memory: Memory | None, key: Key, now: datetime, *, absent: frozenset[str] = frozenset()
 ) -> Snapshot | Incomplete | Gone:
-    """One consistent look. `absent` names revisions that a live read has shown not to exist."""
+    """One consistent look. `absent` names revisions that a live read has shown not to exist, or not to be its own."""
     kind = kinds.BY_NAME[key.kind]
     workload = cache.workload(key)
     if workload is None:

@@ -149,7 +149,7 @@ async def test_malformed_settings_are_refused_when_they_are_written(open_world, 
                 ("grace-period-seconds=1.5", "a whole number of 0 or more"),
                 ("progress-deadline-seconds=0", "a whole number of 1 or more"),
                 ("drain=auto", "use Auto, Required or Never"),
-                ("max-unavailabel=1", "there is no setting named inplace.dev/max-unavailabel"),
+                ("max-unavailabel=1", "no such setting: inplace.dev/max-unavailabel"),
             ):
                 await refused(world, "annotate", "--overwrite", what, names.PREFIX + text, says=says)
             for text in ("max-unavailable=50%", "partition=0", "paused=true", "grace-period-seconds=3", "drain=Never"):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import copy
 from itertools import pairwise
 
+import msgspec
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -364,7 +365,15 @@ def test_drift_is_never_fought(base, target, elsewhere):
     pod = patched(made_from(base), PodChange.of_images({"proxy": elsewhere}))
     found = needs([base], target, pod)
     assert "proxy" not in found.images
-    assert bool(found.notes) == (elsewhere != target["spec"]["containers"][1]["image"]) or len(found.notes) == 1
+    assert bool(found.drift) == (elsewhere != target["spec"]["containers"][1]["image"])
+
+
+@given(variants(), variants(), metadata_maps)
+def test_metadata_that_no_template_changes_is_never_fought(base, target, elsewhere):
+    base["metadata"]["labels"] = target["metadata"]["labels"]
+    pod = made_from(base)
+    pod = msgspec.structs.replace(pod, metadata=msgspec.structs.replace(pod.metadata, labels=elsewhere))
+    assert needs([base], target, pod).labels == Edits()
 
 
 @given(

@@ -42,6 +42,7 @@ OURS = {
     names.TEMPLATES,
     names.SETTINGS,
     names.STATE,
+    *names.REQUESTS,
 }
 REVISION_MARK = "deployment.kubernetes.io/revision"
 #: Seconds between two looks, and how many of them a world may go without one where nothing has changed.

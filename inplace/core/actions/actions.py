@@ -18,7 +18,7 @@ from inplace.core.template.change import PodChange
 
 
 class OpenGate(Struct, frozen=True):
-    """Open the gate of a new Pod: absent -> True."""
+    """Open the gate of a new Pod, or one that no attempt keeps closed; the record, if there is one, stays."""
 
     pod: Pod
 

@@ -90,7 +90,7 @@ def about(action: Action) -> str:
 def _describe_pod(action: PodAction) -> Description:
     match action:
         case OpenGate(pod):
-            return Description("pod.gate_opened", "open_gate", f"open the gate of the new Pod {pod.name}")
+            return Description("pod.gate_opened", "open_gate", f"open the gate of Pod {pod.name}")
         case CloseGate(pod, record):
             return Description("pod.drained", "close_gate", f"drain Pod {pod.name} for revision {record.target}")
         case PatchImages(pod, record, change):

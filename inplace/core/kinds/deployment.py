@@ -106,10 +106,12 @@ class Deployment(matching.MatchedByTemplate):
     def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
         """Resume it without our keys, then remove our annotations from its ReplicaSets.
 
-        In this order: as long as it has our status, the Deployment controller copies it to the ReplicaSets.
+        In this order: as long as it has our status, the Deployment controller copies it to the ReplicaSets; so it is
+        with requests.
         """
         back = thaw(workload, {"paused": False} if self.held(workload) else {})
-        return back or undo.forget(workload, owned.children, undo.NOT_HISTORY)
+        asked = any(workload.metadata.annotation(key) is not None for key in names.REQUESTS)
+        return back or undo.forget(workload, owned.children, (*undo.NOT_HISTORY, *(() if asked else names.REQUESTS)))
 
     def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
         """The templates of ReplicaSets with Pods, those recorded on them, the one it was rolled back to, and its own.

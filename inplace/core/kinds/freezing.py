@@ -123,12 +123,16 @@ def _write(workload: Workload, why: EventReason, note: str, spec: Tree, known: R
 
 
 def thaw(workload: Workload, spec: Tree) -> PatchWorkload | None:
-    """The write that removes all our keys and restores the spec; None if no key is left."""
+    """The write that removes all our keys, requests included, and restores the spec; None if no key is left.
+
+    Requests alone are none: nobody has opted in.
+    """
     labels = [key for key in (names.FROZEN, names.PHASE) if workload.metadata.label(key) is not None]
     ours = (names.STATUS, names.ORIGINAL_STRATEGY, names.TEMPLATES, names.SETTINGS)
     annotations = [key for key in ours if workload.metadata.annotation(key) is not None]
     if not labels and not annotations:
         return None
+    annotations += [key for key in names.REQUESTS if workload.metadata.annotation(key) is not None]
     note = "the original update strategy is restored"
     if "updateStrategy" in spec and recorded(workload) is None:
         note = f"the original update strategy is not recorded: {ROLLING_UPDATE} is restored"

@@ -14,12 +14,13 @@ from msgspec import Raw
 from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload, WorkloadAction
 from inplace.core.kinds import matching
 from inplace.core.kinds.freezing import is_frozen, thaw
-from inplace.core.kinds.kind import OwnedObjects, Template
+from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
 from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.objects import names
-from inplace.core.objects.model import Workload
+from inplace.core.objects.model import Pod, Workload
 from inplace.core.objects.reasons import EventReason, Reason
 from inplace.core.settings.annotations import Native, Settings
+from inplace.core.state import statuses
 from inplace.core.template import trees
 
 
@@ -76,6 +77,11 @@ class ReplicaSet(matching.MatchedByTemplate):
         """The recorded templates and its own."""
         own = workload.spec.template
         return {**matching.recorded(workload), trees.fingerprint(own): own}
+
+    def guess(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
+        """Only what all Pods have been at: they may be older than what is recorded."""
+        status, found = statuses.read(workload.metadata), super().guess(workload, pod, revisions)
+        return found if status is not None and status.healthy == found else ""
 
     def prepare(
         self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool

@@ -160,15 +160,15 @@ class StatefulSet:
     def excluded(
         self, workload: Workload, settings: Settings, pods: Iterable[Pod], moved: Callable[[Pod], bool]
     ) -> Mapping[str, Reason]:
-        """The lowest `partition` ordinals are kept; ordinals beyond the replicas are being scaled down."""
+        """The lowest `partition` ordinals are kept; those beyond the replicas or below the start are scaled down."""
         start, desired = workload.spec.ordinals.start if workload.spec.ordinals else 0, self.desired(workload)
         kept, excluded = settings.held_back(desired), dict[str, Reason]()
         for pod in pods:
             index = _ordinal(pod) - start
-            if index < kept:
-                excluded[pod.uid] = partitioned(str(settings.partition))
-            elif index >= desired:
+            if not 0 <= index < desired:
                 excluded[pod.uid] = scaled_away(desired)
+            elif index < kept:
+                excluded[pod.uid] = partitioned(str(settings.partition))
         return excluded
 
 

@@ -14,7 +14,7 @@ from inplace.core.objects import names
 from inplace.core.objects.model import ManagedFields
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import messages
-from inplace.core.pod.states import InProgress, UpToDate
+from inplace.core.pod.states import Ineligible, InProgress, UpToDate
 from inplace.core.rollout import prepull
 from inplace.core.rollout.assess import Assessment, PodAssessment
 from inplace.core.rollout.disruption_budgets import Reservations
@@ -81,9 +81,12 @@ def release(snapshot: Snapshot) -> tuple[ReleaseFields, ...]:
 
 
 def _is_behind(assessment: Assessment, pod: PodAssessment) -> bool:
-    if pod.excluded is None:
-        return not isinstance(pod.state, UpToDate)
     snapshot, target = assessment.snapshot, assessment.destination
+    if pod.excluded is None:
+        unknown = isinstance(pod.state, Ineligible) and pod.state.reason.code == ReasonCode.BaseUnknown
+        if unknown and snapshot.kind.fall_back(snapshot.workload) is None:
+            return False  # no native rollout would replace it, and nobody can tell what it lacks
+        return not isinstance(pod.state, UpToDate)
     kept_by_us = pod.excluded.code == ReasonCode.Partition and snapshot.kind.native(snapshot.workload).partition is None
     return kept_by_us and pod.revision != (target.revision if target is not None else "")
 

@@ -7,7 +7,6 @@ A plan holds only independent actions, at most one for each object; an order com
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -16,7 +15,6 @@ from inplace.core.actions.actions import (
     Action,
     DryRunPatch,
     LabelPhase,
-    OpenGate,
     PatchWorkload,
     PodAction,
     WorkloadAction,
@@ -25,7 +23,7 @@ from inplace.core.actions.actions import (
 )
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
-from inplace.core.plan import opt_out
+from inplace.core.plan import gates, opt_out
 from inplace.core.plan.decision import Decision
 from inplace.core.plan.events import events
 from inplace.core.plan.requeue import requeue_at
@@ -49,11 +47,13 @@ class Planner:
 
     def plan(self, snapshot: Snapshot, now: datetime) -> Plan:
         """Decide everything about one workload."""
-        opened = tuple(_open_gates(snapshot))
+        opening = gates.opening(snapshot, now)
         decided = self._opted_in(snapshot, now) if is_opted_in(snapshot) else self._opted_out(snapshot, now)
-        spoken_for = {action.pod.uid for action in opened}
+        spoken_for = {action.pod.uid for action in opening.actions}
         others = (action for action in decided.actions if subject(action).uid not in spoken_for)
-        return _without_resting(snapshot, replace(decided, actions=(*opened, *others)), now)
+        due = min((at for at in (decided.requeue_at, opening.due) if at is not None), default=None)
+        whole = replace(decided, actions=(*opening.actions, *others), requeue_at=due)
+        return _without_resting(snapshot, whole, now)
 
     def dry_runs(self, snapshot: Snapshot, now: datetime) -> tuple[DryRunPatch, ...]:
         """The dry runs that the API server has not answered yet."""
@@ -131,14 +131,6 @@ def _without_resting(snapshot: Snapshot, decided: Plan, now: datetime) -> Plan:
     return replace(decided, actions=actions, requeue_at=min(times))
 
 
-def _open_gates(snapshot: Snapshot) -> Iterator[OpenGate]:
-    """Open the gate of new Pods, opted in or not: before all other actions, even if paused."""
-    for pod in snapshot.pods:
-        is_new = pod.has_gate(names.GATE) and pod.condition(names.GATE) is None
-        if is_new and pod.metadata.deletion_timestamp is None and pod.uid not in snapshot.pending:
-            yield OpenGate(pod)
-
-
 def conclude(decision: Decision) -> Plan:
     """Turn a decision into actions, a status, and the time of the next plan."""
     assessment, hold, admission = decision.assessment, decision.hold, decision.admission
@@ -194,11 +186,14 @@ def _pulls(decision: Decision) -> tuple[Action, ...]:
 
 
 def _finish(decision: Decision, reported: Status, write: WorkloadAction | None, actions: tuple[Action, ...]) -> Plan:
-    """Add the write on the workload, at most one, and the time of the next plan."""
+    """Add the writes on the workload and what it owns, one for each object, and the time of the next plan."""
     snapshot = decision.assessment.snapshot
     write, due = _write(decision, reported, write)
-    if write is not None and subject(write).uid not in snapshot.pending:
-        actions = (*actions, write)
+    label = _label(decision, reported)
+    if write is not None and label is not None and subject(write).uid == subject(label).uid:
+        label = None
+    wanted = (each for each in (write, label) if each is not None)
+    actions = (*actions, *(each for each in wanted if subject(each).uid not in snapshot.pending))
     at = requeue_at(decision, reported, due)
     return Plan(actions, reported, at, decision.assessment.pods, decision.admission.deferred)
 
@@ -226,6 +221,12 @@ def _write(
         if due <= now and not snapshot.rests(report, now):
             return report, due
         return (None if first and write is not None else write), due
-    if workload.metadata.label(names.PHASE) != reported.phase:
-        return write or LabelPhase(workload, reported.phase), None
     return write, None
+
+
+def _label(decision: Decision, reported: Status) -> LabelPhase | None:
+    """The label of a phase that is reported already. It does not wait until the status has stopped changing."""
+    workload, before = decision.assessment.snapshot.workload, decision.before
+    stands = before is not None and before.phase is reported.phase
+    differs = workload.metadata.label(names.PHASE) != reported.phase
+    return LabelPhase(workload, reported.phase) if stands and differs else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.plan import gates
 from inplace.core.plan.decision import Decision
 from inplace.core.plan.messages import message
 from inplace.core.plan.phase import phase, step_reached
@@ -46,7 +47,7 @@ def status(decision: Decision) -> Status:
         failures=failures,
         healthy=revision if healthy else (before.healthy if before else ""),
         rolled_back_from=revision if rolls_back else "",
-        retried=rollback.request(workload),
+        retried=_retried(decision),
         step=position.step,
         reached_at=position.reached_at,
         promoted=steps.request(workload),
@@ -55,8 +56,17 @@ def status(decision: Decision) -> Status:
 
 
 def explain(pod: PodAssessment, deferred: dict[str, Reason]) -> Reason | None:
-    """Why nothing (more) happens to a Pod now; None if it is simply up to date, or starts."""
-    return deferred.get(pod.pod.name) or pod.excluded or lifecycle.explain(pod.state)
+    """Why nothing (more) happens to a Pod now, or what is odd about it; None if it is simply up to date, or starts."""
+    why = deferred.get(pod.pod.name) or pod.excluded or lifecycle.explain(pod.state)
+    return why or next(iter(pod.drift), None)
+
+
+def _retried(decision: Decision) -> str:
+    """The last request to retry that was answered; one that is to open gates, not before these are open."""
+    snapshot, before = decision.assessment.snapshot, decision.before
+    if gates.answers_retry(snapshot):
+        return rollback.request(snapshot.workload)
+    return before.retried if before is not None else ""
 
 
 def _observed_generation(decision: Decision) -> int:

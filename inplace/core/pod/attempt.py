@@ -34,6 +34,7 @@ def begin(pod: Pod, last: Record | None, change: PodChange, context: PodContext)
         generation=last.generation if last is not None and _unproven(last) else 0,
         containers=_carried(pod, last) if last is not None and _unproven(last) else {},
         retry=context.retry or UNSET,
+        tried=_tried(last) if last is not None and _unproven(last) else UNSET,
     )
     if not change.disrupts:
         return conclude(pod, record, change, context)
@@ -72,11 +73,16 @@ def _unproven(last: Record) -> bool:
     return last.phase is PodPhase.FAILED and bool(last.containers)
 
 
+def _tried(last: Record) -> tuple[str, ...]:
+    """The revisions that this attempt inherits from one that may have left metadata of theirs on the Pod."""
+    return tuple(dict.fromkeys(last.attempted))
+
+
 def conclude(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PodAction:
     """No image is left to patch: complete, or prove the images that an earlier attempt left unproven."""
     if record.containers:
-        return PatchImages(pod, replace(record, phase=PodPhase.SWAPPING), change)
-    return Complete(pod, replace(record, phase=PodPhase.DONE), change, context.labels_of(record.target))
+        return PatchImages(pod, replace(record, phase=PodPhase.SWAPPING, tried=UNSET), change)
+    return Complete(pod, replace(record, phase=PodPhase.DONE, tried=UNSET), change, context.labels_of(record.target))
 
 
 def fail(pod: Pod, record: Record, verdict: Reason) -> InProgress:
@@ -97,12 +103,12 @@ def retarget(record: Record, context: PodContext) -> Record:
 def drain_after_all(pod: Pod, record: Record, context: PodContext) -> CloseGate:
     """Drain a Pod that was swapped without a drain and now has a target that needs one; restarts the clock."""
     retargeted = retarget(record, context)
-    return CloseGate(pod, replace(retargeted, phase=PodPhase.DRAINING, started_at=context.now))
+    return CloseGate(pod, replace(retargeted, phase=PodPhase.DRAINING, started_at=context.now, tried=_tried(record)))
 
 
 def swap(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PatchImages:
     """The image patch, with this Pod's containers as the baseline and the generation that the patch will produce."""
-    swapping = replace(record, phase=PodPhase.SWAPPING)
+    swapping = replace(record, phase=PodPhase.SWAPPING, tried=UNSET)
     if not change.needs_proof:
         return PatchImages(pod, swapping, change)
     images = change.images

@@ -42,8 +42,8 @@ ENDPOINTS: Final = timedelta(seconds=10)
 def step(pod: Pod, context: PodContext) -> PodState:
     """The state of this Pod, and the next action on it."""
     match records.read(pod):
-        case Unreadable() as bad if closed(pod):
-            why = f"cannot decode the annotation {names.STATE}: {bad.why}"
+        case Unreadable() as bad if closed(pod) and not context.is_opting_out:
+            why = f"cannot decode the annotation {names.STATE}, so the gate stays closed: {bad.why}"
             return Failed(Reason(ReasonCode.StateUnreadable, f"metadata.annotations[{names.STATE}]", why))
         case Record() as record if record.in_flight:
             return _in_progress(pod, record, context)

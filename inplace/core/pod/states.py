@@ -60,6 +60,11 @@ class PodContext(Struct, frozen=True):
     #: By revision: the labels of its Pods.
     revision_labels: Mapping[str, Mapping[str, str]] = {}
 
+    @property
+    def is_opting_out(self) -> bool:
+        """Whether nothing starts any more, and every gate is opened."""
+        return self.hold is not None and self.hold.code == ReasonCode.OptOutPending
+
     def labels_of(self, revision: str) -> Mapping[str, str]:
         """The labels of Pods of this revision."""
         return self.revision_labels.get(revision, {})

@@ -12,7 +12,7 @@ The plan, the recheck before a disruptive write, the forecast and opting out are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -58,7 +58,7 @@ class PodAssessment(Struct, frozen=True):
     until: datetime | None = None
     #: Its place in the order of upgrades.
     rank: Rank = (False, 0, 0, "")
-    #: Images that another writer has changed, if it is up to date.
+    #: Images that another writer has set.
     drift: tuple[Reason, ...] = ()
     #: The Pod's condition Ready.
     ready: bool = False
@@ -226,10 +226,10 @@ class Assessor:
 
     def _revisions_of(self, snapshot: Snapshot, now: datetime) -> dict[str, str]:
         """By uid: the revision that each Pod is at."""
-        workload = snapshot.workload
+        workload, status = snapshot.workload, statuses.read(snapshot.workload.metadata)
         return self._revisions.recall(
             workload.metadata.uid,
-            (workload.spec, tuple(snapshot.revisions.values())),
+            (workload.spec, status.healthy if status is not None else "", tuple(snapshot.revisions.values())),
             ((pod.uid, pod) for pod in snapshot.pods),
             now,
             lambda pod: (snapshot.revision_of(pod), None),
@@ -343,7 +343,7 @@ def _assess_pod(common: _Common, inputs: _Inputs, now: datetime) -> PodAssessmen
         return replace(assessed, state=Ineligible(excluded), available=missing is None, excluded=excluded)
     state = lifecycle.step(pod, context)
     in_flight = isinstance(state, InProgress) or pod.metadata.deletion_timestamp is not None
-    drift = tuple(_drift(pod, inputs.change)) if isinstance(state, UpToDate) else ()
+    drift = inputs.change.drift if isinstance(inputs.change, PodChange) and isinstance(state, UpToDate) else ()
     return replace(assessed, state=state, available=not in_flight and missing is None, drift=drift)
 
 
@@ -374,13 +374,6 @@ def _holds_until(assessed: PodAssessment, now: datetime) -> datetime | None:
     if isinstance(state, Pending) or (isinstance(state, InProgress | Failed) and state.action is not None):
         return now  # an action carries the time at which it was decided
     return min((at for at in (assessed.until, state.until) if at is not None), default=None)
-
-
-def _drift(pod: Pod, change: Verdict | None) -> Iterable[Reason]:
-    """Images of a Pod that is up to date that another writer has changed. Only reported, never reverted."""
-    for note in change.notes if isinstance(change, PodChange) else ():
-        if note.code == ReasonCode.DriftDetected:
-            yield replace(note, path=f"pods[{pod.name}].{note.path}")
 
 
 def failures(pods: Sequence[PodAssessment]) -> list[tuple[PodAssessment, Reason]]:

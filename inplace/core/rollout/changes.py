@@ -58,8 +58,8 @@ class _Inputs(NamedTuple):
     #: The revision that the Pod is at, and its template; None if that is not known.
     revision: str
     base: Template | None
-    #: The template that an attempt has moved it towards.
-    attempted: Template | None
+    #: The templates that attempts have moved it towards.
+    attempted: tuple[Template, ...]
     target: Template
     kubelet: tuple[int, int] | None
 
@@ -108,11 +108,12 @@ class Comparison:
 
     def _inputs(self, snapshot: Snapshot, pod: Pod, revision: str, to: Targets, target: Template) -> _Inputs:
         record = records.read(pod)
+        attempted = record.attempted if isinstance(record, Record) else ()
         return _Inputs(
             pod,
             revision,
             snapshot.revisions.get(revision),
-            snapshot.revisions.get(record.target) if isinstance(record, Record) else None,
+            tuple(snapshot.revisions[each] for each in attempted if each in snapshot.revisions),
             targets.destination_of(to, pod.uid) or target,
             kubelet_version(snapshot.nodes.get(pod.spec.node_name)),
         )
@@ -125,8 +126,7 @@ class Comparison:
             which = f"revision {revision} of Pod {pod.name}" if revision else f"the revision of Pod {pod.name}"
             why = f"{which} is unknown, so its difference from the template cannot be determined"
             return Refused((Reason(ReasonCode.BaseUnknown, f"pods[{pod.name}]", why),))
-        attempted = inputs.attempted
-        bases = (base,) if attempted is None or attempted is base else (base, attempted)
+        bases = tuple(dict.fromkeys((base, *inputs.attempted)))
         verdicts = [self._diff(each, target, settings, inputs.kubelet) for each in bases]
         refused = [reason for verdict in verdicts if isinstance(verdict, Refused) for reason in verdict.reasons]
         if refused:

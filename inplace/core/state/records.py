@@ -70,7 +70,8 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
 
     `generation` is the metadata.generation that the image patch produces (G in docs/design/protocol.md, "Evidence"),
     0 if the server does not count it. `deadline` ends every wait of this attempt. Times are UTC. `retry` is the request
-    that it answers.
+    that it answers. `tried` are the revisions whose labels and annotations unfinished attempts before this one may have
+    left on the Pod; once it has written its own, there are none.
     """
 
     v: int
@@ -87,6 +88,12 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
     reason: str = ""
     message: str = ""
     retry: str | msgspec.UnsetType = msgspec.UNSET
+    tried: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def attempted(self) -> tuple[str, ...]:
+        """The revisions that the Pod may have metadata of beside its own: the target, and what was tried before."""
+        return (self.target, *(() if self.tried is msgspec.UNSET else self.tried))
 
     @property
     def answers(self) -> str:

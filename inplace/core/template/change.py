@@ -51,12 +51,16 @@ class ContainerChange(Struct, frozen=True):
 
 
 class PodChange(Struct, frozen=True):
-    """A change that can be made in place. `notes` are for the user and never block."""
+    """A change that can be made in place.
+
+    `notes` are for the user and never block; nor does `drift`: the images that another writer has set, left alone.
+    """
 
     containers: dict[str, ContainerChange] = {}
     labels: Edits = Edits()
     annotations: Edits = Edits()
     notes: tuple[Reason, ...] = ()
+    drift: tuple[Reason, ...] = ()
 
     @classmethod
     def of_images(
@@ -65,10 +69,11 @@ class PodChange(Struct, frozen=True):
         labels: Edits | None = None,
         annotations: Edits | None = None,
         notes: tuple[Reason, ...] = (),
+        drift: tuple[Reason, ...] = (),
     ) -> PodChange:
         """A change of images, by container, and of metadata."""
         containers = {name: ContainerChange(image) for name, image in images.items()}
-        return cls(containers, labels or Edits(), annotations or Edits(), notes)
+        return cls(containers, labels or Edits(), annotations or Edits(), notes, drift)
 
     @property
     def images(self) -> dict[str, str]:

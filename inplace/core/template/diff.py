@@ -71,7 +71,8 @@ def diff(
 class TemplatePair(Struct, frozen=True, eq=False):
     """The inputs of `change_for` from templates, computed once for many Pods.
 
-    `before`: the images of every template that a Pod may have been created from or moved to.
+    `before`: the images of every template that a Pod may have been created from or moved to. `changed_labels` and
+    `changed_annotations`: the keys in which one of these differs from the target.
     """
 
     target: Tree
@@ -80,22 +81,24 @@ class TemplatePair(Struct, frozen=True, eq=False):
     before: tuple[dict[str, str], ...]
     labels: dict[str, str]
     annotations: dict[str, str]
-    managed_labels: frozenset[str]
-    managed_annotations: frozenset[str]
+    changed_labels: frozenset[str]
+    changed_annotations: frozenset[str]
 
 
 def template_pair(base_trees: Sequence[Tree], target: Tree) -> TemplatePair:
     """The templates that a Pod is between."""
-    all_trees = (*base_trees, target)
+    labels, annotations = trees.labels(target), trees.annotations(target)
     return TemplatePair(
         target=target,
         images=trees.images(target),
         restartable=_restartable(target),
         before=tuple(trees.images(base) for base in base_trees),
-        labels=trees.labels(target),
-        annotations=trees.annotations(target),
-        managed_labels=frozenset(key for tree in all_trees for key in trees.labels(tree)),
-        managed_annotations=frozenset(key for tree in all_trees for key in trees.annotations(tree)),
+        labels=labels,
+        annotations=annotations,
+        changed_labels=frozenset(key for base in base_trees for key in _edits(trees.labels(base), labels).keys),
+        changed_annotations=frozenset(
+            key for base in base_trees for key in _edits(trees.annotations(base), annotations).keys
+        ),
     )
 
 
@@ -109,21 +112,25 @@ def change_for(
     """The change that this live Pod still needs: the third side of the comparison
     (docs/design/protocol.md, "The diff").
 
-    `touched`: containers whose image we patched before; only those and the ones that the templates change are ours,
-    any other deviation is drift. `restart_on` as for `diff`: here a container may be at its new image already.
+    `touched`: containers whose image we patched before; only those and what the templates change is ours, be it an
+    image, a label or an annotation. Any other deviation is drift. `restart_on` as for `diff`: here a container may be
+    at its new image already.
     """
     missing = tuple(_missing(between.target, name) for name in between.images if pod.container(name) is None)
     if missing:
         return Refused(missing)
     images, drift = _live_images(between, pod, touched)
-    labels = _live_edits(between.managed_labels, between.labels, pod.metadata.labels)
-    annotations = _live_edits(between.managed_annotations, between.annotations, pod.metadata.annotations)
+    labels = _live_edits(between.changed_labels, between.labels, pod.metadata.labels)
+    annotations = _live_edits(between.changed_annotations, between.annotations, pod.metadata.annotations)
     asked = labels.only(verdict.labels.keys), annotations.only(verdict.annotations.keys)
     stale = (
         *keys.refuse_restarts(between.target, images, *asked, restart_on),
         *keys.refuse_downward(between.target, images, labels, annotations),
     )
-    return Refused(stale) if stale else PodChange.of_images(images, labels, annotations, notes=(*verdict.notes, *drift))
+    if stale:
+        return Refused(stale)
+    notes = (*verdict.notes, *_metadata_drift(between, pod))
+    return PodChange.of_images(images, labels, annotations, notes=notes, drift=drift)
 
 
 # -- template against template
@@ -317,8 +324,8 @@ def _live_images(
         if name in touched or any(base.get(name) != image for base in between.before):
             images[name] = image
         else:
-            message = f"runs {live.image}, the template has {image}: changed by another writer; left alone"
-            drift.append(Reason(ReasonCode.DriftDetected, f"spec.containers[{name}].image", message))
+            message = f"another writer set the image to {live.image}, the template has {image}; left alone"
+            drift.append(Reason(ReasonCode.DriftDetected, f"pods[{pod.name}].containers[{name}]", message))
     return images, tuple(drift)
 
 
@@ -329,6 +336,22 @@ def _restartable(target: Tree) -> dict[str, str]:
     return {name: image for name, image in images if name not in init or trees.is_sidecar(init[name])}
 
 
-def _live_edits(managed: frozenset[str], target: Mapping[str, str], live: Mapping[str, str] | None) -> Edits:
-    """Among the keys that a template has or had: those missing, different or left over on the Pod."""
-    return _edits({key: value for key, value in (live or {}).items() if key in managed}, target)
+def _live_edits(changed: frozenset[str], target: Mapping[str, str], live: Mapping[str, str] | None) -> Edits:
+    """Among the keys that the templates change: those missing, different or left over on the Pod."""
+    own = {key: value for key, value in (live or {}).items() if key in changed}
+    return _edits(own, {key: value for key, value in target.items() if key in changed})
+
+
+def _metadata_drift(between: TemplatePair, pod: Pod) -> Iterator[Reason]:
+    """A note for each key of the template that another writer has changed or removed."""
+    sides = (
+        ("labels", between.labels, between.changed_labels, pod.metadata.labels),
+        ("annotations", between.annotations, between.changed_annotations, pod.metadata.annotations),
+    )
+    for field, target, changed, found in sides:
+        live = found or {}
+        for key, value in target.items():
+            if key not in changed and _ours(key) and live.get(key) != value:
+                now = f"set it to {_short(live[key])}" if key in live else "removed it"
+                message = f"another writer {now}, the template has {_short(value)}; left alone"
+                yield Reason(ReasonCode.DriftDetected, f"pods[{pod.name}].metadata.{field}[{key}]", message)

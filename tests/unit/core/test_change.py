@@ -575,8 +575,8 @@ def test_images_of_a_live_pod(pod, touched, images):
 def test_drift_is_noted():
     found = needs(BASE, template(app={"image": "app:2"}), live(proxy="proxy:9"))
     assert isinstance(found, PodChange)
-    assert [(note.code, note.path) for note in found.notes] == [
-        (ReasonCode.DriftDetected, "spec.containers[proxy].image")
+    assert [(drift.code, drift.path) for drift in found.drift] == [
+        (ReasonCode.DriftDetected, "pods[web-0].containers[proxy]")
     ]
 
 
@@ -602,6 +602,27 @@ def test_a_template_that_changed_twice_loses_nothing():
 def test_metadata_of_a_live_pod(labels, expected):
     found = needs(template(labels={"v": "1", "w": "1"}), template(labels={"v": "2"}), live(labels=labels))
     assert found == PodChange(labels=expected)
+
+
+@pytest.mark.parametrize("field", ["labels", "annotations"])
+def test_metadata_that_no_template_changes_is_left_alone_and_noted(field):
+    base = template(**{field: {"role": "replica", "track": "stable", "v": "1"}})
+    target = template(app={"image": "app:2"}, **{field: {"role": "replica", "track": "stable", "v": "2"}})
+    found = needs(base, target, live(**{field: {"role": "primary", "v": "1"}}))
+    assert isinstance(found, PodChange)
+    assert (found.images, getattr(found, field)) == ({"app": "app:2"}, Edits(change={"v": ("1", "2")}))
+    assert [(note.code, note.path, note.message) for note in found.notes] == [
+        (
+            ReasonCode.DriftDetected,
+            f"pods[web-0].metadata.{field}[role]",
+            "another writer set it to primary, the template has replica; left alone",
+        ),
+        (
+            ReasonCode.DriftDetected,
+            f"pods[web-0].metadata.{field}[track]",
+            "another writer removed it, the template has stable; left alone",
+        ),
+    ]
 
 
 def test_a_pod_without_a_container_of_the_template_is_refused():
@@ -632,11 +653,13 @@ def test_a_restart_request_is_lost_on_a_pod_with_a_container_at_its_new_image_al
     assert needs(base, target, done) == PodChange()
 
 
-def test_a_restart_request_that_only_differs_on_the_pod_is_content():
+def test_a_restart_request_that_only_differs_on_the_pod_is_drift():
     """The templates agree: nobody asks for a restart."""
     base = template(annotations={"checksum/config": "1"})
     found = needs(base, base, live(annotations={"checksum/config": "0"}))
-    assert found == PodChange(annotations=Edits(change={"checksum/config": ("0", "1")}))
+    assert isinstance(found, PodChange)
+    assert found.is_empty
+    assert [note.path for note in found.notes] == ["pods[web-0].metadata.annotations[checksum/config]"]
 
 
 def test_env_goes_stale_where_this_pods_container_does_not_restart():

@@ -26,7 +26,7 @@ from inplace.core.objects.reasons import EventReason, ReasonCode
 from inplace.core.plan import plan
 from inplace.core.plan.plan import Planner
 from inplace.core.rollout.snapshot import PullPods, Snapshot
-from inplace.core.settings.annotations import Settings, parse
+from inplace.core.settings.annotations import Amount, Settings, parse
 from inplace.core.state import conditions, statuses
 from inplace.core.state.statuses import Phase, Status
 from inplace.core.template import trees
@@ -284,15 +284,22 @@ def test_what_a_pod_was_made_from_is_told_by_its_image_then_by_its_metadata():
     both = looked(deployment("v2"), replica_set("a", "v1"))
     assert both.revision_of(pod(image="app:v1", revision="")) == print_of("v1")
     assert both.revision_of(pod(image="app:v2", revision="")) == print_of("v2")
+    assert both.revision_of(pod(image="app:other", revision="")) == print_of("v1"), (
+        "another writer's, and not the newest"
+    )
 
 
-def test_a_pod_that_fits_no_template_was_made_from_the_only_one_that_can_be_meant():
-    """As if somebody had changed its image: the newest is one that we have not given it."""
+def test_a_pod_with_another_writers_image_is_of_the_one_template_that_can_be_meant():
+    """A ReplicaSet replaces no Pod: as long as not all were at one template, a Pod may be older than any known."""
     other = pod(image="app:other", revision="")
-    assert looked(deployment("v1"), replica_set("a", "v1")).revision_of(other) == print_of("v1")
-    assert looked(deployment("v2"), replica_set("a", "v1")).revision_of(other) == print_of("v1")
-    midway = looked(deployment("v3"), replica_set("a", "v2", kept=("v1", "v2")))
-    assert midway.revision_of(other) == "", "two can be meant"
+    only = Template(print_of("v1"), tree("v1"))
+    assert DEPLOYMENT.revision_of(deployment("v1"), other, {only.revision: only}) == only.revision
+    bare = replica_set("a", "v1")
+    assert REPLICASET.revision_of(bare, other, {only.revision: only}) == ""
+    for healthy, expected in ((only.revision, only.revision), ("another", "")):
+        status = Status(1, 1, "", Phase.UP_TO_DATE, 1, 1, 1, 0, 0, NOW, healthy=healthy)
+        told = replace(bare, metadata=replace(bare.metadata, annotations={names.STATUS: statuses.encode(status)}))
+        assert REPLICASET.revision_of(told, other, {only.revision: only}) == expected
 
 
 @pytest.mark.parametrize("scaled", [0, 1])
@@ -408,6 +415,17 @@ def test_a_partition_without_ordinals_keeps_those_that_come_last():
     pods = [pod(name=f"web-{letter}", uid=letter) for letter in "abcde"]
     kept = DEPLOYMENT.excluded(five, chosen, pods, lambda one: one.uid == "e")
     assert set(kept) == {"c", "d"}, "`e` has been moved already"
+
+
+def test_ordinals_below_a_raised_start_are_being_scaled_away():
+    """They are none that a partition keeps, and none that is available."""
+    spec = {"replicas": 3, "ordinals": {"start": 2}, "updateStrategy": {"type": "RollingUpdate"}}
+    one = decode({"kind": "StatefulSet", "metadata": {"name": "web", "uid": "web"}, "spec": spec}, Workload)
+    pods = [pod(name=f"web-{ordinal}") for ordinal in range(6)]
+    for settings, expected in ((Settings(), {}), (Settings(partition=Amount(1)), {"uid-web-2": ReasonCode.Partition})):
+        found = STATEFULSET.excluded(one, settings, pods, lambda _: False)
+        gone = dict.fromkeys(("uid-web-0", "uid-web-1", "uid-web-5"), ReasonCode.ScaledAway)
+        assert {uid: reason.code for uid, reason in found.items()} == {**gone, **expected}
 
 
 # --- every kind ------------------------------------------------------------------------------------------------------

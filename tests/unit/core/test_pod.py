@@ -7,11 +7,14 @@ from msgspec.structs import replace
 
 from inplace.core.actions.actions import Abort, CloseGate, Complete, OpenGate, PatchImages, RecordFailure
 from inplace.core.objects import names
+from inplace.core.objects.model import Meta
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.plan import plan as planning
+from inplace.core.plan.events import events
 from inplace.core.plan.status import explain
 from inplace.core.pod.observation import PodObservation, observe
 from inplace.core.rollout.snapshot import PullPods
+from inplace.core.state import statuses
 from inplace.core.state.records import Evidence, PodPhase
 from inplace.core.state.statuses import Phase
 from tests.factories import (
@@ -408,7 +411,17 @@ def test_an_unreadable_record_behind_an_open_gate_is_nothing():
 
 def test_drift_is_reported():
     done = replace(swapping(PodPhase.DONE), phase=PodPhase.DONE)
-    for record in (done, None):
-        made, _ = plan(pod(revision=NEW, record=record, image="app:other"))
-        assert [reason.code for reason in made.status.reasons] == [ReasonCode.DriftDetected]
-        assert made.pods[0].drift
+    made, _ = plan(pod(revision=NEW, record=done, image="app:other"))
+    assert [reason.code for reason in made.status.reasons] == [ReasonCode.DriftDetected]
+    assert made.pods[0].drift
+    made, _ = plan(pod(revision=NEW, image="app:other"))
+    assert made.pods[0].drift, "also of a Pod that was never upgraded"
+
+
+def test_drift_beyond_what_is_stored_is_not_told_again_and_again():
+    many = [pod(name=f"web-{number}", revision=NEW, image="app:other") for number in range(12)]
+    told = planning.plan(snapshot(*many), NOW).status
+    assert told is not None
+    before = statuses.read(Meta(annotations={names.STATUS: statuses.encode(told)}))
+    assert len(events(None, told)) == statuses.MAX_REASONS
+    assert events(before, told) == ()
