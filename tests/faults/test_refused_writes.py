@@ -126,6 +126,7 @@ async def test_a_reservation_that_is_refused_is_said(code):
             (ReasonCode.WriteRefused, "poddisruptionbudgets[web]")
         ]
         assert WORDS[code][1] in status.reasons[0].message
+        assert status.waiting.get(ReasonCode.WriteRefused)
         assert "WriteRefused" in await told(world)
         await world.clock.sleep(LONG)
         assert (await world.status()).phase is Phase.DEGRADED
