@@ -200,4 +200,29 @@ DEFECTS: Final = (
         "            if False:\n",
         ("commands/test_enabling.py::test_where_no_rollout_would_replace_the_pods_it_says_so",),
     ),
+    # --- Pods that nobody owns
+    Defect(
+        "leave a Pod drained whose workload is gone",
+        "controller/handlers.py",
+        "        if new is not None and orphans.concerns(new):\n",
+        "        if False and new is not None:\n",
+        (
+            "scenarios/test_orphans.py::test_the_gate_of_a_drained_pod_is_opened_by_its_deadline_although_its_workload_is_gone",
+            "scenarios/test_orphans.py::test_a_pull_pod_that_nobody_owns_any_more_goes",
+        ),
+    ),
+    Defect(
+        "touch a Pod that has another owner",
+        "core/plan/orphans.py",
+        "    return not meta.owner_references and any(",
+        "    return any(",
+        ("unit/core/test_orphans.py::test_nobody_elses_pod_is_touched",),
+    ),
+    Defect(
+        "take back at once what another workload may go on with",
+        "core/plan/orphans.py",
+        "    if now < record.deadline:\n",
+        "    if False:\n",
+        ("unit/core/test_orphans.py::test_a_drained_pod_is_put_back_at_its_deadline_and_not_before",),
+    ),
 )
