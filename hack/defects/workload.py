@@ -83,8 +83,8 @@ DEFECTS: Final = (
     Defect(
         "write the workload while a write is under way",
         PLAN,
-        "if write is not None and subject(write).uid not in snapshot.pending:",
-        "if write is not None:",
+        "*(each for each in wanted if subject(each).uid not in snapshot.pending)",
+        "*wanted",
         ("unit/core/test_plan.py::test_nothing_is_written_while_a_write_is_under_way",),
     ),
     Defect(
