@@ -12,7 +12,8 @@ from inplace.core import kinds
 from inplace.core.kinds import Template
 from inplace.core.objects import names
 from inplace.core.objects.model import Node, Pod, Workload
-from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.rollout.snapshot import FailedWrite, Snapshot
 from inplace.core.state import records
 from inplace.core.state.records import Baseline, PodPhase, Record
 
@@ -177,6 +178,11 @@ def snapshot(*pods: Pod, **changes: Any) -> Snapshot:
         "nodes": {"node": node()},
     }
     return Snapshot(**{**fields, **changes})
+
+
+def refused(uid: str, message: str = "no", *, sort: str = "patch_images") -> FailedWrite:
+    """A write on a Pod in flight that admission has refused just now."""
+    return FailedWrite(uid, sort, Reason(ReasonCode.AdmissionRejected, "", message), NOW, later(30), later(60))
 
 
 def decode(tree: Any, type_: type[T]) -> T:

@@ -94,8 +94,8 @@ DEFECTS: Final = (
     Defect(
         "hand over what admission refuses",
         HOLDS,
-        "any(reason.code == ReasonCode.AdmissionRejected for reason in assessment.refused)",
-        "False",
+        "(ReasonCode.AdmissionRejected, ReasonCode.BaseUnknown)",
+        "(ReasonCode.BaseUnknown,)",
         ("unit/core/test_holds.py::test_nothing_is_handed_over_that_admission_refuses",),
     ),
     Defect(

@@ -67,7 +67,7 @@ DEFECTS: Final = (
     Defect(
         "forget that the API server refuses our writes",
         ASSESS,
-        "                snapshot.write_refused.get(uid),\n",
+        "                snapshot.fatal(uid),\n",
         "                None,\n",
         ("unit/core/test_pod.py::test_a_write_that_is_refused_for_good_fails_it",),
     ),

@@ -140,21 +140,11 @@ DEFECTS: Final = (
         ("commands/test_truth.py::test_an_image_that_somebody_has_put_on_a_pod_by_hand",),
     ),
     Defect(
-        "do not know what a Pod with a foreign image was made from",
-        "core/kinds/matching.py",
-        " or self.guess(workload, pod, revisions)",
-        "",
-        (
-            "unit/core/test_kinds.py::test_a_pod_with_another_writers_image_is_of_the_one_template_that_can_be_meant",
-            "scenarios/test_drift.py::test_a_pod_with_an_image_put_there_by_hand_is_reported_and_stops_nothing",
-        ),
-    ),
-    Defect(
         "take a Pod of a ReplicaSet for one of the template that is known",
         "core/kinds/replicaset.py",
         "return found if status is not None and status.healthy == found else",
         "return found if True else",
-        ("unit/core/test_kinds.py::test_a_pod_with_another_writers_image_is_of_the_one_template_that_can_be_meant",),
+        ("unit/core/test_kinds.py::test_a_replica_sets_pod_that_fits_no_template_may_be_older_than_any",),
     ),
     # --- what a forecast says
     Defect(

@@ -91,7 +91,7 @@ DEFECTS: Final = (
     Defect(
         "do not say that the freeze is contested",
         REPORTED,
-        "return own or _waiting(status, _HOLDS)",
+        'return own or refused_write(status, "") or _waiting(status, _HOLDS)',
         "return None",
         ("unit/core/test_holds.py::test_each_check_holds_every_pod",),
     ),

@@ -58,7 +58,11 @@ class Delay(Struct, frozen=True):
     seconds: float
 
 
-Fault = Cut | Kill | Answer | Delay
+class Undone(Struct, frozen=True):
+    """The server takes the write and keeps nothing of it, as if admission undid it: the answer shows what is stored."""
+
+
+Fault = Cut | Kill | Answer | Delay | Undone
 
 
 class Plan(Protocol):
@@ -121,6 +125,7 @@ _DENIAL: Final = 'admission webhook "validate.example.com" denied the request: '
 WORDS: Final[dict[int, tuple[str, str]]] = {
     400: ("", f"{_DENIAL}label team is required"),
     403: ("Forbidden", 'pods is forbidden: User "somebody" cannot patch resource "pods" in API group ""'),
+    404: ("NotFound", "the server could not find the requested resource"),
     409: ("Conflict", "the object has been modified; please apply your changes to the latest version and try again"),
     410: ("Expired", "The resourceVersion for the provided watch is too old."),
     413: ("RequestEntityTooLarge", "etcdserver: request is too large"),

@@ -85,9 +85,10 @@ async def test_applying_a_rendered_strategy_with_a_new_image_recreates_no_pod(op
         world.flavour = flavour
         await world.create_web(replicas=2)
         uids = {pod.uid for pod in await world.pods()}
-        async with bound(world, f"inplace-keep-freeze-{flavour.resource.plural}"):
+        async with bound(world, f"inplace-keep-freeze-{flavour.resource.plural}", "inplace-keep-freeze-unowned"):
             await _in_force(world)
-            for tag, how in (("v2", ["--server-side", "--force-conflicts"]), ("v3", [])):
+            # The first apply takes the image over from whoever created the workload.
+            for tag, how in (("v2", ["--server-side", "--force-conflicts"]), ("v1", ["--server-side"]), ("v3", [])):
                 code, said = run(world, "apply", *how, "-f", "-", stdin=manifest(world, tag))
                 assert code == 0, said
                 await world.wait_upgraded(seconds=2 * world.patience)

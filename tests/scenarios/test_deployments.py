@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inplace.core.objects import names
+from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state import records
 from inplace.core.state.statuses import Phase
 from inplace.core.template import trees
@@ -294,3 +295,29 @@ async def _deleted(world):
         return not await world.pods()
 
     await world.until(gone, "no Pods")
+
+
+@only
+async def test_recreate_is_refused_unless_all_pods_may_be_out_of_service_at_once(open_world):
+    """Its owner has chosen it so that no two versions ever serve side by side."""
+    async with open_world() as world:
+        await world.create_web(replicas=2, strategy={"type": "Recreate"})
+        pods = await uids(world)
+        await world.set_image(world.app("v2"))
+        status = await world.wait_phase("web", Phase.REFUSED)
+        assert [reason.code for reason in status.reasons] == [ReasonCode.StrategyUnsupported]
+        await world.clock.sleep(3)
+        assert {pod.spec.containers[0].image for pod in await world.pods()} == {world.app("v1")}
+        await world.annotate(max_unavailable="100%")
+        await world.wait_upgraded()
+        assert await uids(world) == pods
+
+
+@only
+async def test_recreate_with_one_replica_is_upgraded(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=1, strategy={"type": "Recreate"})
+        pods = await uids(world)
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded()
+        assert await uids(world) == pods

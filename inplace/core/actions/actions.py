@@ -178,6 +178,14 @@ class ClearStatus(Struct, frozen=True):
     workload: Workload
 
 
+class ReleaseFields(Struct, frozen=True):
+    """Remove our field manager's entries, so that a server-side apply of the workload meets no conflict with us."""
+
+    workload: Workload
+    #: Their places in managedFields.
+    entries: tuple[int, ...]
+
+
 PodAction = OpenGate | CloseGate | PatchImages | Complete | RecordFailure | Abort | DryRunPatch
 WorkloadAction = (
     PatchWorkload
@@ -188,6 +196,7 @@ WorkloadAction = (
     | WriteStatus
     | LabelPhase
     | ClearStatus
+    | ReleaseFields
 )
 PullPodAction = CreatePullPod | DeletePullPod
 Action = PodAction | WorkloadAction | PullPodAction | ReserveDisruptions

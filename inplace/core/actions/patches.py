@@ -32,6 +32,7 @@ from inplace.core.actions.actions import (
     PatchWorkloadStatus,
     PodAction,
     RecordFailure,
+    ReleaseFields,
     ReserveDisruptions,
     WorkloadAction,
     WriteStatus,
@@ -142,6 +143,8 @@ def _of_workload(action: WorkloadAction, now: datetime) -> Request:
             current = conditions.read(workload)
             ops = _conditions(current, conditions.without_ours(current or ()))
             return _status(workload, [*ops, *_map("annotations", workload.metadata.annotations, {}, [names.STATUS])])
+        case ReleaseFields(workload, entries):
+            return _workload(workload, _release(entries))
         case _:
             assert_never(action)
 
@@ -321,6 +324,13 @@ def _patch_workload(action: PatchWorkload) -> list[Op]:
     ops += [_add(f"/spec/{_escape(path)}", value) for path, value in action.spec.items()]
     ops += _map("labels", meta.labels, *_split(action.labels))
     return ops + _map("annotations", meta.annotations, *_split(action.annotations))
+
+
+def _release(entries: tuple[int, ...]) -> list[Op]:
+    """The last first, so that the places of the others stay; a write that changes nothing else owns nothing."""
+    paths = [f"/metadata/managedFields/{place}" for place in sorted(entries, reverse=True)]
+    tests = [_test(f"{path}/manager", names.FIELD_MANAGER) for path in paths]
+    return [*tests, *({"op": "remove", "path": path} for path in paths)]
 
 
 def _split(values: Mapping[str, str | None]) -> tuple[dict[str, str], list[str]]:

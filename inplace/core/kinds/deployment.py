@@ -33,8 +33,12 @@ from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.objects import names
 from inplace.core.objects.model import Tree, UpdateStrategy, Workload
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.settings.annotations import Native, amount_of
+from inplace.core.settings.annotations import Native, Settings, amount_of
+from inplace.core.settings.grammar import Amount
+from inplace.core.state import statuses
 from inplace.core.template import trees
+
+_ALL_AT_ONCE: Final = f'set {names.PREFIX}max-unavailable to "100%" to swap all of them at once'
 
 
 class Deployment(matching.MatchedByTemplate):
@@ -50,13 +54,21 @@ class Deployment(matching.MatchedByTemplate):
     without_freeze_policy: Final = "Deployments stay paused, so kubectl rollout undo and restart refuse"
     labels_with_status: Final = False
 
-    def unsupported(self, workload: Workload) -> Reason | None:
-        """Owned by another controller; the pause works with both strategies."""
-        return owned_elsewhere(workload)
+    def unsupported(self, workload: Workload, settings: Settings) -> Reason | None:
+        """Owned by another controller; or Recreate, unless its Pods may all be out of service at once.
+
+        Recreate promises that no two versions serve side by side, which one Pod after the other would break. The pause
+        works with both strategies.
+        """
+        together = self.desired(workload) <= 1 or settings.max_unavailable == Amount(100, percent=True)
+        if _strategy(workload).type != "Recreate" or together:
+            return owned_elsewhere(workload)
+        why = "strategy Recreate with more than one replica: old and new Pods would serve side by side"
+        return Reason(ReasonCode.StrategyUnsupported, "spec.strategy.type", f"{why}; {_ALL_AT_ONCE}")
 
     def native(self, workload: Workload) -> Native:
         """`rollingUpdate.maxUnavailable` and `minReadySeconds`."""
-        rolling = msgspec.json.decode(workload.spec.strategy, type=UpdateStrategy).rolling_update
+        rolling = _strategy(workload).rolling_update
         allowed = rolling.max_unavailable if rolling is not None else None
         return Native(
             max_unavailable=amount_of(allowed) if allowed is not None else None,
@@ -102,12 +114,19 @@ class Deployment(matching.MatchedByTemplate):
         return back or undo.forget(workload, owned.children, (*undo.NOT_HISTORY, *(() if asked else names.REQUESTS)))
 
     def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
-        """The templates of ReplicaSets with Pods, those recorded on them, and its own."""
+        """The templates of ReplicaSets with Pods, those recorded on them, the one it was rolled back to, and its own.
+
+        Pods are matched to these, and are not told apart by what only the template has: no more than are needed.
+        """
         templates, active = dict[str, Raw](), _active(workload, owned)
+        back_to = _rolled_back_to(workload)
         for child in owned.children:
+            revision = trees.fingerprint(child.spec.template)
             if child is active or _has_pods(child):
                 templates |= matching.recorded(child)
-                templates[trees.fingerprint(child.spec.template)] = child.spec.template
+                templates[revision] = child.spec.template
+            elif revision == back_to:
+                templates[revision] = child.spec.template
         return {**templates, trees.fingerprint(workload.spec.template): workload.spec.template}
 
     def prepare(
@@ -159,11 +178,22 @@ class Deployment(matching.MatchedByTemplate):
         return _resume(workload, "no change is pending")
 
 
+def _strategy(workload: Workload) -> UpdateStrategy:
+    return msgspec.json.decode(workload.spec.strategy, type=UpdateStrategy)
+
+
 # --- ReplicaSets -----------------------------------------------------------------------------------------------------
 
 
 def _has_pods(child: Workload) -> bool:
     return bool(child.spec.replicas is None or child.spec.replicas or child.status.replicas)
+
+
+def _rolled_back_to(workload: Workload) -> str:
+    """The healthy revision that its Pods are at, or are to be at again, in place of its template; empty if none."""
+    status = statuses.read(workload.metadata)
+    failed = status is not None and status.rolled_back_from == trees.fingerprint(workload.spec.template)
+    return status.healthy if status is not None and failed else ""
 
 
 def _has_no_pods(workload: Workload, owned: OwnedObjects) -> bool:
@@ -221,8 +251,11 @@ def _same(a: Workload, b: Workload) -> bool:
 
 
 def _native_rollout(workload: Workload, owned: OwnedObjects) -> Reason | None:
-    """A rollout of the Deployment controller in progress, which is never interrupted."""
-    status, desired = workload.status, kind.replicas(workload)
+    """A rollout of the Deployment controller in progress, which is never interrupted.
+
+    Only Pods of older ReplicaSets are to be replaced: not one that is missing, nor one that is not available.
+    """
+    status = workload.status
     if status.observed_generation < workload.metadata.generation:
         return Reason(ReasonCode.NativeRollout, "status.observedGeneration", "waiting for the Deployment controller")
     active = _active(workload, owned)
@@ -230,12 +263,11 @@ def _native_rollout(workload: Workload, owned: OwnedObjects) -> Reason | None:
         several = "native rollout in progress: several ReplicaSets have Pods"
         why = several if owned.children else "waiting for its first ReplicaSet"
         return Reason(ReasonCode.NativeRollout, "status.replicas", why)
-    missing = desired
-    if _same(active, workload):
-        missing -= min(status.updated_replicas, status.available_replicas)
-    if missing <= 0 and status.replicas <= desired:
+    # The status tells of a ReplicaSet with Pods that the cache does not show yet.
+    older = status.replicas - status.updated_replicas if _same(active, workload) else kind.replicas(workload)
+    if older <= 0:
         return None
-    why = f"native rollout in progress ({missing} Pods remaining)"
+    why = f"native rollout in progress ({older} Pods remaining)"
     return Reason(ReasonCode.NativeRollout, "status.updatedReplicas", why)
 
 

@@ -55,6 +55,18 @@ class Meta(Part, frozen=True):
         return next((owner for owner in self.owner_references if owner.controller), None)
 
 
+class WorkloadMeta(Meta, frozen=True):
+    """ObjectMeta of a workload. Who manages its fields stays raw: it matters when a workload is opted out."""
+
+    managed_fields: Raw = Raw(b"[]")
+
+
+class ManagedFields(Part, frozen=True):
+    """Whose fields an entry of managedFields lists."""
+
+    manager: str = ""
+
+
 class Condition(Part, frozen=True):
     """A condition of a Pod, a Node or a workload."""
 
@@ -302,7 +314,7 @@ class WorkloadSpec(Part, frozen=True):
 
 
 class WorkloadStatus(Part, frozen=True):
-    """The parts of a workload's status that decisions need; the last three are a DaemonSet's.
+    """The parts of a workload's status that decisions need; the numbers scheduled are a DaemonSet's.
 
     `conditions` stay raw: most belong to others, and are written back unchanged; `null` if there is no list.
     """
@@ -316,6 +328,7 @@ class WorkloadStatus(Part, frozen=True):
     current_revision: str = ""
     update_revision: str = ""
     desired_number_scheduled: int = 0
+    current_number_scheduled: int = 0
     updated_number_scheduled: int = 0
     number_available: int = 0
     conditions: Raw = Raw(b"null")
@@ -325,7 +338,7 @@ class Workload(Part, frozen=True):
     """A workload of any supported kind."""
 
     kind: str = ""
-    metadata: Meta = Meta()
+    metadata: WorkloadMeta = WorkloadMeta()
     spec: WorkloadSpec = WorkloadSpec()
     status: WorkloadStatus = WorkloadStatus()
 

@@ -136,7 +136,7 @@ class ReasonCode(StrEnum):
         "StrategyUnsupported",
         Concern.REFUSED,
         "the update strategy is not supported",
-        "use RollingUpdate or OnDelete",
+        "use RollingUpdate or OnDelete; for Recreate with several replicas set `max-unavailable: 100%`",
     )
     VolumeClaimTemplatesChanged = (
         "VolumeClaimTemplatesChanged",
@@ -240,8 +240,8 @@ class ReasonCode(StrEnum):
     WriteRefused = (
         "WriteRefused",
         Concern.WAITING,
-        "the API server refuses a write that comes before the upgrade",
-        "see its message; tried again every 30 seconds, and Degraded after the progress deadline",
+        "the API server refuses a write of ours or gives no answer, or the write is accepted and not kept",
+        "see its message; tried again with a growing pause, and Degraded after the progress deadline",
     )
     FreezeContested = (
         "FreezeContested",
@@ -266,7 +266,7 @@ class ReasonCode(StrEnum):
     DriftDetected = (
         "DriftDetected",
         Concern.WAITING,
-        "another writer changed the image of an upgraded Pod: reported, never reverted",
+        "another writer changed the image of a Pod that is up to date: reported, never reverted",
         "put the image back, or change the template",
     )
 
@@ -329,6 +329,7 @@ class EventReason(StrEnum):
 
     Frozen = "Frozen"
     FreezeLost = "FreezeLost"
+    StrategyForgotten = "StrategyForgotten"
     Restored = "Restored"
     UpgradeStarted = "UpgradeStarted"
     UpgradeCompleted = "UpgradeCompleted"
@@ -338,6 +339,7 @@ class EventReason(StrEnum):
     DriftDetected = "DriftDetected"
     RolledBack = "RolledBack"
     HandedOver = "HandedOver"
+    WriteRefused = "WriteRefused"
 
 
 class Reason(Struct, frozen=True, gc=False):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from operator import attrgetter
 
 from msgspec import Struct
 
@@ -15,7 +14,7 @@ from inplace.core.rollout import disruption_budgets, holds
 from inplace.core.rollout.admit import Admission
 from inplace.core.rollout.assess import Assessment
 from inplace.core.rollout.holds import Hold
-from inplace.core.rollout.snapshot import RefusedWrite
+from inplace.core.rollout.snapshot import FailedWrite
 from inplace.core.rollout.steps import CurrentStep
 from inplace.core.rollout.targets import AtStep
 from inplace.core.state import records, statuses
@@ -59,15 +58,16 @@ class Decision(Struct, frozen=True):
         return disruption_budgets.overdue(assessment.snapshot, assessment.settings, waiting, assessment.now)
 
     @property
-    def refused_write(self) -> RefusedWrite | None:
-        """Our write that has been refused for the longest time."""
-        return min(self.assessment.snapshot.refused_writes.values(), key=attrgetter("since"), default=None)
+    def refused_writes(self) -> tuple[FailedWrite, ...]:
+        """Our writes that are refused, or not kept, the oldest first; what fails a Pod in flight is told of the Pod."""
+        failed = self.assessment.snapshot.failed_writes
+        return tuple(write for write in failed if write.reason and write.reason.code == ReasonCode.WriteRefused)
 
     @property
     def refusal_deadline(self) -> datetime | None:
         """When a refused write no longer counts as progress; it is tried on."""
-        refused, patience = self.refused_write, timedelta(seconds=self.assessment.settings.progress_deadline_seconds)
-        return refused.since + patience if refused is not None else None
+        refused, patience = self.refused_writes, timedelta(seconds=self.assessment.settings.progress_deadline_seconds)
+        return refused[0].since + patience if refused else None
 
     @property
     def is_refused_for_long(self) -> bool:

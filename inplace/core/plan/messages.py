@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from inplace.core.objects import names
 from inplace.core.plan.decision import Decision
@@ -36,6 +37,9 @@ def _headline(decision: Decision, phase: Phase) -> str:
     if assessment.rolling_back:
         return f"{done} of {len(participants)} Pods are back at the last healthy revision{why}"
     return f"{done} of {len(participants)} Pods upgraded{why}"
+
+
+OPT_OUT_REFUSED: Final = "opted out, but the API server refuses to let go of the workload: see the reasons"
 
 
 def opt_out_pending(behind: Sequence[PodAssessment]) -> str:

@@ -52,7 +52,8 @@ class Planner:
         spoken_for = {action.pod.uid for action in opening.actions}
         others = (action for action in decided.actions if subject(action).uid not in spoken_for)
         due = min((at for at in (decided.requeue_at, opening.due) if at is not None), default=None)
-        return replace(decided, actions=(*opening.actions, *others), requeue_at=due)
+        whole = replace(decided, actions=(*opening.actions, *others), requeue_at=due)
+        return _without_resting(snapshot, whole, now)
 
     def dry_runs(self, snapshot: Snapshot, now: datetime) -> tuple[DryRunPatch, ...]:
         """The dry runs that the API server has not answered yet."""
@@ -100,7 +101,7 @@ class Planner:
         decision = Decision(assessment, hold, admit(assessment, hold))
         behind = opt_out.behind(assessment)
         if not behind and decision.asked is not None:
-            return Plan(opt_out.last_writes(snapshot, now))
+            return _last_writes(decision)
         reported = opt_out.pending_status(status(decision), behind)
         return _finish(decision, reported, None, (*_in_motion(decision), *decision.admission.reservations.writes()))
 
@@ -120,13 +121,22 @@ def is_opted_in(snapshot: Snapshot) -> bool:
     return snapshot.workload.metadata.label(names.MODE) is not None
 
 
+def _without_resting(snapshot: Snapshot, decided: Plan, now: datetime) -> Plan:
+    """Without the writes that have failed and are not tried again yet, whatever they are."""
+    resting = {write.again for write in snapshot.failed_writes if write.rests(now)}
+    if not resting:
+        return decided
+    actions = tuple(action for action in decided.actions if not snapshot.rests(action, now))
+    times = (at for at in (decided.requeue_at, *resting) if at is not None)
+    return replace(decided, actions=actions, requeue_at=min(times))
+
+
 def conclude(decision: Decision) -> Plan:
     """Turn a decision into actions, a status, and the time of the next plan."""
     assessment, hold, admission = decision.assessment, decision.hold, decision.admission
     write = hold.write if hold is not None else _preparation(decision)
-    refused = assessment.snapshot.refused_write
-    if refused is not None and refused.rests(assessment.now):
-        write = None  # not again at once
+    if write is not None and assessment.snapshot.rests(write, assessment.now):
+        write = None  # so that the status, which names it, is written
     actions = (
         *_in_motion(decision),
         *(hold.dry_runs if hold is not None else ()),
@@ -141,6 +151,16 @@ def conclude(decision: Decision) -> Plan:
 def _preparation(decision: Decision) -> WorkloadAction | None:
     """The next write of the kind. Nothing is prepared for an image that may not exist."""
     return None if decision.assessment.images.nowhere else holds.preparation(decision.assessment)
+
+
+def _last_writes(decision: Decision) -> Plan:
+    """The writes that remove our metadata; where the API server refuses them, the status says so."""
+    snapshot, now = decision.assessment.snapshot, decision.assessment.now
+    writes = tuple(write for write in opt_out.last_writes(snapshot, now) if not snapshot.rests(write, now))
+    workload = snapshot.workload.metadata
+    if not decision.refused_writes or any(subject(write).uid == workload.uid for write in writes):
+        return Plan(writes)
+    return _finish(decision, opt_out.refused_status(status(decision)), None, writes)
 
 
 def _in_motion(decision: Decision) -> tuple[PodAction, ...]:
@@ -198,7 +218,9 @@ def _write(
         report = WriteStatus(
             workload, reported, events(before, reported), kind.labels_with_status, kind.keeps_conditions
         )
-        return (report if due <= now else write), due
+        if due <= now and not snapshot.rests(report, now):
+            return report, due
+        return (None if first and write is not None else write), due
     return write, None
 
 

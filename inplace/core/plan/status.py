@@ -79,8 +79,7 @@ def _observed_generation(decision: Decision) -> int:
 def _reasons(decision: Decision) -> tuple[Reason, ...]:
     assessment = decision.assessment
     pressing = (reason for reason in (decision.contested, decision.overdue) if reason is not None)
-    refused = decision.refused_write
-    refusals = (refused.reason,) if refused is not None else ()
+    refusals = dict.fromkeys(write.reason for write in decision.refused_writes if write.reason is not None)
     drift = (reason for pod in assessment.pods for reason in pod.drift)
     return (*assessment.refused, *pressing, *refusals, *assessment.images.problems(), *drift)
 

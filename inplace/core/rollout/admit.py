@@ -79,14 +79,14 @@ def _admit_one(
     lacking = state.waits_for if disruptive else None
     if lacking is None and disruptive:
         reservations, lacking = reservations.reserve(pod)
-    lacking = lacking or _refused(assessment, pod) or reported.deferral(assessment.snapshot.reported, pod.name)
+    lacking = lacking or _refused(assessment, state.action) or reported.deferral(assessment.snapshot.reported, pod.name)
     return _Verdict(lacking), quotas, reservations
 
 
-def _refused(assessment: Assessment, pod: Pod) -> Reason | None:
+def _refused(assessment: Assessment, start: PodAction) -> Reason | None:
     """Why the start of a Pod is not tried again yet."""
-    refused = assessment.snapshot.refused_writes.get(pod.uid)
-    return refused.reason if refused is not None and refused.rests(assessment.now) else None
+    failed = assessment.snapshot.failure_of(start)
+    return failed.reason if failed is not None and failed.rests(assessment.now) else None
 
 
 def candidates(assessment: Assessment) -> Sequence[tuple[PodAssessment, Pending]]:

@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from inplace.cluster.cache import Cache
 from inplace.cluster.key import Key
-from inplace.cluster.memory import MAX_STALE, Memory
+from inplace.cluster.memory import Memory
+from inplace.cluster.tries import MAX_STALE
 from inplace.controller.apply import RETRY_SECONDS, Applier, needs_live_read
 from inplace.core.actions.actions import (
     Abort,
@@ -180,7 +181,7 @@ async def test_after_a_replica_set_was_created_or_is_there_the_workload_is_looke
             taken = history("web-history", owner)
             await writers.client.create(resources.REPLICASETS, "test", taken, type=dict)
         assert await writers.carry_out(create) == (KEY, RETRY_SECONDS)
-        told = writers.memory.refused_writes([create.workload.metadata.uid]).values()
+        told = [each for each in writers.memory.tries.of("web") if each.reason is not None]
         assert bool(told) == refused
         assert all("already exists, and does not belong to this workload" in each.reason.message for each in told)
 
@@ -212,9 +213,11 @@ async def test_a_pod_that_is_not_what_it_was_each_time_is_not_written_any_more(n
     async with writing() as writers:
         stale = replace(writers.pod, metadata=replace(writers.pod.metadata, name=name, uid="before"))
         for _ in range(MAX_STALE):
-            assert not writers.memory.write_refused
+            assert not any(write.reason for write in writers.memory.tries.of("web"))
             await writers.carry_out(Abort(stale))
-        assert writers.memory.write_refused[stale.uid].code == ReasonCode.PreconditionFailed
+        (failed,) = writers.memory.tries.of("web")
+        assert failed.reason is not None
+        assert (failed.uid, failed.reason.code) == (stale.uid, ReasonCode.PreconditionFailed)
 
 
 @pytest.mark.looptime(noop_cycles=0)

@@ -210,6 +210,12 @@ def test_nothing_is_handed_over_while_a_pod_is_in_flight():
     assert not falls_back(pod(), flying, workload=own, revisions=third)
 
 
+def test_nothing_is_handed_over_because_one_pods_revision_is_not_known():
+    lost = pod(revision="web-lost")
+    assert not falls_back(lost, revisions={**REFUSED, NEW: template(NEW, "app:v2")})
+    assert not falls_back(pod(), lost), "nor if the change itself might be"
+
+
 def test_nothing_is_handed_over_that_admission_refuses():
     """It would refuse a new Pod as well."""
     key = "|".join((OLD, NEW, "v1.36.3", "app"))

@@ -241,6 +241,29 @@ def test_a_pause_that_is_not_ours_and_a_rollout_that_runs_are_waited_for(paused,
     assert found.code == code
 
 
+def test_a_pod_that_is_missing_or_not_available_is_no_native_rollout():
+    owned = OwnedObjects((), (replica_set("a", "v1"),))
+    one = deployment("v1", paused=False, frozen=False, replicas=3)
+    broken = replace(one, status=replace(one.status, available_replicas=0))
+    assert isinstance(DEPLOYMENT.freeze(broken, owned, freeze_policy=False), PatchWorkload)
+    older = replace(one, status=replace(one.status, replicas=2))
+    found = DEPLOYMENT.freeze(older, owned, freeze_policy=False)
+    assert (found.code, "(1 Pods remaining)" in found.message) == (ReasonCode.NativeRollout, True)
+
+
+@pytest.mark.parametrize(("updated", "frozen"), [(2, True), (1, False)])
+def test_only_pods_of_another_revision_are_a_native_rollout(updated, frozen):
+    """Of a DaemonSet one Pod is missing and one is not available, of a StatefulSet none is ready."""
+    spec = {"template": tree("v1"), "updateStrategy": {"type": "RollingUpdate"}, "replicas": 2}
+    numbers = {"desired": 3, "current": 2, "updated": updated}
+    status = {f"{key}NumberScheduled": value for key, value in numbers.items()}
+    revisions = {"currentRevision": "old", "updateRevision": "new", "updatedReplicas": updated, "replicas": 2}
+    for kind in (DAEMONSET, STATEFULSET):
+        body = {"kind": kind.name, "metadata": {"name": "web"}, "spec": spec, "status": {**status, **revisions}}
+        found = kind.freeze(decode(body, Workload), OwnedObjects(), freeze_policy=False)
+        assert isinstance(found, PatchWorkload) is frozen, kind.name
+
+
 def test_a_settled_deployment_is_paused_and_a_lifted_freeze_is_put_back():
     owned = OwnedObjects((), (replica_set("a", "v1"),))
     for frozen, why in ((False, EventReason.Frozen), (True, EventReason.FreezeLost)):
@@ -261,16 +284,38 @@ def test_what_a_pod_was_made_from_is_told_by_its_image_then_by_its_metadata():
     both = looked(deployment("v2"), replica_set("a", "v1"))
     assert both.revision_of(pod(image="app:v1", revision="")) == print_of("v1")
     assert both.revision_of(pod(image="app:v2", revision="")) == print_of("v2")
-    assert both.revision_of(pod(image="app:other", revision="")) == print_of("v1"), (
-        "another writer's, and not the newest"
-    )
 
 
-def test_a_pod_with_another_writers_image_is_of_the_one_template_that_can_be_meant():
+def test_a_pod_that_fits_no_template_was_made_from_the_only_one_that_can_be_meant():
+    """As if somebody had changed its image: the newest is one that we have not given it."""
+    other = pod(image="app:other", revision="")
+    assert looked(deployment("v1"), replica_set("a", "v1")).revision_of(other) == print_of("v1")
+    assert looked(deployment("v2"), replica_set("a", "v1")).revision_of(other) == print_of("v1")
+    midway = looked(deployment("v3"), replica_set("a", "v2", kept=("v1", "v2")))
+    assert midway.revision_of(other) == "", "two can be meant"
+
+
+@pytest.mark.parametrize("scaled", [0, 1])
+@pytest.mark.parametrize(("failed", "known"), [("v2", {"v1", "v2"}), ("v3", {"v2"}), ("", {"v2"})])
+def test_what_was_healthy_is_known_while_it_is_rolled_back_and_a_replica_set_has_it(scaled, failed, known):
+    """Scaled to 0 and up again after a rollback, the Pods are made from the failed template: they go back once more.
+
+    Otherwise not: new Pods of a native rollout may match it as well.
+    """
+    back = print_of(failed) if failed else ""
+    status = Status(1, 2, print_of("v2"), Phase.ROLLED_BACK, 0, 0, 0, 0, 0, NOW, healthy=print_of("v1"))
+    status = replace(status, rolled_back_from=back)
+    one = deployment("v2", replicas=scaled)
+    one = replace(one, metadata=replace(one.metadata, annotations={names.STATUS: statuses.encode(status)}))
+    history = (replica_set("a", "v1", replicas=0), replica_set("b", "v0", replicas=0))
+    found = looked(one, *history, replica_set("c", "v2", replicas=scaled, day=2)).revisions
+    assert set(found) == {print_of(tag) for tag in known}
+
+
+def test_a_replica_sets_pod_that_fits_no_template_may_be_older_than_any():
     """A ReplicaSet replaces no Pod: as long as not all were at one template, a Pod may be older than any known."""
     other = pod(image="app:other", revision="")
     only = Template(print_of("v1"), tree("v1"))
-    assert DEPLOYMENT.revision_of(deployment("v1"), other, {only.revision: only}) == only.revision
     bare = replica_set("a", "v1")
     assert REPLICASET.revision_of(bare, other, {only.revision: only}) == ""
     for healthy, expected in ((only.revision, only.revision), ("another", "")):
@@ -296,7 +341,7 @@ def test_nothing_may_surge():
 def test_what_a_rival_owns_is_refused_and_what_an_operator_owns_is_not(kind, version, refused):
     owner = {"kind": "Thing", "name": "web", "apiVersion": version, "controller": True}
     one = decode({"kind": kind.name, "metadata": {"name": "web", "ownerReferences": [owner]}}, Workload)
-    found = kind.unsupported(one)
+    found = kind.unsupported(one, Settings())
     assert (found is not None) == (refused or kind is REPLICASET)
 
 
@@ -314,7 +359,7 @@ def test_a_replica_set_of_a_foreign_owner_is_refused():
         },
         Workload,
     )
-    found = REPLICASET.unsupported(one)
+    found = REPLICASET.unsupported(one, Settings())
     assert found is not None
     assert "Rollout web" in found.message
     assert not kinds.is_supported(Owner(kind="StatefulSet", api_version="apps.kruise.io/v1beta1"))

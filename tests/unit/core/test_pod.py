@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from inplace.core.actions.actions import Abort, CloseGate, Complete, OpenGate, PatchImages, RecordFailure
 from inplace.core.objects import names
 from inplace.core.objects.model import Meta
-from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.reasons import ReasonCode
 from inplace.core.plan import plan as planning
 from inplace.core.plan.events import events
 from inplace.core.plan.status import explain
@@ -26,6 +26,7 @@ from tests.factories import (
     later,
     node,
     pod,
+    refused,
     snapshot,
     stamp,
     swapping,
@@ -310,8 +311,7 @@ def test_somebody_elses_image_fails_it():
 
 
 def test_a_write_that_is_refused_for_good_fails_it():
-    blocked = {"uid-web-0": Reason(ReasonCode.AdmissionRejected, "", "PodSecurity says no")}
-    action = only(draining(ready=False), write_refused=blocked)
+    action = only(draining(ready=False), failed_writes=(refused("uid-web-0", "PodSecurity says no"),))
     assert isinstance(action, RecordFailure)
     assert "PodSecurity" in action.record.message
 
@@ -411,11 +411,10 @@ def test_an_unreadable_record_behind_an_open_gate_is_nothing():
 
 def test_drift_is_reported():
     done = replace(swapping(PodPhase.DONE), phase=PodPhase.DONE)
-    made, _ = plan(pod(revision=NEW, record=done, image="app:other"))
-    assert [reason.code for reason in made.status.reasons] == [ReasonCode.DriftDetected]
-    assert made.pods[0].drift
-    made, _ = plan(pod(revision=NEW, image="app:other"))
-    assert made.pods[0].drift, "also of a Pod that was never upgraded"
+    for record in (done, None):
+        made, _ = plan(pod(revision=NEW, record=record, image="app:other"))
+        assert [reason.code for reason in made.status.reasons] == [ReasonCode.DriftDetected]
+        assert made.pods[0].drift
 
 
 def test_drift_beyond_what_is_stored_is_not_told_again_and_again():
