@@ -140,21 +140,11 @@ DEFECTS: Final = (
         ("commands/test_truth.py::test_an_image_that_somebody_has_put_on_a_pod_by_hand",),
     ),
     Defect(
-        "do not know what a Pod with a foreign image was made from",
-        "core/kinds/matching.py",
-        " or self.guess(workload, pod, revisions)",
-        "",
-        (
-            "unit/core/test_kinds.py::test_a_pod_with_another_writers_image_is_of_the_one_template_that_can_be_meant",
-            "scenarios/test_drift.py::test_a_pod_with_an_image_put_there_by_hand_is_reported_and_stops_nothing",
-        ),
-    ),
-    Defect(
         "take a Pod of a ReplicaSet for one of the template that is known",
         "core/kinds/replicaset.py",
         "return found if status is not None and status.healthy == found else",
         "return found if True else",
-        ("unit/core/test_kinds.py::test_a_pod_with_another_writers_image_is_of_the_one_template_that_can_be_meant",),
+        ("unit/core/test_kinds.py::test_a_replica_sets_pod_that_fits_no_template_may_be_older_than_any",),
     ),
     # --- what a forecast says
     Defect(
@@ -199,5 +189,30 @@ DEFECTS: Final = (
         "            if before is not None or snapshot.kind.held(snapshot.workload):\n",
         "            if False:\n",
         ("commands/test_enabling.py::test_where_no_rollout_would_replace_the_pods_it_says_so",),
+    ),
+    # --- Pods that nobody owns
+    Defect(
+        "leave a Pod drained whose workload is gone",
+        "controller/handlers.py",
+        "        if new is not None and orphans.concerns(new):\n",
+        "        if False and new is not None:\n",
+        (
+            "scenarios/test_orphans.py::test_the_gate_of_a_drained_pod_is_opened_by_its_deadline_although_its_workload_is_gone",
+            "scenarios/test_orphans.py::test_a_pull_pod_that_nobody_owns_any_more_goes",
+        ),
+    ),
+    Defect(
+        "touch a Pod that has another owner",
+        "core/plan/orphans.py",
+        "    return not meta.owner_references and any(",
+        "    return any(",
+        ("unit/core/test_orphans.py::test_nobody_elses_pod_is_touched",),
+    ),
+    Defect(
+        "take back at once what another workload may go on with",
+        "core/plan/orphans.py",
+        "    if now < record.deadline:\n",
+        "    if False:\n",
+        ("unit/core/test_orphans.py::test_a_drained_pod_is_put_back_at_its_deadline_and_not_before",),
     ),
 )

@@ -171,10 +171,10 @@ DEFECTS: Final = (
     Defect(
         "know nothing of a Pod that was changed by hand",
         "core/kinds/matching.py",
-        "_best(workload, pod, images) or self.guess(workload, pod, revisions)",
-        "_best(workload, pod, images)",
+        "if fitting else self.nearest(workload, wrong)",
+        'if fitting else ""',
         (
-            "unit/core/test_kinds.py::test_what_a_pod_was_made_from_is_told_by_its_image_then_by_its_metadata",
+            "unit/core/test_kinds.py::test_a_pod_that_fits_no_template_was_made_from_the_only_one_that_can_be_meant",
             "scenarios/test_broken_pods.py::test_a_pod_that_was_changed_by_hand_is_drift_until_an_upgrade_mends_it",
         ),
     ),

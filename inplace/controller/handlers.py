@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from inplace.cluster.cache import Cache
-from inplace.cluster.key import Key
+from inplace.cluster.key import ORPHAN, Key
 from inplace.cluster.memory import Memory
 from inplace.core.objects import names
 from inplace.core.objects.endpoints import EndpointSlice
 from inplace.core.objects.model import Meta, Node, Pdb, Pod, Revision, Workload
+from inplace.core.plan import orphans
 from inplace.runtime.queue import WorkQueue
 
 
@@ -43,6 +44,8 @@ class EventHandlers:
         for pod in (new, old):
             if pod is not None:
                 self._enqueue_owner(pod.metadata, low=initial and not waits)
+        if new is not None and orphans.concerns(new):
+            self._queue.add(Key(ORPHAN, new.metadata.namespace, new.name), low=initial)
 
     def revision(self, old: Revision | None, new: Revision | None, initial: bool) -> None:
         """A ControllerRevision was added, updated or deleted."""

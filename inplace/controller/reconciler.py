@@ -16,11 +16,13 @@ from msgspec.structs import replace
 
 from inplace.cluster.cache import Cache
 from inplace.cluster.gather import Gone, Incomplete, gather
-from inplace.cluster.key import Key
+from inplace.cluster.key import ORPHAN, Key
 from inplace.cluster.memory import Memory
+from inplace.core import kinds
 from inplace.core.actions.actions import Action
 from inplace.core.objects import names
 from inplace.core.objects.model import Revision, Workload
+from inplace.core.plan import orphans
 from inplace.core.plan.plan import Planner
 from inplace.core.plan.result import Plan
 from inplace.core.pod.states import InProgress
@@ -87,6 +89,8 @@ class Reconciler:
 
     async def reconcile(self, key: Key) -> Result:
         """Gather, plan and apply once."""
+        if key.kind == ORPHAN:
+            return self._release(key)
         match gather(self._cache, self._memory, key, self._clock.now(), absent=self._absent.get(key, frozenset())):
             case Gone():
                 self._forget(key)
@@ -96,6 +100,17 @@ class Reconciler:
             case snapshot:
                 self._incomplete.pop(key, None)
                 return self._act(key, self._with_process_state(key, snapshot))
+
+    def _release(self, key: Key) -> Result:
+        """End what was begun on a Pod that nobody owns any more."""
+        pod, now = self._cache.pods.get(key.namespace, key.name), self._clock.now()
+        if pod is None or self._memory.is_pending(pod.metadata):
+            return Done()  # what we have written comes back as an event
+        made = orphans.plan(pod, now)
+        nobody = Snapshot(kinds.BY_NAME["ReplicaSet"], Workload(), (pod,), {})
+        for action in made.actions:
+            self._carry_out(key, nobody, action)
+        return Done() if made.requeue_at is None else RequeueAfter((made.requeue_at - now).total_seconds())
 
     def _with_process_state(self, key: Key, snapshot: Snapshot) -> Snapshot:
         """Add what other parts of this process know: active policies, the previous leader, the load."""

@@ -30,6 +30,13 @@ def workloads_served(pod: Pod) -> tuple[str, ...]:
     return tuple(owner.uid for owner in meta.owner_references) if ours else ()
 
 
+def is_abandoned(pod: Pod) -> bool:
+    """Whether it is a pull Pod of ours whose owner has been taken away."""
+    meta = pod.metadata
+    ours = meta.name.startswith(PREFIX) and meta.label(names.HELPER) == names.PRE_PULL
+    return ours and bool(image_of(pod)) and not meta.owner_references
+
+
 def image_of(helper: Pod) -> str:
     """The image that it was created for, even if admission rewrote it."""
     return helper.metadata.annotation(names.PULLED) or ""
