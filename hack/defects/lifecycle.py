@@ -10,6 +10,7 @@ LIFECYCLE: Final = "core/pod/lifecycle.py"
 ATTEMPT: Final = "core/pod/attempt.py"
 EVIDENCE: Final = "core/pod/evidence.py"
 PATCHES: Final = "core/actions/patches.py"
+RECORDS: Final = "core/state/records.py"
 
 DEFECTS: Final = (
     Defect(
@@ -167,6 +168,13 @@ DEFECTS: Final = (
         "test = [] if current is None else",
         "test = [] if True else",
         ("unit/core/test_patch.py::test_a_record_written_meanwhile_is_not_overwritten",),
+    ),
+    Defect(
+        "believe a record of another workload",
+        RECORDS,
+        "return None if isinstance(record, Record) and record.workload != workload else record",
+        "return record",
+        ("unit/core/test_pod.py::test_a_record_of_another_workload_is_none",),
     ),
     Defect(
         "do not test the Pod's uid",

@@ -91,7 +91,7 @@ class Decision(Struct, frozen=True):
     def turning(self) -> Iterable[str]:
         """Pods (uids) in flight to another revision, which change to the target once its images are on their nodes."""
         for pod in self.assessment.pods:
-            record = records.read(pod.pod)
+            record = records.of(pod.pod, self.assessment.snapshot.workload.metadata.uid)
             elsewhere = isinstance(record, Record) and record.in_flight and record.target != pod.target
             if elsewhere and self.assessment.images.wait(pod.pod.uid) is not None:
                 yield pod.pod.uid

@@ -56,7 +56,7 @@ def available_at(pod: Pod, context: PodContext) -> datetime | None:
 
 def steady_at(pod: Pod, context: PodContext, *, fresh: bool) -> datetime | None:
     """When the readiness of a Pod upgraded in this rollout counts; None if it does now."""
-    record = records.read(pod)
+    record = records.of(pod, context.workload)
     if context.settled or not isinstance(record, Record):
         return None
     at = failures.unsteady(pod, record, context.observation, fresh=fresh)

@@ -41,7 +41,7 @@ ENDPOINTS: Final = timedelta(seconds=10)
 
 def step(pod: Pod, context: PodContext) -> PodState:
     """The state of this Pod, and the next action on it."""
-    match records.read(pod):
+    match records.of(pod, context.workload):
         case Unreadable() as bad if closed(pod):
             why = f"cannot decode the annotation {names.STATE}: {bad.why}"
             return Failed(Reason(ReasonCode.StateUnreadable, f"metadata.annotations[{names.STATE}]", why))

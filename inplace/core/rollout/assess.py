@@ -303,7 +303,7 @@ def _revision_labels(snapshot: Snapshot) -> dict[str, Mapping[str, str]]:
     kind, workload = snapshot.kind, snapshot.workload
     asked = kind.target(workload, snapshot.revisions)
     newest = asked.revision if isinstance(asked, Template) else None
-    found = (records.read(pod) for pod in snapshot.pods)
+    found = (records.of(pod, workload.metadata.uid) for pod in snapshot.pods)
     named = {record.target for record in found if isinstance(record, Record)}
     return {
         revision: kind.revision_labels(workload, revision, newest=revision == newest)
@@ -338,7 +338,7 @@ def _assess_pod(common: _Common, inputs: _Inputs, now: datetime) -> PodAssessmen
     context = _context(common, inputs, now)
     missing = available(pod, context)
     assessed = replace(assessed, until=available_at(pod, context) if missing is not None else None)
-    record = records.read(pod)
+    record = records.of(pod, common.workload)
     if excluded is not None and not (isinstance(record, Record) and record.in_flight):
         return replace(assessed, state=Ineligible(excluded), available=missing is None, excluded=excluded)
     state = lifecycle.step(pod, context)

@@ -195,7 +195,7 @@ def _being_swapped(snapshot: Snapshot) -> list[ImageOnNode]:
     """What Pods in flight were patched to: their pull Pods keep the image on the node until they are swapped."""
     found = []
     for pod in snapshot.pods:
-        record = records.read(pod)
+        record = records.of(pod, snapshot.workload.metadata.uid)
         if isinstance(record, Record) and record.in_flight:
             node = pod.spec.node_name
             found += [ImageOnNode(node, before.to) for before in record.containers.values() if not before.evidence]

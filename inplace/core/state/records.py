@@ -111,9 +111,19 @@ class Unreadable(Struct, frozen=True, gc=False):
 
 
 def read(pod: Pod) -> Record | Unreadable | None:
-    """The Pod's record, or None."""
+    """The record on the Pod, whoever wrote it, or None. What is decided of a workload goes by `of`."""
     text = pod.metadata.annotation(names.STATE)
     return None if text is None else decode(text)
+
+
+def of(pod: Pod, workload: str) -> Record | Unreadable | None:
+    """The record that an upgrade of the workload with this uid keeps on the Pod, or None.
+
+    A record of another workload is none: it came with a Pod that was restored from a backup, or was orphaned and
+    adopted by a workload that was created anew, and nobody acts on it any more.
+    """
+    record = read(pod)
+    return None if isinstance(record, Record) and record.workload != workload else record
 
 
 @lru_cache(maxsize=4096)

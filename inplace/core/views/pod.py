@@ -57,9 +57,9 @@ class Explanation(Struct, frozen=True):
     timeline: tuple[Moment, ...]
 
 
-def explain(workload: str, pod: Pod, seen: PodView, events: Iterable[PodEvent]) -> Explanation:
-    """Explain a Pod; `events` are those that other components, above all the kubelet, recorded on it."""
-    decoded = records.read(pod)
+def explain(workload: str, uid: str, pod: Pod, seen: PodView, events: Iterable[PodEvent]) -> Explanation:
+    """Explain a Pod of the workload with this uid; `events` are those that other components, above all the kubelet, recorded on it."""
+    decoded = records.of(pod, uid)
     record = decoded if isinstance(decoded, Record) else None
     recorded = [_of_event(event) for event in events]
     moments = [*_of_record(record), *_of_pod(pod), *(moment for moment in recorded if moment is not None)]

@@ -88,12 +88,12 @@ def build(snapshot: Snapshot, plan: Plan) -> WorkloadView:
         mode=meta.label(names.MODE) or "",
         target=plan.status.revision if plan.status is not None else snapshot.workload.status.update_revision,
         status=plan.status,
-        pods=(*(_pod(assessment, plan.deferred) for assessment in plan.pods), *rest),
+        pods=(*(_pod(meta.uid, assessment, plan.deferred) for assessment in plan.pods), *rest),
     )
 
 
-def _pod(assessed: PodAssessment, deferred: dict[str, Reason]) -> PodView:
-    decoded = records.read(assessed.pod)
+def _pod(workload: str, assessed: PodAssessment, deferred: dict[str, Reason]) -> PodView:
+    decoded = records.of(assessed.pod, workload)
     record = decoded if isinstance(decoded, Record) else None
     moving = record if record is not None and record.in_flight else None
     reason = explain(assessed, deferred)

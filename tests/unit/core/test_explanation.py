@@ -21,7 +21,7 @@ def test_moments_are_in_order_and_say_who_said_them():
         PodEvent(reason="BackOff", message="again", count=4, event_time=later(7)),
         PodEvent(reason="Timeless"),
     )
-    made = explanation.explain("statefulset/web", seen, VIEW, events)
+    made = explanation.explain("statefulset/web", "web", seen, VIEW, events)
     assert [one.what for one in made.timeline] == [
         "attempt 1 started: web-old -> web-new",
         "Killing: Stopping container app",
@@ -33,7 +33,7 @@ def test_moments_are_in_order_and_say_who_said_them():
 
 
 def test_what_is_not_proven_is_said_so():
-    (proof,) = explanation.explain("x", pod(record=swapping()), VIEW, ()).proofs
+    (proof,) = explanation.explain("x", "web", pod(record=swapping()), VIEW, ()).proofs
     assert (proof.from_image, proof.to_image, proof.evidence) == ("app:v1", "app:v2", "")
     assert "not proven yet" in proof.means
 
@@ -41,11 +41,11 @@ def test_what_is_not_proven_is_said_so():
 @pytest.mark.parametrize("rung", list(Evidence))
 def test_every_rung_has_its_words(rung):
     record = swapping(PodPhase.DONE, evidence=str(rung))
-    (proof,) = explanation.explain("x", pod(record=record), VIEW, ()).proofs
+    (proof,) = explanation.explain("x", "web", pod(record=record), VIEW, ()).proofs
     assert proof.means == explanation.MEANS[rung]
 
 
 def test_a_pod_that_was_never_upgraded_has_a_story_too():
-    made = explanation.explain("x", pod(container(started=later(0))), VIEW, ())
+    made = explanation.explain("x", "web", pod(container(started=later(0))), VIEW, ())
     assert (made.attempt, made.proofs) == (0, ())
     assert [one.what for one in made.timeline] == ["container app started (restart 0)"]

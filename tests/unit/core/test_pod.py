@@ -406,6 +406,16 @@ def test_an_unreadable_record_behind_an_open_gate_is_nothing():
     assert isinstance(only(pod(record="{")), CloseGate)
 
 
+@pytest.mark.parametrize("phase", list(PodPhase))
+@pytest.mark.parametrize("gate", ["True", "False"])
+def test_a_record_of_another_workload_is_none(phase, gate):
+    """Restored from a backup, or orphaned and adopted: the upgrade begins anew, and opens the gate in the end."""
+    foreign = replace(swapping(phase, attempt=7), workload="another", deadline=later(-60), reason="NeverReady")
+    action = only(pod(gate=gate, ready=gate == "True", record=foreign))
+    assert isinstance(action, CloseGate)
+    assert (action.record.attempt, action.record.workload, action.record.containers) == (1, "web", {})
+
+
 def test_drift_is_reported():
     done = replace(swapping(PodPhase.DONE), phase=PodPhase.DONE)
     made, _ = plan(pod(revision=NEW, record=done, image="app:other"))
