@@ -11,6 +11,8 @@ ATTEMPT: Final = "core/pod/attempt.py"
 EVIDENCE: Final = "core/pod/evidence.py"
 PATCHES: Final = "core/actions/patches.py"
 RECORDS: Final = "core/state/records.py"
+AVAILABILITY: Final = "core/pod/availability.py"
+FAILURES: Final = "core/pod/failures.py"
 
 DEFECTS: Final = (
     Defect(
@@ -58,8 +60,8 @@ DEFECTS: Final = (
     Defect(
         "call a crash after the upgrade no failure",
         LIFECYCLE,
-        "    if crashed is not None:\n",
-        "    if False:\n",
+        "crashed = failures.crash_loop(pod, last, context.now)",
+        "crashed = None",
         (
             "unit/core/test_pod.py::test_an_upgraded_pod_that_crashes_has_failed_and_its_next_attempt_has_exits_of_its_own",
         ),
@@ -67,7 +69,7 @@ DEFECTS: Final = (
     Defect(
         "leave a Pod failed that has recovered",
         LIFECYCLE,
-        "return Failed(reason, Complete(pod, done, revision_labels=context.labels_of(done.target)))",
+        "return Failed(reason, attempt.recover(pod, proven, context))",
         "return Failed(reason)",
         ("unit/core/test_pod.py::test_a_failed_pod_that_recovers_by_itself_is_done",),
     ),
@@ -175,6 +177,37 @@ DEFECTS: Final = (
         "return None if isinstance(record, Record) and record.workload != workload else record",
         "return record",
         ("unit/core/test_pod.py::test_a_record_of_another_workload_is_none",),
+    ),
+    Defect(
+        "judge a Pod that has served by what it lacks later",
+        AVAILABILITY,
+        "if lost_at is None or lost_at >= record.deadline:\n        return lost_at is not None",
+        "if True:\n        return False",
+        (
+            "unit/core/test_pod.py::test_a_pod_that_has_served_since_its_upgrade_does_not_fail_any_more",
+            "faults/test_late_verdicts.py",
+        ),
+    ),
+    Defect(
+        "call a Pod that has never been Ready since one that has served",
+        AVAILABILITY,
+        "if lost_at == record.ready_changed_at or",
+        "if",
+        ("unit/core/test_pod.py::test_a_pod_that_has_not_served_since_its_upgrade_fails_at_the_deadline",),
+    ),
+    Defect(
+        "count exits for ever",
+        FAILURES,
+        "reason = _crash(status, baseline) if latest <= record.deadline else None",
+        "reason = _crash(status, baseline)",
+        ("unit/core/test_pod.py::test_only_exits_by_the_deadline_are_a_crash_loop",),
+    ),
+    Defect(
+        "blame the image for a node that was lost after the swap",
+        LIFECYCLE,
+        "        return failures.lost(unheard)\n",
+        "        pass\n",
+        ("unit/core/test_pod.py::test_a_pod_that_has_not_served_since_its_upgrade_fails_at_the_deadline",),
     ),
     Defect(
         "do not test the Pod's uid",

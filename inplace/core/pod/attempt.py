@@ -5,9 +5,9 @@ When each of them is due is decided by `lifecycle`.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from inplace.core.actions.actions import CloseGate, Complete, PatchImages, PodAction, RecordFailure
@@ -52,6 +52,7 @@ def again(pod: Pod, last: Record, context: PodContext) -> Complete:
         deadline=deadline,
         containers=_carried(pod, last),
         retry=context.retry or UNSET,
+        ready_changed_at=_ready_changed_at(pod),
     )
     return Complete(pod, record, None, context.labels_of(record.target))
 
@@ -76,14 +77,35 @@ def conclude(pod: Pod, record: Record, change: PodChange, context: PodContext) -
     """No image is left to patch: complete, or prove the images that an earlier attempt left unproven."""
     if record.containers:
         return PatchImages(pod, replace(record, phase=PodPhase.SWAPPING), change)
-    return Complete(pod, replace(record, phase=PodPhase.DONE), change, context.labels_of(record.target))
+    return complete(pod, record, change, context)
+
+
+def complete(pod: Pod, record: Record, change: PodChange | None, context: PodContext) -> Complete:
+    """The write that ends an attempt well: the gate, the label, the record."""
+    done = replace(record, phase=PodPhase.DONE, reason="", message="", ready_changed_at=_ready_changed_at(pod))
+    return Complete(pod, done, change, context.labels_of(done.target))
+
+
+def recover(pod: Pod, record: Record, context: PodContext) -> Complete:
+    """A failed attempt that has ended well by itself: the exits before that no longer count."""
+    return complete(pod, replace(record, containers=_carried(pod, record)), None, context)
+
+
+def _ready_changed_at(pod: Pod) -> datetime | UnsetType:
+    ready = pod.condition("Ready")
+    return ready.last_transition_time or UNSET if ready is not None else UNSET
 
 
 def fail(pod: Pod, record: Record, verdict: Reason) -> InProgress:
     """End the attempt with a failure; the same write opens the gate."""
+    return InProgress(verdict, failure(pod, record, verdict))
+
+
+def failure(pod: Pod, record: Record, verdict: Reason) -> RecordFailure:
+    """The write of a failure."""
     message = f"{verdict.path}: {verdict.message}" if verdict.path else verdict.message
     failed = replace(record, phase=PodPhase.FAILED, reason=verdict.code, message=message[: records.MESSAGE_LIMIT])
-    return InProgress(verdict, RecordFailure(pod, failed))
+    return RecordFailure(pod, failed)
 
 
 def retarget(record: Record, context: PodContext) -> Record:

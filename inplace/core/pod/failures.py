@@ -7,10 +7,11 @@ A failure is a verdict about the *target*: a lost node, an eviction or a deletio
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from inplace.core.objects.model import ContainerStatus, Node, Pod
+from inplace.core.objects.model import ContainerStatus, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.observation import PodObservation
 from inplace.core.state import records
@@ -50,19 +51,31 @@ def classify(pod: Pod, record: Record, observation: PodObservation | None) -> Re
     """Why this upgrade cannot succeed; None if it still may."""
     if pod.status.observed_generation and pod.status.observed_generation < record.generation:
         return None
-    for name, baseline in record.containers.items():
-        status = pod.container_status(name)
-        reason = None if status is None else _pull(status, baseline, observation) or _crash(status, baseline)
+    for status, baseline in _containers(pod, record):
+        reason = _pull(status, baseline, observation) or _crash(status, baseline)
         if reason is not None:
             return reason
     return None
 
 
-def crash_loop(pod: Pod, record: Record) -> Reason | None:
-    """The failure of a container of the target image that keeps exiting, or None."""
-    pairs = ((pod.container_status(name), baseline) for name, baseline in record.containers.items())
-    reasons = (_crash(status, baseline) for status, baseline in pairs if status is not None)
-    return next((reason for reason in reasons if reason is not None), None)
+def crash_loop(pod: Pod, record: Record, now: datetime) -> Reason | None:
+    """The failure of a container of the target image that keeps exiting, or None.
+
+    Only exits by the deadline count: what runs for days may exit three times. Once there was one after it, nobody can
+    tell how many came before.
+    """
+    for status, baseline in _containers(pod, record):
+        ended = status.state.terminated or status.last_state.terminated
+        latest = ended.finished_at if ended is not None and ended.finished_at is not None else now
+        reason = _crash(status, baseline) if latest <= record.deadline else None
+        if reason is not None:
+            return reason
+    return None
+
+
+def has_exited(pod: Pod, record: Record) -> bool:
+    """Whether a container of the target image has exited."""
+    return any(exits(status, baseline) > 0 for status, baseline in _containers(pod, record))
 
 
 def unsteady(pod: Pod, record: Record, observation: PodObservation | None, *, fresh: bool) -> datetime | None:
@@ -95,18 +108,17 @@ def _steady_at(
     return since + UNPROBED if fresh and not probed else None
 
 
-def expired(pod: Pod, record: Record, node: Node | None, now: datetime, waits_for: Reason) -> Reason | None:
-    """The failure at the deadline, named after what the Pod was waiting for; None before it."""
-    if now < record.deadline:
-        return None
+def expired(pod: Pod, record: Record, unheard: Reason | None, waits_for: Reason) -> Reason:
+    """The failure at the deadline, named after what the Pod was waiting for.
+
+    `unheard`: why its kubelet may not act. What the kubelet said last is then out of date.
+    """
+    if unheard is not None:
+        return lost(unheard)
     for name in record.containers:
         reason = _at_deadline(pod, name)
         if reason is not None:
             return reason
-    if node is None or not node.ready:
-        return Reason(
-            ReasonCode.NodeLost, "spec.nodeName", f"deadline exceeded: node {pod.spec.node_name} is not Ready"
-        )
     code = {ReasonCode.WaitingForSwap: ReasonCode.NotSwapped, ReasonCode.WaitingForReady: ReasonCode.NeverReady}
     images = ", ".join(baseline.to for baseline in record.containers.values() if baseline.to)
     detail = f" (image {images})" if images else ""
@@ -114,10 +126,23 @@ def expired(pod: Pod, record: Record, node: Node | None, now: datetime, waits_fo
     return Reason(code.get(waits_for.code, ReasonCode.DeadlineExceeded), waits_for.path, message)
 
 
+def lost(unheard: Reason) -> Reason:
+    """The failure of a Pod whose node is not Ready at the deadline; not held against the target."""
+    return Reason(ReasonCode.NodeLost, unheard.path, f"deadline exceeded: {unheard.message}")
+
+
 def exits(status: ContainerStatus, baseline: Baseline) -> int:
     """How many containers of the target image have exited; the swap itself raises restartCount by one."""
     created = status.restart_count - baseline.restarts
     return created if status.state.running is None else created - 1
+
+
+def _containers(pod: Pod, record: Record) -> Iterator[tuple[ContainerStatus, Baseline]]:
+    """The containers of the attempt that have a status."""
+    for name, baseline in record.containers.items():
+        status = pod.container_status(name)
+        if status is not None:
+            yield status, baseline
 
 
 def _pull(status: ContainerStatus, baseline: Baseline, observation: PodObservation | None) -> Reason | None:

@@ -70,7 +70,8 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
 
     `generation` is the metadata.generation that the image patch produces (G in docs/design/protocol.md, "Evidence"),
     0 if the server does not count it. `deadline` ends every wait of this attempt. Times are UTC. `retry` is the request
-    that it answers.
+    that it answers. `ready_changed_at` is the lastTransitionTime of the Pod's Ready condition when the upgrade was
+    completed: as long as it is the same, the Pod has not become Ready since.
     """
 
     v: int
@@ -87,6 +88,7 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
     reason: str = ""
     message: str = ""
     retry: str | msgspec.UnsetType = msgspec.UNSET
+    ready_changed_at: datetime | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def answers(self) -> str:
@@ -135,7 +137,8 @@ def decode(text: str) -> Record | Unreadable:
         return Unreadable(text, str(error))
     if record.v != VERSION:
         return Unreadable(text, f"version {record.v}, this controller reads version {VERSION}")
-    if record.started_at.tzinfo is None or record.deadline.tzinfo is None:
+    changed_at = record.started_at if record.ready_changed_at is msgspec.UNSET else record.ready_changed_at
+    if any(at.tzinfo is None for at in (record.started_at, record.deadline, changed_at)):
         return Unreadable(text, "a time without a time zone")
     return record
 

@@ -58,7 +58,10 @@ class Explanation(Struct, frozen=True):
 
 
 def explain(workload: str, uid: str, pod: Pod, seen: PodView, events: Iterable[PodEvent]) -> Explanation:
-    """Explain a Pod of the workload with this uid; `events` are those that other components, above all the kubelet, recorded on it."""
+    """Explain a Pod of the workload with this uid.
+
+    `events` are those that other components, above all the kubelet, recorded on it.
+    """
     decoded = records.of(pod, uid)
     record = decoded if isinstance(decoded, Record) else None
     recorded = [_of_event(event) for event in events]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from inplace.core.actions.actions import Abort, CloseGate, Complete, OpenGate, PatchImages, RecordFailure
@@ -371,14 +372,94 @@ def test_an_upgraded_pod_that_crashes_has_failed_and_its_next_attempt_has_exits_
     def upgraded(said):
         return pod(crashing, revision=NEW, image="app:v2", ready=False, record=said)
 
-    made, actions = plan(upgraded(record))
-    assert actions == []
+    made, [action] = plan(upgraded(record))
+    assert isinstance(action, RecordFailure), "an exit after the deadline hides how many came before it"
+    assert action.record.reason == ReasonCode.CrashLoop
     assert [failure.code for failure in made.status.failures] == [ReasonCode.CrashLoop]
     again = only(upgraded(record), annotations={"retry": "x"})
     assert isinstance(again, Complete)
     assert (again.record.attempt, again.record.containers["app"].restarts) == (2, 4)
-    made, actions = plan(upgraded(again.record), annotations={"retry": "x"})
+    made, _ = plan(upgraded(again.record), annotations={"retry": "x"})
     assert made.status.failures == ()
+
+
+def upgraded(status=AFTER, **fields):
+    """A Pod whose upgrade was completed at 20 s; it had been unready since 5 s."""
+    record = replace(
+        swapping(PodPhase.DONE, evidence="ImageChanged"), ready_changed_at=fields.pop("unready_at", later(5))
+    )
+    fields = {"ready": False, "generation": 2, "observed": 2, "gate_since": later(20), **fields}
+    return pod(status, revision=NEW, image="app:v2", record=record, **fields)
+
+
+@pytest.mark.parametrize("at", [601, 3 * 86400])
+@pytest.mark.parametrize("nodes", [{"node": node()}, {"node": node(ready=False)}])
+@pytest.mark.parametrize("lost_at", [50, 700, 3 * 86400 - 1])
+def test_a_pod_that_has_served_since_its_upgrade_does_not_fail_any_more(lost_at, nodes, at):
+    """Neither a probe that fails for once nor a node that is lost is the upgrade's, however long the rollout takes."""
+    if lost_at > at:
+        return
+    settings = {"steps": "1", "min-ready-seconds": "30"}
+    made, actions = plan(upgraded(ready_since=later(lost_at)), at=at, annotations=settings, nodes=nodes)
+    assert (actions, made.status.failures) == ([], ())
+    assert explain(made.pods[0], made.deferred).code == ReasonCode.WaitingForReady
+
+
+@pytest.mark.parametrize(
+    ("expected", "one", "nodes"),
+    [
+        pytest.param(ReasonCode.NeverReady, upgraded(ready_since=later(5)), True, id="never Ready"),
+        pytest.param(
+            ReasonCode.NeverReady,
+            upgraded(ready_since=later(300), unready_at=later(300)),
+            True,
+            id="never Ready, and the node's clock is ahead",
+        ),
+        pytest.param(ReasonCode.NeverReady, upgraded(ready_since=later(49)), True, id="for less than min-ready"),
+        pytest.param(
+            ReasonCode.NeverReady, upgraded(ready_since=later(300), unready_at=UNSET), True, id="an older record"
+        ),
+        pytest.param(
+            ReasonCode.NeverReady,
+            upgraded(container("c://3", restarts=2, running=False, last="c://2"), ready_since=later(300)),
+            True,
+            id="its container exited",
+        ),
+        pytest.param(ReasonCode.NodeLost, upgraded(ready_since=later(5)), False, id="its node was lost before"),
+    ],
+)
+def test_a_pod_that_has_not_served_since_its_upgrade_fails_at_the_deadline(expected, one, nodes):
+    settings = {"min-ready-seconds": "30"}
+    known = {"node": node(ready=nodes)}
+    assert plan(one, at=599, annotations=settings, nodes=known)[0].status.failures == ()
+    made, _ = plan(one, at=601, annotations=settings, nodes=known)
+    assert [failure.code for failure in made.status.failures] == [expected]
+
+
+def test_without_rights_on_nodes_a_pod_that_is_never_ready_is_no_lost_node():
+    made, _ = plan(upgraded(ready_since=later(5)), at=601, nodes={}, unseen=frozenset({"nodes"}))
+    assert [failure.code for failure in made.status.failures] == [ReasonCode.NeverReady]
+    action = only(swapped(container("c://1")), at=601, nodes={}, unseen=frozenset({"nodes"}))
+    assert action.record.reason == ReasonCode.NotSwapped
+
+
+@pytest.mark.parametrize(("last", "counts"), [(599, True), (3 * 86400, False)])
+def test_only_exits_by_the_deadline_are_a_crash_loop(last, counts):
+    """Three exits in days are no verdict upon the image."""
+    crashing = container(
+        "c://9", restarts=4, running=False, waiting="CrashLoopBackOff", last="c://8", ended=later(last)
+    )
+    made, actions = plan(upgraded(crashing, ready_since=later(last)), at=last + 1, annotations={"steps": "1"})
+    assert [failure.code for failure in made.status.failures] == ([ReasonCode.CrashLoop] if counts else [])
+    assert len(actions) == counts
+
+
+def test_a_crash_loop_that_ends_by_itself_is_done_and_its_exits_no_longer_count():
+    record = replace(swapping(PodPhase.FAILED, evidence="ImageChanged"), reason="CrashLoop")
+    running = container("c://9", image="app:v2", restarts=4, last="c://8", ended=later(40), started=later(50))
+    action = only(swapped(running, gate="True", record=record), at=70, sighted=False)
+    assert isinstance(action, Complete)
+    assert (action.record.phase, action.record.containers["app"].restarts) == (PodPhase.DONE, 3)
 
 
 def test_a_drained_pod_does_not_turn_to_an_image_that_is_not_there():
