@@ -167,6 +167,30 @@ DEFECTS: Final = (
         ("unit/core/test_targets.py::test_a_partition_keeps_no_pod_at_what_has_failed",),
     ),
     Defect(
+        "roll back though nothing was moved",
+        "core/plan/phase.py",
+        "enough = verdicts.blamed(moved) > assessment.settings.max_failures",
+        "enough = True",
+        (
+            "scenarios/test_prepull.py::test_with_rollback_nothing_is_rolled_back_that_has_not_been_anywhere",
+            "faults/test_refused_writes.py",
+        ),
+    ),
+    Defect(
+        "ask for no image again once its Pod has failed",
+        "core/plan/plan.py",
+        "[*first, *admission.unprepared, *decision.without_image()]",
+        "[*first, *admission.unprepared]",
+        ("faults/test_refused_writes.py",),
+    ),
+    Defect(
+        "count the time without a pull Pod as its own",
+        "core/rollout/prepull.py",
+        "over = made + deadline",
+        "pass",
+        ("faults/test_refused_writes.py",),
+    ),
+    Defect(
         "pull images for a rollback",
         ASSESS,
         "PrePullPolicy.NEVER if isinstance(to, Rollback) else ",

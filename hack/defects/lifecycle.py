@@ -144,9 +144,9 @@ DEFECTS: Final = (
     ),
     Defect(
         "forget the deadline",
-        "core/pod/failures.py",
-        "    if now < record.deadline:\n",
-        "    if True:\n",
+        LIFECYCLE,
+        "    if context.now >= record.deadline:\n",
+        "    if False:\n",
         ("unit/core/test_pod.py::test_what_may_pass_by_itself_only_waits_and_names_the_failure_at_the_deadline",),
     ),
     # --- patches

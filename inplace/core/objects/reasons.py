@@ -194,7 +194,7 @@ class ReasonCode(StrEnum):
         "PrePullImpossible",
         Concern.WAITING,
         "no pull Pod can be created, or its node rejected it",
-        "tried again every 30 seconds; at the deadline the Pod counts as failed",
+        "tried again every 30 seconds, until it can; at the deadline the Pod counts as failed",
     )
     Reserving = (
         "Reserving",

@@ -10,7 +10,7 @@ from inplace.core.plan.messages import message
 from inplace.core.plan.phase import phase, step_reached
 from inplace.core.pod import lifecycle
 from inplace.core.pod.states import InProgress
-from inplace.core.rollout import assess, rollback, steps
+from inplace.core.rollout import rollback, steps, verdicts
 from inplace.core.rollout.assess import PodAssessment
 from inplace.core.state import statuses
 from inplace.core.state.statuses import Failure, Phase, Status
@@ -21,7 +21,7 @@ def status(decision: Decision) -> Status:
     assessment, before = decision.assessment, decision.before
     workload, kind = assessment.snapshot.workload, assessment.snapshot.kind
     revision = decision.asked.revision if decision.asked is not None else (before.revision if before else "")
-    now_in, failed = phase(decision), assess.failures(assessment.pods)
+    now_in, failed = phase(decision), verdicts.failures(assessment.pods)
     failures = tuple(Failure(pod.pod.name, reason.code, str(reason)) for pod, reason in failed)
     if before is not None and assessment.rolling_back and not failures:
         failures = before.failures  # why it was rolled back

@@ -12,7 +12,7 @@ The plan, the recheck before a disruptive write, the forecast and opting out are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -383,13 +383,3 @@ def _drift(pod: Pod, record: Record) -> Iterable[Reason]:
         if container is not None and baseline.to and container.image != baseline.to:
             why = f"another writer changed the image from {baseline.to} to {container.image}"
             yield Reason(ReasonCode.DriftDetected, f"pods[{pod.name}].containers[{name}]", why)
-
-
-def failures(pods: Sequence[PodAssessment]) -> list[tuple[PodAssessment, Reason]]:
-    """The Pods that failed for the current target, with their reasons."""
-    return [(pod, pod.state.reason) for pod in pods if isinstance(pod.state, Failed) and pod.excluded is None]
-
-
-def blamed(failed: Sequence[tuple[PodAssessment, Reason]]) -> int:
-    """How many of the failures are caused by the target; a lost node is not."""
-    return sum(reason.code != ReasonCode.NodeLost for _, reason in failed)
