@@ -60,8 +60,8 @@ def _awaits_freeze(decision: Decision) -> bool:
 
 
 def _misses_pods(decision: Decision) -> bool:
-    """Missing Pods are not done; but a workload that was UpToDate may replace Pods without a new rollout."""
+    """Missing Pods are not done; but a workload that is settled may replace Pods without a new rollout."""
     assessment, before = decision.assessment, decision.before
     revision = decision.asked.revision if decision.asked is not None else ""
-    settled = before is not None and before.phase is Phase.UP_TO_DATE and before.revision == revision
+    settled = before is not None and before.phase is Phase.UP_TO_DATE and before.is_settled(revision)
     return not settled and len(assessment.pods) < assessment.snapshot.kind.desired(assessment.snapshot.workload)

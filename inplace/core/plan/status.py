@@ -29,7 +29,7 @@ def status(decision: Decision) -> Status:
     same = before is not None and before.revision == revision
     reached = step_reached(decision)
     position = steps.advance(workload, decision.step, before, same=same, reached=reached, now=assessment.now)
-    healthy = now_in is Phase.UP_TO_DATE and not _is_partitioned(assessment.pods)
+    healthy = now_in is Phase.UP_TO_DATE and _is_served_by(assessment.pods, revision)
     return Status(
         v=statuses.VERSION,
         observed_generation=_observed_generation(decision),
@@ -81,5 +81,7 @@ def _waiting(decision: Decision) -> dict[str, int]:
     return dict(sorted(Counter(str(reason.code) for reason in reasons if reason is not None).items()))
 
 
-def _is_partitioned(pods: tuple[PodAssessment, ...]) -> bool:
-    return any(pod.excluded is not None and pod.excluded.code == ReasonCode.Partition for pod in pods)
+def _is_served_by(pods: tuple[PodAssessment, ...], revision: str) -> bool:
+    """Whether no Pod is kept on another revision, and at least one is available: what never ran is not healthy."""
+    kept = any(pod.excluded is not None and pod.excluded.code == ReasonCode.Partition for pod in pods)
+    return not kept and any(pod.available and pod.revision == revision for pod in pods)

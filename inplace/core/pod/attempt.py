@@ -22,18 +22,10 @@ from inplace.core.template.change import PodChange
 
 def begin(pod: Pod, last: Record | None, change: PodChange, context: PodContext) -> PodAction:
     """The first write of an attempt: drain, patch if there is no gate, or complete if nothing restarts."""
-    record = Record(
-        v=records.VERSION,
-        workload=context.workload,
-        attempt=(last.attempt if last is not None else 0) + 1,
-        phase=PodPhase.DRAINING,
-        base=context.base,
-        target=context.target,
-        started_at=context.now,
-        deadline=context.now + timedelta(seconds=context.settings.progress_deadline_seconds),
+    record = replace(
+        _record(last, context),
         generation=last.generation if last is not None and _unproven(last) else 0,
         containers=_carried(pod, last) if last is not None and _unproven(last) else {},
-        retry=context.retry or UNSET,
     )
     if not change.disrupts:
         return conclude(pod, record, change, context)
@@ -42,19 +34,30 @@ def begin(pod: Pod, last: Record | None, change: PodChange, context: PodContext)
     return swap(pod, record, change, context)
 
 
-def again(pod: Pod, last: Record, context: PodContext) -> Complete:
-    """Another attempt on a Pod that was upgraded and then failed: a new deadline, and no write to its containers."""
-    deadline = context.now + timedelta(seconds=context.settings.progress_deadline_seconds)
-    record = replace(
-        last,
-        attempt=last.attempt + 1,
+def _record(last: Record | None, context: PodContext) -> Record:
+    """The record of a new attempt."""
+    return Record(
+        v=records.VERSION,
+        workload=context.workload,
+        attempt=(last.attempt if last is not None else 0) + 1,
+        phase=PodPhase.DRAINING,
+        base=context.base,
+        target=context.target,
         started_at=context.now,
-        deadline=deadline,
-        containers=_carried(pod, last),
+        deadline=context.now + timedelta(seconds=context.settings.progress_deadline_seconds),
         retry=context.retry or UNSET,
-        ready_changed_at=_ready_changed_at(pod),
     )
-    return Complete(pod, record, None, context.labels_of(record.target))
+
+
+def again(pod: Pod, last: Record | None, context: PodContext) -> Complete:
+    """Another attempt on a Pod that is at the target and has failed: a new deadline, and no write to its containers."""
+    record = replace(
+        _record(last, context),
+        base=last.base if last is not None else context.base,
+        generation=last.generation if last is not None else 0,
+        containers=_carried(pod, last) if last is not None else {},
+    )
+    return complete(pod, record, None, context)
 
 
 def _carried(pod: Pod, last: Record) -> dict[str, Baseline]:

@@ -131,6 +131,14 @@ def lost(unheard: Reason) -> Reason:
     return Reason(ReasonCode.NodeLost, unheard.path, f"deadline exceeded: {unheard.message}")
 
 
+def born(pod: Pod) -> Reason:
+    """The failure at the deadline of a Pod that was created at the target and has never been Ready."""
+    names_ = (container.name for container in pod.spec.containers)
+    reason = next((found for name in names_ if (found := _at_deadline(pod, name)) is not None), None)
+    why = "deadline exceeded: created at this revision, but not Ready"
+    return reason or Reason(ReasonCode.NeverReady, "status.conditions[Ready]", why)
+
+
 def exits(status: ContainerStatus, baseline: Baseline) -> int:
     """How many containers of the target image have exited; the swap itself raises restartCount by one."""
     created = status.restart_count - baseline.restarts

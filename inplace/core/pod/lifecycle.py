@@ -10,7 +10,7 @@ this module does not depend on other Pods.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from msgspec.structs import replace
@@ -85,14 +85,15 @@ def _settling(pod: Pod, last: Record | None, context: PodContext) -> PodState:
     missing = available(pod, context)
     if missing is None or context.settled:
         return UpToDate()
-    verdict = _late_verdict(pod, last, context) if last is not None else None
-    if verdict is not None and last is not None and last.answers != context.retry:
+    deadline = last.deadline if last is not None else _deadline_of_birth(pod, context)
+    verdict = _late_verdict(pod, last, context) if last is not None else _verdict_of_birth(pod, deadline, context)
+    if verdict is not None and (last.answers if last is not None else "") != context.retry:
         return Pending(attempt.again(pod, last, context), broken=not pod.ready)
-    if verdict is not None and last is not None:
+    if verdict is not None:
         # An exit after the deadline would hide how many came before it, so that a crash loop goes on record.
-        recorded = verdict.code in (ReasonCode.CrashLoop, ReasonCode.OOMKilled)
-        return Failed(verdict, attempt.failure(pod, last, verdict) if recorded else None)
-    ends = last.deadline if last is not None and context.now < last.deadline else None
+        recorded = last is not None and verdict.code in (ReasonCode.CrashLoop, ReasonCode.OOMKilled)
+        return Failed(verdict, attempt.failure(pod, last, verdict) if recorded and last is not None else None)
+    ends = deadline if context.now < deadline else None
     return UpToDate(missing, steady_at(pod, context, fresh=True) or ready_until(pod, context) if pod.ready else ends)
 
 
@@ -105,6 +106,24 @@ def _late_verdict(pod: Pod, last: Record, context: PodContext) -> Reason | None:
     if unheard is not None:
         return failures.lost(unheard)
     return Reason(ReasonCode.NeverReady, "status.conditions[Ready]", "deadline exceeded: upgraded, but not Ready")
+
+
+def _deadline_of_birth(pod: Pod, context: PodContext) -> datetime:
+    """Until when a Pod that was created at the target has to be Ready: as long as one that is upgraded takes."""
+    created_at = pod.metadata.creation_timestamp or context.now
+    return created_at + timedelta(seconds=context.settings.progress_deadline_seconds)
+
+
+def _verdict_of_birth(pod: Pod, deadline: datetime, context: PodContext) -> Reason | None:
+    """A failure of a Pod that was created at the target, while the rollout is not over, and was not Ready by then."""
+    ready = pod.condition("Ready")
+    lost_at = ready.last_transition_time if ready is not None else None
+    if pod.ready or context.now < deadline or (lost_at is not None and lost_at >= deadline):
+        return None
+    ineligible = eligibility.ineligible(pod, context)
+    if ineligible is not None:  # not scheduled, or on its way out: nothing is known of its image
+        return failures.lost(ineligible) if ineligible.code == ReasonCode.NodeNotReady else None
+    return failures.born(pod)
 
 
 # --- in flight -------------------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ class PodContext(Struct, frozen=True):
     observation: PodObservation | None = None
     #: Why nothing new may start in the whole workload; a Pod that is drained but not yet patched goes back.
     hold: Reason | None = None
-    #: The workload was UpToDate at this revision before: later unreadiness is not a failure of it.
+    #: All Pods were done at this revision before, and one was available: later unreadiness is not a failure of it.
     settled: bool = False
     #: Why the API server permanently refuses our writes on this Pod.
     write_refused: Reason | None = None

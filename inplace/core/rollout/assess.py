@@ -38,7 +38,6 @@ from inplace.core.rollout.targets import Rollback, Targets, Unknown, Upgrade
 from inplace.core.settings.annotations import Parsed, PrePullPolicy, Settings
 from inplace.core.state import records, statuses
 from inplace.core.state.records import PodPhase, Record
-from inplace.core.state.statuses import Phase
 from inplace.core.template.change import Verdict
 
 _PENDING_WRITE: Final = Reason(ReasonCode.PendingWrite, "", "waiting for the cache to show our last write")
@@ -276,25 +275,16 @@ class Assessor:
 
 def _common(snapshot: Snapshot, settings: Settings, to: Targets, hold: Reason | None) -> _Common:
     workload, target = snapshot.workload, targets.destination(to)
+    status = statuses.read(workload.metadata)
     return _Common(
         workload=workload.metadata.uid,
         kind=snapshot.kind,
         settings=settings,
         hold=hold,
-        settled=_is_settled(snapshot, target),
+        settled=status is not None and target is not None and status.is_settled(target.revision),
         retry=rollback.request(workload),
         revision_labels=_revision_labels(snapshot),
         nodes_visible="nodes" not in snapshot.unseen,
-    )
-
-
-def _is_settled(snapshot: Snapshot, target: Template | None) -> bool:
-    """Whether the workload was UpToDate at this revision before."""
-    status = statuses.read(snapshot.workload.metadata)
-    revision = target.revision if target is not None else ""
-    return status is not None and (
-        (status.phase is Phase.UP_TO_DATE and status.revision == revision)
-        or (status.phase is Phase.ROLLED_BACK and status.healthy == revision)
     )
 
 

@@ -436,6 +436,42 @@ def test_a_pod_that_has_not_served_since_its_upgrade_fails_at_the_deadline(expec
     assert [failure.code for failure in made.status.failures] == [expected]
 
 
+def born(status=None, **fields):
+    """A Pod that was created at the target, at NOW."""
+    waiting = status or container("", running=False, waiting="ImagePullBackOff", image="app:v2")
+    fields = {"ready": False, "creationTimestamp": stamp(NOW), **fields}
+    return pod(waiting, revision=NEW, image="app:v2", **fields)
+
+
+@pytest.mark.parametrize(
+    ("expected", "one", "changes"),
+    [
+        (ReasonCode.ImagePull, born(), {}),
+        (ReasonCode.CrashLoop, born(container(restarts=2, running=False, waiting="CrashLoopBackOff")), {}),
+        (ReasonCode.NeverReady, born(container("c://1", image="app:v2")), {}),
+        (ReasonCode.NeverReady, born(container("c://1", image="app:v2"), ready_since=later(599)), {}),
+        (ReasonCode.NodeLost, born(), {"nodes": {"node": node(ready=False)}}),
+        (None, born(container("c://1", image="app:v2"), ready_since=later(600)), {}),
+        (None, born(deleted=True), {}),
+    ],
+)
+def test_a_pod_that_was_created_at_the_target_is_judged_by_its_deadline_too(expected, one, changes):
+    waits, _ = plan(one, at=599, **changes)
+    assert waits.status.failures == ()
+    assert waits.requeue_at == later(600)
+    made, actions = plan(one, at=600, **changes)
+    assert actions == []
+    assert [failure.code for failure in made.status.failures] == ([] if expected is None else [expected])
+
+
+def test_a_pod_that_was_created_at_the_target_and_failed_gets_its_time_anew_on_request():
+    action = only(born(), at=700, annotations={"retry": "x"})
+    assert isinstance(action, Complete)
+    assert (action.record.attempt, action.record.deadline, action.record.answers) == (1, later(1300), "x")
+    made, _ = plan(born(record=action.record), at=701, annotations={"retry": "x"})
+    assert made.status.failures == ()
+
+
 def test_without_rights_on_nodes_a_pod_that_is_never_ready_is_no_lost_node():
     made, _ = plan(upgraded(ready_since=later(5)), at=601, nodes={}, unseen=frozenset({"nodes"}))
     assert [failure.code for failure in made.status.failures] == [ReasonCode.NeverReady]

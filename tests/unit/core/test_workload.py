@@ -163,7 +163,7 @@ def test_an_unknown_target_never_claims_the_new_generation():
 
 
 def test_a_settled_workload_stays_up_to_date_when_a_pod_becomes_unready():
-    one = stated(workload(replicas=1), Phase.UP_TO_DATE)
+    one = stated(workload(replicas=1), Phase.UP_TO_DATE, healthy=NEW)
     made = plan(pod(revision=NEW, ready=False), workload=one)
     assert made.status is not None
     assert made.status.phase is Phase.UP_TO_DATE
