@@ -196,6 +196,13 @@ DEFECTS: Final = (
         ("unit/core/test_pod.py::test_a_pod_that_has_not_served_since_its_upgrade_fails_at_the_deadline",),
     ),
     Defect(
+        "call a pull that failed a crash loop",
+        FAILURES,
+        'if cause == "CrashLoopBackOff" and exits(status, baseline) <= 0:',
+        "if False:",
+        ("unit/core/test_pod.py::test_the_pause_after_the_old_container_ended_is_no_crash_loop_of_the_new_one",),
+    ),
+    Defect(
         "count exits for ever",
         FAILURES,
         "reason = _crash(status, baseline) if latest <= record.deadline else None",

@@ -108,15 +108,17 @@ def _steady_at(
     return since + UNPROBED if fresh and not probed else None
 
 
-def expired(pod: Pod, record: Record, unheard: Reason | None, waits_for: Reason) -> Reason:
+def expired(
+    pod: Pod, record: Record, observation: PodObservation | None, unheard: Reason | None, waits_for: Reason
+) -> Reason:
     """The failure at the deadline, named after what the Pod was waiting for.
 
     `unheard`: why its kubelet may not act. What the kubelet said last is then out of date.
     """
     if unheard is not None:
         return lost(unheard)
-    for name in record.containers:
-        reason = _at_deadline(pod, name)
+    for status, baseline in _containers(pod, record):
+        reason = _at_deadline(status, baseline, observation)
         if reason is not None:
             return reason
     code = {ReasonCode.WaitingForSwap: ReasonCode.NotSwapped, ReasonCode.WaitingForReady: ReasonCode.NeverReady}
@@ -133,8 +135,9 @@ def lost(unheard: Reason) -> Reason:
 
 def born(pod: Pod) -> Reason:
     """The failure at the deadline of a Pod that was created at the target and has never been Ready."""
-    names_ = (container.name for container in pod.spec.containers)
-    reason = next((found for name in names_ if (found := _at_deadline(pod, name)) is not None), None)
+    statuses = (pod.container_status(container.name) for container in pod.spec.containers)
+    found = (_at_deadline(status, Baseline(), None) for status in statuses if status is not None)
+    reason = next((reason for reason in found if reason is not None), None)
     why = "deadline exceeded: created at this revision, but not Ready"
     return reason or Reason(ReasonCode.NeverReady, "status.conditions[Ready]", why)
 
@@ -174,18 +177,22 @@ def _crash(status: ContainerStatus, baseline: Baseline) -> Reason | None:
     return _reason(code, status.name, f"image {baseline.to}: the container exited {count} times{how}")
 
 
-def _at_deadline(pod: Pod, name: str) -> Reason | None:
-    status = pod.container_status(name)
-    waiting = status.state.waiting if status is not None else None
+def _at_deadline(status: ContainerStatus, baseline: Baseline, observation: PodObservation | None) -> Reason | None:
+    waiting = status.state.waiting
     if waiting is None:
         return None
+    cause, message = waiting.reason, waiting.message
+    if cause == "CrashLoopBackOff" and exits(status, baseline) <= 0:  # none of the target has run: what has kept it?
+        seen = observation.containers.get(status.name) if observation is not None else None
+        cause, message = seen.obstacle if seen is not None else ("", "")
+    image = f"image {baseline.to}: " if baseline.to else ""
     for code, family in (
         (ReasonCode.ImagePull, PULL),
         (ReasonCode.ContainerCreate, CREATE),
         (ReasonCode.CrashLoop, {"CrashLoopBackOff"}),
     ):
-        if waiting.reason in family:
-            return _reason(code, name, f"deadline exceeded: {waiting.reason}: {waiting.message}")
+        if cause in family:
+            return _reason(code, status.name, f"deadline exceeded: {image}{cause}: {message}")
     return None
 
 

@@ -139,7 +139,7 @@ def _in_progress(pod: Pod, record: Record, context: PodContext) -> PodState:
     if not isinstance(state, InProgress) or state.action is not None:
         return state
     if context.now >= record.deadline:
-        verdict = failures.expired(pod, record, eligibility.node_ready(pod, context), state.reason)
+        verdict = failures.expired(pod, record, context.observation, eligibility.node_ready(pod, context), state.reason)
         return attempt.fail(pod, record, verdict)
     return replace(state, until=min(state.until or record.deadline, record.deadline))
 

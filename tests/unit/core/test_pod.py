@@ -277,6 +277,21 @@ def test_what_may_pass_by_itself_only_waits_and_names_the_failure_at_the_deadlin
     assert only(one, at=601).record.reason in {ReasonCode.ImagePull, ReasonCode.ContainerCreate, ReasonCode.CrashLoop}
 
 
+@pytest.mark.parametrize(
+    ("before", "expected"), [("ErrImagePull", ReasonCode.ImagePull), ("ContainerCreating", ReasonCode.NotSwapped)]
+)
+def test_the_pause_after_the_old_container_ended_is_no_crash_loop_of_the_new_one(before, expected):
+    """The kubelet says CrashLoopBackOff although the image was never pulled, and nothing of it has run."""
+    waits = container("c://1", running=False, waiting=before)
+    seen = observe(None, swapped(waits), NOW)
+    paused = swapped(container("c://1", running=False, waiting="CrashLoopBackOff"))
+    seen = observe(seen, paused, later(1))
+    made = planning.plan(snapshot(paused, workload=workload(replicas=1), observations={paused.uid: seen}), later(601))
+    [action] = [one for one in made.actions if hasattr(one, "pod")]
+    assert action.record.reason == expected
+    assert "app:v2" in action.record.message
+
+
 def test_a_lost_node_is_named_at_the_deadline():
     assert only(swapped(container("c://1")), at=601, nodes={}).record.reason == ReasonCode.NodeLost
 
