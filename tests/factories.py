@@ -63,6 +63,7 @@ def pod(
     revision: str = OLD,
     gate: str | None = "True",
     ready: bool = True,
+    conditions_ready: bool = True,
     ready_since: datetime | None = None,
     gate_since: datetime | None = None,
     record: Record | str | None = None,
@@ -72,7 +73,7 @@ def pod(
     **metadata: Any,
 ) -> Pod:
     """A Pod of web; `gate` None: it has none. `ready_since`, `gate_since`: the last transitions of these conditions."""
-    conditions = [_condition("Ready", str(ready), ready_since), _condition("ContainersReady", "True")]
+    conditions = [_condition("Ready", str(ready), ready_since), _condition("ContainersReady", str(conditions_ready))]
     if gate is not None and gate != "absent":
         conditions.append(_condition(names.GATE, gate, gate_since))
     text = record if isinstance(record, str) else records.encode(record) if record is not None else None

@@ -145,7 +145,7 @@ DEFECTS: Final = (
     Defect(
         "forget the deadline",
         LIFECYCLE,
-        "    if context.now >= record.deadline:\n",
+        "    if context.now >= deadline:\n",
         "    if False:\n",
         ("unit/core/test_pod.py::test_what_may_pass_by_itself_only_waits_and_names_the_failure_at_the_deadline",),
     ),
@@ -201,6 +201,20 @@ DEFECTS: Final = (
         'if cause == "CrashLoopBackOff" and exits(status, baseline) <= 0:',
         "if False:",
         ("unit/core/test_pod.py::test_the_pause_after_the_old_container_ended_is_no_crash_loop_of_the_new_one",),
+    ),
+    Defect(
+        "fail a Pod whose old container stops as it was asked to",
+        ATTEMPT,
+        "deadline=record.deadline + pod.grace",
+        "deadline=record.deadline",
+        ("unit/core/test_pod.py::test_the_deadline_counts_from_the_end_of_the_old_container",),
+    ),
+    Defect(
+        "wait for the whole grace period of a container that has stopped",
+        FAILURES,
+        "return min(record.deadline, max(record.deadline - grace, max(known) + patience))",
+        "return record.deadline",
+        ("unit/core/test_pod.py::test_the_deadline_counts_from_the_end_of_the_old_container",),
     ),
     Defect(
         "count exits for ever",

@@ -5,7 +5,7 @@ When each of them is due is decided by `lifecycle`.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from inplace.core.actions.actions import CloseGate, Complete, PatchImages, PodAction, RecordFailure
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason
+from inplace.core.pod import failures
 from inplace.core.pod.availability import drains
 from inplace.core.pod.states import InProgress, PodContext
 from inplace.core.state import records
@@ -44,7 +45,7 @@ def _record(last: Record | None, context: PodContext) -> Record:
         base=context.base,
         target=context.target,
         started_at=context.now,
-        deadline=context.now + timedelta(seconds=context.settings.progress_deadline_seconds),
+        deadline=context.now + context.patience,
         retry=context.retry or UNSET,
     )
 
@@ -79,13 +80,20 @@ def _unproven(last: Record) -> bool:
 def conclude(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PodAction:
     """No image is left to patch: complete, or prove the images that an earlier attempt left unproven."""
     if record.containers:
-        return PatchImages(pod, replace(record, phase=PodPhase.SWAPPING), change)
+        return PatchImages(pod, _swapping(pod, record), change)
     return complete(pod, record, change, context)
 
 
 def complete(pod: Pod, record: Record, change: PodChange | None, context: PodContext) -> Complete:
     """The write that ends an attempt well: the gate, the label, the record."""
-    done = replace(record, phase=PodPhase.DONE, reason="", message="", ready_changed_at=_ready_changed_at(pod))
+    done = replace(
+        record,
+        phase=PodPhase.DONE,
+        deadline=failures.deadline(pod, record, context.patience),
+        reason="",
+        message="",
+        ready_changed_at=_ready_changed_at(pod),
+    )
     return Complete(pod, done, change, context.labels_of(done.target))
 
 
@@ -115,7 +123,7 @@ def retarget(record: Record, context: PodContext) -> Record:
     """The record with a new target: a new attempt with its own deadline."""
     if record.target == context.target:
         return record
-    deadline = context.now + timedelta(seconds=context.settings.progress_deadline_seconds)
+    deadline = context.now + context.patience
     return replace(record, attempt=record.attempt + 1, target=context.target, deadline=deadline)
 
 
@@ -127,13 +135,18 @@ def drain_after_all(pod: Pod, record: Record, context: PodContext) -> CloseGate:
 
 def swap(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PatchImages:
     """The image patch, with this Pod's containers as the baseline and the generation that the patch will produce."""
-    swapping = replace(record, phase=PodPhase.SWAPPING)
+    swapping = _swapping(pod, record)
     if not change.needs_proof:
         return PatchImages(pod, swapping, change)
     images = change.images
     baselines = {name: _baseline(pod, record, name, images.get(name), context) for name in _changing(record, change)}
     generation = pod.metadata.generation + 1 if pod.metadata.generation else 0
     return PatchImages(pod, replace(swapping, containers=baselines, generation=generation), change)
+
+
+def _swapping(pod: Pod, record: Record) -> Record:
+    """The record of a Pod whose old containers are to stop, which may take their grace period (failures.deadline)."""
+    return replace(record, phase=PodPhase.SWAPPING, deadline=record.deadline + pod.grace)
 
 
 def _changing(record: Record, change: PodChange) -> list[str]:

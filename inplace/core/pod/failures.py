@@ -15,7 +15,7 @@ from inplace.core.objects.model import ContainerStatus, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.observation import PodObservation
 from inplace.core.state import records
-from inplace.core.state.records import Baseline, Record
+from inplace.core.state.records import Baseline, PodPhase, Record
 
 #: The kubelet's retries cannot fix these (pkg/kubelet/images/types.go).
 FINAL_PULL: Final = frozenset({"InvalidImageName", "ErrImageNeverPull"})
@@ -106,6 +106,35 @@ def _steady_at(
         return since + STEADY
     probed = container is not None and container.readiness_probe is not None
     return since + UNPROBED if fresh and not probed else None
+
+
+def deadline(pod: Pod, record: Record, patience: timedelta) -> datetime:
+    """When an attempt has failed. `patience`: how long it may take, apart from the stop of the old containers.
+
+    The image patch adds their grace period to the record's deadline: a stop takes as long as it was asked to. Once they
+    have ended, the rest of it is not waited for.
+    """
+    stopped = [_stopped_at(status, baseline) for status, baseline in _containers(pod, record)]
+    known = [at for at in stopped if at is not None]
+    if record.phase is PodPhase.DRAINING or len(known) < len(record.containers) or not known:
+        return record.deadline
+    grace = pod.grace
+    return min(record.deadline, max(record.deadline - grace, max(known) + patience))
+
+
+def _stopped_at(status: ContainerStatus, baseline: Baseline) -> datetime | None:
+    """When the old container had ended, at the latest; None while it runs, or if that cannot be told.
+
+    From the node's clock, in whole seconds.
+    """
+    ended, running = status.state.terminated or status.last_state.terminated, status.state.running
+    if running is not None and status.container_id == baseline.id:
+        return None
+    times = [running.started_at if running is not None else None]
+    if ended is not None:
+        times.append(ended.finished_at if ended.container_id == baseline.id else ended.started_at)
+    known = [at + timedelta(seconds=1) for at in times if at is not None]
+    return min(known, default=None)
 
 
 def expired(

@@ -111,7 +111,7 @@ def _late_verdict(pod: Pod, last: Record, context: PodContext) -> Reason | None:
 def _deadline_of_birth(pod: Pod, context: PodContext) -> datetime:
     """Until when a Pod that was created at the target has to be Ready: as long as one that is upgraded takes."""
     created_at = pod.metadata.creation_timestamp or context.now
-    return created_at + timedelta(seconds=context.settings.progress_deadline_seconds)
+    return created_at + context.patience
 
 
 def _verdict_of_birth(pod: Pod, deadline: datetime, context: PodContext) -> Reason | None:
@@ -138,10 +138,11 @@ def _in_progress(pod: Pod, record: Record, context: PodContext) -> PodState:
     state = advance(pod, record, context)
     if not isinstance(state, InProgress) or state.action is not None:
         return state
-    if context.now >= record.deadline:
+    deadline = failures.deadline(pod, record, context.patience)
+    if context.now >= deadline:
         verdict = failures.expired(pod, record, context.observation, eligibility.node_ready(pod, context), state.reason)
         return attempt.fail(pod, record, verdict)
-    return replace(state, until=min(state.until or record.deadline, record.deadline))
+    return replace(state, until=min(state.until or deadline, deadline))
 
 
 def _held(record: Record, context: PodContext) -> Reason | None:

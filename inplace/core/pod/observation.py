@@ -17,7 +17,6 @@ from inplace.core.objects.model import ContainerStatus, Pod
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 
-
 #: A container waits for these without an obstacle of its own. The pause after the old container ended is said to be a
 #: crash loop, even if the image of the new one cannot be pulled.
 _PAUSES: Final = ("", "ContainerCreating", "PodInitializing", "CrashLoopBackOff")

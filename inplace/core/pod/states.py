@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
@@ -59,6 +59,11 @@ class PodContext(Struct, frozen=True):
     digests: Mapping[str, str] = {}
     #: By revision: the labels of its Pods.
     revision_labels: Mapping[str, Mapping[str, str]] = {}
+
+    @property
+    def patience(self) -> timedelta:
+        """How long an attempt may take, apart from the stop of the old containers."""
+        return timedelta(seconds=self.settings.progress_deadline_seconds)
 
     def labels_of(self, revision: str) -> Mapping[str, str]:
         """The labels of Pods of this revision."""

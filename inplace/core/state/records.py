@@ -138,7 +138,10 @@ def decode(text: str) -> Record | Unreadable:
     if record.v != VERSION:
         return Unreadable(text, f"version {record.v}, this controller reads version {VERSION}")
     changed_at = record.started_at if record.ready_changed_at is msgspec.UNSET else record.ready_changed_at
-    if any(at.tzinfo is None for at in (record.started_at, record.deadline, changed_at)):
+    times = (record.started_at, record.deadline, changed_at)
+    if any(not 2000 <= at.year < 9000 for at in times):
+        return Unreadable(text, "a time that cannot be reckoned with")
+    if any(at.tzinfo is None for at in times):
         return Unreadable(text, "a time without a time zone")
     return record
 

@@ -5,6 +5,7 @@ It is the controller's own decision about the same snapshot, as if the workload 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from math import ceil
@@ -18,7 +19,7 @@ from inplace.core.plan.plan import Planner, is_opted_in
 from inplace.core.plan.status import explain
 from inplace.core.pod.availability import drains
 from inplace.core.pod.states import Failed, InProgress, Pending, UpToDate
-from inplace.core.rollout.assess import PodAssessment
+from inplace.core.rollout.assess import Assessment, PodAssessment
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.settings.annotations import Settings
 from inplace.core.template.change import PodChange
@@ -106,6 +107,7 @@ def forecast(snapshot: Snapshot, now: datetime, planner: Planner | None = None) 
     budget = assessment.settings.budget(snapshot.kind.desired(snapshot.workload))
     changes = (pod.change for pod in assessment.pods)
     notes = {note: None for change in changes if isinstance(change, PodChange) for note in change.notes}
+    notes |= dict.fromkeys(_slow_stops(pods, assessment))
     return Forecast(
         target=target.revision if target is not None else "",
         opted_in=is_opted_in(snapshot),
@@ -119,6 +121,16 @@ def forecast(snapshot: Snapshot, now: datetime, planner: Planner | None = None) 
         rolled_back_from=asked.revision if asked is not None and assessment.rolling_back else "",
         falls_back=decision.falls_back,
     )
+
+
+def _slow_stops(pods: tuple[PodForecast, ...], assessment: Assessment) -> Iterator[Reason]:
+    """Where the old container may take longer to stop than the new one may take to be ready."""
+    disrupted, deadline = {pod.name for pod in pods if pod.disrupted}, assessment.settings.progress_deadline_seconds
+    for pod in assessment.pods:
+        seconds = int(pod.pod.grace.total_seconds())
+        if pod.pod.name in disrupted and seconds >= deadline:
+            why = f"the old container may take {seconds} s to stop; the progress deadline of {deadline} s begins then"
+            yield Reason(ReasonCode.SlowStop, "spec.terminationGracePeriodSeconds", why)
 
 
 def _waves(decision: Decision, pods: tuple[PodForecast, ...], budget: int) -> int:

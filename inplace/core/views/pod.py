@@ -65,7 +65,11 @@ def explain(workload: str, uid: str, pod: Pod, seen: PodView, events: Iterable[P
     decoded = records.of(pod, uid)
     record = decoded if isinstance(decoded, Record) else None
     recorded = [_of_event(event) for event in events]
-    moments = [*_of_record(record), *_of_pod(pod), *(moment for moment in recorded if moment is not None)]
+    moments = [
+        *_of_record(record, seen.deadline),
+        *_of_pod(pod),
+        *(moment for moment in recorded if moment is not None),
+    ]
     proofs = tuple(_proof(name, base) for name, base in record.containers.items()) if record is not None else ()
     ordered = tuple(sorted(moments, key=lambda moment: moment.at))
     return Explanation(workload, seen, record.attempt if record is not None else 0, proofs, ordered)
@@ -76,12 +80,12 @@ def _proof(name: str, baseline: Baseline) -> Proof:
     return Proof(name, baseline.from_, baseline.to, baseline.evidence, means)
 
 
-def _of_record(record: Record | None) -> list[Moment]:
+def _of_record(record: Record | None, deadline: datetime | None) -> list[Moment]:
     if record is None:
         return []
     moments = [Moment(record.started_at, f"attempt {record.attempt} started: {record.base} -> {record.target}")]
-    if record.in_flight:
-        moments.append(Moment(record.deadline, "deadline: Failed unless done by then"))
+    if deadline is not None:
+        moments.append(Moment(deadline, "deadline: Failed unless done by then"))
     return moments
 
 

@@ -10,7 +10,7 @@ from inplace.core.views import pod as explanation
 from inplace.core.views.workload import PodView
 from tests.factories import container, later, pod, swapping
 
-VIEW = PodView("web-0", "node", "web-new", "Swapping", True, None, None, None, ())
+VIEW = PodView("web-0", "node", "web-new", "Swapping", True, None, None, later(600), ())
 
 
 def test_moments_are_in_order_and_say_who_said_them():

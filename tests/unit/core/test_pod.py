@@ -15,6 +15,7 @@ from inplace.core.pod.observation import PodObservation, observe
 from inplace.core.rollout.snapshot import PullPods
 from inplace.core.state.records import Evidence, PodPhase
 from inplace.core.state.statuses import Phase
+from inplace.core.views import workload as views
 from tests.factories import (
     DIGEST,
     NEW,
@@ -292,6 +293,39 @@ def test_the_pause_after_the_old_container_ended_is_no_crash_loop_of_the_new_one
     assert "app:v2" in action.record.message
 
 
+STOPPED = container("c://1", running=False, waiting="ErrImagePull", ended=later(300), last="c://1")
+
+
+@pytest.mark.parametrize(
+    ("status", "fails"),
+    [
+        pytest.param(container("c://1"), 1500, id="it still stops"),
+        pytest.param(STOPPED, 901, id="it has stopped"),
+        pytest.param({**STOPPED, "lastState": {}}, 1500, id="when it stopped is not known"),
+        pytest.param(container("c://2", started=later(2), restarts=1), 603, id="it stopped at once"),
+    ],
+)
+def test_the_deadline_counts_from_the_end_of_the_old_container(status, fails):
+    """It stops as it was asked to, which may take longer than the deadline; the rest of its time is not waited for."""
+    began = pod(gate=None)
+    began = replace(began, spec=replace(began.spec, termination_grace_period_seconds=900))
+    record = only(began, at=0).record
+    assert record.deadline == later(1500)
+    one = swapped(status, gate=None, record=record, conditions_ready=False)
+    one = replace(one, spec=replace(one.spec, termination_grace_period_seconds=900))
+    made, actions = plan(one, at=fails - 1)
+    assert actions == []
+    assert views.build(snapshot(one), made).pods[0].deadline == later(fails)
+    assert isinstance(only(one, at=fails), RecordFailure)
+
+
+def test_a_grace_period_without_bounds_is_no_error():
+    one = pod(gate=None)
+    for seconds in (10**15, -5):
+        many = replace(one, spec=replace(one.spec, termination_grace_period_seconds=seconds))
+        assert isinstance(only(many), PatchImages)
+
+
 def test_a_lost_node_is_named_at_the_deadline():
     assert only(swapped(container("c://1")), at=601, nodes={}).record.reason == ReasonCode.NodeLost
 
@@ -300,7 +334,7 @@ def test_a_new_template_redirects_it_with_a_new_attempt_and_deadline():
     third = {OLD: template(OLD, "app:v1"), NEW: template(NEW, "app:v2"), "web-3": template("web-3", "app:v3")}
     action = only(swapped(container("c://1")), revisions=third, workload=workload(replicas=1, update="web-3"), at=100)
     assert isinstance(action, PatchImages)
-    assert (action.record.attempt, action.record.target, action.record.deadline) == (2, "web-3", later(700))
+    assert (action.record.attempt, action.record.target, action.record.deadline) == (2, "web-3", later(730))
     assert action.change.images == {"app": "app:v3"}
     assert action.record.containers["app"].unsettled
 

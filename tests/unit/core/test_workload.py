@@ -232,6 +232,15 @@ def test_a_forecast_names_pods_images_order_and_waves():
     assert made.refused == ()
 
 
+def test_a_forecast_says_how_long_an_old_container_may_take_to_stop():
+    one = pod()
+    slow = replace(one, spec=replace(one.spec, termination_grace_period_seconds=900))
+    own = workload(replicas=1)
+    (note,) = forecast(snapshot(slow, workload=own), later(1)).notes
+    assert (note.code, "900 s" in note.message) == (ReasonCode.SlowStop, True)
+    assert forecast(snapshot(one, workload=own), later(1)).notes == ()
+
+
 def test_a_forecast_of_a_refusal_and_of_a_partition():
     shot = snapshot(pod(name="web-0"), pod(name="web-1"), workload=workload(replicas=2, annotations={"partition": "1"}))
     made = forecast.forecast(shot, NOW)
