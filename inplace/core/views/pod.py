@@ -77,16 +77,26 @@ def explain(workload: str, uid: str, pod: Pod, seen: PodView, events: Iterable[P
 
 def _proof(name: str, baseline: Baseline) -> Proof:
     means = MEANS[Evidence(baseline.evidence)] if baseline.evidence else "not proven yet"
+    if baseline.evidence == Evidence.SAME_DIGEST and baseline.unsettled and baseline.origin == baseline.to:
+        means = "a new container runs, of the image that ran before the one that was taken back"
     return Proof(name, baseline.from_, baseline.to, baseline.evidence, means)
 
 
 def _of_record(record: Record | None, deadline: datetime | None) -> list[Moment]:
     if record is None:
         return []
-    moments = [Moment(record.started_at, f"attempt {record.attempt} started: {record.base} -> {record.target}")]
+    moments = [Moment(record.started_at, f"attempt {record.attempt} started: {_route(record)}")]
     if deadline is not None:
         moments.append(Moment(deadline, "deadline: Failed unless done by then"))
     return moments
+
+
+def _route(record: Record) -> str:
+    """From where to where; a Pod whose attempt did not succeed is still at its base, though not its images."""
+    if record.base != record.target:
+        return f"{record.base} -> {record.target}"
+    moved = any(baseline.from_ != baseline.to for baseline in record.containers.values())
+    return f"back to {record.target}" if moved else f"at {record.target}"
 
 
 def _of_pod(pod: Pod) -> list[Moment]:

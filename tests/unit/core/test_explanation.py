@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from inplace.core.objects.model import PodEvent
 from inplace.core.state.records import Evidence, PodPhase
 from inplace.core.views import pod as explanation
 from inplace.core.views.workload import PodView
-from tests.factories import container, later, pod, swapping
+from tests.factories import NEW, OLD, container, later, pod, swapping
 
 VIEW = PodView("web-0", "node", "web-new", "Swapping", True, None, None, later(600), ())
 
@@ -30,6 +31,19 @@ def test_moments_are_in_order_and_say_who_said_them():
         "deadline: Failed unless done by then",
     ]
     assert made.attempt == 1
+
+
+def test_a_pod_that_went_back_is_said_to_have_gone_back():
+    """Its revision was never another one, but its image was; and no two images have the same digest."""
+    there = {"from_": "app:missing", "to": "app:v1", "origin": "app:v1", "unsettled": True, "evidence": "SameDigest"}
+    record = replace(swapping(PodPhase.DONE, attempt=2, **there), target=OLD)
+    made = explanation.explain("x", "web", pod(record=record), VIEW, ())
+    assert made.timeline[0].what == f"attempt 2 started: back to {OLD}"
+    assert "ran before the one that was taken back" in made.proofs[0].means
+    born = replace(swapping(PodPhase.DRAINING), base=NEW)
+    assert (
+        explanation.explain("x", "web", pod(record=born), VIEW, ()).timeline[0].what == f"attempt 1 started: at {NEW}"
+    )
 
 
 def test_what_is_not_proven_is_said_so():

@@ -236,9 +236,9 @@ def test_a_forecast_says_how_long_an_old_container_may_take_to_stop():
     one = pod()
     slow = replace(one, spec=replace(one.spec, termination_grace_period_seconds=900))
     own = workload(replicas=1)
-    (note,) = forecast(snapshot(slow, workload=own), later(1)).notes
+    (note,) = forecast.forecast(snapshot(slow, workload=own), later(1)).notes
     assert (note.code, "900 s" in note.message) == (ReasonCode.SlowStop, True)
-    assert forecast(snapshot(one, workload=own), later(1)).notes == ()
+    assert forecast.forecast(snapshot(one, workload=own), later(1)).notes == ()
 
 
 def test_a_forecast_of_a_refusal_and_of_a_partition():
