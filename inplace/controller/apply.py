@@ -133,6 +133,8 @@ class Applier:
         self._memory.writing.add(uid)
         if isinstance(action, CloseGate | PatchImages):
             self._memory.disrupts(action.pod.metadata)
+        if isinstance(action, CreatePullPod):
+            self._memory.requested_pull(action)
         due = _due(action, snapshot, self._memory)
         self._group.create_task(self._carry_out(key, snapshot, action, due), name=f"{type(action).__name__} {key}")
 
@@ -235,13 +237,13 @@ class Applier:
             return self._log_failure(Outcome.STALE, action, error)
         except Rejected as error:
             if isinstance(action, CreatePullPod):
-                self._memory.requested_pull(action.workload.metadata.uid, action.name, str(error))
+                self._memory.requested_pull(action, str(error))
             return self._log_failure(Outcome.REFUSED, action, error)
         except KubeError as error:
+            if isinstance(action, CreatePullPod):
+                self._memory.unknown_pull(action)
             return self._log_failure(Outcome.UNKNOWN, action, error)
-        if isinstance(action, CreatePullPod):
-            self._memory.requested_pull(action.workload.metadata.uid, action.name)
-        elif not action.again:
+        if isinstance(action, DeletePullPod) and not action.again:
             self._memory.deleted_pull(action.pod.metadata)
         return Outcome.APPLIED
 

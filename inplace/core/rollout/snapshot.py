@@ -19,10 +19,12 @@ class PullRequest(Struct, frozen=True):
     """A pull Pod that was requested recently."""
 
     since: datetime
+    image: str
     #: It is not requested again before this.
     again: datetime
-    #: The API server's message if it refused the request.
+    #: The API server's message if it refused the request; `adapted`: one that was made to what it had refused before.
     refused: str = ""
+    adapted: bool = False
 
 
 class PullPods(Struct, frozen=True):
