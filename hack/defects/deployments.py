@@ -120,6 +120,20 @@ DEFECTS: Final = (
         "if active is None:",
         ("unit/core/test_kinds.py::test_without_pods_nothing_is_frozen_or_prepared",),
     ),
+    Defect(
+        "forget what was healthy when it was scaled to 0",
+        DEPLOYMENT,
+        "elif revision == back_to:",
+        "elif False:",
+        ("unit/core/test_kinds.py::test_what_was_healthy_is_known_while_it_is_rolled_back_and_a_replica_set_has_it",),
+    ),
+    Defect(
+        "take new Pods of a native rollout for old ones",
+        DEPLOYMENT,
+        'return status.healthy if status is not None and failed else ""',
+        'return status.healthy if status is not None else ""',
+        ("unit/core/test_kinds.py::test_what_was_healthy_is_known_while_it_is_rolled_back_and_a_replica_set_has_it",),
+    ),
     # --- the settings
     Defect(
         "take a reverted commit for an undo",

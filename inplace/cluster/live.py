@@ -173,10 +173,11 @@ class Live:
         return next((reflector.problem for reflector in seen if reflector.problem is not None), None)
 
     async def _filled(self) -> None:
-        """Wait for the first list of everything. What is forbidden ends its watch, which knows if it is required."""
-        for reflector in self._reflectors.values():
+        """Wait for the first list of everything."""
+        for plural, reflector in self._reflectors.items():
             await reflector.wait_answered()
-            if reflector.failure is not None and not isinstance(reflector.failure, Forbidden):
+            optional = isinstance(reflector.failure, Forbidden) and plural in UNSEEN
+            if reflector.failure is not None and not optional:
                 raise reflector.failure
 
     async def _keep(self, plural: str, reflector: Reflector[Any], changed: asyncio.Event) -> None:

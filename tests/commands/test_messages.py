@@ -34,8 +34,11 @@ async def test_errors(shop):
             'invalid --image: statefulset/web has no container "x": expected one of app',
         ),
         (("plan", "sts/web", "--image", "app=y", "-f", "-"), "--image and --filename are mutually exclusive"),
-        (("plan", "sts/web", "-f", "-"), 'invalid --filename: -: no StatefulSet "web" found'),
-        (("plan", "sts/web", "-f", "/none"), "invalid --filename: /none: No such file or directory"),
+        (
+            ("plan", "sts/web", "-f", "-"),
+            "standard input: expected StatefulSet/web of namespace default, found no workload",
+        ),
+        (("plan", "sts/web", "-f", "/none"), "/none: No such file or directory"),
         (("status", "sts/web"), not_opted_in),
         (("promote", "sts/web"), not_opted_in),
         (("explain", "none"), 'pods "none" not found'),

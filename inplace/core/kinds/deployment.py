@@ -34,6 +34,7 @@ from inplace.core.objects import names
 from inplace.core.objects.model import Tree, UpdateStrategy, Workload
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.settings.annotations import Native, amount_of
+from inplace.core.state import statuses
 from inplace.core.template import trees
 
 
@@ -100,12 +101,19 @@ class Deployment(matching.MatchedByTemplate):
         return back or undo.forget(workload, owned.children, undo.NOT_HISTORY)
 
     def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
-        """The templates of ReplicaSets with Pods, those recorded on them, and its own."""
+        """The templates of ReplicaSets with Pods, those recorded on them, the one it was rolled back to, and its own.
+
+        Pods are matched to these, and are not told apart by what only the template has: no more than are needed.
+        """
         templates, active = dict[str, Raw](), _active(workload, owned)
+        back_to = _rolled_back_to(workload)
         for child in owned.children:
+            revision = trees.fingerprint(child.spec.template)
             if child is active or _has_pods(child):
                 templates |= matching.recorded(child)
-                templates[trees.fingerprint(child.spec.template)] = child.spec.template
+                templates[revision] = child.spec.template
+            elif revision == back_to:
+                templates[revision] = child.spec.template
         return {**templates, trees.fingerprint(workload.spec.template): workload.spec.template}
 
     def prepare(
@@ -162,6 +170,13 @@ class Deployment(matching.MatchedByTemplate):
 
 def _has_pods(child: Workload) -> bool:
     return bool(child.spec.replicas is None or child.spec.replicas or child.status.replicas)
+
+
+def _rolled_back_to(workload: Workload) -> str:
+    """The healthy revision that its Pods are at, or are to be at again, in place of its template; empty if none."""
+    status = statuses.read(workload.metadata)
+    failed = status is not None and status.rolled_back_from == trees.fingerprint(workload.spec.template)
+    return status.healthy if status is not None and failed else ""
 
 
 def _has_no_pods(workload: Workload, owned: OwnedObjects) -> bool:

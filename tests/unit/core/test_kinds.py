@@ -28,6 +28,7 @@ from inplace.core.plan.plan import Planner
 from inplace.core.rollout.snapshot import PullPods, Snapshot
 from inplace.core.settings.annotations import Settings, parse
 from inplace.core.state import conditions, statuses
+from inplace.core.state.statuses import Phase, Status
 from inplace.core.template import trees
 from inplace.core.views import forecast
 from inplace.core.views.forecast import Verdict
@@ -261,6 +262,23 @@ def test_what_a_pod_was_made_from_is_told_by_its_image_then_by_its_metadata():
     assert both.revision_of(pod(image="app:v1", revision="")) == print_of("v1")
     assert both.revision_of(pod(image="app:v2", revision="")) == print_of("v2")
     assert both.revision_of(pod(image="app:other", revision="")) == ""
+
+
+@pytest.mark.parametrize("scaled", [0, 1])
+@pytest.mark.parametrize(("failed", "known"), [("v2", {"v1", "v2"}), ("v3", {"v2"}), ("", {"v2"})])
+def test_what_was_healthy_is_known_while_it_is_rolled_back_and_a_replica_set_has_it(scaled, failed, known):
+    """Scaled to 0 and up again after a rollback, the Pods are made from the failed template: they go back once more.
+
+    Otherwise not: new Pods of a native rollout may match it as well.
+    """
+    back = print_of(failed) if failed else ""
+    status = Status(1, 2, print_of("v2"), Phase.ROLLED_BACK, 0, 0, 0, 0, 0, NOW, healthy=print_of("v1"))
+    status = replace(status, rolled_back_from=back)
+    one = deployment("v2", replicas=scaled)
+    one = replace(one, metadata=replace(one.metadata, annotations={names.STATUS: statuses.encode(status)}))
+    history = (replica_set("a", "v1", replicas=0), replica_set("b", "v0", replicas=0))
+    found = looked(one, *history, replica_set("c", "v2", replicas=scaled, day=2)).revisions
+    assert set(found) == {print_of(tag) for tag in known}
 
 
 def test_nothing_may_surge():
