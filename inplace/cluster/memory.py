@@ -15,10 +15,11 @@ from msgspec.structs import replace
 from inplace.cluster.cache import Cache
 from inplace.cluster.key import Key
 from inplace.core.actions.actions import CreatePullPod
+from inplace.core.kinds import OwnedObjects
 from inplace.core.objects import names
 from inplace.core.objects.endpoints import EndpointSlice
 from inplace.core.objects.images import registry_of
-from inplace.core.objects.model import Meta, Pod
+from inplace.core.objects.model import Meta, Pod, Workload
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.observation import PodObservation, observe
 from inplace.core.rollout import pull_pods
@@ -202,10 +203,10 @@ class Memory:
 
     def deleted_pull(self, meta: Meta) -> None:
         """A pull Pod is no longer needed; a later request starts from scratch."""
-        for owner in meta.owner_references:
-            self._pull_requests.get(owner.uid, {}).pop(meta.name, None)
+        for known in self._pull_requests.values():
+            known.pop(meta.name, None)
 
-    def pull_pods(self, workload: str) -> PullPods:
+    def pull_pods(self, workload: Workload, owned: OwnedObjects) -> PullPods:
         """The pull Pods of one workload, and how many pull in all."""
         now, every = self.clock.now(), self._cache.every_pull_pod()
         busy = Counter(registry_of(pull_pods.image_of(pod)) for pod in every if pull_pods.is_pulling(pod, now))
@@ -213,7 +214,8 @@ class Memory:
         asked = ((name, request) for known in self._pull_requests.values() for name, request in known.items())
         unseen = (request for name, request in asked if name not in seen and not request.refused)
         busy.update(registry_of(request.image) for request in unseen if now < request.again)
-        own, requests = self._cache.pull_pods_of(workload), self._pull_requests.get(workload, {})
+        own = self._cache.pull_pods_of(workload, owned)
+        requests = self._pull_requests.get(workload.metadata.uid, {})
         for pod in own:
             if pull_pods.is_pulled(pod):  # if it goes and is needed again, its time begins anew
                 requests.pop(pod.name, None)

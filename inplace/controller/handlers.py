@@ -56,8 +56,15 @@ class EventHandlers:
             self._enqueue_owner(meta, low=initial)
 
     def budget(self, old: Pdb | None, new: Pdb | None, initial: bool) -> None:
-        """A PodDisruptionBudget was added, updated or deleted: requeue the workloads that reserve from it."""
+        """A PodDisruptionBudget was added, updated or deleted: requeue the workloads that reserve from it.
+
+        One that selects other Pods than before may select pull Pods, which must not be in its way.
+        """
         budget = new or old
+        if new is not None and (old is None or old.spec != new.spec):
+            for pod in self._cache.every_pull_pod():
+                if pod.metadata.namespace == new.metadata.namespace:
+                    self._enqueue_owner(pod.metadata, low=initial)
         if new is None and old is not None:
             self._memory.forget(old.metadata.uid)
         for key in self._memory.reserving:

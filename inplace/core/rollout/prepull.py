@@ -110,7 +110,7 @@ def check(
     deletions = (
         DeletePullPod(pod, again=name in kept)
         for name, pod in pods.items()
-        if pod.metadata.deletion_timestamp is None and (name not in kept or _is_stale(pod, now))
+        if pod.metadata.deletion_timestamp is None and (name not in kept or _is_stale(pod, now) or pull_pods.is_in_the_way(pod, snapshot.budgets))
     )
     rewritten = (reason for image in checks if (reason := _rewritten(image, pods, snapshot)) is not None)
     return PrePullState(needed, checks, required, nowhere, tuple(rewritten), tuple(deletions))
@@ -262,7 +262,9 @@ def _check(
     if pull_pod is None and asked is None and not _is_free(snapshot.pull_pods.busy, image):
         why = f"{where}: as many images are being pulled as may be at once"
         return ImageCheck(Reason(ReasonCode.PullLimit, "", why), until=now + _SLOT_AGAIN)
-    return _judged(ReasonCode.PrePull, f"pulling {where} first{tail}", final=False, until=over)
+    unseen = asked is not None and pull_pod is None and now < asked.again  # or gone again: it is asked for anew then
+    until = asked.again if asked is not None and unseen else over
+    return _judged(ReasonCode.PrePull, f"pulling {where} first{tail}", final=False, until=until)
 
 
 def _judged(code: ReasonCode, message: str, *, final: bool, until: datetime | None) -> ImageCheck:

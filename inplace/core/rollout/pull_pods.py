@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from msgspec import Struct
 
 from inplace.core.kinds import Template
-from inplace.core.objects import images, names
+from inplace.core.objects import images, names, selectors
 from inplace.core.objects.known_keys import LEAVE_ALONE_ANNOTATIONS, LEAVE_ALONE_LABELS
-from inplace.core.objects.model import Pod, SecurityContext, Tree, Waiting, Workload
+from inplace.core.objects.model import Meta, Owner, Pdb, Pod, SecurityContext, Tree, Waiting, Workload
 from inplace.core.pod import failures
 from inplace.core.rollout.snapshot import Snapshot
 
@@ -22,16 +22,15 @@ CONTAINER: Final = "pull"
 PREFIX: Final = "inplace-pull-"
 
 
-def workloads_served(pod: Pod) -> tuple[str, ...]:
-    """The uids of the workloads that a pull Pod was created for; empty for other Pods.
+def served(meta: Meta) -> Owner | None:
+    """The Pod that a pull Pod was created for; None for other Pods.
 
     The label alone makes none: anybody can write it, into a Pod template for instance. A pull Pod has a name of ours,
-    and no workload for its controller.
+    and a Pod is its only owner.
     """
-    meta, controller = pod.metadata, pod.metadata.controller()
-    made_by_a_workload = controller is not None and controller.kind != "Pod"
-    ours = meta.name.startswith(PREFIX) and meta.label(names.HELPER) is not None and not made_by_a_workload
-    return tuple(owner.uid for owner in meta.owner_references if not owner.controller) if ours else ()
+    owners = meta.owner_references
+    ours = meta.name.startswith(PREFIX) and meta.label(names.HELPER) is not None
+    return owners[0] if ours and len(owners) == 1 and owners[0].kind == "Pod" else None
 
 
 def image_of(helper: Pod) -> str:
@@ -151,20 +150,34 @@ def manifest(
         own["securityContext"] = {"seccompProfile": {"type": "RuntimeDefault"}, **_user(served, spec, place.image)}
     kept = ("imagePullSecrets", "serviceAccountName", "runtimeClassName", "os", "hostNetwork")
     own |= {key: spec[key] for key in kept if spec.get(key)}
+    labels = {names.HELPER: names.PRE_PULL, **LEAVE_ALONE_LABELS}
     meta: Tree = {
         "name": name,
-        "labels": {names.HELPER: names.PRE_PULL, **LEAVE_ALONE_LABELS},
+        "labels": labels,
         "annotations": {names.PULLED: place.image, **LEAVE_ALONE_ANNOTATIONS},
-        "ownerReferences": _owners(snapshot, served),
+        "ownerReferences": [_owner(snapshot, served, labels)],
     }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": own}
 
 
-def _owners(snapshot: Snapshot, served: Pod) -> list[Tree]:
-    """The Pod, for those who want a controller and for the garbage collector; the workload, by which we find it."""
-    pod = {"apiVersion": "v1", "kind": "Pod", "name": served.name, "uid": served.uid, "controller": True}
-    meta, kind = snapshot.workload.metadata, snapshot.kind
-    return [pod, {"apiVersion": f"{kind.group}/v1", "kind": kind.name, "name": meta.name, "uid": meta.uid}]
+def is_in_the_way(helper: Pod, budgets: Iterable[Pdb]) -> bool:
+    """Whether its controller keeps a PodDisruptionBudget from being counted (`_owner`)."""
+    return helper.metadata.controller() is not None and _is_selected(helper.metadata.labels or {}, budgets)
+
+
+def _owner(snapshot: Snapshot, served: Pod, labels: Mapping[str, str]) -> Tree:
+    """The served Pod, with which it goes; and for those who leave nothing without a controller alone, its controller.
+
+    Not where a PodDisruptionBudget selects it: the disruption controller looks for the scale of every controller of
+    the Pods that it counts, a Pod has none, and until the pull Pod is gone that budget allows no disruption at all
+    (getExpectedScale, failSafe).
+    """
+    owner = {"apiVersion": "v1", "kind": "Pod", "name": served.name, "uid": served.uid}
+    return owner if _is_selected(labels, snapshot.budgets) else {**owner, "controller": True}
+
+
+def _is_selected(labels: Mapping[str, str], budgets: Iterable[Pdb]) -> bool:
+    return any(selectors.matches(budget.spec.selector, labels) for budget in budgets)
 
 
 def _place(node: str, *, gated: bool) -> Tree:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from inplace.core.actions.actions import CloseGate, CreatePullPod, DeletePullPod, PatchImages
 from inplace.core.objects.images import registry_of
-from inplace.core.objects.model import Pod
+from inplace.core.objects.model import Owner, Pod
 from inplace.core.objects.names import HELPER, PRE_PULL, PULLED
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.plan import plan as planning
@@ -42,7 +42,7 @@ def helped(*, image="app:v2", stored="", id_="", waiting="", message="", phase="
         "metadata": {
             "name": name_of(workload(), WANTED), "namespace": "default", "uid": "helper",
             "labels": {HELPER: PRE_PULL}, "annotations": {PULLED: image}, "creationTimestamp": stamp(later(made)),
-            "ownerReferences": [{"kind": "StatefulSet", "name": "web", "uid": "web"}],
+            "ownerReferences": [{"kind": "Pod", "name": "web-0", "uid": pod().uid, "controller": True}],
         },
         "spec": {"nodeName": "node", "containers": [{"name": "pull", "image": stored or image}]},
         "status": {"phase": phase, "reason": "OutOfpods", "containerStatuses": [status] if started else []},
@@ -263,10 +263,8 @@ def test_a_helper_is_read_by_its_own_container():
 
 def test_the_label_alone_makes_no_pull_pod():
     """Anybody can write it, into a template even: such Pods are never deleted."""
-    there = helped(id_="app@" + DIGEST["v2"])
-    assert pull_pods.workloads_served(there)
-    named = replace(there, metadata=replace(there.metadata, name="web-0"))
-    assert pull_pods.workloads_served(named) == ()
-    owners = (replace(there.metadata.owner_references[0], controller=True),)
-    controlled = replace(there, metadata=replace(there.metadata, owner_references=owners))
-    assert pull_pods.workloads_served(controlled) == ()
+    meta = helped().metadata
+    assert pull_pods.served(meta) == meta.owner_references[0]
+    assert pull_pods.served(replace(meta, name="web-0")) is None
+    assert pull_pods.served(replace(meta, labels={})) is None
+    assert pull_pods.served(replace(meta, owner_references=(Owner(kind="StatefulSet", controller=True),))) is None
