@@ -45,8 +45,11 @@ def image_id(helper: Pod) -> str:
 
 
 def is_pulling(helper: Pod, now: datetime) -> bool:
-    """Whether it is still pulling, and there is no verdict on it: an image in back-off takes nobody's slot."""
-    return not image_id(helper) and not helper.over and not is_pulled(helper) and not has_failed(helper, now)
+    """Whether it takes a slot: it is still pulling, there is no verdict on it, and it has not done so for too long."""
+    made = helper.metadata.creation_timestamp
+    recent = made is None or now < made + SLOT
+    ended = helper.over or helper.metadata.deletion_timestamp is not None
+    return recent and not ended and not is_pulled(helper) and not has_failed(helper, now)
 
 
 def is_pulled(helper: Pod) -> bool:
@@ -100,6 +103,10 @@ LIFETIME_SECONDS: Final = 3600
 
 #: A first pull error may pass; by now the kubelet has tried twice (its image back-off begins with 10 s).
 SECOND_TRY: Final = timedelta(seconds=20)
+
+
+#: How long a pull that does not end takes a slot: a node or a registry that hangs stops nobody else for longer.
+SLOT: Final = timedelta(minutes=10)
 
 
 #: No share of the node: it runs nothing.
