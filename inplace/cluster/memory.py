@@ -188,12 +188,26 @@ class Memory:
         now = self.clock.monotonic()
         return {sort: refusal for sort, (refusal, until) in self._dry_runs.get(workload, {}).items() if until > now}
 
-    def requested_pull(self, action: CreatePullPod, refused: str = "") -> None:
-        """A pull Pod is being requested, and takes a slot from now on; if refused, it is requested again later."""
+    def requested_pull(self, action: CreatePullPod) -> None:
+        """A pull Pod is being requested, and takes a slot from now on. A refusal stands until it is accepted."""
         known, now = self._pull_requests.setdefault(action.workload.metadata.uid, {}), self.clock.now()
-        since = known[action.name].since if action.name in known else now
-        pause = timedelta(seconds=REFUSAL_SECONDS if refused else UNSEEN_SECONDS)
-        known[action.name] = PullRequest(since, action.image, now + pause, refused, adapted=action.adapted)
+        before = known.get(action.name)
+        since, refused = (before.since, before.refused) if before is not None else (now, "")
+        again = now + timedelta(seconds=UNSEEN_SECONDS)
+        known[action.name] = PullRequest(since, action.image, again, refused, adapted=action.adapted, sent=True)
+
+    def answered_pull(self, action: CreatePullPod, refused: str = "") -> None:
+        """It was accepted, or refused with these words: then it is requested again later.
+
+        Once what was refused is accepted, its time begins.
+        """
+        known, now = self._pull_requests.get(action.workload.metadata.uid, {}), self.clock.now()
+        before = known.get(action.name)
+        if before is None:
+            return
+        again = now + timedelta(seconds=REFUSAL_SECONDS if refused else UNSEEN_SECONDS)
+        since = now if before.refused and not refused else before.since
+        known[action.name] = replace(before, since=since, again=again, refused=refused, sent=not refused)
 
     def unknown_pull(self, action: CreatePullPod) -> None:
         """Whether the request arrived is not known: only the watch tells, and it may be repeated."""
@@ -212,7 +226,7 @@ class Memory:
         busy = Counter(registry_of(pull_pods.image_of(pod)) for pod in every if pull_pods.is_pulling(pod, now))
         seen = {pod.name for pod in every}
         asked = ((name, request) for known in self._pull_requests.values() for name, request in known.items())
-        unseen = (request for name, request in asked if name not in seen and not request.refused)
+        unseen = (request for name, request in asked if name not in seen and request.sent)
         busy.update(registry_of(request.image) for request in unseen if now < request.again)
         own = self._cache.pull_pods_of(workload, owned)
         requests = self._pull_requests.get(workload.metadata.uid, {})

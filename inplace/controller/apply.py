@@ -237,13 +237,15 @@ class Applier:
             return self._log_failure(Outcome.STALE, action, error)
         except Rejected as error:
             if isinstance(action, CreatePullPod):
-                self._memory.requested_pull(action, str(error))
+                self._memory.answered_pull(action, str(error))
             return self._log_failure(Outcome.REFUSED, action, error)
         except KubeError as error:
             if isinstance(action, CreatePullPod):
                 self._memory.unknown_pull(action)
             return self._log_failure(Outcome.UNKNOWN, action, error)
-        if isinstance(action, DeletePullPod) and not action.again:
+        if isinstance(action, CreatePullPod):
+            self._memory.answered_pull(action)
+        elif not action.again:
             self._memory.deleted_pull(action.pod.metadata)
         return Outcome.APPLIED
 

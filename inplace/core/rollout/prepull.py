@@ -153,7 +153,7 @@ def start(
 
 def _rests(request: PullRequest, now: datetime) -> bool:
     """Whether it is not asked for again yet. What was refused is asked for once more at once, as it is accepted."""
-    return now < request.again and (request.adapted or not request.refused)
+    return now < request.again and (request.sent or request.adapted or not request.refused)
 
 
 def _is_free(busy: Mapping[str, int], image: ImageOnNode) -> bool:
@@ -247,7 +247,7 @@ def _check(
             or "it ended before the image was pulled"
         )
         return _judged(ReasonCode.PrePullImpossible, f"{where}: the pull Pod: {why}", final=now >= over, until=over)
-    if asked is not None and asked.refused:
+    if pull_pod is None and asked is not None and asked.refused:
         text = f"{where}: cannot create a pull Pod: {asked.refused}"
         return _judged(
             ReasonCode.PrePullImpossible, text, final=now >= over, until=asked.again if now < asked.again else over

@@ -25,6 +25,8 @@ class PullRequest(Struct, frozen=True):
     #: The API server's message if it refused the request; `adapted`: one that was made to what it had refused before.
     refused: str = ""
     adapted: bool = False
+    #: Whether it is under way, or was accepted: it takes a slot until its Pod is seen.
+    sent: bool = False
 
 
 class PullPods(Struct, frozen=True):
