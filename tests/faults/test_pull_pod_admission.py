@@ -95,13 +95,12 @@ async def test_scheduling_gates_on_every_pod_are_waited_for():
 
 
 async def test_what_injectors_add_is_borne_and_what_holds_the_pull_up_is_named():
-    container = '{"name": "proxy", "image": "' + "registry.test/app:v1" + '"}'
+    container = '{"name": "proxy", "image": "registry.test/app:v1", "env": [{"name": "ROLE", "value": "x"}]}'
     beside = f'JSONPatch{{op: "add", path: "/spec/containers/-", value: {container}}}'
-    environment = 'JSONPatch{op: "add", path: "/spec/containers/0/env", value: [{"name": "ROLE", "value": "x"}]}'
     before = '{"name": "init", "image": "registry.test/app:missing"}'
     async with open_embedded() as world, world.policies("fence"):
         await world.create_web(replicas=1)
-        async with adding(world, f"[{beside}, {environment}]"):
+        async with adding(world, f"[{beside}]"):
             await world.set_image(world.app("v2"))
             await world.wait_upgraded()
         async with adding(world, f'[JSONPatch{{op: "add", path: "/spec/initContainers", value: [{before}]}}]'):

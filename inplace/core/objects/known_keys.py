@@ -185,6 +185,7 @@ def read_at_creation(key: str) -> KnownKey | None:
 #: By these a Pod asks to be left alone by those who add containers, volumes or environment to new Pods.
 LEAVE_ALONE_LABELS: Final = {
     "sidecar.istio.io/inject": "false",  # Istio
+    "istio.io/dataplane-mode": "none",  # Istio's ambient mode
     "kuma.io/sidecar-injection": "disabled",  # Kuma
     "admission.datadoghq.com/enabled": "false",  # Datadog
 }
@@ -193,7 +194,9 @@ LEAVE_ALONE_ANNOTATIONS: Final = {
     "linkerd.io/inject": "disabled",  # Linkerd
     "vault.hashicorp.com/agent-inject": "false",  # Vault Agent Injector
     "dapr.io/enabled": "false",  # Dapr
+    "sidecar.opentelemetry.io/inject": "false",  # OpenTelemetry operator
     "consul.hashicorp.com/connect-inject": "false",  # Consul
+    "eks.amazonaws.com/skip-containers": "pull",  # EKS: credentials of the ServiceAccount, as environment and volume
     "oneagent.dynatrace.com/inject": "false",  # Dynatrace
     # And by the cluster autoscaler, which would keep a node for a Pod that no workload makes again.
     "cluster-autoscaler.kubernetes.io/safe-to-evict": "true",

@@ -115,10 +115,10 @@ def test_replica_sets_come_and_go_only_without_pods_and_below_a_deployment(repli
 # --- helpers ----------------------------------------------------------------------------------------------------------
 
 
-def helper():
-    """The very Pod that the code makes."""
+def helper(**spec):
+    """The very Pod that the code makes for a template with this in its spec."""
     snapshot = factories.snapshot()
-    target = factories.template(factories.NEW, "app:v2", hostNetwork=True)
+    target = factories.template(factories.NEW, "app:v2", **spec)
     made = pull_pods.manifest(snapshot, factories.pod(), ImageOnNode("n", "app:v2"), "inplace-pull-1", target)
     return {**made, "metadata": {**made["metadata"], "namespace": "test"}}
 
@@ -137,6 +137,11 @@ RUNS = {
     "devices": put("spec", "containers", 0, "volumeDevices", value=[{"name": "x", "devicePath": "/dev/x"}]),
     "another name": put("spec", "containers", 0, "name", value="else"),
 }
+MOUNTS = ("/", "/inplace.dev", "//inplace.dev/", "/./inplace.dev", "/x/../inplace.dev", "inplace.dev")
+RUNS |= {
+    f"mount at {path}": put("spec", "containers", 0, "volumeMounts", value=[{"name": "x", "mountPath": path}])
+    for path in MOUNTS
+}
 PRIVILEGED = {"name": "x", "image": "x", "securityContext": {"privileged": True}}
 CAPABLE = {"name": "x", "image": "x", "securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}
 REACHES = {
@@ -146,6 +151,9 @@ REACHES = {
     "privileged": lambda tree: tree["spec"]["containers"].append(PRIVILEGED),
     "privileged init": put("spec", "initContainers", value=[PRIVILEGED]),
     "capabilities": put("spec", "initContainers", value=[CAPABLE]),
+    "port": put("spec", "containers", 0, "ports", value=[{"containerPort": 1, "hostPort": 1}]),
+    "proc": put("spec", "initContainers", value=[{"name": "x", "securityContext": {"procMount": "Unmasked"}}]),
+    "host process": put("spec", "securityContext", value={"windowsOptions": {"hostProcess": True}}),
 }
 #: What Istio, EKS and others add to every Pod.
 ADDED = {
@@ -168,9 +176,15 @@ def of_helper(old, new, **who):
     return admission.refusal("inplace-fence-helpers", kinds.PODS, old, new, **who)
 
 
-def test_the_helper_that_the_code_makes_may_come_and_go():
-    assert of_helper(None, helper()) == ""
-    assert of_helper(helper(), None) == ""
+@pytest.mark.parametrize("spec", [{}, {"hostNetwork": True}, {"os": {"name": "windows"}}], ids=str)
+def test_the_helper_that_the_code_makes_may_come_and_go(spec):
+    assert of_helper(None, helper(**spec)) == ""
+    assert of_helper(helper(**spec), None) == ""
+
+
+@pytest.mark.parametrize("what", ["container", "init container"])
+def test_nothing_else_runs_in_the_network_of_the_host(what):
+    assert of_helper(None, changed(helper(hostNetwork=True), ADDED[what])) == fences.REACHES_HOST
 
 
 @pytest.mark.parametrize("what", ADDED)
