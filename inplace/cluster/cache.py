@@ -81,7 +81,7 @@ class Cache:
         """The workload at the end of this object's chain of owners; None if its kind is not supported."""
         found, owner = None, meta.controller()
         if meta.label(names.HELPER) is not None:
-            owner = next(iter(meta.owner_references), None)
+            owner = next((owner for owner in meta.owner_references if not owner.controller), None)
         while owner is not None and kinds.is_supported(owner):
             found = Key(owner.kind, meta.namespace, owner.name)
             above = self.workloads[owner.kind].get(meta.namespace, owner.name)

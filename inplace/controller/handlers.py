@@ -65,7 +65,7 @@ class EventHandlers:
                 self._queue.add(key, low=initial)
 
     def node(self, old: Node | None, new: Node | None, initial: bool) -> None:
-        """A node's readiness or version changed: its Pods may have become eligible. Heartbeats are ignored."""
+        """A node's readiness, taints or version changed: its Pods may have become eligible. Heartbeats are ignored."""
         node = new or old
         if node is None or (old is not None and new is not None and _same(old, new)):
             return
@@ -79,4 +79,5 @@ class EventHandlers:
 
 
 def _same(old: Node, new: Node) -> bool:
-    return old.ready == new.ready and old.status.node_info == new.status.node_info
+    alike = old.status.node_info == new.status.node_info and old.spec == new.spec
+    return alike and (old.ready, old.lacks_only_network) == (new.ready, new.lacks_only_network)

@@ -293,6 +293,12 @@ class Node(Part, frozen=True):
         return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
 
     @property
+    def lacks_only_network(self) -> bool:
+        """Whether the node's kubelet reports in, and is not Ready for want of a network alone."""
+        own = next((c for c in self.status.conditions if c.type == "Ready"), None)
+        return own is not None and own.status == "False" and bool(_NO_NETWORK.fullmatch(own.message))
+
+    @property
     def is_leaving(self) -> bool:
         """Whether an autoscaler has begun to remove the node."""
         return any(taint.key in _LEAVING for taint in self.spec.taints)
@@ -303,11 +309,7 @@ class Node(Part, frozen=True):
         One that reports in and lacks nothing but its network can for Pods on the host's network, which is how the agent
         that brings the network is mended (kubelet, `runtimeState.networkErrors`).
         """
-        own = next((c for c in self.status.conditions if c.type == "Ready"), None)
-        if own is None or own.status == "True":
-            return own is not None
-        only_network = own.status == "False" and bool(_NO_NETWORK.fullmatch(own.message))
-        return only_network and pod.spec.host_network
+        return self.ready or (self.lacks_only_network and pod.spec.host_network)
 
 
 class RollingUpdate(Part, frozen=True):

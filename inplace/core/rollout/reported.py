@@ -29,7 +29,15 @@ MOMENTARY: Final = frozenset(
 )
 #: Known only to the controller: commands omit it until the controller has reported it.
 MEMORY_ONLY: Final = frozenset(
-    {*_REFUSALS, *_HOLDS, *_DEFERRALS, *MOMENTARY, ReasonCode.DisruptionCap, ReasonCode.WriteRefused}
+    {
+        *_REFUSALS,
+        *_HOLDS,
+        *_DEFERRALS,
+        *MOMENTARY,
+        ReasonCode.DisruptionCap,
+        ReasonCode.PullLimit,
+        ReasonCode.WriteRefused,
+    }
 )
 
 
