@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 from inplace.core.objects.model import Pod
-from inplace.core.objects.reasons import ReasonCode
-from inplace.core.state import records
-from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
-from tests.scenarios.markers import kinds, shown_on
-from tests.scenarios.test_budgets import MANY, budget, read
-
-ONE = kinds("StatefulSet", because="it is not about kinds")
-EMBEDDED = shown_on("embedded", because="ten images and more are pulled at once")
+from tests.scenarios.test_budgets import MANY, budget
 
 
 async def pull_pod(world) -> Pod:

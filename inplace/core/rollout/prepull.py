@@ -110,7 +110,8 @@ def check(
     deletions = (
         DeletePullPod(pod, again=name in kept)
         for name, pod in pods.items()
-        if pod.metadata.deletion_timestamp is None and (name not in kept or _is_stale(pod, now) or pull_pods.is_in_the_way(pod, snapshot.budgets))
+        if pod.metadata.deletion_timestamp is None
+        and (name not in kept or _is_stale(pod, now) or pull_pods.is_in_the_way(pod, snapshot.budgets))
     )
     rewritten = (reason for image in checks if (reason := _rewritten(image, pods, snapshot)) is not None)
     return PrePullState(needed, checks, required, nowhere, tuple(rewritten), tuple(deletions))
