@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from inplace.core.objects.model import Pod
 from inplace.kube import resource as resources
 from tests.scenarios.test_budgets import MANY, budget
 
 
-async def pull_pod(world) -> Pod:
+async def pull_pod(world):
     """The first pull Pod that there is."""
 
     async def some() -> bool:
