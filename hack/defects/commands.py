@@ -55,7 +55,7 @@ DEFECTS: Final = (
     Defect(
         "forget the pull Pods",
         GATHER,
-        "PullPods(cache.pull_pods_of(seen.workload.metadata.uid))",
+        "PullPods(cache.pull_pods_of(seen.workload, seen.owned))",
         "None",
         ("scenarios/test_prepull.py::test_for_an_image_that_does_not_exist_no_container_is_killed",),
     ),

@@ -95,7 +95,7 @@ def _remembered(seen: Snapshot, memory: Memory) -> Snapshot:
         released=memory.released.get(uid, b""),
         dry_runs=memory.dry_runs(uid),
         room=memory.room(seen.workload.metadata.namespace),
-        pull_pods=memory.pull_pods(uid),
+        pull_pods=memory.pull_pods(seen.workload, seen.owned),
         reserved={pdb.uid: memory.reserved[pdb.uid] for pdb in budgets if pdb.uid in memory.reserved},
         recounted_at={pdb.uid: memory.recounted_at[pdb.uid] for pdb in budgets if pdb.uid in memory.recounted_at},
         blocked_since=memory.blocked_since.get(uid),
@@ -115,7 +115,7 @@ def _inferred(seen: Snapshot, cache: Cache, now: datetime) -> Snapshot:
     return replace(
         seen,
         observations={uid: observation for uid, observation in inferred.items() if observation is not None},
-        pull_pods=PullPods(cache.pull_pods_of(seen.workload.metadata.uid)),
+        pull_pods=PullPods(cache.pull_pods_of(seen.workload, seen.owned)),
         reserved=_reserved(seen),
         freeze_policy=relies_on_policy and seen.workload.metadata.label(names.FROZEN) is None,
         reported=reported,

@@ -9,13 +9,17 @@ from collections import Counter
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from inplace.cluster.cache import Cache
 from inplace.cluster.key import Key
 from inplace.cluster.tries import Tries
+from inplace.core.actions.actions import CreatePullPod
+from inplace.core.kinds import OwnedObjects
 from inplace.core.objects import names
 from inplace.core.objects.endpoints import EndpointSlice
 from inplace.core.objects.images import registry_of
-from inplace.core.objects.model import Meta, Pod
+from inplace.core.objects.model import Meta, Pod, Workload
 from inplace.core.objects.reasons import Reason
 from inplace.core.pod.observation import PodObservation, observe
 from inplace.core.rollout import pull_pods
@@ -169,24 +173,52 @@ class Memory:
         now = self.clock.monotonic()
         return {sort: refusal for sort, (refusal, until) in self._dry_runs.get(workload, {}).items() if until > now}
 
-    def requested_pull(self, workload: str, name: str, refused: str = "") -> None:
-        """A pull Pod was requested; if refused, it is requested again after a while."""
-        known, now = self._pull_requests.setdefault(workload, {}), self.clock.now()
-        since = known[name].since if name in known else now
-        pause = timedelta(seconds=REFUSAL_SECONDS if refused else UNSEEN_SECONDS)
-        known[name] = PullRequest(since, now + pause, refused)
+    def requested_pull(self, action: CreatePullPod) -> None:
+        """A pull Pod is being requested, and takes a slot from now on. A refusal stands until it is accepted."""
+        known, now = self._pull_requests.setdefault(action.workload.metadata.uid, {}), self.clock.now()
+        before = known.get(action.name)
+        since, refused = (before.since, before.refused) if before is not None else (now, "")
+        again = now + timedelta(seconds=UNSEEN_SECONDS)
+        known[action.name] = PullRequest(since, action.image, again, refused, adapted=action.adapted, sent=True)
+
+    def answered_pull(self, action: CreatePullPod, refused: str = "") -> None:
+        """It was accepted, or refused with these words: then it is requested again later.
+
+        Once what was refused is accepted, its time begins.
+        """
+        known, now = self._pull_requests.get(action.workload.metadata.uid, {}), self.clock.now()
+        before = known.get(action.name)
+        if before is None:
+            return
+        again = now + timedelta(seconds=REFUSAL_SECONDS if refused else UNSEEN_SECONDS)
+        since = now if before.refused and not refused else before.since
+        known[action.name] = replace(before, since=since, again=again, refused=refused, sent=not refused)
+
+    def unknown_pull(self, action: CreatePullPod) -> None:
+        """Whether the request arrived is not known: only the watch tells, and it may be repeated."""
+        known = self._pull_requests.get(action.workload.metadata.uid, {})
+        if action.name in known:
+            known[action.name] = replace(known[action.name], again=self.clock.now())
 
     def deleted_pull(self, meta: Meta) -> None:
         """A pull Pod is no longer needed; a later request starts from scratch."""
-        for owner in meta.owner_references:
-            self._pull_requests.get(owner.uid, {}).pop(meta.name, None)
+        for known in self._pull_requests.values():
+            known.pop(meta.name, None)
 
-    def pull_pods(self, workload: str) -> PullPods:
+    def pull_pods(self, workload: Workload, owned: OwnedObjects) -> PullPods:
         """The pull Pods of one workload, and how many pull in all."""
-        pulling = (pod for pod in self._cache.every_pull_pod() if pull_pods.is_pulling(pod))
-        busy = Counter(registry_of(pull_pods.image_of(pod)) for pod in pulling)
-        requests = dict(self._pull_requests.get(workload, {}))
-        return PullPods(self._cache.pull_pods_of(workload), requests, busy)
+        now, every = self.clock.now(), self._cache.every_pull_pod()
+        busy = Counter(registry_of(pull_pods.image_of(pod)) for pod in every if pull_pods.is_pulling(pod, now))
+        seen = {pod.name for pod in every}
+        asked = ((name, request) for known in self._pull_requests.values() for name, request in known.items())
+        unseen = (request for name, request in asked if name not in seen and request.sent)
+        busy.update(registry_of(request.image) for request in unseen if now < request.again)
+        own = self._cache.pull_pods_of(workload, owned)
+        requests = self._pull_requests.get(workload.metadata.uid, {})
+        for pod in own:
+            if pull_pods.is_pulled(pod):  # if it goes and is needed again, its time begins anew
+                requests.pop(pod.name, None)
+        return PullPods(own, dict(requests), busy)
 
     def room(self, namespace: str) -> int | None:
         """How many more Pods may be disrupted, in this namespace and over all; None if nothing limits them."""

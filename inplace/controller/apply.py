@@ -134,6 +134,8 @@ class Applier:
         self._memory.writing.add(uid)
         if isinstance(action, CloseGate | PatchImages):
             self._memory.disrupts(action.pod.metadata)
+        if isinstance(action, CreatePullPod):
+            self._memory.requested_pull(action)
         due = _due(action, snapshot, self._memory)
         self._group.create_task(self._carry_out(key, snapshot, action, due), name=f"{type(action).__name__} {key}")
 
@@ -237,18 +239,19 @@ class Applier:
 
     async def _write_pull_pod(self, snapshot: Snapshot, action: CreatePullPod | DeletePullPod) -> Outcome:
         """Create or delete a pull Pod. Remember a refusal, so that the wait of the Pod can name it."""
-        workload = snapshot.workload.metadata.uid
         try:
             await self._send(patches.build(action, self._memory.clock.now()), subject(action))
         except Rejected as error:
             if not isinstance(action, CreatePullPod):
                 return await self._failed(snapshot, action, error)
-            self._memory.requested_pull(workload, action.name, str(error))
+            self._memory.answered_pull(action, str(error))
             return self._log_failure(Outcome.REFUSED, action, error)
         except KubeError as error:
+            if isinstance(action, CreatePullPod):
+                self._memory.unknown_pull(action)
             return await self._failed(snapshot, action, error)
         if isinstance(action, CreatePullPod):
-            self._memory.requested_pull(workload, action.name)
+            self._memory.answered_pull(action)
         elif not action.again:
             self._memory.deleted_pull(action.pod.metadata)
         return self._accepted(snapshot, action)

@@ -87,6 +87,15 @@ class Kubelet:
             if worker.pod["spec"].get("nodeName") == name:
                 self._start(uid, worker)
 
+    async def set_network(self, name: str, *, works: bool) -> None:
+        """A node's network agent breaks or is mended; the kubelet reports it at once."""
+        node = self._nodes[name]
+        node.networked = works
+        await self._report(node)
+        for worker in self._workers.values():
+            if worker.pod["spec"].get("nodeName") == name:
+                worker.tell(worker.pod)
+
     # --- Pods -------------------------------------------------------------------------------------------------------
 
     def _changed(self, old: Tree | None, new: Tree | None, initial: bool) -> None:

@@ -76,6 +76,8 @@ class CreatePullPod(Struct, frozen=True):
     node: str
     image: str
     body: Tree
+    #: Whether it has what the API server refused it without.
+    adapted: bool = False
 
 
 class DeletePullPod(Struct, frozen=True):

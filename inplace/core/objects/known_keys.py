@@ -180,3 +180,24 @@ RESTART_ON: Final = tuple(known.pattern for known in RESTART_REQUESTS)
 def read_at_creation(key: str) -> KnownKey | None:
     """The entry for a label or annotation that is read only when a Pod is created."""
     return next((known for known in READ_AT_CREATION if fnmatchcase(key, known.pattern)), None)
+
+
+#: By these a Pod asks to be left alone by those who add containers, volumes or environment to new Pods.
+LEAVE_ALONE_LABELS: Final = {
+    "sidecar.istio.io/inject": "false",  # Istio
+    "istio.io/dataplane-mode": "none",  # Istio's ambient mode
+    "kuma.io/sidecar-injection": "disabled",  # Kuma
+    "admission.datadoghq.com/enabled": "false",  # Datadog
+}
+LEAVE_ALONE_ANNOTATIONS: Final = {
+    "sidecar.istio.io/inject": "false",  # Istio before 1.10
+    "linkerd.io/inject": "disabled",  # Linkerd
+    "vault.hashicorp.com/agent-inject": "false",  # Vault Agent Injector
+    "dapr.io/enabled": "false",  # Dapr
+    "sidecar.opentelemetry.io/inject": "false",  # OpenTelemetry operator
+    "consul.hashicorp.com/connect-inject": "false",  # Consul
+    "eks.amazonaws.com/skip-containers": "pull",  # EKS: credentials of the ServiceAccount, as environment and volume
+    "oneagent.dynatrace.com/inject": "false",  # Dynatrace
+    # And by the cluster autoscaler, which would keep a node for a Pod that no workload makes again.
+    "cluster-autoscaler.kubernetes.io/safe-to-evict": "true",
+}

@@ -6,6 +6,7 @@ are patches of named paths (`patch`), so a field that is missing here cannot be 
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -90,6 +91,14 @@ class Probe(Part, frozen=True):
     """A probe; only whether there is one matters here."""
 
 
+class SecurityContext(Part, frozen=True):
+    """As whom processes run: of a Pod, and of a container, whose own values go before the Pod's."""
+
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    run_as_non_root: bool | None = None
+
+
 class Container(Part, frozen=True):
     """A container of a Pod's spec."""
 
@@ -99,6 +108,7 @@ class Container(Part, frozen=True):
     restart_policy: str = ""
     restart_policy_rules: tuple[RestartRule, ...] = ()
     readiness_probe: Probe | None = None
+    security_context: SecurityContext | None = None
 
 
 class ReadinessGate(Part, frozen=True):
@@ -116,6 +126,8 @@ class PodSpec(Part, frozen=True):
     restart_policy: str = ""
     readiness_gates: tuple[ReadinessGate, ...] = ()
     termination_grace_period_seconds: int = 30
+    host_network: bool = False
+    security_context: SecurityContext | None = None
 
 
 class Waiting(Part, frozen=True):
@@ -270,16 +282,54 @@ class NodeStatus(Part, frozen=True):
             return []
 
 
+#: Taints of the cluster autoscaler and of Karpenter on nodes that they are removing.
+_LEAVING: Final = frozenset({"ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted", "karpenter.sh/disruption"})
+#: All that a kubelet says that only waits for its network (kubelet, `ReadyCondition`: its errors, comma-separated).
+_NO_NETWORK: Final = re.compile(r"\[?container runtime network not ready: NetworkReady=false[^,\]]*\]?")
+
+
+class Taint(Part, frozen=True):
+    """A taint of a Node."""
+
+    key: str = ""
+
+
+class NodeSpec(Part, frozen=True):
+    """NodeSpec."""
+
+    taints: tuple[Taint, ...] = ()
+
+
 class Node(Part, frozen=True):
     """A Node."""
 
     metadata: Meta = Meta()
+    spec: NodeSpec = NodeSpec()
     status: NodeStatus = NodeStatus()
 
     @property
     def ready(self) -> bool:
-        """Whether the node's kubelet reports in."""
+        """Whether the node's kubelet reports in and says that it is Ready."""
         return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
+
+    @property
+    def lacks_only_network(self) -> bool:
+        """Whether the node's kubelet reports in, and is not Ready for want of a network alone."""
+        own = next((c for c in self.status.conditions if c.type == "Ready"), None)
+        return own is not None and own.status == "False" and bool(_NO_NETWORK.fullmatch(own.message))
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether an autoscaler has begun to remove the node."""
+        return any(taint.key in _LEAVING for taint in self.spec.taints)
+
+    def can_run(self, pod: Pod) -> bool:
+        """Whether its kubelet can replace containers of this Pod.
+
+        One that reports in and lacks nothing but its network can for Pods on the host's network, which is how the agent
+        that brings the network is mended (kubelet, `runtimeState.networkErrors`).
+        """
+        return self.ready or (self.lacks_only_network and pod.spec.host_network)
 
 
 class RollingUpdate(Part, frozen=True):

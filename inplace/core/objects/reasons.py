@@ -175,6 +175,12 @@ class ReasonCode(StrEnum):
     )
     PodPhase = "PodPhase", Concern.WAITING, "the Pod has finished, or has no phase yet", "its controller replaces it"
     NodeNotReady = "NodeNotReady", Concern.WAITING, "the node is not Ready", "when it is"
+    NodeLeaving = (
+        "NodeLeaving",
+        Concern.WAITING,
+        "an autoscaler is removing the Pod's node",
+        "its controller replaces the Pod, or the taint is removed",
+    )
     PendingWrite = (
         "PendingWrite",
         Concern.WAITING,
@@ -195,6 +201,12 @@ class ReasonCode(StrEnum):
         Concern.WAITING,
         "the image is being pulled onto the node",
         "when it is there; at `progress-deadline-seconds` the Pod counts as failed",
+    )
+    PullLimit = (
+        "PullLimit",
+        Concern.WAITING,
+        "as many images are being pulled as may be at once, in all or from this registry",
+        "when another pull ends; looked at every second",
     )
     PrePullImpossible = (
         "PrePullImpossible",

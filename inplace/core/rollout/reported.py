@@ -29,7 +29,15 @@ MOMENTARY: Final = frozenset(
 )
 #: Known only to the controller: commands omit it until the controller has reported it.
 MEMORY_ONLY: Final = frozenset(
-    {*_REFUSALS, *_HOLDS, *_DEFERRALS, *MOMENTARY, ReasonCode.DisruptionCap, ReasonCode.WriteRefused}
+    {
+        *_REFUSALS,
+        *_HOLDS,
+        *_DEFERRALS,
+        *MOMENTARY,
+        ReasonCode.DisruptionCap,
+        ReasonCode.PullLimit,
+        ReasonCode.WriteRefused,
+    }
 )
 
 
@@ -58,7 +66,7 @@ def deferral(status: Status | None, pod: str) -> Reason | None:
     return refused_write(status, f"pods[{pod}]") or _waiting(status, _DEFERRALS)
 
 
-def refused_pull(status: Status | None, where: str) -> tuple[Reason, bool] | None:
+def missing_pull(status: Status | None, where: str) -> tuple[Reason, bool] | None:
     """Why there is no pull Pod for an image on a node (`where`), and whether a Pod has failed for it."""
     if status is None:
         return None
@@ -66,7 +74,7 @@ def refused_pull(status: Status | None, where: str) -> tuple[Reason, bool] | Non
     found = next((one for one in failed if one.message.startswith(f"{where}:")), None)
     if found is not None:
         return Reason(ReasonCode.PrePullImpossible, "", found.message), True
-    reason = _waiting(status, (ReasonCode.PrePullImpossible,))
+    reason = _waiting(status, (ReasonCode.PrePullImpossible, ReasonCode.PullLimit))
     return (reason, False) if reason is not None else None
 
 

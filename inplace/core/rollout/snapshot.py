@@ -21,10 +21,14 @@ class PullRequest(Struct, frozen=True):
     """A pull Pod that was requested recently."""
 
     since: datetime
+    image: str
     #: It is not requested again before this.
     again: datetime
-    #: The API server's message if it refused the request.
+    #: The API server's message if it refused the request; `adapted`: one that was made to what it had refused before.
     refused: str = ""
+    adapted: bool = False
+    #: Whether it is under way, or was accepted: it takes a slot until its Pod is seen.
+    sent: bool = False
 
 
 class PullPods(Struct, frozen=True):
