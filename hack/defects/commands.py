@@ -16,6 +16,13 @@ TREE: Final = "cli/render/tree.py"
 REFUSED_WRITES: Final = "faults/test_refused_writes.py"
 
 DEFECTS: Final = (
+    Defect(
+        "say of a Pod that went back that it went from a revision to the same",
+        "core/views/pod.py",
+        "if record.base != record.target:",
+        "if True:",
+        ("unit/core/test_explanation.py::test_a_pod_that_went_back_is_said_to_have_gone_back",),
+    ),
     # --- what a process would remember
     Defect(
         "guess that a Pod has become unready just now",

@@ -281,8 +281,8 @@ DEFECTS: Final = (
     Defect(
         "call a partitioned revision healthy",
         STATUS,
-        " and not _is_partitioned(assessment.pods)",
-        "",
+        "return not kept and any(",
+        "return any(",
         ("unit/core/test_plan.py::test_a_revision_is_healthy_only_if_every_pod_is_at_it",),
     ),
     Defect(

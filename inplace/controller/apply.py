@@ -374,7 +374,7 @@ def needs_live_read(action: Action) -> TypeGuard[PatchImages]:
     """
     if not isinstance(action, PatchImages):
         return False
-    found = records.read(action.pod)
+    found = records.of(action.pod, action.record.workload)
     return not (isinstance(found, Record) and found.phase is PodPhase.DRAINING)
 
 

@@ -25,10 +25,11 @@ from tests.scenarios.policies import KEEP_FREEZE
 pytestmark = VIRTUAL
 
 MINUTES: Final = 6
-#: Requests of one sort for one object: in the first minute, and in each one of the last three. Within one call of the
-#: client, 429 is tried again up to four times; and three sorts of writes change a Deployment.
-FIRST_MINUTE: Final = 45
-LATER_MINUTES: Final = 15
+#: Requests for one object: in the first minute, and in each one of the last three. Three sorts of writes change a
+#: Deployment (freeze, probe, label); each is tried six times in the first minute and twice in a later one, and 429 up
+#: to four times within one call of the client.
+FIRST_MINUTE: Final = 3 * 6 * 4
+LATER_MINUTES: Final = 3 * 2 * 4
 ANSWERS: Final[dict[str, Fault]] = {
     **{str(code): Answer(code) for code in (400, 403, 404, 409, 410, 422, 429, 500)},
     "no effect": Undone(),
@@ -158,7 +159,7 @@ async def test_a_write_that_an_admission_policy_undoes_rests_and_is_named(monkey
         assert {pod.spec.containers[0].image for pod in await world.pods()} == {world.app("v2")}, "all the same"
         (reason,) = (await world.status()).reasons
         assert reason.code == ReasonCode.WriteRefused
-        assert "an admission policy does not keep it" in reason.message
+        assert "changes nothing: another writer or an admission policy does not keep it" in reason.message
 
 
 async def test_what_another_writer_undoes_each_time_rests():

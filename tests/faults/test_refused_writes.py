@@ -64,6 +64,22 @@ async def test_what_is_refused_for_good_is_said_and_not_asked_again_and_again(ki
         assert refusing.tries <= MOST_TRIES
 
 
+@pytest.mark.parametrize("kind", ["StatefulSet", "Deployment"])
+async def test_a_pull_pod_that_is_refused_past_the_deadline_is_asked_for_again_and_rolls_nothing_back(kind):
+    """A quota, a full node, a policy: none of them is the image's fault."""
+    async with open_embedded() as world:
+        world.flavour = kinds.BY_NAME[kind]
+        await world.create_web(replicas=2, annotations={"on-failure": "Rollback"})
+        world.cluster.server.plan = Refusing(SORTS["pull Pods"], 403)
+        await world.set_image(world.app("v2"))
+        await world.clock.sleep(LONG)
+        status = await world.status()
+        assert (status.phase, status.rolled_back_from) == (Phase.DEGRADED, "")
+        assert {one.code for one in status.failures} == {ReasonCode.PrePullImpossible}
+        world.cluster.server.plan = nothing
+        await world.wait_upgraded(seconds=60)
+
+
 ON_WORKLOADS = {
     "freezes": ("StatefulSet", lambda request: request.verb == "patch" and request.plural == "statefulsets"),
     "histories": ("Deployment", lambda request: request.verb == "create" and request.plural == "replicasets"),
@@ -126,6 +142,7 @@ async def test_a_reservation_that_is_refused_is_said(code):
             (ReasonCode.WriteRefused, "poddisruptionbudgets[web]")
         ]
         assert WORDS[code][1] in status.reasons[0].message
+        assert status.waiting.get(ReasonCode.WriteRefused)
         assert "WriteRefused" in await told(world)
         await world.clock.sleep(LONG)
         assert (await world.status()).phase is Phase.DEGRADED

@@ -55,8 +55,8 @@ class MatchedByTemplate(Unordered):
 
     def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
         """The revision in our record on the Pod, else the one whose template it matches best."""
-        record = records.read(pod)
-        if isinstance(record, Record) and record.workload == workload.metadata.uid:
+        record = records.of(pod, workload.metadata.uid)
+        if isinstance(record, Record):
             recorded = record.target if record.phase is PodPhase.DONE else record.base
             if recorded in revisions:
                 return recorded

@@ -6,11 +6,14 @@ are patches of named paths (`patch`), so a field that is missing here cannot be 
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct, field
+
+#: A year, in seconds: what names more is reckoned with as if it were that.
+LONGEST_GRACE: Final = 365 * 24 * 3600
 
 
 class Part(Struct, frozen=True, gc=False, rename="camel"):
@@ -183,6 +186,11 @@ class Pod(Part, frozen=True):
     def uid(self) -> str:
         """The Pod's identity: a Pod with the same name and another uid is another Pod."""
         return self.metadata.uid
+
+    @property
+    def grace(self) -> timedelta:
+        """How long its containers may take to stop; within bounds, for a Pod may name any number of seconds."""
+        return timedelta(seconds=max(0, min(self.spec.termination_grace_period_seconds, LONGEST_GRACE)))
 
     @property
     def name(self) -> str:

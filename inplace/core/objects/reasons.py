@@ -200,7 +200,7 @@ class ReasonCode(StrEnum):
         "PrePullImpossible",
         Concern.WAITING,
         "no pull Pod can be created, or its node rejected it",
-        "tried again every 30 seconds; at the deadline the Pod counts as failed",
+        "tried again every 30 seconds, until it can; at the deadline the Pod counts as failed",
     )
     Reserving = (
         "Reserving",
@@ -288,6 +288,11 @@ class ReasonCode(StrEnum):
         "an EndpointSlice still shows the Pod as serving; only the grace period is waited for",
     )
     GracePeriod = "GracePeriod", Concern.IN_FLIGHT, "waiting for `grace-period-seconds`"
+    SlowStop = (
+        "SlowStop",
+        Concern.IN_FLIGHT,
+        "note: the old container may take longer to stop than `progress-deadline-seconds`, which begin when it has",
+    )
     WaitingForSwap = "WaitingForSwap", Concern.IN_FLIGHT, "waiting for evidence that the new container runs"
     WaitingForReady = "WaitingForReady", Concern.IN_FLIGHT, "waiting for the containers, or the Pod, to become Ready"
     MinReadySeconds = "MinReadySeconds", Concern.IN_FLIGHT, "waiting for `min-ready-seconds`"

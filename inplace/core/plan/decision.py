@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from inplace.core.kinds import Template
+from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.states import Failed, InProgress
 from inplace.core.rollout import disruption_budgets, holds
@@ -88,10 +89,17 @@ class Decision(Struct, frozen=True):
         """The states of Pods that are in flight, or have failed."""
         return (pod.state for pod in self.assessment.pods if isinstance(pod.state, Failed | InProgress))
 
+    def without_image(self) -> Iterable[Pod]:
+        """Pods that have failed because their image could not be pulled: it is asked for again, whatever holds them."""
+        for pod in self.assessment.pods:
+            wait = self.assessment.images.wait(pod.pod.uid)
+            if wait is not None and wait.failed and isinstance(pod.state, Failed) and pod.excluded is None:
+                yield pod.pod
+
     def turning(self) -> Iterable[str]:
         """Pods (uids) in flight to another revision, which change to the target once its images are on their nodes."""
         for pod in self.assessment.pods:
-            record = records.read(pod.pod)
+            record = records.of(pod.pod, self.assessment.snapshot.workload.metadata.uid)
             elsewhere = isinstance(record, Record) and record.in_flight and record.target != pod.target
             if elsewhere and self.assessment.images.wait(pod.pod.uid) is not None:
                 yield pod.pod.uid

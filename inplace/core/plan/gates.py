@@ -35,9 +35,11 @@ class Opening(Struct, frozen=True):
 
 def opening(snapshot: Snapshot, now: datetime) -> Opening:
     """What to open, and when."""
-    released = _is_released(snapshot)
+    released, workload = _is_released(snapshot), snapshot.workload.metadata.uid
     times = {
-        pod.uid: (pod, at) for pod in _ours(snapshot) if (at := _opens_at(pod, now, released=released)) is not None
+        pod.uid: (pod, at)
+        for pod in _ours(snapshot)
+        if (at := _opens_at(pod, workload, now, released=released)) is not None
     }
     actions = tuple(OpenGate(pod) for pod, at in times.values() if at <= now)
     return Opening(actions, min((at for _, at in times.values() if at > now), default=None))
@@ -62,12 +64,12 @@ def _is_released(snapshot: Snapshot) -> bool:
     return bool(request) and (before is None or before.retried != request)
 
 
-def _opens_at(pod: Pod, now: datetime, *, released: bool) -> datetime | None:
+def _opens_at(pod: Pod, workload: str, now: datetime, *, released: bool) -> datetime | None:
     """When this gate is opened; None if it is open, or closed for a reason."""
     gate = pod.condition(names.GATE)
     if gate is None:
         return now  # a new Pod
-    record = records.read(pod)
+    record = records.of(pod, workload)
     kept = isinstance(record, Record) and record.in_flight
     if not closed(pod) or kept or (isinstance(record, Unreadable) and not released):
         return None

@@ -35,7 +35,9 @@ def _headline(decision: Decision, phase: Phase) -> str:
     if phase is Phase.AWAITING_PROMOTION:
         return f"{decision.step}{why}"
     if assessment.rolling_back:
-        return f"{done} of {len(participants)} Pods are back at the last healthy revision{why}"
+        back_to = assessment.destination
+        which = f" {back_to.revision}" if back_to is not None else ""
+        return f"{done} of {len(participants)} Pods are back at the last healthy revision{which}{why}"
     return f"{done} of {len(participants)} Pods upgraded{why}"
 
 

@@ -178,7 +178,7 @@ def _pulls(decision: Decision) -> tuple[Action, ...]:
     return prepull.start(
         assessment.snapshot,
         assessment.images,
-        [*first, *admission.unprepared],
+        [*first, *admission.unprepared, *decision.without_image()],
         admission.next_up,
         assessment.destination,
         assessment.now,

@@ -11,7 +11,7 @@ from inplace.core.plan.messages import message
 from inplace.core.plan.phase import phase, step_reached
 from inplace.core.pod import lifecycle
 from inplace.core.pod.states import InProgress
-from inplace.core.rollout import assess, rollback, steps
+from inplace.core.rollout import rollback, steps, verdicts
 from inplace.core.rollout.assess import PodAssessment
 from inplace.core.state import statuses
 from inplace.core.state.statuses import Failure, Phase, Status
@@ -22,7 +22,7 @@ def status(decision: Decision) -> Status:
     assessment, before = decision.assessment, decision.before
     workload, kind = assessment.snapshot.workload, assessment.snapshot.kind
     revision = decision.asked.revision if decision.asked is not None else (before.revision if before else "")
-    now_in, failed = phase(decision), assess.failures(assessment.pods)
+    now_in, failed = phase(decision), verdicts.failures(assessment.pods)
     failures = tuple(Failure(pod.pod.name, reason.code, str(reason)) for pod, reason in failed)
     if before is not None and assessment.rolling_back and not failures:
         failures = before.failures  # why it was rolled back
@@ -30,7 +30,7 @@ def status(decision: Decision) -> Status:
     same = before is not None and before.revision == revision
     reached = step_reached(decision)
     position = steps.advance(workload, decision.step, before, same=same, reached=reached, now=assessment.now)
-    healthy = now_in is Phase.UP_TO_DATE and not _is_partitioned(assessment.pods)
+    healthy = now_in is Phase.UP_TO_DATE and _is_served_by(assessment.pods, revision)
     return Status(
         v=statuses.VERSION,
         observed_generation=_observed_generation(decision),
@@ -90,5 +90,7 @@ def _waiting(decision: Decision) -> dict[str, int]:
     return dict(sorted(Counter(str(reason.code) for reason in reasons if reason is not None).items()))
 
 
-def _is_partitioned(pods: tuple[PodAssessment, ...]) -> bool:
-    return any(pod.excluded is not None and pod.excluded.code == ReasonCode.Partition for pod in pods)
+def _is_served_by(pods: tuple[PodAssessment, ...], revision: str) -> bool:
+    """Whether no Pod is kept on another revision, and at least one is available: what never ran is not healthy."""
+    kept = any(pod.excluded is not None and pod.excluded.code == ReasonCode.Partition for pod in pods)
+    return not kept and any(pod.available and pod.revision == revision for pod in pods)

@@ -12,7 +12,7 @@ The plan, the recheck before a disruptive write, the forecast and opting out are
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -38,7 +38,6 @@ from inplace.core.rollout.targets import Rollback, Targets, Unknown, Upgrade
 from inplace.core.settings.annotations import Parsed, PrePullPolicy, Settings
 from inplace.core.state import records, statuses
 from inplace.core.state.records import Record
-from inplace.core.state.statuses import Phase
 from inplace.core.template.change import PodChange, Verdict
 
 _PENDING_WRITE: Final = Reason(ReasonCode.PendingWrite, "", "waiting for the cache to show our last write")
@@ -276,25 +275,16 @@ class Assessor:
 
 def _common(snapshot: Snapshot, settings: Settings, to: Targets, hold: Reason | None) -> _Common:
     workload, target = snapshot.workload, targets.destination(to)
+    status = statuses.read(workload.metadata)
     return _Common(
         workload=workload.metadata.uid,
         kind=snapshot.kind,
         settings=settings,
         hold=hold,
-        settled=_is_settled(snapshot, target),
+        settled=status is not None and target is not None and status.is_settled(target.revision),
         retry=rollback.request(workload),
         revision_labels=_revision_labels(snapshot),
         nodes_visible="nodes" not in snapshot.unseen,
-    )
-
-
-def _is_settled(snapshot: Snapshot, target: Template | None) -> bool:
-    """Whether the workload was UpToDate at this revision before."""
-    status = statuses.read(snapshot.workload.metadata)
-    revision = target.revision if target is not None else ""
-    return status is not None and (
-        (status.phase is Phase.UP_TO_DATE and status.revision == revision)
-        or (status.phase is Phase.ROLLED_BACK and status.healthy == revision)
     )
 
 
@@ -303,7 +293,7 @@ def _revision_labels(snapshot: Snapshot) -> dict[str, Mapping[str, str]]:
     kind, workload = snapshot.kind, snapshot.workload
     asked = kind.target(workload, snapshot.revisions)
     newest = asked.revision if isinstance(asked, Template) else None
-    found = (records.read(pod) for pod in snapshot.pods)
+    found = (records.of(pod, workload.metadata.uid) for pod in snapshot.pods)
     named = {record.target for record in found if isinstance(record, Record)}
     return {
         revision: kind.revision_labels(workload, revision, newest=revision == newest)
@@ -338,7 +328,7 @@ def _assess_pod(common: _Common, inputs: _Inputs, now: datetime) -> PodAssessmen
     context = _context(common, inputs, now)
     missing = available(pod, context)
     assessed = replace(assessed, until=available_at(pod, context) if missing is not None else None)
-    record = records.read(pod)
+    record = records.of(pod, common.workload)
     if excluded is not None and not (isinstance(record, Record) and record.in_flight):
         return replace(assessed, state=Ineligible(excluded), available=missing is None, excluded=excluded)
     state = lifecycle.step(pod, context)
@@ -374,13 +364,3 @@ def _holds_until(assessed: PodAssessment, now: datetime) -> datetime | None:
     if isinstance(state, Pending) or (isinstance(state, InProgress | Failed) and state.action is not None):
         return now  # an action carries the time at which it was decided
     return min((at for at in (assessed.until, state.until) if at is not None), default=None)
-
-
-def failures(pods: Sequence[PodAssessment]) -> list[tuple[PodAssessment, Reason]]:
-    """The Pods that failed for the current target, with their reasons."""
-    return [(pod, pod.state.reason) for pod in pods if isinstance(pod.state, Failed) and pod.excluded is None]
-
-
-def blamed(failed: Sequence[tuple[PodAssessment, Reason]]) -> int:
-    """How many of the failures are caused by the target; a lost node is not."""
-    return sum(reason.code != ReasonCode.NodeLost for _, reason in failed)

@@ -60,6 +60,8 @@ class _Inputs(NamedTuple):
     base: Template | None
     #: The templates that attempts have moved it towards.
     attempted: tuple[Template, ...]
+    #: Containers whose image an unfinished or failed attempt has changed, or may have.
+    touched: tuple[str, ...]
     target: Template
     kubelet: tuple[int, int] | None
 
@@ -107,13 +109,14 @@ class Comparison:
         return inputs.target.revision, self.change(inputs, settings)
 
     def _inputs(self, snapshot: Snapshot, pod: Pod, revision: str, to: Targets, target: Template) -> _Inputs:
-        record = records.read(pod)
+        record = records.of(pod, snapshot.workload.metadata.uid)
         attempted = record.attempted if isinstance(record, Record) else ()
         return _Inputs(
             pod,
             revision,
             snapshot.revisions.get(revision),
             tuple(snapshot.revisions[each] for each in attempted if each in snapshot.revisions),
+            tuple(record.containers) if isinstance(record, Record) and _is_unfinished(record) else (),
             targets.destination_of(to, pod.uid) or target,
             kubelet_version(snapshot.nodes.get(pod.spec.node_name)),
         )
@@ -135,7 +138,7 @@ class Comparison:
         pair = self._pairs.recall(
             (bases, target), lambda: diff.template_pair([each.tree for each in bases], target.tree)
         )
-        change = diff.change_for(possible, pair, pod, _touched(records.read(pod)), settings.restart_on)
+        change = diff.change_for(possible, pair, pod, inputs.touched, settings.restart_on)
         return _demand_gate(change, pod, settings)
 
     def _diff(self, base: Template, target: Template, settings: Settings, kubelet: tuple[int, int] | None) -> Verdict:
@@ -162,16 +165,12 @@ def refusals(snapshot: Snapshot, to: Targets, changes: Changes) -> tuple[Reason,
 
 def _is_at(snapshot: Snapshot, pod: Pod, target: Template | None) -> bool:
     """Whether the Pod is at the target with no unfinished or failed attempt upon it."""
-    return target is not None and snapshot.revision_of(pod) == target.revision and not _is_unfinished(records.read(pod))
+    record = records.of(pod, snapshot.workload.metadata.uid)
+    return target is not None and snapshot.revision_of(pod) == target.revision and not _is_unfinished(record)
 
 
 def _is_unfinished(record: object) -> bool:
     return isinstance(record, Record) and (record.in_flight or record.phase is PodPhase.FAILED)
-
-
-def _touched(record: object) -> tuple[str, ...]:
-    """Containers whose image an unfinished or failed attempt has changed, or may have."""
-    return tuple(record.containers) if isinstance(record, Record) and _is_unfinished(record) else ()
 
 
 def _demand_gate(change: Verdict, pod: Pod, settings: Settings) -> Verdict:

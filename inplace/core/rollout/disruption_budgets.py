@@ -197,7 +197,7 @@ def _keep(found: Reservations, pod: Pod, *, missed: bool) -> Reservations:
 
 def _is_missed(snapshot: Snapshot, settings: Settings, pod: Pod, now: datetime) -> bool:
     """Whether a Pod is in flight and the disruption controller cannot know yet that it is disrupted."""
-    record = records.read(pod)
+    record = records.of(pod, snapshot.workload.metadata.uid)
     if not isinstance(record, Record) or not record.in_flight or pod.metadata.deletion_timestamp is not None:
         return False
     if pod.ready or settings.drain is DrainPolicy.NEVER or not pod.has_gate(names.GATE):

@@ -21,7 +21,7 @@ from inplace.core.actions.actions import (
     WorkloadAction,
 )
 from inplace.core.objects.reasons import Reason, ReasonCode, Wait
-from inplace.core.rollout import assess, freeze, reported
+from inplace.core.rollout import freeze, reported, verdicts
 from inplace.core.rollout.assess import Assessment
 from inplace.core.rollout.targets import AtStep, Unknown
 from inplace.core.settings.annotations import Mode
@@ -104,7 +104,7 @@ def paused(assessment: Assessment) -> Hold | None:
 
 def too_many_failures(assessment: Assessment) -> Hold | None:
     """More Pods failed than max-failures tolerates."""
-    failed, tolerated = assess.blamed(assess.failures(assessment.pods)), assessment.settings.max_failures
+    failed, tolerated = verdicts.blamed(verdicts.failures(assessment.pods)), assessment.settings.max_failures
     if failed <= tolerated:
         return None
     return Hold(Reason(ReasonCode.WorkloadDegraded, "", f"{failed} Pods failed, max-failures is {tolerated}"))

@@ -195,7 +195,7 @@ def _being_swapped(snapshot: Snapshot) -> list[ImageOnNode]:
     """What Pods in flight were patched to: their pull Pods keep the image on the node until they are swapped."""
     found = []
     for pod in snapshot.pods:
-        record = records.read(pod)
+        record = records.of(pod, snapshot.workload.metadata.uid)
         if isinstance(record, Record) and record.in_flight:
             node = pod.spec.node_name
             found += [ImageOnNode(node, before.to) for before in record.containers.values() if not before.evidence]
@@ -210,8 +210,8 @@ def _check(
 ) -> ImageCheck:
     assert snapshot.pull_pods is not None
     asked = snapshot.pull_pods.requests.get(name_of(snapshot.workload, image))
-    since = asked.since if asked is not None else pull_pod.metadata.creation_timestamp if pull_pod is not None else None
-    over = (since or now) + deadline
+    made = pull_pod.metadata.creation_timestamp if pull_pod is not None else None
+    over = ((asked.since if asked is not None else made) or now) + deadline
     if pull_pod is not None and pull_pods.image_id(pull_pod):
         return _PRESENT
     status = pull_pod.container_status(pull_pods.CONTAINER) if pull_pod is not None else None
@@ -220,12 +220,12 @@ def _check(
     if waiting is not None and waiting.reason in failures.CREATE:
         return _PRESENT  # it is pulled before a container is created
     if waiting is not None and waiting.reason in failures.PULL:
-        final = waiting.reason in failures.FINAL_PULL or (since is not None and now >= since + SECOND_TRY)
+        final = waiting.reason in failures.FINAL_PULL or (made is not None and now >= made + SECOND_TRY)
         return _judged(
             ReasonCode.ImagePull,
             f"{where}: {waiting.reason}: {waiting.message}",
             final=final,
-            until=since + SECOND_TRY if since is not None else None,
+            until=made + SECOND_TRY if made is not None else None,
         )
     if pull_pod is not None and pull_pod.over:
         why = (
@@ -238,6 +238,8 @@ def _check(
         return _judged(
             ReasonCode.PrePullImpossible, text, final=now >= over, until=asked.again if now < asked.again else over
         )
+    if made is not None:
+        over = made + deadline  # however long it took until one could be created
     if pull_pod is not None and now >= over:
         return _judged(ReasonCode.DeadlineExceeded, f"deadline exceeded: {where} is not there", final=True, until=over)
     told = reported.refused_pull(snapshot.reported, where) if pull_pod is None else None

@@ -118,6 +118,7 @@ def forecast(snapshot: Snapshot, now: datetime, planner: Planner | None = None) 
     changes = (pod.change for pod in assessment.pods)
     possible = [change for change in changes if isinstance(change, PodChange)]
     notes = dict.fromkeys(note for change in possible for note in (*change.notes, *change.drift))
+    notes |= dict.fromkeys(_slow_stops(pods, assessment))
     return Forecast(
         target=target.revision if target is not None else "",
         opted_in=is_opted_in(snapshot),
@@ -140,6 +141,16 @@ def _in_order(assessment: Assessment) -> Iterator[PodAssessment]:
     for pod in assessment.pods:
         is_candidate = isinstance(pod.state, Pending) and pod.excluded is None
         yield next(admitted) if is_candidate else pod
+
+
+def _slow_stops(pods: tuple[PodForecast, ...], assessment: Assessment) -> Iterator[Reason]:
+    """Where the old container may take longer to stop than the new one may take to be ready."""
+    disrupted, deadline = {pod.name for pod in pods if pod.disrupted}, assessment.settings.progress_deadline_seconds
+    for pod in assessment.pods:
+        seconds = int(pod.pod.grace.total_seconds())
+        if pod.pod.name in disrupted and seconds >= deadline:
+            why = f"the old container may take {seconds} s to stop; the progress deadline of {deadline} s begins then"
+            yield Reason(ReasonCode.SlowStop, "spec.terminationGracePeriodSeconds", why)
 
 
 def _waves(decision: Decision, pods: tuple[PodForecast, ...], budget: int) -> int:

@@ -27,7 +27,7 @@ from inplace.core.state.statuses import Phase, Status
 from inplace.core.views import forecast as forecasts
 from inplace.core.views import workload as views
 from inplace.core.views.forecast import Verdict
-from tests.factories import NEW, NOW, OLD, later, pod, snapshot, swapping, workload
+from tests.factories import NEW, NOW, OLD, later, pod, snapshot, stamp, swapping, workload
 from tests.unit.core.test_kinds import deployment, looked, replica_set
 from tests.unit.core.test_reserve import budget
 
@@ -123,9 +123,35 @@ def phase(*pods, **changes):
 def test_a_workload_is_done_when_all_its_pods_are_and_it_is_frozen():
     assert phase(upgraded(), workload=workload(replicas=1)) is Phase.UP_TO_DATE
     assert phase(upgraded(), workload=workload(replicas=2)) is Phase.PROGRESSING, "one is missing"
-    settled = reporting(workload(replicas=2), Phase.UP_TO_DATE)
+    settled = reporting(workload(replicas=2), Phase.UP_TO_DATE, healthy=NEW)
     assert phase(upgraded(), workload=settled) is Phase.UP_TO_DATE, "it is replaced without a new rollout"
     assert phase(upgraded(), workload=workload(replicas=1, frozen=False, current=NEW)) is Phase.PROGRESSING
+
+
+def test_without_pods_a_revision_is_up_to_date_but_neither_healthy_nor_settled():
+    """What is scaled up then is judged: nothing has run yet."""
+    one = reporting(workload(replicas=0, updated=0, ready=0), healthy=OLD)
+    made = plan(workload=one)
+    assert (made.status.phase, made.status.healthy) == (Phase.UP_TO_DATE, OLD)
+    up = replace(one, metadata=replace(one.metadata, annotations=_told(one, made.status)))
+    up = replace(up, spec=replace(up.spec, replicas=2))
+    assert phase(workload=up) is Phase.PROGRESSING, "they are missing"
+    born = pod(revision=NEW, image="app:v2", ready=False, creationTimestamp=stamp(NOW))
+    other = pod(name="web-1", revision=NEW, image="app:v2", creationTimestamp=stamp(NOW))
+    made = plan(born, other, workload=up)
+    assert (made.status.phase, made.status.healthy) == (Phase.PROGRESSING, OLD)
+    made = plan(replace(born, status=other.status), other, workload=up, at=20)
+    assert (made.status.phase, made.status.healthy) == (Phase.UP_TO_DATE, NEW)
+
+
+def test_a_workload_that_was_scaled_to_nothing_and_back_at_a_healthy_revision_is_settled():
+    one = reporting(workload(replicas=1), Phase.UP_TO_DATE, healthy=NEW)
+    born = pod(revision=NEW, image="app:v2", ready=False, creationTimestamp=stamp(NOW))
+    assert phase(born, workload=one, at=10_000) is Phase.UP_TO_DATE
+
+
+def _told(one, status):
+    return {**(one.metadata.annotations or {}), names.STATUS: statuses.encode(status)}
 
 
 def test_a_revision_is_healthy_only_if_every_pod_is_at_it():

@@ -282,7 +282,7 @@ def test_an_unknown_target_never_claims_the_new_generation():
 
 
 def test_a_settled_workload_stays_up_to_date_when_a_pod_becomes_unready():
-    one = stated(workload(replicas=1), Phase.UP_TO_DATE)
+    one = stated(workload(replicas=1), Phase.UP_TO_DATE, healthy=NEW)
     made = plan(pod(revision=NEW, ready=False), workload=one)
     assert made.status is not None
     assert made.status.phase is Phase.UP_TO_DATE
@@ -349,6 +349,15 @@ def test_a_forecast_names_pods_images_order_and_waves():
     assert made.pods[0].images == {"app": "app:v2"}
     assert made.pods[0].drained
     assert made.refused == ()
+
+
+def test_a_forecast_says_how_long_an_old_container_may_take_to_stop():
+    one = pod()
+    slow = replace(one, spec=replace(one.spec, termination_grace_period_seconds=900))
+    own = workload(replicas=1)
+    (note,) = forecast.forecast(snapshot(slow, workload=own), later(1)).notes
+    assert (note.code, "900 s" in note.message) == (ReasonCode.SlowStop, True)
+    assert forecast.forecast(snapshot(one, workload=own), later(1)).notes == ()
 
 
 def test_a_forecast_of_a_refusal_and_of_a_partition():
