@@ -231,8 +231,13 @@ def _write(
 
 
 def _label(decision: Decision, reported: Status) -> LabelPhase | None:
-    """The label of a phase that is reported already. It does not wait until the status has stopped changing."""
-    workload, before = decision.assessment.snapshot.workload, decision.before
-    stands = before is not None and before.phase is reported.phase
+    """The label of a phase that is reported already. It does not wait until the status has stopped changing.
+
+    It waits while another write on the workload fails: both would be tried, and fail alike.
+    """
+    snapshot, before = decision.assessment.snapshot, decision.before
+    workload = snapshot.workload
+    fails = any(failed.uid == workload.metadata.uid for failed in snapshot.failed_writes)
+    stands = before is not None and before.phase is reported.phase and not fails
     differs = workload.metadata.label(names.PHASE) != reported.phase
     return LabelPhase(workload, reported.phase) if stands and differs else None
