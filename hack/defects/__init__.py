@@ -12,6 +12,7 @@ from hack.defects import (
     commands,
     deployments,
     lifecycle,
+    pull_pods,
     template,
     workload,
 )
@@ -27,4 +28,5 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     *cluster.DEFECTS,
     *commands.DEFECTS,
     *bystanders.DEFECTS,
+    *pull_pods.DEFECTS,
 )

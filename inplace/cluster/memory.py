@@ -35,6 +35,8 @@ CONSENT_SECONDS: Final = 3600.0
 REFUSAL_SECONDS: Final = 30.0
 #: How long a pull Pod that was created may be unseen by the cache before it is created again, in seconds.
 UNSEEN_SECONDS: Final = 5.0
+#: When a pull Pod that could be requested again was not, and is not there, it was not needed any more.
+FORGOTTEN: Final = timedelta(minutes=1)
 
 
 class Caps(NamedTuple):
@@ -214,10 +216,11 @@ class Memory:
         unseen = (request for name, request in asked if name not in seen and request.sent)
         busy.update(registry_of(request.image) for request in unseen if now < request.again)
         own = self._cache.pull_pods_of(workload, owned)
-        requests = self._pull_requests.get(workload.metadata.uid, {})
-        for pod in own:
-            if pull_pods.is_pulled(pod):  # if it goes and is needed again, its time begins anew
-                requests.pop(pod.name, None)
+        requests, here = self._pull_requests.get(workload.metadata.uid, {}), {pod.name for pod in own}
+        pulled = {pod.name for pod in own if pull_pods.is_pulled(pod)}
+        gone = {name for name, request in requests.items() if now >= request.again + FORGOTTEN} - here
+        for name in pulled | gone:  # if it is needed again, its time begins anew
+            requests.pop(name, None)
         return PullPods(own, dict(requests), busy)
 
     def room(self, namespace: str) -> int | None:

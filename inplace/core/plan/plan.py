@@ -174,7 +174,7 @@ def _pulls(decision: Decision) -> tuple[Action, ...]:
     if assessment.destination is None:
         return ()
     turning = set(decision.turning())
-    first = [pod.pod for pod in assessment.pods if pod.pod.uid in turning or _was_refused(decision, pod)]
+    first = [pod.pod for pod in assessment.pods if pod.pod.uid in turning]
     return prepull.start(
         assessment.snapshot,
         assessment.images,
@@ -183,12 +183,6 @@ def _pulls(decision: Decision) -> tuple[Action, ...]:
         assessment.destination,
         assessment.now,
     )
-
-
-def _was_refused(decision: Decision, pod: PodAssessment) -> bool:
-    """Whether a Pod counts as failed because of its images: what keeps them away may pass, so they are asked for."""
-    wait = decision.assessment.images.wait(pod.pod.uid)
-    return isinstance(pod.state, Failed) and wait is not None and wait.failed
 
 
 def _finish(decision: Decision, reported: Status, write: WorkloadAction | None, actions: tuple[Action, ...]) -> Plan:

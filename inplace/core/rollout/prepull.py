@@ -48,6 +48,11 @@ class ImageCheck(Struct, frozen=True):
     failed: bool = False
     until: datetime | None = None
 
+    @property
+    def is_impossible(self) -> bool:
+        """Whether there is no pull Pod for it, and whoever refuses it is heard."""
+        return self.missing is not None and self.missing.code is ReasonCode.PrePullImpossible
+
 
 _PRESENT: Final = ImageCheck()
 
@@ -78,8 +83,11 @@ class PrePullState(Struct, frozen=True):
         return ImageWait(worst.missing, worst.failed)
 
     def problems(self) -> tuple[Reason, ...]:
-        """Failed pulls that no Pod waits for; each sort once."""
-        found = [] if self.required else [check.missing for check in self.checks.values() if check.failed]
+        """Failed pulls that no Pod waits for, each sort once; and in whose words no pull Pod can be made, the first."""
+        missing = [check for check in self.checks.values() if check.missing is not None]
+        failed = [check.missing for check in missing if check.failed and not self.required]
+        impossible = (check.missing for check in missing if not check.failed and check.is_impossible)
+        found = [*failed, next(impossible, None)]
         return tuple({(reason.code, reason.message): reason for reason in found if reason is not None}.values())
 
     @property
@@ -252,16 +260,16 @@ def _check(
         return _judged(
             ReasonCode.PrePullImpossible, text, final=now >= over, until=asked.again if now < asked.again else over
         )
+    tail = f": {held_up}" if held_up else ""
     if made is not None:
         over = made + deadline  # however long it took until one could be created
-    tail = f": {held_up}" if held_up else ""
-    if pull_pod is not None and now >= over:
+    if now >= over:
         why = f"deadline exceeded: {where} is not there{tail}"
         return _judged(ReasonCode.DeadlineExceeded, why, final=True, until=over)
     told = reported.missing_pull(snapshot.reported, where) if pull_pod is None else None
     if told is not None:
         return ImageCheck(told[0], failed=told[1])
-    if pull_pod is None and asked is None and not _is_free(snapshot.pull_pods.busy, image):
+    if pull_pod is None and (asked is None or now >= asked.again) and not _is_free(snapshot.pull_pods.busy, image):
         why = f"{where}: as many images are being pulled as may be at once"
         return ImageCheck(Reason(ReasonCode.PullLimit, "", why), until=now + _SLOT_AGAIN)
     unseen = asked is not None and pull_pod is None and now < asked.again  # or gone again: it is asked for anew then

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -74,10 +74,14 @@ def has_failed(helper: Pod, now: datetime) -> bool:
 
 
 def held_up_by(helper: Pod) -> str:
-    """The container that admission added and that keeps the image from being pulled, and its state; empty if none."""
+    """What admission added that keeps the image from being pulled: a gate or a container; empty if nothing did."""
+    scheduled = helper.condition("PodScheduled")
+    if not helper.spec.node_name and scheduled is not None and scheduled.status != "True":
+        return f"the pull Pod is not scheduled: {scheduled.reason}: {scheduled.message}"
+    sidecars = {one.name for one in helper.spec.init_containers if one.restart_policy == "Always"}
     for status in helper.status.init_container_statuses:
         ended, running = status.state.terminated, status.state.running
-        if ended is not None and ended.exit_code == 0:
+        if (ended is not None and ended.exit_code == 0) or (status.name in sidecars and status.ready):
             continue
         waiting = status.state.waiting
         told = f"exited with {ended.exit_code}" if ended is not None else "running" if running is not None else ""
@@ -104,6 +108,8 @@ def name_of(workload: Workload, place: ImageOnNode) -> str:
     return f"{PREFIX}{hashlib.sha256(text.encode()).hexdigest()[:20]}"
 
 
+_LABELS: Final = {names.HELPER: names.PRE_PULL, **LEAVE_ALONE_LABELS}
+
 #: After this many seconds the kubelet ends a pull Pod; if it is still needed, another one is created.
 LIFETIME_SECONDS: Final = 3600
 
@@ -118,6 +124,10 @@ SLOT: Final = timedelta(minutes=10)
 
 #: No share of the node: it runs nothing.
 _NOTHING: Final[Tree] = {"requests": {"cpu": "0", "memory": "0"}, "limits": {"cpu": "0", "memory": "0"}}
+
+
+#: What a LimitRange measures of a container.
+_MEASURED: Final = ("cpu", "memory", "ephemeral-storage")
 
 
 #: A command that no image has: nothing of the image is ever executed.
@@ -164,22 +174,21 @@ def manifest(
         own["securityContext"] = {"seccompProfile": {"type": "RuntimeDefault"}, **_user(served, spec, place.image)}
     kept = ("imagePullSecrets", "serviceAccountName", "runtimeClassName", "os", "hostNetwork")
     own |= {key: spec[key] for key in kept if spec.get(key)}
-    labels = {names.HELPER: names.PRE_PULL, **LEAVE_ALONE_LABELS}
     meta: Tree = {
         "name": name,
-        "labels": labels,
+        "labels": {**_LABELS},
         "annotations": {names.PULLED: place.image, **LEAVE_ALONE_ANNOTATIONS},
-        "ownerReferences": [_owner(snapshot, served, labels)],
+        "ownerReferences": [_owner(snapshot, served)],
     }
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": own}
 
 
 def is_in_the_way(helper: Pod, budgets: Iterable[Pdb]) -> bool:
     """Whether its controller keeps a PodDisruptionBudget from being counted (`_owner`)."""
-    return helper.metadata.controller() is not None and _is_selected(helper.metadata.labels or {}, budgets)
+    return helper.metadata.controller() is not None and _is_selected(budgets)
 
 
-def _owner(snapshot: Snapshot, served: Pod, labels: Mapping[str, str]) -> Tree:
+def _owner(snapshot: Snapshot, served: Pod) -> Tree:
     """The served Pod, with which it goes; and for those who leave nothing without a controller alone, its controller.
 
     Not where a PodDisruptionBudget selects it: the disruption controller looks for the scale of every controller of
@@ -187,11 +196,12 @@ def _owner(snapshot: Snapshot, served: Pod, labels: Mapping[str, str]) -> Tree:
     (getExpectedScale, failSafe).
     """
     owner = {"apiVersion": "v1", "kind": "Pod", "name": served.name, "uid": served.uid}
-    return owner if _is_selected(labels, snapshot.budgets) else {**owner, "controller": True}
+    return owner if _is_selected(snapshot.budgets) else {**owner, "controller": True}
 
 
-def _is_selected(labels: Mapping[str, str], budgets: Iterable[Pdb]) -> bool:
-    return any(selectors.matches(budget.spec.selector, labels) for budget in budgets)
+def _is_selected(budgets: Iterable[Pdb]) -> bool:
+    """Whether a budget selects pull Pods, by the labels that we give them: those of others could change our mind."""
+    return any(selectors.matches(budget.spec.selector, _LABELS) for budget in budgets)
 
 
 def _place(node: str, *, gated: bool) -> Tree:
@@ -204,8 +214,13 @@ def _place(node: str, *, gated: bool) -> Tree:
 
 
 def _resources(spec: Tree, image: str) -> Tree:
-    """What the container that is to have the image asks for: a LimitRange or a quota has accepted that."""
-    return dict((_container_with(spec, image) or {}).get("resources") or _NOTHING)
+    """What the container that is to have the image asks for: a LimitRange or a quota has accepted that.
+
+    No devices: there may be none left, and a pull needs none.
+    """
+    own = (_container_with(spec, image) or {}).get("resources") or {}
+    asked = {part: {key: own[part][key] for key in _MEASURED if key in own[part]} for part in _NOTHING if own.get(part)}
+    return {part: quantities for part, quantities in asked.items() if quantities}
 
 
 def _user(served: Pod, spec: Tree, image: str) -> Tree:

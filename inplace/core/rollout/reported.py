@@ -74,7 +74,9 @@ def missing_pull(status: Status | None, where: str) -> tuple[Reason, bool] | Non
     found = next((one for one in failed if one.message.startswith(f"{where}:")), None)
     if found is not None:
         return Reason(ReasonCode.PrePullImpossible, "", found.message), True
-    reason = _waiting(status, (ReasonCode.PrePullImpossible, ReasonCode.PullLimit))
+    told = (one for one in status.reasons if one.code == ReasonCode.PrePullImpossible)
+    own = next((one for one in told if one.message.startswith(f"{where}:")), None)
+    reason = own or _waiting(status, (ReasonCode.PrePullImpossible, ReasonCode.PullLimit))
     return (reason, False) if reason is not None else None
 
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from inplace.core.actions.actions import CloseGate, CreatePullPod, DeletePullPod, PatchImages
 from inplace.core.objects.images import registry_of
-from inplace.core.objects.model import Node, Owner, Pod, PodStatus, SecurityContext
+from inplace.core.objects.model import Node, Owner, Pod, PodSpec, PodStatus, SecurityContext
 from inplace.core.objects.names import HELPER, PRE_PULL, PULLED
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.plan import plan as planning
@@ -155,6 +155,16 @@ def test_a_refused_helper_is_asked_for_also_after_its_deadline():
     assert pulls(made)
 
 
+def test_the_words_of_a_refusal_are_among_the_reasons():
+    request = PullRequest(NOW, "app:v2", later(30), "exceeded quota", adapted=True)
+    made = plan(asked={name_of(workload(), WANTED): request}, at=10)
+    assert made.status is not None
+    assert made.status.phase is Phase.PROGRESSING
+    (reason,) = made.status.reasons
+    assert reason.code == ReasonCode.PrePullImpossible
+    assert "exceeded quota" in reason.message
+
+
 def test_a_retry_is_another_helper():
     own = workload(replicas=1, annotations={"pre-pull": "Required", "retry": "1"})
     made = planning.plan(snapshot(pod(), workload=own, pull_pods=PullPods((helped(waiting="ErrImagePull"),))), NOW)
@@ -167,6 +177,8 @@ def test_a_helper_with_a_verdict_takes_nobodys_slot():
     assert pull_pods.is_pulling(helped(waiting="ErrImagePull"), later(19))
     assert not pull_pods.is_pulling(helped(waiting="ErrImagePull"), later(20))
     assert not pull_pods.is_pulling(helped(waiting="InvalidImageName"), NOW)
+    assert pull_pods.is_pulling(helped(waiting="ContainerCreating"), later(599))
+    assert not pull_pods.is_pulling(helped(waiting="ContainerCreating"), later(600)), "whatever it hangs on"
     assert not pull_pods.is_pulling(helped(waiting="CreateContainerError"), NOW)
 
 
@@ -178,6 +190,21 @@ def test_the_container_that_holds_a_helper_up_is_named():
     assert "init container proxy-init, which admission added, has not completed (running)" in str(
         made.deferred["web-0"].message
     )
+
+
+def test_a_sidecar_that_runs_holds_nothing_up():
+    sidecar = {"name": "proxy", "ready": True, "state": {"running": {}}}
+    later_one = {"name": "init", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
+    status = decode({"initContainerStatuses": [sidecar, later_one]}, PodStatus)
+    spec = decode({"nodeName": "node", "initContainers": [{"name": "proxy", "restartPolicy": "Always"}]}, PodSpec)
+    assert "container init," in pull_pods.held_up_by(replace(helped(), spec=spec, status=status))
+
+
+def test_a_scheduling_gate_that_holds_a_helper_up_is_named():
+    gated = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "non-empty gates"}
+    status = decode({"conditions": [gated]}, PodStatus)
+    one = replace(helped(), spec=PodSpec(), status=status)
+    assert pull_pods.held_up_by(one) == "the pull Pod is not scheduled: SchedulingGated: non-empty gates"
 
 
 NO_NETWORK = "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:no cni"
