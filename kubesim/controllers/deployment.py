@@ -186,6 +186,8 @@ class DeploymentController(Controller):
         total = new["spec"]["replicas"] + sum(one["spec"]["replicas"] for one in old)
         waiting = new["spec"]["replicas"] - (new.get("status") or {}).get("availableReplicas", 0)
         room = total - least - waiting
+        if room <= 0:  # the counts below may still name Pods that are gone
+            return
         for one in old:
             size, serving = one["spec"]["replicas"], (one.get("status") or {}).get("availableReplicas", 0)
             gone = min(room, size - serving)

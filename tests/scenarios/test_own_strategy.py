@@ -111,8 +111,12 @@ async def test_a_record_that_somebody_edited_or_removed_is_replaced_by_the_defau
             return found not in (text, None)
 
         await world.until(replaced, "the record to be replaced")
-        events = await world.client.list(resources.EVENTS, world.namespace, type=dict)
-        assert EventReason.StrategyForgotten in {event["reason"] for event in events.items}
+
+        async def said() -> bool:
+            events = await world.client.list(resources.EVENTS, world.namespace, type=dict)
+            return EventReason.StrategyForgotten in {event["reason"] for event in events.items}
+
+        await world.until(said, "the Event that says so")
         await world.set_image(world.app("v2"))
         await world.wait_upgraded()
         assert await tags(world) == ["v2"] * 3

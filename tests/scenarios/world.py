@@ -367,16 +367,17 @@ class World(ABC):
         return statuses.current(await self.workload(name))
 
     async def wait_phase(self, name: str, phase: Phase, seconds: float | None = None) -> Status:
-        """Wait for a phase at the present generation."""
+        """Wait for a phase at the present generation, and return the status that first had it."""
+        seen: list[Status] = []
 
         async def reached() -> bool:
             now = await self.status(name)
-            return now is not None and now.phase is phase
+            if now is not None and now.phase is phase:
+                seen.append(now)
+            return bool(seen)
 
         await self.until(reached, f"phase {phase} of {name}", seconds)
-        found = await self.status(name)
-        assert found is not None
-        return found
+        return seen[0]
 
     async def wait_upgraded(self, name: str = "web", seconds: float | None = None) -> None:
         """Wait until everything is upgraded and the workload's own controller agrees that it is."""
@@ -421,9 +422,17 @@ class World(ABC):
         return record.target if isinstance(record, Record) and record.phase is PodPhase.DONE else ""
 
     async def wait_pod(self, name: str, holds: Callable[[Pod], bool], what: str, seconds: float | None = None) -> Pod:
-        """Wait for a state of one Pod."""
-        await self.until(lambda: self._holds(name, holds), f"{name}: {what}", seconds)
-        return await self.pod(name)
+        """Wait for a state of one Pod, and return the Pod that first had it."""
+        seen: list[Pod] = []
+
+        async def reached() -> bool:
+            where = {"type": Pod, "field_selector": f"metadata.name={name}"}
+            found = await self.client.list(resources.PODS, self.namespace, **where)
+            seen.extend(pod for pod in found.items if holds(pod))
+            return bool(seen)
+
+        await self.until(reached, f"{name}: {what}", seconds)
+        return seen[0]
 
     async def stays(self, holds: Callable[[], Awaitable[bool]], what: str, seconds: float) -> None:
         """Fail if something stops holding within a time."""
@@ -448,10 +457,6 @@ class World(ABC):
     async def _ready(self, name: str, replicas: int) -> bool:
         pods = await self.pods(name)
         return len(pods) == replicas and all(pod.ready for pod in pods)
-
-    async def _holds(self, name: str, holds: Callable[[Pod], bool]) -> bool:
-        found = await self.client.list(resources.PODS, self.namespace, type=Pod, field_selector=f"metadata.name={name}")
-        return any(holds(pod) for pod in found.items)
 
     # --- history ----------------------------------------------------------------------------------------------------
 
