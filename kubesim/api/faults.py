@@ -46,7 +46,7 @@ class Kill(Enum):
 
 
 class Answer(Struct, frozen=True):
-    """The server refuses: 403 (as RBAC does), 409, 410, 429 or 5xx. `retry_after` in seconds."""
+    """The server refuses, with one of the codes of WORDS. `retry_after` in seconds."""
 
     code: int
     retry_after: int | None = None
@@ -121,6 +121,7 @@ _DENIAL: Final = 'admission webhook "validate.example.com" denied the request: '
 WORDS: Final[dict[int, tuple[str, str]]] = {
     400: ("", f"{_DENIAL}label team is required"),
     403: ("Forbidden", 'pods is forbidden: User "somebody" cannot patch resource "pods" in API group ""'),
+    404: ("NotFound", "the server could not find the requested resource"),
     409: ("Conflict", "the object has been modified; please apply your changes to the latest version and try again"),
     410: ("Expired", "The resourceVersion for the provided watch is too old."),
     413: ("RequestEntityTooLarge", "etcdserver: request is too large"),

@@ -1,0 +1,96 @@
+"""The same story without us: what the owner has in the end must be the same.
+
+Judged at the end of the story, when all is calm, and again when the owner has set an image that runs, and opted out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from inplace.core.objects import names
+from inplace.core.template import trees
+from tests.campaign.judges.verdict import Verdict
+from tests.campaign.ledger import Tree, is_ready, tag
+from tests.campaign.trace import Sight, Trace
+
+#: What Kubernetes counts for itself.
+_COUNTED = ("deployment.kubernetes.io/revision", names.TEMPLATE_GENERATION)
+
+
+def judge(ours: Trace, native: Trace) -> Iterator[Verdict]:
+    """Every sight of the end, beside its twin."""
+    for name in ("calm", "opted out"):
+        mine, twin = ours.sight(name), native.sight(name)
+        if mine is not None and twin is not None:
+            yield from _compared(name, mine, twin)
+    yield from _undone(ours, native)
+
+
+def _compared(name: str, mine: Sight, twin: Sight) -> Iterator[Verdict]:
+    if mine.workload is None or twin.workload is None:
+        if (mine.workload is None) != (twin.workload is None):
+            yield Verdict("oracle", f"{name}: workload", f"with us {mine.workload}, without {twin.workload}")
+        return
+    spec, other = mine.workload["spec"], twin.workload["spec"]
+    out = name == "opted out"
+    held = mine.intent.opted_in
+    for key in sorted(spec.keys() | other.keys()):
+        if key in {"updateStrategy", "strategy", "paused"} and (held or not out):
+            continue
+        if _plain(spec.get(key)) != _plain(other.get(key)):
+            seen = f"spec.{key}: with us {spec.get(key)}, without {other.get(key)}"
+            yield Verdict("oracle", f"{name}: {key}", seen)
+    yield from _metadata(name, mine.workload, twin.workload, out=out)
+    if out:
+        yield from _pods(mine, twin)
+
+
+def _metadata(name: str, mine: Tree, twin: Tree, *, out: bool) -> Iterator[Verdict]:
+    for field in ("labels", "annotations"):
+        with_us, without = (_owners(one["metadata"].get(field) or {}, out=out) for one in (mine, twin))
+        for key in sorted(with_us.keys() | without.keys()):
+            if with_us.get(key) != without.get(key):
+                seen = f"{field}[{key}]: with us {with_us.get(key)}, without {without.get(key)}"
+                what = "setting" if key.startswith(names.PREFIX) else key
+                yield Verdict("oracle", f"{name}: {field} {what}", seen)
+
+
+def _owners(keys: dict[str, str], *, out: bool) -> dict[str, str]:
+    """Keys that are the owner's; what is left of ours after an opt-out is judged as residue."""
+    ours = (
+        names.STATUS, names.ORIGINAL_STRATEGY, names.RETRY, names.PROMOTE, names.FROZEN, names.PHASE,
+        names.SETTINGS, names.TEMPLATES, *_COUNTED,
+    )  # fmt: skip
+    return {key: text for key, text in keys.items() if key not in ours}
+
+
+def _pods(mine: Sight, twin: Sight) -> Iterator[Verdict]:
+    if len(mine.pods) != len(twin.pods):
+        yield Verdict("oracle", "count of Pods", f"with us {len(mine.pods)}, without {len(twin.pods)}")
+    wanted = tag(mine.template)
+    if sum(map(is_ready, twin.pods)) == len(twin.pods) and not all(map(is_ready, mine.pods)):
+        yield Verdict("oracle", "Pods not Ready", f"{sum(map(is_ready, mine.pods))} of {len(mine.pods)} are Ready")
+    if mine.intent.kind == "ReplicaSet":
+        return
+    if any(tag(pod) != wanted for pod in mine.pods) and all(tag(pod) == wanted for pod in twin.pods):
+        yield Verdict("oracle", "images of Pods", f"with us {[tag(pod) for pod in mine.pods]}, wanted {wanted}")
+
+
+def _undone(ours: Trace, native: Trace) -> Iterator[Verdict]:
+    mine, twin = ours.sight("undone"), native.sight("undone")
+    if mine is None or twin is None or mine.workload is None or twin.workload is None:
+        return
+    if ours.refused.get(-1) != native.refused.get(-1):
+        seen = f"with us {ours.refused.get(-1)}, without {native.refused.get(-1)}"
+        yield Verdict("oracle", "undo refused", seen)
+    elif trees.bare(mine.template) != trees.bare(twin.template):
+        yield Verdict("oracle", "undo", f"with us {mine.template}, without {twin.template}")
+    elif -1 not in ours.refused and any(tag(pod) != tag(mine.template) for pod in mine.pods):
+        if all(tag(pod) == tag(twin.template) for pod in twin.pods):
+            yield Verdict("oracle", "undo does not roll", f"{[tag(pod) for pod in mine.pods]}")
+
+
+def _plain(value: Any) -> Any:
+    """False is no value; the selector and the template as they are."""
+    return value or None

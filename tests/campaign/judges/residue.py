@@ -1,0 +1,40 @@
+"""After opting out no key of ours is left on any object, and no pull Pod; the owner's settings are the owner's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from inplace.core.objects import names
+from inplace.core.state import conditions
+from tests.campaign.judges.verdict import Verdict
+from tests.campaign.trace import Trace
+
+OURS = {
+    names.MODE,
+    names.FROZEN,
+    names.PHASE,
+    names.STATUS,
+    names.ORIGINAL_STRATEGY,
+    names.TEMPLATES,
+    names.SETTINGS,
+    names.STATE,
+    names.RETRY,
+    names.PROMOTE,
+    names.HELPER,
+}
+
+
+def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
+    """Every object after the opt-out."""
+    sight = ours.sight("opted out")
+    if sight is None:
+        return
+    for one in sight.every:
+        meta = one["metadata"]
+        keys = {*(meta.get("labels") or {}), *(meta.get("annotations") or {})} & OURS
+        told = {each["type"] for each in (one.get("status") or {}).get("conditions") or ()} & conditions.OURS
+        if sight.workload is None or meta["uid"] != sight.workload["metadata"]["uid"]:
+            # Kubernetes copies annotations to history, where they stay.
+            keys -= {names.RETRY, names.PROMOTE, names.STATUS, names.ORIGINAL_STRATEGY}
+        for key in sorted(keys | told):
+            yield Verdict("residue", f"{one['kind']} {key}", f"{one['kind']} {meta['name']} has {key}")
