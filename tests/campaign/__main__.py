@@ -55,13 +55,17 @@ def _many(arguments: argparse.Namespace) -> int:
         for kind in outcome.kinds:
             found[kind, outcome.story.start.kind].append(outcome)
         if number % 100 == 0:
-            print(f"# {number} stories, {time.monotonic() - began:.0f} s, {len(found)} kinds of faults", file=sys.stderr)
+            print(
+                f"# {number} stories, {time.monotonic() - began:.0f} s, {len(found)} kinds of faults", file=sys.stderr
+            )
     news = 0
     for (kind, workload), stories in sorted(found.items(), key=lambda item: -len(item[1])):
         expected = kind in known.kinds(workload)
         news += not expected
         seeds_of = ", ".join(str(one.story.seed) for one in stories[:6])
-        print(f"{'known' if expected else 'FOUND'}  {kind}  {workload}: {len(stories)} of {len(seeds)}, seeds {seeds_of}")
+        print(
+            f"{'known' if expected else 'FOUND'}  {kind}  {workload}: {len(stories)} of {len(seeds)}, seeds {seeds_of}"
+        )
         if not expected or arguments.all:
             shortest = min(stories, key=lambda one: len(one.story.moves))
             verdict = next(one for one in shortest.verdicts if one.kind == kind)

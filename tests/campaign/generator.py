@@ -69,5 +69,5 @@ def _move(rng: random.Random, intent: object) -> Move:
         verb = rng.choices(verbs, [one.weight for one in verbs])[0]
         argument = verb.draw(rng, intent)  # type: ignore[arg-type]
         if argument is not None and verb.possible(intent, argument):  # type: ignore[arg-type]
-            wait = LONG if rng.random() < 0.07 else rng.choice(WAITS)
+            wait = LONG if rng.random() < 0.1 else rng.choice(WAITS)
             return Move(verb.name, argument, wait)

@@ -123,7 +123,13 @@ async def metadata(stage: Stage, field: str, key: str, value: str | None) -> Non
 async def patch_pod(stage: Stage, name: str, body: Tree) -> None:
     """Change a Pod by hand."""
     await stage.client.patch(
-        kinds.PODS.resource, name, stage.namespace, body, patch_type=PatchType.STRATEGIC, type=dict, field_manager="hand"
+        kinds.PODS.resource,
+        name,
+        stage.namespace,
+        body,
+        patch_type=PatchType.STRATEGIC,
+        type=dict,
+        field_manager="hand",
     )
 
 

@@ -6,6 +6,7 @@ A change belongs to the request that the server was carrying out. Trees are the 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from inplace.core.objects import names
@@ -16,6 +17,8 @@ from kubesim.api.storage import Change
 from tests.scenarios.embedded import AGENT, NAMESPACE
 
 Tree = dict[str, Any]
+#: Requests and changes of a minute that are a hot loop beyond doubt.
+HOT = 900
 #: What is recorded of others too.
 RECORDED = (kinds.PODS, *kinds.TEMPLATED)
 
@@ -63,19 +66,26 @@ class Ledger:
         self.server = server
         server.on_answer = self._answered
         for kind in RECORDED:
-            server.storage.table(kind).listeners.add(lambda change, kind=kind: self._changed(kind, change))
+            server.storage.table(kind).listeners[partial(self._changed, kind)] = None
 
     def _changed(self, kind: kinds.Kind, change: Change) -> None:
         if change.new.namespace != NAMESPACE:
             return
         old = change.old.tree if change.old is not None else None
         gone = change.type == "DELETED"
-        self._pending.append(Changed(kind.resource.plural, change.new.tree if gone else old, None if gone else change.new.tree))
+        self._pending.append(
+            Changed(kind.resource.plural, change.new.tree if gone else old, None if gone else change.new.tree)
+        )
 
     def _answered(self, request: Request, code: int) -> None:
         changes, self._pending = tuple(self._pending), []
         if changes or (request.agent.startswith(AGENT) and request.verb != "watch"):
             self.entries.append(Entry(self._clock.monotonic(), request, code, changes))
+
+    def is_hot(self) -> bool:
+        """Whether there were more requests and changes in the last minute than any story can need."""
+        enough = self.entries[-HOT:][:1]
+        return len(self.entries) >= HOT and enough[0].at > self._clock.monotonic() - 60
 
     # --- the present ------------------------------------------------------------------------------------------------
 

@@ -55,5 +55,6 @@ def outcomes(seeds: Iterable[int], processes: int) -> Iterator[Outcome]:
     # Forked, so that what is imported is there already, and stays out of the garbage collector's way.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     with multiprocessing.get_context("fork").Pool(processes) as pool:
         yield from pool.imap(of_seed, seeds, chunksize=4)

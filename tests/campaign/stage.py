@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
 
 import msgspec
 
@@ -22,7 +23,7 @@ from inplace.kube.errors import KubeError
 from inplace.runtime.clock import LoopClock
 from inplace.runtime.observe import NullObserver, Observer
 from kubesim.api import kinds
-from kubesim.api.faults import Plan, nothing
+from kubesim.api.faults import Fault, Request
 from kubesim.api.storage import Change
 from kubesim.cluster import Cluster, open_cluster
 from kubesim.kubelet import Timings
@@ -32,6 +33,7 @@ from tests.scenarios import kinds as flavours
 from tests.scenarios.embedded import EPOCH, NAMESPACE, REGISTRY, EmbeddedWorld
 from tests.scenarios.policies import HONEST_STATUS, KEEP_FREEZE
 
+Refusal = Callable[[Request], Fault | None]
 NODES = tuple(f"node-{number}" for number in range(4))
 #: A kubelet that tries again sooner: less time is to be waited for.
 TIMINGS = Timings(most_backoff=40.0)
@@ -58,7 +60,7 @@ class Stage(EmbeddedWorld):
         self.tool = "apply"
         self.alarms = alarms
         self.ledger = Ledger(cluster.server, clock)
-        self.refusals: dict[str, Plan] = {}
+        self.refusals: dict[str, Refusal] = {}
         self._policies = AsyncExitStack()
         cluster.server.plan = self._plan
 
@@ -77,12 +79,9 @@ class Stage(EmbeddedWorld):
         ended = [task for task in self._controllers.values() if task.done()]
         return "; ".join(repr(task.exception()) for task in ended)
 
-    def _plan(self, request: object) -> object:
-        for plan in self.refusals.values():
-            fault = plan(request)  # type: ignore[arg-type]
-            if fault is not None:
-                return fault
-        return nothing(request)  # type: ignore[arg-type]
+    def _plan(self, request: Request) -> Fault | None:
+        faults = (refusal(request) for refusal in self.refusals.values())
+        return next((fault for fault in faults if fault is not None), None)
 
     async def install_policies(self, yes: bool) -> None:
         """`kubectl apply -k manifests/policies`, and delete."""
@@ -125,13 +124,12 @@ class Stage(EmbeddedWorld):
         manager = self.cluster.client("kube-controller-manager")
         node = next(one.tree for one in self.cluster.server.storage.table(kinds.NODES).sorted("") if one.name == name)
         conditions = [{**one, "status": "Unknown"} for one in node["status"]["conditions"]]
-        merge = {"patch_type": PatchType.MERGE, "subresource": "status", "type": dict}
+        merge: dict[str, Any] = {"patch_type": PatchType.MERGE, "subresource": "status", "type": dict}
         await manager.patch(resources.NODES, name, None, {"status": {"conditions": conditions}}, **merge)
         for pod in self.ledger.objects(kinds.PODS):
             if pod["spec"].get("nodeName") == name and condition(pod, "Ready") == "True":
                 ready = [
-                    {**one, "status": "False"} if one["type"] == "Ready" else one
-                    for one in pod["status"]["conditions"]
+                    {**one, "status": "False"} if one["type"] == "Ready" else one for one in pod["status"]["conditions"]
                 ]
                 place = (resources.PODS, pod["metadata"]["name"], self.namespace)
                 await manager.patch(*place, {"status": {"conditions": ready}}, **merge)
@@ -154,14 +152,14 @@ class Stage(EmbeddedWorld):
                 waiting[change.new.name] = tree
                 news.set()
 
-        self.cluster.server.storage.table(kinds.PODS).listeners.add(note)
+        self.cluster.server.storage.table(kinds.PODS).listeners[note] = None
         while True:
             await news.wait()
             news.clear()
             while waiting:
                 name, _ = waiting.popitem()
                 body = {"status": {"conditions": [{"type": names.GATE, "status": "True"}]}}
-                options = {"patch_type": PatchType.STRATEGIC, "subresource": "status", "type": dict}
+                options: dict[str, Any] = {"patch_type": PatchType.STRATEGIC, "subresource": "status", "type": dict}
                 with suppress(KubeError):
                     await client.patch(resources.PODS, name, self.namespace, body, **options)
 

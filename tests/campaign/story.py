@@ -68,7 +68,8 @@ class Intent(Struct, frozen=True):
     commit: Commit
     mode: str | None = None
     paused: bool = False
-    restarted: bool = False
+    #: How often `kubectl rollout restart` was asked for.
+    restarted: int = 0
     #: What was applied before, and every tag that was ever set.
     earlier: tuple[Commit, ...] = ()
     tags: tuple[str, ...] = ("v1",)
@@ -115,7 +116,9 @@ class Intent(Struct, frozen=True):
 def beginning(start: Start) -> Intent:
     """What is wanted at first."""
     commit = Commit(settings=start.settings, strategy=start.strategy)
-    return Intent(start.kind, start.gate, start.replicas, commit, mode=start.mode, policies=start.policies, tool=start.tool)
+    return Intent(
+        start.kind, start.gate, start.replicas, commit, mode=start.mode, policies=start.policies, tool=start.tool
+    )
 
 
 def encode(story: Story) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from inplace.core.objects import names
 from inplace.core.state import statuses
-from inplace.core.state.statuses import Status
+from inplace.core.state.statuses import Phase, Status
 from tests.campaign.ledger import Entry, Tree, annotation, is_ready
 from tests.campaign.story import Intent, Story
 
@@ -70,6 +70,25 @@ class Trace:
     def sight(self, name: str) -> Sight | None:
         """A sight by its name."""
         return next((one for one in self.sights if one.name == name), None)
+
+    @property
+    def is_mended(self) -> bool:
+        """Whether the owner's last images came to all Pods, as far as the workload is ours."""
+        found = [one for one in self.sights if one.name.startswith("mended")]
+        return bool(found) and all(
+            not one.intent.opted_in or (one.status is not None and one.status.phase is Phase.UP_TO_DATE)
+            for one in found
+        )
+
+    @property
+    def is_out(self) -> bool:
+        """Whether we have let go of the workload."""
+        found = self.sight("opted out")
+        if found is None or found.workload is None:
+            return False
+        return not any(names.FROZEN in (found.workload["metadata"].get(field) or {}) for field in ("labels",)) and (
+            annotation(found.workload, names.STATUS) is None
+        )
 
     def intent_at(self, at: float) -> Intent:
         """What was wanted at a time."""

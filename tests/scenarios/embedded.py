@@ -71,7 +71,7 @@ class EmbeddedWorld(World):
         agent = f"{AGENT}-{self._serial}"
         client = self.cluster.client(agent, field_manager=AGENT, as_user=policies.ACCOUNT)
         options = Options(watch_namespace=self.namespace, leader_elect=False, caps=self.caps)
-        app = App(client, self.clock, self.observer(), options, print)
+        app = App(client, self.clock, self.observer(), options, print, self.cluster.rng)
         app.planner = self.planner(app)
         self._controllers[agent] = asyncio.create_task(app.run(signals=False), name=agent)
         await self.until(lambda: _is_ready(app), "the controller to be ready")

@@ -5,13 +5,14 @@ Judged at the end of the story, when all is calm, and again when the owner has s
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 from inplace.core.objects import names
 from inplace.core.template import trees
 from tests.campaign.judges.verdict import Verdict
-from tests.campaign.ledger import Tree, is_ready, tag
+from tests.campaign.ledger import Tree, annotation, is_ready, label, tag
 from tests.campaign.trace import Sight, Trace
 
 #: What Kubernetes counts for itself.
@@ -20,11 +21,13 @@ _COUNTED = ("deployment.kubernetes.io/revision", names.TEMPLATE_GENERATION)
 
 def judge(ours: Trace, native: Trace) -> Iterator[Verdict]:
     """Every sight of the end, beside its twin."""
-    for name in ("calm", "opted out"):
+    ended = ours.is_mended and ours.is_out
+    for name in ("calm", "opted out") if ended else ("calm",):
         mine, twin = ours.sight(name), native.sight(name)
         if mine is not None and twin is not None:
             yield from _compared(name, mine, twin)
-    yield from _undone(ours, native)
+    if ended:
+        yield from _undone(ours, native)
 
 
 def _compared(name: str, mine: Sight, twin: Sight) -> Iterator[Verdict]:
@@ -41,9 +44,27 @@ def _compared(name: str, mine: Sight, twin: Sight) -> Iterator[Verdict]:
         if _plain(spec.get(key)) != _plain(other.get(key)):
             seen = f"spec.{key}: with us {spec.get(key)}, without {other.get(key)}"
             yield Verdict("oracle", f"{name}: {key}", seen)
+    if held and not out:
+        yield from _strategy(mine, twin)
     yield from _metadata(name, mine.workload, twin.workload, out=out)
     if out:
         yield from _pods(mine, twin)
+
+
+def _strategy(mine: Sight, twin: Sight) -> Iterator[Verdict]:
+    """What the owner last said of the strategy is on record while it is frozen, or stands."""
+    assert mine.workload is not None
+    assert twin.workload is not None
+    for key in ("updateStrategy", "strategy"):
+        wanted, found = twin.workload["spec"].get(key), mine.workload["spec"].get(key)
+        text = annotation(mine.workload, names.ORIGINAL_STRATEGY)
+        if key == "updateStrategy" and label(mine.workload, names.FROZEN) is not None:
+            try:
+                found = json.loads(text or "null")
+            except ValueError:
+                continue  # somebody has edited it
+        if _plain(found) != _plain(wanted) and not mine.intent.touched:
+            yield Verdict("oracle", "calm: strategy", f"{key}: with us {found}, without {wanted}")
 
 
 def _metadata(name: str, mine: Tree, twin: Tree, *, out: bool) -> Iterator[Verdict]:
@@ -86,8 +107,9 @@ def _undone(ours: Trace, native: Trace) -> Iterator[Verdict]:
         yield Verdict("oracle", "undo refused", seen)
     elif trees.bare(mine.template) != trees.bare(twin.template):
         yield Verdict("oracle", "undo", f"with us {mine.template}, without {twin.template}")
-    elif -1 not in ours.refused and any(tag(pod) != tag(mine.template) for pod in mine.pods):
-        if all(tag(pod) == tag(twin.template) for pod in twin.pods):
+    elif any(tag(pod) != tag(mine.template) for pod in mine.pods):
+        rolls = -1 not in ours.refused and all(tag(pod) == tag(twin.template) for pod in twin.pods)
+        if rolls:
             yield Verdict("oracle", "undo does not roll", f"{[tag(pod) for pod in mine.pods]}")
 
 

@@ -28,9 +28,9 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
         if image(old) != image(new):
             before_swap[uid] = _container(old)
         yield from _labels(ours, old, new, entry.at)
-        if label(old, names.REVISION_LABEL) != label(new, names.REVISION_LABEL) and uid in before_swap:
-            if _container(new) == before_swap.pop(uid):
-                yield Verdict("pods", "label before swap", f"{change.name}: labelled with the old container at {entry.at}")
+        relabelled = label(old, names.REVISION_LABEL) != label(new, names.REVISION_LABEL)
+        if relabelled and uid in before_swap and _container(new) == before_swap.pop(uid):
+            yield Verdict("pods", "label before swap", f"{change.name}: labelled with the old container at {entry.at}")
     for sight in ours.sights:
         yield from _gates(sight)
 

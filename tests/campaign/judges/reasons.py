@@ -8,7 +8,7 @@ from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state.statuses import Status
 from inplace.core.template import trees
 from tests.campaign.judges.disruption import is_drained
-from tests.campaign.ledger import image, is_ready, label
+from tests.campaign.ledger import image, is_ready
 from tests.campaign.trace import Sight, Trace
 
 Claim = Callable[[Trace, Sight], bool]
@@ -16,8 +16,11 @@ Claim = Callable[[Trace, Sight], bool]
 
 def untrue(ours: Trace, sight: Sight, status: Status) -> Iterator[tuple[str, str]]:
     """The reasons that are not true, with their words."""
+    others = set(status.waiting) - {ReasonCode.Budget}
     words = {str(one.code): one.message for one in status.reasons}
     for code in sorted({*words, *status.waiting}):
+        if code == ReasonCode.Budget and others:
+            continue  # the Pod before it has the place, and waits for something else
         claim = _CLAIMS.get(code)
         if claim is not None and not claim(ours, sight):
             yield code, words.get(code, status.message)
@@ -115,4 +118,3 @@ _CLAIMS: dict[str, Claim] = {
     ReasonCode.RevisionUnknown: _nobody,
     ReasonCode.ScaledAway: _nobody,
 }
-__all__ = ["label", "untrue"]

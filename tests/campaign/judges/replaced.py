@@ -6,6 +6,7 @@ had begun before; a change in the very write that lifts the freeze, without the 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 from tests.campaign.judges.verdict import Verdict
@@ -62,5 +63,5 @@ def _lifts(before: Intent, now: Intent) -> bool:
 def _changed(ours: Trace, held: float, at: float) -> bool:
     """Whether the image was changed when the freeze had had its time."""
     moments = [(when, intent.tag) for when, intent in ours.intents if when <= at]
-    changes = [when for (_, old), (when, new) in zip(moments, moments[1:], strict=False) if old != new]
+    changes = [when for (_, old), (when, new) in itertools.pairwise(moments) if old != new]
     return bool(changes) and changes[-1] >= held + FROZEN_AFTER

@@ -11,7 +11,7 @@ from tests.campaign.trace import Trace
 MINUTE = 60.0
 #: Requests of a minute: of all sorts, and of one sort at one object.
 MOST = 400
-MOST_ALIKE = 75
+MOST_ALIKE = 90
 
 
 def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:

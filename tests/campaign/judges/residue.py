@@ -27,8 +27,8 @@ OURS = {
 def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
     """Every object after the opt-out."""
     sight = ours.sight("opted out")
-    if sight is None:
-        return
+    if sight is None or not ours.is_mended or not ours.is_out:
+        return  # another judge says so
     for one in sight.every:
         meta = one["metadata"]
         keys = {*(meta.get("labels") or {}), *(meta.get("annotations") or {})} & OURS

@@ -20,7 +20,11 @@ _INVALID = ("many",)
 
 
 def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
-    """Every sight of an opted-in workload."""
+    """Every sight of an opted-in workload, and whether we let go of it."""
+    out = ours.sight("opted out")
+    if ours.is_mended and out is not None and not ours.is_out:
+        status = out.status
+        yield Verdict("waits", f"not opted out: {_codes(status) if status is not None else '-'}", f"{status}")
     for sight in ours.sights:
         intent = sight.intent
         if not intent.opted_in or not intent.alive or sight.workload is None:
@@ -41,6 +45,8 @@ def _phase(ours: Trace, sight: Sight, status: Status) -> Iterator[Verdict]:
     if sight.name.startswith("mended"):
         if status.phase is not Phase.UP_TO_DATE:
             yield Verdict("waits", f"not mended: {status.phase} {_codes(status)}", where)
+        elif any(tag(pod) != tag(sight.template) for pod in sight.pods):
+            yield Verdict("waits", "mended in name only", f"{where}: {[tag(pod) for pod in sight.pods]}")
         return
     overdue = sight.quiet >= sight.intent.deadline + SLACK
     if overdue and status.phase in {Phase.PROGRESSING, Phase.HANDED_OVER, Phase.ROLLING_BACK}:
@@ -62,7 +68,7 @@ def _reasons(status: Status) -> list[str]:
     return [*(f"{one.code}: {one.message}" for one in status.reasons), *(f"{one.code}" for one in status.failures)]
 
 
-# --- what a phase needs ------------------------------------------------------------------------------------------------
+# --- what a phase needs -----------------------------------------------------------------------------------------------
 
 
 def _is_up_to_date(ours: Trace, sight: Sight, status: Status) -> bool:

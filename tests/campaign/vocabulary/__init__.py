@@ -22,12 +22,10 @@ def intended(intent: Intent, move: Move) -> Intent:
 def recipe(story: Story) -> str:
     """A story as a person could follow it."""
     start, intent, at = story.start, beginning(story.start), 0.0
-    gate = "with" if start.gate else "without"
-    lines = [
-        f"kubectl create -f web.yaml   # {start.kind} web, {start.replicas} Pods of app:v1 {gate} the readiness gate;"
-        f" the strategy: {start.strategy}; {'with' if start.policies else 'no'} policies; mode {start.mode or 'none'};"
-        f" settings {start.settings}; web.yaml always goes by: {start.tool}"
-    ]
+    gate, policies = ("with" if yes else "without" for yes in (start.gate, start.policies))
+    first = f"{start.kind} web, {start.replicas} Pods of app:v1 {gate} the readiness gate, {policies} policies"
+    more = f"mode {start.mode or 'none'}; strategy: {start.strategy}; settings {start.settings}"
+    lines = [f"kubectl create -f web.yaml   # {first}; {more}; the file always goes by {start.tool}"]
     for move in story.moves:
         if not possible(intent, move):
             continue

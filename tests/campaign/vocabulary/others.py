@@ -77,7 +77,7 @@ async def _pod_image(stage: Stage, _: Intent, argument: str) -> None:
 
 async def _pod_label(stage: Stage, _: Intent, argument: str) -> None:
     number, pair = _at_pod(argument)
-    key, _, value = pair.partition("=")
+    key, value = (*pair.split("="), "")[:2]
     body = {"metadata": {"labels": {key: value or None}}}
     await kubectl.patch_pod(stage, _pod(stage, number)["metadata"]["name"], body)
 
@@ -150,7 +150,7 @@ async def _policies(stage: Stage, intent: Intent, _: str) -> None:
     await stage.install_policies(intent.policies)
 
 
-# --- what is drawn -----------------------------------------------------------------------------------------------------
+# --- what is drawn ----------------------------------------------------------------------------------------------------
 
 
 def _refused(rng: random.Random, intent: Intent) -> str | None:
@@ -230,7 +230,7 @@ VERBS = (
         change=lambda intent, _: replace(intent, registry=True), allowed=lambda intent, _: not intent.registry,
     ),
     Verb("cut-watches", 2, one_of(""), _cut_watches, lambda intent, _: "every watch ends"),
-    Verb("compact", 1, one_of(""), _compact, lambda intent, _: "the API server forgets its history: every watch is 410"),
+    Verb("compact", 1, one_of(""), _compact, lambda intent, _: "the API server forgets its history: watches get 410"),
     Verb(
         "kill", 5, one_of(""), _kill, lambda intent, _: "kill -9 of the controller",
         change=lambda intent, _: replace(intent, alive=False), allowed=lambda intent, _: intent.alive, ours=True,
@@ -252,7 +252,8 @@ VERBS = (
     ),
     Verb(
         "policies", 2, one_of(""), _policies, lambda intent, _: "kubectl apply -k manifests/policies",
-        change=lambda intent, _: replace(intent, policies=True), allowed=lambda intent, _: not intent.policies, ours=True,
+        change=lambda intent, _: replace(intent, policies=True), allowed=lambda intent, _: not intent.policies,
+        ours=True,
     ),
     Verb(
         "no-policies", 2, one_of(""), _policies, lambda intent, _: "kubectl delete -k manifests/policies",

@@ -89,10 +89,10 @@ async def _label_template(stage: Stage, _: Intent, value: str) -> None:
     await kubectl.patch(stage, {"spec": {"template": {"metadata": {"labels": {"tier": value}}}}})
 
 
-async def _restart(stage: Stage, _: Intent, __: str) -> None:
+async def _restart(stage: Stage, intent: Intent, _: str) -> None:
     if (await stage.raw())["spec"].get("paused"):
         raise Refused("can't restart paused deployment (run rollout resume first)")
-    mark = {names.RESTARTED_AT: stage.clock.now().isoformat()}
+    mark = {names.RESTARTED_AT: f"2026-01-01T00:00:{intent.restarted:02}Z"}
     await kubectl.patch(stage, {"spec": {"template": {"metadata": {"annotations": mark}}}})
 
 
@@ -109,7 +109,7 @@ async def _request(stage: Stage, _: Intent, key: str) -> None:
     await kubectl.metadata(stage, "annotations", names.PREFIX + key, stage.clock.now().isoformat())
 
 
-# --- what changes ------------------------------------------------------------------------------------------------------
+# --- what changes -----------------------------------------------------------------------------------------------------
 
 
 def _tagged(intent: Intent, tag: str) -> Intent:
@@ -139,11 +139,16 @@ def _with_strategy(intent: Intent, name: str) -> Intent:
     return committed(intent, replace(intent.commit, strategy=name))
 
 
+def _undoable(intent: Intent, tag: str) -> bool:
+    """Of a Deployment that is not ours an undo replaces our settings as well, which says nothing of us."""
+    return tag != intent.tag and tag in intent.tags and (intent.kind != "Deployment" or intent.opted_in)
+
+
 def _reverted(intent: Intent, _: str) -> Intent:
     return replace(lifted(intent, intent.earlier[-1]), earlier=intent.earlier[:-1])
 
 
-# --- what is drawn -----------------------------------------------------------------------------------------------------
+# --- what is drawn ----------------------------------------------------------------------------------------------------
 
 
 def _tag(rng: random.Random, intent: Intent) -> str | None:
@@ -214,7 +219,7 @@ VERBS = (
     Verb(
         "undo", 6, _earlier_tag, _undo,
         lambda intent, tag: f"kubectl rollout undo {short(intent)} --to-revision=…   # the one with {tag}",
-        change=_tagged, allowed=lambda intent, tag: tag != intent.tag and tag in intent.tags,
+        change=_tagged, allowed=_undoable,
         kinds=("StatefulSet", "DaemonSet", "Deployment"),
     ),
     Verb(
@@ -245,6 +250,7 @@ VERBS = (
         "env", 2, one_of("debug", "info"), _env,
         lambda intent, level: f"kubectl set env {short(intent)} LEVEL={level}   # a change that needs new Pods",
         change=lambda intent, level: replace(intent, commit=replace(intent.commit, env=level)),
+        kinds=("StatefulSet", "DaemonSet", "Deployment"),
     ),
     Verb(
         "template-label", 3, one_of("front", "back"), _label_template,
@@ -253,7 +259,8 @@ VERBS = (
     ),
     Verb(
         "restart", 2, one_of(""), _restart, lambda intent, _: f"kubectl rollout restart {short(intent)}",
-        change=lambda intent, _: replace(intent, restarted=True), kinds=("StatefulSet", "DaemonSet", "Deployment"),
+        change=lambda intent, _: replace(intent, restarted=intent.restarted + 1),
+        kinds=("StatefulSet", "DaemonSet", "Deployment"),
     ),
     Verb(
         "budget", 3, one_of("1", "2"), _budget, lambda intent, least: f"kubectl create pdb web --min-available={least}",
