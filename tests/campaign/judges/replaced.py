@@ -50,7 +50,7 @@ def _held_since(ours: Trace, at: float) -> float | None:
 
 
 def _holds(intent: Intent) -> bool:
-    return intent.mode == "InPlaceOnly" and intent.quiet and intent.kind != "ReplicaSet"
+    return intent.mode == "InPlaceOnly" and intent.alive and not intent.refused and intent.kind != "ReplicaSet"
 
 
 def _lifts(before: Intent, now: Intent) -> bool:

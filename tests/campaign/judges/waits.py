@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inplace.core.state.statuses import Phase, Status
+from kubesim.api.faults import WORDS
 from tests.campaign.judges.reasons import untrue
 from tests.campaign.judges.verdict import Verdict
 from tests.campaign.ledger import tag
 from tests.campaign.story import BAD
 from tests.campaign.trace import Sight, Trace
+from tests.campaign.vocabulary.others import SORTS
 
 #: Seconds by which a deadline may be missed: retries, backoffs and looks.
 SLACK = 150.0
 #: Within so many seconds of a change nothing is said of what should be.
 SOON = 50.0
+#: A write that is refused is tried again within so many seconds.
+RECENT = 70.0
+#: Codes by which the server refuses what was sent, not the moment.
+_VERDICTS = ("400", "403", "413", "422")
 #: Changes that no Pod can take in place.
 _INVALID = ("many",)
 
@@ -35,6 +41,7 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
                 yield Verdict("waits", "no status", f"{sight.name}, {sight.at:.0f} s")
             continue
         yield from _phase(ours, sight, status)
+        yield from _refusals(ours, sight, status)
         if sight.quiet >= SOON and ours.since_unquiet(sight.at) >= SOON:
             for code, words in untrue(ours, sight, status):
                 yield Verdict("waits", f"untrue {code}", f"{sight.name}, {sight.at:.0f} s: {words}")
@@ -56,6 +63,23 @@ def _phase(ours: Trace, sight: Sight, status: Status) -> Iterator[Verdict]:
         yield Verdict("waits", f"no cause: {status.phase} {_codes(status)}", where)
     if status.healthy and status.healthy == status.revision and tag(sight.template) in BAD:
         yield Verdict("waits", "healthy never ran", where)
+
+
+def _refusals(ours: Trace, sight: Sight, status: Status) -> Iterator[Verdict]:
+    """What the server refuses for what it is, again and again, is said in its words, and overdue at the deadline."""
+    recent = [one for one in ours.entries[: sight.entries] if one.ours and sight.at - one.at < RECENT]
+    reasons, failures = (one.message for one in status.reasons), (one.message for one in status.failures)
+    said = " ".join([status.message, *reasons, *failures])
+    for what in sight.intent.refused:
+        sort, _, answer = what.partition(": ")
+        since = min(at for at, intent in ours.intents if what in intent.refused)
+        tries = [one for one in recent if str(one.code) == answer and SORTS[sort](one.request)]
+        if sort == "statuses" or answer not in _VERDICTS or len(tries) < 2 or sight.at - since < SOON:
+            continue
+        if WORDS[int(answer)][1][:40] not in said:
+            yield Verdict("waits", f"unsaid: {sort}", f"{sight.name}, {sight.at:.0f} s: {what}: {said!r}")
+        elif sight.quiet >= sight.intent.deadline + SLACK and status.phase is Phase.PROGRESSING:
+            yield Verdict("waits", f"refused without end: {sort}", f"{sight.name}, {sight.at:.0f} s: {what}: {said!r}")
 
 
 def _codes(status: Status) -> str:
@@ -99,6 +123,12 @@ def _is_refused(ours: Trace, sight: Sight, status: Status) -> bool:
     return invalid or differs or not intent.quiet or ours.since_unquiet(sight.at) < SOON
 
 
+def _is_handed_over(ours: Trace, sight: Sight, status: Status) -> bool:
+    """A change that needs new Pods, and the mode that allows it."""
+    changed = any(intent.commit.env or intent.restarted for _, intent in ours.intents)
+    return sight.intent.mode == "InPlaceIfPossible" and changed
+
+
 def _is_rolled_back(ours: Trace, sight: Sight, status: Status) -> bool:
     """The image does not run, or somebody laid hands on Pods."""
     return sight.intent.tag in BAD or bool(sight.intent.touched)
@@ -116,6 +146,7 @@ _CAUSES = {
     Phase.PAUSED: _is_paused,
     Phase.AWAITING_PROMOTION: _has_steps,
     Phase.REFUSED: _is_refused,
+    Phase.HANDED_OVER: _is_handed_over,
     Phase.ROLLING_BACK: _is_rolled_back,
     Phase.ROLLED_BACK: _is_rolled_back,
     Phase.DEGRADED: _is_degraded,
