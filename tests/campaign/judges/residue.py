@@ -33,8 +33,10 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
         meta = one["metadata"]
         keys = {*(meta.get("labels") or {}), *(meta.get("annotations") or {})} & OURS
         told = {each["type"] for each in (one.get("status") or {}).get("conditions") or ()} & conditions.OURS
+        what = "workload"
         if sight.workload is None or meta["uid"] != sight.workload["metadata"]["uid"]:
+            what = one["kind"]
             # Kubernetes copies annotations to history, where they stay.
             keys -= {names.RETRY, names.PROMOTE, names.STATUS, names.ORIGINAL_STRATEGY}
         for key in sorted(keys | told):
-            yield Verdict("residue", f"{one['kind']} {key}", f"{one['kind']} {meta['name']} has {key}")
+            yield Verdict("residue", f"{what} {key}", f"{one['kind']} {meta['name']} has {key}")
