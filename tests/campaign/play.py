@@ -33,6 +33,8 @@ STANDING = frozenset(
     {Phase.UP_TO_DATE, Phase.REFUSED, Phase.PAUSED, Phase.AWAITING_PROMOTION, Phase.DEGRADED, Phase.ROLLED_BACK}
 )
 HOLDS = ("paused", "steps", "partition", "drain", "max-unavailable", "max-failures", "on-failure")
+#: Strategies by which the native controller keeps Pods back, or that we refuse.
+HOLDING = ("canary", "ondelete", "recreate")
 
 
 def play(story: Story, *, ours: bool, refused: dict[int, str] | None = None) -> Trace:
@@ -145,6 +147,8 @@ class _Player:
         if intent.opted_in and stage.ours and self._has_failed():
             await kubectl.metadata(stage, "annotations", names.RETRY, last)
         body = kubectl.manifest(stage, intent)
+        if intent.lifted == before.lifted:
+            body["spec"].pop(stage.flavour.strategy, None)
         gone = {names.PREFIX + key: None for key in before.settings if key not in intent.settings}
         annotations = {**body["metadata"]["annotations"], **gone}
         await kubectl.patch(stage, {**body, "metadata": {**body["metadata"], "annotations": annotations}})
@@ -249,9 +253,11 @@ class _Player:
 def _mended(intent: Intent, last: str, earlier: list[Intent]) -> Intent:
     """What the owner wants at the end: a change that needs new Pods stays, and is left to the native rollout."""
     settings = {key: text for key, text in intent.settings.items() if key not in HOLDS}
-    commit = replace(intent.commit, tag=last, settings=settings, strategy="one")
+    strategy = "one" if intent.commit.strategy in HOLDING else intent.commit.strategy
+    commit = replace(intent.commit, tag=last, settings=settings, strategy=strategy)
+    lifted = intent.lifted + (intent.paused or strategy != intent.commit.strategy)
     mode = intent.mode or ("InPlaceOnly" if any(one.opted_in for one in earlier) else None)
     if mode is not None and any(one.commit.env or one.restarted for one in earlier):
         mode = "InPlaceIfPossible"
     size = intent.replicas or 2
-    return replace(intent, commit=commit, replicas=size, mode=mode, paused=False, min_available=None)
+    return replace(intent, commit=commit, replicas=size, mode=mode, paused=False, min_available=None, lifted=lifted)

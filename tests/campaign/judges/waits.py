@@ -67,14 +67,15 @@ def _phase(ours: Trace, sight: Sight, status: Status) -> Iterator[Verdict]:
 
 def _refusals(ours: Trace, sight: Sight, status: Status) -> Iterator[Verdict]:
     """What the server refuses for what it is, again and again, is said in its words, and overdue at the deadline."""
-    recent = [one for one in ours.entries[: sight.entries] if one.ours and sight.at - one.at < RECENT]
+    begin = sight.at - min(RECENT, sight.quiet)
+    recent = [one for one in ours.entries[: sight.entries] if one.ours and one.at > begin]
     reasons, failures = (one.message for one in status.reasons), (one.message for one in status.failures)
     said = " ".join([status.message, *reasons, *failures])
     for what in sight.intent.refused:
         sort, _, answer = what.partition(": ")
         since = min(at for at, intent in ours.intents if what in intent.refused)
         tries = [one for one in recent if str(one.code) == answer and SORTS[sort](one.request)]
-        if sort == "statuses" or answer not in _VERDICTS or len(tries) < 2 or sight.at - since < SOON:
+        if sort in {"statuses", "all writes"} or answer not in _VERDICTS or len(tries) < 2 or sight.at - since < SOON:
             continue
         if WORDS[int(answer)][1][:40] not in said:
             yield Verdict("waits", f"unsaid: {sort}", f"{sight.name}, {sight.at:.0f} s: {what}: {said!r}")

@@ -203,7 +203,7 @@ VERBS = (
         kinds=("StatefulSet", "DaemonSet", "Deployment"),
     ),
     Verb(
-        "flap", 7, _numbered("0.5", "5", "40"), _flap,
+        "flap", 7, _numbered("0.5", "5", "40", "300"), _flap,
         lambda intent, rest: "the readiness of Pod web-{} is gone for {} s".format(*rest.split(" ")),
     ),
     Verb(

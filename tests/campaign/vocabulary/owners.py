@@ -206,7 +206,7 @@ VERBS = (
         change=_edited,
     ),
     Verb(
-        "revert", 6, one_of(""), _apply,
+        "revert", 8, one_of(""), _apply,
         lambda intent, _: "git revert HEAD && kubectl apply -f web.yaml   # the file as it was before",
         change=_reverted, allowed=lambda intent, _: bool(intent.earlier),
     ),

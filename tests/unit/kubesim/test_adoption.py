@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 
@@ -39,7 +40,7 @@ async def test_a_workload_that_was_deleted_without_its_pods_takes_them_back(kind
         await client.create(kind.resource, "default", body, type=dict)
         await clock.sleep(10)
         before = [await owned(resource) for resource in OWNED]
-        merge = {"patch_type": PatchType.MERGE, "type": dict}
+        merge: Any = {"patch_type": PatchType.MERGE, "type": dict}
         await client.patch(*where, {"metadata": {"finalizers": ["orphan"]}}, **merge)
         await client.delete(*where)
         for resource in OWNED:

@@ -6,6 +6,7 @@ import asyncio
 import random
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -277,7 +278,7 @@ async def test_a_node_that_is_back_says_again_what_others_have_changed():
         pod = await world.until(ready)
         world.cluster.kubelet.stop_node("n")
         conditions = [{**one, "status": "False"} for one in pod["status"]["conditions"]]
-        options = {"patch_type": PatchType.MERGE, "type": dict, "subresource": "status"}
+        options: Any = {"patch_type": PatchType.MERGE, "type": dict, "subresource": "status"}
         await world.client.patch(resources.PODS, "p", "default", {"status": {"conditions": conditions}}, **options)
         await world.until(lambda one: not ready(one))
         world.cluster.kubelet.start_node("n")
