@@ -15,6 +15,9 @@ from tests.campaign.shrink import shrunk
 from tests.campaign.story import Story, decode, encode
 from tests.campaign.vocabulary import recipe
 
+#: A kind of fault, and a kind of workload.
+Found = tuple[str, str]
+
 
 def main() -> int:
     """The command."""
@@ -49,31 +52,39 @@ def _many(arguments: argparse.Namespace) -> int:
     every = range(arguments.first, sys.maxsize)
     chosen = (seed for seed in every if arguments.kind in {None, kind_of(seed)})
     seeds = [seed for seed, _ in zip(chosen, range(arguments.seeds), strict=False)]
-    began, cpu, found = time.monotonic(), 0.0, defaultdict[tuple[str, str], list[Outcome]](list)
+    began, cpu, found = time.monotonic(), 0.0, defaultdict[Found, list[Outcome]](list)
     for number, outcome in enumerate(outcomes(seeds, arguments.processes), 1):
         cpu += outcome.cpu
-        for kind in outcome.kinds:
-            found[kind, outcome.story.start.kind].append(outcome)
+        for kind in sorted(outcome.kinds):
+            key = kind, outcome.story.start.kind
+            found[key].append(outcome)
+            if len(found[key]) == 1:  # at once: a run of thousands may be ended before its end
+                _note(f"{number}: {kind}  {key[1]}, seed {outcome.story.seed}")
         if number % 100 == 0:
-            print(
-                f"# {number} stories, {time.monotonic() - began:.0f} s, {len(found)} kinds of faults", file=sys.stderr
-            )
-    news = 0
-    for (kind, workload), stories in sorted(found.items(), key=lambda item: -len(item[1])):
-        expected = kind in known.kinds(workload)
-        news += not expected
+            _note(f"{number} stories, {time.monotonic() - began:.0f} s, {len(found)} kinds of faults")
+    news = [key for key in found if key[0] not in known.kinds(key[1])]
+    for key, stories in sorted(found.items(), key=lambda item: -len(item[1])):
         seeds_of = ", ".join(str(one.story.seed) for one in stories[:6])
-        print(
-            f"{'known' if expected else 'FOUND'}  {kind}  {workload}: {len(stories)} of {len(seeds)}, seeds {seeds_of}"
-        )
-        if not expected or arguments.all:
-            shortest = min(stories, key=lambda one: len(one.story.moves))
-            verdict = next(one for one in shortest.verdicts if one.kind == kind)
-            print(f"    {verdict.seen}")
-            if arguments.shrink and arguments.fault in {None, kind}:
-                print(_told(tried(shrunk(shortest.story, kind)), kind))
-    print(f"{len(seeds)} stories, {cpu:.0f} s of CPU ({cpu / max(1, len(seeds)):.2f} each), {news} faults not known")
+        word = "FOUND" if key in news else "known"
+        print(f"{word}  {key[0]}  {key[1]}: {len(stories)} of {len(seeds)}, seeds {seeds_of}")
+        if key in news or arguments.all:
+            _example(key[0], stories, shrink=arguments.shrink and arguments.fault in {None, key[0]})
+    each = cpu / max(1, len(seeds))
+    print(f"{len(seeds)} stories, {cpu:.0f} s of CPU ({each:.2f} each), {len(news)} faults not known")
     return 1 if news else 0
+
+
+def _note(text: str) -> None:
+    print(f"# {text}", file=sys.stderr, flush=True)
+
+
+def _example(kind: str, stories: list[Outcome], *, shrink: bool) -> None:
+    """One story with a fault, the one with the fewest moves."""
+    shortest = min(stories, key=lambda one: len(one.story.moves))
+    verdict = next(one for one in shortest.verdicts if one.kind == kind)
+    print(f"    {verdict.seen}")
+    if shrink:
+        print(_told(tried(shrunk(shortest.story, kind)), kind))
 
 
 def _told(outcome: Outcome, kind: str) -> str:

@@ -20,14 +20,22 @@ _COUNTED = ("deployment.kubernetes.io/revision", names.TEMPLATE_GENERATION)
 
 
 def judge(ours: Trace, native: Trace) -> Iterator[Verdict]:
-    """Every sight of the end, beside its twin."""
-    ended = ours.is_mended and ours.is_out
-    for name in ("calm", "opted out") if ended else ("calm",):
-        mine, twin = ours.sight(name), native.sight(name)
-        if mine is not None and twin is not None:
-            yield from _compared(name, mine, twin)
-    if ended:
+    """Every sight of the end, beside its twin; what follows from an earlier difference is not said again."""
+    calm = list(_at("calm", ours, native))
+    yield from calm
+    if not ours.is_mended or not ours.is_out:
+        return
+    known = {one.fault.partition(": ")[2] for one in calm}
+    out = [one for one in _at("opted out", ours, native) if one.fault.partition(": ")[2] not in known]
+    yield from out
+    if not out:
         yield from _undone(ours, native)
+
+
+def _at(name: str, ours: Trace, native: Trace) -> Iterator[Verdict]:
+    mine, twin = ours.sight(name), native.sight(name)
+    if mine is not None and twin is not None:
+        yield from _compared(name, mine, twin)
 
 
 def _compared(name: str, mine: Sight, twin: Sight) -> Iterator[Verdict]:
