@@ -34,12 +34,13 @@ demo: $(READY)  ## the real controller on a cluster inside the process: an upgra
 test: lint  ## lint, types, contracts, unit, property and scenario tests on the embedded cluster; no root, no cluster
 	$(BIN)/pytest -q -n 4 --dist worksteal --seeds 3 --stories 64
 
-docs: $(READY)  ## regenerate docs/reasons.md from the reason codes
+docs: $(READY)  ## regenerate docs/reasons.md and docs/keys.md from their tables
 	$(BIN)/python -m hack.reasons > docs/reasons.md
+	$(BIN)/python -m hack.keys > docs/keys.md
 
 e2e: $(READY)  ## the scenarios on a real cluster on this machine (as root; the first run builds Kubernetes)
 	$(BIN)/python -m hack.cluster up
-	$(BIN)/pytest -q -n 4 --world real --seeds 3 -m "not alone and not long" tests/scenarios tests/e2e
+	$(BIN)/pytest -q -n 4 --durations 15 --world real --seeds 3 -m "not alone and not long" tests/scenarios tests/e2e
 	$(BIN)/pytest -q --world real -m alone tests/scenarios
 
 e2e-full: $(READY)  ## everything, long: all worlds, versions and seeds, deliberate defects, long benchmarks; writes docs/scenarios.md and docs/judges.md

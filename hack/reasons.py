@@ -51,9 +51,9 @@ SECTIONS: Final = {
     ),
     Concern.FAILED: Section(
         "A Pod has failed",
-        "Its readiness gate is open again, except with `StateUnreadable`. If more Pods have failed than\n"
-        "`max-failures` tolerates, `on-failure` decides what happens. A failed Pod that becomes Ready at\n"
-        "the target counts as upgraded.",
+        "Its readiness gate is open again, except with `StateUnreadable` until `retry`. If more Pods have\n"
+        "failed than `max-failures` tolerates, `on-failure` decides what happens. A failed Pod that becomes\n"
+        "Ready at the target counts as upgraded.",
         "what to do",
     ),
 }

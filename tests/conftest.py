@@ -18,8 +18,8 @@ REAL_TIME = frozenset({"commands", "kubectl"})
 
 # CI must not fail by the luck of the draw; a developer's run draws anew each time, HYPOTHESIS_PROFILE=long draws more.
 # hack/mutation wants to know only whether a test fails, not by how little.
-# How fast inputs are drawn depends on the machine, and says nothing of the project.
-PATIENT = settings(suppress_health_check=[HealthCheck.too_slow])
+# How fast inputs are drawn and examples run depends on the machine, and says nothing of the project.
+PATIENT = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 settings.register_profile("default", PATIENT)
 settings.register_profile("ci", PATIENT, derandomize=True)
 settings.register_profile("long", PATIENT, max_examples=2000)

@@ -12,7 +12,8 @@ from inplace.core import kinds
 from inplace.core.kinds import Template
 from inplace.core.objects import names
 from inplace.core.objects.model import Node, Pod, Workload
-from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.rollout.snapshot import FailedWrite, Snapshot
 from inplace.core.state import records
 from inplace.core.state.records import Baseline, PodPhase, Record
 
@@ -43,14 +44,16 @@ def container(
     waiting: str = "",
     last: str = "",
     exit_reason: str = "Error",
+    ended: datetime | None = None,
     started: datetime = NOW,
 ) -> dict[str, Any]:
     """A ContainerStatus."""
     state: dict[str, Any] = {"running": {"startedAt": stamp(started)}} if running else {"waiting": {"reason": waiting}}
-    ended = {"terminated": {"containerID": last, "exitCode": 1, "reason": exit_reason}} if last else {}
+    times = {"finishedAt": stamp(ended)} if ended is not None else {}
+    exited = {"terminated": {"containerID": last, "exitCode": 1, "reason": exit_reason, **times}} if last else {}
     return {
         "name": name, "image": image, "imageID": image_id, "containerID": id_, "restartCount": restarts,
-        "ready": running, "state": state, "lastState": ended,
+        "ready": running, "state": state, "lastState": exited,
     }  # fmt: skip
 
 
@@ -61,16 +64,19 @@ def pod(
     revision: str = OLD,
     gate: str | None = "True",
     ready: bool = True,
+    conditions_ready: bool = True,
+    ready_since: datetime | None = None,
+    gate_since: datetime | None = None,
     record: Record | str | None = None,
     generation: int = 1,
     observed: int = 1,
     deleted: bool = False,
     **metadata: Any,
 ) -> Pod:
-    """A Pod of web; `gate` None: it has none."""
-    conditions = [{"type": "Ready", "status": str(ready)}, {"type": "ContainersReady", "status": "True"}]
+    """A Pod of web; `gate` None: it has none. `ready_since`, `gate_since`: the last transitions of these conditions."""
+    conditions = [_condition("Ready", str(ready), ready_since), _condition("ContainersReady", str(conditions_ready))]
     if gate is not None and gate != "absent":
-        conditions.append({"type": names.GATE, "status": gate})
+        conditions.append(_condition(names.GATE, gate, gate_since))
     text = record if isinstance(record, str) else records.encode(record) if record is not None else None
     tree = {
         "metadata": {
@@ -93,6 +99,10 @@ def pod(
         },
     }  # fmt: skip
     return decode(tree, Pod)
+
+
+def _condition(type_: str, status: str, since: datetime | None = None) -> dict[str, Any]:
+    return {"type": type_, "status": status} | ({"lastTransitionTime": stamp(since)} if since is not None else {})
 
 
 def node(version: str = "v1.36.3", *, ready: bool = True, images: tuple[tuple[str, ...], ...] = ()) -> Node:
@@ -177,6 +187,11 @@ def snapshot(*pods: Pod, **changes: Any) -> Snapshot:
         "nodes": {"node": node()},
     }
     return Snapshot(**{**fields, **changes})
+
+
+def refused(uid: str, message: str = "no", *, sort: str = "patch_images") -> FailedWrite:
+    """A write on a Pod in flight that admission has refused just now."""
+    return FailedWrite(uid, sort, Reason(ReasonCode.AdmissionRejected, "", message), NOW, later(30), later(60))
 
 
 def decode(tree: Any, type_: type[T]) -> T:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from hack.defects import admission, assessment, cluster, commands, lifecycle, workload
+from hack.defects import (
+    admission,
+    assessment,
+    bystanders,
+    cluster,
+    commands,
+    deployments,
+    lifecycle,
+    pull_pods,
+    template,
+    workload,
+)
 from hack.defects.defect import Defect
 
 DEFECTS: Final[tuple[Defect, ...]] = (
@@ -12,6 +23,10 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     *assessment.DEFECTS,
     *lifecycle.DEFECTS,
     *workload.DEFECTS,
+    *deployments.DEFECTS,
+    *template.DEFECTS,
     *cluster.DEFECTS,
     *commands.DEFECTS,
+    *bystanders.DEFECTS,
+    *pull_pods.DEFECTS,
 )

@@ -94,8 +94,8 @@ DEFECTS: Final = (
     Defect(
         "hand over what admission refuses",
         HOLDS,
-        "any(reason.code == ReasonCode.AdmissionRejected for reason in assessment.refused)",
-        "False",
+        "(ReasonCode.AdmissionRejected, ReasonCode.BaseUnknown)",
+        "(ReasonCode.BaseUnknown,)",
         ("unit/core/test_holds.py::test_nothing_is_handed_over_that_admission_refuses",),
     ),
     Defect(
@@ -216,10 +216,10 @@ DEFECTS: Final = (
         "reserve for every Pod as if for the first",
         ADMIT,
         "quotas, verdicts = Quotas.of(assessment), list[tuple[Pod, Pending, _Verdict]]()\n"
-        "    for pod, state in candidates:\n"
+        "    for pod, state in pending:\n"
         "        verdict, quotas, reservations = _admit_one(assessment, pod.pod, state, quotas, reservations)",
         "quotas, verdicts, standing = Quotas.of(assessment), list[tuple[Pod, Pending, _Verdict]](), reservations\n"
-        "    for pod, state in candidates:\n"
+        "    for pod, state in pending:\n"
         "        verdict, quotas, reservations = _admit_one(assessment, pod.pod, state, quotas, standing)",
         ("unit/core/test_reserve.py::test_no_more_is_taken_than_is_allowed",),
     ),

@@ -59,7 +59,7 @@ DEFECTS: Final = (
     Defect(
         "believe where Pods were before their revisions were known",
         ASSESS,
-        "(workload.spec, tuple(snapshot.revisions.values())),",
+        '(workload.spec, status.healthy if status is not None else "", tuple(snapshot.revisions.values())),',
         "None,",
         ("unit/core/test_planner.py::test_where_pods_are_is_asked_again_when_their_revisions_are_known",),
     ),
@@ -67,7 +67,7 @@ DEFECTS: Final = (
     Defect(
         "forget that the API server refuses our writes",
         ASSESS,
-        "                snapshot.write_refused.get(uid),\n",
+        "                snapshot.fatal(uid),\n",
         "                None,\n",
         ("unit/core/test_pod.py::test_a_write_that_is_refused_for_good_fails_it",),
     ),
@@ -116,7 +116,7 @@ DEFECTS: Final = (
     Defect(
         "take a Pod that was settled for one that fails",
         ASSESS,
-        "        settled=_is_settled(snapshot, target),\n",
+        "        settled=status is not None and target is not None and status.is_settled(target.revision),\n",
         "        settled=False,\n",
         ("unit/core/test_workload.py::test_a_settled_workload_stays_up_to_date_when_a_pod_becomes_unready",),
     ),
@@ -137,8 +137,8 @@ DEFECTS: Final = (
     Defect(
         "forget where an attempt has moved a Pod",
         CHANGES,
-        "snapshot.revisions.get(record.target) if isinstance(record, Record) else None,",
-        "None,",
+        "attempted = record.attempted if isinstance(record, Record) else ()",
+        "attempted = ()",
         (
             "unit/core/test_targets.py::test_what_an_attempt_has_given_a_pod_on_the_way_to_another_template_is_taken_back",
         ),
@@ -165,6 +165,54 @@ DEFECTS: Final = (
         "if isinstance(to, Rollback):",
         "if False:",
         ("unit/core/test_targets.py::test_a_partition_keeps_no_pod_at_what_has_failed",),
+    ),
+    Defect(
+        "roll back though nothing was moved",
+        "core/plan/phase.py",
+        "enough = verdicts.blamed(moved) > assessment.settings.max_failures",
+        "enough = True",
+        (
+            "scenarios/test_prepull.py::test_with_rollback_nothing_is_rolled_back_that_has_not_been_anywhere",
+            "faults/test_refused_writes.py",
+        ),
+    ),
+    Defect(
+        "ask for no image again once its Pod has failed",
+        "core/plan/plan.py",
+        "[*first, *admission.unprepared, *decision.without_image()]",
+        "[*first, *admission.unprepared]",
+        ("faults/test_refused_writes.py",),
+    ),
+    Defect(
+        "count the time without a pull Pod as its own",
+        "core/rollout/prepull.py",
+        "over = made + deadline",
+        "pass",
+        ("faults/test_refused_writes.py",),
+    ),
+    Defect(
+        "call healthy what never ran",
+        "core/plan/status.py",
+        "return not kept and any(pod.available and pod.revision == revision for pod in pods)",
+        "return not kept",
+        ("unit/core/test_plan.py::test_without_pods_a_revision_is_up_to_date_but_neither_healthy_nor_settled",),
+    ),
+    Defect(
+        "take a revision without Pods for settled",
+        "core/state/statuses.py",
+        "has_run = self.healthy == revision or self.updated > 0",
+        "has_run = True",
+        (
+            "unit/core/test_plan.py::test_without_pods_a_revision_is_up_to_date_but_neither_healthy_nor_settled",
+            "scenarios/test_rollback.py::test_what_was_set_while_there_were_no_pods_is_judged_when_there_are",
+        ),
+    ),
+    Defect(
+        "wait for ever for a Pod that was created at the target",
+        "core/pod/lifecycle.py",
+        "    return failures.born(pod)\n",
+        "    return None\n",
+        ("unit/core/test_pod.py::test_a_pod_that_was_created_at_the_target_is_judged_by_its_deadline_too",),
     ),
     Defect(
         "pull images for a rollback",

@@ -11,9 +11,18 @@ OBSERVATION: Final = "core/pod/observation.py"
 FORECAST: Final = "core/views/forecast.py"
 REPORTED: Final = "core/rollout/reported.py"
 
+TREE: Final = "cli/render/tree.py"
+
 REFUSED_WRITES: Final = "faults/test_refused_writes.py"
 
 DEFECTS: Final = (
+    Defect(
+        "say of a Pod that went back that it went from a revision to the same",
+        "core/views/pod.py",
+        "if record.base != record.target:",
+        "if True:",
+        ("unit/core/test_explanation.py::test_a_pod_that_went_back_is_said_to_have_gone_back",),
+    ),
     # --- what a process would remember
     Defect(
         "guess that a Pod has become unready just now",
@@ -46,7 +55,7 @@ DEFECTS: Final = (
     Defect(
         "forget the pull Pods",
         GATHER,
-        "PullPods(cache.pull_pods_of(seen.workload.metadata.uid))",
+        "PullPods(cache.pull_pods_of(seen.workload, seen.owned))",
         "None",
         ("scenarios/test_prepull.py::test_for_an_image_that_does_not_exist_no_container_is_killed",),
     ),
@@ -89,7 +98,7 @@ DEFECTS: Final = (
     Defect(
         "do not say that the freeze is contested",
         REPORTED,
-        "return own or _waiting(status, _HOLDS)",
+        'return own or refused_write(status, "") or _waiting(status, _HOLDS)',
         "return None",
         ("unit/core/test_holds.py::test_each_check_holds_every_pod",),
     ),
@@ -163,5 +172,20 @@ DEFECTS: Final = (
         '            return "Settling"',
         '            return "Done"',
         ("unit/core/test_plan.py::test_a_view_tells_what_is_done_from_what_settles_and_what_is_held",),
+    ),
+    # --- the live tree
+    Defect(
+        "draw a tree that is taller than the terminal",
+        TREE,
+        "fitted(status, seen, self._console), refresh",
+        "render(status, seen), refresh",
+        ("unit/cli/test_tree.py::test_the_header_and_the_pods_in_flight_stay_on_a_small_terminal",),
+    ),
+    Defect(
+        "show waiting Pods before those in flight on a small terminal",
+        TREE,
+        "key=lambda pod: pod.stage not in _FIRST",
+        "key=lambda pod: 0",
+        ("unit/cli/test_tree.py::test_the_header_and_the_pods_in_flight_stay_on_a_small_terminal",),
     ),
 )

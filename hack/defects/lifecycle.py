@@ -10,6 +10,9 @@ LIFECYCLE: Final = "core/pod/lifecycle.py"
 ATTEMPT: Final = "core/pod/attempt.py"
 EVIDENCE: Final = "core/pod/evidence.py"
 PATCHES: Final = "core/actions/patches.py"
+RECORDS: Final = "core/state/records.py"
+AVAILABILITY: Final = "core/pod/availability.py"
+FAILURES: Final = "core/pod/failures.py"
 
 DEFECTS: Final = (
     Defect(
@@ -57,8 +60,8 @@ DEFECTS: Final = (
     Defect(
         "call a crash after the upgrade no failure",
         LIFECYCLE,
-        "    if crashed is not None:\n",
-        "    if False:\n",
+        "crashed = failures.crash_loop(pod, last, context.now)",
+        "crashed = None",
         (
             "unit/core/test_pod.py::test_an_upgraded_pod_that_crashes_has_failed_and_its_next_attempt_has_exits_of_its_own",
         ),
@@ -66,7 +69,7 @@ DEFECTS: Final = (
     Defect(
         "leave a Pod failed that has recovered",
         LIFECYCLE,
-        "return Failed(reason, Complete(pod, done, revision_labels=context.labels_of(done.target)))",
+        "return Failed(reason, attempt.recover(pod, proven, context))",
         "return Failed(reason)",
         ("unit/core/test_pod.py::test_a_failed_pod_that_recovers_by_itself_is_done",),
     ),
@@ -141,9 +144,9 @@ DEFECTS: Final = (
     ),
     Defect(
         "forget the deadline",
-        "core/pod/failures.py",
-        "    if now < record.deadline:\n",
-        "    if True:\n",
+        LIFECYCLE,
+        "    if context.now >= deadline:\n",
+        "    if False:\n",
         ("unit/core/test_pod.py::test_what_may_pass_by_itself_only_waits_and_names_the_failure_at_the_deadline",),
     ),
     # --- patches
@@ -167,6 +170,65 @@ DEFECTS: Final = (
         "test = [] if current is None else",
         "test = [] if True else",
         ("unit/core/test_patch.py::test_a_record_written_meanwhile_is_not_overwritten",),
+    ),
+    Defect(
+        "believe a record of another workload",
+        RECORDS,
+        "return None if isinstance(record, Record) and record.workload != workload else record",
+        "return record",
+        ("unit/core/test_pod.py::test_a_record_of_another_workload_is_none",),
+    ),
+    Defect(
+        "judge a Pod that has served by what it lacks later",
+        AVAILABILITY,
+        "if lost_at is None or lost_at >= record.deadline:\n        return lost_at is not None",
+        "if True:\n        return False",
+        (
+            "unit/core/test_pod.py::test_a_pod_that_has_served_since_its_upgrade_does_not_fail_any_more",
+            "faults/test_late_verdicts.py",
+        ),
+    ),
+    Defect(
+        "call a Pod that has never been Ready since one that has served",
+        AVAILABILITY,
+        "if lost_at == record.ready_changed_at or",
+        "if",
+        ("unit/core/test_pod.py::test_a_pod_that_has_not_served_since_its_upgrade_fails_at_the_deadline",),
+    ),
+    Defect(
+        "call a pull that failed a crash loop",
+        FAILURES,
+        'if cause == "CrashLoopBackOff" and exits(status, baseline) <= 0:',
+        "if False:",
+        ("unit/core/test_pod.py::test_the_pause_after_the_old_container_ended_is_no_crash_loop_of_the_new_one",),
+    ),
+    Defect(
+        "fail a Pod whose old container stops as it was asked to",
+        ATTEMPT,
+        "deadline=record.deadline + pod.grace",
+        "deadline=record.deadline",
+        ("unit/core/test_pod.py::test_the_deadline_counts_from_the_end_of_the_old_container",),
+    ),
+    Defect(
+        "wait for the whole grace period of a container that has stopped",
+        FAILURES,
+        "return min(record.deadline, max(record.deadline - grace, max(known) + patience))",
+        "return record.deadline",
+        ("unit/core/test_pod.py::test_the_deadline_counts_from_the_end_of_the_old_container",),
+    ),
+    Defect(
+        "count exits for ever",
+        FAILURES,
+        "reason = _crash(status, baseline) if latest <= record.deadline else None",
+        "reason = _crash(status, baseline)",
+        ("unit/core/test_pod.py::test_only_exits_by_the_deadline_are_a_crash_loop",),
+    ),
+    Defect(
+        "blame the image for a node that was lost after the swap",
+        LIFECYCLE,
+        "        return failures.lost(unheard)\n",
+        "        pass\n",
+        ("unit/core/test_pod.py::test_a_pod_that_has_not_served_since_its_upgrade_fails_at_the_deadline",),
     ),
     Defect(
         "do not test the Pod's uid",

@@ -14,6 +14,85 @@ REQUEUE: Final = "core/plan/requeue.py"
 OPT_OUT: Final = "core/plan/opt_out.py"
 
 DEFECTS: Final = (
+    # --- whose fields they are
+    Defect(
+        "keep what our field manager owns after opting out",
+        "core/plan/opt_out.py",
+        "    return release(snapshot)\n",
+        "    return ()\n",
+        ("unit/core/test_workload.py::test_last_of_all_our_field_manager_gives_its_fields_up",),
+    ),
+    Defect(
+        "give the first fields up first",
+        "core/actions/patches.py",
+        "sorted(entries, reverse=True)",
+        "sorted(entries)",
+        ("unit/core/test_workload.py::test_last_of_all_our_field_manager_gives_its_fields_up",),
+    ),
+    Defect(
+        "give fields up that the server keeps, again and again",
+        "core/plan/opt_out.py",
+        "if ours and len(ours) < len(entries) else ()",
+        "if ours else ()",
+        ("unit/core/test_workload.py::test_fields_are_given_up_once_and_not_where_the_server_would_keep_them",),
+    ),
+    Defect(
+        "give the same fields up again and again",
+        "core/plan/opt_out.py",
+        "if bytes(found) == snapshot.released:",
+        "if False:",
+        ("unit/core/test_workload.py::test_fields_are_given_up_once_and_not_where_the_server_would_keep_them",),
+    ),
+    # --- the owner's strategy
+    Defect(
+        "leave the freeze if nothing is recorded",
+        "core/kinds/freezing.py",
+        "return recorded(workload) or Replaced()",
+        "return recorded(workload) or replaced(workload.spec.update_strategy)",
+        ("unit/core/test_workload.py::test_a_freeze_without_a_readable_record_gets_the_default_which_is_said",),
+    ),
+    Defect(
+        "do not notice that the record is gone",
+        "core/kinds/freezing.py",
+        "if not is_ours or recorded(workload) is not None:",
+        "if True:",
+        ("unit/core/test_workload.py::test_a_freeze_without_a_readable_record_gets_the_default_which_is_said",),
+    ),
+    Defect(
+        "raise on a record that somebody edited",
+        "core/kinds/freezing.py",
+        "    except (msgspec.MsgspecError, UnicodeError):\n        return None\n",
+        "    except UnicodeError:\n        return None\n",
+        ("unit/core/test_workload.py::test_a_freeze_without_a_readable_record_gets_the_default_which_is_said",),
+    ),
+    Defect(
+        "put a strategy back that makes no sense",
+        "core/kinds/freezing.py",
+        "if not sound or any(",
+        "if any(",
+        ("unit/core/test_workload.py::test_a_freeze_without_a_readable_record_gets_the_default_which_is_said",),
+    ),
+    Defect(
+        "take a partition for ours that its owner chose",
+        "core/kinds/statefulset.py",
+        "return ours and _has_our_partition(workload)",
+        "return _has_our_partition(workload)",
+        ("unit/core/test_workload.py::test_a_strategy_that_was_a_freeze_before_ours_stays",),
+    ),
+    Defect(
+        "do not record OnDelete of its owner",
+        "core/kinds/freezing.py",
+        "known = recorded(workload) or replaced(workload.spec.update_strategy)",
+        "known = recorded(workload)",
+        ("unit/core/test_workload.py::test_a_strategy_that_was_a_freeze_before_ours_stays",),
+    ),
+    Defect(
+        "hand over to OnDelete",
+        "core/kinds/statefulset.py",
+        "_held_by_us(workload) and original(workload).type != ON_DELETE",
+        "_held_by_us(workload)",
+        ("unit/core/test_workload.py::test_nothing_is_handed_over_to_a_strategy_that_replaces_no_pod",),
+    ),
     Defect(
         "roll out a Deployment natively: never pause it",
         DEPLOYMENT,
@@ -22,10 +101,17 @@ DEFECTS: Final = (
         ("unit/core/test_kinds.py::test_a_settled_deployment_is_paused_and_a_lifted_freeze_is_put_back",),
     ),
     Defect(
+        "upgrade the Pods of a Deployment with Recreate one after the other",
+        DEPLOYMENT,
+        '!= "Recreate" or together',
+        '!= "Recreate" or True',
+        ("scenarios/test_deployments.py::test_recreate_is_refused_unless_all_pods_may_be_out_of_service_at_once",),
+    ),
+    Defect(
         "leave an older ReplicaSet with the wanted template",
         DEPLOYMENT,
-        "and equal and not _has_pods(child)",
-        "and False",
+        "return [child for child in others if trees.fingerprint(child.spec.template) == target.revision]",
+        "return []",
         ("unit/core/test_kinds.py::test_an_equal_replica_set_makes_way",),
     ),
     Defect(
@@ -40,8 +126,8 @@ DEFECTS: Final = (
     Defect(
         "resume a Deployment that no policy protects",
         DEPLOYMENT,
-        "if left is not None or not (freeze_policy and is_frozen(workload)):",
-        "if left is not None or not is_frozen(workload):",
+        "if left is not None or not freeze_policy:",
+        "if left is not None:",
         ("unit/core/test_kinds.py::test_a_deployment_that_is_done_is_resumed_only_if_a_policy_freezes_it_in_time",),
     ),
     Defect(
@@ -57,6 +143,47 @@ DEFECTS: Final = (
         "return equal[-1] if equal",
         "return next(iter(revisions.values())) if equal",
         ("unit/core/test_kinds.py::test_the_current_revision_of_a_daemonset_is_the_newest_with_its_template",),
+    ),
+    Defect(
+        "take a Pod of a DaemonSet that is missing for a native rollout",
+        "core/kinds/daemonset.py",
+        "older = status.current_number_scheduled -",
+        "older = status.desired_number_scheduled -",
+        ("unit/core/test_kinds.py::test_only_pods_of_another_revision_are_a_native_rollout",),
+    ),
+    Defect(
+        "take a Pod of a Deployment that is not available for a native rollout",
+        DEPLOYMENT,
+        "older = status.replicas - status.updated_replicas if",
+        "older = kind.replicas(workload) - status.available_replicas if",
+        (
+            "unit/core/test_kinds.py::test_a_pod_that_is_missing_or_not_available_is_no_native_rollout",
+            "scenarios/test_broken_pods.py::test_a_broken_pod_does_not_keep_a_workload_from_being_frozen",
+        ),
+    ),
+    Defect(
+        "take a Pod of a StatefulSet that is not ready for a native rollout",
+        "core/kinds/statefulset.py",
+        "    if missing <= 0:\n",
+        "    if missing <= 0 and status.ready_replicas >= desired:\n",
+        ("unit/core/test_kinds.py::test_only_pods_of_another_revision_are_a_native_rollout",),
+    ),
+    Defect(
+        "know nothing of a Pod that was changed by hand",
+        "core/kinds/matching.py",
+        "if fitting else self.nearest(workload, wrong)",
+        'if fitting else ""',
+        (
+            "unit/core/test_kinds.py::test_a_pod_that_fits_no_template_was_made_from_the_only_one_that_can_be_meant",
+            "scenarios/test_broken_pods.py::test_a_pod_that_was_changed_by_hand_is_drift_until_an_upgrade_mends_it",
+        ),
+    ),
+    Defect(
+        "hand a change over for one Pod whose revision is not known",
+        "core/rollout/holds.py",
+        "(ReasonCode.AdmissionRejected, ReasonCode.BaseUnknown)",
+        "(ReasonCode.AdmissionRejected,)",
+        ("unit/core/test_holds.py::test_nothing_is_handed_over_because_one_pods_revision_is_not_known",),
     ),
     Defect(
         "ignore the partition",
@@ -75,16 +202,16 @@ DEFECTS: Final = (
     ),
     Defect(
         "open a gate while a write is under way",
-        PLAN,
-        " and pod.uid not in snapshot.pending:\n            yield OpenGate",
-        ":\n            yield OpenGate",
+        "core/plan/gates.py",
+        " and pod.uid not in snapshot.pending:\n            yield pod",
+        ":\n            yield pod",
         ("unit/core/test_plan.py::test_nothing_is_written_while_a_write_is_under_way",),
     ),
     Defect(
         "write the workload while a write is under way",
         PLAN,
-        "if write is not None and subject(write).uid not in snapshot.pending:",
-        "if write is not None:",
+        "*(each for each in wanted if subject(each).uid not in snapshot.pending)",
+        "*wanted",
         ("unit/core/test_plan.py::test_nothing_is_written_while_a_write_is_under_way",),
     ),
     Defect(
@@ -154,8 +281,8 @@ DEFECTS: Final = (
     Defect(
         "call a partitioned revision healthy",
         STATUS,
-        " and not _is_partitioned(assessment.pods)",
-        "",
+        "return not kept and any(",
+        "return any(",
         ("unit/core/test_plan.py::test_a_revision_is_healthy_only_if_every_pod_is_at_it",),
     ),
     Defect(

@@ -20,6 +20,7 @@ from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.settings.annotations import Native, parse
 from inplace.core.template import diff as change
 from inplace.core.template.change import Edits, PodChange, Refused, Verdict
+from inplace.core.template.trees import tree
 
 
 def _minor(text: str) -> tuple[int, int]:
@@ -68,11 +69,22 @@ def judge(before: Manifest, after: Manifest, kubelet: tuple[int, int] | None) ->
         return Refused((*verdict.reasons, *parsed.errors))
     if parsed.errors and not verdict.is_empty:
         return Refused(parsed.errors)
-    if before.claim_templates != after.claim_templates:
+    if _claims(before) != _claims(after):
         message = "the change of volumeClaimTemplates is for new Pods only; live Pods keep their volumes"
         note = Reason(ReasonCode.VolumeClaimTemplatesChanged, "spec.volumeClaimTemplates", message)
         return PodChange.of_images(verdict.images, verdict.labels, verdict.annotations, notes=(*verdict.notes, note))
     return verdict
+
+
+def _claims(manifest: Manifest) -> list[Any]:
+    """The volumeClaimTemplates without what the API server fills in and reports (SetDefaults_PersistentVolumeClaim)."""
+    return [
+        {
+            "metadata": {key: value for key, value in tree(claim.get("metadata")).items() if value is not None},
+            "spec": {"volumeMode": "Filesystem", **tree(claim.get("spec"))},
+        }
+        for claim in map(tree, manifest.claim_templates)
+    ]
 
 
 def document(verdict: Verdict) -> dict[str, Any]:

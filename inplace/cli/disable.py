@@ -23,11 +23,14 @@ from inplace.cluster.memory import Memory
 from inplace.core.actions import patches
 from inplace.core.actions.actions import Action, PatchWorkload, WriteStatus, subject
 from inplace.core.objects import names
-from inplace.core.objects.reasons import EventReason, Reason
+from inplace.core.objects.reasons import EventReason, Reason, ReasonCode
 from inplace.core.plan import opt_out, plan
 from inplace.core.plan.plan import Planner
+from inplace.core.plan.result import Plan
+from inplace.core.plan.status import explain
 from inplace.core.rollout.assess import PodAssessment
 from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.state.statuses import Phase
 from inplace.kube.errors import Conflict, PreconditionFailed
 from inplace.runtime.clock import SystemClock
 
@@ -67,10 +70,9 @@ async def _disable(connection: Connection, text: str, force: bool, dry_run: str)
                 _warn(ref, behind, force=force)
                 if not force:
                     return errors.REFUSED
-            opted_out = dry_run != "none" or await _opt_out(live, memory, changed, force=bool(behind))
-    if not opted_out:
-        click.echo(f"error: timed out waiting for the native rollout of {ref}: retry when it completes", err=True)
-        return errors.TIMED_OUT
+            left = None if dry_run != "none" else await _opt_out(live, memory, changed, force=bool(behind))
+    if left is not None:
+        return _unfinished(ref, left)
     click.echo(f"{ref} disabled{dry_run_suffix(dry_run)}")
     if has_gate(snapshot.workload):
         click.echo(f"  the Pod template still has the readiness gate {names.GATE}: remove it before you uninstall")
@@ -103,16 +105,37 @@ def _warn(ref: Ref, behind: list[PodAssessment], *, force: bool) -> None:
     click.echo(f"  the {ref.kind.name} controller would replace them: upgrade them first, or use --force", err=True)
 
 
-async def _opt_out(live: Live, memory: Memory, changed: asyncio.Event, *, force: bool) -> bool:
-    """Write what opting out takes, look by look, until nothing of ours is left; False if that takes too long."""
+def _unfinished(ref: Ref, left: Plan) -> int:
+    """Say what keeps the workload from being opted out, and what to do."""
+    if left.status is None or left.status.phase is not Phase.PAUSED:
+        click.echo(f"error: timed out waiting for the native rollout of {ref}: retry when it completes", err=True)
+        return errors.TIMED_OUT
+    click.echo(f"error: {ref} is not disabled yet: {left.status.message}", err=True)
+    for pod in left.pods:
+        why = explain(pod, left.deferred)
+        if why is not None and why.code != ReasonCode.OptOutPending:
+            click.echo(f"  {pod.pod.name}: {why.code}: {why}", err=True)
+    return errors.REFUSED
+
+
+async def _opt_out(live: Live, memory: Memory, changed: asyncio.Event, *, force: bool) -> Plan | None:
+    """Write what opting out takes, look by look, until nothing of ours is left; the last plan if it does not end so.
+
+    That is when Pods have come to differ meanwhile, or when it takes too long.
+    """
     clock, planner = live.clock, Planner()
-    deadline = clock.monotonic() + TIMEOUT_SECONDS
-    while clock.monotonic() < deadline:
+    began = moved = clock.monotonic()
+    while True:
         changed.clear()
         snapshot = live.snapshot(memory)
         gone = snapshot.workload.metadata.label(names.MODE) is None
         if gone and not snapshot.pending and not opt_out.cleanup(snapshot):
-            return True
+            return None
+        last, now = planner.plan(snapshot, clock.now()), clock.monotonic()
+        is_stuck = gone and not force and last.status is not None and last.status.phase is Phase.PAUSED
+        moved = moved if is_stuck else now
+        if now > began + TIMEOUT_SECONDS or now > moved + REVISION_SECONDS:
+            return last
         for action in _next(snapshot, planner, clock.now(), force=force):
             try:
                 version = await send.send(live.client, patches.build(action, clock.now()))
@@ -122,7 +145,6 @@ async def _opt_out(live: Live, memory: Memory, changed: asyncio.Event, *, force:
                 memory.wrote(subject(action).uid, version)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(changed.wait(), LOOK_SECONDS)
-    return False
 
 
 def _next(snapshot: Snapshot, planner: Planner, now: datetime, *, force: bool) -> list[Action]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 from msgspec.structs import replace
 
 from inplace.cli import errors
 from inplace.cli.commands import command
 from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, read_live, run_async, show_unseen
-from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
+from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, seconds, with_connection
 from inplace.cluster import send
 from inplace.core.actions import patches
 from inplace.core.actions.actions import PatchWorkload
@@ -17,8 +19,12 @@ from inplace.core.objects import names
 from inplace.core.objects.reasons import EventReason, Reason
 from inplace.core.rollout.snapshot import Snapshot, objections
 from inplace.core.settings.annotations import Mode
+from inplace.core.template import trees
 from inplace.kube.client import Client
 from inplace.runtime.clock import SystemClock
+
+#: The time between two looks at a rollout.
+LOOK_SECONDS: Final = 0.5
 
 
 @command("enable")
@@ -30,17 +36,28 @@ from inplace.runtime.clock import SystemClock
     show_default=True,
     help="Refuse changes that cannot be made in place, or leave them to the native rollout.",
 )
+@click.option(
+    "--with-gate",
+    is_flag=True,
+    help="Add the readiness gate to the Pod template first: one native rollout, and then it is frozen.",
+)
+@click.option(
+    "--timeout", type=seconds, default="10m", show_default=True, metavar="DURATION", help="For that rollout (30s, 5m)."
+)
 @dry_run_option
 @with_connection
-def enable(connection: Connection, workload: str, mode: str, dry_run: str) -> int:
+def enable(
+    connection: Connection, workload: str, mode: str, with_gate: bool, timeout: float | None, dry_run: str
+) -> int:
     """WORKLOAD is TYPE/NAME. It is frozen in the same write, so that no change slips in between.
 
-    Exit codes: 0 enabled, 3 refused, 1 error.
+    Exit codes: 0 enabled, 3 refused, 124 timed out, 1 error.
     """
-    return run_async(_enable(connection, workload, mode, dry_run))
+    return run_async(_enable(connection, workload, mode, timeout if with_gate else None, dry_run))
 
 
-async def _enable(connection: Connection, text: str, mode: str, dry_run: str) -> int:
+async def _enable(connection: Connection, text: str, mode: str, gate_timeout: float | None, dry_run: str) -> int:
+    """`gate_timeout`: for the rollout that gives the Pods their gate; None if they get none."""
     async with cluster(connection) as (client, namespace):
         ref = parse_ref(text, namespace)
         live = await read_live(client, ref)
@@ -52,10 +69,61 @@ async def _enable(connection: Connection, text: str, mode: str, dry_run: str) ->
             click.echo(f"error: cannot enable {ref}: {reason.code}: {reason}", err=True)
         if against:
             return errors.REFUSED
+        if gate_timeout is not None and not has_gate(snapshot.workload):
+            if before is not None or snapshot.kind.held(snapshot.workload):
+                return _no_rollout(ref, opted_in=before is not None)
+            await _add_gate(client, ref, snapshot, dry_run)
+            if dry_run != "none":
+                return errors.OK
+            rolled = await _rolled_out(client, ref, gate_timeout)
+            if rolled is None:
+                return errors.TIMED_OUT
+            snapshot = rolled
         if before == mode:
             click.echo(f"{ref} already enabled ({mode})")
             return errors.OK
         return await _write(client, ref, snapshot, mode, dry_run)
+
+
+def _no_rollout(ref: Ref, *, opted_in: bool) -> int:
+    why, what = (
+        ("it is enabled already, so no rollout replaces its Pods", f"run `inplace disable {ref}` first")
+        if opted_in
+        else (f"its {ref.kind.name} controller replaces no Pods", "add it to the template, and delete the Pods by hand")
+    )
+    click.echo(f"error: cannot add the readiness gate to {ref}: {why}: {what}", err=True)
+    return errors.REFUSED
+
+
+async def _add_gate(client: Client, ref: Ref, snapshot: Snapshot, dry_run: str) -> None:
+    """Add our readiness gate to the template of a workload that is not opted in yet."""
+    tree = trees.decode(snapshot.workload.spec.template)
+    spec = trees.tree(tree.get("spec"))
+    gates = [*trees.items(spec.get("readinessGates")), {"conditionType": names.GATE}]
+    template = {**tree, "spec": {**spec, "readinessGates": gates}}
+    edit = PatchWorkload(snapshot.workload, None, "add the readiness gate", {"template": template})
+    if dry_run != "client":
+        await send.send(client, patches.build(edit, SystemClock().now()), dry_run=dry_run == "server")
+    click.echo(f"{ref} has the readiness gate {names.GATE} in its template{dry_run_suffix(dry_run)}")
+
+
+async def _rolled_out(client: Client, ref: Ref, timeout: float) -> Snapshot | None:
+    """Wait until the native rollout is complete, whose new Pods are Ready once the controller opens their gates."""
+    clock, said = SystemClock(), ""
+    deadline = clock.monotonic() + timeout
+    while True:
+        snapshot = (await read_live(client, ref)).snapshot()
+        running = snapshot.kind.freeze(snapshot.workload, snapshot.owned, freeze_policy=False)
+        if not isinstance(running, Reason):
+            return snapshot
+        if running.message != said:
+            said = running.message
+            click.echo(f"  {said}")
+        if clock.monotonic() > deadline:
+            click.echo(f"error: timed out after {timeout:g}s waiting for {ref}: {said}", err=True)
+            click.echo("  it is not enabled yet: inplace must run, or nobody opens the gates of new Pods", err=True)
+            return None
+        await clock.sleep(LOOK_SECONDS)
 
 
 async def _write(client: Client, ref: Ref, snapshot: Snapshot, mode: str, dry_run: str) -> int:
@@ -74,8 +142,8 @@ async def _write(client: Client, ref: Ref, snapshot: Snapshot, mode: str, dry_ru
         click.echo(f"  {describe_request(request)}")
     if isinstance(frozen, Reason):
         click.echo(f"  not frozen yet: {frozen.message}")
-    if not has_gate(snapshot.workload):
-        click.echo(
-            f"  the Pod template has no readiness gate {names.GATE}: Pods stay in Services while containers restart"
-        )
+    lacking, templated = sum(not pod.has_gate(names.GATE) for pod in snapshot.pods), has_gate(snapshot.workload)
+    if lacking or not (templated or snapshot.pods):
+        which = f"{lacking} of {len(snapshot.pods)} Pods have" if templated else "the Pod template has"
+        click.echo(f"  {which} no readiness gate {names.GATE}: Pods stay in Services while containers restart")
     return errors.OK

@@ -44,7 +44,7 @@ async def _explain(connection: Connection, name: str, output: str) -> int:
         if own is None:
             raise InputError(f"pod/{name} no longer belongs to {ref}")
         events, hidden = await _events(client, pod)
-        explained = explanation.explain(str(ref), pod, own, events)
+        explained = explanation.explain(str(ref), snapshot.workload.metadata.uid, pod, own, events)
         Notes().show(*live.notes, *hidden)
         if output == "text":
             click.echo("\n".join(_lines(explained, SystemClock().now())))

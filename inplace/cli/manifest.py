@@ -7,18 +7,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-import msgspec
-import yaml
 from msgspec import Struct
 
+from inplace.cli import documents
 from inplace.cli.errors import InputError
 from inplace.core.objects.model import Meta, Tree
 from inplace.core.template.trees import tree
-
-#: Deeper nesting is no manifest, and would exhaust the stack.
-_DEEPEST: Final = 100
 
 
 class Manifest(Struct, frozen=True):
@@ -30,27 +26,41 @@ class Manifest(Struct, frozen=True):
     claim_templates: tuple[Any, ...] = ()
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as kubectl reads it: a timestamp is text (sigs.k8s.io/yaml)."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
 def read(source: str) -> Manifest:
     """The one template in a file; `-` is standard input. Raises InputError if there is none, or more than one."""
-    where = "standard input" if source == "-" else source
-    documents = [_plain(where, document) for document in _parse(where, _text(source, where))]
-    found = [manifest for document in documents for manifest in _manifests(document)]
+    where, held, found = _read(source)
     if len(found) == 1:
         return found[0]
     if found:
         raise InputError(f"{where}: expected one workload, found {len(found)}: {', '.join(map(_named, found))}")
-    held = ", ".join(sorted({_kind(document) for document in documents})) or "nothing"
-    raise InputError(f"{where}: expected a workload or a Pod template, found {held}")
+    kinds = ", ".join(sorted({_kind(document) for document in held})) or "nothing"
+    raise InputError(f"{where}: expected a workload or a Pod template, found {kinds}")
+
+
+def find(source: str, kind: str, namespace: str, name: str) -> Manifest:
+    """The one manifest of a workload in a file, among whatever else; one without a namespace fits every namespace.
+
+    Raises InputError if there is none, or more than one.
+    """
+    where, _, found = _read(source)
+    fitting = [
+        one
+        for one in found
+        if (one.kind, one.metadata.name) == (kind, name) and one.metadata.namespace in {"", namespace}
+    ]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise InputError(f"{where}: expected one {kind}/{name}, found {len(fitting)}")
+    held = ", ".join(map(_named, found)) or "no workload"
+    raise InputError(f"{where}: expected {kind}/{name} of namespace {namespace}, found {held}")
+
+
+def _read(source: str) -> tuple[str, list[Any], list[Manifest]]:
+    """What to call the source, its documents, and the manifests in them."""
+    where = "standard input" if source == "-" else source
+    held = documents.read(where, _text(source, where))
+    return where, held, [manifest for document in held for manifest in _manifests(document)]
 
 
 def _text(source: str, where: str) -> str:
@@ -61,36 +71,6 @@ def _text(source: str, where: str) -> str:
         raise InputError(f"{where}: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{where}: not UTF-8 text") from error
-
-
-def _parse(where: str, text: str) -> list[object]:
-    try:
-        if text.lstrip().startswith(("{", "[")):  # JSON may be indented by tabs, which YAML refuses
-            return [msgspec.json.decode(text)]
-    except (msgspec.DecodeError, RecursionError):
-        pass  # YAML in flow style starts with a brace as well, and its error names the line
-    try:
-        return [document for document in yaml.load_all(text, _Loader) if document is not None]
-    except yaml.MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise InputError(f"{where}: {line}{error.problem or error.context}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"{where}: invalid YAML or JSON: {error}") from error
-
-
-def _plain(where: str, value: object, depth: int = 0) -> Any:
-    """The value as JSON would have it: text for keys, and nothing but JSON's own types."""
-    if depth > _DEEPEST:
-        raise InputError(f"{where}: nested more than {_DEEPEST} levels deep")
-    if isinstance(value, dict):
-        return {_key(key): _plain(where, below, depth + 1) for key, below in value.items()}
-    if isinstance(value, list):
-        return [_plain(where, below, depth + 1) for below in value]
-    return value if value is None or isinstance(value, bool | int | float) else str(value)
-
-
-def _key(key: object) -> str:
-    return str(key).lower() if isinstance(key, bool) else str(key)
 
 
 def _manifests(document: Any) -> list[Manifest]:
@@ -116,6 +96,7 @@ def _workload(kind: str, found: Tree, template: Tree) -> Manifest:
     metadata = tree(found.get("metadata"))
     meta = Meta(
         name=str(metadata.get("name") or ""),
+        namespace=str(metadata.get("namespace") or ""),
         labels=_strings(metadata.get("labels")),
         annotations=_strings(metadata.get("annotations")),
     )

@@ -6,16 +6,14 @@ It is the controller's own decision about what is there now, or about a template
 from __future__ import annotations
 
 import copy
-import sys
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 import msgspec
 import yaml
 from msgspec.structs import replace
 
-from inplace.cli import errors
+from inplace.cli import errors, manifest
 from inplace.cli.commands import command
 from inplace.cli.connect import Notes, Ref, cluster, how_to_opt_in, parse_ref, read_live, run_async
 from inplace.cli.errors import InputError
@@ -27,7 +25,8 @@ from inplace.core.objects.model import Tree
 from inplace.core.objects.reasons import Reason
 from inplace.core.plan.plan import Planner
 from inplace.core.rollout.snapshot import Snapshot
-from inplace.core.template import trees
+from inplace.core.template import diff, trees
+from inplace.core.template.change import PodChange
 from inplace.core.views import forecast
 from inplace.core.views.forecast import Forecast, PodForecast, Verdict
 from inplace.kube.client import Client
@@ -103,7 +102,7 @@ def _image_option(text: str) -> tuple[str, str]:
 def _target(snapshot: Snapshot, ref: Ref, images: list[tuple[str, str]], filename: str | None) -> Template | None:
     """The template asked about: the workload's own with other images, or a manifest's; None: its own."""
     if filename is not None:
-        return _named(snapshot, _from_file(filename, ref))
+        return _named(snapshot, manifest.find(filename, ref.kind.name, ref.namespace, ref.name).template)
     if not images:
         return None
     tree = copy.deepcopy(trees.decode(snapshot.workload.spec.template))
@@ -118,24 +117,12 @@ def _target(snapshot: Snapshot, ref: Ref, images: list[tuple[str, str]], filenam
 
 
 def _named(snapshot: Snapshot, tree: Tree) -> Template:
-    """The revision that already has this template, or one without a name."""
-    wanted = trees.fingerprint_of(tree)
-    known = (template for template in snapshot.revisions.values() if trees.fingerprint_of(template.tree) == wanted)
-    return next(known, Template(UNNAMED, tree))
-
-
-def _from_file(filename: str, ref: Ref) -> Tree:
-    try:
-        text = sys.stdin.read() if filename == "-" else Path(filename).read_text(encoding="utf-8")
-        documents: list[Any] = [document for document in yaml.safe_load_all(text) if isinstance(document, dict)]
-    except OSError as error:
-        raise InputError(f"invalid --filename: {filename}: {error.strerror or error}") from error
-    except (UnicodeError, yaml.YAMLError) as error:
-        raise InputError(f"invalid --filename: {filename}: {' '.join(str(error).split())}") from error
-    for document in documents:
-        if document.get("kind") == ref.kind.name and trees.tree(document.get("metadata")).get("name") == ref.name:
-            return trees.tree(trees.tree(document.get("spec")).get("template"))
-    raise InputError(f'invalid --filename: {filename}: no {ref.kind.name} "{ref.name}" found')
+    """The revision from which this template changes nothing, the present one before others; or one without a name."""
+    own = trees.fingerprint(snapshot.workload.spec.template)
+    known = sorted(snapshot.revisions.values(), key=lambda template: trees.fingerprint_of(template.tree) != own)
+    verdicts = ((template, diff.diff(template.tree, tree)) for template in known)
+    same = (template for template, verdict in verdicts if isinstance(verdict, PodChange) and verdict.is_empty)
+    return next(same, Template(UNNAMED, tree))
 
 
 def _show(ref: Ref, planned: Forecast, output: str) -> None:
@@ -157,13 +144,18 @@ def _lines(ref: Ref, planned: Forecast) -> list[str]:
         native = f"  not in place: the {ref.kind.name} controller would replace the Pods"
         return [*lines, native if planned.falls_back else "  no Pod would be changed"]
     if planned.is_done:
-        return [*lines, "  nothing to do: every Pod is at this revision"]
+        done = "every Pod is at this revision" if planned.desired else "the workload wants no Pods"
+        return [*lines, f"  nothing to do: {done}"]
     if planned.rolled_back_from:
         again = "change the template, or inplace retry"
         lines.append(
             f"  rolled back: revision {planned.rolled_back_from} failed, the Pods go back to this one; {again}"
         )
     lines.append(_summary(planned))
+    if planned.missing:
+        lines.append(
+            f"  {planned.missing} of {planned.desired} Pods are missing: the {ref.kind.name} controller makes them"
+        )
     if planned.hold is not None:
         lines.append(f"  on hold: {planned.hold.code}: {planned.hold}")
     if planned.step:

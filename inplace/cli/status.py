@@ -25,7 +25,9 @@ from inplace.cli.connect import (
 )
 from inplace.cli.options import Connection, seconds, with_connection
 from inplace.cluster.live import Live
+from inplace.core.objects import names
 from inplace.core.objects.model import Workload
+from inplace.core.objects.reasons import ReasonCode
 from inplace.core.plan.plan import Planner, plan
 from inplace.core.state import statuses
 from inplace.core.state.statuses import Phase, Status
@@ -69,7 +71,7 @@ def status(connection: Connection, workload: str, watch: bool, timeout: float | 
 async def _status(connection: Connection, text: str, watch: bool, timeout: float | None, output: str) -> int:
     async with cluster(connection) as (client, namespace):
         ref = parse_ref(text, namespace)
-        require_opted_in(await read_workload(client, ref), ref)
+        _require_ours(await read_workload(client, ref), ref)
         if output != "text":
             return await _once(client, ref, output)
         limit = asyncio.timeout(timeout or None)
@@ -134,21 +136,37 @@ async def _watched(client: Client, ref: Ref) -> int:
 
 
 async def _follow(ref: Ref, look: Look, draw: Draw, wait: Callable[[], Awaitable[None]]) -> int:
-    """Look until the phase is one that ends; a record of an older generation is not believed."""
+    """Look until the phase is one that ends; a status of an older generation is not believed.
+
+    A workload whose label was removed ends only when nothing of ours is left on it.
+    """
     clock = SystemClock()
     answered_at, warned = clock.monotonic(), False
     while True:
         workload, seen = await look()
-        require_opted_in(workload, ref)
+        if not _is_ours(workload):
+            click.echo(f"{ref}: opted out")
+            return errors.OK
         own = statuses.current(workload)
         draw(own, seen)
-        if own is not None and own.phase in _ENDS:
+        if own is not None and own.phase in _ENDS and workload.metadata.label(names.MODE) is not None:
             return _ENDS[own.phase]
         answered_at = clock.monotonic() if own is not None else answered_at
         if not warned and clock.monotonic() - answered_at > SILENCE_SECONDS:
             click.echo(f"warning: no controller has responded for {SILENCE_SECONDS:g}s: is inplace running?", err=True)
             warned = True
         await wait()
+
+
+def _require_ours(workload: Workload, ref: Ref) -> None:
+    if not _is_ours(workload):
+        require_opted_in(workload, ref)
+
+
+def _is_ours(workload: Workload) -> bool:
+    """Whether it is opted in, or waits to be opted out."""
+    meta = workload.metadata
+    return any(meta.label(key) is not None for key in (names.MODE, names.FROZEN)) or statuses.read(meta) is not None
 
 
 def _line(ref: Ref, now: Status | None) -> str:
@@ -158,6 +176,7 @@ def _line(ref: Ref, now: Status | None) -> str:
     if now.phase not in _ENDS and now.waiting:
         parts.append(", ".join(f"{count} {reason}" for reason, count in now.waiting.items()))
     parts += [f"{failure.pod}: {failure.code}: {failure.message}" for failure in now.failures]
-    if now.phase is Phase.REFUSED:
-        parts += [f"{reason.code}: {reason}" for reason in now.reasons[1:]]
+    told = now.reasons[1:] if now.phase is Phase.REFUSED else now.reasons
+    always = now.phase is Phase.REFUSED
+    parts += [f"{reason.code}: {reason}" for reason in told if always or reason.code == ReasonCode.DriftDetected]
     return "\n  ".join(parts)

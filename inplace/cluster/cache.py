@@ -39,9 +39,9 @@ def _owner(item: Workload | Pod | Revision) -> Iterable[str]:
 
 
 def _pulled_for(pod: Pod) -> Iterable[str]:
-    """A pull Pod: the uid of the workload that it serves, and `all`."""
-    served = pull_pods.workloads_served(pod)
-    return (_EVERY_PULL_POD, *served) if served else ()
+    """A pull Pod: the uid of the Pod that it serves, and `all`."""
+    served = pull_pods.served(pod.metadata)
+    return (_EVERY_PULL_POD, served.uid) if served is not None else ()
 
 
 class Cache:
@@ -80,8 +80,10 @@ class Cache:
     def key_of(self, meta: Meta) -> Key | None:
         """The workload at the end of this object's chain of owners; None if its kind is not supported."""
         found, owner = None, meta.controller()
-        if meta.label(names.HELPER) is not None:
-            owner = next(iter(meta.owner_references), None)
+        served = pull_pods.served(meta)
+        if served is not None:
+            pod = self.pods.get(meta.namespace, served.name)
+            owner = pod.metadata.controller() if pod is not None and pod.uid == served.uid else None
         while owner is not None and kinds.is_supported(owner):
             found = Key(owner.kind, meta.namespace, owner.name)
             above = self.workloads[owner.kind].get(meta.namespace, owner.name)
@@ -100,9 +102,10 @@ class Cache:
         owners = (workload, *owned.children)
         return tuple(pod for owner in owners for pod in self.pods.by("owner", owner.metadata.uid) if not pod.over)
 
-    def pull_pods_of(self, workload: str) -> tuple[Pod, ...]:
-        """The pull Pods of a workload (uid)."""
-        return self.pods.by("pulls", workload)
+    def pull_pods_of(self, workload: Workload, owned: OwnedObjects) -> tuple[Pod, ...]:
+        """The pull Pods for the Pods of a workload or of its children, terminated Pods among them."""
+        served = (pod for owner in (workload, *owned.children) for pod in self.pods.by("owner", owner.metadata.uid))
+        return tuple(pull_pod for pod in served for pull_pod in self.pods.by("pulls", pod.uid))
 
     def every_pull_pod(self) -> tuple[Pod, ...]:
         """The pull Pods of all workloads."""

@@ -42,7 +42,7 @@ class Gone(Struct, frozen=True):
 def gather(
     cache: Cache, memory: Memory | None, key: Key, now: datetime, *, absent: frozenset[str] = frozenset()
 ) -> Snapshot | Incomplete | Gone:
-    """One consistent look. `absent` names revisions that a live read has shown not to exist."""
+    """One consistent look. `absent` names revisions that a live read has shown not to exist, or not to be its own."""
     kind = kinds.BY_NAME[key.kind]
     workload = cache.workload(key)
     if workload is None:
@@ -90,12 +90,12 @@ def _remembered(seen: Snapshot, memory: Memory) -> Snapshot:
         seen,
         observations={uid: memory.observations[uid] for uid in uids if uid in memory.observations},
         pending=_pending(memory, everything),
-        write_refused={uid: memory.write_refused[uid] for uid in uids if uid in memory.write_refused},
-        refused_writes=memory.refused_writes(meta.uid for meta in everything),
+        failed_writes=memory.tries.of(uid),
         freeze_restored=memory.freeze_restored(uid),
+        released=memory.released.get(uid, b""),
         dry_runs=memory.dry_runs(uid),
         room=memory.room(seen.workload.metadata.namespace),
-        pull_pods=memory.pull_pods(uid),
+        pull_pods=memory.pull_pods(seen.workload, seen.owned),
         reserved={pdb.uid: memory.reserved[pdb.uid] for pdb in budgets if pdb.uid in memory.reserved},
         recounted_at={pdb.uid: memory.recounted_at[pdb.uid] for pdb in budgets if pdb.uid in memory.recounted_at},
         blocked_since=memory.blocked_since.get(uid),
@@ -115,7 +115,7 @@ def _inferred(seen: Snapshot, cache: Cache, now: datetime) -> Snapshot:
     return replace(
         seen,
         observations={uid: observation for uid, observation in inferred.items() if observation is not None},
-        pull_pods=PullPods(cache.pull_pods_of(seen.workload.metadata.uid)),
+        pull_pods=PullPods(cache.pull_pods_of(seen.workload, seen.owned)),
         reserved=_reserved(seen),
         freeze_policy=relies_on_policy and seen.workload.metadata.label(names.FROZEN) is None,
         reported=reported,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+#: The kind of the key of a Pod that nobody owns any more.
+ORPHAN: Final = "Pod"
 
 
 class Key(NamedTuple):
-    """A workload by its kind, namespace and name."""
+    """A workload by its kind, namespace and name; or a Pod that nobody owns any more, of the kind ORPHAN."""
 
     kind: str
     namespace: str

@@ -6,38 +6,37 @@ Observations of Pods in flight, writes whose result has not been seen yet, refus
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
 from inplace.cluster.cache import Cache
 from inplace.cluster.key import Key
+from inplace.cluster.tries import Tries
+from inplace.core.actions.actions import CreatePullPod
+from inplace.core.kinds import OwnedObjects
 from inplace.core.objects import names
 from inplace.core.objects.endpoints import EndpointSlice
 from inplace.core.objects.images import registry_of
-from inplace.core.objects.model import Meta, Pod
-from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.model import Meta, Pod, Workload
+from inplace.core.objects.reasons import Reason
 from inplace.core.pod.observation import PodObservation, observe
 from inplace.core.rollout import pull_pods
 from inplace.core.rollout.freeze import CONTESTED_WITHIN
-from inplace.core.rollout.snapshot import PullPods, PullRequest, RefusedWrite
+from inplace.core.rollout.snapshot import PullPods, PullRequest
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.kube.expectations import Expectations
 from inplace.runtime.clock import Clock
 
-#: How long RBAC may deny us a write before the Pod counts as failed, in seconds: an API server that has just started
-#: denies everything until it has read its roles.
-DENIED_SECONDS: Final = 30.0
-#: Tries of a write whose preconditions fail, before the Pod counts as failed.
-MAX_STALE: Final = 3
 #: How long the result of a dry run is valid, in seconds: if accepted, and if refused.
 CONSENT_SECONDS: Final = 3600.0
 REFUSAL_SECONDS: Final = 30.0
-#: How soon a write is tried again that RBAC has just begun to deny, in seconds.
-DENIED_PAUSE_SECONDS: Final = 2.0
 #: How long a pull Pod that was created may be unseen by the cache before it is created again, in seconds.
 UNSEEN_SECONDS: Final = 5.0
+#: When a pull Pod that could be requested again was not, and is not there, it was not needed any more.
+FORGOTTEN: Final = timedelta(minutes=1)
 
 
 class Caps(NamedTuple):
@@ -61,10 +60,10 @@ class Memory:
         self.observed_at: dict[str, float] = {}
         #: Objects (uids) with a write of ours in flight.
         self.writing: set[str] = set()
-        #: By uid: why the API server refuses our writes on a Pod.
-        self.write_refused: dict[str, Reason] = {}
-        #: By uid: a write that the API server refuses, other than the patch of a Pod in flight.
-        self._refused_writes: dict[str, RefusedWrite] = {}
+        #: What became of our writes.
+        self.tries = Tries(clock)
+        #: By uid of a workload: the managedFields of which our entries were removed last.
+        self.released: dict[str, bytes] = {}
         #: By uid of a budget: the Pods for which we have reserved from it, and when it was asked to recount.
         self.reserved: dict[str, frozenset[str]] = {}
         self.recounted_at: dict[str, datetime] = {}
@@ -74,9 +73,6 @@ class Memory:
         self.reserving: set[Key] = set()
         #: By uid of a workload and name: the pull Pods asked for.
         self._pull_requests: dict[str, dict[str, PullRequest]] = {}
-        #: By uid: how many writes in a row failed their preconditions; since when RBAC denies them (monotonic).
-        self._stale: dict[str, int] = {}
-        self._denied: dict[str, float] = {}
         #: By uid of a workload: when its freeze was restored.
         self._freeze_restored: dict[str, tuple[datetime, ...]] = {}
         #: By uid of a workload and sort of Pod: the answer to a dry run, and until when it holds (monotonic).
@@ -93,7 +89,7 @@ class Memory:
         if new is None:
             return
         if old is not None and old.metadata.annotation(names.STATE) != new.metadata.annotation(names.STATE):
-            self._went_on(new.uid)
+            self.tries.moved_on(new.uid)
         self._note_disrupted(new)
         serving = self._cache.serves(new)
         observation = observe(self.observations.get(new.uid), new, self.clock.now(), serving=serving)
@@ -121,28 +117,23 @@ class Memory:
         for memory in (
             self.observations,
             self.observed_at,
-            self.write_refused,
-            self._refused_writes,
+            self.released,
             self.reserved,
             self.recounted_at,
             self.blocked_since,
             self._pull_requests,
-            self._stale,
-            self._denied,
             self._freeze_restored,
             self._dry_runs or {},
             self._disrupted,
         ):
             memory.pop(uid, None)
         self.expectations.forget(uid)
+        self.tries.forget(uid)
 
     # --- what writers report ----------------------------------------------------------------------------------------
 
     def wrote(self, uid: str, resource_version: str) -> None:
         """A write was accepted; until the cache shows it, the object is pending."""
-        self._stale.pop(uid, None)
-        self._denied.pop(uid, None)
-        self.write_refused.pop(uid, None)
         self.expectations.expect(uid, resource_version)
 
     def disrupts(self, meta: Meta) -> None:
@@ -184,24 +175,53 @@ class Memory:
         now = self.clock.monotonic()
         return {sort: refusal for sort, (refusal, until) in self._dry_runs.get(workload, {}).items() if until > now}
 
-    def requested_pull(self, workload: str, name: str, refused: str = "") -> None:
-        """A pull Pod was requested; if refused, it is requested again after a while."""
-        known, now = self._pull_requests.setdefault(workload, {}), self.clock.now()
-        since = known[name].since if name in known else now
-        pause = timedelta(seconds=REFUSAL_SECONDS if refused else UNSEEN_SECONDS)
-        known[name] = PullRequest(since, now + pause, refused)
+    def requested_pull(self, action: CreatePullPod) -> None:
+        """A pull Pod is being requested, and takes a slot from now on. A refusal stands until it is accepted."""
+        known, now = self._pull_requests.setdefault(action.workload.metadata.uid, {}), self.clock.now()
+        before = known.get(action.name)
+        since, refused = (before.since, before.refused) if before is not None else (now, "")
+        again = now + timedelta(seconds=UNSEEN_SECONDS)
+        known[action.name] = PullRequest(since, action.image, again, refused, adapted=action.adapted, sent=True)
+
+    def answered_pull(self, action: CreatePullPod, refused: str = "") -> None:
+        """It was accepted, or refused with these words: then it is requested again later.
+
+        Once what was refused is accepted, its time begins.
+        """
+        known, now = self._pull_requests.get(action.workload.metadata.uid, {}), self.clock.now()
+        before = known.get(action.name)
+        if before is None:
+            return
+        again = now + timedelta(seconds=REFUSAL_SECONDS if refused else UNSEEN_SECONDS)
+        since = now if before.refused and not refused else before.since
+        known[action.name] = replace(before, since=since, again=again, refused=refused, sent=not refused)
+
+    def unknown_pull(self, action: CreatePullPod) -> None:
+        """Whether the request arrived is not known: only the watch tells, and it may be repeated."""
+        known = self._pull_requests.get(action.workload.metadata.uid, {})
+        if action.name in known:
+            known[action.name] = replace(known[action.name], again=self.clock.now())
 
     def deleted_pull(self, meta: Meta) -> None:
         """A pull Pod is no longer needed; a later request starts from scratch."""
-        for owner in meta.owner_references:
-            self._pull_requests.get(owner.uid, {}).pop(meta.name, None)
+        for known in self._pull_requests.values():
+            known.pop(meta.name, None)
 
-    def pull_pods(self, workload: str) -> PullPods:
+    def pull_pods(self, workload: Workload, owned: OwnedObjects) -> PullPods:
         """The pull Pods of one workload, and how many pull in all."""
-        pulling = (pod for pod in self._cache.every_pull_pod() if pull_pods.is_pulling(pod))
-        busy = Counter(registry_of(pull_pods.image_of(pod)) for pod in pulling)
-        requests = dict(self._pull_requests.get(workload, {}))
-        return PullPods(self._cache.pull_pods_of(workload), requests, busy)
+        now, every = self.clock.now(), self._cache.every_pull_pod()
+        busy = Counter(registry_of(pull_pods.image_of(pod)) for pod in every if pull_pods.is_pulling(pod, now))
+        seen = {pod.name for pod in every}
+        asked = ((name, request) for known in self._pull_requests.values() for name, request in known.items())
+        unseen = (request for name, request in asked if name not in seen and request.sent)
+        busy.update(registry_of(request.image) for request in unseen if now < request.again)
+        own = self._cache.pull_pods_of(workload, owned)
+        requests, here = self._pull_requests.get(workload.metadata.uid, {}), {pod.name for pod in own}
+        pulled = {pod.name for pod in own if pull_pods.is_pulled(pod)}
+        gone = {name for name, request in requests.items() if now >= request.again + FORGOTTEN} - here
+        for name in pulled | gone:  # if it is needed again, its time begins anew
+            requests.pop(name, None)
+        return PullPods(own, dict(requests), busy)
 
     def room(self, namespace: str) -> int | None:
         """How many more Pods may be disrupted, in this namespace and over all; None if nothing limits them."""
@@ -209,51 +229,6 @@ class Memory:
         caps = ((self._caps.everywhere, len(self._disrupted)), (self._caps.per_namespace, here))
         left = [cap - taken for cap, taken in caps if cap is not None]
         return max(0, min(left)) if left else None
-
-    def _went_on(self, uid: str) -> None:
-        """The upgrade progressed, even if by another writer: a lost race is not a failure."""
-        self._stale.pop(uid, None)
-        refused = self.write_refused.get(uid)
-        if refused is not None and refused.code == ReasonCode.PreconditionFailed:
-            del self.write_refused[uid]
-
-    def was_stale(self, uid: str) -> None:
-        """A write's preconditions failed."""
-        self._stale[uid] = self._stale.get(uid, 0) + 1
-        if self._stale[uid] >= MAX_STALE:
-            why = f"the Pod changed under our hands at each of {MAX_STALE} tries to write it"
-            self.write_refused[uid] = Reason(ReasonCode.PreconditionFailed, "", why)
-
-    def was_rejected(self, uid: str, message: str) -> None:
-        """Admission or validation refused a write for good."""
-        self.write_refused[uid] = Reason(ReasonCode.AdmissionRejected, "", message)
-
-    def was_refused(self, uid: str, path: str, message: str, *, lasts: bool) -> None:
-        """A write was refused that is tried again; soon, unless the refusal `lasts`. `path`: what it is about."""
-        now, known = self.clock.now(), self.refused_writes([uid]).get(uid)
-        pause = timedelta(seconds=REFUSAL_SECONDS if lasts else DENIED_PAUSE_SECONDS)
-        reason = Reason(ReasonCode.WriteRefused, path, message[: records.MESSAGE_LIMIT])
-        since, again = known.since if known is not None else now, now + pause
-        self._refused_writes[uid] = RefusedWrite(reason, since, again, again + timedelta(seconds=REFUSAL_SECONDS))
-
-    def was_taken(self, uid: str) -> None:
-        """A write that might have been refused was not."""
-        self._refused_writes.pop(uid, None)
-
-    def refused_writes(self, uids: Iterable[str]) -> dict[str, RefusedWrite]:
-        """The writes on these objects that are refused at present."""
-        now, known = self.clock.now(), ((uid, self._refused_writes.get(uid)) for uid in uids)
-        return {uid: refused for uid, refused in known if refused is not None and now < refused.until}
-
-    def was_denied(self, uid: str, message: str) -> None:
-        """RBAC denied a write; it is retried, and counts as refused permanently if that persists."""
-        if self.is_denied_for_good(uid):
-            self.was_rejected(uid, message)
-
-    def is_denied_for_good(self, uid: str) -> bool:
-        """RBAC denied a write once more; whether it has done so for longer than a server takes to start."""
-        since = self._denied.setdefault(uid, self.clock.monotonic())
-        return self.clock.monotonic() - since >= DENIED_SECONDS
 
     def restored_freeze(self, uid: str) -> None:
         """The freeze of a workload, lifted by another writer, was restored."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from datetime import datetime
 from typing import TypeVar
 
@@ -32,14 +31,16 @@ class Written(msgspec.Struct, rename="camel"):
 async def send(client: Client, request: Request, *, timeout: float | None = None, dry_run: bool = False) -> str:
     """Send it; returns the version that the object has now, empty if there is none to wait for.
 
-    Raises what the client raises; that an object to be created exists already is no failure, for its name says what
-    it holds.
+    Raises what the client raises; that a pull Pod exists already is no failure, for its name says what it pulls.
     """
     where = resource_of(request)
     match request:
         case Creation(namespace=namespace, body=body):
-            with contextlib.suppress(AlreadyExists):
+            try:
                 await client.create(where, namespace, body, type=Written, timeout=timeout, dry_run=dry_run)
+            except AlreadyExists:
+                if request.kind:
+                    raise
             return ""
         case Removal(namespace=namespace, name=name, uid=uid):
             await client.delete(where, name, namespace, uid=uid, timeout=timeout, dry_run=dry_run)

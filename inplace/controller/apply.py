@@ -16,6 +16,7 @@ from typing import Any, Final, Protocol, TypeGuard
 from inplace.cluster import send
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
+from inplace.cluster.tries import Ending, ending_of, fatal
 from inplace.core.actions import patches
 from inplace.core.actions.actions import (
     Action,
@@ -27,21 +28,19 @@ from inplace.core.actions.actions import (
     DeleteReplicaSet,
     DryRunPatch,
     Event,
-    OpenGate,
     PatchImages,
-    PatchReplicaSet,
     PatchWorkload,
-    PatchWorkloadStatus,
     PodAction,
     RecordFailure,
+    ReleaseFields,
     ReserveDisruptions,
     WriteStatus,
     subject,
 )
-from inplace.core.actions.describe import describe_action
-from inplace.core.actions.patches import Request
+from inplace.core.actions.describe import about, describe_action
+from inplace.core.actions.patches import Creation, Request
 from inplace.core.objects.model import Meta, Pod, Workload
-from inplace.core.objects.reasons import EventReason
+from inplace.core.objects.reasons import EventReason, Reason, ReasonCode
 from inplace.core.pod import lifecycle
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state import records
@@ -49,12 +48,9 @@ from inplace.core.state.records import PodPhase, Record
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import (
-    ApiError,
-    Conflict,
-    Denied,
+    AlreadyExists,
     KubeError,
     NotFound,
-    PreconditionFailed,
     Rejected,
     Unreachable,
 )
@@ -67,8 +63,8 @@ WRITE_SECONDS: Final = 5.0
 RETRY_SECONDS: Final = 1.0
 
 
-#: Writes that can wait, and are tried again: no Pod is in flight for their sake.
-Patient = CloseGate | PatchWorkload | PatchWorkloadStatus | PatchReplicaSet | CreateReplicaSet | DeleteReplicaSet
+#: Writes whose object is not pending afterwards: only the watch tells that it is there, or gone.
+SHOWN_BY_WATCH: Final = (CreateReplicaSet, DeleteReplicaSet)
 
 
 class Outcome(StrEnum):
@@ -77,7 +73,17 @@ class Outcome(StrEnum):
     APPLIED = "applied"
     STALE = "stale"
     REFUSED = "refused"
+    UNDONE = "undone"
     UNKNOWN = "unknown"
+
+
+OUTCOMES: Final = {
+    Ending.REFUSED: Outcome.REFUSED,
+    Ending.DENIED: Outcome.REFUSED,
+    Ending.STALE: Outcome.STALE,
+    Ending.UNANSWERED: Outcome.UNKNOWN,
+    Ending.NOT_KEPT: Outcome.UNDONE,
+}
 
 
 class Announce(Protocol):
@@ -128,6 +134,8 @@ class Applier:
         self._memory.writing.add(uid)
         if isinstance(action, CloseGate | PatchImages):
             self._memory.disrupts(action.pod.metadata)
+        if isinstance(action, CreatePullPod):
+            self._memory.requested_pull(action)
         due = _due(action, snapshot, self._memory)
         self._group.create_task(self._carry_out(key, snapshot, action, due), name=f"{type(action).__name__} {key}")
 
@@ -140,7 +148,8 @@ class Applier:
         finally:
             self._memory.writing.discard(meta.uid)
             self._memory.settled(meta)
-            self._requeue(key, 0.0 if outcome is Outcome.APPLIED else RETRY_SECONDS)
+            at_once = outcome is Outcome.APPLIED and not isinstance(action, SHOWN_BY_WATCH)
+            self._requeue(key, 0.0 if at_once else RETRY_SECONDS)
         label = describe_action(action).label
         self._observer.count("inplace_writes_total", kind=key.kind, action=label, outcome=outcome)
         if outcome is Outcome.APPLIED:
@@ -151,90 +160,112 @@ class Applier:
             case DryRunPatch():
                 return await self._dry_run(snapshot, action)
             case CreatePullPod() | DeletePullPod():
-                return await self._write_pull_pod(action)
+                return await self._write_pull_pod(snapshot, action)
             case ReserveDisruptions():
-                return await self._reserve(action)
+                return await self._reserve(snapshot, action)
             case _:
                 return await self._write(snapshot, action)
 
     async def _write(self, snapshot: Snapshot, action: Action) -> Outcome:
-        meta = subject(action)
         try:
             fresh = await self._confirm(snapshot, action) if needs_live_read(action) else action
             if fresh is None:
                 return Outcome.STALE
-            await self._send(patches.build(fresh, self._memory.clock.now()), meta.uid)
-        except (PreconditionFailed, Conflict, NotFound) as error:
-            if not isinstance(action, OpenGate):  # a new Pod changes all the time, and nothing of an upgrade has failed
-                self._memory.was_stale(meta.uid)
-            return self._log_failure(Outcome.STALE, action, error)
-        except Rejected as error:
-            self._remember_refusal(action, error)
-            return self._log_failure(Outcome.REFUSED, action, error)
-        except Unreachable as error:
-            return await self._settle(action, error)
-        except (ApiError, KubeError) as error:
-            return self._log_failure(Outcome.UNKNOWN, action, error)
-        if isinstance(action, Patient):
-            self._memory.was_taken(meta.uid)
-        return Outcome.APPLIED
+            unchanged = await self._send(patches.build(fresh, self._memory.clock.now()), subject(action))
+        except AlreadyExists as error:
+            return await self._look_at_existing(snapshot, action, error)
+        except KubeError as error:
+            return await self._failed(snapshot, action, error)
+        return self._accepted(snapshot, action, unchanged=unchanged)
 
-    def _remember_refusal(self, action: Action, error: Rejected) -> None:
-        """What the status is to say: in flight, a Pod fails; what comes before that waits, and is tried again."""
-        memory, uid, denied = self._memory, subject(action).uid, isinstance(error, Denied)
-        if isinstance(action, Patient):
-            why = f"the API server refuses to {describe_action(action).sentence}: {error}"
-            path = f"pods[{action.pod.name}]" if isinstance(action, CloseGate) else ""
-            memory.was_refused(uid, path, why, lasts=not denied or memory.is_denied_for_good(uid))
-        elif denied:
-            memory.was_denied(uid, str(error))
-        elif isinstance(action, PatchImages):
-            memory.was_rejected(uid, str(error))
+    def _accepted(self, snapshot: Snapshot, action: Action, *, unchanged: bool = False) -> Outcome:
+        """The server took the write; but an admission policy or another writer may undo it, each time anew."""
+        workload = snapshot.workload.metadata.uid
+        times = self._memory.tries.accepted(workload, action, unchanged=unchanged)
+        if not times:
+            return Outcome.APPLIED
+        does = describe_action(action).sentence
+        how = "and changes nothing" if unchanged else f"and it is undone, {times} times in a row"
+        why = f"the API server accepts to {does}, {how}: another writer or an admission policy does not keep it"
+        hint = "; manifests/policies keep only what the account that they name writes" if unchanged else ""
+        self._remember(snapshot, action, Ending.NOT_KEPT, why + hint)
+        return Outcome.UNDONE
+
+    async def _failed(self, snapshot: Snapshot, action: Action, error: KubeError) -> Outcome:
+        """Remember the failure, so that it is tried again with a growing pause, and named if it lasts."""
+        ending = ending_of(error)
+        refuses = ending in (Ending.REFUSED, Ending.DENIED)
+        does = describe_action(action).sentence
+        why = f"the API server refuses to {does}: {error}" if refuses else f"cannot {does}: {error}"
+        self._remember(snapshot, action, ending, why, fatal(action, ending, error))
+        if isinstance(error, Unreachable) and not isinstance(action, DryRunPatch):
+            return await self._settle(action, error)
+        return self._log_failure(OUTCOMES[ending], action, error)
+
+    def _remember(
+        self, snapshot: Snapshot, action: Action, ending: Ending, why: str, fails: Reason | None = None
+    ) -> None:
+        """What the status is to say; an Event tells it too, for the status may be what cannot be written."""
+        reason = Reason(ReasonCode.WriteRefused, about(action), why[: records.MESSAGE_LIMIT])
+        if self._memory.tries.failed(snapshot.workload.metadata.uid, action, ending, reason, fails):
+            self._announce(snapshot.workload, Event(EventReason.WriteRefused, str(fails or reason), warning=True))
+
+    async def _look_at_existing(self, snapshot: Snapshot, action: Action, error: AlreadyExists) -> Outcome:
+        """The name is taken: by one of ours, which the cache is about to show, or for good."""
+        meta, uid = _written(action), subject(action).uid
+        request = patches.build(action, self._memory.clock.now())
+        try:
+            live = await self._client.get(
+                send.resource_of(request), meta.name, meta.namespace, type=send.Written, timeout=WRITE_SECONDS
+            )
+        except KubeError as read_error:
+            return await self._failed(snapshot, action, read_error)
+        owner = live.metadata.controller()
+        if owner is not None and owner.uid == uid:
+            return await self._failed(snapshot, action, error)
+        why = f"cannot {describe_action(action).sentence}: {error}, and does not belong to this workload"
+        self._remember(snapshot, action, Ending.REFUSED, why)
+        return self._log_failure(Outcome.REFUSED, action, error)
 
     async def _dry_run(self, snapshot: Snapshot, action: DryRunPatch) -> Outcome:
-        """Dry-run a patch and record the answer; without an answer the next plan tries again."""
+        """Dry-run a patch and record the answer; without an answer a later plan tries again."""
         try:
             refusal = await send.ask(self._client, action, self._memory.clock.now(), timeout=WRITE_SECONDS)
-        except (Conflict, NotFound, PreconditionFailed, Denied) as error:
-            return self._log_failure(Outcome.STALE, action, error)
         except KubeError as error:
-            return self._log_failure(Outcome.UNKNOWN, action, error)
+            return await self._failed(snapshot, action, error)
         self._memory.record_dry_run(snapshot.workload.metadata.uid, action.key, refusal)
+        self._accepted(snapshot, action)
         return Outcome.APPLIED if refusal is None else Outcome.REFUSED
 
-    async def _write_pull_pod(self, action: CreatePullPod | DeletePullPod) -> Outcome:
+    async def _write_pull_pod(self, snapshot: Snapshot, action: CreatePullPod | DeletePullPod) -> Outcome:
         """Create or delete a pull Pod. Remember a refusal, so that the wait of the Pod can name it."""
         try:
-            await self._send(patches.build(action, self._memory.clock.now()), subject(action).uid)
-        except (NotFound, Conflict) as error:
-            return self._log_failure(Outcome.STALE, action, error)
+            await self._send(patches.build(action, self._memory.clock.now()), subject(action))
         except Rejected as error:
-            if isinstance(action, CreatePullPod):
-                self._memory.requested_pull(action.workload.metadata.uid, action.name, str(error))
+            if not isinstance(action, CreatePullPod):
+                return await self._failed(snapshot, action, error)
+            self._memory.answered_pull(action, str(error))
             return self._log_failure(Outcome.REFUSED, action, error)
         except KubeError as error:
-            return self._log_failure(Outcome.UNKNOWN, action, error)
+            if isinstance(action, CreatePullPod):
+                self._memory.unknown_pull(action)
+            return await self._failed(snapshot, action, error)
         if isinstance(action, CreatePullPod):
-            self._memory.requested_pull(action.workload.metadata.uid, action.name)
+            self._memory.answered_pull(action)
         elif not action.again:
             self._memory.deleted_pull(action.pod.metadata)
-        return Outcome.APPLIED
+        return self._accepted(snapshot, action)
 
-    async def _reserve(self, action: ReserveDisruptions) -> Outcome:
-        """Reserve from a budget. A budget that changed in the meantime does not count as a failure of a Pod."""
-        meta = action.budget.metadata
-        try:
-            await self._send(patches.build(action, self._memory.clock.now()), meta.uid)
-        except (PreconditionFailed, Conflict, NotFound) as error:
-            return self._log_failure(Outcome.STALE, action, error)
-        except Unreachable as error:
-            return await self._settle(action, error)
-        except KubeError as error:
-            return self._log_failure(Outcome.REFUSED, action, error)
-        self._memory.reserved[meta.uid] = action.ours
-        if action.recount:
-            self._memory.recounted_at[meta.uid] = self._memory.clock.now()
-        return Outcome.APPLIED
+    async def _reserve(self, snapshot: Snapshot, action: ReserveDisruptions) -> Outcome:
+        """Reserve from a budget."""
+        outcome, uid, reserved = await self._write(snapshot, action), action.budget.metadata.uid, self._memory.reserved
+        if outcome is Outcome.APPLIED:
+            reserved[uid] = action.ours
+            if action.recount:
+                self._memory.recounted_at[uid] = self._memory.clock.now()
+        elif outcome is Outcome.UNKNOWN:  # an entry that stands is ours, and not an eviction's
+            reserved[uid] = reserved.get(uid, frozenset()) | action.ours
+        return outcome
 
     async def _confirm(self, snapshot: Snapshot, action: PatchImages) -> PatchImages | None:
         """Read the Pod live before it is disrupted and decide again: the cache may be stale."""
@@ -247,13 +278,15 @@ class Applier:
         rechecked = self._recheck(snapshot, live, self._memory.clock.now())
         return rechecked if isinstance(rechecked, PatchImages) else None
 
-    async def _send(self, request: Request, uid: str) -> None:
+    async def _send(self, request: Request, meta: Meta) -> bool:
+        """Send it; returns whether the object is still what it was read as, although the server took the write."""
         left = min(WRITE_SECONDS, self._lease_left())
         if left <= 0:
             raise Unreachable("not sent: the lease is no longer held", outcome_unknown=False)
         version = await send.send(self._client, request, timeout=left)
         if version:
-            self._memory.wrote(uid, version)
+            self._memory.wrote(meta.uid, version)
+        return bool(version) and version == meta.resource_version
 
     async def _settle(self, action: Action, error: Unreachable) -> Outcome:
         """A write that may have been made: a live read gives the version that the cache must reach.
@@ -262,6 +295,9 @@ class Applier:
         """
         self._log_failure(Outcome.UNKNOWN, action, error)
         request, meta = patches.build(action, self._memory.clock.now()), subject(action)
+        if isinstance(request, Creation):
+            return Outcome.UNKNOWN  # what is not there yet cannot be pending
+        tries = 0
         while error.outcome_unknown:
             try:
                 resource = send.resource_of(request)
@@ -270,7 +306,8 @@ class Applier:
                 break
             except KubeError as read_error:
                 self._log_failure(Outcome.UNKNOWN, action, read_error)
-                await self._memory.clock.sleep(RETRY_SECONDS)
+                tries += 1
+                await self._memory.clock.sleep(Ending.UNANSWERED.pause(tries).total_seconds())
             else:
                 self._memory.wrote(meta.uid, live.metadata.resource_version)
                 break
@@ -298,10 +335,12 @@ class Applier:
         self._count_pod(key, action)
         match action:
             case PatchWorkload(workload, why, note):
-                if why is EventReason.FreezeLost:
+                if why in (EventReason.FreezeLost, EventReason.StrategyForgotten):
                     self._memory.restored_freeze(workload.metadata.uid)
                 if why is not None:
                     self._announce(workload, Event(why, note))
+            case ReleaseFields(workload):
+                self._memory.released[workload.metadata.uid] = bytes(workload.metadata.managed_fields)
             case WriteStatus(workload, _, events):
                 for event in events:
                     self._announce(workload, event)
@@ -338,7 +377,7 @@ def needs_live_read(action: Action) -> TypeGuard[PatchImages]:
     """
     if not isinstance(action, PatchImages):
         return False
-    found = records.read(action.pod)
+    found = records.of(action.pod, action.record.workload)
     return not (isinstance(found, Record) and found.phase is PodPhase.DRAINING)
 
 

@@ -26,8 +26,9 @@ from inplace.runtime.observe import Observer
 
 #: Seconds between probes of a namespace: how long a workload may be unprotected after a policy was removed.
 PERIOD: Final = 10.0
-#: Seconds after which an inconclusive probe is repeated.
+#: Seconds after which an inconclusive probe is repeated: at first, and at most, twice as long each time.
 RETRY: Final = 1.0
+MAX_RETRY: Final = 30.0
 _TIMEOUT: Final = 5.0
 _MIN_PAUSE: Final = 0.01
 
@@ -63,10 +64,18 @@ class FreezeProbe:
     async def run(self) -> None:
         """Probe until cancelled."""
         due: dict[Scope, float] = {}
+        retry: dict[Scope, float] = {}
         while True:
             now = self._clock.monotonic()
             for scope in [scope for scope in self._subjects if due.get(scope, now) <= now]:
-                due[scope] = self._clock.monotonic() + (PERIOD if await self._probe(scope) else RETRY)
+                if await self._probe(scope):
+                    pause, retry[scope] = PERIOD, RETRY
+                else:
+                    pause = retry.get(scope, RETRY)
+                    retry[scope] = min(MAX_RETRY, 2 * pause)
+                due[scope] = self._clock.monotonic() + pause
+                if scope not in self._subjects:
+                    del due[scope]  # or the next workload of this namespace would wait for it
             self._added.clear()
             pending = [due.get(scope, now) for scope in self._subjects]
             await self._sleep(min(pending, default=now + PERIOD) - self._clock.monotonic())

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from inplace.cluster.cache import Cache
-from inplace.cluster.key import Key
+from inplace.cluster.key import ORPHAN, Key
 from inplace.cluster.memory import Memory
 from inplace.core.objects import names
 from inplace.core.objects.endpoints import EndpointSlice
 from inplace.core.objects.model import Meta, Node, Pdb, Pod, Revision, Workload
+from inplace.core.plan import orphans
 from inplace.runtime.queue import WorkQueue
 
 
@@ -43,6 +44,8 @@ class EventHandlers:
         for pod in (new, old):
             if pod is not None:
                 self._enqueue_owner(pod.metadata, low=initial and not waits)
+        if new is not None and orphans.concerns(new):
+            self._queue.add(Key(ORPHAN, new.metadata.namespace, new.name), low=initial)
 
     def revision(self, old: Revision | None, new: Revision | None, initial: bool) -> None:
         """A ControllerRevision was added, updated or deleted."""
@@ -56,8 +59,15 @@ class EventHandlers:
             self._enqueue_owner(meta, low=initial)
 
     def budget(self, old: Pdb | None, new: Pdb | None, initial: bool) -> None:
-        """A PodDisruptionBudget was added, updated or deleted: requeue the workloads that reserve from it."""
+        """A PodDisruptionBudget was added, updated or deleted: requeue the workloads that reserve from it.
+
+        One that selects other Pods than before may select pull Pods, which must not be in its way.
+        """
         budget = new or old
+        if new is not None and (old is None or old.spec != new.spec):
+            for pod in self._cache.every_pull_pod():
+                if pod.metadata.namespace == new.metadata.namespace:
+                    self._enqueue_owner(pod.metadata, low=initial)
         if new is None and old is not None:
             self._memory.forget(old.metadata.uid)
         for key in self._memory.reserving:
@@ -65,7 +75,7 @@ class EventHandlers:
                 self._queue.add(key, low=initial)
 
     def node(self, old: Node | None, new: Node | None, initial: bool) -> None:
-        """A node's readiness or version changed: its Pods may have become eligible. Heartbeats are ignored."""
+        """A node's readiness, taints or version changed: its Pods may have become eligible. Heartbeats are ignored."""
         node = new or old
         if node is None or (old is not None and new is not None and _same(old, new)):
             return
@@ -79,4 +89,5 @@ class EventHandlers:
 
 
 def _same(old: Node, new: Node) -> bool:
-    return old.ready == new.ready and old.status.node_info == new.status.node_info
+    alike = old.status.node_info == new.status.node_info and old.spec == new.spec
+    return alike and (old.ready, old.lacks_only_network) == (new.ready, new.lacks_only_network)

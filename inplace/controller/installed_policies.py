@@ -23,6 +23,7 @@ MUTATING: Final = {
         for kind in kinds.ALL
         if kind.without_freeze_policy
     },
+    "inplace-keep-freeze-unowned": "server-side apply without force may meet a conflict with the field manager inplace",
     "inplace-honest-status": "tools that rely on kstatus may consider an upgrade finished too early",
     **{
         f"inplace-gate-{kind.plural}": f"Pods of {kind.plural} have the readiness gate only if their template has"
@@ -39,8 +40,8 @@ VALIDATING: Final = {
     "inplace-fence-budgets": "our account may change more of a PodDisruptionBudget than what it reserves",
     "inplace-fence-helpers": "our account may create and delete Pods other than pull Pods",
 }
-#: Seconds between two checks.
-PERIOD: Final = 300.0
+#: Seconds between two checks: for so long the metric may be out of date.
+PERIOD: Final = 60.0
 
 
 class InstalledPolicies:
@@ -51,6 +52,8 @@ class InstalledPolicies:
         self._clock = clock
         self._observer = observer
         self._before: dict[str, bool] | None = None
+        #: The error that was reported last; empty since the last answer.
+        self._unknown = ""
 
     async def run(self) -> None:
         """Check until cancelled."""
@@ -69,9 +72,11 @@ class InstalledPolicies:
                 for name in names
             }
         except KubeError as error:
-            level = "info" if isinstance(error, Forbidden) else "warning"
-            self._observer.event("policies.unknown", level=level, error=str(error))
+            if str(error) != self._unknown:
+                self._unknown, level = str(error), "info" if isinstance(error, Forbidden) else "warning"
+                self._observer.event("policies.unknown", level=level, error=str(error))
             return
+        self._unknown = ""
         for name, exists in state.items():
             self._observer.gauge("inplace_policy_installed", int(exists), policy=name)
         if state != self._before:

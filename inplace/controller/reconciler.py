@@ -16,10 +16,13 @@ from msgspec.structs import replace
 
 from inplace.cluster.cache import Cache
 from inplace.cluster.gather import Gone, Incomplete, gather
-from inplace.cluster.key import Key
+from inplace.cluster.key import ORPHAN, Key
 from inplace.cluster.memory import Memory
+from inplace.core import kinds
 from inplace.core.actions.actions import Action
 from inplace.core.objects import names
+from inplace.core.objects.model import Revision, Workload
+from inplace.core.plan import orphans
 from inplace.core.plan.plan import Planner
 from inplace.core.plan.result import Plan
 from inplace.core.pod.states import InProgress
@@ -80,12 +83,15 @@ class Reconciler:
         #: Until when each recently planned workload rests, in the order of their plans.
         self._rested: OrderedDict[Key, float] = OrderedDict()
         self._incomplete: dict[Key, float] = {}
-        self._absent: frozenset[str] = frozenset()
+        #: By workload: the ControllerRevisions that its Pods name and that are none of its own, if they exist at all.
+        self._absent: dict[Key, frozenset[str]] = {}
         self._phases: dict[Key, str] = {}
 
     async def reconcile(self, key: Key) -> Result:
         """Gather, plan and apply once."""
-        match gather(self._cache, self._memory, key, self._clock.now(), absent=self._absent):
+        if key.kind == ORPHAN:
+            return self._release(key)
+        match gather(self._cache, self._memory, key, self._clock.now(), absent=self._absent.get(key, frozenset())):
             case Gone():
                 self._forget(key)
                 return Done()
@@ -94,6 +100,17 @@ class Reconciler:
             case snapshot:
                 self._incomplete.pop(key, None)
                 return self._act(key, self._with_process_state(key, snapshot))
+
+    def _release(self, key: Key) -> Result:
+        """End what was begun on a Pod that nobody owns any more."""
+        pod, now = self._cache.pods.get(key.namespace, key.name), self._clock.now()
+        if pod is None or self._memory.is_pending(pod.metadata):
+            return Done()  # what we have written comes back as an event
+        made = orphans.plan(pod, now)
+        nobody = Snapshot(kinds.BY_NAME["ReplicaSet"], Workload(), (pod,), {})
+        for action in made.actions:
+            self._carry_out(key, nobody, action)
+        return Done() if made.requeue_at is None else RequeueAfter((made.requeue_at - now).total_seconds())
 
     def _with_process_state(self, key: Key, snapshot: Snapshot) -> Snapshot:
         """Add what other parts of this process know: active policies, the previous leader, the load."""
@@ -153,25 +170,30 @@ class Reconciler:
             self._observer.gauge("inplace_workloads", count, kind=key.kind, phase=str(changed))
 
     async def _wait_for(self, key: Key, incomplete: Incomplete) -> Result:
-        """Wait for an event; after a timeout ask the API server whether the missing revisions exist at all."""
+        """Wait for an event; after a timeout ask the API server whether the missing revisions exist and are its own."""
         since = self._incomplete.setdefault(key, self._clock.monotonic())
         left = since + CACHE_TIMEOUT - self._clock.monotonic()
         if left > 0:
             return RequeueAfter(left)
         for name in incomplete.missing:
-            await self._check_revision(incomplete.workload.metadata.namespace, name)
+            if not await self._owns_revision(incomplete.workload, name):
+                self._absent[key] = self._absent.get(key, frozenset()) | {name}
         self._observer.event("snapshot.incomplete", level="warning", reason=incomplete.reason, workload=str(key))
         self._incomplete.pop(key, None)
         return RequeueAfter(MIN_PAUSE)
 
-    async def _check_revision(self, namespace: str, revision: str) -> None:
+    async def _owns_revision(self, workload: Workload, name: str) -> bool:
+        """Whether it exists and is the workload's. Anybody may write the label by which a Pod names its revision."""
+        where = (resources.CONTROLLERREVISIONS, name, workload.metadata.namespace)
         try:
-            await self._client.get(resources.CONTROLLERREVISIONS, revision, namespace, type=dict)
+            owner = (await self._client.get(*where, type=Revision)).metadata.controller()
         except NotFound:
-            self._absent |= {revision}
+            return False
+        return owner is not None and owner.uid == workload.metadata.uid
 
     def _forget(self, key: Key) -> None:
         self._memory.reserving.discard(key)
         self._rested.pop(key, None)
         self._incomplete.pop(key, None)
+        self._absent.pop(key, None)
         self._set_phase(key, None)

@@ -288,7 +288,7 @@ class Client:
         jitter = 1 + self._rng.random()
         match failure:
             case Throttled():
-                return (failure.retry_after or 0.5) * jitter
+                return (failure.retry_after or 0.25 * 2.0 ** min(tries, 6)) * jitter
             case ServerError() if method == "GET":
                 return failure.retry_after or 0.1 * 2.0 ** min(tries, 6) * jitter
             case Unreachable() if tries <= MAX_TRIES and (method == "GET" or not failure.outcome_unknown):

@@ -1,7 +1,8 @@
 """list + watch in a loop: the only writer of a Store (client-go tools/cache/reflector.go).
 
 A paged, consistent list, then a watch from its version with bookmarks; after 410, in either form, the list again. What
-vanished between two lists is reported as deleted. Attempts are spaced by jittered backoff; a problem that lasts is
+vanished between two lists is reported as deleted. Attempts, also after 410, are spaced by jittered backoff as in
+client-go, so that a server which answers so again and again is not asked without a pause; a problem that lasts is
 visible as `problem` and never ends the process, unless it is `fatal` to whoever runs it.
 """
 
@@ -73,7 +74,9 @@ class Reflector(Generic[T]):
         self._answered = asyncio.Event()
         self._backoff = MIN_BACKOFF
         self._backed_off_at = 0.0
+        #: How many short watches, and how many answers of 410, there have been in a row.
         self._short = 0
+        self._expired = 0
         self.last_contact = self._clock.monotonic()
         self.problem: str | None = "not listed yet"
         #: The error of the last attempt; None if it succeeded.
@@ -99,9 +102,13 @@ class Reflector(Generic[T]):
                 if not self._version:
                     await self._list()
                 await self._watch()
-            except Expired:
-                self._version = ""
+            except Expired as error:
+                self._version, self._expired = "", self._expired + 1
+                if self._expired > 1:  # once is nothing unusual
+                    self.problem, self.failure = str(error), error
+                    self._answered.set()
                 self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="expired")
+                await self._back_off()
             except KubeError as error:
                 self.problem, self.failure = str(error), error
                 self._answered.set()
@@ -158,7 +165,7 @@ class Reflector(Generic[T]):
         async with aclosing(events):
             async for event in events:
                 self.last_contact = self._clock.monotonic()
-                self.problem, self.failure, self._short = None, None, 0
+                self.problem, self.failure, self._short, self._expired = None, None, 0, 0
                 match event:
                     case Bookmark(version):
                         self._version = version
@@ -175,7 +182,7 @@ class Reflector(Generic[T]):
         self.last_contact = self._clock.monotonic()
         self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="closed")
         if lasted >= SHORT_SECONDS:
-            self._short = 0
+            self._short = self._expired = 0
             return
         self._short += 1
         if self._short >= MAX_SHORT:

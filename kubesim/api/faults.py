@@ -58,7 +58,11 @@ class Delay(Struct, frozen=True):
     seconds: float
 
 
-Fault = Cut | Kill | Answer | Delay
+class Undone(Struct, frozen=True):
+    """The server takes the write and keeps nothing of it, as if admission undid it: the answer shows what is stored."""
+
+
+Fault = Cut | Kill | Answer | Delay | Undone
 
 
 class Plan(Protocol):

@@ -54,6 +54,10 @@ class Admission(Protocol):
         ...
 
 
+#: What a change of an object leaves of who manages its fields: `old` is None if it is new.
+Managing = Callable[[Place, Tree | None, Tree], Tree]
+
+
 class AdmitsAll:
     """No admission."""
 
@@ -72,6 +76,7 @@ class Registry:
         self.storage = storage
         #: Set anew for every call.
         self.admission: Admission = AdmitsAll()
+        self.managing: Managing = lambda _place, _old, new: new
         self._clock = clock
         self._rng = rng
 
@@ -89,6 +94,7 @@ class Registry:
     def create(self, place: Place, body: Tree, *, dry_run: bool = False) -> Stored:
         """A new object. Raises Failure 404 (namespace), 409, 422."""
         kind = place.kind
+        body = self.managing(place, None, body)
         tree = strategy.prepare_create(kind, self.admission.mutate(place, None, body))
         meta = tree["metadata"]
         self._name(kind, place, meta)
@@ -165,7 +171,7 @@ class Registry:
         """
         kind, old = place.kind, self.get(place)
         admission = AdmitsAll() if admitted else self.admission
-        new = admission.mutate(place, old.tree, change(old.tree))
+        new = admission.mutate(place, old.tree, self.managing(place, old.tree, change(old.tree)))
         self._check_version(place, old, new["metadata"].get("resourceVersion", ""))
         prepared = strategy.prepare_update(kind, place.subresource, old.tree, new)
         causes = list(strategy.validate_update(kind, place.subresource, old.tree, prepared))

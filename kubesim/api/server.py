@@ -14,6 +14,8 @@ from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
+from msgspec.structs import replace
+
 from inplace.runtime.clock import Clock
 from kubesim.api import discovery, faults, requests, verbs
 from kubesim.api.exchange import Dropped, Exchange, Reply, Stream
@@ -113,7 +115,17 @@ class ApiServer:
             raise Failure(fault.code, reason, words, retry_after=fault.retry_after)
         if target.verb == "watch":
             return self._watch(exchange, target, cut=fault is Cut.AFTER)
-        return self._carry_out(seen, _call(exchange, target), cut=fault is Cut.AFTER)
+        call = _call(exchange, target)
+        if isinstance(fault, faults.Undone):
+            return self._undo(seen, call)
+        return self._carry_out(seen, call, cut=fault is Cut.AFTER)
+
+    def _undo(self, seen: Request, call: Call) -> Reply:
+        reply = self._carry_out(seen, replace(call, query={**call.query, "dryRun": "All"}), cut=False)
+        if seen.verb != "patch":
+            return reply
+        stored = replace(call, target=replace(call.target, verb="get", subresource=""), query={}, data=b"")
+        return Reply(reply.code, self._verbs(stored).body)
 
     def _kill(self, seen: Request, call: Call, fault: Kill) -> Dropped:
         if fault is Kill.AFTER and call.target.verb != "watch":

@@ -17,10 +17,10 @@ from inplace.runtime.clock import Clock
 from kubesim.api import failure, kinds, listing, requests, tables
 from kubesim.api.admission.policies import Policies
 from kubesim.api.kinds import Kind, Tree
-from kubesim.api.patching import apply, jsonpatch, merge, strategic
-from kubesim.api.registry import Registry
+from kubesim.api.patching import apply, jsonpatch, managers, merge, strategic
+from kubesim.api.registry import Managing, Place, Registry
 from kubesim.api.requests import Target
-from kubesim.api.rules import workloads
+from kubesim.api.rules import strategy, workloads
 from kubesim.api.storage import Stored
 from kubesim.objects import stamp
 
@@ -68,7 +68,22 @@ class Verbs:
         if call.data and _PROTOBUF in call.content_type:
             raise failure.only_json(call.content_type)
         self._registry.admission = Policies(self._registry.storage, call.user, dry_run="dryRun" in call.query)
+        self._registry.managing = self._managing(call)
         return self._verbs[call.target.verb](call)
+
+    def _managing(self, call: Call) -> Managing:
+        """Who manages what after a write: tracked for workloads, and known already of what is applied."""
+        tracked = call.target.kind in kinds.TEMPLATED and "apply-patch" not in call.content_type
+        manager, subresource = call.query.get("fieldManager") or "unknown", call.target.subresource
+        now = stamp(self._clock.now())
+
+        def managed(place: Place, old: Tree | None, new: Tree) -> Tree:
+            if not tracked:
+                return new
+            complete = strategy.completed(place.kind, new)
+            return managers.updated(place.kind, old, complete, manager=manager, subresource=subresource, now=now)
+
+        return managed
 
     # --- reads ------------------------------------------------------------------------------------------------------
 

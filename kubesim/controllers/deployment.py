@@ -68,7 +68,7 @@ class DeploymentController(Controller):
         if rolling and new is not None:
             await self._roll(workload, new, old)
         else:
-            await self._scale_active(workload, sets)
+            await self._scale_active(workload, new, sets)
         await self._write_status(workload, [*old, *([new] if new else [])], new, collisions)
         await self._truncate(workload, old)
 
@@ -145,10 +145,14 @@ class DeploymentController(Controller):
 
     # --- scaling and rolling ----------------------------------------------------------------------------------------
 
-    async def _scale_active(self, workload: Tree, sets: list[Tree]) -> None:
-        """While paused: the one ReplicaSet with Pods gets the size of the Deployment (scale)."""
+    async def _scale_active(self, workload: Tree, new: Tree | None, sets: list[Tree]) -> None:
+        """While paused: the one ReplicaSet with Pods gets the size of the Deployment (scale).
+
+        Without any, that of its template, else the newest (FindActiveOrLatest).
+        """
         active = [one for one in sets if one["spec"]["replicas"]]
-        chosen = active[0] if len(active) == 1 else next(iter(reversed(sets)), None) if not active else None
+        latest = new or next(iter(reversed(sets)), None)
+        chosen = active[0] if len(active) == 1 else latest if not active else None
         if chosen is not None:
             await self._resize(chosen, workload["spec"]["replicas"])
 

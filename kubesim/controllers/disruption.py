@@ -12,12 +12,14 @@ from typing import Final
 from inplace.kube import resource as resources
 from inplace.kube.errors import Conflict, NotFound
 from kubesim.api import selectors
-from kubesim.controllers.base import Controller, amount, is_deleting, is_ready, itself
+from kubesim.controllers.base import Controller, amount, is_deleting, is_ready, itself, owner
 from kubesim.controllers.informers import Informers, Key, Tree, key_of
 from kubesim.objects import is_over
 
 #: How long an entry counts for a Pod that is not deleted (DeletionTimeout).
 FORGET: Final = timedelta(minutes=2)
+#: Seconds until a budget that could not be counted is tried again, nothing of it allowed meanwhile (failSafe).
+UNCOUNTED_AGAIN_SECONDS: Final = 1.0
 
 
 class DisruptionController(Controller):
@@ -39,19 +41,26 @@ class DisruptionController(Controller):
         budget = self._budgets.get(*key)
         if budget is None:
             return
-        pods = [pod for pod in self._pods.values() if _covers(budget, pod) and not is_over(pod)]
+        covered = [pod for pod in self._pods.values() if _covers(budget, pod)]
         now, was = self.clock.now(), budget.get("status") or {}
+        if any(_has_no_scale(budget["spec"], pod) for pod in covered):
+            if was.get("disruptionsAllowed"):
+                await self._write(budget, {**was, "disruptionsAllowed": 0})
+            self.again(key, UNCOUNTED_AGAIN_SECONDS)
+            return
+        pods = [pod for pod in covered if not is_over(pod)]
         entries = {name: datetime.fromisoformat(at) for name, at in (was.get("disruptedPods") or {}).items()}
         live = {pod["metadata"]["name"] for pod in pods if not is_deleting(pod)}
         fresh = {name: at for name, at in entries.items() if name in live and now < at + FORGET}
         healthy = sum(is_ready(pod) and not is_deleting(pod) and pod["metadata"]["name"] not in fresh for pod in pods)
-        wanted = _desired(budget["spec"], len(pods))
+        counted = [pod for pod in pods if owner(pod) or not _needs_scale(budget["spec"])]
+        wanted = _desired(budget["spec"], len(counted))
         status: Tree = {
             "observedGeneration": budget["metadata"].get("generation", 1),
-            "disruptionsAllowed": max(0, healthy - wanted) if pods else 0,
+            "disruptionsAllowed": max(0, healthy - wanted) if counted else 0,
             "currentHealthy": healthy,
             "desiredHealthy": wanted,
-            "expectedPods": len(pods),
+            "expectedPods": len(counted),
         }
         if fresh:
             status["disruptedPods"] = {name: (was.get("disruptedPods") or {})[name] for name in fresh}
@@ -79,6 +88,17 @@ class DisruptionController(Controller):
 def _covers(budget: Tree, pod: Tree) -> bool:
     near = budget["metadata"]["namespace"] == pod["metadata"]["namespace"]
     return near and selectors.matches(budget["spec"].get("selector"), selectors.labels_of(pod))
+
+
+def _needs_scale(spec: Tree) -> bool:
+    """Whether the budget is one of as many as are wanted, and not of a number (getExpectedPodCount)."""
+    return "maxUnavailable" in spec or isinstance(spec.get("minAvailable"), str)
+
+
+def _has_no_scale(spec: Tree, pod: Tree) -> bool:
+    """Whether the budget cannot be counted because of this Pod: its controller is a Pod (getScaleController)."""
+    controller = owner(pod)
+    return _needs_scale(spec) and controller is not None and controller["kind"] == "Pod"
 
 
 def _desired(spec: Tree, pods: int) -> int:

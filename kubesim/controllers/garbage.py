@@ -21,6 +21,7 @@ OWNED: Final[tuple[tuple[Resource, tuple[Resource, ...]], ...]] = (
     (resources.DAEMONSETS, (resources.PODS, resources.CONTROLLERREVISIONS)),
     (resources.DEPLOYMENTS, (resources.REPLICASETS, resources.PODS)),
     (resources.REPLICASETS, (resources.PODS,)),
+    (resources.PODS, (resources.PODS,)),
     (resources.SERVICES, (resources.ENDPOINTSLICES,)),
 )
 

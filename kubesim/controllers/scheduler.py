@@ -56,7 +56,8 @@ class Scheduler(Controller):
 
 def _waiting(pod: Tree) -> Iterable[Key]:
     spec = pod["spec"]
-    if not spec.get("nodeName") and spec.get("schedulerName") == NAME and not is_deleting(pod):
+    free = not spec.get("nodeName") and not spec.get("schedulingGates")
+    if free and spec.get("schedulerName") == NAME and not is_deleting(pod):
         yield key_of(pod)
 
 

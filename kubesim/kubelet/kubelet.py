@@ -96,6 +96,15 @@ class Kubelet:
         """The containers of a Pod that run end by themselves."""
         self._workers[uid].crash()
 
+    async def set_network(self, name: str, *, works: bool) -> None:
+        """A node's network agent breaks or is mended; the kubelet reports it at once."""
+        node = self._nodes[name]
+        node.networked = works
+        await self._report(node)
+        for worker in self._workers.values():
+            if worker.pod["spec"].get("nodeName") == name:
+                worker.tell(worker.pod)
+
     # --- Pods -------------------------------------------------------------------------------------------------------
 
     def _changed(self, old: Tree | None, new: Tree | None, initial: bool) -> None:

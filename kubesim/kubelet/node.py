@@ -16,6 +16,21 @@ MOST_IMAGES: Final = 50
 MOST_NAMES: Final = 5
 
 
+_READY: Final = {
+    "type": "Ready",
+    "status": "True",
+    "reason": "KubeletReady",
+    "message": "the model kubelet is ready",
+}
+_NO_NETWORK: Final = {
+    "type": "Ready",
+    "status": "False",
+    "reason": "KubeletNotReady",
+    "message": "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady "
+    "message:Network plugin returns error: cni plugin not initialized",
+}
+
+
 @dataclass
 class NodeState:
     """What a node has, whether or not its kubelet is alive."""
@@ -24,6 +39,8 @@ class NodeState:
     number: int
     catalogue: Catalogue
     alive: bool = True
+    #: Whether its network agent works: without one its kubelet touches Pods on the host's network only.
+    networked: bool = True
     #: Digest -> the names by which the image was pulled, in that order.
     images: dict[str, list[str]] = field(default_factory=dict)
     addresses: int = 0
@@ -66,7 +83,7 @@ class NodeState:
         """Its status."""
         self.ready_since = self.ready_since or now
         room = {"cpu": "64", "memory": "256Gi", "pods": "10000", "ephemeral-storage": "1Ti"}
-        ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "the model kubelet is ready"}
+        ready = _READY if self.networked else _NO_NETWORK
         times = {"lastHeartbeatTime": stamp(now), "lastTransitionTime": stamp(self.ready_since)}
         info = {"kubeletVersion": version, "containerRuntimeVersion": "containerd://2.2.9", "operatingSystem": "linux"}
         empty = ("machineID", "systemUUID", "bootID", "kernelVersion", "osImage", "kubeProxyVersion")

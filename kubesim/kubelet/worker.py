@@ -197,6 +197,8 @@ class Worker:
         if not self._begun:
             self._begun = stamp(self._clock.now())
         await self._publish(pod)
+        if not self._node.networked and not pod["spec"].get("hostNetwork"):
+            return False
         if not self._address:
             await self._clock.sleep(self._timings.sandbox)
             self._address = self._node.new_address()

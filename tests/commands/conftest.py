@@ -31,7 +31,9 @@ from kubesim.cluster import Cluster, open_cluster
 from kubesim.kubelet import Catalogue, Image, Timings
 from tests.scenarios import manifests
 
-IMAGES = {f"shop:v{n}": Image(digest=f"sha256:{str(n) * 64}") for n in (1, 2, 3)}
+IMAGES = {
+    f"shop:{tag}": Image(digest=f"sha256:{n * 64}") for n, tag in zip("1234", ("v1", "v2", "v3", "latest"), strict=True)
+}
 NAMESPACE = "default"
 #: The User-Agent of the commands starts with this; everybody else's does not.
 COMMANDS = "inplace/"

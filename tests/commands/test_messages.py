@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from inplace.kube import resource as resources
@@ -34,8 +36,11 @@ async def test_errors(shop):
             'invalid --image: statefulset/web has no container "x": expected one of app',
         ),
         (("plan", "sts/web", "--image", "app=y", "-f", "-"), "--image and --filename are mutually exclusive"),
-        (("plan", "sts/web", "-f", "-"), 'invalid --filename: -: no StatefulSet "web" found'),
-        (("plan", "sts/web", "-f", "/none"), "invalid --filename: /none: No such file or directory"),
+        (
+            ("plan", "sts/web", "-f", "-"),
+            "standard input: expected StatefulSet/web of namespace default, found no workload",
+        ),
+        (("plan", "sts/web", "-f", "/none"), "/none: No such file or directory"),
         (("status", "sts/web"), not_opted_in),
         (("promote", "sts/web"), not_opted_in),
         (("explain", "none"), 'pods "none" not found'),
@@ -85,6 +90,22 @@ async def test_disable_of_pods_that_differ(shop):
     forced = await shop.inplace("disable", "sts/web", "--force")
     assert (forced.code, forced.out) == (0, "statefulset/web disabled\n")
     assert forced.err.startswith("warning: 2 Pods differ from the template (web-1, web-0): the StatefulSet controller")
+
+
+async def test_disable_of_pods_that_come_to_differ_meanwhile(shop, monkeypatch):
+    monkeypatch.setattr("inplace.cli.disable.REVISION_SECONDS", 0.5)
+    async with shop.controller():
+        await shop.create_ready(2, gate=False, annotations={"paused": "true"})
+        await shop.reported("UpToDate")
+        await shop.set_image("v2")
+        await shop.reported("Paused")
+    monkeypatch.setattr("inplace.core.plan.plan.behind", lambda *_: [])  # as it was a moment ago
+    monkeypatch.setattr("inplace.cli.disable.TIMEOUT_SECONDS", 10.0)
+    began = time.monotonic()
+    ended = await shop.inplace("disable", "sts/web")
+    assert time.monotonic() < began + 8
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err.startswith("error: statefulset/web is not disabled yet: OptOutPending: 2 Pods differ from the")
 
 
 async def test_promote_and_retry(shop):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 
 import pytest
 
+from inplace.core.objects import names
 from inplace.kube import resource as resources
+from inplace.kube.client import PatchType
 from tests.commands.conftest import NAMESPACE
 from tests.scenarios.manifests import statefulset
 
@@ -67,6 +70,71 @@ async def test_a_pod_held_by_a_disruption_budget(shop):
     assert "waits: " in planned.out
 
 
+async def test_a_pod_held_by_a_disruption_budget_for_too_long(shop):
+    await shop.client.create(resources.PODDISRUPTIONBUDGETS, NAMESPACE, PDB, type=dict)
+    async with shop.controller():
+        await shop.create_ready(2, annotations={**AT_ONCE, "progress-deadline-seconds": "1"})
+        await shop.reported("UpToDate")
+        await shop.set_image("v2")
+        await shop.reported("Degraded")
+        text, status = await shop.inplace("explain", "web-1"), await shop.inplace("status", "sts/web")
+    assert "DisruptionBudget: " in text.out
+    assert status.code == 4
+    assert "PodDisruptionBudget web" in status.out
+
+
+async def test_a_pod_of_a_workload_that_waits_to_be_opted_out(shop):
+    async with shop.controller():
+        await shop.create_ready(2, gate=False, annotations={"paused": "true"})
+        await shop.reported("UpToDate")
+        await shop.set_image("v2")
+        await shop.reported("Paused")
+        await shop.patch({"metadata": {"labels": {names.MODE: None}}})
+        await shop.until(lambda: is_told(shop, "OptOutPending"), "the opt-out to be pending")
+        text, document = await shop.inplace("explain", "web-1"), await shop.inplace("explain", "web-1", "-o", "json")
+        plain, tree = [await shop.inplace("status", "sts/web", *option, "--timeout", "1s") for option in ((), ("-w",))]
+        once = await shop.inplace("status", "sts/web", "-o", "json")
+        last = asyncio.create_task(shop.inplace("status", "sts/web", "--timeout", "10s"))
+        await asyncio.sleep(1)
+        await shop.set_image("v1")
+        ended = await last
+    assert "OptOutPending: opted out" in text.out
+    assert document.json()["pod"]["reason"]["code"] == "OptOutPending"
+    for done in (plain, tree):
+        assert done.code == 124
+        assert "OptOutPending: 2 Pods differ from the template" in " ".join(done.out.split())
+    assert once.code == 0
+    assert once.pod("web-1")["reason"]["code"] == "OptOutPending"
+    assert (ended.code, ended.out.splitlines()[-1]) == (0, "statefulset/web: opted out")
+
+
+async def test_an_image_that_somebody_has_put_on_a_pod_by_hand(shop):
+    async with shop.controller():
+        await shop.create_ready(2, gate=False)
+        await shop.reported("UpToDate")
+        change = {"spec": {"containers": [{"name": "app", "image": "shop:v3"}]}}
+        where = (resources.PODS, "web-0", NAMESPACE)
+        await shop.client.patch(*where, change, patch_type=PatchType.STRATEGIC, type=dict)
+        await shop.until(lambda: is_told(shop, "DriftDetected"), "the drift to be reported")
+        said = [
+            await shop.inplace(*line)
+            for line in (("status", "sts/web"), ("status", "sts/web", "-w"), ("plan", "sts/web"), ("explain", "web-0"))
+        ]
+        documents = [await shop.inplace(*line, "-o", "json") for line in (("status", "sts/web"), ("plan", "sts/web"))]
+        disabled = await shop.inplace("disable", "sts/web")
+    why = "another writer set the image to shop:v3, the template has shop:v1; left alone"
+    for done in said:
+        assert done.code == 0
+        assert f"DriftDetected: pods[web-0].containers[app]: {why}" in " ".join(done.out.split())
+    assert documents[0].pod("web-0")["reason"]["message"] == why
+    assert [note["message"] for note in documents[1].json()["notes"]] == [why]
+    assert (disabled.code, disabled.out) == (0, "statefulset/web disabled\n")
+
+
+async def is_told(shop, code):
+    return code in ((await shop.workload()).metadata.annotation(names.STATUS) or "")
+
+
 # -- plan of what is held back
 
 
@@ -119,6 +187,16 @@ async def test_plan_of_nothing_exits_0(shop):
     planned = await shop.inplace("plan", "sts/web")
     assert planned.code == 0
     assert "nothing to do: every Pod is at this revision" in planned.out
+
+
+async def test_plan_of_no_pods(shop):
+    async with shop.controller():
+        await shop.create(0)
+        await shop.reported("UpToDate")
+    planned, document = await shop.inplace("plan", "sts/web"), await shop.inplace("plan", "sts/web", "-o", "json")
+    assert planned.code == 0
+    assert planned.out.endswith("  nothing to do: the workload wants no Pods\n")
+    assert document.json()["desired"] == 0
 
 
 # -- plan asks the API server

@@ -105,7 +105,7 @@ async def test_a_private_registry_with_the_pods_own_credentials(open_world):
 
 async def test_our_account_makes_no_pod_that_could_run_anything(open_world):
     async with open_world(controller=False) as world, bound(world, FENCE):
-        meta = {"name": "x", "labels": {names.HELPER: names.PRE_PULL}}
+        meta = {"name": "inplace-pull-x", "labels": {names.HELPER: names.PRE_PULL}}
         spec = {"containers": [{"name": "pull", "image": world.app("v1")}], "restartPolicy": "Never"}
         body = json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
         await refused(world, "create", "-f", "-", stdin=body, ours=True, says="Pods that pull an image and run nothing")

@@ -5,7 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 
+import msgspec
 import pytest
+
+from inplace.core.objects.model import Pod
+from inplace.core.rollout import pull_pods
+from inplace.core.rollout.pull_pods import ImageOnNode
+from tests import factories
 
 MANIFEST = json.dumps(
     {
@@ -188,6 +194,18 @@ async def test_drain_and_uncordon(kubectl):
     assert await kubectl("get", "pod", "web-0", "-o", "jsonpath={.spec.nodeName}") != node
     assert "SchedulingDisabled" in await kubectl("get", "node", node)
     await kubectl("uncordon", node)
+
+
+async def test_a_pull_pod_does_not_stop_a_drain(kubectl):
+    """A drain evicts nothing at all where a Pod has no controller. This one pulls for as long as it is there."""
+    await rolled_out(kubectl)
+    served = msgspec.json.decode(await kubectl("get", "pod", "web-0", "-o", "json"), type=Pod)
+    place = ImageOnNode(served.spec.node_name, "shop:missing")
+    target = factories.template(factories.NEW, "shop:missing")
+    body = pull_pods.manifest(factories.snapshot(), served, place, "inplace-pull-1", target)
+    await kubectl("create", "-f", "-", stdin=json.dumps(body))
+    await kubectl("drain", place.node, "--timeout=120s")
+    assert "inplace-pull-1" not in await kubectl("get", "pods", "-o", "name")
 
 
 async def test_a_service_has_its_endpoints(kubectl):

@@ -480,7 +480,7 @@ class Simulation:
         meta = {"namespace": "default", "uid": f"uid-{action.name}", "creationTimestamp": self.stamp()}
         self.helpers[action.name] = {**action.body, "metadata": {**action.body["metadata"], **meta}}
         self._touch(self.helpers[action.name])
-        self.memory.requested_pull("web-uid", action.name)
+        self.memory.requested_pull(action)
 
     def _write(self, snapshot: Snapshot, action: Action) -> None:
         request = patches.build(action, self.clock.now())

@@ -6,10 +6,12 @@ from __future__ import annotations
 import copy
 from itertools import pairwise
 
+import msgspec
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from inplace.core.objects.model import Container, Meta, Pod, PodSpec
+from inplace.core.objects.reasons import ReasonCode
 from inplace.core.settings.annotations import InitImages
 from inplace.core.template import defaults, diff, trees
 from inplace.core.template.change import Edits, PodChange, Refused
@@ -44,7 +46,10 @@ container_fields = {
     "terminationMessagePath": words,
     "env": env,
     "ports": st.lists(
-        st.fixed_dictionaries({"containerPort": st.integers(1, 3)}, optional={"protocol": st.just("TCP")}), max_size=2
+        st.fixed_dictionaries(
+            {"containerPort": st.integers(1, 3)}, optional={"protocol": st.just("TCP"), "hostPort": st.integers(0, 3)}
+        ),
+        max_size=2,
     ),
     "livenessProbe": probe,
     "resources": st.fixed_dictionaries({}, optional={"limits": st.dictionaries(st.just("cpu"), words, max_size=1)}),
@@ -59,7 +64,13 @@ volume = st.fixed_dictionaries(
         "projected": st.just({"sources": [{"serviceAccountToken": {"path": "t"}}]}),
     },
 )
+#: A change of these is never content by itself.
+RESTART_REQUESTS = ("checksum/x", "cattle.io/timestamp")
+READ_AT_CREATION = ("istio.io/rev", "vault.hashicorp.com/role")
 metadata_maps = st.dictionaries(st.sampled_from(["app", "v", "a.b/c", "note"]), st.sampled_from(["1", "2"]), max_size=3)
+requesting_maps = st.dictionaries(
+    st.sampled_from(["app", "note", *RESTART_REQUESTS, *READ_AT_CREATION]), st.sampled_from(["1", "2"]), max_size=4
+)
 
 
 @st.composite
@@ -95,7 +106,7 @@ def templates(draw):
         ),
     }
     metadata = draw(
-        st.fixed_dictionaries({}, optional={"labels": metadata_maps, "annotations": metadata_maps, "name": words})
+        st.fixed_dictionaries({}, optional={"labels": requesting_maps, "annotations": requesting_maps, "name": words})
     )
     return {"metadata": metadata, "spec": spec}
 
@@ -116,6 +127,20 @@ def at(tree, path):
 
 def only_metadata(field: str, edits: Edits) -> PodChange:
     return PodChange(labels=edits) if field == "labels" else PodChange(annotations=edits)
+
+
+def is_content(verdict, path, change):
+    """Whether the verdict on one changed key is what the table says."""
+    code = (
+        ReasonCode.RestartNotSupported
+        if path[2] in RESTART_REQUESTS
+        else ReasonCode.ReadAtCreation
+        if path[2] in READ_AT_CREATION
+        else None
+    )
+    if code is None:
+        return verdict == only_metadata(path[1], change)
+    return [(reason.code, reason.path) for reason in verdict.reasons] == [(code, f"metadata.{path[1]}[{path[2]}]")]
 
 
 def is_metadata(path):
@@ -153,7 +178,7 @@ def test_replacing_anything_outside_the_table_is_refused(tree, data):
     at(changed, path[:-1])[path[-1]] = SENTINEL
     verdict = diff.diff(tree, changed)
     if is_metadata(path):
-        assert verdict == only_metadata(path[1], Edits(change={path[2]: (at(tree, path), SENTINEL)}))
+        assert is_content(verdict, path, Edits(change={path[2]: (at(tree, path), SENTINEL)}))
     elif is_image_that_restarts(tree, path):
         assert isinstance(verdict, PodChange)
         assert verdict.images == {at(tree, path[:-1])["name"]: SENTINEL}
@@ -190,9 +215,12 @@ def test_removing_anything_is_refused_unless_it_was_a_default(tree, data):
     del at(changed, path[:-1])[path[-1]]
     verdict = diff.diff(tree, changed)
     if is_metadata(path):
-        assert verdict == only_metadata(path[1], Edits(remove=(path[2],)))
+        assert is_content(verdict, path, Edits(remove=(path[2],)))
     elif path in {("metadata",), ("metadata", "labels"), ("metadata", "annotations")}:
-        assert isinstance(verdict, PodChange) or tree["metadata"].get("name")
+        whole = len(path) == 1
+        gone = [*trees.labels(tree), *trees.annotations(tree)] if whole else [*at(tree, path)]
+        asks = not {*RESTART_REQUESTS, *READ_AT_CREATION}.isdisjoint(gone)
+        assert isinstance(verdict, Refused) is (asks or (whole and bool(tree["metadata"].get("name"))))
     elif isinstance(verdict, PodChange):
         # Nothing that a server would keep was lost: with all defaults written out, both sides are one.
         assert verdict == PodChange()
@@ -209,6 +237,20 @@ def test_another_order_is_refused(tree, data):
     before, after = (at(defaults.apply(side), path) for side in (tree, changed))
     assume(trees.differences({"x": before}, {"x": after}))
     assert isinstance(diff.diff(tree, changed), Refused)
+
+
+@given(templates(), st.data())
+def test_applying_what_never_had_a_default_leaves_it_as_the_server_filled_it_in(tree, data):
+    """`diff LIVE FILE`: the live template has every default written out, of the image that it has now."""
+    changed = copy.deepcopy(tree)
+    one = changed["spec"]["containers"][data.draw(st.integers(0, len(changed["spec"]["containers"]) - 1))]
+    one["image"] = data.draw(images)
+    one.pop("imagePullPolicy", None)
+    plain = copy.deepcopy(tree)
+    next(same for same in plain["spec"]["containers"] if same["name"] == one["name"]).pop("imagePullPolicy", None)
+    verdict = diff.diff(defaults.apply(plain), changed)
+    assert isinstance(verdict, PodChange)
+    assert set(verdict.images) <= {one["name"]}
 
 
 @given(templates(), templates())
@@ -284,6 +326,23 @@ def test_a_fresh_pod_needs_just_the_difference_of_the_templates(base, target):
     assert (found.images, found.labels, found.annotations) == (verdict.images, verdict.labels, verdict.annotations)
 
 
+@given(variants(), variants(), requesting_maps, requesting_maps)
+def test_a_request_is_content_only_if_everything_that_can_restart_does(base, target, before, after):
+    base["metadata"]["annotations"], target["metadata"]["annotations"] = before, after
+    moved = diff.diff(base, target, restart_on=())
+    verdict = diff.diff(base, target)
+    changed = {key for key in {**before, **after} if before.get(key) != after.get(key)}
+    if not changed.isdisjoint(READ_AT_CREATION):
+        assert isinstance(verdict, Refused)
+        assert isinstance(moved, Refused)
+    elif not changed.isdisjoint(RESTART_REQUESTS) and set(moved.images) != {"app", "proxy", "side"}:
+        assert {reason.code for reason in verdict.reasons} == {ReasonCode.RestartNotSupported}
+    else:
+        assert verdict == moved
+        found = needs([base], target, made_from(base))
+        assert (found.images, found.annotations) == (verdict.images, verdict.annotations)
+
+
 @given(
     st.lists(variants(), min_size=2, max_size=4),
     st.dictionaries(st.sampled_from(["mine", "pod-template-hash"]), st.just("x")),
@@ -306,7 +365,15 @@ def test_drift_is_never_fought(base, target, elsewhere):
     pod = patched(made_from(base), PodChange.of_images({"proxy": elsewhere}))
     found = needs([base], target, pod)
     assert "proxy" not in found.images
-    assert bool(found.notes) == (elsewhere != target["spec"]["containers"][1]["image"]) or len(found.notes) == 1
+    assert bool(found.drift) == (elsewhere != target["spec"]["containers"][1]["image"])
+
+
+@given(variants(), variants(), metadata_maps)
+def test_metadata_that_no_template_changes_is_never_fought(base, target, elsewhere):
+    base["metadata"]["labels"] = target["metadata"]["labels"]
+    pod = made_from(base)
+    pod = msgspec.structs.replace(pod, metadata=msgspec.structs.replace(pod.metadata, labels=elsewhere))
+    assert needs([base], target, pod).labels == Edits()
 
 
 @given(

@@ -31,8 +31,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "open_world" in metafunc.fixturenames:
         found = flavours_of(metafunc.definition.get_closest_marker, metafunc.config.getoption("--world"))
         wanted = metafunc.config.getoption("--kinds")
-        found = [one for one in found if wanted is None or one.name in wanted.split(",")]
-        metafunc.parametrize("flavour", found, ids=[one.name for one in found])
+        found = [one for one in found if wanted is None or one.id in wanted.split(",")]
+        metafunc.parametrize("flavour", found)
     mark = metafunc.definition.get_closest_marker("seeds")
     if mark is not None:
         wanted = metafunc.config.getoption("--seeds") or mark.args[0]

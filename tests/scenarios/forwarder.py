@@ -5,6 +5,7 @@ With a password it asks for it, as private registries do (WWW-Authenticate: Basi
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,6 +25,15 @@ class Forwarder(Registry):
         self._behind = behind
         self._wanted = "Basic " + base64.b64encode(f"user:{password}".encode()).decode() if password else ""
         self._open = False
+        self._quick = asyncio.Event()
+        self._quick.set()
+
+    def stall(self, yes: bool) -> None:
+        """Whether requests wait from now on, as at a slow registry."""
+        if yes:
+            self._quick.clear()
+        else:
+            self._quick.set()
 
     def reachable(self, yes: bool) -> None:
         """Whether it answers from now on."""
@@ -31,6 +41,7 @@ class Forwarder(Registry):
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """One request."""
+        await self._quick.wait()
         if not self._open:
             assert request.transport is not None
             request.transport.abort()

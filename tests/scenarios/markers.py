@@ -24,24 +24,30 @@ def kinds(*names: str, because: str) -> Any:
 
 
 #: Marks a scenario that runs for every kind on the real cluster too, where the others run for StatefulSets alone. On
-#: its one node a DaemonSet has one Pod.
+#: its one node a DaemonSet has one Pod; a bare ReplicaSet, upgraded as a Deployment's is, runs in `make e2e-full` only.
 core = pytest.mark.core(tuple(flavours.BY_NAME))
 #: The same for the kinds that are held in their own ways; the time of the real cluster is dear.
 core_of_held = pytest.mark.core(("StatefulSet", "Deployment"))
 core_of_deployments = pytest.mark.core(("Deployment",))
 #: Marks a scenario that the real cluster shows in `make e2e-full` only.
 long = pytest.mark.long
+#: Marks a scenario that a bare ReplicaSet shows in every run as well.
+core_of_bare = pytest.mark.core_of_bare
 core_of_many = pytest.mark.core(("StatefulSet", "Deployment", "ReplicaSet"))
 
 
-def flavours_of(marks: Any, world: str) -> list[flavours.WorkloadKind]:
-    """The kinds that a scenario runs for in a world."""
+def flavours_of(marks: Any, world: str) -> list[Any]:
+    """The kinds that a scenario runs for in a world, as parameters."""
     found, chosen = list(flavours.ALL), marks("core")
     if world == "real":
         wanted = chosen.args[0] if chosen is not None else ("StatefulSet",)
         found = [one for one in found if one.name in wanted]
     mark = marks("kinds")
-    return found if mark is None else [one for one in found if one.name in mark.args[0]]
+    found = found if mark is None else [one for one in found if one.name in mark.args[0]]
+    seldom = world == "real" and len(found) > 1 and not marks("core_of_bare")
+    return [
+        pytest.param(one, id=one.name, marks=long if seldom and one is flavours.REPLICASET else ()) for one in found
+    ]
 
 
 def skip_others(items: list[pytest.Item], world: str) -> None:

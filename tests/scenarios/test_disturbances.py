@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
+from inplace.core.objects import names
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
@@ -46,6 +49,34 @@ async def test_a_third_partys_image_on_a_finished_pod_is_reported_as_drift(open_
         await world.set_image(world.app("v4"))
         await world.wait_upgraded()
         assert {pod.spec.containers[0].image for pod in await world.pods()} == {world.app("v4")}
+
+
+@long
+async def test_a_record_of_another_workload_on_a_pod_is_none(open_world):
+    """As on a Pod that was restored from a backup, or was orphaned in flight and adopted by a workload made anew."""
+    async with open_world() as world:
+        await world.create_web(replicas=2)
+        name, long_ago = world.nth(1), datetime(2020, 1, 1, tzinfo=UTC)
+        foreign = Record(1, "another-uid", 4, PodPhase.DRAINING, "web-a", "web-b", long_ago, long_ago)
+        await close_gate(world, name)
+        body = {"metadata": {"annotations": {names.STATE: records.encode(foreign)}}}
+        await world.client.patch(
+            resources.PODS, name, world.namespace, body, patch_type=PatchType.MERGE, type=dict, field_manager="restore"
+        )
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded()
+        record = records.read(await world.pod(name))
+        assert isinstance(record, Record)
+        assert (record.attempt, record.phase, record.containers["app"].from_) == (1, PodPhase.DONE, world.app("v1"))
+
+
+async def close_gate(world, name):
+    """What another controller has left behind."""
+    pod = await world.pod(name)
+    index = next(at for at, one in enumerate(pod.status.conditions) if one.type == names.GATE)
+    body = [{"op": "replace", "path": f"/status/conditions/{index}/status", "value": "False"}]
+    where = (resources.PODS, name, world.namespace)
+    await world.client.patch(*where, body, patch_type=PatchType.JSON, subresource="status", type=dict)
 
 
 @long

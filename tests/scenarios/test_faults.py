@@ -110,6 +110,16 @@ async def test_the_deadline_ends_a_wait(open_world):
         assert (await world.pod(world.nth(1))).is_true(names.GATE)
 
 
+async def test_a_stop_that_takes_longer_than_the_deadline_is_no_failure(open_world):
+    """The old container takes its whole grace, as it was asked to; the deadline begins when it has stopped."""
+    async with open_world() as world:
+        settings = {"progress-deadline-seconds": "4", "on-failure": "Rollback"}
+        await world.create_web(tag="stubborn", replicas=1, annotations=settings)
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded()
+        assert {pod.spec.containers[0].image for pod in await world.pods()} == {world.app("v2")}
+
+
 @core_of_many
 async def test_kill_9_midway_and_restart(open_world):
     async with open_world() as world:

@@ -1,9 +1,17 @@
-"""The readiness gate given to new Pods by admission policies, without a change of any template."""
+"""The readiness gate: given to new Pods by admission policies without a change of any template, and open at rest."""
 
 from __future__ import annotations
 
+import pytest
+
 from inplace.core.objects import names
-from tests.scenarios.markers import core
+from inplace.core.objects.model import Pod
+from inplace.core.objects.reasons import ReasonCode
+from inplace.core.state import records
+from inplace.core.state.statuses import Phase
+from inplace.kube import resource as resources
+from inplace.kube.client import PatchType
+from tests.scenarios.markers import core, core_of_held
 from tests.scenarios.policies import GATE
 
 
@@ -65,3 +73,49 @@ async def _replaced(world, old):
     before = {pod.uid for pod in await world.pods()}
     await world.delete_pod(old.name)
     await world.until(replaced, "a Pod with the gate")
+
+
+async def _drained_with(world, record):
+    """A Pod is drained; then its record is replaced, and the template put back while no controller runs."""
+    await world.create_web(replicas=2, annotations={"grace-period-seconds": "30"})
+    name = world.nth(1)
+    await world.set_image(world.app("v2"))
+    await world.wait_pod(name, lambda pod: records.read(pod) is not None and not pod.ready, "drained")
+    await world.kill_controller()
+    body = {"metadata": {"annotations": {names.STATE: record}}}
+    where = (resources.PODS, name, world.namespace)
+    await world.client.patch(*where, body, patch_type=PatchType.MERGE, type=Pod)
+    await world.set_image(world.app("v1"))
+    await world.start_controller()
+    return name
+
+
+async def _served(world, name):
+    await world.wait_pod(name, lambda pod: pod.is_true(names.GATE) and pod.ready, "its gate open and Ready")
+
+
+@core_of_held
+async def test_a_gate_that_is_closed_without_a_record_is_opened(open_world):
+    async with open_world() as world:
+        name = await _drained_with(world, None)
+        await _served(world, name)
+        await world.wait_phase("web", Phase.UP_TO_DATE)
+
+
+@core_of_held
+@pytest.mark.parametrize("way", ["retry", "opting out"])
+async def test_a_gate_behind_an_unreadable_record_is_opened_when_somebody_says_so(open_world, way):
+    """A record of another version may be somebody's who is at work on this Pod: it is not taken over unasked."""
+    async with open_world() as world:
+        name = await _drained_with(world, '{"v":2}')
+        status = await world.wait_phase("web", Phase.DEGRADED)
+        assert [failure.code for failure in status.failures] == [ReasonCode.StateUnreadable]
+        await world.clock.sleep(20)
+        assert _closed(await world.pod(name)), "until somebody says so"
+        if way == "retry":
+            await world.annotate(retry="once more")
+            await _served(world, name)
+            await world.wait_upgraded()
+        await world.patch({"metadata": {"labels": {names.MODE: None}}})
+        await _served(world, name)
+        await world.until(world.is_clean, "nothing of ours on any object")

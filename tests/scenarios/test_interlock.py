@@ -8,7 +8,7 @@ from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
 from tests.scenarios.markers import core_of_many, kinds
 from tests.scenarios.policies import HONEST_STATUS, KEEP_FREEZE
-from tests.scenarios.test_deployments import replica_sets, uids
+from tests.scenarios.test_deployments import created_again, replica_sets, uids
 
 only = kinds("Deployment", because="only a Deployment is frozen on demand")
 
@@ -84,6 +84,31 @@ async def test_undo_works_and_settings_survive_it_the_pause_included(open_world)
         assert await uids(world) == pods
         await world.until(resumed(world), "the Deployment to stand resumed again")
         assert [row[:2] for row in await replica_sets(world)] == [("v1", 3), ("v2", 2)]
+
+
+@only
+async def test_settings_survive_an_undo_while_no_controller_runs(open_world):
+    """The next one sees it before it knows whether policies are in force."""
+    async with open_world() as world, world.policies(KEEP_FREEZE, HONEST_STATUS):
+        await world.create_web(replicas=2)
+        await world.until(resumed(world), "the Deployment to stand resumed")
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded()
+        await world.until(resumed(world), "the Deployment to stand resumed again")
+        await world.annotate(max_unavailable="2")
+
+        async def kept() -> bool:
+            found = await world.client.list(resources.REPLICASETS, world.namespace, type=dict)
+            marks = [one["metadata"].get("annotations", {}).get(names.SETTINGS, "") for one in found.items]
+            return any('"inplace.dev/max-unavailable":"2"' in mark for mark in marks)
+
+        await world.until(kept, "the settings to be kept on the active ReplicaSet")
+        await world.kill_controller()
+        await world.undo(1)
+        await world.start_controller()
+        await world.wait_upgraded()
+        assert await at(world, "v1")
+        assert (await world.workload()).metadata.annotation(names.PREFIX + "max-unavailable") == "2"
 
 
 @core_of_many
@@ -163,6 +188,17 @@ async def test_a_change_in_the_middle_of_a_native_rollout_does_not_interrupt_it(
         await world.wait_upgraded(seconds=3 * world.patience)
         assert await at(world, "v2")
         await world.until(resumed(world), "the Deployment to stand resumed again")
+
+
+@only
+async def test_the_first_deployment_of_a_namespace_stands_resumed_as_soon_as_the_policies_are_known(open_world):
+    """Also if there was one before: it does not wait for when the policies would have been looked for again."""
+    async with open_world() as world, world.policies(KEEP_FREEZE, HONEST_STATUS):
+        for wait in (6, 9, 12):
+            await created_again(world, after=wait)
+            await world.wait_phase("web", Phase.UP_TO_DATE)
+            await world.until(resumed(world), "the Deployment to stand resumed", seconds=4)
+            await world.client.delete(resources.DEPLOYMENTS, "web", world.namespace)
 
 
 @core_of_many

@@ -109,6 +109,24 @@ async def test_the_label_is_removed_while_nothing_is_to_be_done(open_world):
 
 
 @core_of_many
+async def test_requests_go_with_the_label(open_world):
+    """They were written by our commands. A Deployment copies them to its ReplicaSets, from where an undo would bring
+    them back."""
+    async with open_world() as world:
+        await world.create_web(replicas=2, annotations={"steps": "1"})
+        await world.set_image(world.app("v2"))
+        await world.wait_phase("web", Phase.AWAITING_PROMOTION)
+        await world.annotate(promote="a", retry="b")
+        await world.wait_upgraded()
+        await world.patch({"metadata": {"labels": {names.MODE: None}}})
+        await world.until(world.is_clean, "nothing of ours on any object")
+        assert (await world.workload()).metadata.annotation(names.PREFIX + "steps") == "1", "settings are their owner's"
+        await world.annotate(retry="c")
+        await world.clock.sleep(3)
+        assert (await world.workload()).metadata.annotation(names.RETRY) == "c", "what is not ours is left alone"
+
+
+@core_of_many
 async def test_the_label_is_removed_and_the_template_put_back(open_world):
     """The other way out: the Pods that were upgraded stay as they are until they agree with the template again."""
     async with open_world() as world:

@@ -75,16 +75,30 @@ async def test_a_pod_that_is_born_meanwhile_does_not_have_that_image(open_world)
         await world.wait_upgraded()
 
 
-async def test_with_rollback_it_is_rolled_back_without_having_been_anywhere(open_world):
+async def test_with_rollback_nothing_is_rolled_back_that_has_not_been_anywhere(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, annotations={"on-failure": "Rollback"})
         began = world.clock.monotonic()
         await world.set_image(world.app("missing"))
-        await world.wait_phase("web", Phase.ROLLED_BACK)
+        await world.wait_phase("web", Phase.DEGRADED)
+        await world.clock.sleep(3)
+        status = await world.status()
+        assert (status.phase, status.rolled_back_from) == (Phase.DEGRADED, "")
         assert untouched(world, 2, began)
-        await no_helper(world)
         await world.set_image(world.app("v2"))
         await world.wait_upgraded()
+        await no_helper(world)
+
+
+@ELSEWHERE
+async def test_with_rollback_a_registry_that_is_away_ends_nothing(open_world):
+    async with open_world() as world, world.registry() as away:
+        await world.create_web(replicas=3, annotations={"on-failure": "Rollback"})
+        await world.set_image(away.app("v2"))
+        await world.wait_phase("web", Phase.DEGRADED)
+        away.reachable(True)
+        await world.wait_upgraded(seconds=6 * world.patience)
+        assert await images(world) == {away.app("v2")}
 
 
 async def test_best_effort_waits_for_nothing_and_says_what_it_could_not_pull(open_world):

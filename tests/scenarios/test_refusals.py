@@ -54,6 +54,57 @@ async def test_rollout_restart_is_refused_with_a_reason(open_world):
         await _assert_untouched(world, before)
 
 
+#: Written by Rancher's Redeploy button, Reloader, Keel and a chart.
+RESTART_REQUESTS = (
+    "cattle.io/timestamp",
+    "reloader.stakater.com/last-reloaded-from",
+    "keel.sh/update-time",
+    "checksum/config",
+)
+
+
+async def test_restart_requests_of_other_projects_are_refused_with_a_reason(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=2)
+        before = await _pods(world)
+        for key in RESTART_REQUESTS:
+            await world.patch({"spec": {"template": {"metadata": {"annotations": {key: "now"}}}}})
+            status = await world.wait_phase("web", Phase.REFUSED)
+            assert [(reason.code, reason.path) for reason in status.reasons] == [
+                (ReasonCode.RestartNotSupported, f"metadata.annotations[{key}]")
+            ]
+            await world.patch({"spec": {"template": {"metadata": {"annotations": {key: None}}}}})
+            await world.wait_phase("web", Phase.UP_TO_DATE)
+        await _assert_untouched(world, before)
+
+
+async def test_a_checksum_beside_a_new_image_of_every_container_is_upgraded(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=2)
+        container = {"name": "app", "image": world.app("v2")}
+        template = {"metadata": {"annotations": {"checksum/config": "2"}}, "spec": {"containers": [container]}}
+        await world.patch({"spec": {"template": template}})
+        await world.wait_upgraded()
+        for pod in await world.pods():
+            assert (pod.metadata.annotations or {})["checksum/config"] == "2"
+            assert [one.image for one in pod.spec.containers] == [world.app("v2")]
+
+
+async def test_what_is_read_when_a_pod_is_created_is_refused_with_a_reason(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=2)
+        before = await _pods(world)
+        container = {"name": "app", "image": world.app("v2")}
+        metadata = {"labels": {"istio.io/rev": "canary"}, "annotations": {"linkerd.io/inject": "enabled"}}
+        await world.patch({"spec": {"template": {"metadata": metadata, "spec": {"containers": [container]}}}})
+        status = await world.wait_phase("web", Phase.REFUSED)
+        assert {(reason.code, reason.path) for reason in status.reasons} == {
+            (ReasonCode.ReadAtCreation, "metadata.labels[istio.io/rev]"),
+            (ReasonCode.ReadAtCreation, "metadata.annotations[linkerd.io/inject]"),
+        }
+        await _assert_untouched(world, before)
+
+
 MALFORMED = (
     ("max-unavailable", "0"),
     ("max-unavailable", "many"),

@@ -109,6 +109,37 @@ async def test_the_template_changes_while_it_is_rolled_back(open_world):
         assert await uids(world) == before
 
 
+@kinds("StatefulSet", "Deployment", "ReplicaSet", because="a DaemonSet has no replicas to scale to zero")
+async def test_what_was_set_while_there_were_no_pods_is_judged_when_there_are(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=2, annotations=BACK)
+        healthy = (await world.status()).healthy
+        await world.scale(0)
+        await world.until(lambda: _none(world), "no Pods")
+        await world.set_image(world.app("missing"))
+        await world.clock.sleep(5)
+        assert (await world.status()).healthy == healthy, "it has never run"
+        await world.scale(2)
+
+        async def judged() -> bool:
+            status = await world.status()
+            found = await world.pods()
+            if status is None or len(found) < 2:
+                return False
+            unready = [pod.name for pod in found if not pod.ready]
+            assert not (unready and status.phase is Phase.UP_TO_DATE), "Pods that cannot run are not up to date"
+            return status.phase in {Phase.DEGRADED, Phase.ROLLED_BACK}
+
+        await world.until(judged, "a verdict", 3 * world.patience)
+        assert (await world.status()).healthy == healthy
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded(seconds=2 * world.patience)
+
+
+async def _none(world):
+    return not await world.pods()
+
+
 @long
 async def test_a_request_to_try_again_is_answered_once(open_world):
     async with open_world() as world:

@@ -8,7 +8,7 @@ from inplace.core.objects import names
 from inplace.core.state import records
 from inplace.core.state.records import Evidence, PodPhase, Record
 from inplace.core.state.statuses import Phase
-from tests.scenarios.markers import core, core_of_many, kinds
+from tests.scenarios.markers import core, core_of_bare, core_of_many, kinds
 from tests.scenarios.world import identity, raw_pods
 
 
@@ -27,6 +27,7 @@ def _durable(raw) -> dict[str, object]:
 
 
 @core_of_many
+@core_of_bare
 @pytest.mark.parametrize(("budget", "gate"), [("1", True), ("2", True), ("1", False)])
 async def test_three_pods(open_world, gate, budget):
     async with open_world() as world:
@@ -213,6 +214,7 @@ async def test_a_workload_that_is_not_opted_in_is_left_alone(open_world):
 
 
 @core
+@core_of_bare
 async def test_opting_out_restores_the_workload_and_its_pods(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, mode=None)

@@ -42,6 +42,7 @@ OURS = {
     names.TEMPLATES,
     names.SETTINGS,
     names.STATE,
+    *names.REQUESTS,
 }
 REVISION_MARK = "deployment.kubernetes.io/revision"
 #: Seconds between two looks, and how many of them a world may go without one where nothing has changed.
@@ -130,12 +131,18 @@ class World(ABC):
 
         The replicas of a DaemonSet are the nodes that take it.
         """
+        return await self._created(manifest, applied=False)
+
+    async def _created(self, manifest: Manifest, *, applied: bool) -> Workload:
         name, size = manifest["metadata"]["name"], int(manifest["spec"]["replicas"])
         if self.flavour is DAEMONSET:
             size = await self._open_nodes(name, size)
             manifest = self._placed(manifest)
         body = {**manifest, "metadata": {**manifest["metadata"], "namespace": self.namespace}}
-        made = await self.client.create(self.flavour.resource, self.namespace, body, type=Workload)
+        if applied:
+            made = await self._apply(body)
+        else:
+            made = await self.client.create(self.flavour.resource, self.namespace, body, type=Workload)
         await self.until(lambda: self._ready(name, size), f"{size} Pods of {name} Ready")
         self._slots[name] = sorted((pod.name for pod in await self.pods(name)), key=self._place)
         if made.metadata.labels:
@@ -222,6 +229,31 @@ class World(ABC):
     async def create_web(self, tag: str = "v1", **options: Any) -> Workload:
         """The usual workload, named web."""
         return await self.create(self.manifest("web", tag, **options))
+
+    async def replace_web(self, tag: str = "v1", **options: Any) -> Workload:
+        """Replace it by a manifest that knows nothing of what we write, as `kubectl replace` does."""
+        body = self._placed(self.manifest("web", tag, **options)) if self.flavour is DAEMONSET else None
+        body = body or self.manifest("web", tag, **options)
+        body = {**body, "metadata": {**body["metadata"], "namespace": self.namespace}}
+        return await self.client.replace(self.flavour.resource, "web", self.namespace, body, type=Workload)
+
+    async def create_applied(self, tag: str = "v1", **options: Any) -> Workload:
+        """The usual workload, as `apply_web` makes it."""
+        return await self._created(self._rendered(tag, **options), applied=True)
+
+    async def apply_web(self, tag: str = "v1", **options: Any) -> Workload:
+        """Apply its manifest server-side and without force, as Helm 4 does; `rendered` is more of its spec."""
+        body = self._rendered(tag, **options)
+        return await self._apply(self._placed(body) if self.flavour is DAEMONSET else body)
+
+    def _rendered(self, tag: str, rendered: Manifest, **options: Any) -> Manifest:
+        body = self.manifest("web", tag, **options)
+        return {**body, "spec": {**body["spec"], **rendered}}
+
+    async def _apply(self, body: Manifest) -> Workload:
+        where = (self.flavour.resource, body["metadata"]["name"], self.namespace)
+        how: dict[str, Any] = {"patch_type": PatchType.APPLY, "field_manager": "helm", "type": Workload}
+        return await self.client.patch(*where, body, **how)
 
     async def workload(self, name: str = "web") -> Workload:
         """The workload, live."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from hack import reasons
+from hack import keys, reasons
 from inplace.core.objects.reasons import Concern, ReasonCode
 
 ROOT = Path(__file__).parents[2]
@@ -40,6 +40,10 @@ def test_every_row_of_the_failure_table_is_answered():
 
 def test_the_page_of_reason_codes_is_what_the_codes_say():
     assert (ROOT / "docs" / "reasons.md").read_text() == reasons.render(), "run: make docs"
+
+
+def test_the_page_of_known_keys_is_what_their_table_says():
+    assert (ROOT / "docs" / "keys.md").read_text() == keys.render(), "run: make docs"
 
 
 def test_every_reason_code_is_in_one_section_of_its_page():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final, Self
 
+from msgspec.structs import replace
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
@@ -24,6 +27,8 @@ _STAGES: Final = {
     "Kept": ("=", "dim"),
     "Unmanaged": (" ", "dim"),
 }
+#: What is shown first where not every Pod fits: what an upgrade is at work on, then what needs a person.
+_FIRST: Final = ("Draining", "Swapping", "Writing", "Settling", "Failed")
 _PHASES: Final = {
     Phase.UP_TO_DATE: "green",
     Phase.REFUSED: "red",
@@ -38,7 +43,7 @@ class LiveTree:
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(highlight=False)
-        self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="visible")
+        self._live = Live(console=self._console, auto_refresh=False, vertical_overflow="crop")
         self._last = ""
 
     def __enter__(self) -> Self:
@@ -54,10 +59,10 @@ class LiveTree:
         """Show the workload as it is now."""
         if seen is None:
             return
-        drawn = render(status, seen)
         if self._console.is_terminal:
-            self._live.update(drawn, refresh=True)
+            self._live.update(fitted(status, seen, self._console), refresh=True)
             return
+        drawn = render(status, seen)
         with self._console.capture() as captured:
             self._console.print(drawn)
         if captured.get() != self._last:
@@ -65,8 +70,37 @@ class LiveTree:
             self._console.print(drawn)
 
 
-def render(status: Status | None, seen: WorkloadView) -> RenderableType:
-    """The whole picture."""
+def fitted(status: Status | None, seen: WorkloadView, console: Console) -> RenderableType:
+    """The picture, not taller than the terminal: a taller one would leave copies of itself and lose its header.
+
+    Where not every Pod fits, those in flight come first, then the others in their order; the rest is counted by stage.
+    """
+    room = console.height - 1  # the cursor goes to a line of its own at the end
+    ranked = sorted(seen.pods, key=lambda pod: pod.stage not in _FIRST)
+    most = min(len(ranked), room)  # a Pod takes a line at least
+    least = 0
+    while least < most:
+        count = (least + most + 1) // 2
+        if _height(_some(status, seen, ranked, count), console) <= room:
+            least = count
+        else:
+            most = count - 1
+    return _some(status, seen, ranked, least)
+
+
+def _some(status: Status | None, seen: WorkloadView, ranked: Sequence[PodView], count: int) -> RenderableType:
+    """The picture with the first so many of the ranked Pods."""
+    if count == len(ranked):
+        return render(status, seen)
+    return render(status, replace(seen, pods=tuple(ranked[:count])), hidden=ranked[count:])
+
+
+def _height(drawn: RenderableType, console: Console) -> int:
+    return len(console.render_lines(drawn, pad=False))
+
+
+def render(status: Status | None, seen: WorkloadView, hidden: Sequence[PodView] = ()) -> RenderableType:
+    """The whole picture; of hidden Pods only how many there are of each stage."""
     phase = status.phase if status is not None else None
     head = Text.assemble(
         (f"{seen.kind} {seen.namespace}/{seen.name}  ", "bold"),
@@ -78,6 +112,9 @@ def render(status: Status | None, seen: WorkloadView) -> RenderableType:
         branch = tree.add(_pod(pod))
         for container in pod.containers:
             branch.add(_container(container))
+    if hidden:
+        stages = ", ".join(f"{count} {stage}" for stage, count in Counter(pod.stage for pod in hidden).items())
+        tree.add(Text(f"… and {len(hidden)} more: {stages}", "dim"))
     footer = [] if status is None else [Text(status.message, "dim")]
     return Group(tree, *footer)
 

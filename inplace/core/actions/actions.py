@@ -18,7 +18,7 @@ from inplace.core.template.change import PodChange
 
 
 class OpenGate(Struct, frozen=True):
-    """Open the gate of a new Pod: absent -> True."""
+    """Open the gate of a new Pod, or one that no attempt keeps closed; the record, if there is one, stays."""
 
     pod: Pod
 
@@ -76,6 +76,8 @@ class CreatePullPod(Struct, frozen=True):
     node: str
     image: str
     body: Tree
+    #: Whether it has what the API server refused it without.
+    adapted: bool = False
 
 
 class DeletePullPod(Struct, frozen=True):
@@ -131,7 +133,7 @@ class PatchReplicaSet(Struct, frozen=True):
 
 
 class CreateReplicaSet(Struct, frozen=True):
-    """Create such a ReplicaSet; not an error if it exists already."""
+    """Create such a ReplicaSet."""
 
     workload: Workload
     kind: str
@@ -178,6 +180,14 @@ class ClearStatus(Struct, frozen=True):
     workload: Workload
 
 
+class ReleaseFields(Struct, frozen=True):
+    """Remove our field manager's entries, so that a server-side apply of the workload meets no conflict with us."""
+
+    workload: Workload
+    #: Their places in managedFields.
+    entries: tuple[int, ...]
+
+
 PodAction = OpenGate | CloseGate | PatchImages | Complete | RecordFailure | Abort | DryRunPatch
 WorkloadAction = (
     PatchWorkload
@@ -188,6 +198,7 @@ WorkloadAction = (
     | WriteStatus
     | LabelPhase
     | ClearStatus
+    | ReleaseFields
 )
 PullPodAction = CreatePullPod | DeletePullPod
 Action = PodAction | WorkloadAction | PullPodAction | ReserveDisruptions

@@ -28,11 +28,13 @@ from inplace.core.actions.actions import (
     PatchWorkloadStatus,
     PodAction,
     RecordFailure,
+    ReleaseFields,
     ReserveDisruptions,
     WorkloadAction,
     WriteStatus,
 )
 from inplace.core.actions.patches import Creation, Patch, Removal, Request
+from inplace.core.objects import names
 
 
 class Description(NamedTuple):
@@ -58,10 +60,37 @@ def describe_action(action: Action) -> Description:
     return _describe_workload(action) if isinstance(action, WorkloadAction) else _describe_pod(action)
 
 
+def sort_of(action: Action) -> str:
+    """What distinguishes a write from others on the same object."""
+    label = describe_action(action).label
+    return f"{label}: {action.note}" if isinstance(action, PatchWorkload | PatchReplicaSet) else label
+
+
+def about(action: Action) -> str:
+    """The path of what a write is about; empty for one that the whole workload waits for."""
+    match action:
+        case PatchWorkload() | PatchReplicaSet() | CreateReplicaSet() | DeleteReplicaSet():
+            return ""
+        case PatchWorkloadStatus():
+            return "status"
+        case LabelPhase():
+            return f"metadata.labels[{names.PHASE}]"
+        case ReleaseFields():
+            return "metadata.managedFields"
+        case WriteStatus() | ClearStatus():
+            return f"metadata.annotations[{names.STATUS}]"
+        case ReserveDisruptions(budget):
+            return f"poddisruptionbudgets[{budget.metadata.name}]"
+        case CreatePullPod(name=name):
+            return f"pods[{name}]"
+        case _:
+            return f"pods[{action.pod.name}]"
+
+
 def _describe_pod(action: PodAction) -> Description:
     match action:
         case OpenGate(pod):
-            return Description("pod.gate_opened", "open_gate", f"open the gate of the new Pod {pod.name}")
+            return Description("pod.gate_opened", "open_gate", f"open the gate of Pod {pod.name}")
         case CloseGate(pod, record):
             return Description("pod.drained", "close_gate", f"drain Pod {pod.name} for revision {record.target}")
         case PatchImages(pod, record, change):
@@ -106,6 +135,9 @@ def _describe_workload(action: WorkloadAction) -> Description:
             return Description("workload.status_written", "write_status", f"report {status.phase}: {status.message}")
         case ClearStatus():
             return Description("workload.status_cleared", "clear_status", "remove our status")
+        case ReleaseFields():
+            sentence = "give up the fields of the workload that our field manager owns"
+            return Description("workload.fields_released", "release_fields", sentence)
         case _:
             assert_never(action)
 

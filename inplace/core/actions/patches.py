@@ -32,6 +32,7 @@ from inplace.core.actions.actions import (
     PatchWorkloadStatus,
     PodAction,
     RecordFailure,
+    ReleaseFields,
     ReserveDisruptions,
     WorkloadAction,
     WriteStatus,
@@ -93,8 +94,10 @@ def build(action: Action, now: datetime) -> Request:
 
 def _of_pod(action: PodAction, now: datetime) -> Patch:
     match action:
-        case OpenGate(pod):
+        case OpenGate(pod) if pod.condition(names.GATE) is None:
             return _pod(pod, "status", _gate(pod, now, "NewPod", opened=True))
+        case OpenGate(pod):
+            return _pod(pod, "status", _gate(pod, now, "Restored", opened=True), _same_record(pod))
         case CloseGate(pod, record):
             return _pod(pod, "status", _gate(pod, now, "Draining", opened=False), _state(pod, record))
         case PatchImages(pod, record, change):
@@ -140,6 +143,8 @@ def _of_workload(action: WorkloadAction, now: datetime) -> Request:
             current = conditions.read(workload)
             ops = _conditions(current, conditions.without_ours(current or ()))
             return _status(workload, [*ops, *_map("annotations", workload.metadata.annotations, {}, [names.STATUS])])
+        case ReleaseFields(workload, entries):
+            return _workload(workload, _release(entries))
         case _:
             assert_never(action)
 
@@ -219,11 +224,18 @@ def _metadata(
 
 def _with_state(pod: Pod, record: Record | None, marks: Mapping[str, str], gone: Iterable[str]) -> list[Op]:
     """Annotations together with our record, which must still be the one that was read."""
-    current, read = pod.metadata.annotations, pod.metadata.annotation(names.STATE)
-    test = [] if current is None else [_test(_pointer("annotations", names.STATE), read)]
+    current = pod.metadata.annotations
+    test = [] if current is None else _same_record(pod)
     if record is not None:
         return [*test, *_map("annotations", current, {**marks, names.STATE: records.encode(record)}, gone)]
     return [*test, *_map("annotations", current, marks, [*gone, names.STATE])]
+
+
+def _same_record(pod: Pod) -> list[Op]:
+    """That our record is still the one that was read, or that there is none."""
+    if pod.metadata.annotations is None:
+        return [_test("/metadata/annotations", None)]
+    return [_test(_pointer("annotations", names.STATE), pod.metadata.annotation(names.STATE))]
 
 
 def _images(pod: Pod, record: Record, change: PodChange) -> list[Op]:
@@ -312,6 +324,13 @@ def _patch_workload(action: PatchWorkload) -> list[Op]:
     ops += [_add(f"/spec/{_escape(path)}", value) for path, value in action.spec.items()]
     ops += _map("labels", meta.labels, *_split(action.labels))
     return ops + _map("annotations", meta.annotations, *_split(action.annotations))
+
+
+def _release(entries: tuple[int, ...]) -> list[Op]:
+    """The last first, so that the places of the others stay; a write that changes nothing else owns nothing."""
+    paths = [f"/metadata/managedFields/{place}" for place in sorted(entries, reverse=True)]
+    tests = [_test(f"{path}/manager", names.FIELD_MANAGER) for path in paths]
+    return [*tests, *({"op": "remove", "path": path} for path in paths)]
 
 
 def _split(values: Mapping[str, str | None]) -> tuple[dict[str, str], list[str]]:

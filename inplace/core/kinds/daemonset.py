@@ -15,17 +15,28 @@ import msgspec
 from msgspec import Raw
 
 from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload, WorkloadAction
-from inplace.core.kinds.freezing import fall_back, freeze, is_frozen, label_frozen, original_strategy, thaw
+from inplace.core.kinds.freezing import (
+    ON_DELETE,
+    Replaced,
+    fall_back,
+    freeze,
+    is_frozen,
+    mark,
+    original,
+    recorded,
+    replaced,
+    respecified,
+    rolling,
+    thaw,
+)
 from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
 from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.kinds.partition import Unordered
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod, Revision, Tree, UpdateStrategy, Workload
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.settings.annotations import Native, amount_of
+from inplace.core.settings.annotations import Native, Settings, amount_of
 from inplace.core.template import trees
-
-_OURS: Final[Tree] = {"updateStrategy": {"type": "OnDelete"}}
 
 
 class DaemonSet(Unordered):
@@ -41,7 +52,7 @@ class DaemonSet(Unordered):
     without_freeze_policy: Final = "another writer may lift the freeze of a DaemonSet"
     labels_with_status: Final = True
 
-    def unsupported(self, workload: Workload) -> Reason | None:
+    def unsupported(self, workload: Workload, settings: Settings) -> Reason | None:
         """Owned by another controller, or with an unknown strategy."""
         strategy = _strategy(workload).type or "RollingUpdate"
         if strategy in ("RollingUpdate", "OnDelete"):
@@ -51,8 +62,7 @@ class DaemonSet(Unordered):
 
     def native(self, workload: Workload) -> Native:
         """`rollingUpdate.maxUnavailable` as the user wrote it (a surge has none), and `minReadySeconds`."""
-        rolling = _original(workload).rolling_update
-        allowed = rolling.max_unavailable if rolling is not None else None
+        allowed = rolling(workload, original(workload) if self.held(workload) else Replaced()).get("maxUnavailable")
         return Native(
             max_unavailable=amount_of(allowed) if allowed is not None else None,
             min_ready_seconds=workload.spec.min_ready_seconds,
@@ -61,11 +71,13 @@ class DaemonSet(Unordered):
     def freeze(
         self, workload: Workload, owned: OwnedObjects, *, freeze_policy: bool
     ) -> PatchWorkload | PatchReplicaSet | Reason | None:
-        """Switch to OnDelete, and keep the original strategy."""
+        """Switch to OnDelete; `rollingUpdate` stays beside it, without effect."""
         if self.held(workload):
-            return label_frozen(workload)
+            return mark(workload, is_ours=True)
         running = None if is_frozen(workload) else _native_rollout(workload)
-        return running or freeze(workload, _OURS)
+        return running or freeze(
+            workload, respecified(workload, Replaced(ON_DELETE)), replaced(workload.spec.update_strategy)
+        )
 
     def probe(self, workload: Workload) -> PatchWorkload | None:
         """None: the freeze is permanent."""
@@ -73,16 +85,18 @@ class DaemonSet(Unordered):
 
     def held(self, workload: Workload) -> bool:
         """Frozen by OnDelete."""
-        return _strategy(workload).type == "OnDelete"
+        return _strategy(workload).type == ON_DELETE
 
     def fall_back(self, workload: Workload) -> PatchWorkload | None:
         """Restore the original strategy, unless that was OnDelete, which replaces no Pods."""
-        original = original_strategy(workload)
-        return fall_back(workload, original) if is_frozen(workload) and original else None
+        own = original(workload)
+        replaces = is_frozen(workload) and self.held(workload) and own.type != ON_DELETE
+        return fall_back(workload, respecified(workload, own)) if replaces else None
 
     def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
         """Restore the original strategy and remove our keys."""
-        return thaw(workload, original_strategy(workload) if self.held(workload) else {})
+        ours = self.held(workload) and (is_frozen(workload) or recorded(workload) is not None)
+        return thaw(workload, respecified(workload, original(workload)) if ours else {})
 
     def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
         """Its ControllerRevisions by hash; if two share a hash, the newer wins."""
@@ -143,28 +157,20 @@ def _strategy(workload: Workload) -> UpdateStrategy:
     return msgspec.json.decode(workload.spec.update_strategy, type=UpdateStrategy)
 
 
-def _original(workload: Workload) -> UpdateStrategy:
-    """The strategy before the freeze; empty if it cannot be decoded."""
-    text = workload.metadata.annotation(names.ORIGINAL_STRATEGY)
-    if text is None or _strategy(workload).type != "OnDelete":
-        return _strategy(workload)
-    try:
-        return msgspec.json.decode(text, type=UpdateStrategy)
-    except msgspec.MsgspecError:
-        return UpdateStrategy()
-
-
 def _hash(revision: Revision) -> str:
     return revision.metadata.label(names.REVISION_LABEL) or ""
 
 
 def _native_rollout(workload: Workload) -> Reason | None:
-    """A rollout of the DaemonSet controller in progress, which is never interrupted."""
+    """A rollout of the DaemonSet controller in progress, which is never interrupted.
+
+    Only Pods of an older revision are to be replaced: not one that is missing, nor one that is not available.
+    """
     status = workload.status
     if status.observed_generation < workload.metadata.generation:
         return Reason(ReasonCode.NativeRollout, "status.observedGeneration", "waiting for the DaemonSet controller")
-    missing = status.desired_number_scheduled - min(status.updated_number_scheduled, status.number_available)
-    if missing <= 0:
+    older = status.current_number_scheduled - status.updated_number_scheduled
+    if older <= 0:
         return None
-    why = f"native rollout in progress ({missing} Pods remaining)"
+    why = f"native rollout in progress ({older} Pods remaining)"
     return Reason(ReasonCode.NativeRollout, "status.updatedNumberScheduled", why)

@@ -6,11 +6,13 @@ Pods do, in place. The old template goes into a ReplicaSet without Pods, so that
 ReplicaSet that already has the new template is deleted, because the oldest of several equal ones would be current.
 
 If admission policies pause it in the same write that changes its template, it stays resumed while there is nothing to
-do, and `kubectl rollout undo` and `restart` work. Otherwise the pause is permanent.
+do, and `kubectl rollout undo` and `restart` work. Otherwise the pause is permanent, as long as it has Pods.
 """
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -31,8 +33,12 @@ from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.objects import names
 from inplace.core.objects.model import Tree, UpdateStrategy, Workload
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.settings.annotations import Native, amount_of
+from inplace.core.settings.annotations import Native, Settings, amount_of
+from inplace.core.settings.grammar import Amount
+from inplace.core.state import statuses
 from inplace.core.template import trees
+
+_ALL_AT_ONCE: Final = f'set {names.PREFIX}max-unavailable to "100%" to swap all of them at once'
 
 
 class Deployment(matching.MatchedByTemplate):
@@ -48,13 +54,21 @@ class Deployment(matching.MatchedByTemplate):
     without_freeze_policy: Final = "Deployments stay paused, so kubectl rollout undo and restart refuse"
     labels_with_status: Final = False
 
-    def unsupported(self, workload: Workload) -> Reason | None:
-        """Owned by another controller; the pause works with both strategies."""
-        return owned_elsewhere(workload)
+    def unsupported(self, workload: Workload, settings: Settings) -> Reason | None:
+        """Owned by another controller; or Recreate, unless its Pods may all be out of service at once.
+
+        Recreate promises that no two versions serve side by side, which one Pod after the other would break. The pause
+        works with both strategies.
+        """
+        together = self.desired(workload) <= 1 or settings.max_unavailable == Amount(100, percent=True)
+        if _strategy(workload).type != "Recreate" or together:
+            return owned_elsewhere(workload)
+        why = "strategy Recreate with more than one replica: old and new Pods would serve side by side"
+        return Reason(ReasonCode.StrategyUnsupported, "spec.strategy.type", f"{why}; {_ALL_AT_ONCE}")
 
     def native(self, workload: Workload) -> Native:
         """`rollingUpdate.maxUnavailable` and `minReadySeconds`."""
-        rolling = msgspec.json.decode(workload.spec.strategy, type=UpdateStrategy).rolling_update
+        rolling = _strategy(workload).rolling_update
         allowed = rolling.max_unavailable if rolling is not None else None
         return Native(
             max_unavailable=amount_of(allowed) if allowed is not None else None,
@@ -64,9 +78,12 @@ class Deployment(matching.MatchedByTemplate):
     def freeze(
         self, workload: Workload, owned: OwnedObjects, *, freeze_policy: bool
     ) -> PatchWorkload | PatchReplicaSet | Reason | None:
-        """Pause it while no rollout is in progress; then keep its settings, or restore those replaced by an undo."""
+        """Pause it while no rollout is in progress; then keep its settings, or restore those replaced by an undo.
+
+        kubectl undoes nothing on a paused Deployment, so only where it stands resumed while nothing is to be done.
+        """
         paused, active = _pause(workload, owned, freeze_policy=freeze_policy), _active(workload, owned)
-        if isinstance(paused, PatchWorkload) or active is None:
+        if isinstance(paused, PatchWorkload) or active is None or not freeze_policy:
             return paused
         return undo.restore(workload, active, owned.children) or undo.keep(workload, active) or paused
 
@@ -89,18 +106,27 @@ class Deployment(matching.MatchedByTemplate):
     def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
         """Resume it without our keys, then remove our annotations from its ReplicaSets.
 
-        In this order: as long as it has our status, the Deployment controller copies it to the ReplicaSets.
+        In this order: as long as it has our status, the Deployment controller copies it to the ReplicaSets; so it is
+        with requests.
         """
         back = thaw(workload, {"paused": False} if self.held(workload) else {})
-        return back or undo.forget(workload, owned.children, undo.NOT_HISTORY)
+        asked = any(workload.metadata.annotation(key) is not None for key in names.REQUESTS)
+        return back or undo.forget(workload, owned.children, (*undo.NOT_HISTORY, *(() if asked else names.REQUESTS)))
 
     def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
-        """The templates of ReplicaSets with Pods, those recorded on them, and its own."""
+        """The templates of ReplicaSets with Pods, those recorded on them, the one it was rolled back to, and its own.
+
+        Pods are matched to these, and are not told apart by what only the template has: no more than are needed.
+        """
         templates, active = dict[str, Raw](), _active(workload, owned)
+        back_to = _rolled_back_to(workload)
         for child in owned.children:
+            revision = trees.fingerprint(child.spec.template)
             if child is active or _has_pods(child):
                 templates |= matching.recorded(child)
-                templates[trees.fingerprint(child.spec.template)] = child.spec.template
+                templates[revision] = child.spec.template
+            elif revision == back_to:
+                templates[revision] = child.spec.template
         return {**templates, trees.fingerprint(workload.spec.template): workload.spec.template}
 
     def prepare(
@@ -108,10 +134,11 @@ class Deployment(matching.MatchedByTemplate):
     ) -> WorkloadAction | None:
         """Keep the old template, then give the active ReplicaSet the new one, unless there is a partition.
 
-        So a Pod that is re-created during an upgrade comes back at the revision of most Pods.
+        So a Pod that is re-created during an upgrade comes back at the revision of most Pods. Without Pods there is
+        nothing to prepare: the Deployment controller makes the ReplicaSet.
         """
         active = _active(workload, owned)
-        if active is None:
+        if active is None or _has_no_pods(workload, owned):
             return None
         current, kept = trees.fingerprint(active.spec.template), matching.recorded(active)
         if current == target.revision:
@@ -141,12 +168,18 @@ class Deployment(matching.MatchedByTemplate):
         active = _active(workload, owned)
         if active is None:
             return None
-        others = [child for child in owned.children if child.metadata.uid != active.metadata.uid]
+        # Not from one with the same template: the Deployment controller copies our status to the oldest of these.
+        others = [child for child in owned.children if trees.fingerprint(child.spec.template) != target.revision]
         left = undo.forget(workload, [active], [names.TEMPLATES]) or undo.forget(workload, others, undo.NOT_HISTORY)
-        if left is not None or not (freeze_policy and is_frozen(workload)):
+        if left is not None or not freeze_policy:
             return left
-        spec = {"paused": False} if workload.spec.paused else {}
-        return PatchWorkload(workload, None, "no change is pending", spec, {names.FROZEN: None})
+        if _rivals(owned, active, target):  # resumed, it would roll over to the oldest of them
+            return _make_way(workload, owned, active, target)
+        return _resume(workload, "no change is pending")
+
+
+def _strategy(workload: Workload) -> UpdateStrategy:
+    return msgspec.json.decode(workload.spec.strategy, type=UpdateStrategy)
 
 
 # --- ReplicaSets -----------------------------------------------------------------------------------------------------
@@ -154,6 +187,18 @@ class Deployment(matching.MatchedByTemplate):
 
 def _has_pods(child: Workload) -> bool:
     return bool(child.spec.replicas is None or child.spec.replicas or child.status.replicas)
+
+
+def _rolled_back_to(workload: Workload) -> str:
+    """The healthy revision that its Pods are at, or are to be at again, in place of its template; empty if none."""
+    status = statuses.read(workload.metadata)
+    failed = status is not None and status.rolled_back_from == trees.fingerprint(workload.spec.template)
+    return status.healthy if status is not None and failed else ""
+
+
+def _has_no_pods(workload: Workload, owned: OwnedObjects) -> bool:
+    """Whether it is scaled to 0, and all its Pods are gone."""
+    return kind.replicas(workload) == 0 and not any(_has_pods(child) for child in owned.children)
 
 
 def _active(workload: Workload, owned: OwnedObjects) -> Workload | None:
@@ -178,14 +223,21 @@ def _pause(workload: Workload, owned: OwnedObjects, *, freeze_policy: bool) -> P
     if workload.spec.paused and not is_frozen(workload):
         why = "paused by the user (kubectl rollout pause); run kubectl rollout resume to continue"
         return Reason(ReasonCode.PausedByOwner, "spec.paused", why)
+    if _has_no_pods(workload, owned) or (workload.spec.paused and not owned.children):
+        return _resume(workload, "no Pods to hold, and a paused Deployment makes no ReplicaSet")
     if workload.spec.paused:
         several = sum(_has_pods(child) for child in owned.children) > 1
-        note = "native rollout in progress, which is not interrupted"
-        return PatchWorkload(workload, None, note, {"paused": False}, {names.FROZEN: None}) if several else None
+        return _resume(workload, "native rollout in progress, which is not interrupted") if several else None
     running = _native_rollout(workload, owned)
     if freeze_policy:
         return running if running is not None and not _in_step(workload, owned) else None
     return running or freeze(workload, {"paused": True})
+
+
+def _resume(workload: Workload, note: str) -> PatchWorkload | None:
+    """Lift the freeze, which comes back if it is needed; None if there is none of ours."""
+    spec = {"paused": False} if workload.spec.paused else {}
+    return PatchWorkload(workload, None, note, spec, {names.FROZEN: None}) if is_frozen(workload) else None
 
 
 def _in_step(workload: Workload, owned: OwnedObjects) -> bool:
@@ -199,8 +251,11 @@ def _same(a: Workload, b: Workload) -> bool:
 
 
 def _native_rollout(workload: Workload, owned: OwnedObjects) -> Reason | None:
-    """A rollout of the Deployment controller in progress, which is never interrupted."""
-    status, desired = workload.status, kind.replicas(workload)
+    """A rollout of the Deployment controller in progress, which is never interrupted.
+
+    Only Pods of older ReplicaSets are to be replaced: not one that is missing, nor one that is not available.
+    """
+    status = workload.status
     if status.observed_generation < workload.metadata.generation:
         return Reason(ReasonCode.NativeRollout, "status.observedGeneration", "waiting for the Deployment controller")
     active = _active(workload, owned)
@@ -208,45 +263,50 @@ def _native_rollout(workload: Workload, owned: OwnedObjects) -> Reason | None:
         several = "native rollout in progress: several ReplicaSets have Pods"
         why = several if owned.children else "waiting for its first ReplicaSet"
         return Reason(ReasonCode.NativeRollout, "status.replicas", why)
-    missing = desired
-    if _same(active, workload):
-        missing -= min(status.updated_replicas, status.available_replicas)
-    if missing <= 0 and status.replicas <= desired:
+    # The status tells of a ReplicaSet with Pods that the cache does not show yet.
+    older = status.replicas - status.updated_replicas if _same(active, workload) else kind.replicas(workload)
+    if older <= 0:
         return None
-    why = f"native rollout in progress ({missing} Pods remaining)"
+    why = f"native rollout in progress ({older} Pods remaining)"
     return Reason(ReasonCode.NativeRollout, "status.updatedReplicas", why)
 
 
-def _make_way(workload: Workload, owned: OwnedObjects, active: Workload, target: Template) -> DeleteReplicaSet | None:
-    """Delete ReplicaSets that already have the new template: only the active one may have it
+def _rivals(owned: OwnedObjects, active: Workload, target: Template) -> list[Workload]:
+    """ReplicaSets without Pods that have the new template as well: only the active one may have it
     (docs/design/kubernetes.md §6.3.1)."""
-    for child in owned.children:
-        equal = trees.fingerprint(child.spec.template) == target.revision
-        if child.metadata.uid != active.metadata.uid and equal and not _has_pods(child):
-            return DeleteReplicaSet(workload, child, "the active ReplicaSet takes over its template")
-    return None
+    others = (child for child in owned.children if child.metadata.uid != active.metadata.uid and not _has_pods(child))
+    return [child for child in others if trees.fingerprint(child.spec.template) == target.revision]
+
+
+def _make_way(workload: Workload, owned: OwnedObjects, active: Workload, target: Template) -> DeleteReplicaSet | None:
+    """Delete the next of these. One with a finalizer may stay for long, and does no harm while it is paused."""
+    staying = (child for child in _rivals(owned, active, target) if child.metadata.deletion_timestamp is None)
+    rival = next(staying, None)
+    return DeleteReplicaSet(workload, rival, "the active ReplicaSet takes over its template") if rival else None
 
 
 def _keep_history(workload: Workload, owned: OwnedObjects, active: Workload) -> CreateReplicaSet | None:
     """A ReplicaSet without Pods that keeps the old template for `kubectl rollout undo`
     (docs/design/kubernetes.md §6.3.2)."""
     current = trees.fingerprint(active.spec.template)
-    others = [child for child in owned.children if child.metadata.uid != active.metadata.uid]
-    known = any(trees.fingerprint(child.spec.template) == current for child in others)
+    others = (child for child in owned.children if child.metadata.uid != active.metadata.uid)
+    lasting = (child for child in others if child.metadata.deletion_timestamp is None)
+    known = any(trees.fingerprint(child.spec.template) == current for child in lasting)
     if known or workload.spec.revision_history_limit == 0:
         return None
     selector: dict[str, Any] = msgspec.json.decode(workload.spec.selector)
-    labels = {**(selector.get("matchLabels") or {}), names.TEMPLATE_HASH_LABEL: current}
-    template = _with_label(trees.bare(trees.decode(active.spec.template)), current)
+    own = _free_hash(workload, owned, current)
+    labels = {**(selector.get("matchLabels") or {}), names.TEMPLATE_HASH_LABEL: own}
+    template = _with_label(trees.bare(trees.decode(active.spec.template)), own)
     revision_labels = {
         key: text for key, text in (active.metadata.annotations or {}).items() if key not in undo.NOT_HISTORY
     }
-    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "controller": True, "blockOwnerDeletion": True}
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "controller": True}
     body = {
         "apiVersion": "apps/v1",
         "kind": "ReplicaSet",
         "metadata": {
-            "name": f"{workload.metadata.name}-{current}",
+            "name": f"{workload.metadata.name}-{own}",
             "labels": trees.labels(template),
             "annotations": revision_labels,
             "ownerReferences": [{**owner, "name": workload.metadata.name, "uid": workload.metadata.uid}],
@@ -259,6 +319,18 @@ def _keep_history(workload: Workload, owned: OwnedObjects, active: Workload) -> 
         },
     }
     return CreateReplicaSet(workload, "ReplicaSet", body, "keep the old template for kubectl rollout undo")
+
+
+def _free_hash(workload: Workload, owned: OwnedObjects, revision: str) -> str:
+    """A hash for another ReplicaSet of this template, always the same until there is one of that name.
+
+    The active ReplicaSet may have been made here for the same template; the Deployment's uid keeps the name apart from
+    everybody else's.
+    """
+    taken = {child.metadata.name for child in owned.children}
+    texts = (f"{workload.metadata.uid}/{revision}/{count}" for count in itertools.count())
+    hashes = (hashlib.sha256(text.encode()).hexdigest()[:10] for text in texts)
+    return next(own for own in hashes if f"{workload.metadata.name}-{own}" not in taken)
 
 
 def _with_hash(raw: Raw, active: Workload) -> Tree:

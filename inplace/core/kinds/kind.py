@@ -60,7 +60,7 @@ class Kind(Protocol):
         """The kind of the workloads between this one and its Pods; empty if there is none."""
         ...
 
-    def unsupported(self, workload: Workload) -> Reason | None:
+    def unsupported(self, workload: Workload, settings: Settings) -> Reason | None:
         """Why this workload cannot be upgraded in place at all, e.g. because of its strategy."""
         ...
 

@@ -55,12 +55,25 @@ class MatchedByTemplate(Unordered):
 
     def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
         """The revision in our record on the Pod, else the one whose template it matches best."""
-        record = records.read(pod)
-        if isinstance(record, Record) and record.workload == workload.metadata.uid:
+        record = records.of(pod, workload.metadata.uid)
+        if isinstance(record, Record):
             recorded = record.target if record.phase is PodPhase.DONE else record.base
             if recorded in revisions:
                 return recorded
-        return _match(workload, pod, revisions)
+        wrong = {revision: _wrong_images(pod, template.tree) for revision, template in revisions.items()}
+        fitting = [revisions[revision] for revision, number in wrong.items() if not number]
+        return _best(workload, pod, fitting) if fitting else self.nearest(workload, wrong)
+
+    def nearest(self, workload: Workload, wrong: Mapping[str, int]) -> str:
+        """For a Pod that no template fits, as if another writer has changed its images: the only one that can be meant.
+
+        The one that fits best; of several the one older than the newest, which we have not given to a Pod without a
+        record. `wrong`: how many images are wrong, by revision. Empty if none or several can be meant.
+        """
+        newest, least = trees.fingerprint(workload.spec.template), min(wrong.values(), default=0)
+        nearest = [revision for revision, number in wrong.items() if number == least]
+        older = [revision for revision in nearest if revision != newest] or nearest
+        return older[0] if len(older) == 1 else ""
 
     def revision_labels(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
         """None: the record holds the revision; a Pod keeps the hash of its ReplicaSet."""
@@ -71,20 +84,19 @@ class MatchedByTemplate(Unordered):
         return kind.replicas(workload)
 
 
-def _match(workload: Workload, pod: Pod, revisions: Revisions) -> str:
+def _best(workload: Workload, pod: Pod, fitting: Iterable[Template]) -> str:
     """Among the templates with the Pod's images, the one that matches most of its labels and annotations.
 
     On a tie the older template wins: only metadata then seems to be missing, and writing it again is harmless.
     """
     newest = trees.fingerprint(workload.spec.template)
-    candidates = [template for template in revisions.values() if _has_images(pod, template.tree)]
-    best = max(candidates, key=lambda t: (*_agreement(pod, t.tree), t.revision != newest), default=None)
-    return best.revision if best is not None else ""
+    return max(fitting, key=lambda t: (*_agreement(pod, t.tree), t.revision != newest)).revision
 
 
-def _has_images(pod: Pod, tree: Tree) -> bool:
+def _wrong_images(pod: Pod, tree: Tree) -> int:
+    """How many of the template's containers have another image in the Pod, or are missing there."""
     live = {container.name: container.image for container in (*pod.spec.containers, *pod.spec.init_containers)}
-    return all(live.get(name) == image for name, image in trees.images(tree).items())
+    return sum(live.get(name) != image for name, image in trees.images(tree).items())
 
 
 def _agreement(pod: Pod, tree: Tree) -> tuple[int, int]:

@@ -49,4 +49,4 @@ def partitioned(partition: str) -> Reason:
 @lru_cache(maxsize=256)
 def scaled_away(desired: int) -> Reason:
     """About to be deleted by the workload's own controller."""
-    return Reason(ReasonCode.ScaledAway, "spec.replicas", f"beyond the {desired} desired replicas")
+    return Reason(ReasonCode.ScaledAway, "spec.replicas", f"not among the {desired} desired replicas")

@@ -19,7 +19,8 @@ from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.objects import names
 from inplace.core.objects.model import Workload
 from inplace.core.objects.reasons import EventReason, Reason
-from inplace.core.settings.annotations import Native
+from inplace.core.settings.annotations import Native, Settings
+from inplace.core.state import statuses
 from inplace.core.template import trees
 
 
@@ -36,7 +37,7 @@ class ReplicaSet(matching.MatchedByTemplate):
     without_freeze_policy: Final = ""
     labels_with_status: Final = True
 
-    def unsupported(self, workload: Workload) -> Reason | None:
+    def unsupported(self, workload: Workload, settings: Settings) -> Reason | None:
         """Owned by any other workload, such as an Argo Rollout, which finds its ReplicaSets by their hash."""
         return owned_elsewhere(workload, by_any=True)
 
@@ -76,6 +77,11 @@ class ReplicaSet(matching.MatchedByTemplate):
         """The recorded templates and its own."""
         own = workload.spec.template
         return {**matching.recorded(workload), trees.fingerprint(own): own}
+
+    def nearest(self, workload: Workload, wrong: Mapping[str, int]) -> str:
+        """Only what all Pods have been at: it replaces none, so that they may be older than any that is known."""
+        status, found = statuses.read(workload.metadata), super().nearest(workload, wrong)
+        return found if status is not None and status.healthy == found else ""
 
     def prepare(
         self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool

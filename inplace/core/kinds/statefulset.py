@@ -8,14 +8,28 @@ Re-created Pods come back at the current revision and are upgraded again; the St
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from msgspec import Raw
 
 from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload, PatchWorkloadStatus, WorkloadAction
 from inplace.core.kinds import kind
-from inplace.core.kinds.freezing import fall_back, freeze, is_frozen, label_frozen, original_strategy, thaw
+from inplace.core.kinds.freezing import (
+    ON_DELETE,
+    ROLLING_UPDATE,
+    Replaced,
+    fall_back,
+    freeze,
+    is_frozen,
+    mark,
+    original,
+    recorded,
+    replaced,
+    respecified,
+    rolling,
+    thaw,
+)
 from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
 from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.kinds.partition import partitioned, scaled_away
@@ -39,7 +53,7 @@ class StatefulSet:
     without_freeze_policy: Final = "another writer may lift the freeze of a StatefulSet"
     labels_with_status: Final = True
 
-    def unsupported(self, workload: Workload) -> Reason | None:
+    def unsupported(self, workload: Workload, settings: Settings) -> Reason | None:
         """Owned by another controller, or with an unknown strategy."""
         strategy = _strategy(workload).type or "RollingUpdate"
         if strategy in ("RollingUpdate", "OnDelete"):
@@ -49,12 +63,11 @@ class StatefulSet:
 
     def native(self, workload: Workload) -> Native:
         """`rollingUpdate` as the user wrote it, and `minReadySeconds`."""
-        rolling = _original(workload).rolling_update
+        own = original(workload) if _held_by_us(workload) else replaced(workload.spec.update_strategy)
+        allowed = rolling(workload, own).get("maxUnavailable")
         return Native(
-            max_unavailable=amount_of(rolling.max_unavailable)
-            if rolling and rolling.max_unavailable is not None
-            else None,
-            partition=amount_of(rolling.partition) if rolling and rolling.partition is not None else None,
+            max_unavailable=amount_of(allowed) if allowed is not None else None,
+            partition=amount_of(own.partition) if own.partition is not None else None,
             min_ready_seconds=workload.spec.min_ready_seconds,
         )
 
@@ -63,9 +76,9 @@ class StatefulSet:
     ) -> PatchWorkload | PatchReplicaSet | Reason | None:
         """Raise the partition; OnDelete needs no freeze."""
         if _held(workload):
-            return label_frozen(workload)
+            return mark(workload, is_ours=_held_by_us(workload))
         running = None if is_frozen(workload) else _native_rollout(workload)
-        return running or freeze(workload, _frozen_spec(workload))
+        return running or freeze(workload, _frozen_spec(workload), replaced(workload.spec.update_strategy))
 
     def probe(self, workload: Workload) -> PatchWorkload | None:
         """None: the freeze is permanent."""
@@ -77,12 +90,12 @@ class StatefulSet:
 
     def fall_back(self, workload: Workload) -> PatchWorkload | None:
         """Restore the original strategy, unless that was OnDelete, which replaces no Pods."""
-        original = original_strategy(workload)
-        return fall_back(workload, original) if _held_by_us(workload) and original else None
+        replaces = _held_by_us(workload) and original(workload).type != ON_DELETE
+        return fall_back(workload, _thawed_spec(workload)) if replaces else None
 
     def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
         """Restore the original strategy and remove our keys."""
-        return thaw(workload, original_strategy(workload) if _held_by_us(workload) else {})
+        return thaw(workload, _thawed_spec(workload) if _held_by_us(workload) else {})
 
     def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
         """Its ControllerRevisions by name."""
@@ -147,15 +160,15 @@ class StatefulSet:
     def excluded(
         self, workload: Workload, settings: Settings, pods: Iterable[Pod], moved: Callable[[Pod], bool]
     ) -> Mapping[str, Reason]:
-        """The lowest `partition` ordinals are kept; ordinals beyond the replicas are being scaled down."""
+        """The lowest `partition` ordinals are kept; those beyond the replicas or below the start are scaled down."""
         start, desired = workload.spec.ordinals.start if workload.spec.ordinals else 0, self.desired(workload)
         kept, excluded = settings.held_back(desired), dict[str, Reason]()
         for pod in pods:
             index = _ordinal(pod) - start
-            if index < kept:
-                excluded[pod.uid] = partitioned(str(settings.partition))
-            elif index >= desired:
+            if not 0 <= index < desired:
                 excluded[pod.uid] = scaled_away(desired)
+            elif index < kept:
+                excluded[pod.uid] = partitioned(str(settings.partition))
         return excluded
 
 
@@ -163,35 +176,36 @@ def _strategy(workload: Workload) -> UpdateStrategy:
     return msgspec.json.decode(workload.spec.update_strategy, type=UpdateStrategy)
 
 
-def _original(workload: Workload) -> UpdateStrategy:
-    """The strategy before the freeze; empty if it cannot be decoded."""
-    text = workload.metadata.annotation(names.ORIGINAL_STRATEGY)
-    if text is None or not _held_by_us(workload):
-        strategy = _strategy(workload)
-        return UpdateStrategy(strategy.type) if _held_by_us(workload) else strategy
-    try:
-        return msgspec.json.decode(text, type=UpdateStrategy)
-    except msgspec.MsgspecError:
-        return UpdateStrategy()
-
-
 def _held(workload: Workload) -> bool:
-    return _strategy(workload).type == "OnDelete" or _held_by_us(workload)
+    return _strategy(workload).type == ON_DELETE or _has_our_partition(workload)
 
 
 def _held_by_us(workload: Workload) -> bool:
+    """Without our label and our record the partition is its owner's, who may have chosen the same."""
+    ours = is_frozen(workload) or recorded(workload) is not None
+    return ours and _has_our_partition(workload)
+
+
+def _has_our_partition(workload: Workload) -> bool:
     rolling = _strategy(workload).rolling_update
     return rolling is not None and rolling.partition == names.FROZEN_PARTITION
 
 
 def _frozen_spec(workload: Workload) -> Tree:
-    strategy: dict[str, Any] = msgspec.json.decode(workload.spec.update_strategy)
-    rolling = {**(strategy.get("rollingUpdate") or {}), "partition": names.FROZEN_PARTITION}
-    return {"updateStrategy": {**strategy, "type": "RollingUpdate", "rollingUpdate": rolling}}
+    return respecified(workload, Replaced(ROLLING_UPDATE, names.FROZEN_PARTITION))
+
+
+def _thawed_spec(workload: Workload) -> Tree:
+    """The strategy with its own type and partition again; the rest of it is as its owner last wrote it."""
+    own = original(workload)
+    return {"updateStrategy": {"type": ON_DELETE}} if own.type == ON_DELETE else respecified(workload, own)
 
 
 def _native_rollout(workload: Workload) -> Reason | None:
-    """A rollout of the StatefulSet controller in progress, which is never interrupted."""
+    """A rollout of the StatefulSet controller in progress, which is never interrupted.
+
+    Only Pods of an older revision are to be replaced: not one that is not ready.
+    """
     status, desired = workload.status, kind.replicas(workload)
     if status.observed_generation < workload.metadata.generation:
         return Reason(ReasonCode.NativeRollout, "status.observedGeneration", "waiting for the StatefulSet controller")
@@ -200,7 +214,7 @@ def _native_rollout(workload: Workload) -> Reason | None:
     rolling = _strategy(workload).rolling_update
     partition = rolling.partition or 0 if rolling is not None else 0
     missing = max(0, desired - partition) - status.updated_replicas
-    if missing <= 0 and status.ready_replicas >= desired:
+    if missing <= 0:
         return None
     return Reason(
         ReasonCode.NativeRollout, "status.updatedReplicas", f"native rollout in progress ({missing} Pods remaining)"

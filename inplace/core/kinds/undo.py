@@ -3,7 +3,8 @@
 
 An undo replaces the Deployment's annotations, including our settings, by those of the ReplicaSet that it goes back to.
 So the current settings are kept on the active ReplicaSet, in an annotation that a Deployment never carries. A change
-of the settings is the user's, unless the Deployment now looks exactly like one of its earlier ReplicaSets.
+of the settings is the user's, unless the Deployment now looks exactly like one of its earlier ReplicaSets, and has lost
+what only an undo takes away. If in doubt, it is the user's: reverting a commit gives the same template and settings.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def restore(workload: Workload, active: Workload, children: Iterable[Workload]) 
     """The write that restores the settings replaced by an undo; None if there was none."""
     kept, own = _kept(active), _settings(workload.metadata)
     wanted = trees.fingerprint(workload.spec.template)
-    if kept is None or kept == own:
+    if kept is None or kept == own or not _is_undone(workload.metadata):
         return None
     for child in children:
         same = trees.fingerprint(child.spec.template) == wanted and _settings(child.metadata) == own
@@ -56,6 +57,14 @@ def forget(workload: Workload, children: Iterable[Workload], keys: Iterable[str]
         if present:
             return PatchReplicaSet(workload, child, "remove our annotations", {}, dict.fromkeys(present))
     return None
+
+
+def _is_undone(meta: Meta) -> bool:
+    """Whether all annotations were replaced, and no labels: our status is gone, and the phase stands.
+
+    An apply, server-side or from what was applied last, removes neither, nor does a patch; a replace removes both.
+    """
+    return meta.annotation(names.STATUS) is None and meta.label(names.PHASE) is not None
 
 
 def _settings(meta: Meta) -> dict[str, str]:

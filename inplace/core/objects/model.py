@@ -6,11 +6,15 @@ are patches of named paths (`patch`), so a field that is missing here cannot be 
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+import re
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct, field
+
+#: A year, in seconds: what names more is reckoned with as if it were that.
+LONGEST_GRACE: Final = 365 * 24 * 3600
 
 
 class Part(Struct, frozen=True, gc=False, rename="camel"):
@@ -55,6 +59,18 @@ class Meta(Part, frozen=True):
         return next((owner for owner in self.owner_references if owner.controller), None)
 
 
+class WorkloadMeta(Meta, frozen=True):
+    """ObjectMeta of a workload. Who manages its fields stays raw: it matters when a workload is opted out."""
+
+    managed_fields: Raw = Raw(b"[]")
+
+
+class ManagedFields(Part, frozen=True):
+    """Whose fields an entry of managedFields lists."""
+
+    manager: str = ""
+
+
 class Condition(Part, frozen=True):
     """A condition of a Pod, a Node or a workload."""
 
@@ -75,6 +91,14 @@ class Probe(Part, frozen=True):
     """A probe; only whether there is one matters here."""
 
 
+class SecurityContext(Part, frozen=True):
+    """As whom processes run: of a Pod, and of a container, whose own values go before the Pod's."""
+
+    run_as_user: int | None = None
+    run_as_group: int | None = None
+    run_as_non_root: bool | None = None
+
+
 class Container(Part, frozen=True):
     """A container of a Pod's spec."""
 
@@ -84,6 +108,7 @@ class Container(Part, frozen=True):
     restart_policy: str = ""
     restart_policy_rules: tuple[RestartRule, ...] = ()
     readiness_probe: Probe | None = None
+    security_context: SecurityContext | None = None
 
 
 class ReadinessGate(Part, frozen=True):
@@ -101,6 +126,8 @@ class PodSpec(Part, frozen=True):
     restart_policy: str = ""
     readiness_gates: tuple[ReadinessGate, ...] = ()
     termination_grace_period_seconds: int = 30
+    host_network: bool = False
+    security_context: SecurityContext | None = None
 
 
 class Waiting(Part, frozen=True):
@@ -171,6 +198,11 @@ class Pod(Part, frozen=True):
     def uid(self) -> str:
         """The Pod's identity: a Pod with the same name and another uid is another Pod."""
         return self.metadata.uid
+
+    @property
+    def grace(self) -> timedelta:
+        """How long its containers may take to stop; within bounds, for a Pod may name any number of seconds."""
+        return timedelta(seconds=max(0, min(self.spec.termination_grace_period_seconds, LONGEST_GRACE)))
 
     @property
     def name(self) -> str:
@@ -250,16 +282,54 @@ class NodeStatus(Part, frozen=True):
             return []
 
 
+#: Taints of the cluster autoscaler and of Karpenter on nodes that they are removing.
+_LEAVING: Final = frozenset({"ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted", "karpenter.sh/disruption"})
+#: All that a kubelet says that only waits for its network (kubelet, `ReadyCondition`: its errors, comma-separated).
+_NO_NETWORK: Final = re.compile(r"\[?container runtime network not ready: NetworkReady=false[^,\]]*\]?")
+
+
+class Taint(Part, frozen=True):
+    """A taint of a Node."""
+
+    key: str = ""
+
+
+class NodeSpec(Part, frozen=True):
+    """NodeSpec."""
+
+    taints: tuple[Taint, ...] = ()
+
+
 class Node(Part, frozen=True):
     """A Node."""
 
     metadata: Meta = Meta()
+    spec: NodeSpec = NodeSpec()
     status: NodeStatus = NodeStatus()
 
     @property
     def ready(self) -> bool:
-        """Whether the node's kubelet reports in."""
+        """Whether the node's kubelet reports in and says that it is Ready."""
         return any(c.type == "Ready" and c.status == "True" for c in self.status.conditions)
+
+    @property
+    def lacks_only_network(self) -> bool:
+        """Whether the node's kubelet reports in, and is not Ready for want of a network alone."""
+        own = next((c for c in self.status.conditions if c.type == "Ready"), None)
+        return own is not None and own.status == "False" and bool(_NO_NETWORK.fullmatch(own.message))
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether an autoscaler has begun to remove the node."""
+        return any(taint.key in _LEAVING for taint in self.spec.taints)
+
+    def can_run(self, pod: Pod) -> bool:
+        """Whether its kubelet can replace containers of this Pod.
+
+        One that reports in and lacks nothing but its network can for Pods on the host's network, which is how the agent
+        that brings the network is mended (kubelet, `runtimeState.networkErrors`).
+        """
+        return self.ready or (self.lacks_only_network and pod.spec.host_network)
 
 
 class RollingUpdate(Part, frozen=True):
@@ -302,7 +372,7 @@ class WorkloadSpec(Part, frozen=True):
 
 
 class WorkloadStatus(Part, frozen=True):
-    """The parts of a workload's status that decisions need; the last three are a DaemonSet's.
+    """The parts of a workload's status that decisions need; the numbers scheduled are a DaemonSet's.
 
     `conditions` stay raw: most belong to others, and are written back unchanged; `null` if there is no list.
     """
@@ -316,6 +386,7 @@ class WorkloadStatus(Part, frozen=True):
     current_revision: str = ""
     update_revision: str = ""
     desired_number_scheduled: int = 0
+    current_number_scheduled: int = 0
     updated_number_scheduled: int = 0
     number_available: int = 0
     conditions: Raw = Raw(b"null")
@@ -325,7 +396,7 @@ class Workload(Part, frozen=True):
     """A workload of any supported kind."""
 
     kind: str = ""
-    metadata: Meta = Meta()
+    metadata: WorkloadMeta = WorkloadMeta()
     spec: WorkloadSpec = WorkloadSpec()
     status: WorkloadStatus = WorkloadStatus()
 

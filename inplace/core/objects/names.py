@@ -38,6 +38,7 @@ PULLED: Final = PREFIX + "pulled-image"
 RETRY: Final = PREFIX + "retry"
 PROMOTE: Final = PREFIX + "promote"
 RESTART: Final = PREFIX + "restart"
+REQUESTS: Final = (RETRY, PROMOTE, RESTART)
 
 #: The readiness gate and its condition. Kruise's name, so that templates written for Kruise work here.
 GATE: Final = "InPlaceUpdateReady"

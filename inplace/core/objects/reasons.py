@@ -68,8 +68,14 @@ class ReasonCode(StrEnum):
     RestartNotSupported = (
         "RestartNotSupported",
         Concern.REFUSED,
-        "`kubectl rollout restart`, or a changed annotation that `restart-on` matches",
-        "not supported yet: change the image instead",
+        "`kubectl rollout restart`, or a changed key that `restart-on` matches, without a new image of every container",
+        "change the image of every container with it, take the key off `restart-on`, or use the native rollout",
+    )
+    ReadAtCreation = (
+        "ReadAtCreation",
+        Concern.REFUSED,
+        "a label or annotation changed that is read only when a Pod is created (`docs/keys.md`)",
+        "revert it, or use `InPlaceIfPossible` or the native rollout",
     )
     ResizeNotSupported = "ResizeNotSupported", Concern.REFUSED, "container resources changed", "not supported yet"
     InitImageChanged = (
@@ -130,7 +136,7 @@ class ReasonCode(StrEnum):
         "StrategyUnsupported",
         Concern.REFUSED,
         "the update strategy is not supported",
-        "use RollingUpdate or OnDelete",
+        "use RollingUpdate or OnDelete; for Recreate with several replicas set `max-unavailable: 100%`",
     )
     VolumeClaimTemplatesChanged = (
         "VolumeClaimTemplatesChanged",
@@ -169,6 +175,12 @@ class ReasonCode(StrEnum):
     )
     PodPhase = "PodPhase", Concern.WAITING, "the Pod has finished, or has no phase yet", "its controller replaces it"
     NodeNotReady = "NodeNotReady", Concern.WAITING, "the node is not Ready", "when it is"
+    NodeLeaving = (
+        "NodeLeaving",
+        Concern.WAITING,
+        "an autoscaler is removing the Pod's node",
+        "its controller replaces the Pod, or the taint is removed",
+    )
     PendingWrite = (
         "PendingWrite",
         Concern.WAITING,
@@ -190,11 +202,17 @@ class ReasonCode(StrEnum):
         "the image is being pulled onto the node",
         "when it is there; at `progress-deadline-seconds` the Pod counts as failed",
     )
+    PullLimit = (
+        "PullLimit",
+        Concern.WAITING,
+        "as many images are being pulled as may be at once, in all or from this registry",
+        "when another pull ends; looked at every second",
+    )
     PrePullImpossible = (
         "PrePullImpossible",
         Concern.WAITING,
         "no pull Pod can be created, or its node rejected it",
-        "tried again every 30 seconds; at the deadline the Pod counts as failed",
+        "tried again every 30 seconds, until it can; at the deadline the Pod counts as failed",
     )
     Reserving = (
         "Reserving",
@@ -234,8 +252,8 @@ class ReasonCode(StrEnum):
     WriteRefused = (
         "WriteRefused",
         Concern.WAITING,
-        "the API server refuses a write that comes before the upgrade",
-        "see its message; tried again every 30 seconds, and Degraded after the progress deadline",
+        "the API server refuses a write of ours or gives no answer, or the write is accepted and not kept",
+        "see its message; tried again with a growing pause, and Degraded after the progress deadline",
     )
     FreezeContested = (
         "FreezeContested",
@@ -260,7 +278,7 @@ class ReasonCode(StrEnum):
     DriftDetected = (
         "DriftDetected",
         Concern.WAITING,
-        "another writer changed the image of an upgraded Pod: reported, never reverted",
+        "another writer changed the image of a Pod that is up to date: reported, never reverted",
         "put the image back, or change the template",
     )
 
@@ -282,6 +300,11 @@ class ReasonCode(StrEnum):
         "an EndpointSlice still shows the Pod as serving; only the grace period is waited for",
     )
     GracePeriod = "GracePeriod", Concern.IN_FLIGHT, "waiting for `grace-period-seconds`"
+    SlowStop = (
+        "SlowStop",
+        Concern.IN_FLIGHT,
+        "note: the old container may take longer to stop than `progress-deadline-seconds`, which begin when it has",
+    )
     WaitingForSwap = "WaitingForSwap", Concern.IN_FLIGHT, "waiting for evidence that the new container runs"
     WaitingForReady = "WaitingForReady", Concern.IN_FLIGHT, "waiting for the containers, or the Pod, to become Ready"
     MinReadySeconds = "MinReadySeconds", Concern.IN_FLIGHT, "waiting for `min-ready-seconds`"
@@ -323,6 +346,7 @@ class EventReason(StrEnum):
 
     Frozen = "Frozen"
     FreezeLost = "FreezeLost"
+    StrategyForgotten = "StrategyForgotten"
     Restored = "Restored"
     UpgradeStarted = "UpgradeStarted"
     UpgradeCompleted = "UpgradeCompleted"
@@ -332,6 +356,7 @@ class EventReason(StrEnum):
     DriftDetected = "DriftDetected"
     RolledBack = "RolledBack"
     HandedOver = "HandedOver"
+    WriteRefused = "WriteRefused"
 
 
 class Reason(Struct, frozen=True, gc=False):

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from operator import attrgetter
 
 from msgspec import Struct
 
 from inplace.core.kinds import Template
+from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.states import Failed, InProgress
 from inplace.core.rollout import disruption_budgets, holds
 from inplace.core.rollout.admit import Admission
 from inplace.core.rollout.assess import Assessment
 from inplace.core.rollout.holds import Hold
-from inplace.core.rollout.snapshot import RefusedWrite
+from inplace.core.rollout.snapshot import FailedWrite
 from inplace.core.rollout.steps import CurrentStep
 from inplace.core.rollout.targets import AtStep
 from inplace.core.state import records, statuses
@@ -59,15 +59,16 @@ class Decision(Struct, frozen=True):
         return disruption_budgets.overdue(assessment.snapshot, assessment.settings, waiting, assessment.now)
 
     @property
-    def refused_write(self) -> RefusedWrite | None:
-        """Our write that has been refused for the longest time."""
-        return min(self.assessment.snapshot.refused_writes.values(), key=attrgetter("since"), default=None)
+    def refused_writes(self) -> tuple[FailedWrite, ...]:
+        """Our writes that are refused, or not kept, the oldest first; what fails a Pod in flight is told of the Pod."""
+        failed = self.assessment.snapshot.failed_writes
+        return tuple(write for write in failed if write.reason and write.reason.code == ReasonCode.WriteRefused)
 
     @property
     def refusal_deadline(self) -> datetime | None:
         """When a refused write no longer counts as progress; it is tried on."""
-        refused, patience = self.refused_write, timedelta(seconds=self.assessment.settings.progress_deadline_seconds)
-        return refused.since + patience if refused is not None else None
+        refused, patience = self.refused_writes, timedelta(seconds=self.assessment.settings.progress_deadline_seconds)
+        return refused[0].since + patience if refused else None
 
     @property
     def is_refused_for_long(self) -> bool:
@@ -88,10 +89,17 @@ class Decision(Struct, frozen=True):
         """The states of Pods that are in flight, or have failed."""
         return (pod.state for pod in self.assessment.pods if isinstance(pod.state, Failed | InProgress))
 
+    def without_image(self) -> Iterable[Pod]:
+        """Pods that have failed because their image could not be pulled: it is asked for again, whatever holds them."""
+        for pod in self.assessment.pods:
+            wait = self.assessment.images.wait(pod.pod.uid)
+            if wait is not None and wait.failed and isinstance(pod.state, Failed) and pod.excluded is None:
+                yield pod.pod
+
     def turning(self) -> Iterable[str]:
         """Pods (uids) in flight to another revision, which change to the target once its images are on their nodes."""
         for pod in self.assessment.pods:
-            record = records.read(pod.pod)
+            record = records.of(pod.pod, self.assessment.snapshot.workload.metadata.uid)
             elsewhere = isinstance(record, Record) and record.in_flight and record.target != pod.target
             if elsewhere and self.assessment.images.wait(pod.pod.uid) is not None:
                 yield pod.pod.uid

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from inplace.core.actions.actions import Event
 from inplace.core.objects.reasons import EventReason, ReasonCode
+from inplace.core.state import statuses
 from inplace.core.state.statuses import Phase, Status
 
 
@@ -44,6 +45,6 @@ def _of_drift(before: Status | None, after: Status) -> list[Event]:
     known = {reason.path for reason in before.reasons if reason.code == ReasonCode.DriftDetected} if before else set()
     return [
         Event(EventReason.DriftDetected, str(reason), warning=True)
-        for reason in after.reasons
+        for reason in after.reasons[: statuses.MAX_REASONS]  # what is not stored would be told again and again
         if reason.code == ReasonCode.DriftDetected and reason.path not in known
     ]

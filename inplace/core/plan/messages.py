@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from inplace.core.objects import names
 from inplace.core.plan.decision import Decision
@@ -34,8 +35,13 @@ def _headline(decision: Decision, phase: Phase) -> str:
     if phase is Phase.AWAITING_PROMOTION:
         return f"{decision.step}{why}"
     if assessment.rolling_back:
-        return f"{done} of {len(participants)} Pods are back at the last healthy revision{why}"
+        back_to = assessment.destination
+        which = f" {back_to.revision}" if back_to is not None else ""
+        return f"{done} of {len(participants)} Pods are back at the last healthy revision{which}{why}"
     return f"{done} of {len(participants)} Pods upgraded{why}"
+
+
+OPT_OUT_REFUSED: Final = "opted out, but the API server refuses to let go of the workload: see the reasons"
 
 
 def opt_out_pending(behind: Sequence[PodAssessment]) -> str:

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
-from inplace.core.actions.actions import Abort, Action, ClearStatus, subject
+from inplace.core.actions.actions import Abort, Action, ClearStatus, ReleaseFields, subject
 from inplace.core.objects import names
+from inplace.core.objects.model import ManagedFields
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import messages
-from inplace.core.pod.states import InProgress, UpToDate
+from inplace.core.pod.states import Ineligible, InProgress, UpToDate
 from inplace.core.rollout import prepull
 from inplace.core.rollout.assess import Assessment, PodAssessment
 from inplace.core.rollout.disruption_budgets import Reservations
@@ -32,6 +34,12 @@ def pending_status(status: Status, behind: list[PodAssessment]) -> Status:
     """The status of a workload whose label was removed while its Pods differ from the template."""
     phase = Phase.PROGRESSING if any(isinstance(pod.state, InProgress) for pod in behind) else Phase.PAUSED
     return replace(status, phase=phase, message=messages.opt_out_pending(behind))
+
+
+def refused_status(status: Status) -> Status:
+    """The status of a workload from which our metadata cannot be removed."""
+    phase = status.phase if status.phase is Phase.DEGRADED else Phase.PROGRESSING
+    return replace(status, phase=phase, message=messages.OPT_OUT_REFUSED)
 
 
 def last_writes(snapshot: Snapshot, now: datetime) -> tuple[Action, ...]:
@@ -54,13 +62,31 @@ def cleanup(snapshot: Snapshot) -> tuple[Action, ...]:
     thaw = snapshot.kind.thaw(snapshot.workload, snapshot.owned)
     if thaw is not None:
         return (thaw,)
-    return (ClearStatus(snapshot.workload),) if conditions.stand(snapshot.workload) else ()
+    if conditions.stand(snapshot.workload):
+        return (ClearStatus(snapshot.workload),)
+    return release(snapshot)
+
+
+def release(snapshot: Snapshot) -> tuple[ReleaseFields, ...]:
+    """Give up our fields, last of all: what we wrote back is the owner's, who may apply something else.
+
+    If there is no entry but ours, the API server keeps them; what it kept in spite of us is not asked for again.
+    """
+    found = snapshot.workload.metadata.managed_fields
+    if bytes(found) == snapshot.released:
+        return ()
+    entries = msgspec.json.decode(found, type=list[ManagedFields])
+    ours = tuple(place for place, entry in enumerate(entries) if entry.manager == names.FIELD_MANAGER)
+    return (ReleaseFields(snapshot.workload, ours),) if ours and len(ours) < len(entries) else ()
 
 
 def _is_behind(assessment: Assessment, pod: PodAssessment) -> bool:
-    if pod.excluded is None:
-        return not isinstance(pod.state, UpToDate)
     snapshot, target = assessment.snapshot, assessment.destination
+    if pod.excluded is None:
+        unknown = isinstance(pod.state, Ineligible) and pod.state.reason.code == ReasonCode.BaseUnknown
+        if unknown and snapshot.kind.fall_back(snapshot.workload) is None:
+            return False  # no native rollout would replace it, and nobody can tell what it lacks
+        return not isinstance(pod.state, UpToDate)
     kept_by_us = pod.excluded.code == ReasonCode.Partition and snapshot.kind.native(snapshot.workload).partition is None
     return kept_by_us and pod.revision != (target.revision if target is not None else "")
 

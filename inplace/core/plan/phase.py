@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.plan.decision import Decision
-from inplace.core.rollout import assess, rollback
+from inplace.core.rollout import rollback, verdicts
 from inplace.core.state.statuses import Phase
 
 
@@ -18,9 +18,8 @@ def phase(decision: Decision) -> Phase:
     outstanding = not all(pod.done for pod in assessment.pods) or _misses_pods(decision) or _awaits_freeze(decision)
     if assessment.refused and (outstanding or assessment.parsed.errors):
         return Phase.REFUSED
-    if assess.blamed(assess.failures(assessment.pods)) > settings.max_failures:
-        due = not assessment.rolling_back and rollback.is_due(assessment.snapshot, decision.asked, settings)
-        return Phase.ROLLING_BACK if due else Phase.DEGRADED
+    if verdicts.blamed(verdicts.failures(assessment.pods)) > settings.max_failures:
+        return Phase.ROLLING_BACK if _is_rollback_due(decision) else Phase.DEGRADED
     if decision.asked is None:
         before = decision.before
         # What was refused is not the template any more.
@@ -33,6 +32,17 @@ def phase(decision: Decision) -> Phase:
         return Phase.AWAITING_PROMOTION
     waits = settings.paused or decision.is_held_by(ReasonCode.PausedByOwner)
     return Phase.PAUSED if waits else Phase.PROGRESSING
+
+
+def _is_rollback_due(decision: Decision) -> bool:
+    """Whether the failures call for a rollback: it takes back moves, so only Pods that were moved speak for one."""
+    assessment, asked = decision.assessment, decision.asked
+    if asked is None or assessment.rolling_back:
+        return False
+    snapshot, failed = assessment.snapshot, verdicts.failures(assessment.pods)
+    moved = verdicts.moved(failed, snapshot.workload.metadata.uid, asked.revision)
+    enough = verdicts.blamed(moved) > assessment.settings.max_failures
+    return enough and rollback.is_due(snapshot, asked, assessment.settings)
 
 
 def step_reached(decision: Decision) -> bool:
@@ -50,8 +60,8 @@ def _awaits_freeze(decision: Decision) -> bool:
 
 
 def _misses_pods(decision: Decision) -> bool:
-    """Missing Pods are not done; but a workload that was UpToDate may replace Pods without a new rollout."""
+    """Missing Pods are not done; but a workload that is settled may replace Pods without a new rollout."""
     assessment, before = decision.assessment, decision.before
     revision = decision.asked.revision if decision.asked is not None else ""
-    settled = before is not None and before.phase is Phase.UP_TO_DATE and before.revision == revision
+    settled = before is not None and before.phase is Phase.UP_TO_DATE and before.is_settled(revision)
     return not settled and len(assessment.pods) < assessment.snapshot.kind.desired(assessment.snapshot.workload)

@@ -7,7 +7,6 @@ A plan holds only independent actions, at most one for each object; an order com
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -16,7 +15,6 @@ from inplace.core.actions.actions import (
     Action,
     DryRunPatch,
     LabelPhase,
-    OpenGate,
     PatchWorkload,
     PodAction,
     WorkloadAction,
@@ -25,7 +23,7 @@ from inplace.core.actions.actions import (
 )
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
-from inplace.core.plan import opt_out
+from inplace.core.plan import gates, opt_out
 from inplace.core.plan.decision import Decision
 from inplace.core.plan.events import events
 from inplace.core.plan.requeue import requeue_at
@@ -49,11 +47,13 @@ class Planner:
 
     def plan(self, snapshot: Snapshot, now: datetime) -> Plan:
         """Decide everything about one workload."""
-        opened = tuple(_open_gates(snapshot))
+        opening = gates.opening(snapshot, now)
         decided = self._opted_in(snapshot, now) if is_opted_in(snapshot) else self._opted_out(snapshot, now)
-        spoken_for = {action.pod.uid for action in opened}
+        spoken_for = {action.pod.uid for action in opening.actions}
         others = (action for action in decided.actions if subject(action).uid not in spoken_for)
-        return replace(decided, actions=(*opened, *others))
+        due = min((at for at in (decided.requeue_at, opening.due) if at is not None), default=None)
+        whole = replace(decided, actions=(*opening.actions, *others), requeue_at=due)
+        return _without_resting(snapshot, whole, now)
 
     def dry_runs(self, snapshot: Snapshot, now: datetime) -> tuple[DryRunPatch, ...]:
         """The dry runs that the API server has not answered yet."""
@@ -101,7 +101,7 @@ class Planner:
         decision = Decision(assessment, hold, admit(assessment, hold))
         behind = opt_out.behind(assessment)
         if not behind and decision.asked is not None:
-            return Plan(opt_out.last_writes(snapshot, now))
+            return _last_writes(decision)
         reported = opt_out.pending_status(status(decision), behind)
         return _finish(decision, reported, None, (*_in_motion(decision), *decision.admission.reservations.writes()))
 
@@ -121,21 +121,22 @@ def is_opted_in(snapshot: Snapshot) -> bool:
     return snapshot.workload.metadata.label(names.MODE) is not None
 
 
-def _open_gates(snapshot: Snapshot) -> Iterator[OpenGate]:
-    """Open the gate of new Pods, opted in or not: before all other actions, even if paused."""
-    for pod in snapshot.pods:
-        is_new = pod.has_gate(names.GATE) and pod.condition(names.GATE) is None
-        if is_new and pod.metadata.deletion_timestamp is None and pod.uid not in snapshot.pending:
-            yield OpenGate(pod)
+def _without_resting(snapshot: Snapshot, decided: Plan, now: datetime) -> Plan:
+    """Without the writes that have failed and are not tried again yet, whatever they are."""
+    resting = {write.again for write in snapshot.failed_writes if write.rests(now)}
+    if not resting:
+        return decided
+    actions = tuple(action for action in decided.actions if not snapshot.rests(action, now))
+    times = (at for at in (decided.requeue_at, *resting) if at is not None)
+    return replace(decided, actions=actions, requeue_at=min(times))
 
 
 def conclude(decision: Decision) -> Plan:
     """Turn a decision into actions, a status, and the time of the next plan."""
     assessment, hold, admission = decision.assessment, decision.hold, decision.admission
     write = hold.write if hold is not None else _preparation(decision)
-    refused = assessment.snapshot.refused_write
-    if refused is not None and refused.rests(assessment.now):
-        write = None  # not again at once
+    if write is not None and assessment.snapshot.rests(write, assessment.now):
+        write = None  # so that the status, which names it, is written
     actions = (
         *_in_motion(decision),
         *(hold.dry_runs if hold is not None else ()),
@@ -150,6 +151,16 @@ def conclude(decision: Decision) -> Plan:
 def _preparation(decision: Decision) -> WorkloadAction | None:
     """The next write of the kind. Nothing is prepared for an image that may not exist."""
     return None if decision.assessment.images.nowhere else holds.preparation(decision.assessment)
+
+
+def _last_writes(decision: Decision) -> Plan:
+    """The writes that remove our metadata; where the API server refuses them, the status says so."""
+    snapshot, now = decision.assessment.snapshot, decision.assessment.now
+    writes = tuple(write for write in opt_out.last_writes(snapshot, now) if not snapshot.rests(write, now))
+    workload = snapshot.workload.metadata
+    if not decision.refused_writes or any(subject(write).uid == workload.uid for write in writes):
+        return Plan(writes)
+    return _finish(decision, opt_out.refused_status(status(decision)), None, writes)
 
 
 def _in_motion(decision: Decision) -> tuple[PodAction, ...]:
@@ -167,7 +178,7 @@ def _pulls(decision: Decision) -> tuple[Action, ...]:
     return prepull.start(
         assessment.snapshot,
         assessment.images,
-        [*first, *admission.unprepared],
+        [*first, *admission.unprepared, *decision.without_image()],
         admission.next_up,
         assessment.destination,
         assessment.now,
@@ -175,11 +186,14 @@ def _pulls(decision: Decision) -> tuple[Action, ...]:
 
 
 def _finish(decision: Decision, reported: Status, write: WorkloadAction | None, actions: tuple[Action, ...]) -> Plan:
-    """Add the write on the workload, at most one, and the time of the next plan."""
+    """Add the writes on the workload and what it owns, one for each object, and the time of the next plan."""
     snapshot = decision.assessment.snapshot
     write, due = _write(decision, reported, write)
-    if write is not None and subject(write).uid not in snapshot.pending:
-        actions = (*actions, write)
+    label = _label(decision, reported)
+    if write is not None and label is not None and subject(write).uid == subject(label).uid:
+        label = None
+    wanted = (each for each in (write, label) if each is not None)
+    actions = (*actions, *(each for each in wanted if subject(each).uid not in snapshot.pending))
     at = requeue_at(decision, reported, due)
     return Plan(actions, reported, at, decision.assessment.pods, decision.admission.deferred)
 
@@ -204,7 +218,20 @@ def _write(
         report = WriteStatus(
             workload, reported, events(before, reported), kind.labels_with_status, kind.keeps_conditions
         )
-        return (report if due <= now else write), due
-    if workload.metadata.label(names.PHASE) != reported.phase:
-        return write or LabelPhase(workload, reported.phase), None
+        if due <= now and not snapshot.rests(report, now):
+            return report, due
+        return (None if first and write is not None else write), due
     return write, None
+
+
+def _label(decision: Decision, reported: Status) -> LabelPhase | None:
+    """The label of a phase that is reported already. It does not wait until the status has stopped changing.
+
+    It waits while another write on the workload fails: both would be tried, and fail alike.
+    """
+    snapshot, before = decision.assessment.snapshot, decision.before
+    workload = snapshot.workload
+    fails = any(failed.uid == workload.metadata.uid for failed in snapshot.failed_writes)
+    stands = before is not None and before.phase is reported.phase and not fails
+    differs = workload.metadata.label(names.PHASE) != reported.phase
+    return LabelPhase(workload, reported.phase) if stands and differs else None

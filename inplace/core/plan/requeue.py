@@ -42,10 +42,9 @@ def _times(decision: Decision, status: Status) -> Iterator[datetime | None]:
         yield now + _ROOM_AGAIN
     if any(reason.code in _REFUSED_BY_ADMISSION for reason in status.reasons):
         yield now + _ASK_AGAIN
-    refused = decision.refused_write
-    if refused is not None:
-        yield refused.again
-        yield refused.until
-        yield decision.refusal_deadline
+    for failed in snapshot.failed_writes:
+        yield failed.again
+        yield failed.until
+    yield decision.refusal_deadline
     conflict = freeze.conflict(snapshot.freeze_restored, now)
     yield conflict.until if conflict is not None else None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.plan import gates
 from inplace.core.plan.decision import Decision
 from inplace.core.plan.messages import message
 from inplace.core.plan.phase import phase, step_reached
 from inplace.core.pod import lifecycle
 from inplace.core.pod.states import InProgress
-from inplace.core.rollout import assess, rollback, steps
+from inplace.core.rollout import rollback, steps, verdicts
 from inplace.core.rollout.assess import PodAssessment
 from inplace.core.state import statuses
 from inplace.core.state.statuses import Failure, Phase, Status
@@ -21,7 +22,7 @@ def status(decision: Decision) -> Status:
     assessment, before = decision.assessment, decision.before
     workload, kind = assessment.snapshot.workload, assessment.snapshot.kind
     revision = decision.asked.revision if decision.asked is not None else (before.revision if before else "")
-    now_in, failed = phase(decision), assess.failures(assessment.pods)
+    now_in, failed = phase(decision), verdicts.failures(assessment.pods)
     failures = tuple(Failure(pod.pod.name, reason.code, str(reason)) for pod, reason in failed)
     if before is not None and assessment.rolling_back and not failures:
         failures = before.failures  # why it was rolled back
@@ -29,7 +30,7 @@ def status(decision: Decision) -> Status:
     same = before is not None and before.revision == revision
     reached = step_reached(decision)
     position = steps.advance(workload, decision.step, before, same=same, reached=reached, now=assessment.now)
-    healthy = now_in is Phase.UP_TO_DATE and not _is_partitioned(assessment.pods)
+    healthy = now_in is Phase.UP_TO_DATE and _is_served_by(assessment.pods, revision)
     return Status(
         v=statuses.VERSION,
         observed_generation=_observed_generation(decision),
@@ -46,7 +47,7 @@ def status(decision: Decision) -> Status:
         failures=failures,
         healthy=revision if healthy else (before.healthy if before else ""),
         rolled_back_from=revision if rolls_back else "",
-        retried=rollback.request(workload),
+        retried=_retried(decision),
         step=position.step,
         reached_at=position.reached_at,
         promoted=steps.request(workload),
@@ -55,8 +56,17 @@ def status(decision: Decision) -> Status:
 
 
 def explain(pod: PodAssessment, deferred: dict[str, Reason]) -> Reason | None:
-    """Why nothing (more) happens to a Pod now; None if it is simply up to date, or starts."""
-    return deferred.get(pod.pod.name) or pod.excluded or lifecycle.explain(pod.state)
+    """Why nothing (more) happens to a Pod now, or what is odd about it; None if it is simply up to date, or starts."""
+    why = deferred.get(pod.pod.name) or pod.excluded or lifecycle.explain(pod.state)
+    return why or next(iter(pod.drift), None)
+
+
+def _retried(decision: Decision) -> str:
+    """The last request to retry that was answered; one that is to open gates, not before these are open."""
+    snapshot, before = decision.assessment.snapshot, decision.before
+    if gates.answers_retry(snapshot):
+        return rollback.request(snapshot.workload)
+    return before.retried if before is not None else ""
 
 
 def _observed_generation(decision: Decision) -> int:
@@ -69,8 +79,7 @@ def _observed_generation(decision: Decision) -> int:
 def _reasons(decision: Decision) -> tuple[Reason, ...]:
     assessment = decision.assessment
     pressing = (reason for reason in (decision.contested, decision.overdue) if reason is not None)
-    refused = decision.refused_write
-    refusals = (refused.reason,) if refused is not None else ()
+    refusals = dict.fromkeys(write.reason for write in decision.refused_writes if write.reason is not None)
     drift = (reason for pod in assessment.pods for reason in pod.drift)
     return (*assessment.refused, *pressing, *refusals, *assessment.images.problems(), *drift)
 
@@ -81,5 +90,7 @@ def _waiting(decision: Decision) -> dict[str, int]:
     return dict(sorted(Counter(str(reason.code) for reason in reasons if reason is not None).items()))
 
 
-def _is_partitioned(pods: tuple[PodAssessment, ...]) -> bool:
-    return any(pod.excluded is not None and pod.excluded.code == ReasonCode.Partition for pod in pods)
+def _is_served_by(pods: tuple[PodAssessment, ...], revision: str) -> bool:
+    """Whether no Pod is kept on another revision, and at least one is available: what never ran is not healthy."""
+    kept = any(pod.excluded is not None and pod.excluded.code == ReasonCode.Partition for pod in pods)
+    return not kept and any(pod.available and pod.revision == revision for pod in pods)

@@ -5,14 +5,15 @@ When each of them is due is decided by `lifecycle`.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
 from inplace.core.actions.actions import CloseGate, Complete, PatchImages, PodAction, RecordFailure
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason
+from inplace.core.pod import failures
 from inplace.core.pod.availability import drains
 from inplace.core.pod.states import InProgress, PodContext
 from inplace.core.state import records
@@ -22,18 +23,11 @@ from inplace.core.template.change import PodChange
 
 def begin(pod: Pod, last: Record | None, change: PodChange, context: PodContext) -> PodAction:
     """The first write of an attempt: drain, patch if there is no gate, or complete if nothing restarts."""
-    record = Record(
-        v=records.VERSION,
-        workload=context.workload,
-        attempt=(last.attempt if last is not None else 0) + 1,
-        phase=PodPhase.DRAINING,
-        base=context.base,
-        target=context.target,
-        started_at=context.now,
-        deadline=context.now + timedelta(seconds=context.settings.progress_deadline_seconds),
+    record = replace(
+        _record(last, context),
         generation=last.generation if last is not None and _unproven(last) else 0,
         containers=_carried(pod, last) if last is not None and _unproven(last) else {},
-        retry=context.retry or UNSET,
+        tried=_tried(last) if last is not None and _unproven(last) else UNSET,
     )
     if not change.disrupts:
         return conclude(pod, record, change, context)
@@ -42,18 +36,30 @@ def begin(pod: Pod, last: Record | None, change: PodChange, context: PodContext)
     return swap(pod, record, change, context)
 
 
-def again(pod: Pod, last: Record, context: PodContext) -> Complete:
-    """Another attempt on a Pod that was upgraded and then failed: a new deadline, and no write to its containers."""
-    deadline = context.now + timedelta(seconds=context.settings.progress_deadline_seconds)
-    record = replace(
-        last,
-        attempt=last.attempt + 1,
+def _record(last: Record | None, context: PodContext) -> Record:
+    """The record of a new attempt."""
+    return Record(
+        v=records.VERSION,
+        workload=context.workload,
+        attempt=(last.attempt if last is not None else 0) + 1,
+        phase=PodPhase.DRAINING,
+        base=context.base,
+        target=context.target,
         started_at=context.now,
-        deadline=deadline,
-        containers=_carried(pod, last),
+        deadline=context.now + context.patience,
         retry=context.retry or UNSET,
     )
-    return Complete(pod, record, None, context.labels_of(record.target))
+
+
+def again(pod: Pod, last: Record | None, context: PodContext) -> Complete:
+    """Another attempt on a Pod that is at the target and has failed: a new deadline, and no write to its containers."""
+    record = replace(
+        _record(last, context),
+        base=last.base if last is not None else context.base,
+        generation=last.generation if last is not None else 0,
+        containers=_carried(pod, last) if last is not None else {},
+    )
+    return complete(pod, record, None, context)
 
 
 def _carried(pod: Pod, last: Record) -> dict[str, Baseline]:
@@ -72,43 +78,82 @@ def _unproven(last: Record) -> bool:
     return last.phase is PodPhase.FAILED and bool(last.containers)
 
 
+def _tried(last: Record) -> tuple[str, ...]:
+    """The revisions that this attempt inherits from one that may have left metadata of theirs on the Pod."""
+    return tuple(dict.fromkeys(last.attempted))
+
+
 def conclude(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PodAction:
     """No image is left to patch: complete, or prove the images that an earlier attempt left unproven."""
     if record.containers:
-        return PatchImages(pod, replace(record, phase=PodPhase.SWAPPING), change)
-    return Complete(pod, replace(record, phase=PodPhase.DONE), change, context.labels_of(record.target))
+        return PatchImages(pod, _swapping(pod, record), change)
+    return complete(pod, record, change, context)
+
+
+def complete(pod: Pod, record: Record, change: PodChange | None, context: PodContext) -> Complete:
+    """The write that ends an attempt well: the gate, the label, the record."""
+    done = replace(
+        record,
+        phase=PodPhase.DONE,
+        deadline=failures.deadline(pod, record, context.patience),
+        reason="",
+        message="",
+        tried=UNSET,
+        ready_changed_at=_ready_changed_at(pod),
+    )
+    return Complete(pod, done, change, context.labels_of(done.target))
+
+
+def recover(pod: Pod, record: Record, context: PodContext) -> Complete:
+    """A failed attempt that has ended well by itself: the exits before that no longer count."""
+    return complete(pod, replace(record, containers=_carried(pod, record)), None, context)
+
+
+def _ready_changed_at(pod: Pod) -> datetime | UnsetType:
+    ready = pod.condition("Ready")
+    return ready.last_transition_time or UNSET if ready is not None else UNSET
 
 
 def fail(pod: Pod, record: Record, verdict: Reason) -> InProgress:
     """End the attempt with a failure; the same write opens the gate."""
+    return InProgress(verdict, failure(pod, record, verdict))
+
+
+def failure(pod: Pod, record: Record, verdict: Reason) -> RecordFailure:
+    """The write of a failure."""
     message = f"{verdict.path}: {verdict.message}" if verdict.path else verdict.message
     failed = replace(record, phase=PodPhase.FAILED, reason=verdict.code, message=message[: records.MESSAGE_LIMIT])
-    return InProgress(verdict, RecordFailure(pod, failed))
+    return RecordFailure(pod, failed)
 
 
 def retarget(record: Record, context: PodContext) -> Record:
     """The record with a new target: a new attempt with its own deadline."""
     if record.target == context.target:
         return record
-    deadline = context.now + timedelta(seconds=context.settings.progress_deadline_seconds)
+    deadline = context.now + context.patience
     return replace(record, attempt=record.attempt + 1, target=context.target, deadline=deadline)
 
 
 def drain_after_all(pod: Pod, record: Record, context: PodContext) -> CloseGate:
     """Drain a Pod that was swapped without a drain and now has a target that needs one; restarts the clock."""
     retargeted = retarget(record, context)
-    return CloseGate(pod, replace(retargeted, phase=PodPhase.DRAINING, started_at=context.now))
+    return CloseGate(pod, replace(retargeted, phase=PodPhase.DRAINING, started_at=context.now, tried=_tried(record)))
 
 
 def swap(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PatchImages:
     """The image patch, with this Pod's containers as the baseline and the generation that the patch will produce."""
-    swapping = replace(record, phase=PodPhase.SWAPPING)
+    swapping = _swapping(pod, record)
     if not change.needs_proof:
         return PatchImages(pod, swapping, change)
     images = change.images
     baselines = {name: _baseline(pod, record, name, images.get(name), context) for name in _changing(record, change)}
     generation = pod.metadata.generation + 1 if pod.metadata.generation else 0
     return PatchImages(pod, replace(swapping, containers=baselines, generation=generation), change)
+
+
+def _swapping(pod: Pod, record: Record) -> Record:
+    """The record of a Pod whose old containers are to stop, which may take their grace period (failures.deadline)."""
+    return replace(record, phase=PodPhase.SWAPPING, deadline=record.deadline + pod.grace, tried=UNSET)
 
 
 def _changing(record: Record, change: PodChange) -> list[str]:

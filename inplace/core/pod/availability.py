@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from msgspec import UNSET
+
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
@@ -54,9 +56,26 @@ def available_at(pod: Pod, context: PodContext) -> datetime | None:
     return steady_at(pod, context, fresh=True) or ready_until(pod, context)
 
 
+def has_served(pod: Pod, record: Record, context: PodContext) -> bool:
+    """Whether a Pod that is not Ready now was Ready at the deadline of its upgrade, or available before.
+
+    Whatever it lacks now is not the upgrade's. Read from the object alone, so that it holds for a new leader and for
+    the commands: a transition of Ready since the upgrade was completed can only be one that lost it. A container that
+    has exited since may have been ready for a moment only, and is judged by its state at the deadline.
+    """
+    ready, gate = pod.condition("Ready"), pod.condition(names.GATE)
+    lost_at = ready.last_transition_time if ready is not None else None
+    if lost_at is None or lost_at >= record.deadline:
+        return lost_at is not None
+    if lost_at == record.ready_changed_at or record.ready_changed_at is UNSET or failures.has_exited(pod, record):
+        return False
+    opened_at = gate.last_transition_time if gate is not None else None
+    return opened_at is None or lost_at >= opened_at + timedelta(seconds=context.settings.min_ready_seconds)
+
+
 def steady_at(pod: Pod, context: PodContext, *, fresh: bool) -> datetime | None:
     """When the readiness of a Pod upgraded in this rollout counts; None if it does now."""
-    record = records.read(pod)
+    record = records.of(pod, context.workload)
     if context.settled or not isinstance(record, Record):
         return None
     at = failures.unsteady(pod, record, context.observation, fresh=fresh)

@@ -61,7 +61,7 @@ def running_or_pending(pod: Pod, _context: PodContext) -> Reason | None:
 
 def node_ready(pod: Pod, context: PodContext) -> Reason | None:
     """The kubelet of a node that is not ready may not act."""
-    if not context.nodes_visible or (context.node is not None and context.node.ready):
+    if not context.nodes_visible or (context.node is not None and context.node.can_run(pod)):
         return None
     return Reason(ReasonCode.NodeNotReady, "spec.nodeName", f"node {pod.spec.node_name} is not Ready")
 
@@ -86,10 +86,18 @@ def _is_unseen(pod: Pod, name: str) -> bool:
     return status is None or (not status.container_id and (waiting is None or waiting.reason in _STARTING_REASONS))
 
 
+def node_stays(pod: Pod, context: PodContext) -> Reason | None:
+    """A Pod on a node that an autoscaler is removing is about to be replaced elsewhere."""
+    if context.node is None or not context.node.is_leaving:
+        return None
+    return Reason(ReasonCode.NodeLeaving, "spec.nodeName", f"node {pod.spec.node_name} is being removed")
+
+
 CHECKS: Final[tuple[Check, ...]] = (
     not_mirror,
     not_terminating,
     bound,
     running_or_pending,
     node_ready,
+    node_stays,
 )

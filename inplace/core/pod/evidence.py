@@ -132,9 +132,10 @@ def _steady(
     """The last resort: the same new container has run at the new generation for longer than any swap can take."""
     if seen is None or seen.id != status.container_id:
         return _missing(status.name, "the new container has not been observed for long enough")
-    grace = timedelta(seconds=pod.spec.termination_grace_period_seconds)
-    if now < seen.since + grace + 3 * KUBELET_SYNC:
-        return _missing(status.name, "the container reports the old image; waiting until it is steady")
+    if now < seen.since + pod.grace + 3 * KUBELET_SYNC:
+        back = baseline.unsettled and baseline.origin == baseline.to
+        what = "it is the image of before, as wanted" if back else "the container reports the old image"
+        return _missing(status.name, f"{what}; waiting until this is certainly the new container")
     tracked = tracks_generation(pod, node)
     on_node = _is_on_node(node, baseline, status)
     if on_node or (on_node is None and tracked):

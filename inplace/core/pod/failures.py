@@ -7,14 +7,15 @@ A failure is a verdict about the *target*: a lost node, an eviction or a deletio
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from inplace.core.objects.model import ContainerStatus, Node, Pod
+from inplace.core.objects.model import ContainerStatus, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.observation import PodObservation
 from inplace.core.state import records
-from inplace.core.state.records import Baseline, Record
+from inplace.core.state.records import Baseline, PodPhase, Record
 
 #: The kubelet's retries cannot fix these (pkg/kubelet/images/types.go).
 FINAL_PULL: Final = frozenset({"InvalidImageName", "ErrImageNeverPull"})
@@ -50,19 +51,31 @@ def classify(pod: Pod, record: Record, observation: PodObservation | None) -> Re
     """Why this upgrade cannot succeed; None if it still may."""
     if pod.status.observed_generation and pod.status.observed_generation < record.generation:
         return None
-    for name, baseline in record.containers.items():
-        status = pod.container_status(name)
-        reason = None if status is None else _pull(status, baseline, observation) or _crash(status, baseline)
+    for status, baseline in _containers(pod, record):
+        reason = _pull(status, baseline, observation) or _crash(status, baseline)
         if reason is not None:
             return reason
     return None
 
 
-def crash_loop(pod: Pod, record: Record) -> Reason | None:
-    """The failure of a container of the target image that keeps exiting, or None."""
-    pairs = ((pod.container_status(name), baseline) for name, baseline in record.containers.items())
-    reasons = (_crash(status, baseline) for status, baseline in pairs if status is not None)
-    return next((reason for reason in reasons if reason is not None), None)
+def crash_loop(pod: Pod, record: Record, now: datetime) -> Reason | None:
+    """The failure of a container of the target image that keeps exiting, or None.
+
+    Only exits by the deadline count: what runs for days may exit three times. Once there was one after it, nobody can
+    tell how many came before.
+    """
+    for status, baseline in _containers(pod, record):
+        ended = status.state.terminated or status.last_state.terminated
+        latest = ended.finished_at if ended is not None and ended.finished_at is not None else now
+        reason = _crash(status, baseline) if latest <= record.deadline else None
+        if reason is not None:
+            return reason
+    return None
+
+
+def has_exited(pod: Pod, record: Record) -> bool:
+    """Whether a container of the target image has exited."""
+    return any(exits(status, baseline) > 0 for status, baseline in _containers(pod, record))
 
 
 def unsteady(pod: Pod, record: Record, observation: PodObservation | None, *, fresh: bool) -> datetime | None:
@@ -95,18 +108,48 @@ def _steady_at(
     return since + UNPROBED if fresh and not probed else None
 
 
-def expired(pod: Pod, record: Record, node: Node | None, now: datetime, waits_for: Reason) -> Reason | None:
-    """The failure at the deadline, named after what the Pod was waiting for; None before it."""
-    if now < record.deadline:
+def deadline(pod: Pod, record: Record, patience: timedelta) -> datetime:
+    """When an attempt has failed. `patience`: how long it may take, apart from the stop of the old containers.
+
+    The image patch adds their grace period to the record's deadline: a stop takes as long as it was asked to. Once they
+    have ended, the rest of it is not waited for.
+    """
+    stopped = [_stopped_at(status, baseline) for status, baseline in _containers(pod, record)]
+    known = [at for at in stopped if at is not None]
+    if record.phase is PodPhase.DRAINING or len(known) < len(record.containers) or not known:
+        return record.deadline
+    grace = pod.grace
+    return min(record.deadline, max(record.deadline - grace, max(known) + patience))
+
+
+def _stopped_at(status: ContainerStatus, baseline: Baseline) -> datetime | None:
+    """When the old container had ended, at the latest; None while it runs, or if that cannot be told.
+
+    From the node's clock, in whole seconds.
+    """
+    ended, running = status.state.terminated or status.last_state.terminated, status.state.running
+    if running is not None and status.container_id == baseline.id:
         return None
-    for name in record.containers:
-        reason = _at_deadline(pod, name)
+    times = [running.started_at if running is not None else None]
+    if ended is not None:
+        times.append(ended.finished_at if ended.container_id == baseline.id else ended.started_at)
+    known = [at + timedelta(seconds=1) for at in times if at is not None]
+    return min(known, default=None)
+
+
+def expired(
+    pod: Pod, record: Record, observation: PodObservation | None, unheard: Reason | None, waits_for: Reason
+) -> Reason:
+    """The failure at the deadline, named after what the Pod was waiting for.
+
+    `unheard`: why its kubelet may not act. What the kubelet said last is then out of date.
+    """
+    if unheard is not None:
+        return lost(unheard)
+    for status, baseline in _containers(pod, record):
+        reason = _at_deadline(status, baseline, observation)
         if reason is not None:
             return reason
-    if node is None or not node.ready:
-        return Reason(
-            ReasonCode.NodeLost, "spec.nodeName", f"deadline exceeded: node {pod.spec.node_name} is not Ready"
-        )
     code = {ReasonCode.WaitingForSwap: ReasonCode.NotSwapped, ReasonCode.WaitingForReady: ReasonCode.NeverReady}
     images = ", ".join(baseline.to for baseline in record.containers.values() if baseline.to)
     detail = f" (image {images})" if images else ""
@@ -114,10 +157,32 @@ def expired(pod: Pod, record: Record, node: Node | None, now: datetime, waits_fo
     return Reason(code.get(waits_for.code, ReasonCode.DeadlineExceeded), waits_for.path, message)
 
 
+def lost(unheard: Reason) -> Reason:
+    """The failure of a Pod whose node is not Ready at the deadline; not held against the target."""
+    return Reason(ReasonCode.NodeLost, unheard.path, f"deadline exceeded: {unheard.message}")
+
+
+def born(pod: Pod) -> Reason:
+    """The failure at the deadline of a Pod that was created at the target and has never been Ready."""
+    statuses = (pod.container_status(container.name) for container in pod.spec.containers)
+    found = (_at_deadline(status, Baseline(), None) for status in statuses if status is not None)
+    reason = next((reason for reason in found if reason is not None), None)
+    why = "deadline exceeded: created at this revision, but not Ready"
+    return reason or Reason(ReasonCode.NeverReady, "status.conditions[Ready]", why)
+
+
 def exits(status: ContainerStatus, baseline: Baseline) -> int:
     """How many containers of the target image have exited; the swap itself raises restartCount by one."""
     created = status.restart_count - baseline.restarts
     return created if status.state.running is None else created - 1
+
+
+def _containers(pod: Pod, record: Record) -> Iterator[tuple[ContainerStatus, Baseline]]:
+    """The containers of the attempt that have a status."""
+    for name, baseline in record.containers.items():
+        status = pod.container_status(name)
+        if status is not None:
+            yield status, baseline
 
 
 def _pull(status: ContainerStatus, baseline: Baseline, observation: PodObservation | None) -> Reason | None:
@@ -141,18 +206,22 @@ def _crash(status: ContainerStatus, baseline: Baseline) -> Reason | None:
     return _reason(code, status.name, f"image {baseline.to}: the container exited {count} times{how}")
 
 
-def _at_deadline(pod: Pod, name: str) -> Reason | None:
-    status = pod.container_status(name)
-    waiting = status.state.waiting if status is not None else None
+def _at_deadline(status: ContainerStatus, baseline: Baseline, observation: PodObservation | None) -> Reason | None:
+    waiting = status.state.waiting
     if waiting is None:
         return None
+    cause, message = waiting.reason, waiting.message
+    if cause == "CrashLoopBackOff" and exits(status, baseline) <= 0:  # none of the target has run: what has kept it?
+        seen = observation.containers.get(status.name) if observation is not None else None
+        cause, message = seen.obstacle if seen is not None else ("", "")
+    image = f"image {baseline.to}: " if baseline.to else ""
     for code, family in (
         (ReasonCode.ImagePull, PULL),
         (ReasonCode.ContainerCreate, CREATE),
         (ReasonCode.CrashLoop, {"CrashLoopBackOff"}),
     ):
-        if waiting.reason in family:
-            return _reason(code, name, f"deadline exceeded: {waiting.reason}: {waiting.message}")
+        if cause in family:
+            return _reason(code, status.name, f"deadline exceeded: {image}{cause}: {message}")
     return None
 
 

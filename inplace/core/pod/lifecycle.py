@@ -10,17 +10,17 @@ this module does not depend on other Pods.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, assert_never
 
 from msgspec.structs import replace
 
-from inplace.core.actions.actions import Abort, Complete
+from inplace.core.actions.actions import Abort
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod import attempt, eligibility, evidence, failures
-from inplace.core.pod.availability import available, closed, drains, gated, ready_until, steady_at
+from inplace.core.pod.availability import available, closed, drains, gated, has_served, ready_until, steady_at
 from inplace.core.pod.states import (
     TARGET_UNKNOWN,
     Failed,
@@ -41,9 +41,9 @@ ENDPOINTS: Final = timedelta(seconds=10)
 
 def step(pod: Pod, context: PodContext) -> PodState:
     """The state of this Pod, and the next action on it."""
-    match records.read(pod):
-        case Unreadable() as bad if closed(pod):
-            why = f"cannot decode the annotation {names.STATE}: {bad.why}"
+    match records.of(pod, context.workload):
+        case Unreadable() as bad if closed(pod) and not context.is_opting_out:
+            why = f"cannot decode the annotation {names.STATE}, so the gate stays closed: {bad.why}"
             return Failed(Reason(ReasonCode.StateUnreadable, f"metadata.annotations[{names.STATE}]", why))
         case Record() as record if record.in_flight:
             return _in_progress(pod, record, context)
@@ -85,23 +85,45 @@ def _settling(pod: Pod, last: Record | None, context: PodContext) -> PodState:
     missing = available(pod, context)
     if missing is None or context.settled:
         return UpToDate()
-    verdict = _late_verdict(pod, last, context) if last is not None else None
-    if verdict is not None and last is not None and last.answers != context.retry:
+    deadline = last.deadline if last is not None else _deadline_of_birth(pod, context)
+    verdict = _late_verdict(pod, last, context) if last is not None else _verdict_of_birth(pod, deadline, context)
+    if verdict is not None and (last.answers if last is not None else "") != context.retry:
         return Pending(attempt.again(pod, last, context), broken=not pod.ready)
     if verdict is not None:
-        return Failed(verdict)
-    ends = last.deadline if last is not None else None
+        # An exit after the deadline would hide how many came before it, so that a crash loop goes on record.
+        recorded = last is not None and verdict.code in (ReasonCode.CrashLoop, ReasonCode.OOMKilled)
+        return Failed(verdict, attempt.failure(pod, last, verdict) if recorded and last is not None else None)
+    ends = deadline if context.now < deadline else None
     return UpToDate(missing, steady_at(pod, context, fresh=True) or ready_until(pod, context) if pod.ready else ends)
 
 
 def _late_verdict(pod: Pod, last: Record, context: PodContext) -> Reason | None:
-    """A failure after the gate was opened, while the Pod still counts as in flight. It costs no further write."""
-    crashed = failures.crash_loop(pod, last)
-    if crashed is not None:
+    """A failure after the gate was opened. A Pod that has served has not failed, whatever it lacks now."""
+    crashed = failures.crash_loop(pod, last, context.now)
+    if crashed is not None or pod.ready or context.now < last.deadline or has_served(pod, last, context):
         return crashed
-    if not pod.ready and context.now >= last.deadline:
-        return Reason(ReasonCode.NeverReady, "status.conditions[Ready]", "deadline exceeded: upgraded, but not Ready")
-    return None
+    unheard = eligibility.node_ready(pod, context)
+    if unheard is not None:
+        return failures.lost(unheard)
+    return Reason(ReasonCode.NeverReady, "status.conditions[Ready]", "deadline exceeded: upgraded, but not Ready")
+
+
+def _deadline_of_birth(pod: Pod, context: PodContext) -> datetime:
+    """Until when a Pod that was created at the target has to be Ready: as long as one that is upgraded takes."""
+    created_at = pod.metadata.creation_timestamp or context.now
+    return created_at + context.patience
+
+
+def _verdict_of_birth(pod: Pod, deadline: datetime, context: PodContext) -> Reason | None:
+    """A failure of a Pod that was created at the target, while the rollout is not over, and was not Ready by then."""
+    ready = pod.condition("Ready")
+    lost_at = ready.last_transition_time if ready is not None else None
+    if pod.ready or context.now < deadline or (lost_at is not None and lost_at >= deadline):
+        return None
+    ineligible = eligibility.ineligible(pod, context)
+    if ineligible is not None:  # not scheduled, or on its way out: nothing is known of its image
+        return failures.lost(ineligible) if ineligible.code == ReasonCode.NodeNotReady else None
+    return failures.born(pod)
 
 
 # --- in flight -------------------------------------------------------------------------------------------------------
@@ -116,10 +138,11 @@ def _in_progress(pod: Pod, record: Record, context: PodContext) -> PodState:
     state = advance(pod, record, context)
     if not isinstance(state, InProgress) or state.action is not None:
         return state
-    verdict = failures.expired(pod, record, context.node, context.now, state.reason)
-    if verdict is not None:
+    deadline = failures.deadline(pod, record, context.patience)
+    if context.now >= deadline:
+        verdict = failures.expired(pod, record, context.observation, eligibility.node_ready(pod, context), state.reason)
         return attempt.fail(pod, record, verdict)
-    return replace(state, until=min(state.until or record.deadline, record.deadline))
+    return replace(state, until=min(state.until or deadline, deadline))
 
 
 def _held(record: Record, context: PodContext) -> Reason | None:
@@ -191,9 +214,8 @@ def _swapping(pod: Pod, record: Record, context: PodContext) -> PodState:
     proven = _prove(pod, record, context)
     if isinstance(proven, Reason):
         return InProgress(proven, until=context.now + evidence.KUBELET_SYNC)  # some evidence needs only time to pass
-    done = replace(proven, phase=PodPhase.DONE)
-    complete = Complete(pod, done, revision_labels=context.labels_of(done.target))
-    return _unfinished(pod, proven, context) or InProgress(_swapped(), complete)
+    unfinished = _unfinished(pod, proven, context)
+    return unfinished or InProgress(_swapped(), attempt.complete(pod, proven, None, context))
 
 
 def _redirect(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PodState:
@@ -256,8 +278,7 @@ def _failed(pod: Pod, record: Record, context: PodContext) -> PodState:
     unfinished = _unfinished(pod, proven, context)
     if unfinished is not None:
         return Failed(reason, until=unfinished.until)
-    done = replace(proven, phase=PodPhase.DONE, reason="", message="")
-    return Failed(reason, Complete(pod, done, revision_labels=context.labels_of(done.target)))
+    return Failed(reason, attempt.recover(pod, proven, context))
 
 
 # --- in words --------------------------------------------------------------------------------------------------------

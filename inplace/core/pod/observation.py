@@ -8,13 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from inplace.core.objects.model import Pod
+from inplace.core.objects.model import ContainerStatus, Pod
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
+
+#: A container waits for these without an obstacle of its own. The pause after the old container ended is said to be a
+#: crash loop, even if the image of the new one cannot be pulled.
+_PAUSES: Final = ("", "ContainerCreating", "PodInitializing", "CrashLoopBackOff")
 
 
 class ContainerObservation(Struct, frozen=True, gc=False):
@@ -22,6 +27,8 @@ class ContainerObservation(Struct, frozen=True, gc=False):
 
     `first_id` and `first_image_id` are from the first status at the new generation: the kubelet writes it before it
     acts, so that container is not the new one (docs/design/kubernetes.md §2.6). `since` is when `id` was first seen.
+    `obstacle` is the last reason, with its message, for which the kubelet could not start it; a pause between two tries
+    says nothing of that.
     """
 
     first_id: str
@@ -30,6 +37,7 @@ class ContainerObservation(Struct, frozen=True, gc=False):
     since: datetime
     waiting: str = ""
     backoffs: int = 0
+    obstacle: tuple[str, str] = ("", "")
 
 
 class PodObservation(Struct, frozen=True, gc=False):
@@ -101,12 +109,25 @@ def _see_container(
         return before
     waiting = status.state.waiting.reason if status.state.waiting else ""
     backoff = waiting == "ImagePullBackOff"
+    obstacle = _obstacle(status) or (before.obstacle if before is not None else ("", ""))
     if before is None:
         first = (status.container_id, status.image_id)
-        return ContainerObservation(*first, status.container_id, now, waiting, int(backoff))
+        return ContainerObservation(*first, status.container_id, now, waiting, int(backoff), obstacle)
     entered = backoff and before.waiting != waiting
     since = before.since if before.id == status.container_id else now
-    return replace(before, id=status.container_id, since=since, waiting=waiting, backoffs=before.backoffs + entered)
+    return replace(
+        before,
+        id=status.container_id,
+        since=since,
+        waiting=waiting,
+        backoffs=before.backoffs + entered,
+        obstacle=obstacle,
+    )
+
+
+def _obstacle(status: ContainerStatus) -> tuple[str, str] | None:
+    waiting = status.state.waiting
+    return (waiting.reason, waiting.message) if waiting is not None and waiting.reason not in _PAUSES else None
 
 
 def infer(pod: Pod, now: datetime, *, serving: bool) -> PodObservation | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
@@ -47,7 +47,7 @@ class PodContext(Struct, frozen=True):
     observation: PodObservation | None = None
     #: Why nothing new may start in the whole workload; a Pod that is drained but not yet patched goes back.
     hold: Reason | None = None
-    #: The workload was UpToDate at this revision before: later unreadiness is not a failure of it.
+    #: All Pods were done at this revision before, and one was available: later unreadiness is not a failure of it.
     settled: bool = False
     #: Why the API server permanently refuses our writes on this Pod.
     write_refused: Reason | None = None
@@ -59,6 +59,16 @@ class PodContext(Struct, frozen=True):
     digests: Mapping[str, str] = {}
     #: By revision: the labels of its Pods.
     revision_labels: Mapping[str, Mapping[str, str]] = {}
+
+    @property
+    def is_opting_out(self) -> bool:
+        """Whether nothing starts any more, and every gate is opened."""
+        return self.hold is not None and self.hold.code == ReasonCode.OptOutPending
+
+    @property
+    def patience(self) -> timedelta:
+        """How long an attempt may take, apart from the stop of the old containers."""
+        return timedelta(seconds=self.settings.progress_deadline_seconds)
 
     def labels_of(self, revision: str) -> Mapping[str, str]:
         """The labels of Pods of this revision."""

@@ -47,11 +47,11 @@ def admit(assessment: Assessment, hold: Hold | None) -> Admission:
     """Grant starts within the quotas; a hold defers every one."""
     pods = (pod.pod for pod in assessment.pods)
     reservations = disruption_budgets.standing(assessment.snapshot, assessment.settings, pods, assessment.now)
-    candidates = _candidates(assessment)
+    pending = candidates(assessment)
     if hold is not None:
-        return Admission(reservations, deferred={pod.pod.name: hold.reason for pod, _ in candidates})
+        return Admission(reservations, deferred={pod.pod.name: hold.reason for pod, _ in pending})
     quotas, verdicts = Quotas.of(assessment), list[tuple[Pod, Pending, _Verdict]]()
-    for pod, state in candidates:
+    for pod, state in pending:
         verdict, quotas, reservations = _admit_one(assessment, pod.pod, state, quotas, reservations)
         verdicts.append((pod.pod, state, verdict))
     return Admission(
@@ -79,17 +79,17 @@ def _admit_one(
     lacking = state.waits_for if disruptive else None
     if lacking is None and disruptive:
         reservations, lacking = reservations.reserve(pod)
-    lacking = lacking or _refused(assessment, pod) or reported.deferral(assessment.snapshot.reported, pod.name)
+    lacking = lacking or _refused(assessment, state.action) or reported.deferral(assessment.snapshot.reported, pod.name)
     return _Verdict(lacking), quotas, reservations
 
 
-def _refused(assessment: Assessment, pod: Pod) -> Reason | None:
+def _refused(assessment: Assessment, start: PodAction) -> Reason | None:
     """Why the start of a Pod is not tried again yet."""
-    refused = assessment.snapshot.refused_writes.get(pod.uid)
-    return refused.reason if refused is not None and refused.rests(assessment.now) else None
+    failed = assessment.snapshot.failure_of(start)
+    return failed.reason if failed is not None and failed.rests(assessment.now) else None
 
 
-def _candidates(assessment: Assessment) -> Sequence[tuple[PodAssessment, Pending]]:
+def candidates(assessment: Assessment) -> Sequence[tuple[PodAssessment, Pending]]:
     """The pending Pods, broken ones first, in the order of their admission."""
     found = [(pod, pod.state) for pod in assessment.participants if isinstance(pod.state, Pending)]
     key, nodes = assessment.settings.spread_by, assessment.snapshot.nodes

@@ -12,7 +12,7 @@ The plan, the recheck before a disruptive write, the forecast and opting out are
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -37,9 +37,8 @@ from inplace.core.rollout.snapshot import Snapshot, objections
 from inplace.core.rollout.targets import Rollback, Targets, Unknown, Upgrade
 from inplace.core.settings.annotations import Parsed, PrePullPolicy, Settings
 from inplace.core.state import records, statuses
-from inplace.core.state.records import PodPhase, Record
-from inplace.core.state.statuses import Phase
-from inplace.core.template.change import Verdict
+from inplace.core.state.records import Record
+from inplace.core.template.change import PodChange, Verdict
 
 _PENDING_WRITE: Final = Reason(ReasonCode.PendingWrite, "", "waiting for the cache to show our last write")
 _NO_DIGESTS: Final[Mapping[str, str]] = {}
@@ -58,7 +57,7 @@ class PodAssessment(Struct, frozen=True):
     until: datetime | None = None
     #: Its place in the order of upgrades.
     rank: Rank = (False, 0, 0, "")
-    #: Images that another writer has changed since its upgrade.
+    #: Images that another writer has set.
     drift: tuple[Reason, ...] = ()
     #: The Pod's condition Ready.
     ready: bool = False
@@ -216,7 +215,7 @@ class Assessor:
             change=change,
             node=snapshot.nodes.get(live.spec.node_name),
             observation=snapshot.observations.get(live.uid),
-            write_refused=snapshot.write_refused.get(live.uid),
+            write_refused=snapshot.fatal(live.uid),
             excluded=None,
             pending=False,
             images=None,
@@ -226,10 +225,10 @@ class Assessor:
 
     def _revisions_of(self, snapshot: Snapshot, now: datetime) -> dict[str, str]:
         """By uid: the revision that each Pod is at."""
-        workload = snapshot.workload
+        workload, status = snapshot.workload, statuses.read(snapshot.workload.metadata)
         return self._revisions.recall(
             workload.metadata.uid,
-            (workload.spec, tuple(snapshot.revisions.values())),
+            (workload.spec, status.healthy if status is not None else "", tuple(snapshot.revisions.values())),
             ((pod.uid, pod) for pod in snapshot.pods),
             now,
             lambda pod: (snapshot.revision_of(pod), None),
@@ -257,7 +256,7 @@ class Assessor:
                 change,
                 snapshot.nodes.get(node),
                 snapshot.observations.get(uid),
-                snapshot.write_refused.get(uid),
+                snapshot.fatal(uid),
                 compared.excluded.get(uid),
                 uid in snapshot.pending,
                 images.wait(uid),
@@ -276,25 +275,16 @@ class Assessor:
 
 def _common(snapshot: Snapshot, settings: Settings, to: Targets, hold: Reason | None) -> _Common:
     workload, target = snapshot.workload, targets.destination(to)
+    status = statuses.read(workload.metadata)
     return _Common(
         workload=workload.metadata.uid,
         kind=snapshot.kind,
         settings=settings,
         hold=hold,
-        settled=_is_settled(snapshot, target),
+        settled=status is not None and target is not None and status.is_settled(target.revision),
         retry=rollback.request(workload),
         revision_labels=_revision_labels(snapshot),
         nodes_visible="nodes" not in snapshot.unseen,
-    )
-
-
-def _is_settled(snapshot: Snapshot, target: Template | None) -> bool:
-    """Whether the workload was UpToDate at this revision before."""
-    status = statuses.read(snapshot.workload.metadata)
-    revision = target.revision if target is not None else ""
-    return status is not None and (
-        (status.phase is Phase.UP_TO_DATE and status.revision == revision)
-        or (status.phase is Phase.ROLLED_BACK and status.healthy == revision)
     )
 
 
@@ -303,7 +293,7 @@ def _revision_labels(snapshot: Snapshot) -> dict[str, Mapping[str, str]]:
     kind, workload = snapshot.kind, snapshot.workload
     asked = kind.target(workload, snapshot.revisions)
     newest = asked.revision if isinstance(asked, Template) else None
-    found = (records.read(pod) for pod in snapshot.pods)
+    found = (records.of(pod, workload.metadata.uid) for pod in snapshot.pods)
     named = {record.target for record in found if isinstance(record, Record)}
     return {
         revision: kind.revision_labels(workload, revision, newest=revision == newest)
@@ -338,12 +328,12 @@ def _assess_pod(common: _Common, inputs: _Inputs, now: datetime) -> PodAssessmen
     context = _context(common, inputs, now)
     missing = available(pod, context)
     assessed = replace(assessed, until=available_at(pod, context) if missing is not None else None)
-    record = records.read(pod)
+    record = records.of(pod, common.workload)
     if excluded is not None and not (isinstance(record, Record) and record.in_flight):
         return replace(assessed, state=Ineligible(excluded), available=missing is None, excluded=excluded)
     state = lifecycle.step(pod, context)
     in_flight = isinstance(state, InProgress) or pod.metadata.deletion_timestamp is not None
-    drift = tuple(_drift(pod, record)) if isinstance(record, Record) and isinstance(state, UpToDate) else ()
+    drift = inputs.change.drift if isinstance(inputs.change, PodChange) and isinstance(state, UpToDate) else ()
     return replace(assessed, state=state, available=not in_flight and missing is None, drift=drift)
 
 
@@ -374,22 +364,3 @@ def _holds_until(assessed: PodAssessment, now: datetime) -> datetime | None:
     if isinstance(state, Pending) or (isinstance(state, InProgress | Failed) and state.action is not None):
         return now  # an action carries the time at which it was decided
     return min((at for at in (assessed.until, state.until) if at is not None), default=None)
-
-
-def _drift(pod: Pod, record: Record) -> Iterable[Reason]:
-    """Images of an upgraded Pod that another writer has changed since. Only reported, never reverted."""
-    for name, baseline in record.containers.items() if record.phase is PodPhase.DONE else ():
-        container = pod.container(name)
-        if container is not None and baseline.to and container.image != baseline.to:
-            why = f"another writer changed the image from {baseline.to} to {container.image}"
-            yield Reason(ReasonCode.DriftDetected, f"pods[{pod.name}].containers[{name}]", why)
-
-
-def failures(pods: Sequence[PodAssessment]) -> list[tuple[PodAssessment, Reason]]:
-    """The Pods that failed for the current target, with their reasons."""
-    return [(pod, pod.state.reason) for pod in pods if isinstance(pod.state, Failed) and pod.excluded is None]
-
-
-def blamed(failed: Sequence[tuple[PodAssessment, Reason]]) -> int:
-    """How many of the failures are caused by the target; a lost node is not."""
-    return sum(reason.code != ReasonCode.NodeLost for _, reason in failed)

@@ -58,8 +58,10 @@ class _Inputs(NamedTuple):
     #: The revision that the Pod is at, and its template; None if that is not known.
     revision: str
     base: Template | None
-    #: The template that an attempt has moved it towards.
-    attempted: Template | None
+    #: The templates that attempts have moved it towards.
+    attempted: tuple[Template, ...]
+    #: Containers whose image an unfinished or failed attempt has changed, or may have.
+    touched: tuple[str, ...]
     target: Template
     kubelet: tuple[int, int] | None
 
@@ -107,12 +109,14 @@ class Comparison:
         return inputs.target.revision, self.change(inputs, settings)
 
     def _inputs(self, snapshot: Snapshot, pod: Pod, revision: str, to: Targets, target: Template) -> _Inputs:
-        record = records.read(pod)
+        record = records.of(pod, snapshot.workload.metadata.uid)
+        attempted = record.attempted if isinstance(record, Record) else ()
         return _Inputs(
             pod,
             revision,
             snapshot.revisions.get(revision),
-            snapshot.revisions.get(record.target) if isinstance(record, Record) else None,
+            tuple(snapshot.revisions[each] for each in attempted if each in snapshot.revisions),
+            tuple(record.containers) if isinstance(record, Record) and _is_unfinished(record) else (),
             targets.destination_of(to, pod.uid) or target,
             kubelet_version(snapshot.nodes.get(pod.spec.node_name)),
         )
@@ -125,8 +129,7 @@ class Comparison:
             which = f"revision {revision} of Pod {pod.name}" if revision else f"the revision of Pod {pod.name}"
             why = f"{which} is unknown, so its difference from the template cannot be determined"
             return Refused((Reason(ReasonCode.BaseUnknown, f"pods[{pod.name}]", why),))
-        attempted = inputs.attempted
-        bases = (base,) if attempted is None or attempted is base else (base, attempted)
+        bases = tuple(dict.fromkeys((base, *inputs.attempted)))
         verdicts = [self._diff(each, target, settings, inputs.kubelet) for each in bases]
         refused = [reason for verdict in verdicts if isinstance(verdict, Refused) for reason in verdict.reasons]
         if refused:
@@ -135,7 +138,8 @@ class Comparison:
         pair = self._pairs.recall(
             (bases, target), lambda: diff.template_pair([each.tree for each in bases], target.tree)
         )
-        return _demand_gate(diff.change_for(possible, pair, pod, _touched(records.read(pod))), pod, settings)
+        change = diff.change_for(possible, pair, pod, inputs.touched, settings.restart_on)
+        return _demand_gate(change, pod, settings)
 
     def _diff(self, base: Template, target: Template, settings: Settings, kubelet: tuple[int, int] | None) -> Verdict:
         restart_on, init_images = settings.restart_on, settings.init_images
@@ -161,16 +165,12 @@ def refusals(snapshot: Snapshot, to: Targets, changes: Changes) -> tuple[Reason,
 
 def _is_at(snapshot: Snapshot, pod: Pod, target: Template | None) -> bool:
     """Whether the Pod is at the target with no unfinished or failed attempt upon it."""
-    return target is not None and snapshot.revision_of(pod) == target.revision and not _is_unfinished(records.read(pod))
+    record = records.of(pod, snapshot.workload.metadata.uid)
+    return target is not None and snapshot.revision_of(pod) == target.revision and not _is_unfinished(record)
 
 
 def _is_unfinished(record: object) -> bool:
     return isinstance(record, Record) and (record.in_flight or record.phase is PodPhase.FAILED)
-
-
-def _touched(record: object) -> tuple[str, ...]:
-    """Containers whose image an unfinished or failed attempt has changed, or may have."""
-    return tuple(record.containers) if isinstance(record, Record) and _is_unfinished(record) else ()
 
 
 def _demand_gate(change: Verdict, pod: Pod, settings: Settings) -> Verdict:

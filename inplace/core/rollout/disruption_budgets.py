@@ -20,6 +20,7 @@ from inplace.core.actions.actions import ReserveDisruptions
 from inplace.core.objects import names, selectors
 from inplace.core.objects.model import Pdb, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.rollout import reported
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.settings.annotations import DisruptionBudgets, DrainPolicy, Settings
 from inplace.core.state import records
@@ -80,6 +81,7 @@ class Reservations(Struct, frozen=True):
             return self, None
         own = [pdb for pdb in self.respected if selectors.matches(pdb.spec.selector, pod.metadata.labels)]
         lacking = [pdb for pdb in own if not self._is_reserved(pdb, pod)]
+        refused = next((reason for pdb in lacking if (reason := self._write_refused(pdb)) is not None), None)
         for pdb in lacking:
             why = self._refusal(pdb, pod)
             if why is not None:
@@ -92,7 +94,7 @@ class Reservations(Struct, frozen=True):
         if not lacking:
             return reserved, None
         which = ", ".join(pdb.metadata.name for pdb in lacking)
-        return reserved, Reason(ReasonCode.Reserving, "", f"reserving from PodDisruptionBudget {which}")
+        return reserved, refused or Reason(ReasonCode.Reserving, "", f"reserving from PodDisruptionBudget {which}")
 
     def with_entry(self, pdb: Pdb, pod: Pod, *, taken: bool) -> Reservations:
         """The same with an entry for a Pod; `taken`: the budget's status does not show it yet."""
@@ -127,6 +129,14 @@ class Reservations(Struct, frozen=True):
     def _is_reserved(self, pdb: Pdb, pod: Pod) -> bool:
         stands = pod.name in pdb.status.entries
         return stands and pod.name in self._written(pdb.metadata.uid)
+
+    def _write_refused(self, pdb: Pdb) -> Reason | None:
+        """Why our reservation in a budget is refused, or not kept; it is tried again."""
+        where = f"poddisruptionbudgets[{pdb.metadata.name}]"
+        failed = (write.reason for write in self.snapshot.failed_writes if write.uid == pdb.metadata.uid)
+        return next((reason for reason in failed if reason is not None), None) or reported.refused_write(
+            self.snapshot.reported, where
+        )
 
     def _refusal(self, pdb: Pdb, pod: Pod) -> str | None:
         meta, status = pdb.metadata, pdb.status
@@ -187,7 +197,7 @@ def _keep(found: Reservations, pod: Pod, *, missed: bool) -> Reservations:
 
 def _is_missed(snapshot: Snapshot, settings: Settings, pod: Pod, now: datetime) -> bool:
     """Whether a Pod is in flight and the disruption controller cannot know yet that it is disrupted."""
-    record = records.read(pod)
+    record = records.of(pod, snapshot.workload.metadata.uid)
     if not isinstance(record, Record) or not record.in_flight or pod.metadata.deletion_timestamp is not None:
         return False
     if pod.ready or settings.drain is DrainPolicy.NEVER or not pod.has_gate(names.GATE):

@@ -7,8 +7,12 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload
+from inplace.core.objects import names
+from inplace.core.objects.model import Workload
 from inplace.core.objects.reasons import Reason, ReasonCode, Wait
 from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.state import statuses
+from inplace.core.state.statuses import Phase
 
 #: A freeze that was restored this often within this time is contested; then it rests, at first for so long.
 CONTESTED_AFTER: Final = 3
@@ -18,14 +22,31 @@ FIRST_REST: Final = timedelta(seconds=10)
 
 def needed(snapshot: Snapshot, now: datetime) -> PatchWorkload | PatchReplicaSet | Wait | None:
     """The next write, or why it must wait; None if the freeze stands, or is not needed."""
-    found = snapshot.kind.freeze(snapshot.workload, snapshot.owned, freeze_policy=snapshot.freeze_policy is True)
+    found = _next_write(snapshot)
     if isinstance(found, Reason):
         return Wait(found)
     if not isinstance(found, PatchWorkload) or found.why is None:
         return found
-    if snapshot.freeze_policy is None:  # it is not known yet whether there is a need to
-        return Wait(Reason(ReasonCode.Freezing, "spec", "checking whether admission policies freeze it"))
+    if snapshot.freeze_policy is None and _was_left_resumed(snapshot.workload):
+        return Wait(Reason(ReasonCode.Preflight, "spec", "checking by dry run whether admission policies freeze it"))
     return conflict(snapshot.freeze_restored, now) or found
+
+
+def _next_write(snapshot: Snapshot) -> PatchWorkload | PatchReplicaSet | Reason | None:
+    """What the kind wants; until it is known whether policies freeze it, first that it is frozen without them."""
+    policies = (False, True) if snapshot.freeze_policy is None else (snapshot.freeze_policy,)
+    wanted = (snapshot.kind.freeze(snapshot.workload, snapshot.owned, freeze_policy=policy) for policy in policies)
+    return next((found for found in wanted if found is not None), None)
+
+
+def _was_left_resumed(workload: Workload) -> bool:
+    """Whether a controller was done with it and did not freeze it: it relied on policies, which are there most likely.
+
+    A pause for the moment until that is known would be seen by everybody who watches it.
+    """
+    status = statuses.read(workload.metadata)
+    done = status is not None and status.phase is Phase.UP_TO_DATE
+    return done and workload.metadata.label(names.FROZEN) is None
 
 
 def conflict(restored: Sequence[datetime], now: datetime) -> Wait | None:

@@ -21,7 +21,7 @@ from inplace.core.actions.actions import (
     WorkloadAction,
 )
 from inplace.core.objects.reasons import Reason, ReasonCode, Wait
-from inplace.core.rollout import assess, freeze, reported
+from inplace.core.rollout import freeze, reported, verdicts
 from inplace.core.rollout.assess import Assessment
 from inplace.core.rollout.targets import AtStep, Unknown
 from inplace.core.settings.annotations import Mode
@@ -41,6 +41,10 @@ class Hold(Struct, frozen=True):
 
 Check = Callable[[Assessment], Hold | None]
 
+#: What admission refuses in a live Pod it would refuse in a new one as well; and that one Pod's revision is not known
+#: says nothing about the change.
+_NOT_HANDED_OVER: Final = (ReasonCode.AdmissionRejected, ReasonCode.BaseUnknown)
+
 
 def first(assessment: Assessment) -> Hold | None:
     """The first reason why nothing may start.
@@ -50,9 +54,9 @@ def first(assessment: Assessment) -> Hold | None:
     hold = next((hold for check in HOLDS if (hold := check(assessment)) is not None), None)
     if hold is None or hold.write is None:
         return hold
-    refused = assessment.snapshot.refused_write
-    if refused is not None:
-        return Hold(refused.reason, refused.again, hold.write)
+    failed = assessment.snapshot.failure_of(hold.write)
+    if failed is not None and failed.reason is not None:
+        return Hold(failed.reason, failed.again, hold.write)
     return reported_by_the_controller(assessment) or hold
 
 
@@ -100,7 +104,7 @@ def paused(assessment: Assessment) -> Hold | None:
 
 def too_many_failures(assessment: Assessment) -> Hold | None:
     """More Pods failed than max-failures tolerates."""
-    failed, tolerated = assess.blamed(assess.failures(assessment.pods)), assessment.settings.max_failures
+    failed, tolerated = verdicts.blamed(verdicts.failures(assessment.pods)), assessment.settings.max_failures
     if failed <= tolerated:
         return None
     return Hold(Reason(ReasonCode.WorkloadDegraded, "", f"{failed} Pods failed, max-failures is {tolerated}"))
@@ -187,7 +191,7 @@ def falls_back(assessment: Assessment) -> bool:
     kept = by_us and any(reason.code == ReasonCode.Partition for reason in excluded)
     if kept or assessment.is_in_progress:
         return False
-    if any(reason.code == ReasonCode.AdmissionRejected for reason in assessment.refused):
-        return False  # what admission refuses in a live Pod it would refuse in a new one as well
+    if any(reason.code in _NOT_HANDED_OVER for reason in assessment.refused):
+        return False
     needs_freeze = freeze.needed(snapshot, assessment.now) is not None
     return needs_freeze or snapshot.kind.fall_back(snapshot.workload) is not None

@@ -25,7 +25,7 @@ from inplace.core.rollout import dry_runs, pull_pods, reported
 from inplace.core.rollout.changes import Changes, Restart
 from inplace.core.rollout.memo import NodeImages
 from inplace.core.rollout.pull_pods import ImageOnNode, name_of
-from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.rollout.snapshot import PullRequest, Snapshot
 from inplace.core.settings.annotations import PrePullPolicy, Settings
 from inplace.core.state import records
 from inplace.core.state.records import Record
@@ -33,8 +33,8 @@ from inplace.core.state.records import Record
 #: Pull Pods that pull at once, over all workloads, and from one registry.
 MAX_PULLS: Final = 20
 MAX_PULLS_PER_REGISTRY: Final = 10
-#: A first pull error may pass; by now the kubelet has tried twice (its image back-off begins with 10 s).
-SECOND_TRY: Final = timedelta(seconds=20)
+#: How soon a workload that waits for a slot is planned again.
+_SLOT_AGAIN: Final = timedelta(seconds=1)
 #: How long a pull Pod that a kubelet rejected stays to be read, before another is created.
 REJECTED_STAYS: Final = timedelta(seconds=30)
 
@@ -47,6 +47,11 @@ class ImageCheck(Struct, frozen=True):
     #: It will not get there: the Pod has failed.
     failed: bool = False
     until: datetime | None = None
+
+    @property
+    def is_impossible(self) -> bool:
+        """Whether there is no pull Pod for it, and whoever refuses it is heard."""
+        return self.missing is not None and self.missing.code is ReasonCode.PrePullImpossible
 
 
 _PRESENT: Final = ImageCheck()
@@ -78,8 +83,11 @@ class PrePullState(Struct, frozen=True):
         return ImageWait(worst.missing, worst.failed)
 
     def problems(self) -> tuple[Reason, ...]:
-        """Failed pulls that no Pod waits for; each sort once."""
-        found = [] if self.required else [check.missing for check in self.checks.values() if check.failed]
+        """Failed pulls that no Pod waits for, each sort once; and in whose words no pull Pod can be made, the first."""
+        missing = [check for check in self.checks.values() if check.missing is not None]
+        failed = [check.missing for check in missing if check.failed and not self.required]
+        impossible = (check.missing for check in missing if not check.failed and check.is_impossible)
+        found = [*failed, next(impossible, None)]
         return tuple({(reason.code, reason.message): reason for reason in found if reason is not None}.values())
 
     @property
@@ -110,7 +118,8 @@ def check(
     deletions = (
         DeletePullPod(pod, again=name in kept)
         for name, pod in pods.items()
-        if pod.metadata.deletion_timestamp is None and (name not in kept or _is_stale(pod, now))
+        if pod.metadata.deletion_timestamp is None
+        and (name not in kept or _is_stale(pod, now) or pull_pods.is_in_the_way(pod, snapshot.budgets))
     )
     rewritten = (reason for image in checks if (reason := _rewritten(image, pods, snapshot)) is not None)
     return PrePullState(needed, checks, required, nowhere, tuple(rewritten), tuple(deletions))
@@ -131,24 +140,34 @@ def start(
     """
     if snapshot.pull_pods is None:
         return ()
-    busy = dict(snapshot.pull_pods.busy)
+    busy, requests = dict(snapshot.pull_pods.busy), snapshot.pull_pods.requests
     known = {pod.name for pod in snapshot.pull_pods.pods}
-    known |= {name for name, request in snapshot.pull_pods.requests.items() if now < request.again}
-    exists = {pull_pods.image_of(pod) for pod in snapshot.pull_pods.pods if pull_pods.image_id(pod)}
-    first = [image for pod in granted for image in state.needed.get(pod.uid, ())]
-    soon = [image for pod in ahead for image in state.needed.get(pod.uid, ())]
-    soon = [image for image in soon if image.image in exists or not state.required]
+    known |= {name for name, request in requests.items() if _rests(request, now)}
+    exists = {pull_pods.image_of(pod) for pod in snapshot.pull_pods.pods if pull_pods.is_pulled(pod)}
+    first = [(pod, image) for pod in granted for image in state.needed.get(pod.uid, ())]
+    soon = [(pod, image) for pod in ahead for image in state.needed.get(pod.uid, ())]
+    soon = [(pod, image) for pod, image in soon if image.image in exists or not state.required]
     created: list[CreatePullPod] = []
-    for image in (*first, *soon):
+    for pod, image in (*first, *soon):
         name, registry = name_of(snapshot.workload, image), registry_of(image.image)
-        free = sum(busy.values()) < MAX_PULLS and busy.get(registry, 0) < MAX_PULLS_PER_REGISTRY
-        if state.checks[image].missing is None or name in known or not free:
+        if state.checks[image].missing is None or name in known or not _is_free(busy, image):
             continue
         known.add(name)
         busy[registry] = busy.get(registry, 0) + 1
-        body = pull_pods.manifest(snapshot, image, name, target)
-        created.append(CreatePullPod(snapshot.workload, name, image.node, image.image, body))
+        refused = requests[name].refused if name in requests else ""
+        body = pull_pods.manifest(snapshot, pod, image, name, target, refused)
+        created.append(CreatePullPod(snapshot.workload, name, image.node, image.image, body, adapted=bool(refused)))
     return tuple(created)
+
+
+def _rests(request: PullRequest, now: datetime) -> bool:
+    """Whether it is not asked for again yet. What was refused is asked for once more at once, as it is accepted."""
+    return now < request.again and (request.sent or request.adapted or not request.refused)
+
+
+def _is_free(busy: Mapping[str, int], image: ImageOnNode) -> bool:
+    """Whether one more image may be pulled from this registry."""
+    return sum(busy.values()) < MAX_PULLS and busy.get(registry_of(image.image), 0) < MAX_PULLS_PER_REGISTRY
 
 
 def cleanup(snapshot: Snapshot) -> tuple[DeletePullPod, ...]:
@@ -176,9 +195,13 @@ def _needed(restarting: Iterable[tuple[Restart, Node]], listed: NodeImages) -> d
 
 
 def _reachable(snapshot: Snapshot, changes: Changes) -> list[tuple[Restart, Node]]:
-    """The restarts on Ready nodes: others pull nothing."""
+    """The restarts on nodes that can pull for them, and that stay."""
     found = ((restart, snapshot.nodes.get(restart.pod.spec.node_name)) for restart in changes.restarting(snapshot.pods))
-    return [(restart, node) for restart, node in found if node is not None and node.ready]
+    return [
+        (restart, node)
+        for restart, node in found
+        if node is not None and node.can_run(restart.pod) and not node.is_leaving
+    ]
 
 
 def _needed_image(pod: Pod, name: str, reference: str) -> ImageOnNode:
@@ -195,7 +218,7 @@ def _being_swapped(snapshot: Snapshot) -> list[ImageOnNode]:
     """What Pods in flight were patched to: their pull Pods keep the image on the node until they are swapped."""
     found = []
     for pod in snapshot.pods:
-        record = records.read(pod)
+        record = records.of(pod, snapshot.workload.metadata.uid)
         if isinstance(record, Record) and record.in_flight:
             node = pod.spec.node_name
             found += [ImageOnNode(node, before.to) for before in record.containers.values() if not before.evidence]
@@ -210,40 +233,48 @@ def _check(
 ) -> ImageCheck:
     assert snapshot.pull_pods is not None
     asked = snapshot.pull_pods.requests.get(name_of(snapshot.workload, image))
-    since = asked.since if asked is not None else pull_pod.metadata.creation_timestamp if pull_pod is not None else None
-    over = (since or now) + deadline
-    if pull_pod is not None and pull_pods.image_id(pull_pod):
+    made = pull_pod.metadata.creation_timestamp if pull_pod is not None else None
+    over = ((asked.since if asked is not None else made) or now) + deadline
+    if pull_pod is not None and pull_pods.is_pulled(pull_pod):
         return _PRESENT
     status = pull_pod.container_status(pull_pods.CONTAINER) if pull_pod is not None else None
     waiting = status.state.waiting if status is not None else None
     where = f"image {image.image} on node {image.node}"
-    if waiting is not None and waiting.reason in failures.CREATE:
-        return _PRESENT  # it is pulled before a container is created
-    if waiting is not None and waiting.reason in failures.PULL:
-        final = waiting.reason in failures.FINAL_PULL or (since is not None and now >= since + SECOND_TRY)
+    held_up = pull_pods.held_up_by(pull_pod) if pull_pod is not None else ""
+    if pull_pod is not None and waiting is not None and waiting.reason in failures.PULL:
         return _judged(
             ReasonCode.ImagePull,
             f"{where}: {waiting.reason}: {waiting.message}",
-            final=final,
-            until=since + SECOND_TRY if since is not None else None,
+            final=pull_pods.has_failed(pull_pod, now),
+            until=made + pull_pods.SECOND_TRY if made is not None else None,
         )
     if pull_pod is not None and pull_pod.over:
         why = (
-            ": ".join(text for text in (pull_pod.status.reason, pull_pod.status.message) if text)
+            held_up
+            or ": ".join(text for text in (pull_pod.status.reason, pull_pod.status.message) if text)
             or "it ended before the image was pulled"
         )
         return _judged(ReasonCode.PrePullImpossible, f"{where}: the pull Pod: {why}", final=now >= over, until=over)
-    if asked is not None and asked.refused:
+    if pull_pod is None and asked is not None and asked.refused:
         text = f"{where}: cannot create a pull Pod: {asked.refused}"
         return _judged(
             ReasonCode.PrePullImpossible, text, final=now >= over, until=asked.again if now < asked.again else over
         )
-    if pull_pod is not None and now >= over:
-        return _judged(ReasonCode.DeadlineExceeded, f"deadline exceeded: {where} is not there", final=True, until=over)
-    told = reported.refused_pull(snapshot.reported, where) if pull_pod is None else None
+    tail = f": {held_up}" if held_up else ""
+    if made is not None:
+        over = made + deadline  # however long it took until one could be created
+    if now >= over:
+        why = f"deadline exceeded: {where} is not there{tail}"
+        return _judged(ReasonCode.DeadlineExceeded, why, final=True, until=over)
+    told = reported.missing_pull(snapshot.reported, where) if pull_pod is None else None
     if told is not None:
         return ImageCheck(told[0], failed=told[1])
-    return ImageCheck(Reason(ReasonCode.PrePull, "", f"pulling {where} first"), until=over)
+    if pull_pod is None and (asked is None or now >= asked.again) and not _is_free(snapshot.pull_pods.busy, image):
+        why = f"{where}: as many images are being pulled as may be at once"
+        return ImageCheck(Reason(ReasonCode.PullLimit, "", why), until=now + _SLOT_AGAIN)
+    unseen = asked is not None and pull_pod is None and now < asked.again  # or gone again: it is asked for anew then
+    until = asked.again if asked is not None and unseen else over
+    return _judged(ReasonCode.PrePull, f"pulling {where} first{tail}", final=False, until=until)
 
 
 def _judged(code: ReasonCode, message: str, *, final: bool, until: datetime | None) -> ImageCheck:
@@ -253,8 +284,8 @@ def _judged(code: ReasonCode, message: str, *, final: bool, until: datetime | No
 def _is_stale(pull_pod: Pod, now: datetime) -> bool:
     """Rejected for a reason unrelated to the image: another one may be admitted later."""
     made = pull_pod.metadata.creation_timestamp
-    over = not pull_pods.is_pulling(pull_pod) and not pull_pods.image_id(pull_pod)
-    return over and made is not None and now >= made + REJECTED_STAYS
+    rejected = pull_pod.over and not pull_pods.is_pulled(pull_pod)
+    return rejected and made is not None and now >= made + REJECTED_STAYS
 
 
 def _rewritten(image: ImageOnNode, pods: Mapping[str, Pod], snapshot: Snapshot) -> Reason | None:

@@ -29,7 +29,15 @@ MOMENTARY: Final = frozenset(
 )
 #: Known only to the controller: commands omit it until the controller has reported it.
 MEMORY_ONLY: Final = frozenset(
-    {*_REFUSALS, *_HOLDS, *_DEFERRALS, *MOMENTARY, ReasonCode.DisruptionCap, ReasonCode.WriteRefused}
+    {
+        *_REFUSALS,
+        *_HOLDS,
+        *_DEFERRALS,
+        *MOMENTARY,
+        ReasonCode.DisruptionCap,
+        ReasonCode.PullLimit,
+        ReasonCode.WriteRefused,
+    }
 )
 
 
@@ -42,8 +50,8 @@ def hold(status: Status | None) -> Reason | None:
     """Why nothing starts."""
     if status is None:
         return None
-    own = next((reason for reason in status.reasons if reason.code in _HOLDS or _is_refused(reason, "")), None)
-    return own or _waiting(status, _HOLDS)
+    own = next((reason for reason in status.reasons if reason.code in _HOLDS), None)
+    return own or refused_write(status, "") or _waiting(status, _HOLDS)
 
 
 def capped(status: Status | None) -> int:
@@ -55,11 +63,10 @@ def deferral(status: Status | None, pod: str) -> Reason | None:
     """Why a Pod that could start does not."""
     if status is None:
         return None
-    own = next((reason for reason in status.reasons if _is_refused(reason, f"pods[{pod}]")), None)
-    return own or _waiting(status, _DEFERRALS)
+    return refused_write(status, f"pods[{pod}]") or _waiting(status, _DEFERRALS)
 
 
-def refused_pull(status: Status | None, where: str) -> tuple[Reason, bool] | None:
+def missing_pull(status: Status | None, where: str) -> tuple[Reason, bool] | None:
     """Why there is no pull Pod for an image on a node (`where`), and whether a Pod has failed for it."""
     if status is None:
         return None
@@ -67,13 +74,16 @@ def refused_pull(status: Status | None, where: str) -> tuple[Reason, bool] | Non
     found = next((one for one in failed if one.message.startswith(f"{where}:")), None)
     if found is not None:
         return Reason(ReasonCode.PrePullImpossible, "", found.message), True
-    reason = _waiting(status, (ReasonCode.PrePullImpossible,))
+    told = (one for one in status.reasons if one.code == ReasonCode.PrePullImpossible)
+    own = next((one for one in told if one.message.startswith(f"{where}:")), None)
+    reason = own or _waiting(status, (ReasonCode.PrePullImpossible, ReasonCode.PullLimit))
     return (reason, False) if reason is not None else None
 
 
-def _is_refused(reason: Reason, path: str) -> bool:
-    """Whether a write of the controller on this Pod, or with no path on the workload, is refused."""
-    return reason.code == ReasonCode.WriteRefused and reason.path == path
+def refused_write(status: Status | None, path: str) -> Reason | None:
+    """Why a write of the controller on what this path names, or with no path on the workload, is refused."""
+    reasons = status.reasons if status is not None else ()
+    return next((one for one in reasons if one.code == ReasonCode.WriteRefused and one.path == path), None)
 
 
 def _waiting(status: Status, codes: tuple[ReasonCode, ...]) -> Reason | None:

@@ -34,9 +34,9 @@ def under_way(snapshot: Snapshot, asked: Template | Reason) -> Template | Reason
     return snapshot.revisions.get(before.healthy) or Reason(ReasonCode.BaseUnknown, "", why)
 
 
-def is_due(snapshot: Snapshot, asked: Template | None, settings: Settings) -> bool:
+def is_due(snapshot: Snapshot, asked: Template, settings: Settings) -> bool:
     """Whether there is something to roll back to, and the user wants that."""
     before = statuses.read(snapshot.workload.metadata)
     known = before is not None and before.healthy in snapshot.revisions
-    elsewhere = asked is not None and before is not None and before.healthy != asked.revision
+    elsewhere = before is not None and before.healthy != asked.revision
     return settings.on_failure is OnFailure.ROLLBACK and known and elsewhere

@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from inplace.core.actions.actions import Action, subject
+from inplace.core.actions.describe import sort_of
 from inplace.core.kinds import Kind, OwnedObjects, Template
 from inplace.core.objects.model import Node, Pdb, Pod, Workload
-from inplace.core.objects.reasons import Reason
+from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.observation import PodObservation
 from inplace.core.settings.annotations import Parsed, parse
 from inplace.core.state.statuses import Status
@@ -19,10 +21,14 @@ class PullRequest(Struct, frozen=True):
     """A pull Pod that was requested recently."""
 
     since: datetime
+    image: str
     #: It is not requested again before this.
     again: datetime
-    #: The API server's message if it refused the request.
+    #: The API server's message if it refused the request; `adapted`: one that was made to what it had refused before.
     refused: str = ""
+    adapted: bool = False
+    #: Whether it is under way, or was accepted: it takes a slot until its Pod is seen.
+    sent: bool = False
 
 
 class PullPods(Struct, frozen=True):
@@ -36,10 +42,14 @@ class PullPods(Struct, frozen=True):
     busy: Mapping[str, int] = {}
 
 
-class RefusedWrite(Struct, frozen=True):
-    """A write that the API server refuses for what it is. Times are in UTC."""
+class FailedWrite(Struct, frozen=True):
+    """A write of ours that was refused, got no answer, came too late, or was not kept. Times are in UTC."""
 
-    reason: Reason
+    #: The object, and the sort of write (`describe.sort_of`).
+    uid: str
+    sort: str
+    #: What people are told: WriteRefused, or why a Pod in flight fails for it. None: it may pass by itself.
+    reason: Reason | None
     since: datetime
     #: When it is tried again, if there is still a need for it.
     again: datetime
@@ -83,14 +93,14 @@ class Snapshot(Struct, frozen=True):
     observations: Mapping[str, PodObservation] = {}
     #: Objects with a write in flight, or whose write the cache does not show yet: they are not acted on.
     pending: frozenset[str] = frozenset()
-    #: By uid: why the API server refuses our writes on a Pod.
-    write_refused: Mapping[str, Reason] = {}
-    #: By uid of the workload, of what stands between it and its Pods, or of a Pod at rest: our write that is refused.
-    refused_writes: Mapping[str, RefusedWrite] = {}
+    #: Our writes for this workload that have failed lately, those that have for the longest time first.
+    failed_writes: tuple[FailedWrite, ...] = ()
     #: Nothing disruptive starts before this: the previous leader may still be writing.
     not_before: datetime | None = None
     #: When the freeze, lifted by another writer, was restored; the latest last.
     freeze_restored: tuple[datetime, ...] = ()
+    #: The managedFields of which our entries were removed last.
+    released: bytes = b""
     #: Whether admission policies freeze this workload in the write that changes its template; None: not known yet.
     freeze_policy: bool | None = False
     #: How many more Pods the controller may disrupt, over all workloads; None: any number.
@@ -116,11 +126,22 @@ class Snapshot(Struct, frozen=True):
         """The workload's settings, and what is wrong with them."""
         return parse(self.workload.metadata, self.kind.native(self.workload))
 
-    @property
-    def refused_write(self) -> RefusedWrite | None:
-        """The write on the workload, or between it and its Pods, that is refused."""
-        metas = (self.workload.metadata, *(child.metadata for child in self.owned.children))
-        return next((self.refused_writes[meta.uid] for meta in metas if meta.uid in self.refused_writes), None)
+    def failure_of(self, action: Action) -> FailedWrite | None:
+        """Whether this write has failed lately."""
+        if not self.failed_writes:
+            return None
+        uid, sort = subject(action).uid, sort_of(action)
+        return next((write for write in self.failed_writes if (write.uid, write.sort) == (uid, sort)), None)
+
+    def rests(self, action: Action, now: datetime) -> bool:
+        """Whether this write has failed, and is not tried again yet."""
+        failed = self.failure_of(action)
+        return failed is not None and failed.rests(now)
+
+    def fatal(self, uid: str) -> Reason | None:
+        """Why a Pod in flight fails: our write on it is refused for good."""
+        reasons = (write.reason for write in self.failed_writes if write.uid == uid)
+        return next((reason for reason in reasons if reason and reason.code != ReasonCode.WriteRefused), None)
 
     def revision_of(self, pod: Pod) -> str:
         """The revision that a Pod is at; empty if unknown."""
@@ -129,5 +150,5 @@ class Snapshot(Struct, frozen=True):
 
 def objections(snapshot: Snapshot, parsed: Parsed) -> tuple[Reason, ...]:
     """Why the workload is refused regardless of its template: its settings, its strategy, its owner."""
-    unsupported = snapshot.kind.unsupported(snapshot.workload)
+    unsupported = snapshot.kind.unsupported(snapshot.workload, parsed.settings)
     return (*parsed.errors, *((unsupported,) if unsupported is not None else ()))

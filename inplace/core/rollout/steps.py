@@ -68,7 +68,7 @@ def early(
     """The Pods at the new revision beyond the limit: preferably those created there, not those upgraded there."""
 
     def born(pod: Pod) -> bool:
-        record = records.read(pod)
+        record = records.of(pod, snapshot.workload.metadata.uid)
         return not (isinstance(record, Record) and record.target == asked.revision)
 
     there = sorted((pod for pod in snapshot.pods if moved(pod)), key=lambda pod: (born(pod), rank(pod)))

@@ -102,7 +102,7 @@ def is_moved(snapshot: Snapshot, target: Template | None) -> Callable[[Pod], boo
     revision = target.revision if target is not None else ""
 
     def moved(pod: Pod) -> bool:
-        record = records.read(pod)
+        record = records.of(pod, snapshot.workload.metadata.uid)
         started = isinstance(record, Record) and record.phase is not PodPhase.DONE and record.target == revision
         return started or snapshot.revision_of(pod) == revision
 

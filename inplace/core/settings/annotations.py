@@ -15,7 +15,7 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from inplace.core.objects import names
+from inplace.core.objects import known_keys, names
 from inplace.core.objects.model import Meta
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.settings import grammar
@@ -104,7 +104,7 @@ class Settings(Struct, frozen=True):
     spread_by: str = ""
     steps: tuple[Step, ...] = ()
     pre_pull: PrePullPolicy = PrePullPolicy.REQUIRED
-    restart_on: tuple[str, ...] = ("checksum/*",)
+    restart_on: tuple[str, ...] = known_keys.RESTART_ON
     init_images: InitImages = InitImages.REFUSE
     disruption_budgets: DisruptionBudgets = DisruptionBudgets.RESPECT
 
@@ -173,7 +173,9 @@ _SETTINGS: Final[dict[str, _Setting]] = {
     "spread-by": _Setting(grammar.label_key, _LABEL_KEY),
     "steps": _Setting(grammar.steps, "growing counts or percentages, each with an optional pause: 1:5m, 10%, 50%"),
     "pre-pull": _choice(PrePullPolicy),
-    "restart-on": _Setting(grammar.globs, "glob patterns of annotation keys: checksum/*, example.com/config-*"),
+    "restart-on": _Setting(
+        grammar.globs, "glob patterns of label and annotation keys: checksum/*, example.com/config-*"
+    ),
     "init-images": _choice(InitImages, supported_values=(InitImages.REFUSE,)),
     "disruption-budgets": _choice(DisruptionBudgets),
 }

@@ -70,7 +70,9 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
 
     `generation` is the metadata.generation that the image patch produces (G in docs/design/protocol.md, "Evidence"),
     0 if the server does not count it. `deadline` ends every wait of this attempt. Times are UTC. `retry` is the request
-    that it answers.
+    that it answers. `tried` are the revisions whose labels and annotations unfinished attempts before this one may have
+    left on the Pod; once it has written its own, there are none. `ready_changed_at` is the lastTransitionTime of the
+    Pod's Ready condition when the upgrade was completed: as long as it is the same, the Pod has not become Ready since.
     """
 
     v: int
@@ -87,6 +89,13 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
     reason: str = ""
     message: str = ""
     retry: str | msgspec.UnsetType = msgspec.UNSET
+    tried: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    ready_changed_at: datetime | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def attempted(self) -> tuple[str, ...]:
+        """The revisions that the Pod may have metadata of beside its own: the target, and what was tried before."""
+        return (self.target, *(() if self.tried is msgspec.UNSET else self.tried))
 
     @property
     def answers(self) -> str:
@@ -111,9 +120,19 @@ class Unreadable(Struct, frozen=True, gc=False):
 
 
 def read(pod: Pod) -> Record | Unreadable | None:
-    """The Pod's record, or None."""
+    """The record on the Pod, whoever wrote it, or None. What is decided of a workload goes by `of`."""
     text = pod.metadata.annotation(names.STATE)
     return None if text is None else decode(text)
+
+
+def of(pod: Pod, workload: str) -> Record | Unreadable | None:
+    """The record that an upgrade of the workload with this uid keeps on the Pod, or None.
+
+    A record of another workload is none: it came with a Pod that was restored from a backup, or was orphaned and
+    adopted by a workload that was created anew, and nobody acts on it any more.
+    """
+    record = read(pod)
+    return None if isinstance(record, Record) and record.workload != workload else record
 
 
 @lru_cache(maxsize=4096)
@@ -125,7 +144,11 @@ def decode(text: str) -> Record | Unreadable:
         return Unreadable(text, str(error))
     if record.v != VERSION:
         return Unreadable(text, f"version {record.v}, this controller reads version {VERSION}")
-    if record.started_at.tzinfo is None or record.deadline.tzinfo is None:
+    changed_at = record.started_at if record.ready_changed_at is msgspec.UNSET else record.ready_changed_at
+    times = (record.started_at, record.deadline, changed_at)
+    if any(not 2000 <= at.year < 9000 for at in times):
+        return Unreadable(text, "a time that cannot be reckoned with")
+    if any(at.tzinfo is None for at in times):
         return Unreadable(text, "a time without a time zone")
     return record
 

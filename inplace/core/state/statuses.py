@@ -47,10 +47,10 @@ class Failure(Struct, frozen=True, gc=False):
 class Status(Struct, frozen=True, rename="camel"):
     """The state of the rollout of a workload. `updated_at` (UTC) is when it was written.
 
-    `healthy` is the last revision at which all Pods were done and available. `rolled_back_from` is one that failed: as
-    long as the template has it, the Pods are moved to and kept at the healthy one. `retried` is the last retry request
-    that was answered. `step` is the number of completed steps, `reached_at` since when the rollout waits at the current
-    one, `promoted` the last promotion request.
+    `healthy` is the last revision at which all Pods were done, and at least one was available. `rolled_back_from` is
+    one that failed: as long as the template has it, the Pods are moved to and kept at the healthy one. `retried` is the
+    last retry request that was answered. `step` is the number of completed steps, `reached_at` since when the rollout
+    waits at the current one, `promoted` the last promotion request.
     """
 
     v: int
@@ -73,6 +73,15 @@ class Status(Struct, frozen=True, rename="camel"):
     reached_at: datetime | None = None
     promoted: str = ""
     message: str = ""
+
+    def is_settled(self, revision: str) -> bool:
+        """Whether all Pods were done at this revision, and at least one was available: without Pods nothing has run.
+
+        Pods that become unready later, or come later, are no failure of it.
+        """
+        done = self.phase is Phase.UP_TO_DATE and self.revision == revision
+        has_run = self.healthy == revision or self.updated > 0
+        return (done and has_run) or (self.phase is Phase.ROLLED_BACK and self.healthy == revision)
 
 
 def current(workload: Workload) -> Status | None:

@@ -6,7 +6,7 @@ to `ContainerChange` with its consequences, not conditions in other modules.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
@@ -24,6 +24,14 @@ class Edits(Struct, frozen=True):
     def keys(self) -> tuple[str, ...]:
         """Every key that changes."""
         return (*self.add, *self.change, *self.remove)
+
+    def only(self, keys: Collection[str]) -> Edits:
+        """The edits of these keys."""
+        return Edits(
+            add={key: value for key, value in self.add.items() if key in keys},
+            change={key: values for key, values in self.change.items() if key in keys},
+            remove=tuple(key for key in self.remove if key in keys),
+        )
 
 
 class ContainerChange(Struct, frozen=True):
@@ -43,12 +51,16 @@ class ContainerChange(Struct, frozen=True):
 
 
 class PodChange(Struct, frozen=True):
-    """A change that can be made in place. `notes` are for the user and never block."""
+    """A change that can be made in place.
+
+    `notes` are for the user and never block; nor does `drift`: the images that another writer has set, left alone.
+    """
 
     containers: dict[str, ContainerChange] = {}
     labels: Edits = Edits()
     annotations: Edits = Edits()
     notes: tuple[Reason, ...] = ()
+    drift: tuple[Reason, ...] = ()
 
     @classmethod
     def of_images(
@@ -57,10 +69,11 @@ class PodChange(Struct, frozen=True):
         labels: Edits | None = None,
         annotations: Edits | None = None,
         notes: tuple[Reason, ...] = (),
+        drift: tuple[Reason, ...] = (),
     ) -> PodChange:
         """A change of images, by container, and of metadata."""
         containers = {name: ContainerChange(image) for name, image in images.items()}
-        return cls(containers, labels or Edits(), annotations or Edits(), notes)
+        return cls(containers, labels or Edits(), annotations or Edits(), notes, drift)
 
     @property
     def images(self) -> dict[str, str]:

@@ -92,6 +92,19 @@ def _account_rule(spec: Tree) -> None:
             spec[field] = account
 
 
+def _spec_rule(spec: Tree) -> None:
+    _account_rule(spec)
+    if spec.get("hostNetwork"):  # filled into Pods, and before 1.28 into templates (SetDefaults_Pod)
+        for field in {"containers", "initContainers"}.intersection(spec):
+            spec[field] = _applied_below(_ON_HOST_NETWORK, spec[field])
+
+
+def _host_port_rule(port: Tree) -> None:
+    if not port.get("hostPort") and port.get("containerPort"):
+        port["hostPort"] = port["containerPort"]
+
+
+_ON_HOST_NETWORK: Final = Shape(parts={"ports": Shape(rule=_host_port_rule)})
 _MODE: Final = 0o644
 _FIELD_REF: Final = Shape(values={"apiVersion": "v1"})
 _RESOURCE_REF: Final = Shape(values={"divisor": "0"})
@@ -182,7 +195,7 @@ _SPEC: Final = Shape(
         "ephemeralContainers": _CONTAINER,
         "volumes": _VOLUME,
     },
-    rule=_account_rule,
+    rule=_spec_rule,
 )
 _METADATA: Final = Shape(values={"name": None, "generateName": None, "namespace": None})
 _TEMPLATE: Final = Shape(parts={"metadata": _METADATA, "spec": _SPEC})

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from fnmatch import fnmatchcase
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from inplace.core.objects import names
+from inplace.core.objects import known_keys, names
 from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.settings.annotations import InitImages
-from inplace.core.template import defaults, trees
+from inplace.core.template import defaults, keys, trees
 from inplace.core.template.change import Edits, PodChange, Refused, Verdict
+from inplace.core.template.keys import UNDO
 from inplace.core.template.trees import Difference
 
 #: The kubelet restarts native sidecars on a change of image from here on (docs/design/kubernetes.md §2.3).
@@ -37,23 +37,20 @@ _OTHERS_KEYS: Final = frozenset(
         names.TEMPLATE_GENERATION_LABEL,
     }
 )
-#: Annotations that the API server does not let change on a live Pod (ValidatePodSpecificAnnotationUpdates).
-_FIXED_ANNOTATIONS: Final = ("container.apparmor.security.beta.kubernetes.io/", names.MIRROR_ANNOTATION)
-_UNDO: Final = "undo it, or let the workload's own rollout replace the Pods"
 
 
 def diff(
     base: Tree,
     target: Tree,
     *,
-    restart_on: tuple[str, ...] = ("checksum/*",),
+    restart_on: tuple[str, ...] = known_keys.RESTART_ON,
     init_images: InitImages = InitImages.REFUSE,
     kubelet: tuple[int, int] | None = None,
 ) -> Verdict:
     """Whether Pods made from `base` can become Pods of `target` in place (docs/design/protocol.md, "The diff").
 
-    `restart_on`: glob patterns of annotations whose change asks for a restart. `kubelet`: minor version of the node's
-    kubelet; None if unknown (changes that depend on it are then allowed, with a note).
+    `restart_on`: glob patterns of labels and annotations whose change asks for a restart. `kubelet`: minor version of
+    the node's kubelet; None if unknown (changes that depend on it are then allowed, with a note).
     """
     old, new = _normalised(base, target)
     images = _changed_images(old, new)
@@ -62,9 +59,7 @@ def diff(
     reasons = (
         *(_refuse(difference) for difference in trees.differences(_rest(old, images), _rest(new, images))),
         *_refuse_images(new, images, init_images, kubelet),
-        *_refuse_restarts(annotations, restart_on),
-        *_refuse_fixed(annotations),
-        *_refuse_downward(new, images, labels, annotations),
+        *keys.refuse(new, images, labels, annotations, restart_on),
     )
     if reasons:
         return Refused(reasons)
@@ -76,7 +71,8 @@ def diff(
 class TemplatePair(Struct, frozen=True, eq=False):
     """The inputs of `change_for` from templates, computed once for many Pods.
 
-    `before`: the images of every template that a Pod may have been created from or moved to.
+    `before`: the images of every template that a Pod may have been created from or moved to. `changed_labels` and
+    `changed_annotations`: the keys in which one of these differs from the target.
     """
 
     target: Tree
@@ -85,63 +81,76 @@ class TemplatePair(Struct, frozen=True, eq=False):
     before: tuple[dict[str, str], ...]
     labels: dict[str, str]
     annotations: dict[str, str]
-    managed_labels: frozenset[str]
-    managed_annotations: frozenset[str]
+    changed_labels: frozenset[str]
+    changed_annotations: frozenset[str]
 
 
 def template_pair(base_trees: Sequence[Tree], target: Tree) -> TemplatePair:
     """The templates that a Pod is between."""
-    all_trees = (*base_trees, target)
+    labels, annotations = trees.labels(target), trees.annotations(target)
     return TemplatePair(
         target=target,
         images=trees.images(target),
         restartable=_restartable(target),
         before=tuple(trees.images(base) for base in base_trees),
-        labels=trees.labels(target),
-        annotations=trees.annotations(target),
-        managed_labels=frozenset(key for tree in all_trees for key in trees.labels(tree)),
-        managed_annotations=frozenset(key for tree in all_trees for key in trees.annotations(tree)),
+        labels=labels,
+        annotations=annotations,
+        changed_labels=frozenset(key for base in base_trees for key in _edits(trees.labels(base), labels).keys),
+        changed_annotations=frozenset(
+            key for base in base_trees for key in _edits(trees.annotations(base), annotations).keys
+        ),
     )
 
 
-def change_for(verdict: PodChange, between: TemplatePair, pod: Pod, touched: Collection[str]) -> Verdict:
+def change_for(
+    verdict: PodChange,
+    between: TemplatePair,
+    pod: Pod,
+    touched: Collection[str],
+    restart_on: tuple[str, ...] = known_keys.RESTART_ON,
+) -> Verdict:
     """The change that this live Pod still needs: the third side of the comparison
     (docs/design/protocol.md, "The diff").
 
-    `touched`: containers whose image we patched before; only those and the ones that the templates change are ours,
-    any other deviation is drift.
+    `touched`: containers whose image we patched before; only those and what the templates change is ours, be it an
+    image, a label or an annotation. Any other deviation is drift. `restart_on` as for `diff`: here a container may be
+    at its new image already.
     """
     missing = tuple(_missing(between.target, name) for name in between.images if pod.container(name) is None)
     if missing:
         return Refused(missing)
     images, drift = _live_images(between, pod, touched)
-    labels = _live_edits(between.managed_labels, between.labels, pod.metadata.labels)
-    annotations = _live_edits(between.managed_annotations, between.annotations, pod.metadata.annotations)
-    stale = tuple(_refuse_downward(between.target, images, labels, annotations))
-    return Refused(stale) if stale else PodChange.of_images(images, labels, annotations, notes=(*verdict.notes, *drift))
+    labels = _live_edits(between.changed_labels, between.labels, pod.metadata.labels)
+    annotations = _live_edits(between.changed_annotations, between.annotations, pod.metadata.annotations)
+    asked = labels.only(verdict.labels.keys), annotations.only(verdict.annotations.keys)
+    stale = (
+        *keys.refuse_restarts(between.target, images, *asked, restart_on),
+        *keys.refuse_downward(between.target, images, labels, annotations),
+    )
+    if stale:
+        return Refused(stale)
+    notes = (*verdict.notes, *_metadata_drift(between, pod))
+    return PodChange.of_images(images, labels, annotations, notes=notes, drift=drift)
 
 
 # -- template against template
 
 
 def _normalised(base: Tree, target: Tree) -> tuple[Tree, Tree]:
-    """Both sides with defaults, but without an imagePullPolicy that neither has: its default depends on the image."""
-    given = {
-        name
-        for side in (base, target)
-        for name, container in _all_containers(side).items()
-        if container.get("imagePullPolicy")
-    }
+    """Both sides with defaults, but without an imagePullPolicy that nobody chose: its default depends on the image.
+
+    Neither side gives it; or the target does not, and the base has the default of its image: a manifest that is applied
+    leaves what the server once filled in (kubernetes/kubernetes#98108).
+    """
+    given, asked = (trees.all_containers(side) for side in (base, target))
     old, new = (defaults.apply(side) for side in (base, target))
-    for side in (old, new):
-        for name, container in _all_containers(side).items():
-            if name not in given:
-                container.pop("imagePullPolicy", None)  # our own copy: `apply` made it
+    for name in {**given, **asked}:
+        policy = given.get(name, {}).get("imagePullPolicy")
+        default = defaults.pull_policy(str(given.get(name, {}).get("image") or ""))
+        if not asked.get(name, {}).get("imagePullPolicy") and policy in {None, "", default}:
+            for side in (old, new):
+                trees.all_containers(side).get(name, {}).pop("imagePullPolicy", None)  # our own copy: `apply` made it
     return old, new
-
-
-def _all_containers(tree: Tree) -> dict[str, Tree]:
-    return {**trees.containers(tree), **trees.init_containers(tree)}
 
 
 def _changed_images(old: Tree, new: Tree) -> dict[str, str]:
@@ -199,14 +208,14 @@ def _refuse(difference: Difference) -> Reason:
     change = _describe(difference)
     if _CONTAINER_LIST.fullmatch(difference.path):
         return Reason(
-            ReasonCode.ContainersChanged, difference.path, f"{change}: a live Pod keeps its list of containers; {_UNDO}"
+            ReasonCode.ContainersChanged, difference.path, f"{change}: a live Pod keeps its list of containers; {UNDO}"
         )
     if _RESIZE.fullmatch(difference.path):
         return Reason(
-            ReasonCode.ResizeNotSupported, difference.path, f"{change}: resizing in place is not supported yet; {_UNDO}"
+            ReasonCode.ResizeNotSupported, difference.path, f"{change}: resizing in place is not supported yet; {UNDO}"
         )
     return Reason(
-        ReasonCode.FieldChanged, difference.path, f"{change}: a live Pod keeps this field as it was created; {_UNDO}"
+        ReasonCode.FieldChanged, difference.path, f"{change}: a live Pod keeps this field as it was created; {UNDO}"
     )
 
 
@@ -251,20 +260,20 @@ def _refuse_policy(path: str, policy: str) -> Iterator[Reason]:
     """With another policy the container is not restarted after the first failed start of the new image
     (docs/design/kubernetes.md §2.3)."""
     if policy != "Always":
-        message = f"its restartPolicy is {policy}: it would not restart if the new image failed once; {_UNDO}"
+        message = f"its restartPolicy is {policy}: it would not restart if the new image failed once; {UNDO}"
         yield Reason(ReasonCode.NotRestartable, f"{path}.image", message)
 
 
 def _refuse_rules(path: str, container: Tree) -> Iterator[Reason]:
     rules = trees.items(container.get("restartPolicyRules"))
     if any(rule.get("action") == "RestartAllContainers" for rule in rules):
-        message = f"its exit may restart all containers of the Pod (restartPolicyRules); {_UNDO}"
+        message = f"its exit may restart all containers of the Pod (restartPolicyRules); {UNDO}"
         yield Reason(ReasonCode.RestartAllContainersRule, f"{path}.image", message)
 
 
 def _refuse_old_kubelet(path: str, kubelet: tuple[int, int] | None) -> Iterator[Reason]:
     if kubelet is not None and kubelet < SIDECAR_SINCE:
-        message = f"the node's kubelet is {kubelet[0]}.{kubelet[1]}: sidecars restart on a new image from 1.32; {_UNDO}"
+        message = f"the node's kubelet is {kubelet[0]}.{kubelet[1]}: sidecars restart on a new image from 1.32; {UNDO}"
         yield Reason(ReasonCode.SidecarOnOldKubelet, f"{path}.image", message)
 
 
@@ -272,39 +281,7 @@ def _refuse_init(path: str, init_images: InitImages) -> Reason:
     why = "a live Pod does not run its init containers again"
     if init_images is InitImages.SPEC_ONLY:
         why = f"{names.PREFIX}init-images={InitImages.SPEC_ONLY} is not supported yet"
-    return Reason(ReasonCode.InitImageChanged, f"{path}.image", f"init container image changed: {why}; {_UNDO}")
-
-
-def _refuse_restarts(annotations: Edits, restart_on: tuple[str, ...]) -> Iterator[Reason]:
-    for key in annotations.keys:
-        if key == names.RESTARTED_AT or any(fnmatchcase(key, pattern) for pattern in restart_on):
-            why = "`kubectl rollout restart`" if key == names.RESTARTED_AT else f"{names.PREFIX}restart-on"
-            message = f"asks for a restart of the containers ({why}): not supported in place yet; {_UNDO}"
-            yield Reason(ReasonCode.RestartNotSupported, f"metadata.annotations[{key}]", message)
-
-
-def _refuse_fixed(annotations: Edits) -> Iterator[Reason]:
-    for key in annotations.keys:
-        if key.startswith(_FIXED_ANNOTATIONS):
-            message = f"the API server does not let this annotation change on a live Pod; {_UNDO}"
-            yield Reason(ReasonCode.FieldChanged, f"metadata.annotations[{key}]", message)
-
-
-def _refuse_downward(target: Tree, images: Collection[str], labels: Edits, annotations: Edits) -> Iterator[Reason]:
-    """Env is resolved when a container is created: it is stale if a key changes and the container does not restart."""
-    paths = {f"metadata.labels['{key}']" for key in labels.keys}
-    paths |= {f"metadata.annotations['{key}']" for key in annotations.keys}
-    if not paths:
-        return
-    for name, container in _all_containers(target).items():
-        if name in images:
-            continue
-        for env in trees.items(container.get("env")):
-            read = str(trees.tree(trees.tree(env.get("valueFrom")).get("fieldRef")).get("fieldPath"))
-            if read in paths:
-                why = f"container {name} reads it into env {env.get('name')} and would have to restart"
-                message = f"{why}: not supported in place yet; {_UNDO}"
-                yield Reason(ReasonCode.DownwardEnvNotSupported, read.replace("'", ""), message)
+    return Reason(ReasonCode.InitImageChanged, f"{path}.image", f"init container image changed: {why}; {UNDO}")
 
 
 # -- notes
@@ -347,8 +324,8 @@ def _live_images(
         if name in touched or any(base.get(name) != image for base in between.before):
             images[name] = image
         else:
-            message = f"runs {live.image}, the template has {image}: changed by another writer; left alone"
-            drift.append(Reason(ReasonCode.DriftDetected, f"spec.containers[{name}].image", message))
+            message = f"another writer set the image to {live.image}, the template has {image}; left alone"
+            drift.append(Reason(ReasonCode.DriftDetected, f"pods[{pod.name}].containers[{name}]", message))
     return images, tuple(drift)
 
 
@@ -359,6 +336,22 @@ def _restartable(target: Tree) -> dict[str, str]:
     return {name: image for name, image in images if name not in init or trees.is_sidecar(init[name])}
 
 
-def _live_edits(managed: frozenset[str], target: Mapping[str, str], live: Mapping[str, str] | None) -> Edits:
-    """Among the keys that a template has or had: those missing, different or left over on the Pod."""
-    return _edits({key: value for key, value in (live or {}).items() if key in managed}, target)
+def _live_edits(changed: frozenset[str], target: Mapping[str, str], live: Mapping[str, str] | None) -> Edits:
+    """Among the keys that the templates change: those missing, different or left over on the Pod."""
+    own = {key: value for key, value in (live or {}).items() if key in changed}
+    return _edits(own, {key: value for key, value in target.items() if key in changed})
+
+
+def _metadata_drift(between: TemplatePair, pod: Pod) -> Iterator[Reason]:
+    """A note for each key of the template that another writer has changed or removed."""
+    sides = (
+        ("labels", between.labels, between.changed_labels, pod.metadata.labels),
+        ("annotations", between.annotations, between.changed_annotations, pod.metadata.annotations),
+    )
+    for field, target, changed, found in sides:
+        live = found or {}
+        for key, value in target.items():
+            if key not in changed and _ours(key) and live.get(key) != value:
+                now = f"set it to {_short(live[key])}" if key in live else "removed it"
+                message = f"another writer {now}, the template has {_short(value)}; left alone"
+                yield Reason(ReasonCode.DriftDetected, f"pods[{pod.name}].metadata.{field}[{key}]", message)

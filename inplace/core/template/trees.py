@@ -94,10 +94,14 @@ def init_containers(template: Tree) -> dict[str, Tree]:
     return _by_name(template, "initContainers")
 
 
+def all_containers(template: Tree) -> dict[str, Tree]:
+    """Both: their names are unique in a Pod."""
+    return {**containers(template), **init_containers(template)}
+
+
 def images(template: Tree) -> dict[str, str]:
-    """The image string of every container, init containers included (their names are unique in a Pod)."""
-    both = {**containers(template), **init_containers(template)}
-    return {name: str(container.get("image") or "") for name, container in both.items()}
+    """The image string of every container, init containers included."""
+    return {name: str(container.get("image") or "") for name, container in all_containers(template).items()}
 
 
 def labels(template: Tree) -> dict[str, str]:

@@ -5,6 +5,7 @@ It is the controller's own decision about the same snapshot, as if the workload 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from math import ceil
@@ -18,7 +19,8 @@ from inplace.core.plan.plan import Planner, is_opted_in
 from inplace.core.plan.status import explain
 from inplace.core.pod.availability import drains
 from inplace.core.pod.states import Failed, InProgress, Pending, UpToDate
-from inplace.core.rollout.assess import PodAssessment
+from inplace.core.rollout.admit import candidates
+from inplace.core.rollout.assess import Assessment, PodAssessment
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.settings.annotations import Settings
 from inplace.core.template.change import PodChange
@@ -65,6 +67,8 @@ class Forecast(Struct, frozen=True, rename="camel"):
     #: The revision that the Pods go to.
     target: str
     opted_in: bool
+    #: The number of Pods that the workload wants.
+    desired: int
     #: The maximum number of Pods in flight at once.
     budget: int
     #: The number of batches of the size of the budget; 0 if nothing may start now.
@@ -93,8 +97,14 @@ class Forecast(Struct, frozen=True, rename="camel"):
 
     @property
     def is_done(self) -> bool:
-        """Whether every Pod is at what the template asks for."""
-        return not self.rolled_back_from and all(pod.verdict is Verdict.UP_TO_DATE for pod in self.pods)
+        """Whether every Pod is there, and at what the template asks for."""
+        done = all(pod.verdict is Verdict.UP_TO_DATE for pod in self.pods)
+        return done and not self.rolled_back_from and not self.missing
+
+    @property
+    def missing(self) -> int:
+        """How many Pods there are yet to be made."""
+        return max(0, self.desired - len(self.pods))
 
 
 def forecast(snapshot: Snapshot, now: datetime, planner: Planner | None = None) -> Forecast:
@@ -102,13 +112,17 @@ def forecast(snapshot: Snapshot, now: datetime, planner: Planner | None = None) 
     decision = (planner or Planner()).forecast(snapshot, now)
     assessment, asked = decision.assessment, decision.asked
     target = assessment.destination or asked
-    pods = tuple(_pod(decision, pod) for pod in assessment.pods)
-    budget = assessment.settings.budget(snapshot.kind.desired(snapshot.workload))
+    pods = tuple(_pod(decision, pod) for pod in _in_order(assessment))
+    desired = snapshot.kind.desired(snapshot.workload)
+    budget = assessment.settings.budget(desired)
     changes = (pod.change for pod in assessment.pods)
-    notes = {note: None for change in changes if isinstance(change, PodChange) for note in change.notes}
+    possible = [change for change in changes if isinstance(change, PodChange)]
+    notes = dict.fromkeys(note for change in possible for note in (*change.notes, *change.drift))
+    notes |= dict.fromkeys(_slow_stops(pods, assessment))
     return Forecast(
         target=target.revision if target is not None else "",
         opted_in=is_opted_in(snapshot),
+        desired=desired,
         budget=budget,
         waves=_waves(decision, pods, budget),
         refused=assessment.refused,
@@ -119,6 +133,24 @@ def forecast(snapshot: Snapshot, now: datetime, planner: Planner | None = None) 
         rolled_back_from=asked.revision if asked is not None and assessment.rolling_back else "",
         falls_back=decision.falls_back,
     )
+
+
+def _in_order(assessment: Assessment) -> Iterator[PodAssessment]:
+    """The Pods in the order of their upgrade: those that wait, in the order in which they are admitted."""
+    admitted = iter(pod for pod, _ in candidates(assessment))
+    for pod in assessment.pods:
+        is_candidate = isinstance(pod.state, Pending) and pod.excluded is None
+        yield next(admitted) if is_candidate else pod
+
+
+def _slow_stops(pods: tuple[PodForecast, ...], assessment: Assessment) -> Iterator[Reason]:
+    """Where the old container may take longer to stop than the new one may take to be ready."""
+    disrupted, deadline = {pod.name for pod in pods if pod.disrupted}, assessment.settings.progress_deadline_seconds
+    for pod in assessment.pods:
+        seconds = int(pod.pod.grace.total_seconds())
+        if pod.pod.name in disrupted and seconds >= deadline:
+            why = f"the old container may take {seconds} s to stop; the progress deadline of {deadline} s begins then"
+            yield Reason(ReasonCode.SlowStop, "spec.terminationGracePeriodSeconds", why)
 
 
 def _waves(decision: Decision, pods: tuple[PodForecast, ...], budget: int) -> int:

@@ -57,12 +57,19 @@ class Explanation(Struct, frozen=True):
     timeline: tuple[Moment, ...]
 
 
-def explain(workload: str, pod: Pod, seen: PodView, events: Iterable[PodEvent]) -> Explanation:
-    """Explain a Pod; `events` are those that other components, above all the kubelet, recorded on it."""
-    decoded = records.read(pod)
+def explain(workload: str, uid: str, pod: Pod, seen: PodView, events: Iterable[PodEvent]) -> Explanation:
+    """Explain a Pod of the workload with this uid.
+
+    `events` are those that other components, above all the kubelet, recorded on it.
+    """
+    decoded = records.of(pod, uid)
     record = decoded if isinstance(decoded, Record) else None
     recorded = [_of_event(event) for event in events]
-    moments = [*_of_record(record), *_of_pod(pod), *(moment for moment in recorded if moment is not None)]
+    moments = [
+        *_of_record(record, seen.deadline),
+        *_of_pod(pod),
+        *(moment for moment in recorded if moment is not None),
+    ]
     proofs = tuple(_proof(name, base) for name, base in record.containers.items()) if record is not None else ()
     ordered = tuple(sorted(moments, key=lambda moment: moment.at))
     return Explanation(workload, seen, record.attempt if record is not None else 0, proofs, ordered)
@@ -70,16 +77,26 @@ def explain(workload: str, pod: Pod, seen: PodView, events: Iterable[PodEvent]) 
 
 def _proof(name: str, baseline: Baseline) -> Proof:
     means = MEANS[Evidence(baseline.evidence)] if baseline.evidence else "not proven yet"
+    if baseline.evidence == Evidence.SAME_DIGEST and baseline.unsettled and baseline.origin == baseline.to:
+        means = "a new container runs, of the image that ran before the one that was taken back"
     return Proof(name, baseline.from_, baseline.to, baseline.evidence, means)
 
 
-def _of_record(record: Record | None) -> list[Moment]:
+def _of_record(record: Record | None, deadline: datetime | None) -> list[Moment]:
     if record is None:
         return []
-    moments = [Moment(record.started_at, f"attempt {record.attempt} started: {record.base} -> {record.target}")]
-    if record.in_flight:
-        moments.append(Moment(record.deadline, "deadline: Failed unless done by then"))
+    moments = [Moment(record.started_at, f"attempt {record.attempt} started: {_route(record)}")]
+    if deadline is not None:
+        moments.append(Moment(deadline, "deadline: Failed unless done by then"))
     return moments
+
+
+def _route(record: Record) -> str:
+    """From where to where; a Pod whose attempt did not succeed is still at its base, though not its images."""
+    if record.base != record.target:
+        return f"{record.base} -> {record.target}"
+    moved = any(baseline.from_ != baseline.to for baseline in record.containers.values())
+    return f"back to {record.target}" if moved else f"at {record.target}"
 
 
 def _of_pod(pod: Pod) -> list[Moment]:

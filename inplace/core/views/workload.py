@@ -5,7 +5,7 @@ Texts and numbers only, so that it can be rendered as a table, as JSON or as lin
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan.result import Plan
 from inplace.core.plan.status import explain
+from inplace.core.pod import failures
 from inplace.core.pod.states import Failed, Ineligible, InProgress, Pending, UpToDate
 from inplace.core.rollout.assess import PodAssessment
 from inplace.core.rollout.snapshot import Snapshot
@@ -88,15 +89,16 @@ def build(snapshot: Snapshot, plan: Plan) -> WorkloadView:
         mode=meta.label(names.MODE) or "",
         target=plan.status.revision if plan.status is not None else snapshot.workload.status.update_revision,
         status=plan.status,
-        pods=(*(_pod(assessment, plan.deferred) for assessment in plan.pods), *rest),
+        pods=(*(_pod(snapshot, assessment, plan.deferred) for assessment in plan.pods), *rest),
     )
 
 
-def _pod(assessed: PodAssessment, deferred: dict[str, Reason]) -> PodView:
-    decoded = records.read(assessed.pod)
+def _pod(snapshot: Snapshot, assessed: PodAssessment, deferred: dict[str, Reason]) -> PodView:
+    decoded = records.of(assessed.pod, snapshot.workload.metadata.uid)
     record = decoded if isinstance(decoded, Record) else None
     moving = record if record is not None and record.in_flight else None
     reason = explain(assessed, deferred)
+    patience = timedelta(seconds=snapshot.parsed.settings.progress_deadline_seconds)
     return PodView(
         name=assessed.pod.name,
         node=assessed.pod.spec.node_name,
@@ -105,7 +107,7 @@ def _pod(assessed: PodAssessment, deferred: dict[str, Reason]) -> PodView:
         ready=assessed.pod.ready,
         reason=reason,
         until=_until(assessed, reason),
-        deadline=moving.deadline if moving is not None else None,
+        deadline=failures.deadline(assessed.pod, moving, patience) if moving is not None else None,
         containers=_containers(assessed.pod, record),
     )
 

@@ -1,56 +1,35 @@
 """Server-side apply, simplified: good for `kubectl apply --server-side` and for our own objects.
 
 The applied configuration is merged by keys; what the same manager applied before and leaves out now is removed, unless
-another applier owns it too; a value that another applier owns is a conflict unless forced. Managers that only update
-are not tracked: the real server knows them as well, and refuses more.
+another manager has it too; a value of another manager that would change is a conflict unless forced. Who updates an
+object is known of workloads only (`managers`); the real server knows it of every kind, and refuses more.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any
 
 from kubesim.api import failure
 from kubesim.api.kinds import Kind, Tree
-from kubesim.api.patching import fields, mergekeys
+from kubesim.api.patching import fields, managers, mergekeys
 from kubesim.api.patching.jsonpatch import same
-
-_OPERATION: Final = "Apply"
 
 
 def apply(kind: Kind, live: Tree, config: Tree, *, manager: str, force: bool, now: str) -> Tree:
-    """The object with the configuration applied and the manager's entry renewed. Raises Failure 409."""
+    """The object with the configuration applied and its fields managed. Raises Failure 409."""
     name = kind.resource.kind
     entries = live.get("metadata", {}).get("managedFields") or []
-    mine = _entry(entries, manager)
-    others = [entry for entry in entries if entry.get("operation") == _OPERATION and entry is not mine]
+    mine = managers.entry_of(entries, manager)
+    others = [entry for entry in entries if entry is not mine]
     wanted = fields.of(name, config)
     _refuse_conflicts(kind, live, config, others, force=force)
-    before = mine["fieldsV1"] if mine else {}
-    gone = fields.without(before, wanted)
+    gone = fields.without(mine["fieldsV1"], wanted) if mine else {}
     for other in others:
         gone = fields.without(gone, other["fieldsV1"])
     merged = merge(name, _remove(name, live, gone), config)
-    kept = [entry for entry in entries if entry is not mine]
-    if force:
-        kept = [_disowned(one, wanted) for one in kept]
-    entry: Tree = {"manager": manager, "operation": _OPERATION, "apiVersion": kind.resource.api_version, "time": now}
-    entry |= {"fieldsType": "FieldsV1", "fieldsV1": wanted}
-    if mine is not None and mine["fieldsV1"] == wanted:
-        entry["time"] = mine["time"]
-    merged["metadata"] = {**merged.get("metadata", {}), "managedFields": [entry, *kept]}
-    return merged
-
-
-def _entry(entries: list[Tree], manager: str) -> Tree | None:
-    found = (entry for entry in entries if entry.get("manager") == manager and entry.get("operation") == _OPERATION)
-    return next(found, None)
-
-
-def _disowned(entry: Tree, wanted: Tree) -> Tree:
-    if entry.get("operation") != _OPERATION:
-        return entry
-    return {**entry, "fieldsV1": fields.without(entry["fieldsV1"], wanted)}
+    merged["metadata"] = merged.get("metadata", {})
+    return managers.applied(kind, live, merged, wanted, manager=manager, now=now)
 
 
 # --- merging --------------------------------------------------------------------------------------------------------
@@ -116,22 +95,33 @@ def _refuse_conflicts(kind: Kind, live: Tree, config: Tree, others: list[Tree], 
     causes = []
     for other in others:
         for path in _differing(kind.resource.kind, live, config, other["fieldsV1"]):
-            message = f"conflict with {json.dumps(other['manager'])}"
+            message = f"conflict with {_named(other)}"
             causes.append({"reason": "FieldManagerConflict", "message": message, "field": path})
     if not causes:
         return
-    listed = "\n".join(f"- {cause['field']}" for cause in causes)
     number = f"{len(causes)} conflict{'s' if len(causes) > 1 else ''}"
-    text = f"Apply failed with {number}: {causes[0]['message']}:\n{listed}"
-    if len(causes) == 1:
-        text = f"Apply failed with {number}: {causes[0]['message']}: {causes[0]['field']}"
+    text = f"Apply failed with {number}: {causes[0]['message']}: {causes[0]['field']}"
+    if len(causes) > 1:
+        several = [cause["message"].replace("conflict with", "conflicts with", 1) for cause in causes]
+        found = {one: [c["field"] for c, whose in zip(causes, several, strict=True) if whose == one] for one in several}
+        listed = (f"{one}:\n" + "\n".join(f"- {path}" for path in found[one]) for one in sorted(found))
+        text = f"Apply failed with {number}: " + "\n".join(listed)
     raise failure.Failure(409, "Conflict", text, {"causes": causes})
+
+
+def _named(other: Tree) -> str:
+    """Who it is, and of one who only updates by which version (managedfields/internal/conflict.go)."""
+    name = json.dumps(other["manager"])
+    if other.get("operation") == managers.APPLY:
+        return name
+    below = f" with subresource {json.dumps(other['subresource'])}" if other.get("subresource") else ""
+    return f"{name}{below} using {other['apiVersion']}"
 
 
 def _differing(kind: str, live: Any, config: Any, owned: Tree, path: str = "") -> list[str]:
     """The paths that another manager owns and that the configuration would change."""
     found: list[str] = []
-    for name, below in owned.items():
+    for name, below in sorted(owned.items()):
         field = name.removeprefix("f:")
         if not name.startswith("f:") or not isinstance(config, dict) or field not in config:
             continue

@@ -1,4 +1,4 @@
-"""FieldsV1: the fields of an object that a manager applied, as a nested set (structured-merge-diff, simplified).
+"""FieldsV1: the fields of an object that a manager has, as a nested set (structured-merge-diff, simplified).
 
 `f:name` is a field, `k:{…}` an element of a keyed list, `v:…` of a set, `.` the thing itself. Knows no managers.
 """
@@ -14,31 +14,41 @@ from kubesim.api.patching import mergekeys
 
 #: Identity: never owned by anybody.
 UNOWNED: Final = ("apiVersion", "kind")
-_UNOWNED_METADATA: Final = ("name", "namespace", "managedFields", "uid", "resourceVersion", "creationTimestamp")
+UNOWNED_METADATA: Final = (
+    "name",
+    "namespace",
+    "managedFields",
+    "uid",
+    "resourceVersion",
+    "creationTimestamp",
+    "generation",
+)
 #: Objects that are one value: their parts have no owners of their own.
-_ATOMIC_MAPS: Final = frozenset({"selector", "nodeSelector", "fieldRef", "resourceFieldRef", "secretKeyRef"})
+ATOMIC_MAPS: Final = frozenset({"selector", "nodeSelector", "fieldRef", "resourceFieldRef", "secretKeyRef"})
 
 
 def of(kind: str, config: Tree) -> Tree:
     """The set of fields of an applied configuration."""
     kept = {key: value for key, value in config.items() if key not in UNOWNED}
-    metadata = {key: value for key, value in kept.pop("metadata", {}).items() if key not in _UNOWNED_METADATA}
+    metadata = {key: value for key, value in kept.pop("metadata", {}).items() if key not in UNOWNED_METADATA}
     return _of_map(kind, kept | ({"metadata": metadata} if metadata else {}))
 
 
 def _of_map(kind: str, value: Tree) -> Tree:
-    return {f"f:{key}": _of_value(kind, key, below) for key, below in value.items()}
+    return {f"f:{key}": of_value(kind, key, below) for key, below in value.items()}
 
 
-def _of_value(kind: str, field: str, value: Any) -> Tree:
-    if isinstance(value, dict) and value and field not in _ATOMIC_MAPS:
+def of_value(kind: str, field: str, value: Any) -> Tree:
+    """The set of what is in a field."""
+    if isinstance(value, dict) and value and field not in ATOMIC_MAPS:
         return _of_map(kind, value)
     if isinstance(value, list):
-        return {element: _of_item(kind, item) for element, item in elements(kind, field, value)}
+        return {element: of_item(kind, item) for element, item in elements(kind, field, value)}
     return {}
 
 
-def _of_item(kind: str, item: Any) -> Tree:
+def of_item(kind: str, item: Any) -> Tree:
+    """The set of what is in an element of a list."""
     return {".": {}, **_of_map(kind, item)} if isinstance(item, dict) else {}
 
 
@@ -70,3 +80,8 @@ def without(obj: Tree, other: Tree) -> Tree:
             if left:
                 found[key] = left
     return found
+
+
+def union(obj: Tree, other: Tree) -> Tree:
+    """What one of both has."""
+    return {**obj, **{key: union(obj.get(key, {}), below) for key, below in other.items()}}

@@ -34,6 +34,9 @@ def validate_spec(spec: Tree, where: str = "spec", policies: tuple[str, ...] = (
     for field in _LISTS:
         for n, one in enumerate(spec.get(field) or ()):
             yield from _validate_container(one, f"{where}.{field}[{n}]", seen)
+    if spec.get("nodeName") and spec.get("schedulingGates"):
+        why = "cannot be set until all schedulingGates have been cleared"
+        yield forbidden_value(f"{where}.nodeName", why)
     policy = spec.get("restartPolicy", "")
     accepted = policies or ("Always", "OnFailure", "Never")
     if policy not in accepted:
@@ -104,8 +107,8 @@ def _fixed(spec: Tree, old: Tree) -> Tree:
         kept[field] = [{**one, "image": ""} for one in spec.get(field) or ()]
     if (old.get("terminationGracePeriodSeconds") or 0) < 0 and spec.get("terminationGracePeriodSeconds") == 1:
         kept["terminationGracePeriodSeconds"] = old["terminationGracePeriodSeconds"]
-    gates = [gate for gate in spec.get("schedulingGates") or () if gate in (old.get("schedulingGates") or ())]
-    kept["schedulingGates"] = gates if spec is old else old.get("schedulingGates") or [] if gates else []
+    gates, before = spec.get("schedulingGates") or [], old.get("schedulingGates") or []
+    kept["schedulingGates"] = before if all(gate in before for gate in gates) else gates  # they may only go
     return {key: value for key, value in kept.items() if key != "schedulingGates" or value}
 
 

@@ -173,6 +173,19 @@ def test_changed_volume_claim_templates_are_noted_and_never_block(diff):
     assert [note["code"] for note in json.loads(done.stdout)["notes"]] == ["VolumeClaimTemplatesChanged"]
 
 
+def test_what_the_server_fills_into_claim_templates_is_no_change(diff):
+    claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}}
+    stored = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "data", "creationTimestamp": None},
+        "spec": {"accessModes": ["ReadWriteOnce"], "volumeMode": "Filesystem"},
+        "status": {"phase": "Pending"},
+    }
+    done = diff(workload(claims=[stored]), workload("app:2", claims=[claim]), "-o", "json")
+    assert "notes" not in json.loads(done.stdout)
+
+
 # -- errors
 
 

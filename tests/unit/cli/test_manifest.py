@@ -79,7 +79,7 @@ def test_yaml_as_kubectl_reads_it(read):
         "# a comment\n---\nmetadata:\n  annotations: {at: 2024-01-01T00:00:00Z, 8: x, on: y}\n"
         "spec:\n  containers: [&a {name: app, image: app}, *a]\n"
     )
-    assert found.template["metadata"]["annotations"] == {"at": "2024-01-01T00:00:00Z", "8": "x", "true": "y"}
+    assert found.template["metadata"]["annotations"] == {"at": "2024-01-01T00:00:00Z", "8": "x", "true": True}
     assert found.template["spec"]["containers"][0] == found.template["spec"]["containers"][1]
 
 

@@ -9,6 +9,8 @@ from inplace.cluster.cache import Cache
 from inplace.cluster.gather import Gone, Incomplete, gather
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
+from inplace.cluster.tries import Ending
+from inplace.core.actions.actions import Abort
 from inplace.core.objects import names
 from inplace.core.objects.endpoints import EndpointSlice
 from inplace.core.objects.model import Pdb, Revision
@@ -96,13 +98,14 @@ def test_what_the_process_knows_is_in_the_snapshot():
     cache = filled(pod(record=swapping()))
     memory = Memory(FakeClock(), cache, asks=True)
     memory.saw_pod(None, pod(record=swapping()))
-    memory.was_rejected("uid-web-0", "no")
+    reason = Reason(ReasonCode.AdmissionRejected, "", "no")
+    memory.tries.failed("web", Abort(pod()), Ending.REFUSED, reason, reason)
     memory.restored_freeze("web")
     memory.record_dry_run("web", "sort", None)
     memory.blocked_since["web"] = NOW
     found = looked(cache, memory)
     assert found.observations.keys() == {"uid-web-0"}
-    assert found.write_refused == {"uid-web-0": Reason(ReasonCode.AdmissionRejected, "", "no")}
+    assert found.fatal("uid-web-0") is reason
     assert (len(found.freeze_restored), found.dry_runs, found.blocked_since) == (1, {"sort": None}, NOW)
     assert found.reported is None
 

@@ -2,67 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-
 from inplace.cluster.cache import Cache
-from inplace.cluster.memory import DENIED_SECONDS, MAX_STALE, Caps, Memory
-from inplace.core.objects.reasons import ReasonCode
+from inplace.cluster.memory import Caps, Memory
+from inplace.core.actions.actions import CreatePullPod
+from inplace.core.kinds import OwnedObjects
 from inplace.core.state.records import PodPhase
-from tests.factories import pod, swapping
+from tests.factories import pod, swapping, workload
 from tests.property.simulation import FakeClock
 
-DRAINING = pod(record=swapping(PodPhase.DRAINING))
 SWAPPING = pod(record=swapping(PodPhase.SWAPPING))
-
-
-@pytest.fixture
-def memory() -> Memory:
-    return Memory(FakeClock(), Cache())
-
-
-def test_a_pod_that_changes_at_each_try_is_blocked(memory):
-    for _ in range(MAX_STALE):
-        memory.saw_pod(DRAINING, DRAINING)
-        memory.was_stale(DRAINING.uid)
-    assert memory.write_refused[DRAINING.uid].code == ReasonCode.PreconditionFailed
-
-
-def test_a_write_that_lost_to_another_writers_progress_is_no_failure(memory):
-    for old, new in ((None, DRAINING), (DRAINING, SWAPPING), (SWAPPING, DRAINING), (DRAINING, SWAPPING)):
-        memory.saw_pod(old, new)
-        memory.was_stale(new.uid)
-    assert not memory.write_refused
-
-
-def test_a_denial_by_rbac_is_waited_out_and_then_a_refusal(memory):
-    memory.was_denied(DRAINING.uid, "cannot patch")
-    assert not memory.write_refused, "a server that has just started denies everything for a moment"
-    memory.clock.seconds += DENIED_SECONDS
-    memory.was_denied(DRAINING.uid, "cannot patch")
-    assert memory.write_refused[DRAINING.uid].message == "cannot patch"
-
-
-def test_a_denial_that_ended_is_forgotten(memory):
-    memory.was_denied(DRAINING.uid, "cannot patch")
-    memory.wrote(DRAINING.uid, "1")
-    memory.clock.seconds += DENIED_SECONDS
-    memory.was_denied(DRAINING.uid, "cannot patch")
-    assert not memory.write_refused
-
-
-def test_a_pod_that_was_blocked_is_free_again_when_another_writer_moved_it_on(memory):
-    for _ in range(MAX_STALE):
-        memory.was_stale(DRAINING.uid)
-    assert memory.write_refused
-    memory.saw_pod(DRAINING, SWAPPING)
-    assert not memory.write_refused
-
-
-def test_a_write_that_is_accepted_starts_the_count_anew(memory):
-    for _ in range(2 * MAX_STALE):
-        memory.was_stale(DRAINING.uid)
-        memory.wrote(DRAINING.uid, "1")
-    assert not memory.write_refused
 
 
 def test_a_slot_is_free_again_though_the_watch_was_faster_than_the_answer():
@@ -79,3 +27,43 @@ def test_a_slot_is_free_again_though_the_watch_was_faster_than_the_answer():
     memory.writing.discard(done.uid)
     memory.settled(done.metadata)
     assert memory.room("default") == 1
+
+
+PULL = CreatePullPod(workload(), "inplace-pull-1", "node", "registry.test/app:v2", {})
+
+
+def pulls(memory):
+    return memory.pull_pods(PULL.workload, OwnedObjects())
+
+
+def test_a_pull_takes_its_slot_from_when_it_is_asked_for():
+    """Several workloads plan before the first of their pull Pods is seen."""
+    memory = Memory(FakeClock(), Cache())
+    memory.requested_pull(PULL)
+    assert pulls(memory).busy == {"registry.test": 1}
+    memory.answered_pull(PULL, refused="no")
+    assert pulls(memory).busy == {}
+
+
+def test_a_refusal_stands_until_the_pull_pod_is_accepted_and_its_time_begins_then():
+    """Or a workload that is Degraded for it would be Progressing whenever it is asked for again."""
+    clock = FakeClock()
+    memory = Memory(clock, Cache())
+    memory.requested_pull(PULL)
+    memory.answered_pull(PULL, refused="no")
+    clock.seconds += 30
+    memory.requested_pull(PULL)
+    assert pulls(memory).requests[PULL.name].refused == "no"
+    memory.answered_pull(PULL)
+    accepted = pulls(memory).requests[PULL.name]
+    assert (accepted.refused, accepted.since) == ("", clock.now())
+
+
+def test_a_pull_that_was_not_needed_for_a_while_begins_anew():
+    clock = FakeClock()
+    memory = Memory(clock, Cache())
+    memory.requested_pull(PULL)
+    clock.seconds += 64
+    assert pulls(memory).requests
+    clock.seconds += 1
+    assert not pulls(memory).requests

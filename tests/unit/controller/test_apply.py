@@ -8,15 +8,26 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from inplace.cluster.cache import Cache
 from inplace.cluster.key import Key
-from inplace.cluster.memory import MAX_STALE, Memory
-from inplace.controller.apply import Applier, needs_live_read
-from inplace.core.actions.actions import Abort, Action, CloseGate, DryRunPatch, OpenGate, PatchImages, PodAction
+from inplace.cluster.memory import Memory
+from inplace.cluster.tries import MAX_STALE
+from inplace.controller.apply import RETRY_SECONDS, Applier, needs_live_read
+from inplace.core.actions.actions import (
+    Abort,
+    Action,
+    CloseGate,
+    CreateReplicaSet,
+    DryRunPatch,
+    OpenGate,
+    PatchImages,
+    PodAction,
+)
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import ReasonCode
@@ -29,7 +40,7 @@ from inplace.runtime.clock import LoopClock
 from inplace.runtime.observe import NullObserver
 from kubesim.api.faults import Answer, Cut
 from kubesim.api.server import ApiServer
-from tests.factories import pod, snapshot, swapping
+from tests.factories import pod, snapshot, swapping, workload
 
 KEY = Key("StatefulSet", "test", "web")
 CHANGE = PodChange.of_images({"app": "app:v2"})
@@ -135,6 +146,57 @@ async def test_a_write_without_an_answer_is_settled_by_a_live_read():
         assert writers.memory.is_pending(writers.pod.metadata), "the cache has to catch up with what was done"
 
 
+def history(name: str, owner: str) -> dict[str, Any]:
+    """A ReplicaSet without Pods, of a Deployment with this uid."""
+    labels = {"app": "web"}
+    template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": "app:v1"}]}}
+    ref = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": owner, "controller": True}
+    return {
+        "metadata": {"name": name, "namespace": "test", "ownerReferences": [ref]},
+        "spec": {"replicas": 0, "selector": {"matchLabels": labels}, "template": template},
+    }
+
+
+def keeping(name: str) -> CreateReplicaSet:
+    """The write that creates it."""
+    one = workload()
+    one = replace(one, metadata=replace(one.metadata, namespace="test"))
+    return CreateReplicaSet(one, "ReplicaSet", history(name, one.metadata.uid), "keep it")
+
+
+@pytest.mark.looptime(noop_cycles=0)
+@pytest.mark.parametrize(
+    ("owner", "refused"),
+    [
+        pytest.param(None, False, id="nobody's"),
+        pytest.param("web", False, id="ours, which the cache will show"),
+        pytest.param("other", True, id="another's"),
+    ],
+)
+async def test_after_a_replica_set_was_created_or_is_there_the_workload_is_looked_at_again_with_a_pause(owner, refused):
+    """Until the watch shows it, the same would be planned again."""
+    async with writing() as writers:
+        create = keeping("web-history")
+        if owner is not None:
+            taken = history("web-history", owner)
+            await writers.client.create(resources.REPLICASETS, "test", taken, type=dict)
+        assert await writers.carry_out(create) == (KEY, RETRY_SECONDS)
+        told = [each for each in writers.memory.tries.of("web") if each.reason is not None]
+        assert bool(told) == refused
+        assert all("already exists, and does not belong to this workload" in each.reason.message for each in told)
+
+
+@pytest.mark.looptime(noop_cycles=0)
+async def test_a_creation_without_an_answer_leaves_nothing_pending():
+    """There is a ReplicaSet with the workload's own name: it is not what was written."""
+    async with writing() as writers:
+        await writers.client.create(resources.REPLICASETS, "test", history("web", "other"), type=dict)
+        writers.server.plan = lambda request: Cut.AFTER if request.verb == "create" else None
+        create = keeping("web-history")
+        await writers.carry_out(create)
+        assert not writers.memory.is_pending(create.workload.metadata)
+
+
 @pytest.mark.looptime(noop_cycles=0)
 async def test_another_pod_of_the_same_name_is_not_disrupted():
     """Not even if a plan would do the same to it."""
@@ -151,9 +213,11 @@ async def test_a_pod_that_is_not_what_it_was_each_time_is_not_written_any_more(n
     async with writing() as writers:
         stale = replace(writers.pod, metadata=replace(writers.pod.metadata, name=name, uid="before"))
         for _ in range(MAX_STALE):
-            assert not writers.memory.write_refused
+            assert not any(write.reason for write in writers.memory.tries.of("web"))
             await writers.carry_out(Abort(stale))
-        assert writers.memory.write_refused[stale.uid].code == ReasonCode.PreconditionFailed
+        (failed,) = writers.memory.tries.of("web")
+        assert failed.reason is not None
+        assert (failed.uid, failed.reason.code) == (stale.uid, ReasonCode.PreconditionFailed)
 
 
 @pytest.mark.looptime(noop_cycles=0)

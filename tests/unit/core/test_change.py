@@ -62,6 +62,24 @@ BASE = template()
             PodChange.of_images({"app": "app:2"}),
             id="from latest: the pull policy that nobody gave follows",
         ),
+        pytest.param(
+            template(app={"image": "app:latest", "imagePullPolicy": "Always"}),
+            template(app={"image": "app:2"}),
+            PodChange.of_images({"app": "app:2"}),
+            id="from latest: a manifest that never had the policy that the server filled in",
+        ),
+        pytest.param(
+            template(app={"image": "app:1", "imagePullPolicy": "IfNotPresent"}),
+            template(app={"image": "app:latest"}),
+            PodChange.of_images({"app": "app:latest"}),
+            id="to latest: the same",
+        ),
+        pytest.param(
+            template(hostNetwork=True, app={"ports": [{"containerPort": 9100, "hostPort": 9100}]}),
+            template(hostNetwork=True, app={"ports": [{"containerPort": 9100}]}),
+            PodChange(),
+            id="a host port that the host network implies",
+        ),
         pytest.param(BASE, template(labels={"v": "2"}), PodChange(labels=Edits(add={"v": "2"})), id="a label added"),
         pytest.param(
             template(labels={"v": "1", "w": "1"}),
@@ -322,6 +340,140 @@ def test_a_base_without_containers_is_refused(base):
 
 
 @pytest.mark.parametrize(
+    ("base", "target"),
+    [
+        pytest.param({"image": "app:1", "imagePullPolicy": "Always"}, {"image": "app:2"}, id="was no default"),
+        pytest.param({"image": "app:1"}, {"image": "app:1", "imagePullPolicy": "Always"}, id="is set now"),
+        pytest.param({"image": "app"}, {"image": "app:2", "imagePullPolicy": "IfNotPresent"}, id="is set with it"),
+        pytest.param(
+            {"image": "app", "imagePullPolicy": "Always"},
+            {"image": "app:2", "imagePullPolicy": "IfNotPresent"},
+            id="both are given",
+        ),
+    ],
+)
+def test_a_pull_policy_that_somebody_chose_is_a_field_like_others(base, target):
+    assert codes(diff.diff(template(app=base), template(app=target))) == [
+        (ReasonCode.FieldChanged, "spec.containers[app].imagePullPolicy")
+    ]
+
+
+def test_a_host_port_without_the_host_network_is_a_field_like_others():
+    base = template(app={"ports": [{"containerPort": 9100, "hostPort": 9100}]})
+    target = template(app={"ports": [{"containerPort": 9100}]})
+    assert codes(diff.diff(base, target)) == [
+        (ReasonCode.FieldChanged, "spec.containers[app].ports[9100/TCP].hostPort")
+    ]
+
+
+# -- keys that ask for more than to stand on a Pod
+
+BOTH = [{"name": "app", "image": "app:2"}, {"name": "proxy", "image": "proxy:2"}]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        RESTARTED_AT,
+        "openshift.openshift.io/restartedAt",
+        "kubesphere.io/restartedAt",
+        "vso.secrets.hashicorp.com/restartedAt",
+        "cattle.io/timestamp",
+        "reloader.stakater.com/last-reloaded-from",
+        "keel.sh/update-time",
+        "wave.pusher.com/config-hash",
+        "checksum/config",
+        "checksum.common/env-vars",
+        "checksum-config",
+        "configHash",
+        "rollme",
+    ],
+)
+def test_a_restart_request_is_refused_with_the_ways_out(key):
+    verdict = diff.diff(BASE, template(annotations={key: "2"}))
+    assert codes(verdict) == [(ReasonCode.RestartNotSupported, f"metadata.annotations[{key}]")]
+    assert "change the image of every container with it" in verdict.reasons[0].message
+    assert ("off that list" in verdict.reasons[0].message) == (key != RESTARTED_AT)
+    assert codes(diff.diff(BASE, template(labels={key: "2"})))[0][0] == ReasonCode.RestartNotSupported
+
+
+@pytest.mark.parametrize("key", [RESTARTED_AT, "checksum/config", "cattle.io/timestamp"])
+def test_a_restart_request_is_content_where_every_container_restarts_anyway(key):
+    base = template(annotations={key: "1"}, init=[sidecar(), plain()])
+    target = template(annotations={key: "2"}, init=[sidecar("side:2"), plain()], containers=BOTH)
+    assert diff.diff(base, target, kubelet=diff.SIDECAR_SINCE) == PodChange.of_images(
+        {"app": "app:2", "proxy": "proxy:2", "side": "side:2"}, annotations=Edits(change={key: ("1", "2")})
+    )
+
+
+@pytest.mark.parametrize(
+    ("target", "named"),
+    [
+        pytest.param({"app": {"image": "app:2"}}, "(proxy)", id="a container"),
+        pytest.param({"containers": BOTH, "init": [sidecar()]}, "(side)", id="a sidecar"),
+        pytest.param(
+            {"containers": BOTH, "init": [{**plain(), "envFrom": [{"configMapRef": {"name": "c"}}]}]},
+            "(init)",
+            id="an init container with a ConfigMap in its env",
+        ),
+        pytest.param(
+            {
+                "containers": BOTH,
+                "init": [{**plain(), "env": [{"name": "E", "valueFrom": {"secretKeyRef": {"k": 1}}}]}],
+            },
+            "(init)",
+            id="an init container with a key of a Secret",
+        ),
+        pytest.param(
+            {
+                "containers": BOTH,
+                "init": [{**plain(), "volumeMounts": [{"name": "c", "mountPath": "/c"}]}],
+                "volumes": [{"name": "c", "projected": {"sources": [{"configMap": {"name": "c"}}]}}],
+            },
+            "(init)",
+            id="an init container that mounts a ConfigMap",
+        ),
+    ],
+)
+def test_a_restart_request_is_refused_where_one_would_miss_it(target, named):
+    base = template(**{key: value for key, value in target.items() if key in {"init", "volumes"}})
+    verdict = diff.diff(base, template(annotations={"checksum/config": "2"}, **target))
+    assert codes(verdict) == [(ReasonCode.RestartNotSupported, "metadata.annotations[checksum/config]")]
+    assert named in verdict.reasons[0].message
+
+
+@pytest.mark.parametrize(
+    ("field", "key"),
+    [
+        ("labels", "istio.io/rev"),
+        ("labels", "sidecar.istio.io/inject"),
+        ("labels", "azure.workload.identity/use"),
+        ("labels", "admission.datadoghq.com/enabled"),
+        ("annotations", "sidecar.istio.io/proxyImage"),
+        ("annotations", "config.linkerd.io/proxy-version"),
+        ("annotations", "linkerd.io/inject"),
+        ("annotations", "vault.hashicorp.com/agent-inject-secret-db"),
+        ("annotations", "dapr.io/app-port"),
+        ("annotations", "instrumentation.opentelemetry.io/inject-java"),
+        ("annotations", "k8s.v1.cni.cncf.io/networks"),
+        ("annotations", "istio.deckhouse.io/full-version"),
+    ],
+)
+def test_what_is_read_when_a_pod_is_created_is_refused_even_if_every_container_restarts(field, key):
+    for base, target in ((BASE, {key: "2"}), (template(**{field: {key: "1"}}), {})):
+        verdict = diff.diff(base, template(**{field: target}, containers=BOTH))
+        assert codes(verdict) == [(ReasonCode.ReadAtCreation, f"metadata.{field}[{key}]")]
+        assert "only when a Pod is created" in verdict.reasons[0].message
+
+
+@pytest.mark.parametrize(
+    "key", ["iam.amazonaws.com/role", "prometheus.io/port", "istio.io/dataplane-mode", "checksums"]
+)
+def test_what_is_read_from_live_pods_is_content(key):
+    assert diff.diff(BASE, template(annotations={key: "1"})) == PodChange(annotations=Edits(add={key: "1"}))
+
+
+@pytest.mark.parametrize(
     ("restart_on", "refused"),
     [
         pytest.param(("checksum/*",), True, id="default"),
@@ -423,8 +575,8 @@ def test_images_of_a_live_pod(pod, touched, images):
 def test_drift_is_noted():
     found = needs(BASE, template(app={"image": "app:2"}), live(proxy="proxy:9"))
     assert isinstance(found, PodChange)
-    assert [(note.code, note.path) for note in found.notes] == [
-        (ReasonCode.DriftDetected, "spec.containers[proxy].image")
+    assert [(drift.code, drift.path) for drift in found.drift] == [
+        (ReasonCode.DriftDetected, "pods[web-0].containers[proxy]")
     ]
 
 
@@ -452,6 +604,27 @@ def test_metadata_of_a_live_pod(labels, expected):
     assert found == PodChange(labels=expected)
 
 
+@pytest.mark.parametrize("field", ["labels", "annotations"])
+def test_metadata_that_no_template_changes_is_left_alone_and_noted(field):
+    base = template(**{field: {"role": "replica", "track": "stable", "v": "1"}})
+    target = template(app={"image": "app:2"}, **{field: {"role": "replica", "track": "stable", "v": "2"}})
+    found = needs(base, target, live(**{field: {"role": "primary", "v": "1"}}))
+    assert isinstance(found, PodChange)
+    assert (found.images, getattr(found, field)) == ({"app": "app:2"}, Edits(change={"v": ("1", "2")}))
+    assert [(note.code, note.path, note.message) for note in found.notes] == [
+        (
+            ReasonCode.DriftDetected,
+            f"pods[web-0].metadata.{field}[role]",
+            "another writer set it to primary, the template has replica; left alone",
+        ),
+        (
+            ReasonCode.DriftDetected,
+            f"pods[web-0].metadata.{field}[track]",
+            "another writer removed it, the template has stable; left alone",
+        ),
+    ]
+
+
 def test_a_pod_without_a_container_of_the_template_is_refused():
     pod = Pod(spec=PodSpec(containers=(Container(name="app", image="app:1"),)))
     assert codes(needs(BASE, template(app={"image": "app:2"}), pod)) == [
@@ -465,6 +638,28 @@ def test_a_plain_init_container_is_never_patched():
         spec=PodSpec(containers=live().spec.containers, init_containers=(Container(name="init", image="init:9"),))
     )
     assert needs(with_init, template(init=[plain()], labels={"v": "1"}), pod, ("init",)).images == {}
+
+
+def test_a_restart_request_is_lost_on_a_pod_with_a_container_at_its_new_image_already():
+    """Somebody has moved the proxy of this Pod by hand: it does not restart once more."""
+    base = template(annotations={"checksum/config": "1"})
+    target = template(annotations={"checksum/config": "2"}, containers=BOTH)
+    old = {"checksum/config": "1"}
+    assert isinstance(needs(base, target, live(annotations=old)), PodChange)
+    assert codes(needs(base, target, live(proxy="proxy:2", annotations=old))) == [
+        (ReasonCode.RestartNotSupported, "metadata.annotations[checksum/config]")
+    ]
+    done = live(app="app:2", proxy="proxy:2", annotations={"checksum/config": "2"})
+    assert needs(base, target, done) == PodChange()
+
+
+def test_a_restart_request_that_only_differs_on_the_pod_is_drift():
+    """The templates agree: nobody asks for a restart."""
+    base = template(annotations={"checksum/config": "1"})
+    found = needs(base, base, live(annotations={"checksum/config": "0"}))
+    assert isinstance(found, PodChange)
+    assert found.is_empty
+    assert [note.path for note in found.notes] == ["pods[web-0].metadata.annotations[checksum/config]"]
 
 
 def test_env_goes_stale_where_this_pods_container_does_not_restart():

@@ -76,6 +76,14 @@ def test_a_given_pull_policy_stays():
     assert applied_container(image="app", imagePullPolicy="Never")["imagePullPolicy"] == "Never"
 
 
+def test_ports_of_the_host_network_are_ports_of_the_host():
+    ports = [{"containerPort": 1}, {"containerPort": 2, "hostPort": 0}, {"containerPort": 3, "hostPort": 3}]
+    for field in ("containers", "initContainers"):
+        spec = {"hostNetwork": True, field: [{"name": "a", "image": "a:1", "ports": ports}]}
+        filled = defaults.apply({"spec": spec})["spec"][field][0]["ports"]
+        assert [port["hostPort"] for port in filled] == [1, 2, 3]
+
+
 @pytest.mark.parametrize(
     ("given", "filled"),
     [

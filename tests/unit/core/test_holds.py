@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from inplace.core.actions.actions import CreateReplicaSet, PatchWorkload
+from inplace.core.objects import names
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan.plan import Planner, plan
 from inplace.core.rollout import freeze, holds
@@ -107,6 +108,30 @@ def test_the_first_answer_counts_in_the_order_of_the_chain():
     assert codes(replace(unprepared, dry_runs={})) == [ReasonCode.Preflight, ReasonCode.Preparing]
 
 
+@pytest.mark.parametrize(
+    ("policy", "done", "code"),
+    [
+        pytest.param(None, False, ReasonCode.Freezing, id="not known yet"),
+        pytest.param(False, False, ReasonCode.Freezing, id="no policies"),
+        pytest.param(True, False, None, id="policies"),
+        pytest.param(None, True, ReasonCode.Preflight, id="not known yet, and left resumed by a controller"),
+        pytest.param(False, True, ReasonCode.Freezing, id="no policies any more"),
+    ],
+)
+def test_a_new_deployment_is_frozen_before_it_is_known_whether_policies_freeze_it(policy, done, code):
+    """One that was left resumed relies on them: it is not paused for the moment until that is known."""
+    one = deployment("v1", paused=False, frozen=False)
+    if done:
+        status = replace(reported(), phase=Phase.UP_TO_DATE, revision="v1")
+        marks = {names.STATUS: statuses.encode(status)}
+        one = replace(one, metadata=replace(one.metadata, annotations=marks))
+    shot = looked(one, replica_set("a", "v1"), pods=(pod(revision=""),))
+    found = holds.freeze_not_in_place(Planner().decide(replace(shot, freeze_policy=policy), NOW).assessment)
+    assert (found.reason.code if found is not None else None) == code
+    pauses = found is not None and isinstance(found.write, PatchWorkload) and found.write.spec == {"paused": True}
+    assert pauses == (code is ReasonCode.Freezing)
+
+
 def test_what_lifts_a_hold_is_done():
     [write] = [one for one in plan(snapshot(pod(), workload=FREEZE_LOST), NOW).actions if hasattr(one, "spec")]
     assert isinstance(write, PatchWorkload)
@@ -183,6 +208,12 @@ def test_nothing_is_handed_over_while_a_pod_is_in_flight():
     own = workload(replicas=2, mode="InPlaceIfPossible", update="web-3")
     assert falls_back(workload=own, revisions=third)
     assert not falls_back(pod(), flying, workload=own, revisions=third)
+
+
+def test_nothing_is_handed_over_because_one_pods_revision_is_not_known():
+    lost = pod(revision="web-lost")
+    assert not falls_back(lost, revisions={**REFUSED, NEW: template(NEW, "app:v2")})
+    assert not falls_back(pod(), lost), "nor if the change itself might be"
 
 
 def test_nothing_is_handed_over_that_admission_refuses():

@@ -26,8 +26,9 @@ from inplace.core.objects.reasons import EventReason, ReasonCode
 from inplace.core.plan import plan
 from inplace.core.plan.plan import Planner
 from inplace.core.rollout.snapshot import PullPods, Snapshot
-from inplace.core.settings.annotations import Settings, parse
+from inplace.core.settings.annotations import Amount, Settings, parse
 from inplace.core.state import conditions, statuses
+from inplace.core.state.statuses import Phase, Status
 from inplace.core.template import trees
 from inplace.core.views import forecast
 from inplace.core.views.forecast import Verdict
@@ -148,6 +149,88 @@ def test_without_a_history_nothing_is_kept():
     assert "template" in made[0].spec
 
 
+def test_the_history_has_a_name_and_a_hash_of_its_own_whatever_its_siblings_are_called():
+    """The active ReplicaSet may have been made for this very template; a plan that is repeated names the same."""
+
+    def named(*children):
+        [made] = actions(looked(deployment("v2"), *children, pods=(pod(revision=""),)))
+        assert isinstance(made, CreateReplicaSet)
+        return made.body
+
+    first = named(replica_set("a", "v1", kept=("v1", "v2")))
+    name = first["metadata"]["name"]
+    assert named(replica_set("a", "v1", kept=("v1", "v2"))) == first
+    other = named(replica_set(name, "v1", kept=("v1", "v2")))
+    assert other["metadata"]["name"] != name
+    for body in (first, other):
+        own = body["metadata"]["name"].removeprefix("web-")
+        assert body["spec"]["selector"]["matchLabels"] == {"app": "web", names.TEMPLATE_HASH_LABEL: own}
+        assert body["spec"]["template"]["metadata"]["labels"][names.TEMPLATE_HASH_LABEL] == own
+
+
+def test_the_history_blocks_nobodys_deletion():
+    """With blockOwnerDeletion a cluster that enforces owner permissions asks for a right on finalizers."""
+    kept = replica_set("a", "v1", kept=("v1", "v2"))
+    [made] = actions(looked(deployment("v2"), kept, pods=(pod(revision=""),)))
+    [owner] = made.body["metadata"]["ownerReferences"]
+    assert "blockOwnerDeletion" not in owner
+    assert owner["controller"]
+
+
+@pytest.mark.parametrize("freeze_policy", [True, False])
+@pytest.mark.parametrize(
+    ("replicas", "children", "resumed"),
+    [
+        pytest.param(1, (), True, id="its ReplicaSet is gone"),
+        pytest.param(0, (replica_set("a", "v1", replicas=0),), True, id="scaled to 0"),
+        pytest.param(0, (replica_set("a", "v1", replicas=1),), False, id="its Pods are still there"),
+        pytest.param(1, (replica_set("a", "v1", replicas=0),), False, id="to be scaled up"),
+    ],
+)
+def test_a_held_deployment_without_pods_is_resumed(replicas, children, resumed, freeze_policy):
+    found = DEPLOYMENT.freeze(
+        deployment("v2", replicas=replicas), OwnedObjects((), children), freeze_policy=freeze_policy
+    )
+    assert isinstance(found, PatchWorkload) == resumed
+    if isinstance(found, PatchWorkload):
+        assert (found.spec, found.labels) == ({"paused": False}, {names.FROZEN: None})
+
+
+@pytest.mark.parametrize("freeze_policy", [True, False])
+def test_without_pods_nothing_is_frozen_or_prepared(freeze_policy):
+    one = deployment("v2", replicas=0, paused=False, frozen=False)
+    owned = OwnedObjects((), (replica_set("a", "v1", replicas=0),))
+    assert DEPLOYMENT.freeze(one, owned, freeze_policy=freeze_policy) is None
+    assert DEPLOYMENT.prepare(one, owned, Template(print_of("v2"), tree("v2")), whole=True) is None
+
+
+STATUS = {names.STATUS: "{}"}
+OLDER = {names.PREFIX + "max-unavailable": "1"}
+
+
+@pytest.mark.parametrize(
+    ("annotations", "labels", "freeze_policy", "restored"),
+    [
+        pytest.param(OLDER, {names.PHASE: "UpToDate"}, True, True, id="an undo"),
+        pytest.param({**OLDER, **STATUS}, {names.PHASE: "UpToDate"}, True, False, id="an apply"),
+        pytest.param(OLDER, {}, True, False, id="a replace"),
+        pytest.param(OLDER, {names.PHASE: "UpToDate"}, False, False, id="kubectl undoes nothing that stands paused"),
+    ],
+)
+def test_settings_are_restored_only_after_what_nothing_but_an_undo_does(annotations, labels, freeze_policy, restored):
+    one = deployment("v1")
+    labels = {**(one.metadata.labels or {}), **labels}
+    one = replace(one, metadata=replace(one.metadata, annotations=annotations, labels=labels))
+    active, history = replica_set("a", "v2"), replica_set("h", "v1", replicas=0, day=2)
+    kept = {names.SETTINGS: json.dumps({names.PREFIX + "max-unavailable": "4"})}
+    active = replace(active, metadata=replace(active.metadata, annotations=kept))
+    history = replace(history, metadata=replace(history.metadata, annotations=OLDER))
+    found = DEPLOYMENT.freeze(one, OwnedObjects((), (active, history)), freeze_policy=freeze_policy)
+    assert isinstance(found, PatchWorkload) == restored
+    if isinstance(found, PatchWorkload):
+        assert found.annotations == {names.PREFIX + "max-unavailable": "4"}
+
+
 @pytest.mark.parametrize(
     ("paused", "frozen", "code"), [(True, False, ReasonCode.PausedByOwner), (False, True, ReasonCode.NativeRollout)]
 )
@@ -156,6 +239,29 @@ def test_a_pause_that_is_not_ours_and_a_rollout_that_runs_are_waited_for(paused,
         deployment("v2", paused=paused, frozen=frozen), OwnedObjects((), (replica_set("a", "v1"),)), freeze_policy=False
     )
     assert found.code == code
+
+
+def test_a_pod_that_is_missing_or_not_available_is_no_native_rollout():
+    owned = OwnedObjects((), (replica_set("a", "v1"),))
+    one = deployment("v1", paused=False, frozen=False, replicas=3)
+    broken = replace(one, status=replace(one.status, available_replicas=0))
+    assert isinstance(DEPLOYMENT.freeze(broken, owned, freeze_policy=False), PatchWorkload)
+    older = replace(one, status=replace(one.status, replicas=2))
+    found = DEPLOYMENT.freeze(older, owned, freeze_policy=False)
+    assert (found.code, "(1 Pods remaining)" in found.message) == (ReasonCode.NativeRollout, True)
+
+
+@pytest.mark.parametrize(("updated", "frozen"), [(2, True), (1, False)])
+def test_only_pods_of_another_revision_are_a_native_rollout(updated, frozen):
+    """Of a DaemonSet one Pod is missing and one is not available, of a StatefulSet none is ready."""
+    spec = {"template": tree("v1"), "updateStrategy": {"type": "RollingUpdate"}, "replicas": 2}
+    numbers = {"desired": 3, "current": 2, "updated": updated}
+    status = {f"{key}NumberScheduled": value for key, value in numbers.items()}
+    revisions = {"currentRevision": "old", "updateRevision": "new", "updatedReplicas": updated, "replicas": 2}
+    for kind in (DAEMONSET, STATEFULSET):
+        body = {"kind": kind.name, "metadata": {"name": "web"}, "spec": spec, "status": {**status, **revisions}}
+        found = kind.freeze(decode(body, Workload), OwnedObjects(), freeze_policy=False)
+        assert isinstance(found, PatchWorkload) is frozen, kind.name
 
 
 def test_a_settled_deployment_is_paused_and_a_lifted_freeze_is_put_back():
@@ -178,7 +284,44 @@ def test_what_a_pod_was_made_from_is_told_by_its_image_then_by_its_metadata():
     both = looked(deployment("v2"), replica_set("a", "v1"))
     assert both.revision_of(pod(image="app:v1", revision="")) == print_of("v1")
     assert both.revision_of(pod(image="app:v2", revision="")) == print_of("v2")
-    assert both.revision_of(pod(image="app:other", revision="")) == ""
+
+
+def test_a_pod_that_fits_no_template_was_made_from_the_only_one_that_can_be_meant():
+    """As if somebody had changed its image: the newest is one that we have not given it."""
+    other = pod(image="app:other", revision="")
+    assert looked(deployment("v1"), replica_set("a", "v1")).revision_of(other) == print_of("v1")
+    assert looked(deployment("v2"), replica_set("a", "v1")).revision_of(other) == print_of("v1")
+    midway = looked(deployment("v3"), replica_set("a", "v2", kept=("v1", "v2")))
+    assert midway.revision_of(other) == "", "two can be meant"
+
+
+@pytest.mark.parametrize("scaled", [0, 1])
+@pytest.mark.parametrize(("failed", "known"), [("v2", {"v1", "v2"}), ("v3", {"v2"}), ("", {"v2"})])
+def test_what_was_healthy_is_known_while_it_is_rolled_back_and_a_replica_set_has_it(scaled, failed, known):
+    """Scaled to 0 and up again after a rollback, the Pods are made from the failed template: they go back once more.
+
+    Otherwise not: new Pods of a native rollout may match it as well.
+    """
+    back = print_of(failed) if failed else ""
+    status = Status(1, 2, print_of("v2"), Phase.ROLLED_BACK, 0, 0, 0, 0, 0, NOW, healthy=print_of("v1"))
+    status = replace(status, rolled_back_from=back)
+    one = deployment("v2", replicas=scaled)
+    one = replace(one, metadata=replace(one.metadata, annotations={names.STATUS: statuses.encode(status)}))
+    history = (replica_set("a", "v1", replicas=0), replica_set("b", "v0", replicas=0))
+    found = looked(one, *history, replica_set("c", "v2", replicas=scaled, day=2)).revisions
+    assert set(found) == {print_of(tag) for tag in known}
+
+
+def test_a_replica_sets_pod_that_fits_no_template_may_be_older_than_any():
+    """A ReplicaSet replaces no Pod: as long as not all were at one template, a Pod may be older than any known."""
+    other = pod(image="app:other", revision="")
+    only = Template(print_of("v1"), tree("v1"))
+    bare = replica_set("a", "v1")
+    assert REPLICASET.revision_of(bare, other, {only.revision: only}) == ""
+    for healthy, expected in ((only.revision, only.revision), ("another", "")):
+        status = Status(1, 1, "", Phase.UP_TO_DATE, 1, 1, 1, 0, 0, NOW, healthy=healthy)
+        told = replace(bare, metadata=replace(bare.metadata, annotations={names.STATUS: statuses.encode(status)}))
+        assert REPLICASET.revision_of(told, other, {only.revision: only}) == expected
 
 
 def test_nothing_may_surge():
@@ -198,7 +341,7 @@ def test_nothing_may_surge():
 def test_what_a_rival_owns_is_refused_and_what_an_operator_owns_is_not(kind, version, refused):
     owner = {"kind": "Thing", "name": "web", "apiVersion": version, "controller": True}
     one = decode({"kind": kind.name, "metadata": {"name": "web", "ownerReferences": [owner]}}, Workload)
-    found = kind.unsupported(one)
+    found = kind.unsupported(one, Settings())
     assert (found is not None) == (refused or kind is REPLICASET)
 
 
@@ -216,7 +359,7 @@ def test_a_replica_set_of_a_foreign_owner_is_refused():
         },
         Workload,
     )
-    found = REPLICASET.unsupported(one)
+    found = REPLICASET.unsupported(one, Settings())
     assert found is not None
     assert "Rollout web" in found.message
     assert not kinds.is_supported(Owner(kind="StatefulSet", api_version="apps.kruise.io/v1beta1"))
@@ -277,6 +420,17 @@ def test_a_partition_without_ordinals_keeps_those_that_come_last():
     pods = [pod(name=f"web-{letter}", uid=letter) for letter in "abcde"]
     kept = DEPLOYMENT.excluded(five, chosen, pods, lambda one: one.uid == "e")
     assert set(kept) == {"c", "d"}, "`e` has been moved already"
+
+
+def test_ordinals_below_a_raised_start_are_being_scaled_away():
+    """They are none that a partition keeps, and none that is available."""
+    spec = {"replicas": 3, "ordinals": {"start": 2}, "updateStrategy": {"type": "RollingUpdate"}}
+    one = decode({"kind": "StatefulSet", "metadata": {"name": "web", "uid": "web"}, "spec": spec}, Workload)
+    pods = [pod(name=f"web-{ordinal}") for ordinal in range(6)]
+    for settings, expected in ((Settings(), {}), (Settings(partition=Amount(1)), {"uid-web-2": ReasonCode.Partition})):
+        found = STATEFULSET.excluded(one, settings, pods, lambda _: False)
+        gone = dict.fromkeys(("uid-web-0", "uid-web-1", "uid-web-5"), ReasonCode.ScaledAway)
+        assert {uid: reason.code for uid, reason in found.items()} == {**gone, **expected}
 
 
 # --- every kind ------------------------------------------------------------------------------------------------------

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from inplace.core.actions.actions import CloseGate, OpenGate, PatchReplicaSet, PatchWorkload, WriteStatus
+from inplace.cli.connect import Ref
+from inplace.cli.plan import _lines as lines
+from inplace.core import kinds
+from inplace.core.actions.actions import (
+    CloseGate,
+    LabelPhase,
+    OpenGate,
+    PatchReplicaSet,
+    PatchWorkload,
+    WorkloadAction,
+    WriteStatus,
+)
 from inplace.core.objects import names
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.plan import plan as planning
@@ -16,7 +27,7 @@ from inplace.core.state.statuses import Phase, Status
 from inplace.core.views import forecast as forecasts
 from inplace.core.views import workload as views
 from inplace.core.views.forecast import Verdict
-from tests.factories import NEW, NOW, later, pod, snapshot, swapping, workload
+from tests.factories import NEW, NOW, OLD, later, pod, snapshot, stamp, swapping, workload
 from tests.unit.core.test_kinds import deployment, looked, replica_set
 from tests.unit.core.test_reserve import budget
 
@@ -64,6 +75,14 @@ def test_that_an_upgrade_has_started_is_said_before_anything_is_prepared():
     assert PatchReplicaSet in [type(one) for one in planning.plan(second, NOW).actions]
 
 
+def test_the_phase_is_labelled_while_there_is_more_to_write():
+    """Of a Deployment the label is a write of its own, which must not wait for the end of an upgrade."""
+    shot = looked(deployment("v2"), replica_set("a", "v1"), pods=(pod(revision=""),))
+    shot = replace(shot, workload=reporting(shot.workload))
+    made = planning.plan(shot, NOW).actions
+    assert [type(one) for one in made if isinstance(one, WorkloadAction)] == [PatchReplicaSet, LabelPhase]
+
+
 def test_a_pod_that_was_broken_is_not_disrupted_once_it_is_ready():
     """It cost no budget."""
     ready, broken = pod(gate=None), pod(gate=None, ready=False)
@@ -104,9 +123,35 @@ def phase(*pods, **changes):
 def test_a_workload_is_done_when_all_its_pods_are_and_it_is_frozen():
     assert phase(upgraded(), workload=workload(replicas=1)) is Phase.UP_TO_DATE
     assert phase(upgraded(), workload=workload(replicas=2)) is Phase.PROGRESSING, "one is missing"
-    settled = reporting(workload(replicas=2), Phase.UP_TO_DATE)
+    settled = reporting(workload(replicas=2), Phase.UP_TO_DATE, healthy=NEW)
     assert phase(upgraded(), workload=settled) is Phase.UP_TO_DATE, "it is replaced without a new rollout"
     assert phase(upgraded(), workload=workload(replicas=1, frozen=False, current=NEW)) is Phase.PROGRESSING
+
+
+def test_without_pods_a_revision_is_up_to_date_but_neither_healthy_nor_settled():
+    """What is scaled up then is judged: nothing has run yet."""
+    one = reporting(workload(replicas=0, updated=0, ready=0), healthy=OLD)
+    made = plan(workload=one)
+    assert (made.status.phase, made.status.healthy) == (Phase.UP_TO_DATE, OLD)
+    up = replace(one, metadata=replace(one.metadata, annotations=_told(one, made.status)))
+    up = replace(up, spec=replace(up.spec, replicas=2))
+    assert phase(workload=up) is Phase.PROGRESSING, "they are missing"
+    born = pod(revision=NEW, image="app:v2", ready=False, creationTimestamp=stamp(NOW))
+    other = pod(name="web-1", revision=NEW, image="app:v2", creationTimestamp=stamp(NOW))
+    made = plan(born, other, workload=up)
+    assert (made.status.phase, made.status.healthy) == (Phase.PROGRESSING, OLD)
+    made = plan(replace(born, status=other.status), other, workload=up, at=20)
+    assert (made.status.phase, made.status.healthy) == (Phase.UP_TO_DATE, NEW)
+
+
+def test_a_workload_that_was_scaled_to_nothing_and_back_at_a_healthy_revision_is_settled():
+    one = reporting(workload(replicas=1), Phase.UP_TO_DATE, healthy=NEW)
+    born = pod(revision=NEW, image="app:v2", ready=False, creationTimestamp=stamp(NOW))
+    assert phase(born, workload=one, at=10_000) is Phase.UP_TO_DATE
+
+
+def _told(one, status):
+    return {**(one.metadata.annotations or {}), names.STATUS: statuses.encode(status)}
 
 
 def test_a_revision_is_healthy_only_if_every_pod_is_at_it():
@@ -130,6 +175,19 @@ def test_a_workload_that_opts_out_stays_frozen_while_a_partition_of_ours_keeps_p
     assert not [one for one in planning.plan(shot, NOW).actions if isinstance(one, PatchWorkload)]
     theirs = '{"type":"RollingUpdate","rollingUpdate":{"partition":1}}'
     assert not planning.behind(replace(shot, workload=workload(replicas=2, mode=None, original=theirs)), NOW)
+
+
+def test_a_pod_with_an_unreadable_record_does_not_keep_a_workload_from_opting_out():
+    one = pod(revision=NEW, image="app:v2", gate="False", ready=False, record='{"v":2}')
+    assert planning.behind(snapshot(one, workload=workload(replicas=1, mode=None)), NOW) == []
+
+
+def test_a_pod_of_an_unknown_revision_is_not_waited_for_where_no_native_rollout_would_replace_it():
+    one = pod(revision="another")
+    for strategy, awaited in (({"type": "OnDelete"}, False), (None, True)):
+        own = workload(replicas=1, mode=None, strategy=strategy)
+        found = planning.behind(snapshot(one, workload=own), NOW)
+        assert [each.pod.name for each in found] == (["web-0"] if awaited else [])
 
 
 def test_what_is_reserved_is_given_back_when_opting_out():
@@ -160,6 +218,32 @@ def test_a_forecast_tells_starts_waits_and_those_that_are_held():
     }
     assert not made.is_done
     assert [one.name for one in forecast(pod(), pod(name="web-1")).starting] == ["web-1"]
+
+
+def test_a_forecast_lists_pods_in_the_order_in_which_they_are_admitted():
+    """Spread over zones: web-3 and web-4 first, although web-1 outranks web-4."""
+    zones, ranks = "01010", "03142"
+    pods = [
+        pod(name=f"web-{n}", labels={"app": "web", "controller-revision-hash": OLD, "zone": zones[n], "rank": ranks[n]})
+        for n in range(5)
+    ]
+    settings = {"order-by": "rank", "spread-by": "zone", "max-unavailable": "40%", "partition": "1"}
+    look = snapshot(*pods, workload=workload(replicas=5, annotations=settings, ready=5))
+    made = forecasts.forecast(look, NOW)
+    assert [one.name for one in made.pods if one.verdict is not Verdict.SKIPPED] == ["web-3", "web-4", "web-1", "web-2"]
+    assert [one.name for one in made.starting] == ["web-3", "web-4"]
+    began = [action.pod.name for action in Planner().plan(look, NOW).actions if isinstance(action, CloseGate)]
+    assert began == ["web-3", "web-4"]
+
+
+def test_pods_that_are_missing_are_something_to_do():
+    """A Deployment without a ReplicaSet, for instance, has none at all."""
+    for pods in ((pod(revision=NEW, image="app:v2"),), ()):
+        made = forecasts.forecast(snapshot(*pods, workload=workload(replicas=3)), NOW)
+        assert (made.is_done, made.missing) == (False, 3 - len(pods))
+        said = lines(Ref(kinds.BY_NAME["StatefulSet"], "default", "web"), made)
+        assert f"  {3 - len(pods)} of 3 Pods are missing: the StatefulSet controller makes them" in said
+    assert forecasts.forecast(snapshot(workload=workload(replicas=0)), NOW).is_done
 
 
 def test_a_forecast_counts_the_waves_up_to_the_step():

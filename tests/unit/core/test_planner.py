@@ -9,12 +9,11 @@ from operator import mul
 import pytest
 from msgspec.structs import replace
 
-from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan.plan import Planner
 from inplace.core.rollout.memo import Bounded, NodeImages, PerPod
 from inplace.core.rollout.snapshot import PullPods
 from inplace.core.state.records import PodPhase
-from tests.factories import NEW, NOW, later, node, pod, snapshot, swapping, template, workload
+from tests.factories import NEW, NOW, later, node, pod, refused, snapshot, swapping, template, workload
 from tests.unit.core.test_kinds import deployment, looked, print_of, replica_set
 
 DRAINING = pod(record=swapping(PodPhase.DRAINING))
@@ -66,7 +65,7 @@ def test_the_images_of_a_node_are_read_again_when_it_reports():
 
 CHANGES = [
     pytest.param({}, id="the time"),
-    pytest.param({"write_refused": {"u1": ReasonCode.AdmissionRejected}}, id="a refused write"),
+    pytest.param({"failed_writes": ()}, id="a refused write"),
     pytest.param({"pending": frozenset({"uid"})}, id="a write in flight"),
     pytest.param({"nodes": {}}, id="its node"),
     pytest.param({"workload": workload(replicas=1, annotations={"min-ready-seconds": "9"})}, id="a setting"),
@@ -82,9 +81,9 @@ CHANGES = [
 def test_a_planner_that_has_looked_before_decides_like_one_that_has_not(changes):
     """Whatever changes between two looks: a decision is never that of the look before."""
     one = pod()
-    if "write_refused" in changes:
+    if "failed_writes" in changes:
         one = DRAINING
-        changes = {"write_refused": {one.uid: Reason(ReasonCode.AdmissionRejected, "", "no")}}
+        changes = {"failed_writes": (refused(one.uid),)}
     if "pending" in changes:
         changes = {"pending": frozenset({one.uid})}
     planner = Planner()

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from inplace.core.actions.actions import Abort, CloseGate, Complete, OpenGate, PatchImages, RecordFailure
 from inplace.core.objects import names
-from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.model import Meta
+from inplace.core.objects.reasons import ReasonCode
 from inplace.core.plan import plan as planning
+from inplace.core.plan.events import events
 from inplace.core.plan.status import explain
 from inplace.core.pod.observation import PodObservation, observe
 from inplace.core.rollout.snapshot import PullPods
+from inplace.core.state import statuses
 from inplace.core.state.records import Evidence, PodPhase
 from inplace.core.state.statuses import Phase
+from inplace.core.views import workload as views
 from tests.factories import (
     DIGEST,
     NEW,
@@ -23,6 +28,7 @@ from tests.factories import (
     later,
     node,
     pod,
+    refused,
     snapshot,
     stamp,
     swapping,
@@ -276,6 +282,54 @@ def test_what_may_pass_by_itself_only_waits_and_names_the_failure_at_the_deadlin
     assert only(one, at=601).record.reason in {ReasonCode.ImagePull, ReasonCode.ContainerCreate, ReasonCode.CrashLoop}
 
 
+@pytest.mark.parametrize(
+    ("before", "expected"), [("ErrImagePull", ReasonCode.ImagePull), ("ContainerCreating", ReasonCode.NotSwapped)]
+)
+def test_the_pause_after_the_old_container_ended_is_no_crash_loop_of_the_new_one(before, expected):
+    """The kubelet says CrashLoopBackOff although the image was never pulled, and nothing of it has run."""
+    waits = container("c://1", running=False, waiting=before)
+    seen = observe(None, swapped(waits), NOW)
+    paused = swapped(container("c://1", running=False, waiting="CrashLoopBackOff"))
+    seen = observe(seen, paused, later(1))
+    made = planning.plan(snapshot(paused, workload=workload(replicas=1), observations={paused.uid: seen}), later(601))
+    [action] = [one for one in made.actions if hasattr(one, "pod")]
+    assert action.record.reason == expected
+    assert "app:v2" in action.record.message
+
+
+STOPPED = container("c://1", running=False, waiting="ErrImagePull", ended=later(300), last="c://1")
+
+
+@pytest.mark.parametrize(
+    ("status", "fails"),
+    [
+        pytest.param(container("c://1"), 1500, id="it still stops"),
+        pytest.param(STOPPED, 901, id="it has stopped"),
+        pytest.param({**STOPPED, "lastState": {}}, 1500, id="when it stopped is not known"),
+        pytest.param(container("c://2", started=later(2), restarts=1), 603, id="it stopped at once"),
+    ],
+)
+def test_the_deadline_counts_from_the_end_of_the_old_container(status, fails):
+    """It stops as it was asked to, which may take longer than the deadline; the rest of its time is not waited for."""
+    began = pod(gate=None)
+    began = replace(began, spec=replace(began.spec, termination_grace_period_seconds=900))
+    record = only(began, at=0).record
+    assert record.deadline == later(1500)
+    one = swapped(status, gate=None, record=record, conditions_ready=False)
+    one = replace(one, spec=replace(one.spec, termination_grace_period_seconds=900))
+    made, actions = plan(one, at=fails - 1)
+    assert actions == []
+    assert views.build(snapshot(one), made).pods[0].deadline == later(fails)
+    assert isinstance(only(one, at=fails), RecordFailure)
+
+
+def test_a_grace_period_without_bounds_is_no_error():
+    one = pod(gate=None)
+    for seconds in (10**15, -5):
+        many = replace(one, spec=replace(one.spec, termination_grace_period_seconds=seconds))
+        assert isinstance(only(many), PatchImages)
+
+
 def test_a_lost_node_is_named_at_the_deadline():
     assert only(swapped(container("c://1")), at=601, nodes={}).record.reason == ReasonCode.NodeLost
 
@@ -284,7 +338,7 @@ def test_a_new_template_redirects_it_with_a_new_attempt_and_deadline():
     third = {OLD: template(OLD, "app:v1"), NEW: template(NEW, "app:v2"), "web-3": template("web-3", "app:v3")}
     action = only(swapped(container("c://1")), revisions=third, workload=workload(replicas=1, update="web-3"), at=100)
     assert isinstance(action, PatchImages)
-    assert (action.record.attempt, action.record.target, action.record.deadline) == (2, "web-3", later(700))
+    assert (action.record.attempt, action.record.target, action.record.deadline) == (2, "web-3", later(730))
     assert action.change.images == {"app": "app:v3"}
     assert action.record.containers["app"].unsettled
 
@@ -307,8 +361,7 @@ def test_somebody_elses_image_fails_it():
 
 
 def test_a_write_that_is_refused_for_good_fails_it():
-    blocked = {"uid-web-0": Reason(ReasonCode.AdmissionRejected, "", "PodSecurity says no")}
-    action = only(draining(ready=False), write_refused=blocked)
+    action = only(draining(ready=False), failed_writes=(refused("uid-web-0", "PodSecurity says no"),))
     assert isinstance(action, RecordFailure)
     assert "PodSecurity" in action.record.message
 
@@ -371,14 +424,130 @@ def test_an_upgraded_pod_that_crashes_has_failed_and_its_next_attempt_has_exits_
     def upgraded(said):
         return pod(crashing, revision=NEW, image="app:v2", ready=False, record=said)
 
-    made, actions = plan(upgraded(record))
-    assert actions == []
+    made, [action] = plan(upgraded(record))
+    assert isinstance(action, RecordFailure), "an exit after the deadline hides how many came before it"
+    assert action.record.reason == ReasonCode.CrashLoop
     assert [failure.code for failure in made.status.failures] == [ReasonCode.CrashLoop]
     again = only(upgraded(record), annotations={"retry": "x"})
     assert isinstance(again, Complete)
     assert (again.record.attempt, again.record.containers["app"].restarts) == (2, 4)
-    made, actions = plan(upgraded(again.record), annotations={"retry": "x"})
+    made, _ = plan(upgraded(again.record), annotations={"retry": "x"})
     assert made.status.failures == ()
+
+
+def upgraded(status=AFTER, **fields):
+    """A Pod whose upgrade was completed at 20 s; it had been unready since 5 s."""
+    record = replace(
+        swapping(PodPhase.DONE, evidence="ImageChanged"), ready_changed_at=fields.pop("unready_at", later(5))
+    )
+    fields = {"ready": False, "generation": 2, "observed": 2, "gate_since": later(20), **fields}
+    return pod(status, revision=NEW, image="app:v2", record=record, **fields)
+
+
+@pytest.mark.parametrize("at", [601, 3 * 86400])
+@pytest.mark.parametrize("nodes", [{"node": node()}, {"node": node(ready=False)}])
+@pytest.mark.parametrize("lost_at", [50, 700, 3 * 86400 - 1])
+def test_a_pod_that_has_served_since_its_upgrade_does_not_fail_any_more(lost_at, nodes, at):
+    """Neither a probe that fails for once nor a node that is lost is the upgrade's, however long the rollout takes."""
+    if lost_at > at:
+        return
+    settings = {"steps": "1", "min-ready-seconds": "30"}
+    made, actions = plan(upgraded(ready_since=later(lost_at)), at=at, annotations=settings, nodes=nodes)
+    assert (actions, made.status.failures) == ([], ())
+    assert explain(made.pods[0], made.deferred).code == ReasonCode.WaitingForReady
+
+
+@pytest.mark.parametrize(
+    ("expected", "one", "nodes"),
+    [
+        pytest.param(ReasonCode.NeverReady, upgraded(ready_since=later(5)), True, id="never Ready"),
+        pytest.param(
+            ReasonCode.NeverReady,
+            upgraded(ready_since=later(300), unready_at=later(300)),
+            True,
+            id="never Ready, and the node's clock is ahead",
+        ),
+        pytest.param(ReasonCode.NeverReady, upgraded(ready_since=later(49)), True, id="for less than min-ready"),
+        pytest.param(
+            ReasonCode.NeverReady, upgraded(ready_since=later(300), unready_at=UNSET), True, id="an older record"
+        ),
+        pytest.param(
+            ReasonCode.NeverReady,
+            upgraded(container("c://3", restarts=2, running=False, last="c://2"), ready_since=later(300)),
+            True,
+            id="its container exited",
+        ),
+        pytest.param(ReasonCode.NodeLost, upgraded(ready_since=later(5)), False, id="its node was lost before"),
+    ],
+)
+def test_a_pod_that_has_not_served_since_its_upgrade_fails_at_the_deadline(expected, one, nodes):
+    settings = {"min-ready-seconds": "30"}
+    known = {"node": node(ready=nodes)}
+    assert plan(one, at=599, annotations=settings, nodes=known)[0].status.failures == ()
+    made, _ = plan(one, at=601, annotations=settings, nodes=known)
+    assert [failure.code for failure in made.status.failures] == [expected]
+
+
+def born(status=None, **fields):
+    """A Pod that was created at the target, at NOW."""
+    waiting = status or container("", running=False, waiting="ImagePullBackOff", image="app:v2")
+    fields = {"ready": False, "creationTimestamp": stamp(NOW), **fields}
+    return pod(waiting, revision=NEW, image="app:v2", **fields)
+
+
+@pytest.mark.parametrize(
+    ("expected", "one", "changes"),
+    [
+        (ReasonCode.ImagePull, born(), {}),
+        (ReasonCode.CrashLoop, born(container(restarts=2, running=False, waiting="CrashLoopBackOff")), {}),
+        (ReasonCode.NeverReady, born(container("c://1", image="app:v2")), {}),
+        (ReasonCode.NeverReady, born(container("c://1", image="app:v2"), ready_since=later(599)), {}),
+        (ReasonCode.NodeLost, born(), {"nodes": {"node": node(ready=False)}}),
+        (None, born(container("c://1", image="app:v2"), ready_since=later(600)), {}),
+        (None, born(deleted=True), {}),
+    ],
+)
+def test_a_pod_that_was_created_at_the_target_is_judged_by_its_deadline_too(expected, one, changes):
+    waits, _ = plan(one, at=599, **changes)
+    assert waits.status.failures == ()
+    assert waits.requeue_at == later(600)
+    made, actions = plan(one, at=600, **changes)
+    assert actions == []
+    assert [failure.code for failure in made.status.failures] == ([] if expected is None else [expected])
+
+
+def test_a_pod_that_was_created_at_the_target_and_failed_gets_its_time_anew_on_request():
+    action = only(born(), at=700, annotations={"retry": "x"})
+    assert isinstance(action, Complete)
+    assert (action.record.attempt, action.record.deadline, action.record.answers) == (1, later(1300), "x")
+    made, _ = plan(born(record=action.record), at=701, annotations={"retry": "x"})
+    assert made.status.failures == ()
+
+
+def test_without_rights_on_nodes_a_pod_that_is_never_ready_is_no_lost_node():
+    made, _ = plan(upgraded(ready_since=later(5)), at=601, nodes={}, unseen=frozenset({"nodes"}))
+    assert [failure.code for failure in made.status.failures] == [ReasonCode.NeverReady]
+    action = only(swapped(container("c://1")), at=601, nodes={}, unseen=frozenset({"nodes"}))
+    assert action.record.reason == ReasonCode.NotSwapped
+
+
+@pytest.mark.parametrize(("last", "counts"), [(599, True), (3 * 86400, False)])
+def test_only_exits_by_the_deadline_are_a_crash_loop(last, counts):
+    """Three exits in days are no verdict upon the image."""
+    crashing = container(
+        "c://9", restarts=4, running=False, waiting="CrashLoopBackOff", last="c://8", ended=later(last)
+    )
+    made, actions = plan(upgraded(crashing, ready_since=later(last)), at=last + 1, annotations={"steps": "1"})
+    assert [failure.code for failure in made.status.failures] == ([ReasonCode.CrashLoop] if counts else [])
+    assert len(actions) == counts
+
+
+def test_a_crash_loop_that_ends_by_itself_is_done_and_its_exits_no_longer_count():
+    record = replace(swapping(PodPhase.FAILED, evidence="ImageChanged"), reason="CrashLoop")
+    running = container("c://9", image="app:v2", restarts=4, last="c://8", ended=later(40), started=later(50))
+    action = only(swapped(running, gate="True", record=record), at=70, sighted=False)
+    assert isinstance(action, Complete)
+    assert (action.record.phase, action.record.containers["app"].restarts) == (PodPhase.DONE, 3)
 
 
 def test_a_drained_pod_does_not_turn_to_an_image_that_is_not_there():
@@ -406,8 +575,31 @@ def test_an_unreadable_record_behind_an_open_gate_is_nothing():
     assert isinstance(only(pod(record="{")), CloseGate)
 
 
+@pytest.mark.parametrize("phase", list(PodPhase))
+@pytest.mark.parametrize("gate", ["True", "False"])
+def test_a_record_of_another_workload_is_none(phase, gate):
+    """Restored from a backup, or orphaned and adopted: its gate is opened, and the upgrade begins anew."""
+    foreign = replace(swapping(phase, attempt=7), workload="another", deadline=later(-60), reason="NeverReady")
+    action = only(pod(gate=gate, ready=gate == "True", record=foreign))
+    if gate == "False":
+        assert isinstance(action, OpenGate)
+        return
+    assert isinstance(action, CloseGate)
+    assert (action.record.attempt, action.record.workload, action.record.containers) == (1, "web", {})
+
+
 def test_drift_is_reported():
     done = replace(swapping(PodPhase.DONE), phase=PodPhase.DONE)
-    made, _ = plan(pod(revision=NEW, record=done, image="app:other"))
-    assert [reason.code for reason in made.status.reasons] == [ReasonCode.DriftDetected]
-    assert made.pods[0].drift
+    for record in (done, None):
+        made, _ = plan(pod(revision=NEW, record=record, image="app:other"))
+        assert [reason.code for reason in made.status.reasons] == [ReasonCode.DriftDetected]
+        assert made.pods[0].drift
+
+
+def test_drift_beyond_what_is_stored_is_not_told_again_and_again():
+    many = [pod(name=f"web-{number}", revision=NEW, image="app:other") for number in range(12)]
+    told = planning.plan(snapshot(*many), NOW).status
+    assert told is not None
+    before = statuses.read(Meta(annotations={names.STATUS: statuses.encode(told)}))
+    assert len(events(None, told)) == statuses.MAX_REASONS
+    assert events(before, told) == ()

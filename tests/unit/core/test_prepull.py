@@ -7,11 +7,12 @@ from msgspec.structs import replace
 
 from inplace.core.actions.actions import CloseGate, CreatePullPod, DeletePullPod, PatchImages
 from inplace.core.objects.images import registry_of
-from inplace.core.objects.model import Pod
+from inplace.core.objects.model import Node, Owner, Pod, PodSpec, PodStatus, SecurityContext
 from inplace.core.objects.names import HELPER, PRE_PULL, PULLED
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.plan import plan as planning
 from inplace.core.plan.plan import Planner
+from inplace.core.plan.status import explain
 from inplace.core.rollout import prepull, pull_pods
 from inplace.core.rollout.pull_pods import ImageOnNode, name_of
 from inplace.core.rollout.snapshot import PullPods, PullRequest
@@ -42,7 +43,7 @@ def helped(*, image="app:v2", stored="", id_="", waiting="", message="", phase="
         "metadata": {
             "name": name_of(workload(), WANTED), "namespace": "default", "uid": "helper",
             "labels": {HELPER: PRE_PULL}, "annotations": {PULLED: image}, "creationTimestamp": stamp(later(made)),
-            "ownerReferences": [{"kind": "StatefulSet", "name": "web", "uid": "web"}],
+            "ownerReferences": [{"kind": "Pod", "name": "web-0", "uid": pod().uid, "controller": True}],
         },
         "spec": {"nodeName": "node", "containers": [{"name": "pull", "image": stored or image}]},
         "status": {"phase": phase, "reason": "OutOfpods", "containerStatuses": [status] if started else []},
@@ -92,9 +93,149 @@ def test_the_helper_runs_nothing_and_may_nothing():
     )
     assert spec["automountServiceAccountToken"] is False
     assert spec["restartPolicy"] == "Never"
-    assert spec["securityContext"]["runAsNonRoot"] is True
-    assert meta["labels"] == {HELPER: PRE_PULL}, "no selector of a workload finds it"
-    assert all("controller" not in owner for owner in meta["ownerReferences"])
+    assert spec["securityContext"] == {"seccompProfile": {"type": "RuntimeDefault"}}, "no user of ours"
+    assert meta["labels"][HELPER] == PRE_PULL
+    assert meta["labels"].keys().isdisjoint({"app"}), "no selector of a workload finds it"
+    assert [(owner["kind"], owner.get("controller")) for owner in meta["ownerReferences"]] == [("Pod", True)]
+    assert all("blockOwnerDeletion" not in owner for owner in meta["ownerReferences"])
+
+
+def test_the_helper_runs_as_whom_the_container_runs():
+    """OpenShift gives each namespace a range of users: a user of ours would be refused."""
+    one = pod()
+    (container,) = one.spec.containers
+    own = replace(container, security_context=SecurityContext(run_as_user=1000660007, run_as_non_root=True))
+    context = SecurityContext(run_as_user=1, run_as_group=2)
+    served = replace(one, spec=replace(one.spec, containers=(own,), security_context=context))
+    (pull,) = pulls(plan(pods=[served]))
+    assert pull.body["spec"]["securityContext"] == {
+        "seccompProfile": {"type": "RuntimeDefault"},
+        "runAsUser": 1000660007,
+        "runAsGroup": 2,
+        "runAsNonRoot": True,
+    }
+
+
+def test_the_helper_asks_to_be_left_alone():
+    """By those who inject containers, and by the autoscaler, which would keep the node for it."""
+    (pull,) = pulls(plan())
+    meta = pull.body["metadata"]
+    assert meta["labels"]["sidecar.istio.io/inject"] == "false"
+    assert meta["annotations"]["linkerd.io/inject"] == "disabled"
+    assert meta["annotations"]["cluster-autoscaler.kubernetes.io/safe-to-evict"] == "true"
+
+
+def test_what_was_refused_is_made_at_once_as_it_is_accepted():
+    """A LimitRange refuses what asks for nothing, scheduling gates what has a node already."""
+    own = {"requests": {"cpu": "10m"}}
+    images = {OLD: "app:v1", NEW: "app:v2"}
+    revisions = {
+        revision: template(revision, image, containers=[{"name": "app", "image": image, "resources": own}])
+        for revision, image in images.items()
+    }
+    name = name_of(workload(), WANTED)
+    refused = PullRequest(NOW, "app:v2", later(30), "minimum cpu usage per Container is 10m")
+    (pull,) = pulls(plan(asked={name: refused}, revisions=revisions))
+    assert pull.adapted
+    assert pull.body["spec"]["containers"][0]["resources"] == own
+    assert pull.body["spec"]["nodeName"] == "node"
+    gated = replace(refused, refused="nodeName cannot be set until all schedulingGates have been cleared")
+    (pull,) = pulls(plan(asked={name: gated}, revisions=revisions))
+    assert "nodeName" not in pull.body["spec"]
+    assert "node" in str(pull.body["spec"]["affinity"])
+    assert not pulls(plan(asked={name: replace(refused, adapted=True)})), "refused again: later"
+
+
+def test_a_refused_helper_is_asked_for_also_after_its_deadline():
+    name = name_of(workload(), WANTED)
+    request = PullRequest(NOW, "app:v2", later(900), "exceeded quota", adapted=True)
+    made = plan(asked={name: request}, at=901)
+    assert made.status is not None
+    assert [one.code for one in made.status.failures] == [ReasonCode.PrePullImpossible]
+    assert pulls(made)
+
+
+def test_the_words_of_a_refusal_are_among_the_reasons():
+    request = PullRequest(NOW, "app:v2", later(30), "exceeded quota", adapted=True)
+    made = plan(asked={name_of(workload(), WANTED): request}, at=10)
+    assert made.status is not None
+    assert made.status.phase is Phase.PROGRESSING
+    (reason,) = made.status.reasons
+    assert reason.code == ReasonCode.PrePullImpossible
+    assert "exceeded quota" in reason.message
+
+
+def test_a_retry_is_another_helper():
+    own = workload(replicas=1, annotations={"pre-pull": "Required", "retry": "1"})
+    made = planning.plan(snapshot(pod(), workload=own, pull_pods=PullPods((helped(waiting="ErrImagePull"),))), NOW)
+    assert pulls(made)
+    assert [one.pod.name for one in made.actions if isinstance(one, DeletePullPod)] == [helped().name]
+
+
+def test_a_helper_with_a_verdict_takes_nobodys_slot():
+    """CRI-O fails to create the container, and reports no imageID: such a helper has pulled."""
+    assert pull_pods.is_pulling(helped(waiting="ErrImagePull"), later(19))
+    assert not pull_pods.is_pulling(helped(waiting="ErrImagePull"), later(20))
+    assert not pull_pods.is_pulling(helped(waiting="InvalidImageName"), NOW)
+    assert pull_pods.is_pulling(helped(waiting="ContainerCreating"), later(599))
+    assert not pull_pods.is_pulling(helped(waiting="ContainerCreating"), later(600)), "whatever it hangs on"
+    assert not pull_pods.is_pulling(helped(waiting="CreateContainerError"), NOW)
+
+
+def test_the_container_that_holds_a_helper_up_is_named():
+    one = helped(started=False)
+    init = {"name": "proxy-init", "state": {"running": {}}}
+    held = decode({"initContainerStatuses": [init], "phase": "Pending"}, PodStatus)
+    made = plan(helpers=[replace(one, status=held)])
+    assert "init container proxy-init, which admission added, has not completed (running)" in str(
+        made.deferred["web-0"].message
+    )
+
+
+def test_a_sidecar_that_runs_holds_nothing_up():
+    sidecar = {"name": "proxy", "ready": True, "state": {"running": {}}}
+    later_one = {"name": "init", "state": {"waiting": {"reason": "ImagePullBackOff"}}}
+    status = decode({"initContainerStatuses": [sidecar, later_one]}, PodStatus)
+    spec = decode({"nodeName": "node", "initContainers": [{"name": "proxy", "restartPolicy": "Always"}]}, PodSpec)
+    assert "container init," in pull_pods.held_up_by(replace(helped(), spec=spec, status=status))
+
+
+def test_a_scheduling_gate_that_holds_a_helper_up_is_named():
+    gated = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "non-empty gates"}
+    status = decode({"conditions": [gated]}, PodStatus)
+    one = replace(helped(), spec=PodSpec(), status=status)
+    assert pull_pods.held_up_by(one) == "the pull Pod is not scheduled: SchedulingGated: non-empty gates"
+
+
+NO_NETWORK = "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:no cni"
+
+
+@pytest.mark.parametrize(
+    ("message", "host", "goes"),
+    [(NO_NETWORK, True, True), (NO_NETWORK, False, False), (f"[{NO_NETWORK}, PLEG is not healthy]", True, False)],
+    ids=["its agent", "another Pod", "more than the network"],
+)
+def test_the_agent_that_brings_the_network_is_upgraded_where_there_is_none(message, host, goes):
+    condition = {"type": "Ready", "status": "False", "reason": "KubeletNotReady", "message": message}
+    without = decode({"metadata": {"name": "node"}, "status": {"conditions": [condition]}}, Node)
+    one = pod()
+    own = replace(one, spec=replace(one.spec, host_network=host))
+    revisions = {OLD: template(OLD, "app:v1", hostNetwork=host), NEW: template(NEW, "app:v2", hostNetwork=host)}
+    made = plan(pods=[own], nodes={"node": without}, revisions=revisions)
+    assert [pull.body["spec"].get("hostNetwork") for pull in pulls(made)] == ([True] if goes else [])
+
+
+def test_a_node_that_an_autoscaler_removes_is_left_alone():
+    leaving = decode({"metadata": {"name": "node"}, "spec": {"taints": [{"key": "karpenter.sh/disrupted"}]}}, Node)
+    made = plan(nodes={"node": replace(leaving, status=node().status)})
+    assert not pulls(made)
+    assert not starts(made)
+    assert planning_reason(made) == ReasonCode.NodeLeaving
+
+
+def planning_reason(made):
+    """Why nothing is done with the Pod."""
+    return explain(made.pods[0], made.deferred).code
 
 
 def test_a_windows_helper_has_no_fields_of_linux():
@@ -174,14 +315,14 @@ def test_without_pre_pull_there_are_no_helpers():
 
 def test_a_refused_helper_is_asked_for_again_later_and_its_deadline_counts_from_the_first_time():
     name = name_of(workload(), WANTED)
-    early = plan(asked={name: PullRequest(NOW, later(30), "exceeded quota")}, at=10)
+    early = plan(asked={name: PullRequest(NOW, "app:v2", later(30), "exceeded quota", adapted=True)}, at=10)
     assert early.deferred["web-0"].code == ReasonCode.PrePullImpossible
     assert "exceeded quota" in early.deferred["web-0"].message
     assert not pulls(early)
     assert early.requeue_at == later(30)
-    again = plan(asked={name: PullRequest(NOW, later(30), "exceeded quota")}, at=31)
+    again = plan(asked={name: PullRequest(NOW, "app:v2", later(30), "exceeded quota", adapted=True)}, at=31)
     assert pulls(again)
-    late = plan(asked={name: PullRequest(NOW, later(620), "exceeded quota")}, at=601)
+    late = plan(asked={name: PullRequest(NOW, "app:v2", later(620), "exceeded quota", adapted=True)}, at=601)
     assert late.status is not None
     assert [one.code for one in late.status.failures] == [ReasonCode.PrePullImpossible]
 
@@ -194,7 +335,10 @@ def test_a_helper_that_was_turned_away_makes_room_for_another():
 
 def test_no_more_are_made_than_there_is_room_for():
     full = {registry_of("app:v2"): prepull.MAX_PULLS_PER_REGISTRY}
-    assert not pulls(plan(busy=full))
+    made = plan(busy=full)
+    assert not pulls(made)
+    assert made.deferred["web-0"].code == ReasonCode.PullLimit
+    assert made.requeue_at == later(1), "nobody else wakes it"
     assert pulls(plan(busy={"other.example.com": prepull.MAX_PULLS_PER_REGISTRY}))
     assert not pulls(plan(busy={"other.example.com": prepull.MAX_PULLS}))
 
@@ -224,7 +368,7 @@ def named(name):
     """A node of this name, without the image."""
     one = node()
     meta = {f: getattr(one.metadata, f) for f in one.metadata.__struct_fields__} | {"name": name}
-    return type(one)(type(one.metadata)(**meta), one.status)
+    return replace(one, metadata=type(one.metadata)(**meta))
 
 
 def test_admission_that_rewrites_new_pods_refuses_the_upgrade():
@@ -256,17 +400,15 @@ def test_a_helper_is_read_by_its_own_container():
     one = helped(id_="app@" + DIGEST["v2"])
     assert pull_pods.image_of(one) == "app:v2"
     assert pull_pods.digests([one]) == {("node", "app:v2"): DIGEST["v2"]}
-    assert not pull_pods.is_pulling(one)
-    assert pull_pods.is_pulling(helped(waiting="ContainerCreating"))
-    assert not pull_pods.is_pulling(helped(phase="Failed", started=False))
+    assert not pull_pods.is_pulling(one, NOW)
+    assert pull_pods.is_pulling(helped(waiting="ContainerCreating"), NOW)
+    assert not pull_pods.is_pulling(helped(phase="Failed", started=False), NOW)
 
 
 def test_the_label_alone_makes_no_pull_pod():
     """Anybody can write it, into a template even: such Pods are never deleted."""
-    there = helped(id_="app@" + DIGEST["v2"])
-    assert pull_pods.workloads_served(there)
-    named = replace(there, metadata=replace(there.metadata, name="web-0"))
-    assert pull_pods.workloads_served(named) == ()
-    owners = (replace(there.metadata.owner_references[0], controller=True),)
-    controlled = replace(there, metadata=replace(there.metadata, owner_references=owners))
-    assert pull_pods.workloads_served(controlled) == ()
+    meta = helped().metadata
+    assert pull_pods.served(meta) == meta.owner_references[0]
+    assert pull_pods.served(replace(meta, name="web-0")) is None
+    assert pull_pods.served(replace(meta, labels={})) is None
+    assert pull_pods.served(replace(meta, owner_references=(Owner(kind="StatefulSet", controller=True),))) is None

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from inplace.core.objects.known_keys import RESTART_ON
 from inplace.core.objects.model import Meta
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.settings import annotations as table
@@ -49,7 +50,7 @@ def test_nothing_given_is_the_defaults_of_product_md():
     assert parsed.not_implemented == ()
     assert parsed.settings.pre_pull is PrePullPolicy.REQUIRED
     assert parsed.settings.progress_deadline_seconds == 600
-    assert parsed.settings.restart_on == ("checksum/*",)
+    assert parsed.settings.restart_on == RESTART_ON
 
 
 @pytest.mark.parametrize(

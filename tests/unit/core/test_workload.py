@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
-from inplace.core.actions.actions import Abort, CloseGate, LabelPhase, PatchWorkload, WriteStatus
-from inplace.core.kinds import BY_NAME, find
+from inplace.core.actions import patches
+from inplace.core.actions.actions import Abort, CloseGate, LabelPhase, PatchWorkload, ReleaseFields, WriteStatus
+from inplace.core.actions.patches import Patch
+from inplace.core.kinds import BY_NAME, OwnedObjects, find
 from inplace.core.objects import names
 from inplace.core.objects.model import Condition
 from inplace.core.objects.reasons import EventReason, Reason, ReasonCode
 from inplace.core.plan import events
 from inplace.core.plan import plan as planning
+from inplace.core.settings.grammar import Amount
 from inplace.core.state import statuses
 from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Failure, Phase, Status
@@ -83,6 +87,84 @@ def test_on_delete_is_a_freeze_by_itself():
     [edit] = edits(plan(pod(), workload=workload(replicas=1, frozen=False, strategy={"type": "OnDelete"})))
     assert edit.spec == {}
     assert edit.labels == {names.FROZEN: "true"}
+    assert edit.annotations == {names.ORIGINAL_STRATEGY: '{"type":"OnDelete"}'}
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        None,
+        "",
+        "{",
+        "[]",
+        '{"type":"Sometimes"}',
+        '{"rollingUpdate":{"partition":-1}}',
+        '{"rollingUpdate":{"maxUnavailable":"all"}}',
+    ],
+)
+def test_a_freeze_without_a_readable_record_gets_the_default_which_is_said(kind, text):
+    one = held(kind, text)
+    found = BY_NAME[kind].freeze(one, OwnedObjects(), freeze_policy=False)
+    assert isinstance(found, PatchWorkload)
+    assert (found.why, found.spec) == (EventReason.StrategyForgotten, {})
+    assert found.annotations == {names.ORIGINAL_STRATEGY: '{"type":"RollingUpdate"}'}
+    thawed = BY_NAME[kind].thaw(one, OwnedObjects())
+    assert isinstance(thawed, PatchWorkload)
+    assert thawed.spec == {"updateStrategy": {"type": "RollingUpdate"}}
+    assert "not recorded" in thawed.note
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_a_strategy_that_was_a_freeze_before_ours_stays(kind):
+    own = held(kind, None)
+    labels, annotations = {names.MODE: "InPlaceOnly"}, {names.STATUS: "{}"}
+    own = replace(own, metadata=replace(own.metadata, labels=labels, annotations=annotations))
+    found = BY_NAME[kind].freeze(own, OwnedObjects(), freeze_policy=False)
+    assert isinstance(found, PatchWorkload)
+    assert (found.why, found.spec) == (EventReason.Frozen, {})
+    untouched = BY_NAME[kind].thaw(own, OwnedObjects())
+    assert isinstance(untouched, PatchWorkload)
+    assert untouched.spec == {}
+    text = found.annotations[names.ORIGINAL_STRATEGY]
+    marked = held(kind, text)
+    assert BY_NAME[kind].freeze(marked, OwnedObjects(), freeze_policy=False) is None
+    restored = BY_NAME[kind].thaw(marked, OwnedObjects())
+    assert isinstance(restored, PatchWorkload)
+    assert restored.spec["updateStrategy"] == msgspec.json.decode(own.spec.update_strategy)
+
+
+def held(kind, text):
+    """A workload that is frozen, with a record or without."""
+    one = replace(workload(strategy={"type": "OnDelete"} if kind == "DaemonSet" else None, original=None), kind=kind)
+    annotations = {} if text is None else {names.ORIGINAL_STRATEGY: text}
+    return replace(one, metadata=replace(one.metadata, annotations=annotations))
+
+
+def test_what_else_its_owner_changes_in_the_strategy_meanwhile_is_his():
+    own = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 3, "partition": names.FROZEN_PARTITION}}
+    text = '{"type":"RollingUpdate","rollingUpdate":{"partition":2}}'
+    one = workload(strategy=own, original=text)
+    assert KIND.native(one).partition == Amount(2)
+    assert KIND.native(one).max_unavailable == Amount(3)
+    thawed = KIND.thaw(one, OwnedObjects())
+    assert isinstance(thawed, PatchWorkload)
+    assert thawed.spec["updateStrategy"]["rollingUpdate"] == {"maxUnavailable": 3, "partition": 2}
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_what_a_version_before_took_out_of_the_strategy_comes_back(kind):
+    one = held(kind, '{"type":"RollingUpdate","rollingUpdate":{"maxUnavailable":"30%"}}')
+    assert BY_NAME[kind].native(one).max_unavailable == Amount(30, percent=True)
+    thawed = BY_NAME[kind].thaw(one, OwnedObjects())
+    assert isinstance(thawed, PatchWorkload)
+    assert thawed.spec == {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "30%"}}}
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_nothing_is_handed_over_to_a_strategy_that_replaces_no_pod(kind):
+    assert BY_NAME[kind].fall_back(held(kind, '{"type":"OnDelete"}')) is None
+    assert BY_NAME[kind].fall_back(held(kind, '{"type":"RollingUpdate"}')) is not None
 
 
 def test_a_strategy_that_is_not_known_is_refused():
@@ -104,6 +186,43 @@ def test_opting_out_at_rest_cleans_the_pods_and_then_the_workload():
     assert last.spec == {"updateStrategy": {"type": "RollingUpdate"}}
     assert set(last.labels) == {names.FROZEN}
     assert set(last.annotations) == {names.ORIGINAL_STRATEGY}
+
+
+def test_last_of_all_our_field_manager_gives_its_fields_up():
+    managers = ("kubectl", names.FIELD_MANAGER, "kube-controller-manager", names.FIELD_MANAGER)
+    made = plan(pod(revision=NEW), workload=managed(*managers))
+    assert made.actions == (ReleaseFields(managed(*managers), (1, 3)),)
+    request = patches.build(made.actions[0], NOW)
+    assert isinstance(request, Patch)
+    assert [(op["op"], op["path"]) for op in request.ops] == [
+        ("test", "/metadata/uid"),
+        ("test", "/metadata/managedFields/3/manager"),
+        ("test", "/metadata/managedFields/1/manager"),
+        ("remove", "/metadata/managedFields/3"),
+        ("remove", "/metadata/managedFields/1"),
+    ]
+
+
+def test_fields_are_given_up_once_and_not_where_the_server_would_keep_them():
+    one = managed("kubectl", names.FIELD_MANAGER)
+    again = plan(pod(revision=NEW), workload=one, released=bytes(one.metadata.managed_fields))
+    assert again.actions == ()
+    for managers in ((), ("kubectl",), (names.FIELD_MANAGER,)):
+        assert plan(pod(revision=NEW), workload=managed(*managers)).actions == ()
+    assert not [
+        action
+        for action in plan(
+            pod(revision=NEW), workload=managed("kubectl", names.FIELD_MANAGER, mode="InPlaceOnly")
+        ).actions
+        if isinstance(action, ReleaseFields)
+    ]
+
+
+def managed(*managers, mode=None):
+    """A workload that nothing of ours is left of but these managers."""
+    found = msgspec.Raw(msgspec.json.encode([{"manager": manager} for manager in managers]))
+    one = workload(replicas=1, mode=mode, frozen=False)
+    return replace(one, metadata=replace(one.metadata, managed_fields=found))
 
 
 def test_opting_out_midway_keeps_the_freeze_and_says_so():
@@ -163,7 +282,7 @@ def test_an_unknown_target_never_claims_the_new_generation():
 
 
 def test_a_settled_workload_stays_up_to_date_when_a_pod_becomes_unready():
-    one = stated(workload(replicas=1), Phase.UP_TO_DATE)
+    one = stated(workload(replicas=1), Phase.UP_TO_DATE, healthy=NEW)
     made = plan(pod(revision=NEW, ready=False), workload=one)
     assert made.status is not None
     assert made.status.phase is Phase.UP_TO_DATE
@@ -230,6 +349,15 @@ def test_a_forecast_names_pods_images_order_and_waves():
     assert made.pods[0].images == {"app": "app:v2"}
     assert made.pods[0].drained
     assert made.refused == ()
+
+
+def test_a_forecast_says_how_long_an_old_container_may_take_to_stop():
+    one = pod()
+    slow = replace(one, spec=replace(one.spec, termination_grace_period_seconds=900))
+    own = workload(replicas=1)
+    (note,) = forecast.forecast(snapshot(slow, workload=own), later(1)).notes
+    assert (note.code, "900 s" in note.message) == (ReasonCode.SlowStop, True)
+    assert forecast.forecast(snapshot(one, workload=own), later(1)).notes == ()
 
 
 def test_a_forecast_of_a_refusal_and_of_a_partition():

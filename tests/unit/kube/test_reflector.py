@@ -86,6 +86,21 @@ async def test_410_in_both_forms_means_list_again_and_report_what_vanished(form)
         assert recorder.total("inplace_relists_total") == 2
 
 
+@pytest.mark.parametrize("form", ["list", "watch", "event"])
+async def test_a_server_that_answers_410_again_and_again_is_not_asked_in_a_hot_loop(form):
+    gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old"}
+    again = stream(event("ERROR", gone)) if form == "event" else status(410, reason="Expired", message="too old")
+    async with reflecting(ok(page(pod("a", "5"))), again) as (reflector, _, _, script, _):
+        listed = again if form == "list" else ok(page())
+        script.answers = [ok(page(pod("a", "5"))), again, *(50 * [listed, again]), ok(page()), stream(then=_forever)]
+        await asyncio.sleep(60)
+        assert 4 < len(script.requests) < 25
+        assert reflector.problem == "too old"
+        script.answers = [*(len(script.requests) * [again]), ok(page()), stream(then=_forever)]
+        await asyncio.sleep(60)
+        assert reflector.problem is None
+
+
 async def test_bookmarks_move_the_version_and_are_no_objects():
     bookmark = event("BOOKMARK", {"kind": "Pod", "metadata": {"resourceVersion": "99"}})
     async with reflecting(ok(page()), stream(bookmark), stream(then=_forever)) as (_, store, changes, script, _):

@@ -28,6 +28,7 @@ CONDITIONS = "inplace may change no conditions of a workload but Reconciling and
 BUDGET = "inplace may only take from a PodDisruptionBudget, and change nothing else of it"
 REPLICA_SETS = "inplace may create and delete only ReplicaSets without Pods that belong to a Deployment"
 HELPERS = "inplace may create and delete only its own pull Pods"
+REACHES_HOST = "inplace may create only pull Pods that do not reach the host"
 RUNS_NOTHING = "inplace may create only pull Pods that pull an image and run nothing"
 
 

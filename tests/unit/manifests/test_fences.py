@@ -115,12 +115,11 @@ def test_replica_sets_come_and_go_only_without_pods_and_below_a_deployment(repli
 # --- helpers ----------------------------------------------------------------------------------------------------------
 
 
-def helper():
-    """The very Pod that the code makes."""
+def helper(**spec):
+    """The very Pod that the code makes for a template with this in its spec."""
     snapshot = factories.snapshot()
-    made = pull_pods.manifest(
-        snapshot, ImageOnNode("n", "app:v2"), "inplace-pull-1", factories.template(factories.NEW, "app:v2")
-    )
+    target = factories.template(factories.NEW, "app:v2", **spec)
+    made = pull_pods.manifest(snapshot, factories.pod(), ImageOnNode("n", "app:v2"), "inplace-pull-1", target)
     return {**made, "metadata": {**made["metadata"], "namespace": "test"}}
 
 
@@ -131,19 +130,44 @@ RUNS = {
     "hook": put("spec", "containers", 0, "lifecycle", value={"preStop": {"exec": {"command": ["x"]}}}),
     "environment": put("spec", "containers", 0, "env", value=[{"name": "A", "value": "b"}]),
     "secrets": put("spec", "containers", 0, "envFrom", value=[{"secretRef": {"name": "x"}}]),
-    "volumes": put("spec", "volumes", value=[{"name": "host", "hostPath": {"path": "/"}}]),
     "token": put("spec", "automountServiceAccountToken", value=True),
     "token by default": drop("spec", "automountServiceAccountToken"),
-    "network": put("spec", "hostNetwork", value=True),
+    "restarts": put("spec", "restartPolicy", value="Always"),
+    "more rights": put("spec", "containers", 0, "securityContext", value={"allowPrivilegeEscalation": True}),
+    "devices": put("spec", "containers", 0, "volumeDevices", value=[{"name": "x", "devicePath": "/dev/x"}]),
+    "another name": put("spec", "containers", 0, "name", value="else"),
+}
+MOUNTS = ("/", "/inplace.dev", "//inplace.dev/", "/./inplace.dev", "/x/../inplace.dev", "inplace.dev")
+RUNS |= {
+    f"mount at {path}": put("spec", "containers", 0, "volumeMounts", value=[{"name": "x", "mountPath": path}])
+    for path in MOUNTS
+}
+PRIVILEGED = {"name": "x", "image": "x", "securityContext": {"privileged": True}}
+CAPABLE = {"name": "x", "image": "x", "securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}
+REACHES = {
+    "volumes": put("spec", "volumes", value=[{"name": "host", "hostPath": {"path": "/"}}]),
     "processes": put("spec", "hostPID", value=True),
     "memory": put("spec", "hostIPC", value=True),
-    "restarts": put("spec", "restartPolicy", value="Always"),
-    "init containers": put("spec", "initContainers", value=[{"name": "x", "image": "x"}]),
-    "more containers": lambda tree: tree["spec"]["containers"].append({"name": "x", "image": "x"}),
+    "privileged": lambda tree: tree["spec"]["containers"].append(PRIVILEGED),
+    "privileged init": put("spec", "initContainers", value=[PRIVILEGED]),
+    "capabilities": put("spec", "initContainers", value=[CAPABLE]),
+    "port": put("spec", "containers", 0, "ports", value=[{"containerPort": 1, "hostPort": 1}]),
+    "proc": put("spec", "initContainers", value=[{"name": "x", "securityContext": {"procMount": "Unmasked"}}]),
+    "host process": put("spec", "securityContext", value={"windowsOptions": {"hostProcess": True}}),
+}
+#: What Istio, EKS and others add to every Pod.
+ADDED = {
+    "container": lambda tree: tree["spec"]["containers"].append(
+        {"name": "proxy", "image": "x", "env": [{"name": "A"}]}
+    ),
+    "init container": put("spec", "initContainers", value=[{"name": "init", "image": "x"}]),
+    "volume": put("spec", "volumes", value=[{"name": "token", "projected": {"sources": []}}]),
+    "mount": put("spec", "containers", 0, "volumeMounts", value=[{"name": "token", "mountPath": "/x"}]),
 }
 NOT_OURS = {
     "label": lambda tree: tree["metadata"]["labels"].pop(names.HELPER),
     "another label": put("metadata", "labels", names.HELPER, value="else"),
+    "another Pod's name": put("metadata", "name", value="web-0"),
     "controller": put("metadata", "ownerReferences", value=[owned_by("StatefulSet")]),
 }
 
@@ -152,9 +176,27 @@ def of_helper(old, new, **who):
     return admission.refusal("inplace-fence-helpers", kinds.PODS, old, new, **who)
 
 
-def test_the_helper_that_the_code_makes_may_come_and_go():
-    assert of_helper(None, helper()) == ""
-    assert of_helper(helper(), None) == ""
+@pytest.mark.parametrize("spec", [{}, {"hostNetwork": True}, {"os": {"name": "windows"}}], ids=str)
+def test_the_helper_that_the_code_makes_may_come_and_go(spec):
+    assert of_helper(None, helper(**spec)) == ""
+    assert of_helper(helper(**spec), None) == ""
+
+
+@pytest.mark.parametrize("what", ["container", "init container"])
+def test_nothing_else_runs_in_the_network_of_the_host(what):
+    assert of_helper(None, changed(helper(hostNetwork=True), ADDED[what])) == fences.REACHES_HOST
+
+
+@pytest.mark.parametrize("what", ADDED)
+def test_what_admission_adds_beside_it_may_stay(what):
+    assert of_helper(None, changed(helper(), ADDED[what])) == ""
+
+
+@pytest.mark.parametrize("what", REACHES)
+def test_nothing_of_it_reaches_the_host(what):
+    one = changed(helper(), REACHES[what])
+    assert of_helper(None, one) == fences.REACHES_HOST
+    assert of_helper(one, None) == ""
 
 
 @given(st.sets(st.sampled_from(sorted(RUNS))), st.sets(st.sampled_from(sorted(NOT_OURS)), max_size=1))

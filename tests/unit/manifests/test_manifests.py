@@ -83,7 +83,7 @@ def built(directory):
 
 
 def files():
-    return sorted(path for path in MANIFESTS.rglob("*.yaml") if path.name != "kustomization.yaml")
+    return sorted(path for path in MANIFESTS.rglob("*.yaml") if path.name not in {"kustomization.yaml", "names.yaml"})
 
 
 def documents(path):
@@ -151,8 +151,9 @@ def test_only_a_role_of_its_own_creates_and_deletes_pods():
 
 def test_every_resource_of_a_kustomization_exists():
     for path in MANIFESTS.rglob("kustomization.yaml"):
-        for resource in yaml.safe_load(path.read_text())["resources"]:
-            assert (path.parent / resource).exists(), f"{path}: {resource}"
+        found = yaml.safe_load(path.read_text())
+        for one in [*found.get("resources", []), *found.get("components", []), *found.get("configurations", [])]:
+            assert (path.parent / one).exists(), f"{path}: {one}"
 
 
 # -- what kubectl makes of them

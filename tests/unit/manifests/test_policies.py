@@ -22,7 +22,7 @@ def objects():
     return [one for one in found if one["kind"] != "Kustomization"]
 
 
-def test_every_policy_is_bound_once_and_fails_closed_but_those_that_could_keep_pods_from_starting():
+def test_every_policy_is_bound_once_and_fails_closed_but_those_that_nothing_rests_on():
     every = {one["metadata"]["name"] for one in objects() if not one["kind"].endswith("Binding")}
     bindings = [one for one in objects() if one["kind"].endswith("Binding")]
     idle = {one["spec"]["policyName"] for one in bindings if one["metadata"]["name"].endswith("-idle")}
@@ -34,7 +34,7 @@ def test_every_policy_is_bound_once_and_fails_closed_but_those_that_could_keep_p
         for one in objects()
         if not one["kind"].endswith("Binding") and one["spec"]["failurePolicy"] != "Fail"
     }
-    assert open_ == {f"inplace-gate-{kind.plural}" for kind in kinds.ALL}
+    assert open_ == {"inplace-keep-freeze-unowned", *(f"inplace-gate-{kind.plural}" for kind in kinds.ALL)}
 
 
 def test_the_controller_asks_for_every_binding_and_may():

@@ -50,7 +50,7 @@ def refusal(annotations, mode="InPlaceOnly", kind=kinds.DEPLOYMENTS, old=None):
 def test_it_accepts_what_the_code_accepts(name, text):
     said = refusal({names.PREFIX + name: text})
     assert (said == "") == (table._SETTINGS[name].parse(text) is not None), said
-    assert not said or names.PREFIX + name in said
+    assert not said or said.startswith(f"metadata.annotations[{names.PREFIX}{name}]: ")
 
 
 @pytest.mark.parametrize("name", sorted(LEFT_TO_THE_CONTROLLER))
@@ -91,8 +91,15 @@ def test_it_knows_the_settings_that_the_code_knows(name, ours):
     prefix = names.PREFIX if ours else "example.com/"
     value = {"max-unavailable": "1", "partition": "1", "progress-deadline-seconds": "1"}.get(name, "0")
     said = refusal({prefix + name: value, "checksum/config": "0"})
-    unknown = f"metadata.annotations: there is no setting named {prefix}{name}: one of these is not known"
+    unknown = f"metadata.annotations: no such setting: {prefix}{name}"
     assert (said == unknown) == (ours and name not in {*table._SETTINGS, *OURS})
+
+
+def test_it_names_only_what_it_does_not_know():
+    given = {names.PREFIX + key: "1" for key in ("max-unavailable", "foo", "bar", "retry")}
+    what, _, told = refusal(given).rpartition(": ")
+    assert what == "metadata.annotations: no such setting"
+    assert sorted(told.split(", ")) == [names.PREFIX + "bar", names.PREFIX + "foo"], "a map has no order"
 
 
 @pytest.mark.parametrize("kind", admission.WORKLOADS)
@@ -103,3 +110,65 @@ def test_every_kind_is_asked_when_it_is_created_and_when_it_is_changed(kind):
     assert refusal(bad, kind=kind, old=old) == refusal(bad, kind=kind)
     assert refusal(bad, kind=kind, mode=None) == "", "not opted in, not our business"
     assert refusal(None, kind=kind) == ""
+
+
+# --- what is older than the policy ------------------------------------------------------------------------------------
+
+MODE = {names.MODE: "InPlaceOnly"}
+BAD = {names.PREFIX + "paused": "maybe", names.PREFIX + "no-such-setting": "1", names.PREFIX + "partition": "-1"}
+
+
+def later(kind, old, *changes):
+    """What is said against a change of an object that was there before."""
+    return admission.refusal(POLICY, kind, old, admission.changed(old, *changes), user=admission.SOMEBODY)
+
+
+def meta(field, **values):
+    def change(tree):
+        tree["metadata"][field] = {**(tree["metadata"].get(field) or {}), **values}
+
+    return change
+
+
+@pytest.mark.parametrize("kind", admission.WORKLOADS)
+@pytest.mark.parametrize("labels", [MODE, {names.MODE: "Sometimes"}], ids=["settings", "mode"])
+def test_an_object_that_is_older_than_the_policy_is_in_nobodys_way(kind, labels):
+    old = admission.workload(kind, labels=labels, annotations=BAD)
+    old["metadata"]["finalizers"] = ["foregroundDeletion"]
+    for change in (
+        meta("labels", team="a"),
+        meta("annotations", **{"example.com/note": "1"}),
+        meta("annotations", **{names.STATUS: "{}", names.ORIGINAL_STRATEGY: "{}"}),
+        meta("labels", **{names.FROZEN: "true"}),
+        meta("annotations", **{names.PREFIX + "max-unavailable": "2"}),
+        lambda tree: tree["spec"]["template"]["spec"]["containers"][0].update(image="app:v2"),
+        lambda tree: tree["metadata"].pop("annotations"),
+        lambda tree: tree["metadata"]["labels"].pop(names.MODE),
+    ):
+        assert later(kind, old, change) == ""
+
+
+@pytest.mark.parametrize("kind", admission.WORKLOADS)
+def test_what_a_write_makes_worse_is_refused_and_what_it_opts_in_is_looked_at_as_a_whole(kind):
+    old = admission.workload(kind, labels=MODE, annotations=BAD)
+    assert "use true or false" in later(kind, old, meta("annotations", **{names.PREFIX + "paused": "perhaps"}))
+    wrong = {names.PREFIX + "another": "1"}
+    assert f"no such setting: {names.PREFIX}another" in later(kind, old, meta("annotations", **wrong))
+    assert "InPlaceOnly or" in later(kind, old, meta("labels", **{names.MODE: "Sometimes"}))
+    out = admission.workload(kind, annotations={names.PREFIX + "paused": "maybe"})
+    assert "use true or false" in later(kind, out, meta("labels", **MODE))
+
+
+@pytest.mark.parametrize("kind", admission.WORKLOADS)
+@pytest.mark.parametrize("name", [one["metadata"]["name"] for one in admission.validating()])
+def test_no_policy_keeps_an_object_from_being_deleted(kind, name):
+    """The garbage collector takes its finalizers away, one by one, and others still change what they like."""
+    labels, held = {**MODE, names.FROZEN: "true"}, {"paused": True} if kind is kinds.DEPLOYMENTS else {}
+    old = admission.workload(kind, labels=labels, annotations=BAD, **held)
+    old["metadata"] |= {"finalizers": ["foregroundDeletion", "orphan"], "deletionTimestamp": "2026-01-01T00:00:00Z"}
+    collected = admission.changed(old, lambda tree: tree["metadata"].update(finalizers=["orphan"]))
+    worse = admission.changed(old, meta("annotations", **{names.PREFIX + "paused": "perhaps"}))
+    for user in (admission.SOMEBODY, "system:serviceaccount:kube-system:generic-garbage-collector"):
+        assert admission.refusal(name, kind, old, collected, user=user) == ""
+        assert admission.refusal(name, kind, old, worse, user=user) == ""
+        assert admission.refusal(name, kind, old, None, user=user) == ""

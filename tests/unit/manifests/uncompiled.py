@@ -25,6 +25,32 @@ _GATE = StandIn(
 )
 _FROZEN = '{"op": "add", "path": "/metadata/labels/" + jsonpatch.escapeKey("inplace.dev/frozen"), "value": "true"}'
 
+_PARTITION = "(object.spec.updateStrategy.?rollingUpdate.?partition.orValue(0))"
+_LIFTS = (
+    "(object.spec.updateStrategy.type == 'OnDelete' ? oldObject.spec.updateStrategy.type != 'OnDelete' "
+    f": {_PARTITION} != 2147483647)"
+)
+_KEY = "?'inplace.dev/original-strategy'"
+_KEPT = (
+    f"object.metadata.?annotations.orValue({{}})[{_KEY}].orValue("
+    f"oldObject.metadata.?annotations.orValue({{}})[{_KEY}].orValue(''))"
+)
+_PARTITIONED = (
+    f"({_LIFTS} ? (object.spec.updateStrategy.type == 'OnDelete' ? '{{\"type\":\"OnDelete\"}}' "
+    f': \'{{"type":"RollingUpdate","rollingUpdate":{{"partition":\' + string({_PARTITION}) + \'}}}}\') : {_KEPT})'
+)
+_OF_TYPE = f"(object.spec.updateStrategy.type != 'OnDelete' ? '{{\"type\":\"RollingUpdate\"}}' : {_KEPT})"
+
+
+def _recorded(original: str) -> str:
+    key = '"inplace.dev/original-strategy"'
+    return (
+        f'+ ({original} != \'\' && !has(object.metadata.annotations) ? [{{"op": "add", '
+        f'"path": "/metadata/annotations", "value": {{{key}: {original}}}}}] : []) '
+        f'+ ({original} != \'\' ? [{{"op": "add", '
+        f'"path": "/metadata/annotations/" + jsonpatch.escapeKey({key}), "value": {original}}}] : [])'
+    )
+
 
 def _condition(type_: str, stuck: str, message: str) -> str:
     said = "object.metadata.annotations['inplace.dev/status']"
@@ -42,14 +68,25 @@ UNCOMPILED = {
     "inplace-gate-deployments": _GATE,
     "inplace-keep-freeze-statefulsets": StandIn(
         _PATCH,
-        '[{"op": "replace", "path": "/spec/updateStrategy", "value": {"type": "RollingUpdate", '
-        f'"rollingUpdate": {{"partition": 2147483647}}}}}}, {_FROZEN}]',
+        f'({_LIFTS} ? [{{"op": "add", "path": "/spec/updateStrategy/type", "value": "RollingUpdate"}}] : []) '
+        f'+ ({_LIFTS} && !has(object.spec.updateStrategy.rollingUpdate) ? [{{"op": "add", '
+        '"path": "/spec/updateStrategy/rollingUpdate", "value": {"partition": 2147483647}}] : []) '
+        f'+ ({_LIFTS} ? [{{"op": "add", "path": "/spec/updateStrategy/rollingUpdate/partition", '
+        f'"value": 2147483647}}] : []) + [{_FROZEN}] {_recorded(_PARTITIONED)}',
     ),
     "inplace-keep-freeze-daemonsets": StandIn(
-        _PATCH, f'[{{"op": "replace", "path": "/spec/updateStrategy", "value": {{"type": "OnDelete"}}}}, {_FROZEN}]'
+        _PATCH,
+        f'[{{"op": "add", "path": "/spec/updateStrategy/type", "value": "OnDelete"}}, {_FROZEN}] {_recorded(_OF_TYPE)}',
     ),
     "inplace-keep-freeze-deployments": StandIn(
         _PATCH, f'[{{"op": "add", "path": "/spec/paused", "value": true}}, {_FROZEN}]'
+    ),
+    "inplace-keep-freeze-unowned": StandIn(
+        _PATCH,
+        "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15].filter(i, i < size(object.metadata.managedFields) "
+        "&& object.metadata.managedFields[i].?manager.orValue('') == 'inplace' "
+        "&& 'f:spec' in object.metadata.managedFields[i].?fieldsV1.orValue({})).map(i, "
+        '{"op": "remove", "path": "/metadata/managedFields/" + string(i) + "/fieldsV1/f:spec"})',
     ),
     "inplace-honest-status": StandIn(
         _OBJECT,

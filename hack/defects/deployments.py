@@ -1,0 +1,190 @@
+"""What is done wrong with the ReplicaSets, the pause and the settings of a Deployment."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hack.defects.defect import Defect
+
+DEPLOYMENT: Final = "core/kinds/deployment.py"
+UNDO: Final = "core/kinds/undo.py"
+FREEZE: Final = "core/rollout/freeze.py"
+APPLY: Final = "controller/apply.py"
+
+DEFECTS: Final = (
+    # --- the history
+    Defect(
+        "give the history the name of another ReplicaSet",
+        DEPLOYMENT,
+        'if f"{workload.metadata.name}-{own}" not in taken)',
+        "if True)",
+        (
+            "unit/core/test_kinds.py::test_the_history_has_a_name_and_a_hash_of_its_own_whatever_its_siblings_are_called",
+            "faults/test_replica_sets.py::test_a_history_whose_name_was_taken_by_the_active_replica_set_is_created_once",
+        ),
+    ),
+    Defect(
+        "block the deletion of a Deployment by its history",
+        DEPLOYMENT,
+        '"kind": "Deployment", "controller": True}',
+        '"kind": "Deployment", "controller": True, "blockOwnerDeletion": True}',
+        ("unit/core/test_kinds.py::test_the_history_blocks_nobodys_deletion",),
+    ),
+    Defect(
+        "take a ReplicaSet that exists already for the one to be created",
+        "cluster/send.py",
+        "                if request.kind:\n                    raise\n",
+        "                return ''\n",
+        (
+            "unit/controller/test_apply.py::test_after_a_replica_set_was_created_or_is_there_the_workload_is_looked_at_again_with_a_pause",
+        ),
+    ),
+    Defect(
+        "take another's ReplicaSet for ours",
+        APPLY,
+        "if owner is not None and owner.uid == uid:",
+        "if True:",
+        (
+            "unit/controller/test_apply.py::test_after_a_replica_set_was_created_or_is_there_the_workload_is_looked_at_again_with_a_pause",
+        ),
+    ),
+    Defect(
+        "look again at once after a ReplicaSet was created",
+        APPLY,
+        "outcome is Outcome.APPLIED and not isinstance(action, SHOWN_BY_WATCH)",
+        "outcome is Outcome.APPLIED",
+        (
+            "unit/controller/test_apply.py::test_after_a_replica_set_was_created_or_is_there_the_workload_is_looked_at_again_with_a_pause",
+        ),
+    ),
+    Defect(
+        "settle a creation by what has the workload's name",
+        APPLY,
+        "if isinstance(request, Creation):",
+        "if False:",
+        ("unit/controller/test_apply.py::test_a_creation_without_an_answer_leaves_nothing_pending",),
+    ),
+    Defect(
+        "count a history that is about to go",
+        DEPLOYMENT,
+        "lasting = (child for child in others if child.metadata.deletion_timestamp is None)",
+        "lasting = others",
+        ("faults/test_replica_sets.py::test_a_history_that_is_about_to_go_is_none",),
+    ),
+    Defect(
+        "delete again and again what does not go",
+        DEPLOYMENT,
+        "staying = (child for child in _rivals(owned, active, target) if child.metadata.deletion_timestamp is None)",
+        "staying = iter(_rivals(owned, active, target))",
+        (
+            "faults/test_replica_sets.py::test_a_replica_set_with_the_wanted_template_that_does_not_go_holds_up_only_the_resume",
+        ),
+    ),
+    Defect(
+        "resume a Deployment that would roll over to another ReplicaSet",
+        DEPLOYMENT,
+        "if _rivals(owned, active, target):  #",
+        "if False:  #",
+        (
+            "faults/test_replica_sets.py::test_a_replica_set_with_the_wanted_template_that_does_not_go_holds_up_only_the_resume",
+        ),
+    ),
+    Defect(
+        "remove our annotations from where the Deployment controller writes them",
+        DEPLOYMENT,
+        "for child in owned.children if trees.fingerprint(child.spec.template) != target.revision]",
+        "for child in owned.children if child.metadata.uid != active.metadata.uid]",
+        (
+            "faults/test_replica_sets.py::test_a_replica_set_with_the_wanted_template_that_does_not_go_holds_up_only_the_resume",
+        ),
+    ),
+    # --- without Pods
+    Defect(
+        "hold a Deployment without Pods",
+        DEPLOYMENT,
+        "if _has_no_pods(workload, owned) or (",
+        "if (",
+        ("unit/core/test_kinds.py::test_a_held_deployment_without_pods_is_resumed",),
+    ),
+    Defect(
+        "hold a Deployment without a ReplicaSet",
+        DEPLOYMENT,
+        "or (workload.spec.paused and not owned.children):",
+        "or False:",
+        ("unit/core/test_kinds.py::test_a_held_deployment_without_pods_is_resumed",),
+    ),
+    Defect(
+        "prepare a ReplicaSet of a Deployment without Pods",
+        DEPLOYMENT,
+        "if active is None or _has_no_pods(workload, owned):",
+        "if active is None:",
+        ("unit/core/test_kinds.py::test_without_pods_nothing_is_frozen_or_prepared",),
+    ),
+    Defect(
+        "forget what was healthy when it was scaled to 0",
+        DEPLOYMENT,
+        "elif revision == back_to:",
+        "elif False:",
+        ("unit/core/test_kinds.py::test_what_was_healthy_is_known_while_it_is_rolled_back_and_a_replica_set_has_it",),
+    ),
+    Defect(
+        "take new Pods of a native rollout for old ones",
+        DEPLOYMENT,
+        'return status.healthy if status is not None and failed else ""',
+        'return status.healthy if status is not None else ""',
+        ("unit/core/test_kinds.py::test_what_was_healthy_is_known_while_it_is_rolled_back_and_a_replica_set_has_it",),
+    ),
+    # --- the settings
+    Defect(
+        "take a reverted commit for an undo",
+        UNDO,
+        " or not _is_undone(workload.metadata):",
+        ":",
+        ("unit/core/test_kinds.py::test_settings_are_restored_only_after_what_nothing_but_an_undo_does",),
+    ),
+    Defect(
+        "take a replaced Deployment for an undo",
+        UNDO,
+        " and meta.label(names.PHASE) is not None",
+        "",
+        ("unit/core/test_kinds.py::test_settings_are_restored_only_after_what_nothing_but_an_undo_does",),
+    ),
+    Defect(
+        "look for an undo where kubectl refuses it",
+        DEPLOYMENT,
+        " or active is None or not freeze_policy:",
+        " or active is None:",
+        ("unit/core/test_kinds.py::test_settings_are_restored_only_after_what_nothing_but_an_undo_does",),
+    ),
+    # --- whether policies are in force
+    Defect(
+        "leave a new Deployment unprotected until that is known",
+        FREEZE,
+        "if snapshot.freeze_policy is None and _was_left_resumed(snapshot.workload):",
+        "if snapshot.freeze_policy is None:",
+        ("unit/core/test_holds.py::test_a_new_deployment_is_frozen_before_it_is_known_whether_policies_freeze_it",),
+    ),
+    Defect(
+        "pause every Deployment when a controller starts",
+        FREEZE,
+        "if snapshot.freeze_policy is None and _was_left_resumed(snapshot.workload):",
+        "if False:",
+        ("unit/core/test_holds.py::test_a_new_deployment_is_frozen_before_it_is_known_whether_policies_freeze_it",),
+    ),
+    Defect(
+        "see no undo before that is known",
+        FREEZE,
+        "policies = (False, True) if",
+        "policies = (False,) if",
+        ("scenarios/test_interlock.py::test_settings_survive_an_undo_while_no_controller_runs",),
+    ),
+    Defect(
+        "ask late about a namespace that was empty before",
+        "controller/freeze_probe.py",
+        "                if scope not in self._subjects:\n",
+        "                if False:\n",
+        (
+            "scenarios/test_interlock.py::test_the_first_deployment_of_a_namespace_stands_resumed_as_soon_as_the_policies_are_known",
+        ),
+    ),
+)

@@ -1,0 +1,69 @@
+"""How Pods that run already get the readiness gate: one native rollout, and then their workload is frozen."""
+
+from __future__ import annotations
+
+from inplace.core.objects import names
+from inplace.core.objects.model import Pod
+from inplace.kube import resource as resources
+from tests.commands.conftest import NAMESPACE
+
+
+async def pods(shop):
+    return (await shop.client.list(resources.PODS, NAMESPACE, type=Pod)).items
+
+
+async def test_the_gate_comes_by_one_native_rollout_and_what_follows_is_in_place(shop):
+    async with shop.controller():
+        await shop.create_ready(2, gate=False, mode=None)
+        before = {pod.uid for pod in await pods(shop)}
+        enabled = await shop.inplace("enable", "sts/web", "--with-gate")
+        rolled = await pods(shop)
+        await shop.reported("UpToDate")
+        await shop.set_image("v2")
+        await shop.reported("UpToDate")
+        upgraded = await pods(shop)
+    assert enabled.code == 0, enabled
+    first, *_, last = enabled.out.splitlines()
+    assert first == f"statefulset/web has the readiness gate {names.GATE} in its template"
+    assert last == "statefulset/web enabled (InPlaceOnly)"
+    assert before.isdisjoint(pod.uid for pod in rolled)
+    assert all(pod.has_gate(names.GATE) and pod.ready for pod in rolled)
+    assert {pod.uid for pod in upgraded} == {pod.uid for pod in rolled}
+    assert (await shop.workload()).metadata.label(names.FROZEN) is not None
+    assert (await shop.inplace("enable", "sts/web", "--with-gate")).out.startswith("statefulset/web already enabled")
+
+
+async def test_without_a_controller_it_ends_and_says_what_is_missing(shop):
+    await shop.create_ready(2, gate=False, mode=None)
+    for option, suffix in (("client", " (dry run)"), ("server", " (server dry run)")):
+        dry = await shop.inplace("enable", "sts/web", "--with-gate", f"--dry-run={option}")
+        assert dry.out == f"statefulset/web has the readiness gate {names.GATE} in its template{suffix}\n"
+    assert names.GATE not in bytes((await shop.workload()).spec.template).decode()
+    ended = await shop.inplace("enable", "sts/web", "--with-gate", "--timeout", "1s")
+    assert ended.code == 124
+    assert ended.err.startswith("error: timed out after 1s waiting for statefulset/web: native rollout in progress")
+    assert "inplace must run" in ended.err
+    assert (await shop.workload()).metadata.label(names.MODE) is None
+
+
+async def test_where_no_rollout_would_replace_the_pods_it_says_so(shop):
+    await shop.create_ready(1, gate=False, mode=None, strategy={"type": "OnDelete"})
+    refused = await shop.inplace("enable", "sts/web", "--with-gate")
+    assert (refused.code, refused.out) == (3, "")
+    assert "delete the Pods by hand" in refused.err
+    assert (await shop.inplace("enable", "sts/web")).code == 0
+    refused = await shop.inplace("enable", "sts/web", "--with-gate")
+    assert (refused.code, refused.out) == (3, "")
+    assert "run `inplace disable statefulset/web` first" in refused.err
+
+
+async def test_pods_from_before_the_gate_are_counted(shop):
+    """The template got its gate by hand, and its rollout is not to touch a Pod below the partition."""
+    strategy = {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}
+    async with shop.controller():
+        await shop.create_ready(2, gate=False, mode=None, strategy=strategy)
+        gates = [{"conditionType": names.GATE}]
+        await shop.patch({"spec": {"template": {"spec": {"readinessGates": gates}}}})
+        await shop.until(shop._is_observed, "the template to be observed")
+        enabled = await shop.inplace("enable", "sts/web")
+    assert f"  2 of 2 Pods have no readiness gate {names.GATE}: Pods stay in Services" in enabled.out
