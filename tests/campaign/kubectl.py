@@ -11,7 +11,7 @@ from typing import Any
 from inplace.core.objects import names
 from inplace.core.template import trees
 from inplace.kube.client import PatchType
-from inplace.kube.errors import NotFound
+from inplace.kube.errors import Conflict, NotFound
 from kubesim.api import kinds
 from kubesim.controllers import revisions
 from tests.campaign.ledger import Tree, annotation, tag
@@ -21,6 +21,8 @@ from tests.scenarios.manifests import workload
 
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 REVISION = "deployment.kubernetes.io/revision"
+#: What the server says of a field that is ours.
+CONFLICT = f'conflict with "{names.FIELD_MANAGER}"'
 #: What `kubectl rollout undo` leaves of a Deployment's annotations (annotationsToSkip).
 _KEPT = (LAST_APPLIED, REVISION, "deployment.kubernetes.io/desired-replicas", "deployment.kubernetes.io/max-replicas")
 _ROLLING = {"type": "RollingUpdate"}
@@ -99,10 +101,15 @@ async def _apply(stage: Stage, body: Tree) -> None:
 
 
 async def _apply_server_side(stage: Stage, body: Tree) -> None:
-    """`kubectl apply --server-side --force-conflicts`."""
+    """`kubectl apply --server-side`; with `--force-conflicts` only against what the owner did by other commands."""
     where = (stage.flavour.resource, "web", stage.namespace)
-    options: Any = {"patch_type": PatchType.APPLY, "type": dict, "field_manager": "kubectl", "force": True}
-    await stage.client.patch(*where, body, **options)
+    options: Any = {"patch_type": PatchType.APPLY, "type": dict, "field_manager": "kubectl"}
+    try:
+        await stage.client.patch(*where, body, **options)
+    except Conflict as error:
+        if CONFLICT in str(error):
+            raise Refused(str(error)) from error
+        await stage.client.patch(*where, body, **options, force=True)
 
 
 async def _replace(stage: Stage, body: Tree) -> None:

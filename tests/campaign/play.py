@@ -5,6 +5,8 @@ Without us the same moves are made, but for those that only we know, and those t
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from msgspec.structs import replace
 
 from inplace.core.objects import names
@@ -37,12 +39,12 @@ HOLDS = ("paused", "steps", "partition", "drain", "max-unavailable", "max-failur
 HOLDING = ("canary", "ondelete", "recreate")
 
 
-def play(story: Story, *, ours: bool, refused: dict[int, str] | None = None) -> Trace:
+def play(story: Story, *, ours: bool, refused: Collection[int] = ()) -> Trace:
     """What comes of a story. `refused`: the moves that are not made, because they were refused in another run."""
-    return clock.run(_play(story, ours=ours, refused=refused or {}))
+    return clock.run(_play(story, ours=ours, refused=refused))
 
 
-async def _play(story: Story, *, ours: bool, refused: dict[int, str]) -> Trace:
+async def _play(story: Story, *, ours: bool, refused: Collection[int]) -> Trace:
     async with opened(story, ours=ours) as stage:
         player = _Player(stage, story, refused)
         try:
@@ -62,7 +64,7 @@ class _HotLoop(Exception):
 
 
 class _Player:
-    def __init__(self, stage: Stage, story: Story, refused: dict[int, str]) -> None:
+    def __init__(self, stage: Stage, story: Story, refused: Collection[int]) -> None:
         self._stage = stage
         self._story = story
         self._refused = refused
@@ -109,7 +111,7 @@ class _Player:
             try:
                 await verb.act(stage, wanted, move.argument)
             except (Refused, KubeError) as error:
-                self.trace.refused[number] = str(error)
+                self.trace.refused[number] = stage.clock.monotonic(), str(error)
                 self._wants(before)
         else:
             self._wants(wanted)
@@ -168,7 +170,7 @@ class _Player:
         try:
             await kubectl.undo(self._stage)
         except (Refused, KubeError) as error:
-            self.trace.refused[-1] = str(error)
+            self.trace.refused[-1] = self._stage.clock.monotonic(), str(error)
         await self._settle(120.0)
         self._look("undone", 60.0)
 

@@ -61,8 +61,8 @@ class Trace:
     sights: list[Sight] = field(default_factory=list)
     #: What was wanted from when on.
     intents: list[tuple[float, Intent]] = field(default_factory=list)
-    #: The moves that kubectl or the server refused, by their number, with the words.
-    refused: dict[int, str] = field(default_factory=dict)
+    #: The moves that kubectl or the server refused, by their number, with the time and the words.
+    refused: dict[int, tuple[float, str]] = field(default_factory=dict)
     #: What our controller logged as an error, and how it ended if it did.
     alarms: list[str] = field(default_factory=list)
     broken: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.campaign.judges import disruption, errors, oracle, pods, recreate, replaced, requests, residue, waits
+from tests.campaign.judges import disruption, errors, oracle, pods, recreate, replaced, requests, residue, waits, writes
 from tests.campaign.judges.verdict import Judge, Verdict
 from tests.campaign.trace import Trace
 
@@ -14,6 +14,7 @@ JUDGES: tuple[Judge, ...] = (
     pods.judge,
     recreate.judge,
     waits.judge,
+    writes.judge,
     residue.judge,
     oracle.judge,
 )

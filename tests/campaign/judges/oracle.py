@@ -60,19 +60,28 @@ def _compared(name: str, mine: Sight, twin: Sight) -> Iterator[Verdict]:
 
 
 def _strategy(mine: Sight, twin: Sight) -> Iterator[Verdict]:
-    """What the owner last said of the strategy is on record while it is frozen, or stands."""
+    """What the owner last said of the strategy is what a thaw would leave."""
     assert mine.workload is not None
     assert twin.workload is not None
     for key in ("updateStrategy", "strategy"):
         wanted, found = twin.workload["spec"].get(key), mine.workload["spec"].get(key)
-        text = annotation(mine.workload, names.ORIGINAL_STRATEGY)
-        if key == "updateStrategy" and label(mine.workload, names.FROZEN) is not None:
-            try:
-                found = json.loads(text or "null")
-            except ValueError:
-                continue  # somebody has edited it
-        if _plain(found) != _plain(wanted) and not mine.intent.touched:
+        if key == "updateStrategy" and found and label(mine.workload, names.FROZEN) is not None:
+            found = _thawed(found, annotation(mine.workload, names.ORIGINAL_STRATEGY))
+        if wanted and wanted["type"] == "OnDelete":
+            wanted, found = wanted["type"], (found or {}).get("type")
+        if found != wanted and not mine.intent.touched:
             yield Verdict("oracle", "calm: strategy", f"{key}: with us {found}, without {wanted}")
+
+
+def _thawed(strategy: Tree, text: str | None) -> Tree:
+    """A frozen strategy with what is on record of it: its type and its partition."""
+    try:
+        own = json.loads(text or "{}")
+    except ValueError:
+        own = {}  # somebody has edited it
+    block = {key: value for key, value in (strategy.get("rollingUpdate") or {}).items() if key != "partition"}
+    block |= own.get("rollingUpdate") or {}
+    return {"type": own.get("type"), **({"rollingUpdate": block} if block else {})}
 
 
 def _metadata(name: str, mine: Tree, twin: Tree, *, out: bool) -> Iterator[Verdict]:
@@ -110,7 +119,7 @@ def _undone(ours: Trace, native: Trace) -> Iterator[Verdict]:
     mine, twin = ours.sight("undone"), native.sight("undone")
     if mine is None or twin is None or mine.workload is None or twin.workload is None:
         return
-    if ours.refused.get(-1) != native.refused.get(-1):
+    if (-1 in ours.refused) != (-1 in native.refused):
         seen = f"with us {ours.refused.get(-1)}, without {native.refused.get(-1)}"
         yield Verdict("oracle", "undo refused", seen)
     elif trees.bare(mine.template) != trees.bare(twin.template):

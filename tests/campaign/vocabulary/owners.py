@@ -118,7 +118,7 @@ def _tagged(intent: Intent, tag: str) -> Intent:
 
 
 def _resumed(intent: Intent, _: str) -> Intent:
-    return replace(intent, paused=False, lifted=intent.lifted + (not intent.paused))
+    return replace(intent, paused=False, lifted=intent.lifted + 1)
 
 
 def _edited(intent: Intent, argument: str) -> Intent:
