@@ -74,14 +74,16 @@ def _strategy(mine: Sight, twin: Sight) -> Iterator[Verdict]:
 
 
 def _thawed(strategy: Tree, text: str | None) -> Tree:
-    """A frozen strategy with what is on record of it: its type and its partition."""
+    """A frozen strategy with what is on record of it, its type and its partition, and the server's defaults."""
     try:
         own = json.loads(text or "{}")
     except ValueError:
         own = {}  # somebody has edited it
     block = {key: value for key, value in (strategy.get("rollingUpdate") or {}).items() if key != "partition"}
     block |= own.get("rollingUpdate") or {}
-    return {"type": own.get("type"), **({"rollingUpdate": block} if block else {})}
+    if "partition" not in block:
+        block = {"maxUnavailable": 1, "maxSurge": 0, **block}
+    return {"type": own.get("type"), "rollingUpdate": block}
 
 
 def _metadata(name: str, mine: Tree, twin: Tree, *, out: bool) -> Iterator[Verdict]:

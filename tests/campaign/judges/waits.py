@@ -19,8 +19,8 @@ SLACK = 150.0
 SOON = 50.0
 #: A write that is refused is tried again within so many seconds.
 RECENT = 70.0
-#: Codes by which the server refuses what was sent, not the moment.
-_VERDICTS = ("400", "403", "413", "422")
+#: Codes in whose words a refusal is told.
+_VERDICTS = ("400", "403", "404", "409", "413", "422", "429", "500", "503")
 #: Changes that no Pod can take in place.
 _INVALID = ("many",)
 
@@ -33,7 +33,8 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
         yield Verdict("waits", f"not opted out: {_codes(status) if status is not None else '-'}", f"{status}")
     for sight in ours.sights:
         intent = sight.intent
-        if not intent.opted_in or not intent.alive or sight.workload is None:
+        mute = any(what.partition(": ")[0] in {"statuses", "all writes"} for what in intent.refused)
+        if not intent.opted_in or not intent.alive or mute or sight.workload is None:
             continue
         status = sight.status
         if status is None:
@@ -75,7 +76,7 @@ def _refusals(ours: Trace, sight: Sight, status: Status) -> Iterator[Verdict]:
         sort, _, answer = what.partition(": ")
         since = min(at for at, intent in ours.intents if what in intent.refused)
         tries = [one for one in recent if str(one.code) == answer and SORTS[sort](one.request)]
-        if sort in {"statuses", "all writes"} or answer not in _VERDICTS or len(tries) < 2 or sight.at - since < SOON:
+        if answer not in _VERDICTS or len(tries) < 2 or sight.at - since < SOON:
             continue
         if WORDS[int(answer)][1][:40] not in said:
             yield Verdict("waits", f"unsaid: {sort}", f"{sight.name}, {sight.at:.0f} s: {what}: {said!r}")
