@@ -32,7 +32,7 @@ demo: $(READY)  ## the real controller on a cluster inside the process: an upgra
 
 # Four workers, because some of them wait in real time: for the demo, or for kubectl.
 test: lint  ## lint, types, contracts, unit, property and scenario tests on the embedded cluster; no root, no cluster
-	$(BIN)/pytest -q -n 4 --dist worksteal --seeds 3
+	$(BIN)/pytest -q -n 4 --dist worksteal --seeds 3 --stories 64
 
 docs: $(READY)  ## regenerate docs/reasons.md and docs/keys.md from their tables
 	$(BIN)/python -m hack.reasons > docs/reasons.md
@@ -52,6 +52,7 @@ e2e-full: $(READY)  ## everything, long: all worlds, versions and seeds, deliber
 	hack/matrix real 1.36 1.6
 	$(BIN)/python -m hack.table build/scenarios > docs/scenarios.md
 	$(BIN)/python -m hack.judges build/judges > docs/judges.md
+	$(BIN)/python -m tests.campaign --seeds 10000
 	$(BIN)/python -m hack.mutation
 	hack/bench/run --long
 

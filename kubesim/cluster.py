@@ -51,7 +51,9 @@ class Cluster:
         nodes: Sequence[str],
         clock: Clock,
         catalogue: Catalogue,
+        rng: random.Random,
     ) -> None:
+        self.rng = rng
         self.server = server
         self.catalogue = catalogue
         self.nodes = tuple(nodes)
@@ -67,7 +69,8 @@ class Cluster:
         """
         manager = field_manager or agent.partition("/")[0]  # as the server does for clients without one
         opened = plain(self.server.url, user_agent=agent, clock=self._clock, as_user=as_user)
-        return Client(near(opened, self.server.answer), observer or NullObserver(), self._clock, field_manager=manager)
+        session, seen = near(opened, self.server.answer), observer or NullObserver()
+        return Client(session, seen, self._clock, field_manager=manager, rng=self.rng)
 
     def write_kubeconfig(self, path: Path, namespace: str = "default") -> Path:
         """A kubeconfig for `kubectl`."""
@@ -106,7 +109,7 @@ async def open_cluster(
     seen = observer or NullObserver()
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(ApiServer(clock, rng, plan=plan))
-        cluster = Cluster(server, nodes, clock, catalogue)
+        cluster = Cluster(server, nodes, clock, catalogue, rng)
 
         def client(agent: str) -> Client:
             return cluster.client(agent, seen)

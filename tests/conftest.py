@@ -53,7 +53,10 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--world`: where `tests/scenarios` runs; `--seeds`: with how many seeds those that draw; `--kinds`."""
+    """`--world`: where `tests/scenarios` runs; `--seeds`: with how many seeds those that draw; `--kinds`;
+    `--stories`: how much of the campaign.
+    """
     parser.addoption("--kinds", metavar="KIND,…", help="only for these workload kinds")
     parser.addoption("--seeds", type=int, metavar="N", help="at most this many seeds of each scenario that has some")
+    parser.addoption("--stories", type=int, metavar="N", default=8, help="how many stories of the campaign")
     parser.addoption("--world", choices=["embedded", "hollow", "real"], default="embedded", help="where scenarios run")

@@ -81,13 +81,19 @@ class App:
     """One controller process."""
 
     def __init__(
-        self, client: Client, clock: Clock, observer: Observer, options: Options, echo: Callable[[str], None]
+        self,
+        client: Client,
+        clock: Clock,
+        observer: Observer,
+        options: Options,
+        echo: Callable[[str], None],
+        rng: random.Random | None = None,
     ) -> None:
         self._client = client
         self._clock = clock
         self._observer = observer
         self._options = options
-        self._rng = random.Random()  # noqa: S311 - jitter
+        self._rng = rng or random.Random()  # noqa: S311 - jitter
         self.cache = Cache()
         self.memory = Memory(clock, self.cache, options.caps, asks=not options.dry_run)
         self.planner = Planner()

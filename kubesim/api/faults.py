@@ -46,7 +46,7 @@ class Kill(Enum):
 
 
 class Answer(Struct, frozen=True):
-    """The server refuses: 403 (as RBAC does), 409, 410, 429 or 5xx. `retry_after` in seconds."""
+    """The server refuses, with one of the codes of WORDS. `retry_after` in seconds."""
 
     code: int
     retry_after: int | None = None

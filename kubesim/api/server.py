@@ -49,7 +49,7 @@ class ApiServer:
         self._silenced: set[str] = set()
         self._numbers: Counter[str] = Counter()
         self._open: dict[Exchange, None] = {}
-        self._watches: set[Watch] = set()
+        self._watches: dict[Watch, None] = {}
         self.url = ""
 
     async def __aenter__(self) -> Self:
@@ -171,13 +171,13 @@ class ApiServer:
 
     def _watch(self, exchange: Exchange, target: Target, *, cut: bool) -> Stream:
         watch = Watch(self.storage, target.kind, target.namespace, exchange.query, self._render(exchange, target))
-        self._watches.add(watch)
+        self._watches[watch] = None
         exchange.interrupt = watch.end
         return Stream(_sent(exchange, watch, cut=cut), partial(self._close, exchange, watch))
 
     def _close(self, exchange: Exchange, watch: Watch) -> None:
         watch.close()
-        self._watches.discard(watch)
+        self._watches.pop(watch, None)
         self._open.pop(exchange, None)
 
     def _render(self, exchange: Exchange, target: Target) -> Callable[[str, Stored], bytes] | None:

@@ -86,7 +86,8 @@ class Table:
         self.history: deque[Change] = deque(maxlen=history)
         #: The newest version that is no longer in the history.
         self.compacted = 0
-        self.listeners: set[Listener] = set()
+        #: In the order in which they came: who hears first must not be left to chance.
+        self.listeners: dict[Listener, None] = {}
 
     def sorted(self, namespace: str | None) -> list[Stored]:
         """The objects of one or all namespaces, in etcd's order."""

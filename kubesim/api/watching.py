@@ -54,7 +54,7 @@ class Watch:
                     self._take(change)
         except Failure as error:
             self.end(error)
-        self._storage.table(self._kind).listeners.add(self._take)
+        self._storage.table(self._kind).listeners[self._take] = None
 
     def _send_present(self) -> None:
         for one in self._storage.table(self._kind).sorted(self._namespace):
@@ -90,7 +90,7 @@ class Watch:
 
     def close(self) -> None:
         """Hear no more of it."""
-        self._storage.table(self._kind).listeners.discard(self._take)
+        self._storage.table(self._kind).listeners.pop(self._take, None)
 
     def _take(self, change: Change) -> None:
         if self._namespace is not None and change.new.namespace != self._namespace:

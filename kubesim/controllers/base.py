@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Final
 
 from inplace.kube import resource as resources
+from inplace.kube.client import PatchType
 from inplace.kube.errors import NotFound
 from inplace.kube.resource import Resource
 from inplace.kube.store import Store
@@ -74,6 +75,19 @@ class Controller(ABC):
         meta = pod["metadata"]
         with suppress(NotFound):
             await self.client.delete(resources.PODS, meta["name"], meta["namespace"], uid=meta["uid"])
+
+    async def adopt(self, workload: Tree, resource: Resource, objects: Iterable[Tree], kind: str) -> bool:
+        """Adopt what a workload selects and nobody owns (ControllerRefManager); the watch brings it back owned.
+
+        Whether there was any: a pass that counts what is owned comes after that.
+        """
+        found = [one for one in objects if owner(one) is None and not is_deleting(one) and selects(workload, one)]
+        for one in found:
+            meta = one["metadata"]
+            body = {"metadata": {"uid": meta["uid"], "ownerReferences": [reference_to(workload, "apps/v1", kind)]}}
+            place = (resource, meta["name"], meta["namespace"])
+            await self.client.patch(*place, body, patch_type=PatchType.STRATEGIC, type=dict)
+        return bool(found)
 
     async def _reconcile(self, key: Key) -> Result:
         await self.sync(key)

@@ -39,14 +39,17 @@ class DaemonSetController(Controller):
         super().__init__(informers)
         self._sets = self.watch(resources.DAEMONSETS, itself)
         self._pods = self.watch(resources.PODS, owned_by(_KIND))
-        kept = self.watch(resources.CONTROLLERREVISIONS, owned_by(_KIND))
-        self._history = History(self.client, kept, _KIND, HASH_LABEL)
+        self._kept = self.watch(resources.CONTROLLERREVISIONS, owned_by(_KIND))
+        self._history = History(self.client, self._kept, _KIND, HASH_LABEL)
         self._nodes = self.watch(resources.NODES, lambda _: [key_of(one) for one in self._sets.values()])
 
     async def sync(self, key: Key) -> None:
         """One pass over one DaemonSet (syncDaemonSet)."""
         workload = self._sets.get(*key)
         if workload is None or is_deleting(workload):
+            return
+        adopted = await self.adopt(workload, resources.PODS, self._pods.values(), _KIND)
+        if await self.adopt(workload, resources.CONTROLLERREVISIONS, self._kept.values(), _KIND) or adopted:
             return
         settled = await self._history.settle(workload)
         suffix = settled.newest["metadata"]["labels"][HASH_LABEL]

@@ -50,6 +50,8 @@ class DeploymentController(Controller):
         found = self._deployments.get(*key)
         if found is None or is_deleting(found):
             return
+        if await self.adopt(found, resources.REPLICASETS, self._sets.values(), _KIND):
+            return
         workload = {**found}  # this pass brings its copies up to date as it writes them
         rolling = not workload["spec"].get("paused")
         sets = sorted(({**one} for one in self._sets.values() if owns(workload, one)), key=_age)

@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import Final
 
 from inplace.kube import resource as resources
-from inplace.kube.client import PatchType
 from kubesim.controllers.base import (
     Controller,
     is_deleting,
@@ -51,7 +50,8 @@ class ReplicaSetController(Controller):
         workload = self._sets.get(*key)
         if workload is None:
             return
-        await self._adopt(workload)
+        if not is_deleting(workload):
+            await self.adopt(workload, resources.PODS, self._pods.values(), _KIND)
         pods = [pod for pod in self._pods.values() if owns(workload, pod) and not is_over(pod)]
         uid = workload["metadata"]["uid"]
         missing = self._expected.get(uid, set()) - {pod["metadata"]["uid"] for pod in self._pods.values()}
@@ -59,15 +59,6 @@ class ReplicaSetController(Controller):
         if not missing and not is_deleting(workload):
             await self._settle(workload, [pod for pod in pods if not is_deleting(pod)])
         await self._write_status(workload, [pod for pod in pods if not is_deleting(pod)])
-
-    async def _adopt(self, workload: Tree) -> None:
-        """Adopt Pods of its selector without an owner (ClaimPods)."""
-        for pod in self._pods.values():
-            if owner(pod) is None and not is_deleting(pod) and not is_deleting(workload) and selects(workload, pod):
-                reference = reference_to(workload, "apps/v1", _KIND)
-                body = {"metadata": {"uid": pod["metadata"]["uid"], "ownerReferences": [reference]}}
-                where = (resources.PODS, pod["metadata"]["name"], pod["metadata"]["namespace"])
-                await self.client.patch(*where, body, patch_type=PatchType.STRATEGIC, type=dict)
 
     async def _settle(self, workload: Tree, pods: list[Tree]) -> None:
         replicas = workload["spec"]["replicas"]

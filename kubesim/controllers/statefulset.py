@@ -42,8 +42,8 @@ class StatefulSetController(Controller):
         super().__init__(informers)
         self._sets = self.watch(resources.STATEFULSETS, itself)
         self._pods = self.watch(resources.PODS, self._of_pod)
-        kept = self.watch(resources.CONTROLLERREVISIONS, owned_by(_KIND))
-        self._history = History(self.client, kept, _KIND, revisions.OWN_HASH)
+        self._kept = self.watch(resources.CONTROLLERREVISIONS, owned_by(_KIND))
+        self._history = History(self.client, self._kept, _KIND, revisions.OWN_HASH)
 
     def _of_pod(self, pod: Tree) -> Iterable[Key]:
         """Its owner, or the StatefulSet that may adopt it."""
@@ -55,6 +55,8 @@ class StatefulSetController(Controller):
         """One pass over one StatefulSet (UpdateStatefulSet)."""
         workload = self._sets.get(*key)
         if workload is None or is_deleting(workload):
+            return
+        if await self.adopt(workload, resources.CONTROLLERREVISIONS, self._kept.values(), _KIND):
             return
         settled = await self._history.settle(workload)
         update = settled.newest

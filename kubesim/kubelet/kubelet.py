@@ -81,11 +81,20 @@ class Kubelet:
                 self._tasks.pop(uid).cancel()
 
     def start_node(self, name: str) -> None:
-        """It is back, and finds its containers as they are."""
-        self._nodes[name].alive = True
+        """It is back, finds its containers as they are, and says so of itself and of them."""
+        self._nodes[name].alive = self._nodes[name].dirty = True
         for uid, worker in list(self._workers.items()):
             if worker.pod["spec"].get("nodeName") == name:
+                worker.distrust()
                 self._start(uid, worker)
+
+    def fail_probes(self, uid: str, seconds: float) -> None:
+        """The containers of a Pod that run are not ready for so long."""
+        self._workers[uid].fail_probes(seconds)
+
+    def crash(self, uid: str) -> None:
+        """The containers of a Pod that run end by themselves."""
+        self._workers[uid].crash()
 
     async def set_network(self, name: str, *, works: bool) -> None:
         """A node's network agent breaks or is mended; the kubelet reports it at once."""

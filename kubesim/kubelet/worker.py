@@ -90,6 +90,25 @@ class Worker:
         self.gone = True
         self._news.set()
 
+    def fail_probes(self, seconds: float) -> None:
+        """The readiness of every container that runs is gone for a while, as if its probes failed."""
+        until = self._clock.monotonic() + seconds
+        for container in self._containers.values():
+            if container.running:
+                container.ready_from = max(container.ready_from, until)
+        self._news.set()
+
+    def crash(self) -> None:
+        """Every container that runs ends by itself."""
+        for container in self._containers.values():
+            if container.running:
+                container.exits_at = self._clock.monotonic()
+        self._news.set()
+
+    def distrust(self) -> None:
+        """Others have written the status meanwhile: it is written anew (status manager, needsReconcile)."""
+        self._written = {}
+
     def adopt(self) -> None:
         """Take over what an earlier kubelet left running, as far as its status tells."""
         status = self.pod.get("status") or {}

@@ -13,9 +13,10 @@ import pytest
 
 from hack.cluster import model
 from inplace.controller.app import App, Options
+from inplace.core.plan.plan import Planner
 from inplace.kube import resource as resources
 from inplace.runtime.clock import Clock, LoopClock
-from inplace.runtime.observe import NullObserver
+from inplace.runtime.observe import NullObserver, Observer
 from kubesim.api.faults import Answer, Cut
 from kubesim.cluster import Cluster, open_cluster
 from kubesim.kubelet import Catalogue, Timings
@@ -70,11 +71,19 @@ class EmbeddedWorld(World):
         agent = f"{AGENT}-{self._serial}"
         client = self.cluster.client(agent, field_manager=AGENT, as_user=policies.ACCOUNT)
         options = Options(watch_namespace=self.namespace, leader_elect=False, caps=self.caps)
-        app = App(client, self.clock, NullObserver(), options, print)
-        self.faces.append(Faces(app.cache))
-        app.planner = Witness(self.faces[-1])
+        app = App(client, self.clock, self.observer(), options, print, self.cluster.rng)
+        app.planner = self.planner(app)
         self._controllers[agent] = asyncio.create_task(app.run(signals=False), name=agent)
         await self.until(lambda: _is_ready(app), "the controller to be ready")
+
+    def observer(self) -> Observer:
+        """What our controllers report to."""
+        return NullObserver()
+
+    def planner(self, app: App) -> Planner:
+        """What a controller decides with: the commands are asked beside it."""
+        self.faces.append(Faces(app.cache))
+        return Witness(self.faces[-1])
 
     async def start_another_controller(self) -> None:
         """One more task."""

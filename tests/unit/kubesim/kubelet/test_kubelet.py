@@ -6,6 +6,7 @@ import asyncio
 import random
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -269,6 +270,34 @@ async def test_a_node_without_kubelet_does_nothing_and_its_containers_run_on():
         world.cluster.kubelet.start_node("n")
         pod = await world.until(lambda pod: world.status(pod)["restartCount"] == 1)
         assert world.status(pod)["lastState"]["terminated"]["containerID"] == old
+
+
+async def test_a_node_that_is_back_says_again_what_others_have_changed():
+    async with opened() as world:
+        await world.run_pod()
+        pod = await world.until(ready)
+        world.cluster.kubelet.stop_node("n")
+        conditions = [{**one, "status": "False"} for one in pod["status"]["conditions"]]
+        options: Any = {"patch_type": PatchType.MERGE, "type": dict, "subresource": "status"}
+        await world.client.patch(resources.PODS, "p", "default", {"status": {"conditions": conditions}}, **options)
+        await world.until(lambda one: not ready(one))
+        world.cluster.kubelet.start_node("n")
+        await world.until(ready)
+
+
+async def test_readiness_goes_for_a_while_and_a_container_ends_by_itself():
+    async with opened() as world:
+        await world.run_pod()
+        pod = await world.until(ready)
+        uid = pod["metadata"]["uid"]
+        world.cluster.kubelet.fail_probes(uid, 30.0)
+        await world.until(lambda one: not ready(one))
+        began = world.clock.monotonic()
+        await world.until(ready)
+        assert 29 <= world.clock.monotonic() - began <= 31
+        assert world.status()["restartCount"] == 0
+        world.cluster.kubelet.crash(uid)
+        await world.until(lambda one: ready(one) and world.status(one)["restartCount"] == 1)
 
 
 def test_references_and_repositories():

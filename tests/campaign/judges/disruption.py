@@ -1,0 +1,102 @@
+"""Never more than the budget out of service by our doing, and no Pod swapped without being drained (I1, I2).
+
+Pods that others took out of service count once they have been so for long enough to be known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from inplace.core.objects import names
+from tests.campaign.judges.verdict import Verdict
+from tests.campaign.ledger import Changed, Entry, Tree, condition, image, is_ready, member_changes
+from tests.campaign.story import Intent
+from tests.campaign.trace import Trace
+
+#: Seconds within which a change by others, or of the budget, cannot be held against us.
+KNOWN = 12.0
+
+
+def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
+    """Every write of ours on a Pod."""
+    pods: dict[str, Tree] = {}
+    since: dict[str, float] = {}
+    for entry, change in member_changes(ours.entries):
+        uid = (change.new or change.old or {})["metadata"]["uid"]
+        if change.new is None:
+            pods.pop(uid, None)
+            continue
+        before, pods[uid] = pods.get(uid), change.new
+        if is_ready(change.new) and not is_drained(change.new):
+            since.pop(uid, None)
+        else:
+            since.setdefault(uid, entry.at)
+        if entry.ours and before is not None:
+            yield from _undrained(change, ours.intent_at(entry.at))
+            if _takes_down(before, change.new):
+                yield from _over_budget(ours, entry, change, pods, since)
+
+
+def _takes_down(before: Tree, now: Tree) -> bool:
+    """Whether a write of ours takes a Pod out of service that was in it."""
+    if not is_ready(before) or is_drained(before):
+        return False
+    return is_drained(now) or (image(before) != image(now) and not _has_gate(now))
+
+
+def _undrained(change: Changed, intent: Intent) -> Iterator[Verdict]:
+    assert change.old is not None
+    assert change.new is not None
+    if image(change.old) == image(change.new) or not _has_gate(change.old) or condition(change.old, "Ready") != "True":
+        return
+    if intent.settings.get("drain") != "Never" and "keep-ready-containers" not in intent.settings:
+        yield Verdict("disruption", "swapped while Ready", f"{change.name}: its image changed while it was Ready")
+
+
+def _over_budget(
+    ours: Trace, entry: Entry, change: Changed, pods: dict[str, Tree], since: dict[str, float]
+) -> Iterator[Verdict]:
+    intents = ours.intents_in(entry.at - KNOWN, entry.at)
+    desired = min(intent.replicas for intent in intents)
+    out = [
+        pod
+        for uid, pod in pods.items()
+        if uid in since and (is_drained(pod) or entry.at - since[uid] >= KNOWN) and not _leaves(pod)
+    ]
+    missing = max(0, desired - sum(not _leaves(pod) for pod in pods.values())) if _is_steady(ours, entry.at) else 0
+    spare = max(0, len(pods) - desired)
+    count = len(out) + missing + (change.new is not None and not is_drained(change.new)) - spare
+    most = max(budget(intent) for intent in intents)
+    if count > most:
+        who = ", ".join(sorted(pod["metadata"]["name"] for pod in out))
+        yield Verdict(
+            "disruption", "over budget", f"{entry.at:.1f} s: {change.name} was taken down, the budget is {most}: {who}"
+        )
+
+
+def _is_steady(ours: Trace, at: float) -> bool:
+    """Whether Pods have had the time to come since they were asked for."""
+    return len(ours.intents_in(at - KNOWN, at)) == 1
+
+
+def budget(intent: Intent) -> int:
+    """How many Pods may be out of service: max-unavailable, else the strategy's own, else one."""
+    text = intent.settings.get("max-unavailable", "")
+    if text.endswith("%"):
+        return max(1, intent.replicas * int(text[:-1]) // 100)
+    if text.isdecimal():
+        return int(text)
+    return 2 if intent.commit.strategy == "two" else 1
+
+
+def is_drained(pod: Tree) -> bool:
+    """Whether its gate is closed."""
+    return condition(pod, names.GATE) == "False"
+
+
+def _has_gate(pod: Tree) -> bool:
+    return bool(pod["spec"].get("readinessGates"))
+
+
+def _leaves(pod: Tree) -> bool:
+    return "deletionTimestamp" in pod["metadata"]

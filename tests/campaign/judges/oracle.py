@@ -1,0 +1,137 @@
+"""The same story without us: what the owner has in the end must be the same.
+
+Judged at the end of the story, when all is calm, and again when the owner has set an image that runs, and opted out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from inplace.core.objects import names
+from inplace.core.template import trees
+from tests.campaign.judges.verdict import Verdict
+from tests.campaign.ledger import Tree, annotation, is_ready, label, tag
+from tests.campaign.trace import Sight, Trace
+
+#: What Kubernetes counts for itself.
+_COUNTED = ("deployment.kubernetes.io/revision", names.TEMPLATE_GENERATION)
+
+
+def judge(ours: Trace, native: Trace) -> Iterator[Verdict]:
+    """Every sight of the end, beside its twin; what follows from an earlier difference is not said again."""
+    calm = list(_at("calm", ours, native))
+    yield from calm
+    if not ours.is_mended or not ours.is_out:
+        return
+    known = {one.fault.partition(": ")[2] for one in calm}
+    out = [one for one in _at("opted out", ours, native) if one.fault.partition(": ")[2] not in known]
+    yield from out
+    if not out:
+        yield from _undone(ours, native)
+
+
+def _at(name: str, ours: Trace, native: Trace) -> Iterator[Verdict]:
+    mine, twin = ours.sight(name), native.sight(name)
+    if mine is not None and twin is not None:
+        yield from _compared(name, mine, twin)
+
+
+def _compared(name: str, mine: Sight, twin: Sight) -> Iterator[Verdict]:
+    if mine.workload is None or twin.workload is None:
+        if (mine.workload is None) != (twin.workload is None):
+            yield Verdict("oracle", f"{name}: workload", f"with us {mine.workload}, without {twin.workload}")
+        return
+    spec, other = mine.workload["spec"], twin.workload["spec"]
+    out = name == "opted out"
+    held = mine.intent.opted_in
+    for key in sorted(spec.keys() | other.keys()):
+        if key in {"updateStrategy", "strategy", "paused"} and (held or not out):
+            continue
+        if _plain(spec.get(key)) != _plain(other.get(key)):
+            seen = f"spec.{key}: with us {spec.get(key)}, without {other.get(key)}"
+            yield Verdict("oracle", f"{name}: {key}", seen)
+    if held and not out:
+        yield from _strategy(mine, twin)
+    yield from _metadata(name, mine.workload, twin.workload, out=out)
+    if out:
+        yield from _pods(mine, twin)
+
+
+def _strategy(mine: Sight, twin: Sight) -> Iterator[Verdict]:
+    """What the owner last said of the strategy is what a thaw would leave."""
+    assert mine.workload is not None
+    assert twin.workload is not None
+    for key in ("updateStrategy", "strategy"):
+        wanted, found = twin.workload["spec"].get(key), mine.workload["spec"].get(key)
+        if key == "updateStrategy" and found and label(mine.workload, names.FROZEN) is not None:
+            found = _thawed(found, annotation(mine.workload, names.ORIGINAL_STRATEGY))
+        if wanted and wanted["type"] == "OnDelete":
+            wanted, found = wanted["type"], (found or {}).get("type")
+        if found != wanted and not mine.intent.touched:
+            yield Verdict("oracle", "calm: strategy", f"{key}: with us {found}, without {wanted}")
+
+
+def _thawed(strategy: Tree, text: str | None) -> Tree:
+    """A frozen strategy with what is on record of it, its type and its partition, and the server's defaults."""
+    try:
+        own = json.loads(text or "{}")
+    except ValueError:
+        own = {}  # somebody has edited it
+    block = {key: value for key, value in (strategy.get("rollingUpdate") or {}).items() if key != "partition"}
+    block |= own.get("rollingUpdate") or {}
+    if "partition" not in block:
+        block = {"maxUnavailable": 1, "maxSurge": 0, **block}
+    return {"type": own.get("type"), "rollingUpdate": block}
+
+
+def _metadata(name: str, mine: Tree, twin: Tree, *, out: bool) -> Iterator[Verdict]:
+    for field in ("labels", "annotations"):
+        with_us, without = (_owners(one["metadata"].get(field) or {}, out=out) for one in (mine, twin))
+        for key in sorted(with_us.keys() | without.keys()):
+            if with_us.get(key) != without.get(key):
+                seen = f"{field}[{key}]: with us {with_us.get(key)}, without {without.get(key)}"
+                what = "setting" if key.startswith(names.PREFIX) else key
+                yield Verdict("oracle", f"{name}: {field} {what}", seen)
+
+
+def _owners(keys: dict[str, str], *, out: bool) -> dict[str, str]:
+    """Keys that are the owner's; what is left of ours after an opt-out is judged as residue."""
+    ours = (
+        names.STATUS, names.ORIGINAL_STRATEGY, names.RETRY, names.PROMOTE, names.FROZEN, names.PHASE,
+        names.SETTINGS, names.TEMPLATES, *_COUNTED,
+    )  # fmt: skip
+    return {key: text for key, text in keys.items() if key not in ours}
+
+
+def _pods(mine: Sight, twin: Sight) -> Iterator[Verdict]:
+    if len(mine.pods) != len(twin.pods):
+        yield Verdict("oracle", "count of Pods", f"with us {len(mine.pods)}, without {len(twin.pods)}")
+    wanted = tag(mine.template)
+    if sum(map(is_ready, twin.pods)) == len(twin.pods) and not all(map(is_ready, mine.pods)):
+        yield Verdict("oracle", "Pods not Ready", f"{sum(map(is_ready, mine.pods))} of {len(mine.pods)} are Ready")
+    if mine.intent.kind == "ReplicaSet":
+        return
+    if any(tag(pod) != wanted for pod in mine.pods) and all(tag(pod) == wanted for pod in twin.pods):
+        yield Verdict("oracle", "images of Pods", f"with us {[tag(pod) for pod in mine.pods]}, wanted {wanted}")
+
+
+def _undone(ours: Trace, native: Trace) -> Iterator[Verdict]:
+    mine, twin = ours.sight("undone"), native.sight("undone")
+    if mine is None or twin is None or mine.workload is None or twin.workload is None:
+        return
+    if (-1 in ours.refused) != (-1 in native.refused):
+        seen = f"with us {ours.refused.get(-1)}, without {native.refused.get(-1)}"
+        yield Verdict("oracle", "undo refused", seen)
+    elif trees.bare(mine.template) != trees.bare(twin.template):
+        yield Verdict("oracle", "undo", f"with us {mine.template}, without {twin.template}")
+    elif any(tag(pod) != tag(mine.template) for pod in mine.pods):
+        rolls = -1 not in ours.refused and all(tag(pod) == tag(twin.template) for pod in twin.pods)
+        if rolls:
+            yield Verdict("oracle", "undo does not roll", f"{[tag(pod) for pod in mine.pods]}")
+
+
+def _plain(value: Any) -> Any:
+    """False is no value; the selector and the template as they are."""
+    return value or None

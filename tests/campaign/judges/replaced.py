@@ -1,0 +1,83 @@
+"""While a workload is opted in for in-place only, its own controller replaces no Pod for a change of the template.
+
+Not judged: what the owner does to a workload that was not opted in for long enough to be frozen; a native rollout that
+had begun before; a change in the very write that lifts the freeze, without the policies (README).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from tests.campaign.judges.verdict import Verdict
+from tests.campaign.ledger import Tree, member_changes, tag
+from tests.campaign.story import Intent
+from tests.campaign.trace import Trace
+
+#: Seconds in which a workload is frozen if nothing is amiss.
+FROZEN_AFTER = 55.0
+
+
+def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
+    """Every Pod that Kubernetes' controllers deleted."""
+    pods: dict[str, Tree] = {}
+    moments = _image_changes(ours)
+    #: Whether a native rollout was under way when the image was last changed.
+    under_way = False
+    for entry, change in member_changes(ours.entries):
+        while moments and moments[0][0] <= entry.at:
+            was = moments.pop(0)[1]
+            under_way = any(tag(pod) != was for pod in pods.values())
+        old, new = change.old, change.new
+        if new is not None:
+            pods[new["metadata"]["uid"]] = new
+        elif old is not None:
+            pods.pop(old["metadata"]["uid"], None)
+        if not entry.manager or entry.request.verb != "delete" or old is None or under_way:
+            continue
+        if "deletionTimestamp" in old["metadata"] or (new is not None and "deletionTimestamp" not in new["metadata"]):
+            continue
+        held = _held_since(ours, entry.at)
+        if held is None or old["status"].get("phase") in {"Failed", "Succeeded"}:
+            continue
+        if tag(old) != ours.intent_at(entry.at).tag and _changed(ours, held, entry.at):
+            yield Verdict("replaced", "Pod", f"{entry.at:.1f} s: {change.name} was replaced natively")
+            return
+
+
+def _held_since(ours: Trace, at: float) -> float | None:
+    """Since when the workload has been opted in with nothing amiss and nothing done to its freeze; None if not."""
+    began: float | None = None
+    before: Intent | None = None
+    for when, intent in ours.intents:
+        if when > at:
+            break
+        if not _holds(intent):
+            began = None
+        elif began is None or (before is not None and _lifts(before, intent)):
+            began = when
+        before = intent
+    return began
+
+
+def _holds(intent: Intent) -> bool:
+    return intent.mode == "InPlaceOnly" and intent.alive and not intent.refused and intent.kind != "ReplicaSet"
+
+
+def _lifts(before: Intent, now: Intent) -> bool:
+    """Whether a move may take the freeze away, or makes Pods go for another reason than the template."""
+    if now.replicas < before.replicas or now.policies != before.policies:
+        return True
+    return not now.policies and now.lifted != before.lifted
+
+
+def _image_changes(ours: Trace) -> list[tuple[float, str]]:
+    """When the owner's image changed, and what it was before."""
+    moments = [(when, intent.tag) for when, intent in ours.intents]
+    return [(when, old) for (_, old), (when, new) in itertools.pairwise(moments) if old != new]
+
+
+def _changed(ours: Trace, held: float, at: float) -> bool:
+    """Whether the image was last changed when the freeze had had its time."""
+    changes = [when for when, _ in _image_changes(ours) if when <= at]
+    return bool(changes) and changes[-1] >= held + FROZEN_AFTER

@@ -1,0 +1,45 @@
+"""After opting out no key and no managed field of ours is left on any object, and no pull Pod."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from inplace.core.objects import names
+from inplace.core.state import conditions
+from tests.campaign.judges.verdict import Verdict
+from tests.campaign.trace import Trace
+
+OURS = {
+    names.MODE,
+    names.FROZEN,
+    names.PHASE,
+    names.STATUS,
+    names.ORIGINAL_STRATEGY,
+    names.TEMPLATES,
+    names.SETTINGS,
+    names.STATE,
+    names.RETRY,
+    names.PROMOTE,
+    names.HELPER,
+}
+
+
+def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
+    """Every object after the opt-out."""
+    sight = ours.sight("opted out")
+    if sight is None or not ours.is_mended or not ours.is_out:
+        return  # another judge says so
+    for one in sight.every:
+        meta = one["metadata"]
+        keys = {*(meta.get("labels") or {}), *(meta.get("annotations") or {})} & OURS
+        told = {each["type"] for each in (one.get("status") or {}).get("conditions") or ()} & conditions.OURS
+        what = "workload"
+        if sight.workload is None or meta["uid"] != sight.workload["metadata"]["uid"]:
+            what = one["kind"]
+            # Kubernetes copies annotations to history, where they stay.
+            keys -= {names.RETRY, names.PROMOTE, names.STATUS, names.ORIGINAL_STRATEGY}
+        owned = {
+            "a managed field" for entry in meta.get("managedFields") or () if entry["manager"] == names.FIELD_MANAGER
+        }
+        for key in sorted(keys | told | owned):
+            yield Verdict("residue", f"{what} {key}", f"{one['kind']} {meta['name']} has {key}")

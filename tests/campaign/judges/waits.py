@@ -1,0 +1,155 @@
+"""Every wait has a true reason, in the server's words where it refused, and ends or is Degraded by its deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from inplace.core.state.statuses import Phase, Status
+from kubesim.api.faults import WORDS
+from tests.campaign.judges.reasons import untrue
+from tests.campaign.judges.verdict import Verdict
+from tests.campaign.ledger import tag
+from tests.campaign.story import BAD
+from tests.campaign.trace import Sight, Trace
+from tests.campaign.vocabulary.others import SORTS
+
+#: Seconds by which a deadline may be missed: retries, backoffs and looks.
+SLACK = 150.0
+#: Within so many seconds of a change nothing is said of what should be.
+SOON = 50.0
+#: A write that is refused is tried again within so many seconds.
+RECENT = 70.0
+#: Codes in whose words a refusal is told.
+_VERDICTS = ("400", "403", "404", "409", "413", "422", "429", "500", "503")
+#: Changes that no Pod can take in place.
+_INVALID = ("many",)
+
+
+def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
+    """Every sight of an opted-in workload, and whether we let go of it."""
+    out = ours.sight("opted out")
+    if ours.is_mended and out is not None and not ours.is_out:
+        status = out.status
+        yield Verdict("waits", f"not opted out: {_codes(status) if status is not None else '-'}", f"{status}")
+    for sight in ours.sights:
+        intent = sight.intent
+        mute = any(what.partition(": ")[0] in {"statuses", "all writes"} for what in intent.refused)
+        if not intent.opted_in or not intent.alive or mute or sight.workload is None:
+            continue
+        status = sight.status
+        if status is None:
+            if not intent.refused and ours.since_unquiet(sight.at) >= SOON and sight.quiet >= SOON:
+                yield Verdict("waits", "no status", f"{sight.name}, {sight.at:.0f} s")
+            continue
+        yield from _phase(ours, sight, status)
+        yield from _refusals(ours, sight, status)
+        if sight.quiet >= SOON and ours.since_unquiet(sight.at) >= SOON:
+            for code, words in untrue(ours, sight, status):
+                yield Verdict("waits", f"untrue {code}", f"{sight.name}, {sight.at:.0f} s: {words}")
+
+
+def _phase(ours: Trace, sight: Sight, status: Status) -> Iterator[Verdict]:
+    where = f"{sight.name}, {sight.at:.0f} s: {status.phase}, {status.message!r}, {_reasons(status)}"
+    if sight.name.startswith("mended"):
+        if status.phase is not Phase.UP_TO_DATE:
+            yield Verdict("waits", f"not mended: {status.phase} {_codes(status)}", where)
+        elif any(tag(pod) != tag(sight.template) for pod in sight.pods):
+            yield Verdict("waits", "mended in name only", f"{where}: {[tag(pod) for pod in sight.pods]}")
+        return
+    overdue = sight.quiet >= sight.intent.deadline + SLACK
+    if overdue and status.phase in {Phase.PROGRESSING, Phase.HANDED_OVER, Phase.ROLLING_BACK}:
+        yield Verdict("waits", f"no end: {status.phase} {_codes(status)}", where)
+    cause = _CAUSES.get(status.phase)
+    if cause is not None and sight.quiet >= SOON and not cause(ours, sight, status):
+        yield Verdict("waits", f"no cause: {status.phase} {_codes(status)}", where)
+    if status.healthy and status.healthy == status.revision and tag(sight.template) in BAD:
+        yield Verdict("waits", "healthy never ran", where)
+
+
+def _refusals(ours: Trace, sight: Sight, status: Status) -> Iterator[Verdict]:
+    """What the server refuses for what it is, again and again, is said in its words, and overdue at the deadline."""
+    begin = sight.at - min(RECENT, sight.quiet)
+    recent = [one for one in ours.entries[: sight.entries] if one.ours and one.at > begin]
+    reasons, failures = (one.message for one in status.reasons), (one.message for one in status.failures)
+    said = " ".join([status.message, *reasons, *failures])
+    for what in sight.intent.refused:
+        sort, _, answer = what.partition(": ")
+        since = min(at for at, intent in ours.intents if what in intent.refused)
+        tries = [one for one in recent if str(one.code) == answer and SORTS[sort](one.request)]
+        if answer not in _VERDICTS or len(tries) < 2 or sight.at - since < SOON:
+            continue
+        if WORDS[int(answer)][1][:40] not in said:
+            yield Verdict("waits", f"unsaid: {sort}", f"{sight.name}, {sight.at:.0f} s: {what}: {said!r}")
+        elif sight.quiet >= sight.intent.deadline + SLACK and status.phase is Phase.PROGRESSING:
+            yield Verdict("waits", f"refused without end: {sort}", f"{sight.name}, {sight.at:.0f} s: {what}: {said!r}")
+
+
+def _codes(status: Status) -> str:
+    """The reason codes, as a fault is named by them."""
+    codes = {*(str(one.code) for one in status.reasons), *status.waiting, *(one.code for one in status.failures)}
+    return ",".join(sorted(codes - {"Budget", "Partition", "Step", "WorkloadDegraded"})) or "-"
+
+
+def _reasons(status: Status) -> list[str]:
+    return [*(f"{one.code}: {one.message}" for one in status.reasons), *(f"{one.code}" for one in status.failures)]
+
+
+# --- what a phase needs -----------------------------------------------------------------------------------------------
+
+
+def _is_up_to_date(ours: Trace, sight: Sight, status: Status) -> bool:
+    """Every Pod is there, at the template's image, unless a partition keeps some."""
+    if ours.since_unquiet(sight.at) < SOON:
+        return True
+    intent = sight.intent
+    if len(sight.pods) != sight.desired:
+        return False
+    kept = "partition" in intent.settings or intent.commit.strategy == "canary" or intent.touched
+    return bool(kept) or all(tag(pod) == intent.tag for pod in sight.pods)
+
+
+def _is_paused(ours: Trace, sight: Sight, status: Status) -> bool:
+    return sight.intent.paused or sight.intent.settings.get("paused") == "true"
+
+
+def _has_steps(ours: Trace, sight: Sight, status: Status) -> bool:
+    return "steps" in sight.intent.settings
+
+
+def _is_refused(ours: Trace, sight: Sight, status: Status) -> bool:
+    """A setting, a change that needs new Pods, a strategy, or the server's refusal of a dry run."""
+    intent = sight.intent
+    invalid = any(value in _INVALID for value in intent.settings.values()) or intent.commit.strategy == "recreate"
+    differs = bool(intent.commit.env or intent.restarted or intent.touched)
+    differs = differs or any(one.commit.env for _, one in ours.intents)
+    return invalid or differs or not intent.quiet or ours.since_unquiet(sight.at) < SOON
+
+
+def _is_handed_over(ours: Trace, sight: Sight, status: Status) -> bool:
+    """A change that needs new Pods, and the mode that allows it."""
+    changed = any(intent.commit.env or intent.restarted for _, intent in ours.intents)
+    return sight.intent.mode == "InPlaceIfPossible" and changed
+
+
+def _is_rolled_back(ours: Trace, sight: Sight, status: Status) -> bool:
+    """The image does not run, or somebody laid hands on Pods."""
+    return sight.intent.tag in BAD or bool(sight.intent.touched)
+
+
+def _is_degraded(ours: Trace, sight: Sight, status: Status) -> bool:
+    """Something has been amiss in this story."""
+    intents = [intent for _, intent in ours.intents]
+    amiss = any(not one.quiet or one.touched or one.tag in BAD or one.min_available is not None for one in intents)
+    return amiss or any(code in _codes(status) for code in ("FreezeContested",))
+
+
+_CAUSES = {
+    Phase.UP_TO_DATE: _is_up_to_date,
+    Phase.PAUSED: _is_paused,
+    Phase.AWAITING_PROMOTION: _has_steps,
+    Phase.REFUSED: _is_refused,
+    Phase.HANDED_OVER: _is_handed_over,
+    Phase.ROLLING_BACK: _is_rolled_back,
+    Phase.ROLLED_BACK: _is_rolled_back,
+    Phase.DEGRADED: _is_degraded,
+}

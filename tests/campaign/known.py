@@ -1,0 +1,25 @@
+"""Faults that are known and not mended yet, each with a story that shows it; a mend takes its row away.
+
+A row fails the campaign when its story no longer shows the fault (tests/campaign/test_campaign.py).
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Known(Struct, frozen=True):
+    """A kind of fault of some workload kinds, what is wrong, and a story that shows it, as `--shrink` prints it."""
+
+    fault: str
+    workloads: tuple[str, ...]
+    why: str
+    story: str
+
+
+KNOWN: tuple[Known, ...] = ()
+
+
+def kinds(workload: str) -> frozenset[str]:
+    """The kinds of faults that are expected of a workload kind."""
+    return frozenset(one.fault for one in KNOWN if workload in one.workloads)

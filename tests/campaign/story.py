@@ -1,0 +1,131 @@
+"""A story: how a workload begins, and the moves that follow; data that a seed draws and a person can read.
+
+`Intent` is what the owner wants at a moment and what stands beside the workload: preconditions and judges read it.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+#: What begins a workload's name in kubectl.
+SHORT = {"StatefulSet": "sts", "DaemonSet": "ds", "Deployment": "deploy", "ReplicaSet": "rs"}
+#: Tags that run; `v1-alias` has the bytes of v1. The last two are the owner's at the end of every story.
+GOOD = ("v1", "v2", "v3", "v4", "v1-alias", "slow")
+LAST = ("v20", "v21")
+#: Tags that do not: not in the registry, and one that ends again and again.
+BAD = ("missing", "crash")
+
+
+class Move(Struct, frozen=True, array_like=True):
+    """One move: a verb of the vocabulary, its argument, and seconds until the next."""
+
+    verb: str
+    argument: str = ""
+    wait: float = 1.0
+
+
+class Start(Struct, frozen=True):
+    """How the workload begins. `strategy` is a name of `kubectl.STRATEGIES`; settings are without their prefix.
+
+    `tool`: how the owner's file reaches the server: apply, server-side-apply or replace.
+    """
+
+    kind: str
+    replicas: int = 2
+    gate: bool = True
+    mode: str | None = "InPlaceOnly"
+    strategy: str = "one"
+    settings: dict[str, str] = {}
+    policies: bool = False
+    tool: str = "apply"
+
+
+class Story(Struct, frozen=True):
+    """A beginning and what follows. The seed also draws the random numbers of the cluster."""
+
+    start: Start
+    moves: tuple[Move, ...] = ()
+    seed: int = 0
+
+
+class Commit(Struct, frozen=True):
+    """What the owner keeps in Git."""
+
+    tag: str = "v1"
+    settings: dict[str, str] = {}
+    strategy: str = "one"
+    env: str = ""
+    label: str = ""
+
+
+class Intent(Struct, frozen=True):
+    """What is wanted at a moment, and what stands beside the workload."""
+
+    kind: str
+    gate: bool
+    replicas: int
+    commit: Commit
+    mode: str | None = None
+    paused: bool = False
+    #: How often `kubectl rollout restart` was asked for.
+    restarted: int = 0
+    #: What was applied before, and every tag that was ever set.
+    earlier: tuple[Commit, ...] = ()
+    tags: tuple[str, ...] = ("v1",)
+    #: Beside it.
+    policies: bool = False
+    registry: bool = True
+    away: tuple[int, ...] = ()
+    refused: tuple[str, ...] = ()
+    min_available: int | None = None
+    alive: bool = True
+    #: Pods whose image or labels somebody changed by hand, or whose container ended by itself, so far.
+    touched: int = 0
+    #: How the owner's file reaches the server, and how often a write may have lifted a freeze, but for the policies.
+    tool: str = "apply"
+    lifted: int = 0
+
+    @property
+    def tag(self) -> str:
+        """The image's tag in the template."""
+        return self.commit.tag
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """The owner's settings."""
+        return self.commit.settings
+
+    @property
+    def deadline(self) -> int:
+        """progress-deadline-seconds."""
+        text = self.settings.get("progress-deadline-seconds", "600")
+        return int(text) if text.isdecimal() else 600
+
+    @property
+    def opted_in(self) -> bool:
+        """Whether the workload is ours to upgrade."""
+        return self.mode is not None
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is amiss in the cluster."""
+        return self.registry and not self.away and not self.refused and self.alive
+
+
+def beginning(start: Start) -> Intent:
+    """What is wanted at first."""
+    commit = Commit(settings=start.settings, strategy=start.strategy)
+    return Intent(
+        start.kind, start.gate, start.replicas, commit, mode=start.mode, policies=start.policies, tool=start.tool
+    )
+
+
+def encode(story: Story) -> str:
+    """One line."""
+    return msgspec.json.encode(story).decode()
+
+
+def decode(text: str) -> Story:
+    """The story of a line. Raises msgspec.ValidationError."""
+    return msgspec.json.decode(text, type=Story)

@@ -1,0 +1,112 @@
+"""The machine itself: a seed is a story, a story is played the same every time, and shrinks to what matters."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from kubesim.api.faults import Answer, Request
+from tests.campaign import clock
+from tests.campaign.generator import TURNS, generate, kind_of
+from tests.campaign.judges import requests, verdicts
+from tests.campaign.ledger import Entry
+from tests.campaign.play import play
+from tests.campaign.shrink import shrunk
+from tests.campaign.story import Move, Start, Story, beginning, decode, encode
+from tests.campaign.trace import Trace
+from tests.campaign.vocabulary import VERBS, intended, possible, recipe
+from tests.campaign.vocabulary.others import ANSWERS, SORTS, refusal
+
+#: The moves of one story, each of which is ordinary.
+QUIET = Story(Start("StatefulSet"), (Move("image", "v2", 20.0), Move("scale", "3", 8.0), Move("delete-pod", "0", 20.0)))
+
+
+def test_a_seed_is_a_story():
+    for seed in range(200):
+        story = generate(seed)
+        assert story == generate(seed)
+        assert story == decode(encode(story))
+        assert story.start.kind == kind_of(seed)
+        intent = beginning(story.start)
+        for move in story.moves:
+            assert possible(intent, move)
+            intent = intended(intent, move)
+    assert {generate(seed).start.kind for seed in range(len(TURNS))} == set(TURNS)
+
+
+def test_every_verb_is_drawn_and_told():
+    drawn = {move.verb for seed in range(600) for move in generate(seed).moves}
+    assert drawn == set(VERBS)
+    assert len(recipe(QUIET).splitlines()) == len(QUIET.moves) + 2
+
+
+@pytest.mark.parametrize("kind", sorted(set(TURNS)))
+def test_an_ordinary_story_is_quiet_with_us_and_without(kind):
+    story = Story(Start(kind), QUIET.moves)
+    ours = play(story, ours=True)
+    native = play(story, ours=False, refused=ours.refused)
+    assert verdicts(ours, native) == []
+    assert not ours.refused.keys() - {-1}
+    assert any(entry.ours for entry in ours.entries)
+    assert not any(entry.ours for entry in native.entries)
+
+
+def test_a_story_is_played_the_same_every_time():
+    story = generate(5)
+    first, second = play(story, ours=True), play(story, ours=True)
+    assert [(entry.at, entry.request, entry.code) for entry in first.entries] == [
+        (entry.at, entry.request, entry.code) for entry in second.entries
+    ]
+
+
+def test_a_story_shrinks_to_what_the_fault_needs():
+    story = Story(
+        Start("Deployment", replicas=3, policies=True, settings={"steps": "1", "partition": "1"}),
+        tuple(Move("image", f"v{number}", 60.0) for number in range(2, 7)),
+    )
+
+    def fails(one: Story, _: str) -> bool:
+        return "steps" in one.start.settings and any(move.argument == "v4" for move in one.moves)
+
+    found = shrunk(story, "any", fails)
+    assert found.moves == (Move("image", "v4", 1.0),)
+    assert found.start == Start("Deployment", replicas=1, settings={"steps": "1"})
+
+
+def test_a_hot_loop_is_seen():
+    request = Request("inplace-1", "create", "replicasets", "", "test", "", 1)
+    trace = Trace(QUIET, ours=True)
+    trace.entries = [Entry(number * 0.5, request, 409) for number in range(200)]
+    assert [one.kind for one in requests.judge(trace, trace)] == ["requests/create replicasets"]
+    trace.entries = [Entry(number * 2.0, request, 409) for number in range(200)]
+    assert list(requests.judge(trace, trace)) == []
+
+
+def test_a_refusal_concerns_one_sort_of_our_writes():
+    plan = refusal("drains: 403")
+    drain = Request("inplace-1", "patch", "pods", "status", "test", "web-0", 1)
+    assert plan(drain) == Answer(403)
+    assert plan(Request("kubelet", "patch", "pods", "status", "test", "web-0", 1)) is None
+    assert plan(Request("inplace-1", "patch", "pods", "", "test", "web-0", 1)) is None
+    assert all(
+        refusal(f"{sort}: {answer}")(drain) is not None or sort != "all writes" for sort in SORTS for answer in ANSWERS
+    )
+
+
+def test_time_passes_at_once_and_nobody_waits_for_ever():
+    import asyncio
+
+    async def wait(seconds: float) -> float:
+        await asyncio.sleep(seconds)
+        return asyncio.get_running_loop().time()
+
+    assert clock.run(wait(3600.0)) == 3600.0
+    with pytest.raises(clock.Stuck):
+        clock.run(asyncio.Event().wait())
+
+
+def test_generation_does_not_touch_the_global_random_numbers():
+    state = random.getstate()
+    generate(7)
+    assert random.getstate() == state
