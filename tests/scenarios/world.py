@@ -426,8 +426,8 @@ class World(ABC):
         seen: list[Pod] = []
 
         async def reached() -> bool:
-            where = {"type": Pod, "field_selector": f"metadata.name={name}"}
-            found = await self.client.list(resources.PODS, self.namespace, **where)
+            itself = f"metadata.name={name}"
+            found = await self.client.list(resources.PODS, self.namespace, type=Pod, field_selector=itself)
             seen.extend(pod for pod in found.items if holds(pod))
             return bool(seen)
 
