@@ -186,9 +186,16 @@ DEFECTS: Final = (
     Defect(
         "spread without those in flight",
         "core/rollout/order.py",
-        "Counter(value(item) for item in in_progress)",
+        "Counter(value(item) for item in down)",
         "Counter[str]()",
         ("unit/core/test_admit.py::test_starts_are_spread_and_those_in_flight_count",),
+    ),
+    Defect(
+        "spread without those that are upgraded and not available yet",
+        ADMIT,
+        " or not pod.available]",
+        "]",
+        ("unit/core/test_admit.py::test_one_that_is_upgraded_but_not_serving_yet_counts_for_its_value",),
     ),
     Defect(
         "do not spread",

@@ -41,6 +41,16 @@ async def owned(world):
     return [one for one in (await world.raw())["metadata"]["managedFields"] if one["manager"] == names.FIELD_MANAGER]
 
 
+def spec_unowned(world):
+    """Whether nothing of the spec is ours: a policy is in force some seconds after it is bound, on the next write."""
+
+    async def holds() -> bool:
+        await world.patch({"metadata": {"annotations": {"touched": str(world.clock.monotonic())}}})
+        return not any("f:spec" in one["fieldsV1"] for one in await owned(world))
+
+    return holds
+
+
 async def images(world):
     return {pod.spec.containers[0].image for pod in await world.pods()}
 
@@ -50,6 +60,7 @@ async def images(world):
 async def test_a_chart_that_renders_the_strategy_is_taken_without_force_and_made_in_place(open_world):
     async with open_world() as world, world.policies(KEEP_FREEZE, HONEST_STATUS):
         await world.create_applied(**chart(world))
+        await world.until(spec_unowned(world), "our freeze to be nobody's")
         uids = {pod.uid for pod in await world.pods()}
         for tag in ("v2", "v3"):
             await world.apply_web(tag, **chart(world))
@@ -66,6 +77,7 @@ async def test_the_same_for_a_workload_that_is_opted_in_beside_the_chart(open_wo
         await world.create_applied(**chart(world, mode=None))
         await world.patch({"metadata": {"labels": {names.MODE: "InPlaceOnly"}}})
         await world.wait_phase("web", Phase.UP_TO_DATE)
+        await world.until(spec_unowned(world), "our freeze to be nobody's")
         uids = {pod.uid for pod in await world.pods()}
         await world.apply_web("v2", **chart(world, mode=None))
         await world.wait_upgraded()

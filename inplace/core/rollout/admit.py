@@ -97,10 +97,10 @@ def candidates(assessment: Assessment) -> Sequence[tuple[PodAssessment, Pending]
         return found
     broken = [(pod, state) for pod, state in found if not pod.ready]
     others = {pod.pod.uid: (pod, state) for pod, state in found if pod.ready}
-    in_progress = [pod.pod for pod in assessment.pods if isinstance(pod.state, InProgress)]
-    spread = order.spread(
-        [pod.pod for pod, _ in others.values()], lambda pod: order.spread_value(key, pod, nodes), in_progress
-    )
+    # One that is upgraded but not available yet burdens its value as well as one in flight does.
+    down = [pod.pod for pod in assessment.pods if isinstance(pod.state, InProgress) or not pod.available]
+    waiting = [pod.pod for pod, _ in others.values()]
+    spread = order.spread(waiting, lambda pod: order.spread_value(key, pod, nodes), down)
     return [*broken, *(others[pod.uid] for pod in spread)]
 
 

@@ -39,15 +39,15 @@ def spread_value(key: str, pod: Pod, nodes: Mapping[str, Node]) -> str:
     return own if own is not None else (node.metadata.label(key) if node is not None else None) or ""
 
 
-def spread(ordered: Iterable[T], value: Callable[[T], str], in_progress: Iterable[T]) -> Iterator[T]:
-    """The same items, next always the first of the value with the fewest so far; `in_progress` count already.
+def spread(ordered: Iterable[T], value: Callable[[T], str], down: Iterable[T]) -> Iterator[T]:
+    """The same items, next always the first of the value with the fewest so far; `down` count already.
 
     So a batch never falls on a single zone, rack or shard. Within a value the order is preserved.
     """
     waiting: dict[str, deque[T]] = {}
     for item in ordered:
         waiting.setdefault(value(item), deque()).append(item)
-    borne = Counter(value(item) for item in in_progress)
+    borne = Counter(value(item) for item in down)
     while waiting:
         least = min(waiting, key=lambda name: borne[name])  # of equal ones the first that was seen
         yield waiting[least].popleft()

@@ -137,6 +137,14 @@ def test_starts_are_spread_and_those_in_flight_count():
     assert started(made) == ["web-3", "web-2"], "nothing of zone a, which bears one already"
 
 
+def test_one_that_is_upgraded_but_not_serving_yet_counts_for_its_value():
+    labels = {"app": "web", names.REVISION_LABEL: NEW, "zone": "b"}
+    upgraded = pod(name="web-3", labels=labels, image="app:v2", ready=False)
+    found = [in_zone("b", "web-2"), in_zone("a", "web-1"), in_zone("a", "web-0")]
+    own = workload(replicas=4, annotations={"max-unavailable": "2", "spread-by": "zone"})
+    assert started(admission(*found, upgraded, workload=own)) == ["web-1"]
+
+
 def test_a_broken_pod_is_spread_over_nothing():
     broken = in_zone("a", "web-0", ready=False)
     made = admission(broken, in_zone("a", "web-1"), annotations={"spread-by": "zone", "max-unavailable": "2"})
