@@ -40,7 +40,7 @@ docs: $(READY)  ## regenerate docs/reasons.md and docs/keys.md from their tables
 
 e2e: $(READY)  ## the scenarios on a real cluster on this machine (as root; the first run builds Kubernetes)
 	$(BIN)/python -m hack.cluster up
-	$(BIN)/pytest -q -n 4 --durations 15 --world real --seeds 3 -m "not alone and not long" tests/scenarios tests/e2e
+	$(BIN)/pytest -q -n 6 --durations 15 --world real --seeds 3 -m "not alone and not long" tests/scenarios tests/e2e
 	$(BIN)/pytest -q --world real -m alone tests/scenarios
 
 e2e-full: $(READY)  ## everything, long: all worlds, versions and seeds, deliberate defects, long benchmarks; writes docs/scenarios.md and docs/judges.md

@@ -166,6 +166,7 @@ async def test_an_eviction_storm_beside_the_upgrade_never_exceeds_the_budget(ope
         assert world.history.least_serving(began) >= 2
 
 
+@long
 @MANY
 async def test_an_ungated_swap_of_minutes_keeps_its_reservation(open_world):
     """Its Pod looks Ready while its kubelet is busy ending the old container, which takes longer

@@ -8,7 +8,7 @@ from inplace.core.state import records
 from inplace.core.state.statuses import Phase
 from inplace.core.template import trees
 from inplace.kube import resource as resources
-from tests.scenarios.markers import core_of_deployments, core_of_many, kinds
+from tests.scenarios.markers import core_of_deployments, core_of_many, kinds, long
 from tests.scenarios.policies import HONEST_STATUS, KEEP_FREEZE
 
 only = kinds("Deployment", because="it is about the ReplicaSets of a Deployment")
@@ -76,6 +76,7 @@ async def _rolled(world, tag):
     return bool(same and world.flavour.agreed(found))
 
 
+@long
 @core_of_many
 @only
 async def test_an_idle_deployment_stands_still(open_world):

@@ -90,6 +90,7 @@ async def test_with_rollback_nothing_is_rolled_back_that_has_not_been_anywhere(o
         await no_helper(world)
 
 
+@long
 @ELSEWHERE
 async def test_with_rollback_a_registry_that_is_away_ends_nothing(open_world):
     async with open_world() as world, world.registry() as away:
@@ -149,6 +150,7 @@ async def test_a_registry_that_is_away_longer_than_the_deadline_keeps_no_healthy
         assert await images(world) == {away.app("v2")}
 
 
+@long
 @ELSEWHERE
 async def test_without_pre_pull_it_costs_the_pods_of_one_budget_which_recover_by_themselves(open_world):
     async with open_world() as world, world.registry() as away:

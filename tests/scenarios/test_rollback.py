@@ -51,6 +51,7 @@ async def test_an_image_that_does_not_exist_is_rolled_back_and_a_good_one_goes_t
         invariants.check(world.history, replicas=3, budget=1, since=began)
 
 
+@long
 @kinds("StatefulSet", "Deployment", "ReplicaSet", because="it needs ten Pods, and a DaemonSet has one on each node")
 async def test_a_crash_loop_takes_no_more_than_the_budget_of_ten(open_world):
     async with open_world() as world:
@@ -97,6 +98,7 @@ async def test_the_controller_is_killed_while_it_rolls_back(open_world):
         assert await images(world) == {world.app("v1")}
 
 
+@long
 async def test_the_template_changes_while_it_is_rolled_back(open_world):
     async with open_world() as world:
         await world.create_web(replicas=3, annotations=BACK)
@@ -109,6 +111,7 @@ async def test_the_template_changes_while_it_is_rolled_back(open_world):
         assert await uids(world) == before
 
 
+@long
 @kinds("StatefulSet", "Deployment", "ReplicaSet", because="a DaemonSet has no replicas to scale to zero")
 async def test_what_was_set_while_there_were_no_pods_is_judged_when_there_are(open_world):
     async with open_world() as world:

@@ -9,7 +9,7 @@ import pytest
 from inplace.core.objects import names
 from inplace.core.state.statuses import Phase
 from inplace.kube.errors import Conflict
-from tests.scenarios.markers import core_of_many, kinds
+from tests.scenarios.markers import core_of_many, kinds, long
 from tests.scenarios.policies import HONEST_STATUS, KEEP_FREEZE
 
 only = kinds("StatefulSet", "DaemonSet", "Deployment", because="a ReplicaSet needs no freeze")
@@ -101,7 +101,9 @@ async def test_without_the_policies_the_owners_apply_is_a_conflict_and_no_pod_is
 
 @core_of_many
 @only
-@pytest.mark.parametrize("groups", [(KEEP_FREEZE, HONEST_STATUS), ()], ids=["policies", "alone"])
+@pytest.mark.parametrize(
+    "groups", [pytest.param((KEEP_FREEZE, HONEST_STATUS), id="policies"), pytest.param((), id="alone", marks=long)]
+)
 async def test_after_opting_out_our_field_manager_owns_nothing(open_world, groups):
     async with open_world() as world, AsyncExitStack() as stack:
         if groups:
