@@ -128,8 +128,19 @@ SORTS: Final[dict[str, Sort]] = {
 }
 
 
-@pytest.mark.parametrize("answer", ANSWERS)
-@pytest.mark.parametrize("sort", SORTS)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every answer to every sort; with `--seeds N`, N answers to each, in turn, so that each is given to several."""
+    if "answer" not in metafunc.fixturenames:
+        return
+    answers, count = list(ANSWERS), metafunc.config.getoption("--seeds") or len(ANSWERS)
+    pairs = [
+        (sort, answers[(place + 4 * step) % len(answers)])
+        for place, sort in enumerate(SORTS)
+        for step in range(min(count, len(answers)))
+    ]
+    metafunc.parametrize(("sort", "answer"), pairs)
+
+
 async def test_no_write_of_ours_is_repeated_in_a_hot_loop(sort, answer):
     case = SORTS[sort]
     async with open_embedded() as world:
