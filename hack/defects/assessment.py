@@ -193,9 +193,23 @@ DEFECTS: Final = (
     Defect(
         "call healthy what never ran",
         "core/plan/status.py",
-        "return not kept and any(pod.available and pod.revision == revision for pod in pods)",
+        "return not kept and any(pod.available and pod.revision == revision and not pod.drift for pod in pods)",
         "return not kept",
         ("unit/core/test_plan.py::test_without_pods_a_revision_is_up_to_date_but_neither_healthy_nor_settled",),
+    ),
+    Defect(
+        "call healthy what no Pod runs but one that another writer has changed",
+        "core/plan/status.py",
+        "and not pod.drift for pod",
+        "for pod",
+        ("unit/core/test_workload.py::test_a_pod_that_another_writer_has_changed_makes_nothing_healthy",),
+    ),
+    Defect(
+        "say anew what is not known",
+        "core/plan/messages.py",
+        "decision.asked is None and before is not None",
+        "False and before is not None",
+        ("unit/core/test_workload.py::test_while_the_target_is_not_known_what_was_said_stands",),
     ),
     Defect(
         "take a revision without Pods for settled",

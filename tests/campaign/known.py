@@ -17,7 +17,17 @@ class Known(Struct, frozen=True):
     story: str
 
 
-KNOWN: tuple[Known, ...] = ()
+KNOWN: tuple[Known, ...] = (
+    Known(
+        "waits/no cause: UpToDate DriftDetected",
+        ("ReplicaSet",),
+        "A Pod that a bare ReplicaSet made of a template that was never recorded, because the server refused that write"
+        " and the template was changed back a second later, is taken for a drifted one of the healthy template.",
+        '{"start":{"kind":"ReplicaSet","replicas":1,"gate":true,"mode":"InPlaceOnly","strategy":"one","settings":{},'
+        '"policies":false,"tool":"apply"},"moves":[["image","v2",400.0],["refuse","ReplicaSets: 503",1.0],'
+        '["image","v1",1.0],["delete-pod","2",0.2],["image","v2",1.0]],"seed":343}',
+    ),
+)
 
 
 def kinds(workload: str) -> frozenset[str]:

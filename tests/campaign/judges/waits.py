@@ -50,6 +50,8 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
 
 def _phase(ours: Trace, sight: Sight, status: Status) -> Iterator[Verdict]:
     where = f"{sight.name}, {sight.at:.0f} s: {status.phase}, {status.message!r}, {_reasons(status)}"
+    if _lost(ours, sight, status):
+        return
     if sight.name.startswith("mended"):
         if status.phase is not Phase.UP_TO_DATE:
             yield Verdict("waits", f"not mended: {status.phase} {_codes(status)}", where)
@@ -64,6 +66,14 @@ def _phase(ours: Trace, sight: Sight, status: Status) -> Iterator[Verdict]:
         yield Verdict("waits", f"no cause: {status.phase} {_codes(status)}", where)
     if status.healthy and status.healthy == status.revision and tag(sight.template) in BAD:
         yield Verdict("waits", "healthy never ran", where)
+
+
+def _lost(ours: Trace, sight: Sight, status: Status) -> bool:
+    """What a bare ReplicaSet was given while it was not opted in is on no record, and it replaces no Pods: nobody can
+    tell what they were created from, until they are deleted."""
+    was_out = any(at <= sight.at and not intent.opted_in for at, intent in ours.intents)
+    bare = sight.intent.kind == "ReplicaSet" and was_out
+    return bare and status.phase is Phase.REFUSED and {str(one.code) for one in status.reasons} == {"BaseUnknown"}
 
 
 def _refusals(ours: Trace, sight: Sight, status: Status) -> Iterator[Verdict]:

@@ -281,6 +281,22 @@ def test_an_unknown_target_never_claims_the_new_generation():
     assert made.status.observed_generation == 3
 
 
+@pytest.mark.parametrize("phase", [one for one in Phase if one not in {Phase.REFUSED, Phase.PROGRESSING}])
+def test_while_the_target_is_not_known_what_was_said_stands(phase):
+    one = stated(workload(replicas=1, generation=3, observed=2), phase, OLD, message="as before")
+    made = plan(pod(), workload=one)
+    assert made.status is not None
+    assert (made.status.phase, made.status.message) == (phase, "as before")
+
+
+def test_a_pod_that_another_writer_has_changed_makes_nothing_healthy():
+    """It has the revision, and runs something else."""
+    made = plan(pod(revision=NEW, image="app:v9"), workload=workload(replicas=1))
+    assert made.status is not None
+    assert (made.status.phase, made.status.healthy) == (Phase.UP_TO_DATE, "")
+    assert {reason.code for reason in made.status.reasons} == {ReasonCode.DriftDetected}
+
+
 def test_a_settled_workload_stays_up_to_date_when_a_pod_becomes_unready():
     one = stated(workload(replicas=1), Phase.UP_TO_DATE, healthy=NEW)
     made = plan(pod(revision=NEW, ready=False), workload=one)
