@@ -67,16 +67,19 @@ def pod(
     conditions_ready: bool = True,
     ready_since: datetime | None = None,
     gate_since: datetime | None = None,
+    scheduled_since: datetime | None = None,
     record: Record | str | None = None,
     generation: int = 1,
     observed: int = 1,
     deleted: bool = False,
     **metadata: Any,
 ) -> Pod:
-    """A Pod of web; `gate` None: it has none. `ready_since`, `gate_since`: the last transitions of these conditions."""
+    """A Pod of web; `gate` None: it has none. The other `_since`: the last transitions of these conditions."""
     conditions = [_condition("Ready", str(ready), ready_since), _condition("ContainersReady", str(conditions_ready))]
     if gate is not None and gate != "absent":
         conditions.append(_condition(names.GATE, gate, gate_since))
+    if scheduled_since is not None:
+        conditions.append(_condition("PodScheduled", "True", scheduled_since))
     text = record if isinstance(record, str) else records.encode(record) if record is not None else None
     tree = {
         "metadata": {

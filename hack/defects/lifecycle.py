@@ -126,6 +126,23 @@ DEFECTS: Final = (
         ("unit/core/test_evidence.py::test_a_name_that_the_runtime_reports_is_as_good_as_one_that_the_node_lists",),
     ),
     Defect(
+        "count the time of a Pod without a node as its own",
+        "core/pod/eligibility.py",
+        "return bound_at or pod.metadata.creation_timestamp or now",
+        "return pod.metadata.creation_timestamp or now",
+        (
+            "unit/core/test_pod.py::test_a_pod_that_waited_for_a_node_is_judged_from_when_it_had_one",
+            "unit/core/test_pod.py::test_a_new_pod_is_not_patched_while_its_container_may_be_starting",
+        ),
+    ),
+    Defect(
+        "blame a Pod whose kubelet has not answered the opened gate yet",
+        "core/pod/lifecycle.py",
+        "return max(last.deadline, opened_at + evidence.KUBELET_SYNC) if opened_at is not None else last.deadline",
+        "return last.deadline",
+        ("unit/core/test_pod.py::test_a_kubelet_may_answer_the_gate_that_was_opened_at_the_deadline",),
+    ),
+    Defect(
         "patch a container while it may be starting",
         "core/pod/lifecycle.py",
         "    if start is not None:\n",

@@ -7,7 +7,7 @@ diff of its templates.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from inplace.core.objects import names
@@ -20,7 +20,7 @@ _STARTING_REASONS: Final = ("", "ContainerCreating", "PodInitializing")
 
 Check = Callable[[Pod, PodContext], Reason | None]
 
-#: How long a new Pod may take until its kubelet shows its containers; after that it is upgraded without.
+#: How long a Pod may take from its binding until its kubelet shows its containers; after that it is upgraded without.
 STARTING: Final = timedelta(seconds=10)
 
 
@@ -67,17 +67,24 @@ def node_ready(pod: Pod, context: PodContext) -> Reason | None:
 
 
 def starting(pod: Pod, containers: Iterable[str], context: PodContext) -> Wait | None:
-    """A Pod that was only just made and whose kubelet has not shown the containers that would be swapped.
+    """A Pod that has only just got its node and whose kubelet has not shown the containers that would be swapped.
 
     They may be starting at this moment. If they were patched now, the first status to show one could be of either
     image, and the evidence would take much longer than the start. One that cannot start says so, and may be patched.
     """
-    until = (pod.metadata.creation_timestamp or context.now) + STARTING
+    until = scheduled_at(pod, context.now) + STARTING
     names_ = [name for name in containers if _is_unseen(pod, name)]
     if not names_ or context.now >= until:
         return None
     why = "a new Pod; waiting for the kubelet to report its containers"
     return Wait(Reason(ReasonCode.Starting, f"containers[{names_[0]}]", why), until)
+
+
+def scheduled_at(pod: Pod, now: datetime) -> datetime:
+    """When a Pod got its node: nothing that is on the node can have begun before. `now`, if nobody says."""
+    scheduled = pod.condition("PodScheduled")
+    bound_at = scheduled.last_transition_time if scheduled is not None and scheduled.status == "True" else None
+    return bound_at or pod.metadata.creation_timestamp or now
 
 
 def _is_unseen(pod: Pod, name: str) -> bool:

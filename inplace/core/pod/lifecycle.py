@@ -85,7 +85,7 @@ def _settling(pod: Pod, last: Record | None, context: PodContext) -> PodState:
     missing = available(pod, context)
     if missing is None or context.settled:
         return UpToDate()
-    deadline = last.deadline if last is not None else _deadline_of_birth(pod, context)
+    deadline = _deadline_of_readiness(pod, last) if last is not None else _deadline_of_birth(pod, context)
     verdict = _late_verdict(pod, last, context) if last is not None else _verdict_of_birth(pod, deadline, context)
     if verdict is not None and (last.answers if last is not None else "") != context.retry:
         return Pending(attempt.again(pod, last, context), broken=not pod.ready)
@@ -100,7 +100,8 @@ def _settling(pod: Pod, last: Record | None, context: PodContext) -> PodState:
 def _late_verdict(pod: Pod, last: Record, context: PodContext) -> Reason | None:
     """A failure after the gate was opened. A Pod that has served has not failed, whatever it lacks now."""
     crashed = failures.crash_loop(pod, last, context.now)
-    if crashed is not None or pod.ready or context.now < last.deadline or has_served(pod, last, context):
+    early = context.now < _deadline_of_readiness(pod, last)
+    if crashed is not None or pod.ready or early or has_served(pod, last, context):
         return crashed
     unheard = eligibility.node_ready(pod, context)
     if unheard is not None:
@@ -108,10 +109,17 @@ def _late_verdict(pod: Pod, last: Record, context: PodContext) -> Reason | None:
     return Reason(ReasonCode.NeverReady, "status.conditions[Ready]", "deadline exceeded: upgraded, but not Ready")
 
 
+def _deadline_of_readiness(pod: Pod, last: Record) -> datetime:
+    """Until when an upgraded Pod has to be Ready: its kubelet answers an opened gate at its next sync at the latest."""
+    gate = pod.condition(names.GATE)
+    opened_at = gate.last_transition_time if gate is not None and gate.status == "True" else None
+    return max(last.deadline, opened_at + evidence.KUBELET_SYNC) if opened_at is not None else last.deadline
+
+
 def _deadline_of_birth(pod: Pod, context: PodContext) -> datetime:
-    """Until when a Pod that was created at the target has to be Ready: as long as one that is upgraded takes."""
-    created_at = pod.metadata.creation_timestamp or context.now
-    return created_at + context.patience
+    """Until when a Pod that was created at the target has to be Ready: as long as one that is upgraded takes, from when
+    it has a node."""
+    return eligibility.scheduled_at(pod, context.now) + context.patience
 
 
 def _verdict_of_birth(pod: Pod, deadline: datetime, context: PodContext) -> Reason | None:

@@ -143,6 +143,9 @@ def test_a_new_pod_is_not_patched_while_its_container_may_be_starting(waiting):
     failing = container("", image_id="", running=False, waiting="ErrImagePull")
     assert isinstance(only(pod(failing, ready=False, creationTimestamp=stamp(NOW))), CloseGate), "it cannot start"
     assert isinstance(only(pod(creationTimestamp=stamp(NOW))), CloseGate), "it runs"
+    bound = pod(creating, ready=False, creationTimestamp=stamp(NOW), scheduled_since=later(60))
+    assert code(bound, at=69.9) == ReasonCode.Starting, "from when it had a node"
+    assert isinstance(only(bound, at=70), CloseGate)
 
 
 def test_a_pod_whose_revision_is_not_known_refuses_the_workload():
@@ -514,6 +517,22 @@ def test_a_pod_that_was_created_at_the_target_is_judged_by_its_deadline_too(expe
     made, actions = plan(one, at=600, **changes)
     assert actions == []
     assert [failure.code for failure in made.status.failures] == ([] if expected is None else [expected])
+
+
+def test_a_pod_that_waited_for_a_node_is_judged_from_when_it_had_one():
+    waited = born(scheduled_since=later(5000))
+    waits, _ = plan(waited, at=5599)
+    assert waits.status.failures == ()
+    assert waits.requeue_at == later(5600)
+    assert [failure.code for failure in plan(waited, at=5600)[0].status.failures] == [ReasonCode.ImagePull]
+
+
+def test_a_kubelet_may_answer_the_gate_that_was_opened_at_the_deadline():
+    late = upgraded(ready_since=later(5), gate_since=later(598))
+    waits, _ = plan(late, at=607)
+    assert waits.status.failures == ()
+    assert waits.requeue_at == later(608)
+    assert [failure.code for failure in plan(late, at=608)[0].status.failures] == [ReasonCode.NeverReady]
 
 
 def test_a_pod_that_was_created_at_the_target_and_failed_gets_its_time_anew_on_request():
