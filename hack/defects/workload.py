@@ -335,4 +335,11 @@ DEFECTS: Final = (
         "return False and pod.revision",
         ("unit/core/test_plan.py::test_a_workload_that_opts_out_stays_frozen_while_a_partition_of_ours_keeps_pods",),
     ),
+    Defect(
+        "report on what a Deployment that is gone has left behind",
+        PLAN,
+        "if not opt_out.was_ours(snapshot):",
+        "if False:",
+        ("scenarios/test_deployments.py::test_nothing_is_reported_on_a_replica_set_that_its_deployment_left_behind",),
+    ),
 )
