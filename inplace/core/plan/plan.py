@@ -198,7 +198,8 @@ def _finish(decision: Decision, reported: Status, write: WorkloadAction | None, 
     wanted = (each for each in (write, label) if each is not None)
     actions = (*actions, *(each for each in wanted if subject(each).uid not in snapshot.pending))
     at = requeue_at(decision, reported, due)
-    return Plan(actions, reported, at, decision.assessment.pods, decision.admission.deferred)
+    blocked = decision.blocked is not None
+    return Plan(actions, reported, at, decision.assessment.pods, decision.admission.deferred, blocked)
 
 
 def _write(
