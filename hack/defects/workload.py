@@ -335,4 +335,32 @@ DEFECTS: Final = (
         "return False and pod.revision",
         ("unit/core/test_plan.py::test_a_workload_that_opts_out_stays_frozen_while_a_partition_of_ours_keeps_pods",),
     ),
+    Defect(
+        "report on what a Deployment that is gone has left behind",
+        PLAN,
+        "if not opt_out.was_ours(snapshot):",
+        "if False:",
+        ("scenarios/test_deployments.py::test_nothing_is_reported_on_a_replica_set_that_its_deployment_left_behind",),
+    ),
+    Defect(
+        "wait for a node without end",
+        "core/rollout/blocked.py",
+        "        ReasonCode.NodeNotReady,\n",
+        "",
+        ("faults/test_networks.py::test_another_pod_there_waits_and_is_no_failure_of_its_image",),
+    ),
+    Defect(
+        "call it progress that a Pod has failed",
+        "core/rollout/blocked.py",
+        "return Blocked(reason, failed=True)",
+        "return None",
+        ("unit/core/test_reserve.py::test_a_failure_that_is_tolerated_is_no_progress_where_nothing_else_goes_on",),
+    ),
+    Defect(
+        "have the commands call progress what the controller does not",
+        "core/rollout/blocked.py",
+        "    if told is not None:\n",
+        "    if False:\n",
+        ("unit/core/test_reserve.py::test_a_command_goes_by_what_the_controller_has_reported_of_a_wait",),
+    ),
 )

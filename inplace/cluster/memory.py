@@ -67,7 +67,7 @@ class Memory:
         #: By uid of a budget: the Pods for which we have reserved from it, and when it was asked to recount.
         self.reserved: dict[str, frozenset[str]] = {}
         self.recounted_at: dict[str, datetime] = {}
-        #: By uid of a workload: since when its Pods wait for budgets and nothing else happens.
+        #: By uid of a workload: since when its Pods wait for what others must end, and nothing else happens.
         self.blocked_since: dict[str, datetime] = {}
         #: Workloads that look at budgets.
         self.reserving: set[Key] = set()

@@ -131,21 +131,20 @@ class Reconciler:
         rest = self._rest(key, self._clock.monotonic() - began)
         for action in plan.actions:
             self._carry_out(key, snapshot, action)
-        self._track_budgets(key, snapshot, plan)
+        self._track_waits(key, snapshot, plan)
         self._set_phase(key, plan.status.phase if plan.status is not None else None)
         if plan.requeue_at is None:
             return Done(rest)
         return RequeueAfter(max(rest, (plan.requeue_at - now).total_seconds()), rest)
 
-    def _track_budgets(self, key: Key, snapshot: Snapshot, plan: Plan) -> None:
-        """Track which workloads depend on PodDisruptionBudgets, and since when a budget blocks them."""
+    def _track_waits(self, key: Key, snapshot: Snapshot, plan: Plan) -> None:
+        """Track which workloads depend on PodDisruptionBudgets, and since when what others must end blocks them."""
         uid, in_progress = snapshot.workload.metadata.uid, any(isinstance(pod.state, InProgress) for pod in plan.pods)
-        blocked = disruption_budgets.is_blocked(plan.deferred.values())
-        if in_progress or blocked:
+        if in_progress or disruption_budgets.is_blocked(plan.deferred.values()):
             self._memory.reserving.add(key)
         else:
             self._memory.reserving.discard(key)
-        if blocked and not in_progress:
+        if plan.blocked:
             self._memory.blocked_since.setdefault(uid, self._clock.now())
         else:
             self._memory.blocked_since.pop(uid, None)

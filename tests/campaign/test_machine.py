@@ -52,6 +52,29 @@ def test_an_ordinary_story_is_quiet_with_us_and_without(kind):
     assert not any(entry.ours for entry in native.entries)
 
 
+@pytest.mark.parametrize(
+    "story",
+    [
+        pytest.param(
+            Story(
+                Start("Deployment", gate=False, strategy="recreate", settings={"max-unavailable": "100%"}),
+                (Move("image", "v2", 60.0),),
+            ),
+            id="all Pods of a Deployment with Recreate are asked to swap in one moment",
+        ),
+        pytest.param(
+            Story(
+                Start("DaemonSet", replicas=1, settings={"on-failure": "Rollback", "pre-pull": "Never"}),
+                (Move("registry-away"), Move("image", "v2", 60.0)),
+            ),
+            id="an image that cannot be pulled for a Pod that is down already is rolled back",
+        ),
+    ],
+)
+def test_what_the_protocol_promises_no_better_is_no_fault(story):
+    assert verdicts(play(story, ours=True), play(story, ours=False)) == []
+
+
 def test_a_story_is_played_the_same_every_time():
     story = generate(5)
     first, second = play(story, ours=True), play(story, ours=True)

@@ -28,7 +28,9 @@ async def test_another_pod_there_waits_and_is_no_failure_of_its_image():
         await world.set_image(world.app("v2"))
         await world.clock.sleep(60)
         status = await world.status()
-        assert status.phase is Phase.PROGRESSING
+        assert status.phase is Phase.DEGRADED, "its deadline has passed"
+        assert [reason.code for reason in status.reasons] == [ReasonCode.NodeNotReady]
         assert status.waiting == {ReasonCode.NodeNotReady: 1}
+        assert status.failed == 0
         await world.cluster.kubelet.set_network(node, works=True)
         await world.wait_upgraded()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from inplace.core.objects import names
 from inplace.core.objects.reasons import ReasonCode
-from inplace.core.state import records
+from inplace.core.state import conditions, records
 from inplace.core.state.statuses import Phase
 from inplace.core.template import trees
 from inplace.kube import resource as resources
+from inplace.kube.client import PatchType
 from tests.scenarios.markers import core_of_deployments, core_of_many, kinds, long
 from tests.scenarios.policies import HONEST_STATUS, KEEP_FREEZE
 
@@ -322,3 +323,26 @@ async def test_recreate_with_one_replica_is_upgraded(open_world):
         await world.set_image(world.app("v2"))
         await world.wait_upgraded()
         assert await uids(world) == pods
+
+
+@only
+async def test_nothing_is_reported_on_a_replica_set_that_its_deployment_left_behind(open_world):
+    """As after `kubectl delete --cascade=orphan` amid an upgrade: whoever adopts it has never opted it in."""
+    async with open_world() as world:
+        await world.create_web(replicas=2, annotations={"steps": "1"})
+        await world.set_image(world.app("v2"))
+        await world.wait_phase("web", Phase.AWAITING_PROMOTION)
+        (one,) = await _filled(world)
+        where = (resources.REPLICASETS, one["metadata"]["name"], world.namespace)
+        alone = {"metadata": {"labels": {"app": "nobody"}, "ownerReferences": None}}
+        await world.client.patch(*where, alone, patch_type=PatchType.MERGE, type=dict)
+        await world.client.delete(world.flavour.resource, "web", world.namespace)
+        await world.clock.sleep(10)
+        left = await world.client.get(*where, type=dict)
+        assert not left["metadata"]["labels"].keys() & {names.PHASE, names.FROZEN}
+        assert not {each["type"] for each in left["status"].get("conditions", ())} & conditions.OURS
+
+
+async def _filled(world):
+    found = (await world.client.list(resources.REPLICASETS, world.namespace, type=dict)).items
+    return [one for one in found if one["spec"]["replicas"]]

@@ -174,7 +174,12 @@ class ReasonCode(StrEnum):
         "when it has, or cannot start them; ten seconds after the Pod was made at the latest",
     )
     PodPhase = "PodPhase", Concern.WAITING, "the Pod has finished, or has no phase yet", "its controller replaces it"
-    NodeNotReady = "NodeNotReady", Concern.WAITING, "the node is not Ready", "when it is"
+    NodeNotReady = (
+        "NodeNotReady",
+        Concern.WAITING,
+        "the node is not Ready",
+        "when it is; past the deadline the workload is `Degraded` and keeps waiting",
+    )
     NodeLeaving = (
         "NodeLeaving",
         Concern.WAITING,

@@ -11,10 +11,12 @@ from inplace.core.kinds import Template
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.states import Failed, InProgress
-from inplace.core.rollout import disruption_budgets, holds
+from inplace.core.rollout import blocked, holds
 from inplace.core.rollout.admit import Admission
 from inplace.core.rollout.assess import Assessment
+from inplace.core.rollout.blocked import Blocked
 from inplace.core.rollout.holds import Hold
+from inplace.core.rollout.reported import MOMENTARY
 from inplace.core.rollout.snapshot import FailedWrite
 from inplace.core.rollout.steps import CurrentStep
 from inplace.core.rollout.targets import AtStep
@@ -52,11 +54,35 @@ class Decision(Struct, frozen=True):
         return statuses.read(self.assessment.snapshot.workload.metadata)
 
     @property
+    def blocked(self) -> Blocked | None:
+        """The wait if nothing goes on, and others must end what Pods wait for; None while we hold them ourselves."""
+        held = self.hold is not None and self.hold.reason.code not in MOMENTARY
+        return None if held or self.is_step_reached else blocked.first(self.assessment, self.admission)
+
+    @property
     def overdue(self) -> Reason | None:
-        """The reason of a wait that exceeded its deadline."""
+        """The reason of such a wait if it has exceeded its deadline."""
+        assessment, wait = self.assessment, self.blocked
+        if wait is None or not blocked.is_overdue(assessment.snapshot, assessment.settings, wait, assessment.now):
+            return None
+        return wait.reason
+
+    @property
+    def blocked_until(self) -> datetime | None:
+        """When such a wait exceeds its deadline."""
         assessment = self.assessment
-        waiting = self.admission.deferred.values()
-        return disruption_budgets.overdue(assessment.snapshot, assessment.settings, waiting, assessment.now)
+        if self.blocked is None:
+            return None
+        return blocked.deadline(assessment.snapshot, assessment.settings, assessment.now)
+
+    @property
+    def is_step_reached(self) -> bool:
+        """Whether as many Pods as the step allows are at the new revision and serve, and none is in flight."""
+        if self.step is None or self.asked is None:
+            return False
+        participants = self.assessment.participants
+        there = sum(pod.done and pod.revision == self.asked.revision for pod in participants)
+        return there >= self.step.limit and not self.assessment.is_in_progress
 
     @property
     def refused_writes(self) -> tuple[FailedWrite, ...]:

@@ -91,9 +91,17 @@ def _is_behind(assessment: Assessment, pod: PodAssessment) -> bool:
     return kept_by_us and pod.revision != (target.revision if target is not None else "")
 
 
+def was_ours(snapshot: Snapshot) -> bool:
+    """Whether the workload was ever opted in by itself.
+
+    A ReplicaSet whose Deployment was deleted with `--cascade=orphan` has only what the Deployment controller copied to
+    it: our annotations, and none of our labels. Nothing is reported on it, for nobody would ever take it away.
+    """
+    return any(snapshot.workload.metadata.label(key) is not None for key in (names.FROZEN, names.PHASE))
+
+
 def has_our_metadata(snapshot: Snapshot) -> bool:
     """Whether the workload or its Pods have metadata of ours, apart from the opt-in and the settings."""
     meta = snapshot.workload.metadata
-    labels = any(meta.label(key) is not None for key in (names.FROZEN, names.PHASE))
-    ours = labels or any(meta.annotation(key) is not None for key in (names.STATUS, names.ORIGINAL_STRATEGY))
-    return ours or any(pod.metadata.annotation(names.STATE) is not None for pod in snapshot.pods)
+    noted = any(meta.annotation(key) is not None for key in (names.STATUS, names.ORIGINAL_STRATEGY))
+    return was_ours(snapshot) or noted or any(pod.metadata.annotation(names.STATE) is not None for pod in snapshot.pods)

@@ -28,7 +28,7 @@ def phase(decision: Decision) -> Phase:
         return Phase.ROLLING_BACK if outstanding else Phase.ROLLED_BACK
     if not outstanding:
         return Phase.UP_TO_DATE
-    if step_reached(decision) and not settings.paused:
+    if decision.is_step_reached and not settings.paused:
         return Phase.AWAITING_PROMOTION
     waits = settings.paused or decision.is_held_by(ReasonCode.PausedByOwner)
     return Phase.PAUSED if waits else Phase.PROGRESSING
@@ -43,15 +43,6 @@ def _is_rollback_due(decision: Decision) -> bool:
     moved = verdicts.moved(failed, snapshot.workload.metadata.uid, asked.revision)
     enough = verdicts.blamed(moved) > assessment.settings.max_failures
     return enough and rollback.is_due(snapshot, asked, assessment.settings)
-
-
-def step_reached(decision: Decision) -> bool:
-    """Whether as many Pods as the step allows are at the new revision and serve, and none is in flight."""
-    if decision.step is None or decision.asked is None:
-        return False
-    participants = decision.assessment.participants
-    there = sum(pod.done and pod.revision == decision.asked.revision for pod in participants)
-    return there >= decision.step.limit and not decision.assessment.is_in_progress
 
 
 def _awaits_freeze(decision: Decision) -> bool:

@@ -103,7 +103,10 @@ class Planner:
         if not behind and decision.asked is not None:
             return _last_writes(decision)
         reported = opt_out.pending_status(status(decision), behind)
-        return _finish(decision, reported, None, (*_in_motion(decision), *decision.admission.reservations.writes()))
+        actions = (*_in_motion(decision), *decision.admission.reservations.writes())
+        if not opt_out.was_ours(snapshot):
+            return Plan(actions, None, requeue_at(decision, reported), assessment.pods, decision.admission.deferred)
+        return _finish(decision, reported, None, actions)
 
 
 def behind(snapshot: Snapshot, now: datetime) -> list[PodAssessment]:
@@ -195,7 +198,8 @@ def _finish(decision: Decision, reported: Status, write: WorkloadAction | None, 
     wanted = (each for each in (write, label) if each is not None)
     actions = (*actions, *(each for each in wanted if subject(each).uid not in snapshot.pending))
     at = requeue_at(decision, reported, due)
-    return Plan(actions, reported, at, decision.assessment.pods, decision.admission.deferred)
+    blocked = decision.blocked is not None
+    return Plan(actions, reported, at, decision.assessment.pods, decision.admission.deferred, blocked)
 
 
 def _write(

@@ -9,7 +9,7 @@ from typing import Final
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.plan.decision import Decision
 from inplace.core.pod.states import Pending
-from inplace.core.rollout import disruption_budgets, freeze, steps
+from inplace.core.rollout import freeze, steps
 from inplace.core.state.statuses import Status
 
 #: How soon a workload that waits for the cap over all workloads is planned again.
@@ -32,7 +32,7 @@ def _times(decision: Decision, status: Status) -> Iterator[datetime | None]:
     yield from assessment.images.deadlines
     yield from admission.reservations.deadlines()
     yield steps.ends(decision.step, status.reached_at)
-    yield disruption_budgets.deadline(snapshot, assessment.settings, admission.deferred.values(), now)
+    yield decision.blocked_until
     for pod in assessment.pods:
         yield pod.until
         if not isinstance(pod.state, Pending):

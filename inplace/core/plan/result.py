@@ -24,3 +24,5 @@ class Plan(Struct, frozen=True):
     pods: tuple[PodAssessment, ...] = ()
     #: By name: why pending Pods do not start.
     deferred: dict[str, Reason] = {}
+    #: Whether nothing goes on, and others must end what Pods wait for.
+    blocked: bool = False

@@ -8,7 +8,7 @@ from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import gates
 from inplace.core.plan.decision import Decision
 from inplace.core.plan.messages import message
-from inplace.core.plan.phase import phase, step_reached
+from inplace.core.plan.phase import phase
 from inplace.core.pod import lifecycle
 from inplace.core.pod.states import InProgress
 from inplace.core.rollout import rollback, steps, verdicts
@@ -28,7 +28,7 @@ def status(decision: Decision) -> Status:
         failures = before.failures  # why it was rolled back
     rolls_back = assessment.rolling_back or now_in is Phase.ROLLING_BACK
     same = before is not None and before.revision == revision
-    reached = step_reached(decision)
+    reached = decision.is_step_reached
     position = steps.advance(workload, decision.step, before, same=same, reached=reached, now=assessment.now)
     healthy = now_in is Phase.UP_TO_DATE and _is_served_by(assessment.pods, revision)
     return Status(

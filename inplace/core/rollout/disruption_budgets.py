@@ -42,22 +42,6 @@ def is_blocked(waiting: Iterable[Reason]) -> bool:
     return any(reason.code in _BLOCKED for reason in waiting)
 
 
-def deadline(snapshot: Snapshot, settings: Settings, waiting: Iterable[Reason], now: datetime) -> datetime | None:
-    """When the wait for a budget exceeds its deadline; it continues, but no longer counts as progress."""
-    if not is_blocked(waiting):
-        return None
-    return (snapshot.blocked_since or now) + timedelta(seconds=settings.progress_deadline_seconds)
-
-
-def overdue(snapshot: Snapshot, settings: Settings, waiting: Iterable[Reason], now: datetime) -> Reason | None:
-    """The wait for a budget that has passed its deadline."""
-    reasons = tuple(waiting)
-    over = deadline(snapshot, settings, reasons, now)
-    if over is None or now < over:
-        return None
-    return next(reason for reason in reasons if reason.code in _BLOCKED)
-
-
 class Reservations(Struct, frozen=True):
     """The reservations in the budgets of a namespace: for Pods in flight, and for those admitted since."""
 

@@ -113,7 +113,7 @@ class Snapshot(Struct, frozen=True):
     reserved: Mapping[str, frozenset[str]] = {}
     #: By uid of a budget: when a recount was last requested.
     recounted_at: Mapping[str, datetime] = {}
-    #: Since when Pods wait for budgets and nothing else happens.
+    #: Since when Pods wait for what others must end, and nothing else happens.
     blocked_since: datetime | None = None
 
     # --- without one ------------------------------------------------------------------------------------------------

@@ -1,4 +1,8 @@
-"""Under the strategy Recreate two versions never serve side by side by our doing."""
+"""Under the strategy Recreate two versions never serve side by side by our doing.
+
+Pods that are asked to swap in the same moment may still stop at different times, as the README says: what a Pod is
+asked to run counts.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +12,33 @@ from tests.campaign.judges.verdict import Verdict
 from tests.campaign.ledger import Tree, image, is_ready, member_changes
 from tests.campaign.trace import Trace
 
+#: All writes of one moment are through within so many seconds.
+MOMENT = 1.0
+
 
 def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
     """The moments after writes on Pods while the strategy is Recreate."""
     pods: dict[str, Tree] = {}
     swapped: set[str] = set()
+    since: float | None = None
     for entry, change in member_changes(ours.entries):
+        if since is not None and entry.at - since > MOMENT:
+            yield Verdict("recreate", "overlap", f"{since:.1f} s: {sorted(_serving(pods))} served side by side")
+            return
         uid = (change.new or change.old or {})["metadata"]["uid"]
         if change.new is None:
             pods.pop(uid, None)
-            continue
-        pods[uid] = change.new
-        if entry.ours and change.old is not None and image(change.old) != image(change.new):
-            intent = ours.intent_at(entry.at)
-            if intent.opted_in and intent.commit.strategy == "recreate":
-                swapped.add(uid)
-        serving = {image(pod) for pod in pods.values() if is_ready(pod)}
+        else:
+            pods[uid] = change.new
+            if entry.ours and change.old is not None and image(change.old) != image(change.new):
+                intent = ours.intent_at(entry.at)
+                if intent.opted_in and intent.commit.strategy == "recreate":
+                    swapped.add(uid)
         ours_serve = any(uid in swapped and is_ready(pod) for uid, pod in pods.items())
-        if len(serving) > 1 and ours_serve and ours.intent_at(entry.at).commit.strategy == "recreate":
-            yield Verdict("recreate", "overlap", f"{entry.at:.1f} s: {sorted(serving)} served side by side")
-            return
+        overlaps = len(_serving(pods)) > 1 and ours_serve
+        overlaps = overlaps and ours.intent_at(entry.at).commit.strategy == "recreate"
+        since = (since if since is not None else entry.at) if overlaps else None
+
+
+def _serving(pods: dict[str, Tree]) -> set[str]:
+    return {image(pod) for pod in pods.values() if is_ready(pod)}

@@ -8,7 +8,7 @@ from inplace.core.state.statuses import Phase, Status
 from kubesim.api.faults import WORDS
 from tests.campaign.judges.reasons import untrue
 from tests.campaign.judges.verdict import Verdict
-from tests.campaign.ledger import tag
+from tests.campaign.ledger import member_changes, tag
 from tests.campaign.story import BAD
 from tests.campaign.trace import Sight, Trace
 from tests.campaign.vocabulary.others import SORTS
@@ -142,8 +142,16 @@ def _is_handed_over(ours: Trace, sight: Sight, status: Status) -> bool:
 
 
 def _is_rolled_back(ours: Trace, sight: Sight, status: Status) -> bool:
-    """The image does not run, or somebody laid hands on Pods."""
-    return sight.intent.tag in BAD or bool(sight.intent.touched)
+    """The image does not run, or could not be pulled when a Pod had it already; or somebody laid hands on Pods."""
+    return sight.intent.tag in BAD or bool(sight.intent.touched) or _was_unpulled(ours, sight)
+
+
+def _was_unpulled(ours: Trace, sight: Sight) -> bool:
+    """Whether the registry was away while a Pod was asked to run the template's image: it stays down, unless it goes
+    back."""
+    changes = member_changes(ours.entries[: sight.entries])
+    asked = ((entry.at, change.new) for entry, change in changes if change.new is not None)
+    return any(tag(pod) == sight.intent.tag and not ours.intent_at(at).registry for at, pod in asked)
 
 
 def _is_degraded(ours: Trace, sight: Sight, status: Status) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from inplace.core.actions import patches
 from inplace.core.actions.actions import CloseGate, PatchImages, ReserveDisruptions
@@ -14,6 +15,7 @@ from inplace.core.objects.reasons import ReasonCode
 from inplace.core.plan import plan as planning
 from inplace.core.pod.observation import PodObservation
 from inplace.core.rollout import disruption_budgets
+from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Phase
 from tests.factories import NOW, decode, later, pod, snapshot, stamp, swapping, workload
 
@@ -164,6 +166,25 @@ def test_a_wait_beyond_the_deadline_is_no_progress_any_more():
     assert late.status is not None
     assert late.status.phase is Phase.DEGRADED
     assert "allows no disruption now" in late.status.message
+
+
+def test_a_command_goes_by_what_the_controller_has_reported_of_a_wait():
+    late = plan(budget(allowed=0), blocked_since=NOW, at=600).status
+    assert late is not None
+    assert plan(budget(allowed=0), reported=late, at=700).status.phase is Phase.DEGRADED
+    early = plan(budget(allowed=0), blocked_since=NOW, at=599).status
+    assert plan(budget(allowed=0), reported=early, at=700).status.phase is Phase.PROGRESSING
+
+
+def test_a_failure_that_is_tolerated_is_no_progress_where_nothing_else_goes_on():
+    record = replace(swapping(), phase=PodPhase.FAILED, reason=ReasonCode.CrashLoop, message="it exits")
+    failed = pod(name="web-1", record=record, image="app:v2", ready=False)
+    made = plan(pods=[pod(), failed], annotations={"max-failures": "1"})
+    assert made.status is not None
+    assert (made.status.phase, made.deferred["web-0"].code) == (Phase.DEGRADED, ReasonCode.Budget)
+    going_on = plan(pods=[pod(), failed], annotations={"max-failures": "1", "max-unavailable": "2"})
+    assert going_on.status is not None
+    assert going_on.status.phase is Phase.PROGRESSING
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,82 @@
+"""What nobody but others can end: a budget that allows nothing, a node that is away, a Pod that has failed or has none.
+
+Such a wait goes on for as long as it lasts. Beyond the progress deadline it counts as progress no longer, as that of a
+Deployment does (`ProgressDeadlineExceeded`): the workload is `Degraded`, with the reason.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from msgspec import Struct
+
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.pod.states import Failed, Ineligible, Pending, UpToDate
+from inplace.core.rollout.admit import Admission
+from inplace.core.rollout.assess import Assessment, PodAssessment
+from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.settings.annotations import Settings
+from inplace.core.state.statuses import Phase
+
+
+class Blocked(Struct, frozen=True):
+    """A wait; `failed`: its Pod has failed, and had its time already."""
+
+    reason: Reason
+    failed: bool = False
+
+
+_BY_OTHERS: Final = frozenset(
+    {
+        ReasonCode.DisruptionBudget,
+        ReasonCode.Reserving,
+        ReasonCode.NodeNotReady,
+        ReasonCode.NodeLeaving,
+        ReasonCode.NotScheduled,
+        ReasonCode.PodPhase,
+        ReasonCode.Terminating,
+    }
+)
+
+
+def first(assessment: Assessment, admission: Admission) -> Blocked | None:
+    """The first such wait; None if there is none, or if anything else goes on."""
+    if admission.granted or assessment.is_in_progress:
+        return None
+    waits = [_wait(pod, admission) for pod in assessment.participants if not pod.done]
+    if any(wait is None for wait in waits):
+        return None
+    # Who waits for the budget waits for those that keep it.
+    return next((wait for wait in waits if wait is not None and wait.reason.code != ReasonCode.Budget), None)
+
+
+def _wait(pod: PodAssessment, admission: Admission) -> Blocked | None:
+    """What keeps this Pod that none of us can end; None if it is otherwise."""
+    state, deferred = pod.state, admission.deferred.get(pod.pod.name)
+    match state:
+        case Failed(reason=reason):
+            return Blocked(reason, failed=True)
+        case UpToDate(settling=Reason() as reason, until=None):
+            return Blocked(reason)
+        case Ineligible(reason=reason) if reason.code in _BY_OTHERS:
+            return Blocked(reason)
+        case Pending() if deferred is not None and deferred.code in {*_BY_OTHERS, ReasonCode.Budget}:
+            return Blocked(deferred)
+        case _:
+            return None
+
+
+def deadline(snapshot: Snapshot, settings: Settings, now: datetime) -> datetime:
+    """Until when the wait that has begun, or begins now, counts as progress."""
+    return (snapshot.blocked_since or now) + timedelta(seconds=settings.progress_deadline_seconds)
+
+
+def is_overdue(snapshot: Snapshot, settings: Settings, wait: Blocked, now: datetime) -> bool:
+    """Whether it counts as progress no longer. A command has not seen it begin, and goes by the controller's report."""
+    told, reason = snapshot.reported, wait.reason
+    if wait.failed:
+        return True
+    if told is not None:
+        return told.phase is Phase.DEGRADED and any(one.code == reason.code for one in told.reasons)
+    return now >= deadline(snapshot, settings, now)
