@@ -14,6 +14,28 @@ REQUEUE: Final = "core/plan/requeue.py"
 OPT_OUT: Final = "core/plan/opt_out.py"
 
 DEFECTS: Final = (
+    # --- what is told of it
+    Defect(
+        "tell nobody that a wait is overdue",
+        "core/plan/events.py",
+        "after.phase is Phase.DEGRADED and was",
+        "False and was",
+        ("unit/core/test_workload.py::test_events_stand_for_changes_and_never_for_single_pods",),
+    ),
+    Defect(
+        "keep from the headline why a write is refused",
+        "core/plan/messages.py",
+        " or _refused_write(decision)",
+        "",
+        ("faults/test_refused_writes.py::test_a_refused_write_before_the_first_pod_is_said_and_ends_when_it_is_taken",),
+    ),
+    Defect(
+        "count a failure again with each status",
+        "core/plan/events.py",
+        "(failure.pod, failure.code) not in known]",
+        "True]",
+        ("unit/core/test_workload.py::test_events_stand_for_changes_and_never_for_single_pods",),
+    ),
     # --- whose fields they are
     Defect(
         "keep what our field manager owns after opting out",

@@ -31,7 +31,6 @@ from inplace.core.actions.actions import (
     PatchImages,
     PatchWorkload,
     PodAction,
-    RecordFailure,
     ReleaseFields,
     ReserveDisruptions,
     WriteStatus,
@@ -41,9 +40,10 @@ from inplace.core.actions.describe import about, describe_action
 from inplace.core.actions.patches import Creation, Request
 from inplace.core.objects.model import Meta, Pod, Workload
 from inplace.core.objects.reasons import EventReason, Reason, ReasonCode
+from inplace.core.plan.events import new_failures
 from inplace.core.pod import lifecycle
 from inplace.core.rollout.snapshot import Snapshot
-from inplace.core.state import records
+from inplace.core.state import records, statuses
 from inplace.core.state.records import PodPhase, Record
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
@@ -329,7 +329,8 @@ class Applier:
     def _report(self, key: Key, action: Action, overhead: float) -> None:
         """Log, count and announce a write. `overhead`: seconds from when the write became possible to its answer."""
         meta, description = _written(action), describe_action(action)
-        fields: dict[str, Any] = {"namespace": meta.namespace, "name": meta.name, "overhead": round(overhead, 4)}
+        fields: dict[str, Any] = {"kind": key.kind, "namespace": meta.namespace, "name": meta.name}
+        fields |= {"overhead": round(overhead, 4), "what": description.sentence}
         self._observer.event(description.event, level="info", **fields)
         self._observer.observe("inplace_write_overhead_seconds", overhead, kind=key.kind, action=description.label)
         self._count_pod(key, action)
@@ -341,7 +342,9 @@ class Applier:
                     self._announce(workload, Event(why, note))
             case ReleaseFields(workload):
                 self._memory.released[workload.metadata.uid] = bytes(workload.metadata.managed_fields)
-            case WriteStatus(workload, _, events):
+            case WriteStatus(workload, status, events):
+                for failure in new_failures(statuses.read(workload.metadata), status):
+                    self._observer.count("inplace_pods_failed_total", kind=key.kind, code=failure.code)
                 for event in events:
                     self._announce(workload, event)
                     if event.reason is EventReason.SettingsInvalid:
@@ -357,8 +360,6 @@ class Applier:
                     self._observer.count("inplace_pods_upgraded_total", kind=key.kind, evidence=evidence)
                 took = (self._memory.clock.now() - record.started_at).total_seconds()
                 self._observer.observe("inplace_pod_upgrade_seconds", took, kind=key.kind)
-            case RecordFailure(_, record):
-                self._observer.count("inplace_pods_failed_total", kind=key.kind, code=record.reason)
 
 
 def _written(action: Action) -> Meta:

@@ -109,6 +109,7 @@ async def test_a_refused_write_before_the_first_pod_is_said_and_ends_when_it_is_
         status = await world.status()
         assert [reason.code for reason in status.reasons] == [ReasonCode.WriteRefused]
         assert status.phase is Phase.DEGRADED
+        assert WORDS[code][1] in status.message, "the headline alone says why"
         assert refusing.tries <= MOST_TRIES / 4
         world.cluster.server.plan = nothing
         if sort == "freezes":

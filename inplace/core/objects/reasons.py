@@ -358,6 +358,7 @@ class EventReason(StrEnum):
     Refused = "Refused"
     SettingsInvalid = "SettingsInvalid"
     PodFailed = "PodFailed"
+    Degraded = "Degraded"
     DriftDetected = "DriftDetected"
     RolledBack = "RolledBack"
     HandedOver = "HandedOver"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from inplace.core.actions.actions import Event
 from inplace.core.objects.reasons import EventReason, ReasonCode
 from inplace.core.state import statuses
-from inplace.core.state.statuses import Phase, Status
+from inplace.core.state.statuses import Failure, Phase, Status
 
 
 def events(before: Status | None, after: Status) -> tuple[Event, ...]:
@@ -27,17 +27,23 @@ def _of_phase(before: Status | None, after: Status) -> list[Event]:
         first = f": {after.failures[0].message}" if after.failures else ""
         note = f"revision {after.revision} failed, and the Pods are back at {after.healthy}{first}"
         return [Event(EventReason.RolledBack, note, warning=True)]
+    if after.phase is Phase.DEGRADED and was is not Phase.DEGRADED and not new_failures(before, after):
+        return [Event(EventReason.Degraded, after.message, warning=True)]  # a Pod that has failed says so itself
     if after.phase is Phase.UP_TO_DATE and was is not None and was is not Phase.UP_TO_DATE:
         return [Event(EventReason.UpgradeCompleted, f"revision {after.revision}: {after.message}")]
     return []
 
 
-def _of_failures(before: Status | None, after: Status) -> list[Event]:
+def new_failures(before: Status | None, after: Status) -> list[Failure]:
+    """The failures of Pods that the status before did not tell of."""
     known = {(failure.pod, failure.code) for failure in before.failures} if before is not None else set()
-    fresh = [failure for failure in after.failures if (failure.pod, failure.code) not in known]
+    return [failure for failure in after.failures if (failure.pod, failure.code) not in known]
+
+
+def _of_failures(before: Status | None, after: Status) -> list[Event]:
     return [
         Event(EventReason.PodFailed, f"{failure.pod}: {failure.code}: {failure.message}", warning=True)
-        for failure in fresh
+        for failure in new_failures(before, after)
     ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from inplace.core.objects import names
+from inplace.core.objects.reasons import Reason
 from inplace.core.plan.decision import Decision
 from inplace.core.rollout.assess import PodAssessment
 from inplace.core.state.statuses import Phase
@@ -33,7 +34,7 @@ def _headline(decision: Decision, phase: Phase) -> str:
     if phase is Phase.UP_TO_DATE:
         kept = len(assessment.pods) - len(participants)
         return f"{_pods(done)} upgraded" + (f", {kept} kept on the old revision" if kept else "")
-    reason = decision.hold.reason if decision.hold is not None else decision.overdue
+    reason = decision.hold.reason if decision.hold is not None else decision.overdue or _refused_write(decision)
     why = f": {reason.message}" if reason is not None else ""
     if phase is Phase.AWAITING_PROMOTION:
         return f"{decision.step}{why}"
@@ -42,6 +43,12 @@ def _headline(decision: Decision, phase: Phase) -> str:
         which = f" {back_to.revision}" if back_to is not None else ""
         return f"{done} of {len(participants)} Pods are back at the last healthy revision{which}{why}"
     return f"{done} of {len(participants)} Pods upgraded{why}"
+
+
+def _refused_write(decision: Decision) -> Reason | None:
+    """Why the write is refused that has failed for the longest."""
+    refused = decision.refused_writes
+    return refused[0].reason if refused else None
 
 
 OPT_OUT_REFUSED: Final = "opted out, but the API server refuses to let go of the workload: see the reasons"

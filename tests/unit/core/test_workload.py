@@ -352,6 +352,9 @@ def test_events_stand_for_changes_and_never_for_single_pods():
     failed = said(Phase.DEGRADED, failures=(Failure("web-0", "CrashLoop", "x"),))
     assert reasons(progressing, failed) == [EventReason.PodFailed]
     assert reasons(failed, failed) == []
+    overdue = said(Phase.DEGRADED, message="0 of 3 Pods upgraded: the budget allows no disruption")
+    assert reasons(progressing, overdue) == [EventReason.Degraded], "no Pod has failed that would say so"
+    assert reasons(overdue, overdue) == []
 
 
 # --- forecast and view
