@@ -17,7 +17,16 @@ class Known(Struct, frozen=True):
     story: str
 
 
-KNOWN: tuple[Known, ...] = ()
+KNOWN: tuple[Known, ...] = (
+    Known(
+        "oracle/calm: strategy",
+        ("DaemonSet",),
+        "An owner whose file never had a strategy sets OnDelete while we hold the DaemonSet by OnDelete: the write "
+        "changes nothing but who owns the field, so that opting out leaves the RollingUpdate from before.",
+        '{"start":{"kind":"DaemonSet","replicas":1,"gate":true,"mode":"InPlaceOnly","strategy":"default","settings":{},'
+        '"policies":false,"tool":"apply"},"moves":[["strategy","ondelete",1.0]],"seed":418}',
+    ),
+)
 
 
 def kinds(workload: str) -> frozenset[str]:
