@@ -385,4 +385,11 @@ DEFECTS: Final = (
         "    if False:\n",
         ("unit/core/test_reserve.py::test_a_command_goes_by_what_the_controller_has_reported_of_a_wait",),
     ),
+    Defect(
+        "take the owner's OnDelete for ours",
+        "core/kinds/daemonset.py",
+        "if said and not any(left.values()) else known",
+        "if False else known",
+        ("scenarios/test_own_strategy.py::test_an_on_delete_of_the_owner_is_told_from_ours",),
+    ),
 )

@@ -27,6 +27,14 @@ KNOWN: tuple[Known, ...] = (
         '"policies":false,"tool":"apply"},"moves":[["image","v2",400.0],["refuse","ReplicaSets: 503",1.0],'
         '["image","v1",1.0],["delete-pod","2",0.2],["image","v2",1.0]],"seed":343}',
     ),
+    Known(
+        "oracle/calm: strategy",
+        ("DaemonSet",),
+        "An owner whose file never had a strategy sets OnDelete while we hold the DaemonSet by OnDelete: the write "
+        "changes nothing but who owns the field, so that opting out leaves the RollingUpdate from before.",
+        '{"start":{"kind":"DaemonSet","replicas":1,"gate":true,"mode":"InPlaceOnly","strategy":"default","settings":{},'
+        '"policies":false,"tool":"apply"},"moves":[["strategy","ondelete",1.0]],"seed":418}',
+    ),
 )
 
 

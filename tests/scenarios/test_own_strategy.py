@@ -122,3 +122,24 @@ async def test_a_record_that_somebody_edited_or_removed_is_replaced_by_the_defau
         assert await tags(world) == ["v2"] * 3
         assert {pod.uid for pod in await world.pods()} == uids
         assert (await opted_out(world))["type"] == "RollingUpdate"
+
+
+@kinds("DaemonSet", because="no other is held by a strategy that is also an owner's")
+@pytest.mark.parametrize("opts_out", ["later", "in the same write"])
+async def test_an_on_delete_of_the_owner_is_told_from_ours(open_world, opts_out):
+    """`rollingUpdate`, which the freeze leaves, goes with the strategy that he takes away."""
+    async with open_world() as world:
+        await world.create_web(replicas=2, strategy=rolling({"maxUnavailable": 2}))
+        await frozen(world)
+        change = {"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": None}}}
+        if opts_out != "later":
+            await world.patch({**change, "metadata": {"labels": {names.MODE: None}}})
+        else:
+            await world.patch(change)
+
+            async def recorded() -> bool:
+                text = (await world.workload()).metadata.annotation(names.ORIGINAL_STRATEGY)
+                return bool(text == '{"type":"OnDelete"}')
+
+            await world.until(recorded, "it to be on record")
+        assert (await opted_out(world))["type"] == "OnDelete"

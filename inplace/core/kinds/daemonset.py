@@ -22,6 +22,7 @@ from inplace.core.kinds.freezing import (
     freeze,
     is_frozen,
     mark,
+    note,
     original,
     recorded,
     replaced,
@@ -62,7 +63,7 @@ class DaemonSet(Unordered):
 
     def native(self, workload: Workload) -> Native:
         """`rollingUpdate.maxUnavailable` as the user wrote it (a surge has none), and `minReadySeconds`."""
-        allowed = rolling(workload, original(workload) if self.held(workload) else Replaced()).get("maxUnavailable")
+        allowed = rolling(workload, _own(workload) if self.held(workload) else Replaced()).get("maxUnavailable")
         return Native(
             max_unavailable=amount_of(allowed) if allowed is not None else None,
             min_ready_seconds=workload.spec.min_ready_seconds,
@@ -73,7 +74,8 @@ class DaemonSet(Unordered):
     ) -> PatchWorkload | PatchReplicaSet | Reason | None:
         """Switch to OnDelete; `rollingUpdate` stays beside it, without effect."""
         if self.held(workload):
-            return mark(workload, is_ours=True)
+            own = _own(workload)
+            return mark(workload, is_ours=True) or (note(workload, own) if own != original(workload) else None)
         running = None if is_frozen(workload) else _native_rollout(workload)
         return running or freeze(
             workload, respecified(workload, Replaced(ON_DELETE)), replaced(workload.spec.update_strategy)
@@ -89,14 +91,14 @@ class DaemonSet(Unordered):
 
     def fall_back(self, workload: Workload) -> PatchWorkload | None:
         """Restore the original strategy, unless that was OnDelete, which replaces no Pods."""
-        own = original(workload)
+        own = _own(workload)
         replaces = is_frozen(workload) and self.held(workload) and own.type != ON_DELETE
         return fall_back(workload, respecified(workload, own)) if replaces else None
 
     def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
         """Restore the original strategy and remove our keys."""
         ours = self.held(workload) and (is_frozen(workload) or recorded(workload) is not None)
-        return thaw(workload, respecified(workload, original(workload)) if ours else {})
+        return thaw(workload, respecified(workload, _own(workload)) if ours else {})
 
     def templates(self, workload: Workload, owned: OwnedObjects) -> Mapping[str, Raw]:
         """Its ControllerRevisions by hash; if two share a hash, the newer wins."""
@@ -155,6 +157,18 @@ def _fingerprint(template: Template) -> str:
 
 def _strategy(workload: Workload) -> UpdateStrategy:
     return msgspec.json.decode(workload.spec.update_strategy, type=UpdateStrategy)
+
+
+def _own(workload: Workload) -> Replaced:
+    """What the freeze has replaced, or what the owner has written in its place.
+
+    The freeze leaves `rollingUpdate` beside its OnDelete, and the API server fills that in for every RollingUpdate.
+    Where it is gone, the owner has written an OnDelete of his own, which has nothing beside it.
+    """
+    known = original(workload)
+    left = rolling(workload, known)
+    said = is_frozen(workload) and recorded(workload) is not None and known.type != ON_DELETE
+    return Replaced(ON_DELETE) if said and not any(left.values()) else known
 
 
 def _hash(revision: Revision) -> str:

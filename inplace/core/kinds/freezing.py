@@ -106,6 +106,12 @@ def mark(workload: Workload, *, is_ours: bool) -> PatchWorkload | None:
     return _write(workload, EventReason.StrategyForgotten, note, {}, Replaced())
 
 
+def note(workload: Workload, own: Replaced) -> PatchWorkload:
+    """The write that records what the owner has put in the place of the strategy on record."""
+    annotations: dict[str, str | None] = {names.ORIGINAL_STRATEGY: own.encode()}
+    return PatchWorkload(workload, None, f"its owner has set the strategy {own.type}", {}, {}, annotations)
+
+
 def freeze(workload: Workload, spec: Tree, known: Replaced | None = None) -> PatchWorkload:
     """The write that freezes, or that restores a freeze lifted by another writer.
 
