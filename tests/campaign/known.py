@@ -17,7 +17,39 @@ class Known(Struct, frozen=True):
     story: str
 
 
+_UNRECORDED = (
+    "A file that is replaced (kubectl replace) takes the recorded templates of a bare ReplicaSet away in the write that"
+    " changes its template. What its Pods were made of is known no longer: they stay refused until deleted,"
+    " and the reason does not say so."
+)
+_REPLACED = (
+    '{"start":{"kind":"ReplicaSet","replicas":1,"gate":true,"mode":"InPlaceOnly","strategy":"one","settings":{},'
+    '"policies":false,"tool":"replace"},'
+    '"moves":[["apply","v3",1.0]],"seed":2999}'
+)
+
 KNOWN: tuple[Known, ...] = (
+    Known(
+        "waits/not mended: Refused BaseUnknown",
+        ("ReplicaSet",),
+        _UNRECORDED,
+        _REPLACED,
+    ),
+    Known(
+        "waits/no cause: Refused BaseUnknown",
+        ("ReplicaSet",),
+        _UNRECORDED,
+        _REPLACED,
+    ),
+    Known(
+        "waits/no end: Progressing NativeRollout,Terminating",
+        ("StatefulSet",),
+        "A native rollout that was in progress at the opt-in is waited for without a deadline, also if it can go on no"
+        " more, because its next Pod is on a node that is gone and stays Terminating.",
+        '{"start":{"kind":"StatefulSet","replicas":3,"settings":{"progress-deadline-seconds":"120"}},'
+        '"moves":[["opt-out","",60.0],["image","missing",1.0],["node-away","1",1.0],["opt-in","InPlaceOnly",3.0],["image","v3",60.0],'
+        '["autoscaler","",400.0]],"seed":2136}',
+    ),
     Known(
         "waits/no cause: UpToDate DriftDetected",
         ("ReplicaSet",),

@@ -69,6 +69,13 @@ def test_an_ordinary_story_is_quiet_with_us_and_without(kind):
             ),
             id="an image that cannot be pulled for a Pod that is down already is rolled back",
         ),
+        pytest.param(
+            Story(
+                Start("StatefulSet", replicas=1, strategy="canary", policies=True, tool="server-side-apply"),
+                (Move("strategy", "ondelete"),),
+            ),
+            id="a strategy is not compared if the server takes it only with the policies",
+        ),
     ],
 )
 def test_what_the_protocol_promises_no_better_is_no_fault(story):

@@ -21,6 +21,8 @@ _COUNTED = ("deployment.kubernetes.io/revision", names.TEMPLATE_GENERATION)
 
 def judge(ours: Trace, native: Trace) -> Iterator[Verdict]:
     """Every sight of the end, beside its twin; what follows from an earlier difference is not said again."""
+    if _invalid(native) - _invalid(ours):
+        return
     calm = list(_at("calm", ours, native))
     yield from calm
     if not ours.is_mended or not ours.is_out:
@@ -30,6 +32,14 @@ def judge(ours: Trace, native: Trace) -> Iterator[Verdict]:
     yield from out
     if not out:
         yield from _undone(ours, native)
+
+
+def _invalid(trace: Trace) -> set[int]:
+    """Moves that the server refused for the strategy they would have left: with us the policies may have replaced it.
+
+    A server-side apply of OnDelete leaves an empty rollingUpdate behind where it had set a partition before.
+    """
+    return {move for move, (_, words) in trace.refused.items() if "is invalid: spec.updateStrategy" in words}
 
 
 def _at(name: str, ours: Trace, native: Trace) -> Iterator[Verdict]:
