@@ -155,11 +155,11 @@ DEFECTS: Final = (
         ("unit/core/test_plan.py::test_a_forecast_lists_pods_in_the_order_in_which_they_are_admitted",),
     ),
     Defect(
-        "call a workload done that has no Pods",
-        "core/views/forecast.py",
-        " and not self.rolled_back_from and not self.missing",
-        " and not self.rolled_back_from",
-        ("unit/core/test_plan.py::test_pods_that_are_missing_are_something_to_do",),
+        "say that every Pod is there where Pods are missing",
+        "cli/plan.py",
+        "if there == len(planned.pods) and not planned.missing:",
+        "if there == len(planned.pods):",
+        ("unit/core/test_plan.py::test_pods_that_are_missing_are_told_and_nothing_to_do_in_place",),
     ),
     Defect(
         "label the phase when nothing else is to be written",

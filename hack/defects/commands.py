@@ -153,6 +153,13 @@ DEFECTS: Final = (
         ("unit/core/test_plan.py::test_a_forecast_tells_starts_waits_and_those_that_are_held",),
     ),
     Defect(
+        "plan to change what a partition keeps",
+        FORECAST,
+        "    if assessed.excluded is not None:\n        return False\n    match assessed.state:",
+        "    match assessed.state:",
+        ("unit/core/test_plan.py::test_a_plan_says_that_there_is_something_to_do_where_it_exits_so",),
+    ),
+    Defect(
         "count waves beyond the step",
         FORECAST,
         "- beyond) / budget",
