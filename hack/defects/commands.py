@@ -180,6 +180,13 @@ DEFECTS: Final = (
         '            return "Done"',
         ("unit/core/test_plan.py::test_a_view_tells_what_is_done_from_what_settles_and_what_is_held",),
     ),
+    Defect(
+        "show no deadline of a Pod that is not Ready after its upgrade",
+        "core/pod/lifecycle.py",
+        "return UpToDate(missing, ends, ends if last is not None or _untimed(pod, context) is None else None)",
+        "return UpToDate(missing, ends)",
+        ("unit/core/test_plan.py::test_a_pod_that_settles_has_a_deadline_or_an_end",),
+    ),
     # --- the live tree
     Defect(
         "draw a tree that is taller than the terminal",

@@ -298,6 +298,34 @@ def test_a_view_tells_what_is_done_from_what_settles_and_what_is_held():
     }
 
 
+@pytest.mark.parametrize(
+    ("settles", "until", "deadline"),
+    [
+        pytest.param(upgraded(ready=False), None, later(600), id="upgraded, not Ready"),
+        pytest.param(upgraded(ready=False, gate_since=later(595)), None, later(605), id="its gate opened at the end"),
+        pytest.param(
+            upgraded(ready=False, record=None, scheduled_since=later(7)), None, later(607), id="created, not Ready"
+        ),
+        pytest.param(
+            upgraded(ready=False, record=None, scheduled_since=NOW, deleted=True), None, None, id="created, and going"
+        ),
+        pytest.param(upgraded(ready_since=later(1)), later(32), None, id="Ready, not for long enough"),
+    ],
+)
+def test_a_pod_that_settles_has_a_deadline_or_an_end(settles, until, deadline):
+    own = workload(replicas=1, annotations={"min-ready-seconds": "30"})
+    shot = snapshot(settles, workload=own)
+    (seen,) = views.build(shot, planning.plan(shot, later(10))).pods
+    assert (seen.stage, seen.until, seen.deadline) == ("Settling", until, deadline)
+
+
+def test_a_pod_that_is_not_ready_and_has_served_has_no_deadline_any_more():
+    lost = upgraded(ready=False, ready_since=later(700))
+    shot = snapshot(lost, workload=workload(replicas=1))
+    (seen,) = views.build(shot, planning.plan(shot, later(800))).pods
+    assert (seen.stage, seen.until, seen.deadline) == ("Settling", None, None)
+
+
 def test_a_start_is_no_wait():
     shot = snapshot(pod())
     made = planning.plan(shot, NOW)
