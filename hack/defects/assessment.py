@@ -224,8 +224,8 @@ DEFECTS: Final = (
     Defect(
         "wait for ever for a Pod that was created at the target",
         "core/pod/lifecycle.py",
-        "    return failures.born(pod)\n",
-        "    return None\n",
+        " else failures.born(pod)\n",
+        " else None\n",
         ("unit/core/test_pod.py::test_a_pod_that_was_created_at_the_target_is_judged_by_its_deadline_too",),
     ),
     Defect(

@@ -155,11 +155,11 @@ DEFECTS: Final = (
         ("unit/core/test_plan.py::test_a_forecast_lists_pods_in_the_order_in_which_they_are_admitted",),
     ),
     Defect(
-        "call a workload done that has no Pods",
-        "core/views/forecast.py",
-        " and not self.rolled_back_from and not self.missing",
-        " and not self.rolled_back_from",
-        ("unit/core/test_plan.py::test_pods_that_are_missing_are_something_to_do",),
+        "say that every Pod is there where Pods are missing",
+        "cli/plan.py",
+        "if there == len(planned.pods) and not planned.missing:",
+        "if there == len(planned.pods):",
+        ("unit/core/test_plan.py::test_pods_that_are_missing_are_told_and_nothing_to_do_in_place",),
     ),
     Defect(
         "label the phase when nothing else is to be written",
@@ -186,7 +186,7 @@ DEFECTS: Final = (
     Defect(
         "change a template for a gate that no Pod gets",
         "cli/enable.py",
-        "            if before is not None or snapshot.kind.held(snapshot.workload):\n",
+        "            if not rolls:\n",
         "            if False:\n",
         ("commands/test_enabling.py::test_where_no_rollout_would_replace_the_pods_it_says_so",),
     ),

@@ -153,6 +153,13 @@ DEFECTS: Final = (
         ("unit/core/test_plan.py::test_a_forecast_tells_starts_waits_and_those_that_are_held",),
     ),
     Defect(
+        "plan to change what a partition keeps",
+        FORECAST,
+        "    if assessed.excluded is not None:\n        return False\n    match assessed.state:",
+        "    match assessed.state:",
+        ("unit/core/test_plan.py::test_a_plan_says_that_there_is_something_to_do_where_it_exits_so",),
+    ),
+    Defect(
         "count waves beyond the step",
         FORECAST,
         "- beyond) / budget",
@@ -172,6 +179,13 @@ DEFECTS: Final = (
         '            return "Settling"',
         '            return "Done"',
         ("unit/core/test_plan.py::test_a_view_tells_what_is_done_from_what_settles_and_what_is_held",),
+    ),
+    Defect(
+        "show no deadline of a Pod that is not Ready after its upgrade",
+        "core/pod/lifecycle.py",
+        "return UpToDate(missing, ends, ends if last is not None or _untimed(pod, context) is None else None)",
+        "return UpToDate(missing, ends)",
+        ("unit/core/test_plan.py::test_a_pod_that_settles_has_a_deadline_or_an_end",),
     ),
     # --- the live tree
     Defect(

@@ -14,6 +14,20 @@ REQUEUE: Final = "core/plan/requeue.py"
 OPT_OUT: Final = "core/plan/opt_out.py"
 
 DEFECTS: Final = (
+    Defect(
+        "say Reconciling of a workload that was opted out midway",
+        "core/state/conditions.py",
+        " or _is_left(workload.metadata, status)",
+        "",
+        ("unit/core/test_conditions.py::test_what_was_opted_out_midway_needs_its_owner",),
+    ),
+    Defect(
+        "say Stalled of a workload that was opted out while Pods are in flight",
+        "core/state/conditions.py",
+        "return status.phase is Phase.PAUSED and",
+        "return",
+        ("unit/core/test_conditions.py::test_what_was_opted_out_midway_needs_its_owner",),
+    ),
     # --- what is told of it
     Defect(
         "tell nobody that a wait is overdue",

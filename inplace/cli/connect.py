@@ -62,7 +62,14 @@ def run_async(main: Coroutine[object, object, T]) -> T:
 
 @asynccontextmanager
 async def cluster(options: Connection, observer: Observer | None = None) -> AsyncIterator[tuple[Client, str]]:
-    """A client of the cluster that the options name, and the namespace to work in."""
+    """A client of the cluster that the options name, and the namespace to work in.
+
+    Raises InputError for an option that chooses many objects: every command is about one.
+    """
+    given = (("--all-namespaces", options.all_namespaces), ("--selector", options.selector is not None))
+    for option, chosen in given:
+        if chosen:
+            raise InputError(f"{option} is not supported: expected one object by its name, and --namespace")
     seen, clock = observer or NullObserver(), SystemClock()
     connection = await connect(
         kubeconfig=options.kubeconfig,

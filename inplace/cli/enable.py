@@ -69,12 +69,14 @@ async def _enable(connection: Connection, text: str, mode: str, gate_timeout: fl
             click.echo(f"error: cannot enable {ref}: {reason.code}: {reason}", err=True)
         if against:
             return errors.REFUSED
-        if gate_timeout is not None and not has_gate(snapshot.workload):
-            if before is not None or snapshot.kind.held(snapshot.workload):
+        templated, rolls = has_gate(snapshot.workload), before is None and not snapshot.kind.held(snapshot.workload)
+        if gate_timeout is not None and not templated:
+            if not rolls:
                 return _no_rollout(ref, opted_in=before is not None)
             await _add_gate(client, ref, snapshot, dry_run)
             if dry_run != "none":
                 return errors.OK
+        if gate_timeout is not None and rolls and dry_run == "none":  # also if an earlier call has begun that rollout
             rolled = await _rolled_out(client, ref, gate_timeout)
             if rolled is None:
                 return errors.TIMED_OUT

@@ -54,8 +54,9 @@ _OPTIONS: Final = (
     _option("--kubeconfig", metavar="FILE", help="Path to the kubeconfig file to use."),
     _option("--context", metavar="NAME", help="Name of the kubeconfig context to use."),
     _option("-n", "--namespace", metavar="NAME", help="Namespace to use."),
-    _option("-A", "--all-namespaces", is_flag=True, default=False, help="All namespaces."),
-    _option("-l", "--selector", metavar="SELECTOR", help="Label selector."),
+    # Known only to be refused with a reason.
+    _option("-A", "--all-namespaces", is_flag=True, default=False, hidden=True),
+    _option("-l", "--selector", metavar="SELECTOR", hidden=True),
     _option("--as", "as_user", metavar="USER", help="Username to impersonate."),
     _option(
         "--request-timeout",

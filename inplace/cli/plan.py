@@ -46,7 +46,7 @@ NOT_ASKED: Final = "the API server was not asked whether it accepts the change"
 def plan(connection: Connection, workload: str, images: tuple[str, ...], filename: str | None, output: str) -> int:
     """WORKLOAD is TYPE/NAME. Nothing is changed: the API server is asked by dry runs.
 
-    Exit codes: 0 every Pod is up to date, 2 Pods differ from the template, 3 refused, 1 error.
+    Exit codes: 0 nothing to do, 2 Pods are to change, now or later, 3 refused, 1 error.
     """
     if images and filename:
         raise InputError("--image and --filename are mutually exclusive")
@@ -144,23 +144,41 @@ def _lines(ref: Ref, planned: Forecast) -> list[str]:
         native = f"  not in place: the {ref.kind.name} controller would replace the Pods"
         return [*lines, native if planned.falls_back else "  no Pod would be changed"]
     if planned.is_done:
-        done = "every Pod is at this revision" if planned.desired else "the workload wants no Pods"
-        return [*lines, f"  nothing to do: {done}"]
+        return [*lines, *_nothing_to_do(ref, planned)]
     if planned.rolled_back_from:
         again = "change the template, or inplace retry"
         lines.append(
             f"  rolled back: revision {planned.rolled_back_from} failed, the Pods go back to this one; {again}"
         )
-    lines.append(_summary(planned))
-    if planned.missing:
-        lines.append(
-            f"  {planned.missing} of {planned.desired} Pods are missing: the {ref.kind.name} controller makes them"
-        )
+    lines += [_summary(planned), *_missing(ref, planned)]
     if planned.hold is not None:
         lines.append(f"  on hold: {planned.hold.code}: {planned.hold}")
     if planned.step:
         lines.append(f"  stops at {planned.step}")
-    return lines + [f"  {number}. {_pod_line(pod)}" for number, pod in enumerate(planned.pods, start=1)]
+    return [*lines, *_pod_lines(planned)]
+
+
+def _nothing_to_do(ref: Ref, planned: Forecast) -> list[str]:
+    """That nothing is to change in place, and the Pods if not all are simply there."""
+    there = sum(pod.verdict is Verdict.UP_TO_DATE for pod in planned.pods)
+    if there == len(planned.pods) and not planned.missing:
+        done = "every Pod is at this revision" if planned.desired else "the workload wants no Pods"
+        return [f"  nothing to do: {done}"]
+    return [
+        f"  nothing to do: 0 of {len(planned.pods)} Pods change, {there} are up to date",
+        *_missing(ref, planned),
+        *_pod_lines(planned),
+    ]
+
+
+def _missing(ref: Ref, planned: Forecast) -> list[str]:
+    if not planned.missing:
+        return []
+    return [f"  {planned.missing} of {planned.desired} Pods are missing: the {ref.kind.name} controller makes them"]
+
+
+def _pod_lines(planned: Forecast) -> list[str]:
+    return [f"  {number}. {_pod_line(pod)}" for number, pod in enumerate(planned.pods, start=1)]
 
 
 def _summary(planned: Forecast) -> str:
@@ -168,8 +186,15 @@ def _summary(planned: Forecast) -> str:
     waves = f", in {planned.waves} wave{'s' * (planned.waves != 1)}" if planned.waves else ""
     return (
         f"  {len(planned.changing)} of {len(planned.pods)} Pods change, {disrupted} of them restart containers, "
-        f"at most {planned.budget} at a time{waves}; {len(planned.starting)} would start now"
+        f"at most {planned.budget} at a time{waves}; {len(planned.starting)} would start now{_others(planned)}"
     )
+
+
+def _others(planned: Forecast) -> str:
+    """The Pods that make it something to do, although they do not start."""
+    moving = sum(pod.outstanding and pod.verdict is Verdict.IN_PROGRESS for pod in planned.pods)
+    counts = ((moving, "in progress"), (len(planned.held), "cannot change for now"))
+    return "".join(f", {count} {what}" for count, what in counts if count)
 
 
 def _pod_line(pod: PodForecast) -> str:

@@ -46,7 +46,7 @@ def run(
     log_level: str,
 ) -> int:
     """Its rights are those of manifests/; with --dry-run, reading is enough. It stops on SIGTERM and Ctrl-C."""
-    if connection.all_namespaces or connection.selector:
+    if connection.all_namespaces or connection.selector is not None:
         raise InputError(
             "run supports neither --all-namespaces nor --selector: it watches all namespaces, or --watch-namespace"
         )

@@ -46,6 +46,20 @@ async def test_without_a_controller_it_ends_and_says_what_is_missing(shop):
     assert (await shop.workload()).metadata.label(names.MODE) is None
 
 
+async def test_called_again_after_a_timeout_it_waits_for_the_same_rollout(shop):
+    await shop.create_ready(2, gate=False, mode=None)
+    assert (await shop.inplace("enable", "sts/web", "--with-gate", "--timeout", "1s")).code == 124
+    again = await shop.inplace("enable", "sts/web", "--with-gate", "--timeout", "1s")
+    assert again.code == 124, again
+    assert again.err.startswith("error: timed out after 1s waiting for statefulset/web: native rollout in progress")
+    assert (await shop.workload()).metadata.label(names.MODE) is None
+    async with shop.controller():
+        enabled = await shop.inplace("enable", "sts/web", "--with-gate")
+    assert (enabled.code, enabled.out.splitlines()[-1]) == (0, "statefulset/web enabled (InPlaceOnly)")
+    assert all(pod.has_gate(names.GATE) for pod in await pods(shop))
+    assert (await shop.workload()).metadata.label(names.FROZEN) is not None
+
+
 async def test_where_no_rollout_would_replace_the_pods_it_says_so(shop):
     await shop.create_ready(1, gate=False, mode=None, strategy={"type": "OnDelete"})
     refused = await shop.inplace("enable", "sts/web", "--with-gate")

@@ -9,6 +9,7 @@ import re
 import pytest
 
 from inplace.core.objects import names
+from inplace.core.objects.model import Pod
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from tests.commands.conftest import NAMESPACE
@@ -156,7 +157,6 @@ async def frozen_at_v1(shop, **settings):
     [
         pytest.param({"paused": "true"}, ["on hold: Paused: paused: true", "0 would start now"], id="paused"),
         pytest.param({"steps": "1"}, ["stops at step 1", "1 would start now", "in 1 wave;"], id="steps"),
-        pytest.param({"partition": "100%"}, ["0 of 3 Pods change", "web-2", "skipped: "], id="partition"),
     ],
 )
 async def test_plan_says_what_holds_the_pods(shop, settings, says):
@@ -169,6 +169,30 @@ async def test_plan_says_what_holds_the_pods(shop, settings, says):
     assert "in 3 waves" not in planned.out
 
 
+@pytest.mark.parametrize(("partition", "code"), [("100%", 0), ("34%", 2)])
+async def test_plan_of_what_a_partition_keeps_exits_as_it_says(shop, partition, code):
+    """A finished canary is nothing to do, until the partition is lowered."""
+    await frozen_at_v1(shop, partition=partition)
+    planned = await shop.inplace("plan", "sts/web")
+    assert planned.code == code, planned
+    assert ("nothing to do: 0 of 3 Pods change" in planned.out) is (code == 0)
+    assert "skipped: " in planned.out
+
+
+async def test_plan_during_a_native_rollout_exits_as_it_says(shop):
+    """Without a controller nobody opens the gate of the new Pod: the rollout stands still at it."""
+    await shop.create_ready(1, gate=False, mode=None)
+    await shop.patch({"spec": {"template": {"spec": {"readinessGates": [{"conditionType": names.GATE}]}}}})
+    await shop.until(lambda: is_gated(shop), "the new Pod")
+    planned = await shop.inplace("plan", "sts/web")
+    assert planned.code == 0, planned
+    assert "nothing to do: 0 of 1 Pods change" in planned.out
+
+
+async def is_gated(shop):
+    return any(pod.has_gate(names.GATE) for pod in (await shop.client.list(resources.PODS, NAMESPACE, type=Pod)).items)
+
+
 async def test_plan_of_pods_on_nodes_that_are_not_ready(shop):
     await frozen_at_v1(shop)
     for node in shop.cluster.nodes:
@@ -177,6 +201,7 @@ async def test_plan_of_pods_on_nodes_that_are_not_ready(shop):
     assert planned.code == 2, planned
     assert planned.out.count("not Ready") == 3
     assert "0 of 3 Pods change" in planned.out
+    assert "0 would start now, 3 cannot change for now" in planned.out
     assert "nothing to do" not in planned.out
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from inplace.core import kinds
 from inplace.core.objects import names
-from inplace.core.state import records
+from inplace.core.state import conditions, records
 from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Phase
 from tests.scenarios import invariants
@@ -80,6 +81,9 @@ async def test_the_label_is_removed_in_each_phase(open_world, phase):
             return status is not None and "OptOutPending" in status.message and not status.in_flight
 
         await world.until(pending, "the opt-out to be pending")
+        if kinds.BY_NAME[world.flavour.name].keeps_conditions:
+            found = {one["type"]: one["status"] for one in conditions.read(await world.workload()) or ()}
+            assert (found["Reconciling"], found["Stalled"]) == ("False", "True"), "it needs its owner"
         touched = [pod.name for pod in await world.pods() if records.read(pod) is not None]
         await world.clock.sleep(3)
         assert {pod.uid for pod in await world.pods()} == uids, "nothing was rolled natively"

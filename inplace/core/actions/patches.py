@@ -296,7 +296,7 @@ def _write_status(action: WriteStatus, now: datetime) -> Patch:
     annotations = _map("annotations", meta.annotations, {names.STATUS: statuses.encode(status)})
     current = conditions.read(workload)
     with_conditions = action.with_conditions or status.phase is Phase.UP_TO_DATE
-    ops = _conditions(current, conditions.due(current or (), status, now)) if with_conditions else []
+    ops = _conditions(current, conditions.due(workload, status, now)) if with_conditions else []
     return _status(workload, [*labels, *annotations, *ops])
 
 

@@ -93,8 +93,10 @@ def _settling(pod: Pod, last: Record | None, context: PodContext) -> PodState:
         # An exit after the deadline would hide how many came before it, so that a crash loop goes on record.
         recorded = last is not None and verdict.code in (ReasonCode.CrashLoop, ReasonCode.OOMKilled)
         return Failed(verdict, attempt.failure(pod, last, verdict) if recorded and last is not None else None)
+    if pod.ready:
+        return UpToDate(missing, steady_at(pod, context, fresh=True) or ready_until(pod, context))
     ends = deadline if context.now < deadline else None
-    return UpToDate(missing, steady_at(pod, context, fresh=True) or ready_until(pod, context) if pod.ready else ends)
+    return UpToDate(missing, ends, ends if last is not None or _untimed(pod, context) is None else None)
 
 
 def _late_verdict(pod: Pod, last: Record, context: PodContext) -> Reason | None:
@@ -128,10 +130,16 @@ def _verdict_of_birth(pod: Pod, deadline: datetime, context: PodContext) -> Reas
     lost_at = ready.last_transition_time if ready is not None else None
     if pod.ready or context.now < deadline or (lost_at is not None and lost_at >= deadline):
         return None
+    if _untimed(pod, context) is not None:
+        return None
     ineligible = eligibility.ineligible(pod, context)
-    if ineligible is not None:  # not scheduled, or on its way out: nothing is known of its image
-        return failures.lost(ineligible) if ineligible.code == ReasonCode.NodeNotReady else None
-    return failures.born(pod)
+    return failures.lost(ineligible) if ineligible is not None else failures.born(pod)
+
+
+def _untimed(pod: Pod, context: PodContext) -> Reason | None:
+    """Why a created Pod does not fail by time: not scheduled, or on its way out. Nothing is known of its image."""
+    ineligible = eligibility.ineligible(pod, context)
+    return ineligible if ineligible is not None and ineligible.code != ReasonCode.NodeNotReady else None
 
 
 # --- in flight -------------------------------------------------------------------------------------------------------

@@ -76,10 +76,14 @@ class PodContext(Struct, frozen=True):
 
 
 class UpToDate(Struct, frozen=True):
-    """At the target. `settling` is what is still missing to count as done and available."""
+    """At the target. `settling` is what is still missing to count as done and available.
+
+    `until`: when it is looked at again. `deadline`: when it fails unless it is Ready by then.
+    """
 
     settling: Reason | None = None
     until: datetime | None = None
+    deadline: datetime | None = None
 
 
 class Pending(Struct, frozen=True):

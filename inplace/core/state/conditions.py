@@ -12,13 +12,14 @@ from typing import Any, Final
 
 import msgspec
 
-from inplace.core.objects.model import Workload
+from inplace.core.objects import names
+from inplace.core.objects.model import Meta, Workload
 from inplace.core.state.statuses import Phase, Status
 
 RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"
 OURS: Final = frozenset({RECONCILING, STALLED})
-#: Phases that only a user can end.
+#: Phases that only a user can end, whatever else is so.
 _STUCK: Final = frozenset({Phase.REFUSED, Phase.DEGRADED, Phase.ROLLED_BACK})
 
 Condition = dict[str, Any]
@@ -40,16 +41,26 @@ def without_ours(current: Sequence[Condition]) -> list[Condition]:
     return [condition for condition in current if condition.get("type") not in OURS]
 
 
-def due(found: Sequence[Condition], status: Status, now: datetime) -> list[Condition]:
+def due(workload: Workload, status: Status, now: datetime) -> list[Condition]:
     """The desired conditions with this status; lastTransitionTime is kept if the condition does not change."""
+    found = read(workload) or []
     if status.phase is Phase.UP_TO_DATE:
         return without_ours(found)
-    stuck = status.phase in _STUCK
+    stuck = status.phase in _STUCK or _is_left(workload.metadata, status)
     ours = [
         _condition(RECONCILING, not stuck, status, found, now),
         _condition(STALLED, stuck, status, found, now),
     ]
     return [*ours, *without_ours(found)]
+
+
+def _is_left(meta: Meta, status: Status) -> bool:
+    """Whether the label was removed midway: Pods differ, nothing starts any more, and no Pod in flight is left.
+
+    Not while it is not known yet which revision the template is: none may differ.
+    """
+    known = status.observed_generation >= meta.generation
+    return status.phase is Phase.PAUSED and meta.label(names.MODE) is None and known
 
 
 def _condition(type_: str, holds: bool, status: Status, current: Sequence[Condition], now: datetime) -> Condition:

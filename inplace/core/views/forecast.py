@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
 from math import ceil
+from typing import Final
 
 from msgspec import Struct
 
@@ -18,12 +19,15 @@ from inplace.core.plan.decision import Decision
 from inplace.core.plan.plan import Planner, is_opted_in
 from inplace.core.plan.status import explain
 from inplace.core.pod.availability import drains
-from inplace.core.pod.states import Failed, InProgress, Pending, UpToDate
+from inplace.core.pod.states import Failed, Ineligible, InProgress, Pending, UpToDate
 from inplace.core.rollout.admit import candidates
 from inplace.core.rollout.assess import Assessment, PodAssessment
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.settings.annotations import Settings
 from inplace.core.template.change import PodChange
+
+#: What their own controller replaces, or nobody changes through the API server.
+_REPLACED: Final = (ReasonCode.Terminating, ReasonCode.PodPhase, ReasonCode.MirrorPod)
 
 
 class Verdict(StrEnum):
@@ -52,6 +56,9 @@ class PodForecast(Struct, frozen=True, rename="camel"):
     drained: bool
     #: It is not Ready now, and costs no budget.
     broken: bool
+    #: It is not at what the template asks for, and is to go there, now or later. Not what its owner or its own
+    #: controller decides: a Pod that a partition keeps, or that is being deleted.
+    outstanding: bool
     #: Why it does not start now; None if it does.
     why_not: Reason | None = None
 
@@ -96,10 +103,15 @@ class Forecast(Struct, frozen=True, rename="camel"):
         return tuple(pod for pod in self.pods if pod.verdict in (Verdict.STARTS, Verdict.WAITS))
 
     @property
+    def held(self) -> tuple[PodForecast, ...]:
+        """The Pods that are to change, but cannot for now: they have failed, or something about them is in the way."""
+        stuck = (Verdict.SKIPPED, Verdict.FAILED)
+        return tuple(pod for pod in self.pods if pod.outstanding and pod.verdict in stuck)
+
+    @property
     def is_done(self) -> bool:
-        """Whether every Pod is there, and at what the template asks for."""
-        done = all(pod.verdict is Verdict.UP_TO_DATE for pod in self.pods)
-        return done and not self.rolled_back_from and not self.missing
+        """Whether there is nothing to do in place: no Pod is to change, now or later, and no revision was given up."""
+        return not any(pod.outstanding for pod in self.pods) and not self.rolled_back_from
 
     @property
     def missing(self) -> int:
@@ -174,6 +186,7 @@ def _pod(decision: Decision, assessed: PodAssessment) -> PodForecast:
         metadata_only=not (isinstance(change, PodChange) and change.disrupts),
         drained=_is_drained(pod, change, decision.assessment.settings),
         broken=not pod.ready,
+        outstanding=_is_outstanding(assessed),
         why_not=_why_not(decision, assessed, verdict),
     )
 
@@ -191,6 +204,18 @@ def _verdict(decision: Decision, assessed: PodAssessment) -> Verdict:
         case _:
             at_target = bool(assessed.target) and assessed.revision == assessed.target
             return Verdict.UP_TO_DATE if at_target else Verdict.SKIPPED
+
+
+def _is_outstanding(assessed: PodAssessment) -> bool:
+    if assessed.excluded is not None:
+        return False
+    match assessed.state:
+        case UpToDate():
+            return False
+        case Ineligible(reason=reason):
+            return reason.code not in _REPLACED
+        case _:
+            return True
 
 
 def _why_not(decision: Decision, assessed: PodAssessment, verdict: Verdict) -> Reason | None:

@@ -66,7 +66,8 @@ def explain(workload: str, uid: str, pod: Pod, seen: PodView, events: Iterable[P
     record = decoded if isinstance(decoded, Record) else None
     recorded = [_of_event(event) for event in events]
     moments = [
-        *_of_record(record, seen.deadline),
+        *_of_record(record),
+        *([Moment(seen.deadline, "deadline: Failed unless done by then")] if seen.deadline is not None else []),
         *_of_pod(pod),
         *(moment for moment in recorded if moment is not None),
     ]
@@ -82,13 +83,10 @@ def _proof(name: str, baseline: Baseline) -> Proof:
     return Proof(name, baseline.from_, baseline.to, baseline.evidence, means)
 
 
-def _of_record(record: Record | None, deadline: datetime | None) -> list[Moment]:
+def _of_record(record: Record | None) -> list[Moment]:
     if record is None:
         return []
-    moments = [Moment(record.started_at, f"attempt {record.attempt} started: {_route(record)}")]
-    if deadline is not None:
-        moments.append(Moment(deadline, "deadline: Failed unless done by then"))
-    return moments
+    return [Moment(record.started_at, f"attempt {record.attempt} started: {_route(record)}")]
 
 
 def _route(record: Record) -> str:

@@ -107,7 +107,7 @@ def _pod(snapshot: Snapshot, assessed: PodAssessment, deferred: dict[str, Reason
         ready=assessed.pod.ready,
         reason=reason,
         until=_until(assessed, reason),
-        deadline=failures.deadline(assessed.pod, moving, patience) if moving is not None else None,
+        deadline=_deadline(assessed, moving, patience),
         containers=_containers(assessed.pod, record),
     )
 
@@ -120,10 +120,19 @@ def _bare(pod: Pod, revision: str) -> PodView:
 
 def _until(assessed: PodAssessment, reason: Reason | None) -> datetime | None:
     match assessed.state:
-        case InProgress(until=until) | UpToDate(until=until) if reason is not None and reason.code in TIMED:
+        case InProgress(until=until) if reason is not None and reason.code in TIMED:
+            return until
+        case UpToDate(until=until) if assessed.pod.ready:
             return until
         case _:
             return None
+
+
+def _deadline(assessed: PodAssessment, moving: Record | None, patience: timedelta) -> datetime | None:
+    """When a Pod in flight, or one that is not Ready after its upgrade or birth, has failed."""
+    if moving is not None:
+        return failures.deadline(assessed.pod, moving, patience)
+    return assessed.state.deadline if isinstance(assessed.state, UpToDate) else None
 
 
 def _stage(assessed: PodAssessment, record: Record | None) -> str:

@@ -211,3 +211,20 @@ def test_durations(text, seconds):
 def test_what_is_no_duration(text):
     with pytest.raises(click.BadParameter, match="invalid duration"):
         options.seconds(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "plan sts/web", "status sts/web", "explain web-0", "enable sts/web", "disable sts/web", "promote sts/web",
+        "retry sts/web",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    ("given", "named"), [(["-A"], "--all-namespaces"), (["-l", "a=b"], "--selector"), (["--selector="], "--selector")]
+)
+@pytest.mark.parametrize("after", [False, True])
+def test_what_would_choose_many_objects_is_refused_by_name(line, given, named, after):
+    done = CliRunner().invoke(app.main, [*line.split(), *given] if after else [*given, *line.split()])
+    assert done.exit_code == 1
+    assert done.stderr == f"error: {named} is not supported: expected one object by its name, and --namespace\n"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from inplace.core.state import conditions
 from inplace.core.state.statuses import Phase, Status
-from tests.factories import NOW, later, stamp
+from tests.factories import NOW, later, stamp, workload
 
 OTHERS: list[dict[str, Any]] = [{"type": "Available", "status": "True"}, {"type": "Progressing", "status": "Unknown"}]
 
@@ -17,8 +20,14 @@ def status(phase: Phase, message: str = "") -> Status:
     return Status(1, 1, "web-new", phase, 3, 1, 3, 1, 0, NOW, message=message)
 
 
-def told(found, phase, at=0.0):
-    return {one["type"]: one for one in conditions.due(found, status(phase), later(at))}
+def carrying(found, **fields):
+    """A workload whose status has these conditions."""
+    own = workload(**{"generation": 1, **fields})
+    return replace(own, status=replace(own.status, conditions=msgspec.Raw(json.dumps(found).encode())))
+
+
+def told(found, phase, at=0.0, **fields):
+    return {one["type"]: one for one in conditions.due(carrying(found, **fields), status(phase), later(at))}
 
 
 @pytest.mark.parametrize(
@@ -42,8 +51,21 @@ def test_what_is_pending_and_what_needs_a_person(phase, reconciling, stalled):
 
 
 def test_what_is_up_to_date_carries_none_of_ours():
-    pending = conditions.due(OTHERS, status(Phase.PROGRESSING), NOW)
-    assert conditions.due(pending, status(Phase.UP_TO_DATE), NOW) == OTHERS
+    pending = conditions.due(carrying(OTHERS), status(Phase.PROGRESSING), NOW)
+    assert conditions.due(carrying(pending), status(Phase.UP_TO_DATE), NOW) == OTHERS
+
+
+@pytest.mark.parametrize(
+    ("phase", "fields", "stalled"),
+    [
+        pytest.param(Phase.PAUSED, {}, True, id="Pods differ"),
+        pytest.param(Phase.PROGRESSING, {}, False, id="Pods in flight finish"),
+        pytest.param(Phase.PAUSED, {"generation": 2}, False, id="the revision is not known yet"),
+    ],
+)
+def test_what_was_opted_out_midway_needs_its_owner(phase, fields, stalled):
+    found = told(OTHERS, phase, mode=None, **fields)
+    assert (found["Reconciling"]["status"], found["Stalled"]["status"]) == (str(not stalled), str(stalled))
 
 
 def test_a_time_moves_only_with_the_status():

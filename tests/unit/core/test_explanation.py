@@ -59,7 +59,12 @@ def test_every_rung_has_its_words(rung):
     assert proof.means == explanation.MEANS[rung]
 
 
-def test_a_pod_that_was_never_upgraded_has_a_story_too():
+def test_the_deadline_of_a_pod_that_was_created_at_the_target_is_in_its_story():
     made = explanation.explain("x", "web", pod(container(started=later(0))), VIEW, ())
+    assert made.timeline[-1] == explanation.Moment(later(600), "deadline: Failed unless done by then")
+
+
+def test_a_pod_that_was_never_upgraded_has_a_story_too():
+    made = explanation.explain("x", "web", pod(container(started=later(0))), replace(VIEW, deadline=None), ())
     assert (made.attempt, made.proofs) == (0, ())
     assert [one.what for one in made.timeline] == ["container app started (restart 0)"]

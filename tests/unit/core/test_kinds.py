@@ -106,7 +106,7 @@ def actions(snapshot: Snapshot) -> list[Any]:
         annotations={**(meta.annotations or {}), **status},
         labels={**(meta.labels or {}), names.PHASE: str(publish.status.phase)},
     )
-    told = Raw(json.dumps(conditions.due((), publish.status, NOW)).encode())
+    told = Raw(json.dumps(conditions.due(snapshot.workload, publish.status, NOW)).encode())
     one = replace(snapshot.workload, metadata=marked, status=replace(snapshot.workload.status, conditions=told))
     return list(plan.plan(replace(snapshot, workload=one), NOW).actions)
 

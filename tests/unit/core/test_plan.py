@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from inplace.cli.connect import Ref
@@ -236,14 +237,36 @@ def test_a_forecast_lists_pods_in_the_order_in_which_they_are_admitted():
     assert began == ["web-3", "web-4"]
 
 
-def test_pods_that_are_missing_are_something_to_do():
+def test_pods_that_are_missing_are_told_and_nothing_to_do_in_place():
     """A Deployment without a ReplicaSet, for instance, has none at all."""
     for pods in ((pod(revision=NEW, image="app:v2"),), ()):
         made = forecasts.forecast(snapshot(*pods, workload=workload(replicas=3)), NOW)
-        assert (made.is_done, made.missing) == (False, 3 - len(pods))
+        assert (made.is_done, made.missing) == (True, 3 - len(pods))
         said = lines(Ref(kinds.BY_NAME["StatefulSet"], "default", "web"), made)
         assert f"  {3 - len(pods)} of 3 Pods are missing: the StatefulSet controller makes them" in said
     assert forecasts.forecast(snapshot(workload=workload(replicas=0)), NOW).is_done
+
+
+@pytest.mark.parametrize(
+    ("seen", "annotations", "done", "says"),
+    [
+        ((pod(),), {}, False, "1 of 1 Pods change"),
+        ((pod(),), {"paused": "true"}, False, "1 of 1 Pods change"),
+        ((pod(),), {"partition": "1"}, True, "nothing to do: 0 of 1 Pods change, 0 are up to date"),
+        ((upgraded("web-1"), pod()), {"partition": "1"}, True, "nothing to do: 0 of 2 Pods change, 1 are up to date"),
+        ((upgraded("web-1", ready=False), pod()), {"partition": "1"}, True, "nothing to do: 0 of 2 Pods change, 0 are"),
+        ((pod(deleted=True),), {}, True, "nothing to do: 0 of 1 Pods change, 0 are up to date"),
+        ((pod(gate="False", record=swapping(PodPhase.DRAINING)),), {}, False, "0 would start now, 1 in progress"),
+        ((pod(record=replace(swapping(PodPhase.FAILED), reason="CrashLoop")),), {}, False, ", 1 cannot change for now"),
+    ],
+)
+def test_a_plan_says_that_there_is_something_to_do_where_it_exits_so(seen, annotations, done, says):
+    look = snapshot(*seen, workload=workload(replicas=len(seen), annotations=annotations))
+    made = forecasts.forecast(look, NOW)
+    said = "\n".join(lines(Ref(kinds.BY_NAME["StatefulSet"], "default", "web"), made))
+    assert made.is_done is done
+    assert ("nothing to do" in said) is done
+    assert says in said
 
 
 def test_a_forecast_counts_the_waves_up_to_the_step():
@@ -273,6 +296,34 @@ def test_a_view_tells_what_is_done_from_what_settles_and_what_is_held():
         "web-1": ("Waiting", ReasonCode.Budget),
         "web-0": ("Held", ReasonCode.Terminating),
     }
+
+
+@pytest.mark.parametrize(
+    ("settles", "until", "deadline"),
+    [
+        pytest.param(upgraded(ready=False), None, later(600), id="upgraded, not Ready"),
+        pytest.param(upgraded(ready=False, gate_since=later(595)), None, later(605), id="its gate opened at the end"),
+        pytest.param(
+            upgraded(ready=False, record=None, scheduled_since=later(7)), None, later(607), id="created, not Ready"
+        ),
+        pytest.param(
+            upgraded(ready=False, record=None, scheduled_since=NOW, deleted=True), None, None, id="created, and going"
+        ),
+        pytest.param(upgraded(ready_since=later(1)), later(32), None, id="Ready, not for long enough"),
+    ],
+)
+def test_a_pod_that_settles_has_a_deadline_or_an_end(settles, until, deadline):
+    own = workload(replicas=1, annotations={"min-ready-seconds": "30"})
+    shot = snapshot(settles, workload=own)
+    (seen,) = views.build(shot, planning.plan(shot, later(10))).pods
+    assert (seen.stage, seen.until, seen.deadline) == ("Settling", until, deadline)
+
+
+def test_a_pod_that_is_not_ready_and_has_served_has_no_deadline_any_more():
+    lost = upgraded(ready=False, ready_since=later(700))
+    shot = snapshot(lost, workload=workload(replicas=1))
+    (seen,) = views.build(shot, planning.plan(shot, later(800))).pods
+    assert (seen.stage, seen.until, seen.deadline) == ("Settling", None, None)
 
 
 def test_a_start_is_no_wait():
