@@ -115,17 +115,26 @@ async def _rolled_out(client: Client, ref: Ref, timeout: float) -> Snapshot | No
     deadline = clock.monotonic() + timeout
     while True:
         snapshot = (await read_live(client, ref)).snapshot()
-        running = snapshot.kind.freeze(snapshot.workload, snapshot.owned, freeze_policy=False)
-        if not isinstance(running, Reason):
+        wait = _rolling(snapshot)
+        if not wait:
             return snapshot
-        if running.message != said:
-            said = running.message
+        if wait != said:
+            said = wait
             click.echo(f"  {said}")
         if clock.monotonic() > deadline:
             click.echo(f"error: timed out after {timeout:g}s waiting for {ref}: {said}", err=True)
             click.echo("  it is not enabled yet: inplace must run, or nobody opens the gates of new Pods", err=True)
             return None
         await clock.sleep(LOOK_SECONDS)
+
+
+def _rolling(snapshot: Snapshot) -> str:
+    """What the rollout still lacks; empty if it is over."""
+    running = snapshot.kind.freeze(snapshot.workload, snapshot.owned, freeze_policy=False)
+    if isinstance(running, Reason):
+        return running.message
+    unready = sum(not pod.ready for pod in snapshot.pods)  # the rollout is over when the last one has been created
+    return f"{unready} of {len(snapshot.pods)} Pods are not Ready" if unready else ""
 
 
 async def _write(client: Client, ref: Ref, snapshot: Snapshot, mode: str, dry_run: str) -> int:
