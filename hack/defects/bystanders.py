@@ -179,7 +179,7 @@ DEFECTS: Final = (
     Defect(
         "freeze before every Pod has its gate",
         "cli/enable.py",
-        "        if not isinstance(running, Reason):\n",
+        "        if not wait:\n",
         "        if True:\n",
         ("commands/test_enabling.py::test_the_gate_comes_by_one_native_rollout_and_what_follows_is_in_place",),
     ),

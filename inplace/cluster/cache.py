@@ -6,7 +6,7 @@ on the server.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import TypeVar
 
 from msgspec import Raw
@@ -25,7 +25,7 @@ T = TypeVar("T", Workload, Pod, Revision, EndpointSlice, Pdb, Node)
 _EVERY_PULL_POD = "all"
 
 
-def _store(**indexers: Callable[[T], Iterable[str]]) -> Store[T]:
+def _store(**indexers: Callable[[T], Iterable[Hashable]]) -> Store[T]:
     return Store(
         key=lambda item: (item.metadata.namespace, item.metadata.name),
         version=lambda item: item.metadata.resource_version,
@@ -33,15 +33,20 @@ def _store(**indexers: Callable[[T], Iterable[str]]) -> Store[T]:
     )
 
 
-def _owner(item: Workload | Pod | Revision) -> Iterable[str]:
+def _owner(item: Workload | Pod | Revision) -> Iterable[tuple[str, str]]:
+    """The namespace and the uid: an owner in another namespace is none, whoever writes its uid."""
     owner = item.metadata.controller()
-    return () if owner is None else (owner.uid,)
+    return () if owner is None else ((item.metadata.namespace, owner.uid),)
 
 
-def _pulled_for(pod: Pod) -> Iterable[str]:
-    """A pull Pod: the uid of the Pod that it serves, and `all`."""
+def _key(item: Workload | Pod) -> tuple[str, str]:
+    return item.metadata.namespace, item.metadata.uid
+
+
+def _pulled_for(pod: Pod) -> Iterable[Hashable]:
+    """A pull Pod: the namespace and the uid of the Pod that it serves, and `all`."""
     served = pull_pods.served(pod.metadata)
-    return (_EVERY_PULL_POD, served.uid) if served is not None else ()
+    return (_EVERY_PULL_POD, (pod.metadata.namespace, served.uid)) if served is not None else ()
 
 
 class Cache:
@@ -78,34 +83,40 @@ class Cache:
         ]
 
     def key_of(self, meta: Meta) -> Key | None:
-        """The workload at the end of this object's chain of owners; None if its kind is not supported."""
-        found, owner = None, meta.controller()
+        """The workload at the end of this object's chain of owners; None if its kind is not supported.
+
+        Anybody may write owners, also such as own each other: a chain ends where it comes back to itself.
+        """
+        found, owner, seen = None, meta.controller(), set[Key]()
         served = pull_pods.served(meta)
         if served is not None:
             pod = self.pods.get(meta.namespace, served.name)
             owner = pod.metadata.controller() if pod is not None and pod.uid == served.uid else None
         while owner is not None and kinds.is_supported(owner):
             found = Key(owner.kind, meta.namespace, owner.name)
+            if found in seen:
+                break
+            seen.add(found)
             above = self.workloads[owner.kind].get(meta.namespace, owner.name)
             owner = above.metadata.controller() if above is not None else None
         return found
 
     def owned(self, workload: Workload, kind: Kind) -> OwnedObjects:
         """Objects of a workload besides its Pods."""
-        uid = workload.metadata.uid
-        children = self.workloads[kind.child_kind].by("owner", uid) if kind.child_kind else ()
+        itself = _key(workload)
+        children = self.workloads[kind.child_kind].by("owner", itself) if kind.child_kind else ()
         named = tuple(replace(child, kind=kind.child_kind) for child in children)
-        return OwnedObjects(self.revisions.by("owner", uid), named)
+        return OwnedObjects(self.revisions.by("owner", itself), named)
 
     def pods_of(self, workload: Workload, owned: OwnedObjects) -> tuple[Pod, ...]:
         """The Pods of a workload or of its children, without terminated ones."""
         owners = (workload, *owned.children)
-        return tuple(pod for owner in owners for pod in self.pods.by("owner", owner.metadata.uid) if not pod.over)
+        return tuple(pod for owner in owners for pod in self.pods.by("owner", _key(owner)) if not pod.over)
 
     def pull_pods_of(self, workload: Workload, owned: OwnedObjects) -> tuple[Pod, ...]:
         """The pull Pods for the Pods of a workload or of its children, terminated Pods among them."""
-        served = (pod for owner in (workload, *owned.children) for pod in self.pods.by("owner", owner.metadata.uid))
-        return tuple(pull_pod for pod in served for pull_pod in self.pods.by("pulls", pod.uid))
+        served = (pod for owner in (workload, *owned.children) for pod in self.pods.by("owner", _key(owner)))
+        return tuple(pull_pod for pod in served for pull_pod in self.pods.by("pulls", _key(pod)))
 
     def every_pull_pod(self) -> tuple[Pod, ...]:
         """The pull Pods of all workloads."""

@@ -340,7 +340,7 @@ def decode(body: bytes | Raw, type: type[T]) -> T:
         return Raw(bytes(body))  # type: ignore[return-value]
     try:
         return msgspec.json.decode(body, type=type)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:  # nested deeper than the decoder goes
         raise KubeError(f"unexpected response from the server: {error}: {bytes(body)[:80]!r}") from error
 
 

@@ -145,7 +145,7 @@ class Reflector(Generic[T]):
     def _decode(self, decoder: msgspec.json.Decoder[T], raw: msgspec.Raw) -> T | None:
         try:
             return decoder.decode(raw)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, RecursionError) as error:
             self._observer.count("inplace_watch_undecodable_total", resource=self._resource.plural)
             fields = {"resource": self._resource.plural, "error": str(error)}
             self._observer.event("list.undecodable", level="warning", **fields)

@@ -113,7 +113,7 @@ def decode_line(
         if envelope.type == "BOOKMARK":
             return Bookmark(msgspec.json.decode(envelope.object, type=_Marked).metadata.resource_version)
         item = decoder.decode(envelope.object)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:  # nested deeper than the decoder goes
         observer.count("inplace_watch_undecodable_total", resource=resource.plural)
         observer.event("watch.undecodable", level="warning", resource=resource.plural, error=str(error), line=line[:80])
         return None

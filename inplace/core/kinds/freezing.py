@@ -68,7 +68,7 @@ def recorded(workload: Workload) -> Replaced | None:
     text = workload.metadata.annotation(names.ORIGINAL_STRATEGY)
     try:
         found = msgspec.json.decode(text or "", type=_Strategy)
-    except (msgspec.MsgspecError, UnicodeError):
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
     block, type_ = found.rolling_update or _Block(), found.type or ROLLING_UPDATE
     amounts = {"maxUnavailable": block.max_unavailable, "maxSurge": block.max_surge}

@@ -8,6 +8,7 @@ in an annotation of ours on the ReplicaSet for as long as Pods may differ
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 import msgspec
 from msgspec import Raw
@@ -25,11 +26,19 @@ from inplace.core.template import trees
 
 def recorded(replica_set: Workload) -> dict[str, Raw]:
     """The templates recorded on a ReplicaSet; empty if the annotation is missing or cannot be decoded."""
-    text = replica_set.metadata.annotation(names.TEMPLATES)
+    return dict(_decoded(replica_set.metadata.annotation(names.TEMPLATES) or "{}"))
+
+
+@lru_cache(maxsize=1024)
+def _decoded(text: str) -> dict[str, Raw]:
+    """All of it, or nothing: anybody may write it."""
     try:
-        return msgspec.json.decode(text, type=dict[str, Raw]) if text is not None else {}
+        found = msgspec.json.decode(text, type=dict[str, Raw])
+        for raw in found.values():
+            trees.decode(raw)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return {}
+    return found
 
 
 def encoded(templates: Mapping[str, Raw]) -> str:

@@ -278,7 +278,7 @@ class NodeStatus(Part, frozen=True):
         """The names of each listed image. A list that cannot be decoded is as good as none: it only supports proofs."""
         try:
             return [image.names or () for image in msgspec.json.decode(self.images, type=tuple[NodeImage, ...])]
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, RecursionError):
             return []
 
 

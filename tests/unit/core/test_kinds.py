@@ -19,7 +19,7 @@ from inplace.core.actions.actions import (
     PatchWorkloadStatus,
     WriteStatus,
 )
-from inplace.core.kinds import OwnedObjects, Template
+from inplace.core.kinds import OwnedObjects, Template, matching
 from inplace.core.objects import names
 from inplace.core.objects.model import Owner, Pod, Revision, Workload
 from inplace.core.objects.reasons import EventReason, ReasonCode
@@ -453,3 +453,12 @@ def test_a_template_that_is_not_applied_yet_is_forecast_for_a_deployment(nodes, 
     made = forecast.forecast(replace(own, dry_runs=None), NOW)
     assert made.target == NOT_APPLIED.revision
     assert [one.verdict for one in made.pods] in ([Verdict.STARTS], [Verdict.WAITS])
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":' * 20_000, f'{{"a":{{"b":{"9" * 100_000}}}}}', "[]", "{"], ids=["nested", "digits", "list", "cut"]
+)
+def test_templates_that_nobody_can_read_are_none(text):
+    one = workload(replicas=1)
+    marked = replace(one, metadata=replace(one.metadata, annotations={names.TEMPLATES: text}))
+    assert matching.recorded(marked) == {}

@@ -112,11 +112,12 @@ async def test_bookmarks_move_the_version_and_are_no_objects():
 
 async def test_what_cannot_be_decoded_is_counted_and_skipped():
     bad = {"metadata": {"name": "x", "resourceVersion": "11"}, "spec": {"containers": 7}}
-    lines = (event("ADDED", bad), b"not json\n", event("ADDED", pod("b", "12")))
+    deep = b'{"type":"ADDED","object":' + b"[" * 20_000 + b"\n"
+    lines = (event("ADDED", bad), b"not json\n", deep, event("ADDED", pod("b", "12")))
     async with reflecting(ok(page(bad, pod("a", "5"))), stream(*lines, then=_forever)) as (_, store, _, _, recorder):
         await asyncio.sleep(1)
         assert [one.name for one in store.values()] == ["a", "b"]
-        assert recorder.total("inplace_watch_undecodable_total") == 3
+        assert recorder.total("inplace_watch_undecodable_total") == 4
 
 
 async def test_a_line_of_any_length_and_a_partial_one_at_the_end():
