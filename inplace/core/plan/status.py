@@ -37,7 +37,7 @@ def status(decision: Decision) -> Status:
         revision=revision,
         phase=now_in,
         replicas=kind.desired(workload),
-        updated=sum(pod.revision == revision for pod in assessment.pods),
+        updated=_updated(decision, revision),
         ready=sum(pod.ready for pod in assessment.pods),
         in_flight=sum(isinstance(pod.state, InProgress) for pod in assessment.participants),
         failed=len(failed),
@@ -59,6 +59,14 @@ def explain(pod: PodAssessment, deferred: dict[str, Reason]) -> Reason | None:
     """Why nothing (more) happens to a Pod now, or what is odd about it; None if it is simply up to date, or starts."""
     why = deferred.get(pod.pod.name) or pod.excluded or lifecycle.explain(pod.state)
     return why or next(iter(pod.drift), None)
+
+
+def _updated(decision: Decision, revision: str) -> int:
+    """The Pods at the revision. While the target is not known those that were: a new Pod of it has not run yet, and
+    would make it a revision that had (`Status.is_settled`)."""
+    if decision.asked is None and decision.before is not None:
+        return decision.before.updated
+    return sum(pod.revision == revision for pod in decision.assessment.pods)
 
 
 def _retried(decision: Decision) -> str:

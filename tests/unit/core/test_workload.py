@@ -291,6 +291,15 @@ def test_while_the_target_is_not_known_what_was_said_stands(phase):
     assert (made.status.phase, made.status.message) == (phase, "as before")
 
 
+def test_pods_that_come_before_the_target_is_known_make_no_revision_settled():
+    """Their controller creates them before it says that it has seen the scaling."""
+    one = stated(workload(replicas=1, generation=4, observed=3), Phase.UP_TO_DATE, NEW, healthy=OLD)
+    made = plan(pod(revision=NEW, ready=False), workload=one)
+    assert made.status is not None
+    assert made.status.phase is Phase.UP_TO_DATE
+    assert not made.status.is_settled(NEW)
+
+
 def test_a_pod_that_another_writer_has_changed_makes_nothing_healthy():
     """It has the revision, and runs something else."""
     made = plan(pod(revision=NEW, image="app:v9"), workload=workload(replicas=1))
