@@ -183,7 +183,7 @@ DEFECTS: Final = (
     Defect(
         "show no deadline of a Pod that is not Ready after its upgrade",
         "core/pod/lifecycle.py",
-        "return UpToDate(missing, ends, ends if last is not None or _untimed(pod, context) is None else None)",
+        "return UpToDate(missing, ends, ends if timed else None)",
         "return UpToDate(missing, ends)",
         ("unit/core/test_plan.py::test_a_pod_that_settles_has_a_deadline_or_an_end",),
     ),

@@ -402,8 +402,8 @@ DEFECTS: Final = (
     Defect(
         "take the owner's OnDelete for ours",
         "core/kinds/daemonset.py",
-        "if said and not any(left.values()) else known",
-        "if False else known",
+        "return known if any(rolling(workload, known).values()) else",
+        "return known if True else",
         ("scenarios/test_own_strategy.py::test_an_on_delete_of_the_owner_is_told_from_ours",),
     ),
 )

@@ -14,7 +14,7 @@ from inplace.kube.client import PatchType
 from inplace.kube.errors import Conflict, NotFound
 from kubesim.api import kinds
 from kubesim.controllers import revisions
-from tests.campaign.ledger import Tree, annotation, tag
+from tests.campaign.ledger import Tree, annotation, is_owned, tag
 from tests.campaign.stage import Stage
 from tests.campaign.story import Intent
 from tests.scenarios.manifests import workload
@@ -155,11 +155,11 @@ def history(stage: Stage) -> list[Tree]:
         return []
     uid = live["metadata"]["uid"]
     if stage.flavour.name == "Deployment":
-        sets = [one for one in stage.ledger.objects(kinds.REPLICASETS) if _is_of(one, uid)]
+        sets = [one for one in stage.ledger.objects(kinds.REPLICASETS) if is_owned(one, uid)]
         sets.sort(key=lambda one: int(annotation(one, REVISION) or 0))
         found = [trees.bare(one["spec"]["template"]) for one in sets]
     else:
-        kept = [one for one in stage.ledger.objects(kinds.REVISIONS) if _is_of(one, uid)]
+        kept = [one for one in stage.ledger.objects(kinds.REVISIONS) if is_owned(one, uid)]
         found = [revisions.template_of(one) for one in revisions.in_order(kept)]
     return [one for one in found if one != live["spec"]["template"]]
 
@@ -184,7 +184,7 @@ async def undo(stage: Stage, to: str = "") -> None:
 
 def _restored(stage: Stage, live: Tree, template: Tree) -> Tree:
     """A Deployment's annotations after an undo; without us nobody puts the settings back, so it is done here."""
-    sets = [one for one in stage.ledger.objects(kinds.REPLICASETS) if _is_of(one, live["metadata"]["uid"])]
+    sets = [one for one in stage.ledger.objects(kinds.REPLICASETS) if is_owned(one, live["metadata"]["uid"])]
     old = next(one for one in sets if trees.bare(one["spec"]["template"]) == template)
     now = live["metadata"].get("annotations") or {}
     kept = {key: text for key, text in now.items() if key in _KEPT or (not stage.ours and key.startswith(names.PREFIX))}
@@ -204,7 +204,7 @@ async def delete_with_orphans(stage: Stage) -> None:
     await stage.client.delete(*where)
     for kind in (kinds.PODS, kinds.REPLICASETS, kinds.REVISIONS):
         for one in stage.ledger.objects(kind):
-            if _is_of(one, made["metadata"]["uid"]):
+            if is_owned(one, made["metadata"]["uid"]):
                 free = [each for each in one["metadata"]["ownerReferences"] if each["uid"] != made["metadata"]["uid"]]
                 alone: Tree = {"metadata": {"ownerReferences": free or None}}
                 place = (kind.resource, one["metadata"]["name"], stage.namespace)
@@ -218,10 +218,6 @@ async def delete(stage: Stage, kind: kinds.Kind, name: str) -> None:
         await stage.client.delete(kind.resource, name, stage.namespace)
     except NotFound as error:
         raise Refused(str(error)) from error
-
-
-def _is_of(one: Tree, uid: str) -> bool:
-    return any(each["uid"] == uid for each in one["metadata"].get("ownerReferences") or ())
 
 
 def _noted(body: Tree) -> Tree:

@@ -108,6 +108,11 @@ def is_member(pod: Tree) -> bool:
     return labels.get("app") == "web" and names.HELPER not in labels
 
 
+def is_owned(tree: Tree, uid: str) -> bool:
+    """Whether an object names this owner, its controller or not."""
+    return any(each["uid"] == uid for each in tree["metadata"].get("ownerReferences") or ())
+
+
 def condition(pod: Tree, type_: str) -> str | None:
     """The status of a condition."""
     found = (pod.get("status") or {}).get("conditions") or ()

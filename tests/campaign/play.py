@@ -30,10 +30,11 @@ STILL = 140.0
 BEYOND = 420.0
 #: From so many seconds without a move on the judges look.
 QUIET = 50.0
-#: Settings that keep Pods back, or say that nothing is to begin; the owner takes them away at the end.
+#: Phases that may stand for ever.
 STANDING = frozenset(
     {Phase.UP_TO_DATE, Phase.REFUSED, Phase.PAUSED, Phase.AWAITING_PROMOTION, Phase.DEGRADED, Phase.ROLLED_BACK}
 )
+#: Settings that keep Pods back, or say that nothing is to begin; the owner takes them away at the end.
 HOLDS = ("paused", "steps", "partition", "drain", "max-unavailable", "max-failures", "on-failure")
 #: Strategies by which the native controller keeps Pods back, or that we refuse.
 HOLDING = ("canary", "ondelete", "recreate")

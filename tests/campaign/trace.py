@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from inplace.core.objects import names
+from inplace.core.objects.model import Meta
 from inplace.core.state import statuses
 from inplace.core.state.statuses import Phase, Status
-from tests.campaign.ledger import Entry, Tree, annotation, is_ready
+from tests.campaign.ledger import Entry, Tree, annotation, is_ready, label
 from tests.campaign.story import Intent, Story
 
 
@@ -86,9 +86,7 @@ class Trace:
         found = self.sight("opted out")
         if found is None or found.workload is None:
             return False
-        return not any(names.FROZEN in (found.workload["metadata"].get(field) or {}) for field in ("labels",)) and (
-            annotation(found.workload, names.STATUS) is None
-        )
+        return label(found.workload, names.FROZEN) is None and annotation(found.workload, names.STATUS) is None
 
     def intent_at(self, at: float) -> Intent:
         """What was wanted at a time."""
@@ -114,19 +112,7 @@ class Trace:
 
 def status_of(workload: Tree) -> Status | None:
     """Our status, if it speaks of the present generation."""
-    text = annotation(workload, names.STATUS)
-    status = statuses.read(_Meta(text)) if text is not None else None  # type: ignore[arg-type]
+    status = statuses.read(Meta(annotations=workload["metadata"].get("annotations")))
     if status is None or status.observed_generation < workload["metadata"].get("generation", 0):
         return None
     return status
-
-
-class _Meta:
-    """As much of metadata as a status is read from."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def annotation(self, _: str) -> Any:
-        """The status."""
-        return self._text

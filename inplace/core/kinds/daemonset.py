@@ -165,10 +165,10 @@ def _own(workload: Workload) -> Replaced:
     The freeze leaves `rollingUpdate` beside its OnDelete, and the API server fills that in for every RollingUpdate.
     Where it is gone, the owner has written an OnDelete of his own, which has nothing beside it.
     """
-    known = original(workload)
-    left = rolling(workload, known)
-    said = is_frozen(workload) and recorded(workload) is not None and known.type != ON_DELETE
-    return Replaced(ON_DELETE) if said and not any(left.values()) else known
+    known = recorded(workload)
+    if known is None or known.type == ON_DELETE or not is_frozen(workload):
+        return known or Replaced()
+    return known if any(rolling(workload, known).values()) else Replaced(ON_DELETE)
 
 
 def _hash(revision: Revision) -> str:

@@ -171,7 +171,7 @@ class ReasonCode(StrEnum):
         "Starting",
         Concern.WAITING,
         "the Pod is new, and its kubelet has not reported its containers yet",
-        "when it has, or cannot start them; ten seconds after the Pod was made at the latest",
+        "when it has, or cannot start them; ten seconds after the Pod got its node at the latest",
     )
     PodPhase = "PodPhase", Concern.WAITING, "the Pod has finished, or has no phase yet", "its controller replaces it"
     NodeNotReady = (

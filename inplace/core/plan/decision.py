@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -25,8 +26,8 @@ from inplace.core.state.records import Record
 from inplace.core.state.statuses import Status
 
 
-class Decision(Struct, frozen=True):
-    """The assessment of a workload, why nothing may start, and which Pods start."""
+class Decision(Struct, frozen=True, dict=True):
+    """The assessment of a workload, why nothing may start, and which Pods start; `dict` keeps what was derived."""
 
     assessment: Assessment
     hold: Hold | None
@@ -48,12 +49,12 @@ class Decision(Struct, frozen=True):
         targets = self.assessment.targets
         return targets.step if isinstance(targets, AtStep) else None
 
-    @property
+    @cached_property
     def before(self) -> Status | None:
         """The last status."""
         return statuses.read(self.assessment.snapshot.workload.metadata)
 
-    @property
+    @cached_property
     def blocked(self) -> Blocked | None:
         """The wait if nothing goes on, and others must end what Pods wait for; None while we hold them ourselves."""
         held = self.hold is not None and self.hold.reason.code not in MOMENTARY
@@ -75,7 +76,7 @@ class Decision(Struct, frozen=True):
             return None
         return blocked.deadline(assessment.snapshot, assessment.settings, assessment.now)
 
-    @property
+    @cached_property
     def is_step_reached(self) -> bool:
         """Whether as many Pods as the step allows are at the new revision and serve, and none is in flight."""
         if self.step is None or self.asked is None:

@@ -86,7 +86,10 @@ def _settling(pod: Pod, last: Record | None, context: PodContext) -> PodState:
     if missing is None or context.settled:
         return UpToDate()
     deadline = _deadline_of_readiness(pod, last) if last is not None else _deadline_of_birth(pod, context)
-    verdict = _late_verdict(pod, last, context) if last is not None else _verdict_of_birth(pod, deadline, context)
+    if last is not None:
+        verdict = _late_verdict(pod, last, deadline, context)
+    else:
+        verdict = _verdict_of_birth(pod, deadline, context)
     if verdict is not None and (last.answers if last is not None else "") != context.retry:
         return Pending(attempt.again(pod, last, context), broken=not pod.ready)
     if verdict is not None:
@@ -96,14 +99,14 @@ def _settling(pod: Pod, last: Record | None, context: PodContext) -> PodState:
     if pod.ready:
         return UpToDate(missing, steady_at(pod, context, fresh=True) or ready_until(pod, context))
     ends = deadline if context.now < deadline else None
-    return UpToDate(missing, ends, ends if last is not None or _untimed(pod, context) is None else None)
+    timed = last is not None or _is_timed(eligibility.ineligible(pod, context))
+    return UpToDate(missing, ends, ends if timed else None)
 
 
-def _late_verdict(pod: Pod, last: Record, context: PodContext) -> Reason | None:
+def _late_verdict(pod: Pod, last: Record, deadline: datetime, context: PodContext) -> Reason | None:
     """A failure after the gate was opened. A Pod that has served has not failed, whatever it lacks now."""
     crashed = failures.crash_loop(pod, last, context.now)
-    early = context.now < _deadline_of_readiness(pod, last)
-    if crashed is not None or pod.ready or early or has_served(pod, last, context):
+    if crashed is not None or pod.ready or context.now < deadline or has_served(pod, last, context):
         return crashed
     unheard = eligibility.node_ready(pod, context)
     if unheard is not None:
@@ -130,16 +133,15 @@ def _verdict_of_birth(pod: Pod, deadline: datetime, context: PodContext) -> Reas
     lost_at = ready.last_transition_time if ready is not None else None
     if pod.ready or context.now < deadline or (lost_at is not None and lost_at >= deadline):
         return None
-    if _untimed(pod, context) is not None:
-        return None
     ineligible = eligibility.ineligible(pod, context)
+    if not _is_timed(ineligible):
+        return None
     return failures.lost(ineligible) if ineligible is not None else failures.born(pod)
 
 
-def _untimed(pod: Pod, context: PodContext) -> Reason | None:
-    """Why a created Pod does not fail by time: not scheduled, or on its way out. Nothing is known of its image."""
-    ineligible = eligibility.ineligible(pod, context)
-    return ineligible if ineligible is not None and ineligible.code != ReasonCode.NodeNotReady else None
+def _is_timed(ineligible: Reason | None) -> bool:
+    """Whether a created Pod fails by time: not while it has no node, or is on its way out. Its image may be good."""
+    return ineligible is None or ineligible.code == ReasonCode.NodeNotReady
 
 
 # --- in flight -------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from inplace.core.template import trees
 from tests.campaign.judges.verdict import Verdict
 from tests.campaign.ledger import Tree, annotation, is_ready, label, tag
 from tests.campaign.trace import Sight, Trace
+from tests.scenarios.world import OURS
 
 #: What Kubernetes counts for itself.
 _COUNTED = ("deployment.kubernetes.io/revision", names.TEMPLATE_GENERATION)
@@ -64,7 +65,7 @@ def _compared(name: str, mine: Sight, twin: Sight) -> Iterator[Verdict]:
             yield Verdict("oracle", f"{name}: {key}", seen)
     if held and not out:
         yield from _strategy(mine, twin)
-    yield from _metadata(name, mine.workload, twin.workload, out=out)
+    yield from _metadata(name, mine.workload, twin.workload)
     if out:
         yield from _pods(mine, twin)
 
@@ -96,9 +97,9 @@ def _thawed(strategy: Tree, text: str | None) -> Tree:
     return {"type": own.get("type"), "rollingUpdate": block}
 
 
-def _metadata(name: str, mine: Tree, twin: Tree, *, out: bool) -> Iterator[Verdict]:
+def _metadata(name: str, mine: Tree, twin: Tree) -> Iterator[Verdict]:
     for field in ("labels", "annotations"):
-        with_us, without = (_owners(one["metadata"].get(field) or {}, out=out) for one in (mine, twin))
+        with_us, without = (_owners(one["metadata"].get(field) or {}) for one in (mine, twin))
         for key in sorted(with_us.keys() | without.keys()):
             if with_us.get(key) != without.get(key):
                 seen = f"{field}[{key}]: with us {with_us.get(key)}, without {without.get(key)}"
@@ -106,13 +107,9 @@ def _metadata(name: str, mine: Tree, twin: Tree, *, out: bool) -> Iterator[Verdi
                 yield Verdict("oracle", f"{name}: {field} {what}", seen)
 
 
-def _owners(keys: dict[str, str], *, out: bool) -> dict[str, str]:
-    """Keys that are the owner's; what is left of ours after an opt-out is judged as residue."""
-    ours = (
-        names.STATUS, names.ORIGINAL_STRATEGY, names.RETRY, names.PROMOTE, names.FROZEN, names.PHASE,
-        names.SETTINGS, names.TEMPLATES, *_COUNTED,
-    )  # fmt: skip
-    return {key: text for key, text in keys.items() if key not in ours}
+def _owners(keys: dict[str, str]) -> dict[str, str]:
+    """Keys that are the owner's, the mode among them; what is left of ours after an opt-out is judged as residue."""
+    return {key: text for key, text in keys.items() if key == names.MODE or key not in {*OURS, *_COUNTED}}
 
 
 def _pods(mine: Sight, twin: Sight) -> Iterator[Verdict]:

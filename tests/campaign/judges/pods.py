@@ -27,7 +27,7 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
         uid = new["metadata"]["uid"]
         if image(old) != image(new):
             before_swap[uid] = _container(old)
-        yield from _labels(ours, old, new, entry.at)
+        yield from _labels(old, new, entry.at)
         relabelled = label(old, names.REVISION_LABEL) != label(new, names.REVISION_LABEL)
         if relabelled and uid in before_swap and _container(new) == before_swap.pop(uid):
             yield Verdict("pods", "label before swap", f"{change.name}: labelled with the old container at {entry.at}")
@@ -35,7 +35,7 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
         yield from _gates(sight)
 
 
-def _labels(ours: Trace, old: Tree, new: Tree, at: float) -> Iterator[Verdict]:
+def _labels(old: Tree, new: Tree, at: float) -> Iterator[Verdict]:
     """A key is written only if the templates differ in it."""
     was, now = old["metadata"].get("labels") or {}, new["metadata"].get("labels") or {}
     for key in sorted(was.keys() | now.keys()):

@@ -8,7 +8,7 @@ from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state.statuses import Status
 from inplace.core.template import trees
 from tests.campaign.judges.disruption import is_drained
-from tests.campaign.ledger import image, is_ready
+from tests.campaign.ledger import image, is_owned, is_ready
 from tests.campaign.trace import Sight, Trace
 
 Claim = Callable[[Trace, Sight], bool]
@@ -33,16 +33,14 @@ def _native_rollout(_: Trace, sight: Sight) -> bool:
     if intent.kind == "DaemonSet":
         return bool(status.get("updatedNumberScheduled", 0) < status.get("desiredNumberScheduled", 0))
     if intent.kind == "Deployment":
-        with_pods = [one for one in sight.sets if one["spec"].get("replicas") and _owned(sight, one)]
+        with_pods = [
+            one
+            for one in sight.sets
+            if one["spec"].get("replicas") and is_owned(one, sight.workload["metadata"]["uid"])
+        ]
         same = [trees.bare(one["spec"]["template"]) == sight.template for one in with_pods]
         return same != [True]
     return status.get("currentRevision") != status.get("updateRevision")
-
-
-def _owned(sight: Sight, one: dict[str, object]) -> bool:
-    assert sight.workload is not None
-    found = one["metadata"].get("ownerReferences") or ()  # type: ignore[attr-defined]
-    return any(each["uid"] == sight.workload["metadata"]["uid"] for each in found)
 
 
 def _budget(_: Trace, sight: Sight) -> bool:

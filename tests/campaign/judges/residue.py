@@ -8,20 +8,7 @@ from inplace.core.objects import names
 from inplace.core.state import conditions
 from tests.campaign.judges.verdict import Verdict
 from tests.campaign.trace import Trace
-
-OURS = {
-    names.MODE,
-    names.FROZEN,
-    names.PHASE,
-    names.STATUS,
-    names.ORIGINAL_STRATEGY,
-    names.TEMPLATES,
-    names.SETTINGS,
-    names.STATE,
-    names.RETRY,
-    names.PROMOTE,
-    names.HELPER,
-}
+from tests.scenarios.world import OURS
 
 
 def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
@@ -31,13 +18,13 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
         return  # another judge says so
     for one in sight.every:
         meta = one["metadata"]
-        keys = {*(meta.get("labels") or {}), *(meta.get("annotations") or {})} & OURS
+        keys = {*(meta.get("labels") or {}), *(meta.get("annotations") or {})} & {*OURS, names.HELPER}
         told = {each["type"] for each in (one.get("status") or {}).get("conditions") or ()} & conditions.OURS
         what = "workload"
         if sight.workload is None or meta["uid"] != sight.workload["metadata"]["uid"]:
             what = one["kind"]
             # Kubernetes copies annotations to history, where they stay.
-            keys -= {names.RETRY, names.PROMOTE, names.STATUS, names.ORIGINAL_STRATEGY}
+            keys -= {*names.REQUESTS, names.STATUS, names.ORIGINAL_STRATEGY}
         # Nobody applies Pods and history; there an entry of ours is in nobody's way.
         mine = what == "workload" and names.FIELD_MANAGER in {each["manager"] for each in meta.get("managedFields", ())}
         owned = {"a managed field"} if mine else set()
