@@ -404,6 +404,6 @@ DEFECTS: Final = (
         "core/kinds/daemonset.py",
         "return known if any(rolling(workload, known).values()) else",
         "return known if True else",
-        ("scenarios/test_own_strategy.py::test_an_on_delete_of_the_owner_is_told_from_ours",),
+        ("unit/core/test_workload.py::test_an_on_delete_without_anything_beside_it_is_the_owners",),
     ),
 )

@@ -169,6 +169,19 @@ def test_nothing_is_handed_over_to_a_strategy_that_replaces_no_pod(kind):
     assert BY_NAME[kind].fall_back(held(kind, rolls)) is not None
 
 
+def test_an_on_delete_without_anything_beside_it_is_the_owners():
+    """The freeze leaves `rollingUpdate` there; this one goes on record, and is left when opting out."""
+    one = held("DaemonSet", '{"type":"RollingUpdate"}')
+    kind = BY_NAME["DaemonSet"]
+    assert kind.fall_back(one) is None
+    recorded = kind.freeze(one, OwnedObjects(), freeze_policy=False)
+    assert isinstance(recorded, PatchWorkload)
+    assert recorded.annotations == {names.ORIGINAL_STRATEGY: '{"type":"OnDelete"}'}
+    thawed = kind.thaw(one, OwnedObjects())
+    assert isinstance(thawed, PatchWorkload)
+    assert thawed.spec == {"updateStrategy": {"type": "OnDelete"}}
+
+
 def test_a_strategy_that_is_not_known_is_refused():
     made = plan(pod(), workload=workload(replicas=1, strategy={"type": "Recreate"}))
     assert made.status is not None
