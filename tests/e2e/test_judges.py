@@ -96,8 +96,7 @@ async def test_every_event_of_an_upgrade(open_world, flavour, policies):
         around = world.policies(KEEP_FREEZE, HONEST_STATUS) if policies else contextlib.nullcontext()
         async with around:
             heard = Heard(flavour.name, policies, f"Kubernetes {world.cluster.k8s}")
-            settings = {"grace-period-seconds": "2", "progress-deadline-seconds": "8"}
-            await world.create_web(replicas=REPLICAS, annotations=settings)
+            await world.create_web(replicas=REPLICAS, annotations={"grace-period-seconds": "2"})
             if policies:
                 await _in_force(world)
             async with watched(world) as seen:
@@ -114,6 +113,8 @@ async def test_every_event_of_an_upgrade(open_world, flavour, policies):
                 await settled(world, seen)
                 heard.note(DONE, "rollout", await rollout_status(world))
                 hear(heard, seen, DONE)
+                await world.annotate(progress_deadline_seconds="8")  # only now: an upgrade may be slow here
+                await settled(world, seen)
                 seen.clear()
                 await world.set_image(world.app("missing"))
                 await world.wait_phase("web", Phase.DEGRADED)

@@ -86,9 +86,17 @@ class History:
         return History([one for one in self.seen if one.pod.metadata.label("app") == workload])
 
     def restarts(self, name: str, container: str) -> int:
-        """How many times a container was created anew, by its containerIDs."""
-        ids = [s.container_id for one in self.of(name) if (s := one.pod.container_status(container)) and s.container_id]
-        return len(dict.fromkeys(ids)) - 1
+        """How many times a container was created anew, by its containerIDs.
+
+        One that ends between two looks of the kubelet is never shown as the container; the next status names it as the
+        one that ended last.
+        """
+        ids: set[str] = set()
+        for status in (one.pod.container_status(container) for one in self.of(name)):
+            if status is not None:
+                ended = status.last_state.terminated
+                ids |= {status.container_id, ended.container_id if ended is not None else ""}
+        return len(ids - {""}) - 1
 
     def gate_closed(self, name: str) -> Seen | None:
         """The first state with our gate at False."""

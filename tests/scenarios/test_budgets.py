@@ -136,6 +136,7 @@ async def test_a_budget_at_zero_is_waited_for_with_a_reason_and_a_deadline(open_
         assert "PodDisruptionBudget web allows no disruption now" in status.message
         assert not world.history.begun()
         assert not (await read(world)).status.disrupted_pods
+        await world.annotate(progress_deadline_seconds="60")  # for the upgrade itself, on a busy machine
         await change(world, minAvailable=1)
         await world.wait_upgraded(seconds=2 * world.patience)
 

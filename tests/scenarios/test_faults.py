@@ -113,10 +113,12 @@ async def test_the_deadline_ends_a_wait(open_world):
 async def test_a_stop_that_takes_longer_than_the_deadline_is_no_failure(open_world):
     """The old container takes its whole grace, as it was asked to; the deadline begins when it has stopped."""
     async with open_world() as world:
-        settings = {"progress-deadline-seconds": "4", "on-failure": "Rollback"}
-        await world.create_web(tag="stubborn", replicas=1, annotations=settings)
+        settings = {"progress-deadline-seconds": "12", "on-failure": "Rollback"}
+        manifest = world.manifest("web", tag="stubborn", replicas=1, annotations=settings)
+        manifest["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 15
+        await world.create(manifest)
         await world.set_image(world.app("v2"))
-        await world.wait_upgraded()
+        await world.wait_upgraded(seconds=2 * world.patience)
         assert {pod.spec.containers[0].image for pod in await world.pods()} == {world.app("v2")}
 
 
