@@ -52,6 +52,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`seeds(n)`: with that many seeds, or with as many as --seeds allows."""
+    mark = metafunc.definition.get_closest_marker("seeds")
+    if mark is not None:
+        wanted = metafunc.config.getoption("--seeds") or mark.args[0]
+        metafunc.parametrize("seed", range(min(mark.args[0], wanted)))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """`--world`: where `tests/scenarios` runs; `--seeds`: with how many seeds those that draw; `--kinds`;
     `--stories`: how much of the campaign.

@@ -16,7 +16,7 @@ RATES = Rates(
 )
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.seeds(12)
 async def test_an_upgrade_under_faults(seed):
     """Each call of the controller has a chance of nearly one in two to go wrong; watches and lists as well."""
     async with open_embedded(seed=seed) as world:
@@ -33,7 +33,7 @@ async def test_an_upgrade_under_faults(seed):
         invariants.check(world.history, replicas=4, budget=budget, since=began)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.seeds(4)
 async def test_the_models_survive_faults_too(seed):
     """The kubelet and the controllers beside us are as patient as the real ones."""
     async with open_embedded(seed=seed) as world:

@@ -27,16 +27,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every scenario runs for every kind that can show it; `seeds(n)` with that many seeds, or as --seeds says."""
+    """Every scenario runs for every kind that can show it."""
     if "open_world" in metafunc.fixturenames:
         found = flavours_of(metafunc.definition.get_closest_marker, metafunc.config.getoption("--world"))
         wanted = metafunc.config.getoption("--kinds")
         found = [one for one in found if wanted is None or one.id in wanted.split(",")]
         metafunc.parametrize("flavour", found)
-    mark = metafunc.definition.get_closest_marker("seeds")
-    if mark is not None:
-        wanted = metafunc.config.getoption("--seeds") or mark.args[0]
-        metafunc.parametrize("seed", range(min(mark.args[0], wanted)))
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from msgspec import Struct
 
@@ -61,7 +62,7 @@ class FailedWrite(Struct, frozen=True):
         return now < self.again
 
 
-class Snapshot(Struct, frozen=True):
+class Snapshot(Struct, frozen=True, dict=True):
     """The workload, its Pods and everything around them, read at one moment.
 
     What only the memory of a controller process knows has a neutral default: a command that has no such memory leaves
@@ -121,7 +122,7 @@ class Snapshot(Struct, frozen=True):
     #: What the controller last reported of this very generation, if this is the look of a command.
     reported: Status | None = None
 
-    @property
+    @cached_property
     def parsed(self) -> Parsed:
         """The workload's settings, and what is wrong with them."""
         return parse(self.workload.metadata, self.kind.native(self.workload))

@@ -271,15 +271,18 @@ def cleaned(meta: Tree) -> Tree:
     return {key: value for key, value in meta.items() if value not in empty}
 
 
-def without_nulls_outside_status(tree: Tree) -> Tree:
-    """A null is an absence, except within a list; what a status holds was written by a program and is kept."""
-    return {key: value if key == "status" else without_nulls(value) for key, value in tree.items() if value is not None}
+#: What is kept as it was written: a status is a program's word, and a set of fields is raw JSON to the API server too.
+_RAW: Final = frozenset({"status", "managedFields"})
 
 
-def without_nulls(value: Any) -> Any:
-    """A null is an absence, except within a list."""
+def without_nulls(tree: Tree) -> Tree:
+    """A null is an absence, except within a list and in what is kept as it was written."""
+    return {key: value if key in _RAW else _below_null(value) for key, value in tree.items() if value is not None}
+
+
+def _below_null(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: without_nulls(below) for key, below in value.items() if below is not None}
+        return without_nulls(value)
     if isinstance(value, list):
-        return [without_nulls(one) for one in value]
+        return [_below_null(one) for one in value]
     return value

@@ -64,7 +64,7 @@ def prepare_create(kind: Kind, tree: Tree) -> Tree:
 def completed(kind: Kind, tree: Tree) -> Tree:
     """An object with the server's defaults and its own identity."""
     name = kind.resource.kind
-    tree = defaults.without_nulls_outside_status(tree)
+    tree = defaults.without_nulls(tree)
     if kind.key == kinds.EVENTS.key:
         tree, kind = workloads.modern_event(tree), kinds.MODERN_EVENTS
     # The type comes first in what is stored, so that lists can leave it out of their items.
