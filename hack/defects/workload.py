@@ -205,9 +205,23 @@ DEFECTS: Final = (
         ("unit/core/test_kinds.py::test_only_pods_of_another_revision_are_a_native_rollout",),
     ),
     Defect(
+        "know nothing of a Pod that was changed by hand in the middle of an upgrade",
+        "core/kinds/matching.py",
+        "if older and all(one == rest[0] for one in rest)",
+        "if len(older) == 1",
+        ("unit/core/test_kinds.py::test_a_pod_that_fits_no_template_was_made_from_the_only_one_that_can_be_meant",),
+    ),
+    Defect(
+        "take any template for that of a Pod that was changed by hand",
+        "core/kinds/matching.py",
+        "if older and all(one == rest[0] for one in rest)",
+        "if older",
+        ("unit/core/test_kinds.py::test_a_pod_that_fits_no_template_was_made_from_the_only_one_that_can_be_meant",),
+    ),
+    Defect(
         "know nothing of a Pod that was changed by hand",
         "core/kinds/matching.py",
-        "if fitting else self.nearest(workload, wrong)",
+        "if fitting else self.nearest(workload, revisions, wrong)",
         'if fitting else ""',
         (
             "unit/core/test_kinds.py::test_a_pod_that_fits_no_template_was_made_from_the_only_one_that_can_be_meant",

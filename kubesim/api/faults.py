@@ -24,6 +24,8 @@ class Request(Struct, frozen=True):
     namespace: str
     name: str
     number: int
+    #: Only tried: nothing of it is kept.
+    dry_run: bool = False
 
     @property
     def writes(self) -> bool:

@@ -101,7 +101,7 @@ class ApiServer:
         target = requests.target(exchange.method, exchange.path, exchange.query)
         if target is None:
             return self._about_itself(exchange.path)
-        seen = self._note(agent, target)
+        seen = self._note(agent, target, dry_run="dryRun" in exchange.query)
         fault = None if agent in self._silenced else self.plan(seen)
         if isinstance(fault, Delay):
             await self._clock.sleep(fault.seconds)
@@ -147,11 +147,11 @@ class ApiServer:
         self.on_answer(seen, answer.code)
         return Reply(answer.code, answer.body)
 
-    def _note(self, agent: str, target: Target) -> Request:
+    def _note(self, agent: str, target: Target, *, dry_run: bool) -> Request:
         self._numbers[agent] += 1
         resource, number = target.kind.resource, self._numbers[agent]
         where = target.namespace or ""
-        return Request(agent, target.verb, resource.plural, target.subresource, where, target.name, number)
+        return Request(agent, target.verb, resource.plural, target.subresource, where, target.name, number, dry_run)
 
     def _cut(self, seen: Request) -> Dropped:
         self.on_answer(seen, 0)

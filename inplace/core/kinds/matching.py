@@ -71,18 +71,20 @@ class MatchedByTemplate(Unordered):
                 return recorded
         wrong = {revision: _wrong_images(pod, template.tree) for revision, template in revisions.items()}
         fitting = [revisions[revision] for revision, number in wrong.items() if not number]
-        return _best(workload, pod, fitting) if fitting else self.nearest(workload, wrong)
+        return _best(workload, pod, fitting) if fitting else self.nearest(workload, revisions, wrong)
 
-    def nearest(self, workload: Workload, wrong: Mapping[str, int]) -> str:
+    def nearest(self, workload: Workload, revisions: Revisions, wrong: Mapping[str, int]) -> str:
         """For a Pod that no template fits, as if another writer has changed its images: the only one that can be meant.
 
         The one that fits best; of several the one older than the newest, which we have not given to a Pod without a
-        record. `wrong`: how many images are wrong, by revision. Empty if none or several can be meant.
+        record; of those any, if they differ in images alone, of which the Pod has another anyway. `wrong`: how many
+        images are wrong, by revision. Empty if none or several can be meant.
         """
         newest, least = trees.fingerprint(workload.spec.template), min(wrong.values(), default=0)
         nearest = [revision for revision, number in wrong.items() if number == least]
         older = [revision for revision in nearest if revision != newest] or nearest
-        return older[0] if len(older) == 1 else ""
+        rest = [trees.without_images(revisions[revision].tree) for revision in older]
+        return older[0] if older and all(one == rest[0] for one in rest) else ""
 
     def revision_labels(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
         """None: the record holds the revision; a Pod keeps the hash of its ReplicaSet."""

@@ -14,7 +14,7 @@ from msgspec import Raw
 from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload, WorkloadAction
 from inplace.core.kinds import matching
 from inplace.core.kinds.freezing import is_frozen, thaw
-from inplace.core.kinds.kind import OwnedObjects, Template
+from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
 from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.objects import names
 from inplace.core.objects.model import Workload
@@ -78,9 +78,9 @@ class ReplicaSet(matching.MatchedByTemplate):
         own = workload.spec.template
         return {**matching.recorded(workload), trees.fingerprint(own): own}
 
-    def nearest(self, workload: Workload, wrong: Mapping[str, int]) -> str:
+    def nearest(self, workload: Workload, revisions: Revisions, wrong: Mapping[str, int]) -> str:
         """Only what all Pods have been at: it replaces none, so that they may be older than any that is known."""
-        status, found = statuses.read(workload.metadata), super().nearest(workload, wrong)
+        status, found = statuses.read(workload.metadata), super().nearest(workload, revisions, wrong)
         return found if status is not None and status.healthy == found else ""
 
     def prepare(

@@ -17,6 +17,8 @@ from msgspec import Raw
 from inplace.core.objects import names
 from inplace.core.objects.model import Tree
 
+_CONTAINERS: Final = ("containers", "initContainers")
+
 
 class Difference(NamedTuple):
     """One path at which two trees differ; None stands for absent."""
@@ -102,6 +104,17 @@ def all_containers(template: Tree) -> dict[str, Tree]:
 def images(template: Tree) -> dict[str, str]:
     """The image string of every container, init containers included."""
     return {name: str(container.get("image") or "") for name, container in all_containers(template).items()}
+
+
+def without_images(template: Tree) -> Tree:
+    """The template with no image in any of its containers."""
+    spec = tree(template.get("spec"))
+    fields = {field: [_imageless(one) for one in items(spec[field])] for field in _CONTAINERS if field in spec}
+    return {**template, "spec": {**spec, **fields}}
+
+
+def _imageless(container: Tree) -> Tree:
+    return {key: value for key, value in container.items() if key != "image"}
 
 
 def labels(template: Tree) -> dict[str, str]:

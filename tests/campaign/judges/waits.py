@@ -77,9 +77,12 @@ def _lost(ours: Trace, sight: Sight, status: Status) -> bool:
 
 
 def _refusals(ours: Trace, sight: Sight, status: Status) -> Iterator[Verdict]:
-    """What the server refuses for what it is, again and again, is said in its words, and overdue at the deadline."""
+    """What the server refuses for what it is, again and again, is said in its words, and overdue at the deadline.
+
+    A dry run that is refused only leaves unknown what it was to find out.
+    """
     begin = sight.at - min(RECENT, sight.quiet)
-    recent = [one for one in ours.entries[: sight.entries] if one.ours and one.at > begin]
+    recent = [one for one in ours.entries[: sight.entries] if one.ours and one.at > begin and not one.request.dry_run]
     reasons, failures = (one.message for one in status.reasons), (one.message for one in status.failures)
     said = " ".join([status.message, *reasons, *failures])
     for what in sight.intent.refused:
