@@ -246,4 +246,13 @@ DEFECTS: Final = (
         "",
         (f"{REFUSED_WRITES}::test_a_refused_write_before_the_first_pod_is_said_and_ends_when_it_is_taken",),
     ),
+    Defect(
+        "count the refusals of a stuck Pod anew with each sort of write",
+        "cluster/tries.py",
+        "return min((one.write.since for one in others if now < one.write.until), default=now)",
+        "return now",
+        (
+            "unit/cluster/test_tries.py::test_a_pod_whose_failure_may_not_be_recorded_either_is_stuck_from_the_first_refusal",
+        ),
+    ),
 )

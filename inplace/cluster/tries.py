@@ -68,6 +68,9 @@ class Ending(Enum):
         return timedelta(seconds=min(longest, doubled))
 
 
+_NO: Final = (Ending.REFUSED, Ending.DENIED)
+
+
 class _Key(NamedTuple):
     workload: str
     uid: str
@@ -104,15 +107,24 @@ class Tries:
         known = self._failed.get(key)
         known = known if known is not None and now < known.write.until else None
         times = known.times + 1 if known is not None and known.ending is ending else 1
-        since = known.write.since if known is not None else now
+        since = known.write.since if known is not None else self._stuck_since(key, action, ending, now)
         fails = fatal is not None and _is_final(ending, now - since, times)
-        lasts = ending in (Ending.REFUSED, Ending.DENIED, Ending.NOT_KEPT) or now - since >= PASSING
+        lasts = ending in (*_NO, Ending.NOT_KEPT) or now - since >= PASSING
         before = known.write.reason if known is not None else None
         said = fatal if fails else reason if lasts else before
         again = now + ending.pause(times)
         write = FailedWrite(key.uid, key.sort, said, since, again, again + REMEMBERED)
         self._failed[key] = _Failed(write, ending, times)
         return said is not None and before is None
+
+    def _stuck_since(self, key: _Key, action: Action, ending: Ending, now: datetime) -> datetime:
+        """Since when a write on this object is refused, whichever: a Pod that may not be moved on, then may not even
+        be recorded as failed, is stuck from the first.
+        """
+        if not isinstance(action, PodAction) or ending not in _NO:
+            return now
+        others = [one for other, one in self._failed.items() if other.uid == key.uid and one.ending in _NO]
+        return min((one.write.since for one in others if now < one.write.until), default=now)
 
     def accepted(self, workload: str, action: Action, *, unchanged: bool) -> int:
         """A write was accepted; returns how many times in a row that made no difference, 0 if it may have made one.

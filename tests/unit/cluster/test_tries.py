@@ -7,7 +7,15 @@ import pytest
 from inplace.cluster.cache import Cache
 from inplace.cluster.memory import Memory
 from inplace.cluster.tries import CALM, MAX_STALE, NOT_KEPT, PASSING, Ending
-from inplace.core.actions.actions import Abort, CloseGate, LabelPhase, OpenGate, PatchReplicaSet, PatchWorkload
+from inplace.core.actions.actions import (
+    Abort,
+    CloseGate,
+    LabelPhase,
+    OpenGate,
+    PatchReplicaSet,
+    PatchWorkload,
+    RecordFailure,
+)
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Phase
@@ -17,6 +25,7 @@ from tests.property.simulation import FakeClock
 DRAINING = pod(record=swapping(PodPhase.DRAINING))
 SWAPPING = pod(record=swapping(PodPhase.SWAPPING))
 ABORT = Abort(DRAINING)
+FAIL = RecordFailure(DRAINING, swapping(PodPhase.FAILED))
 RESUME = PatchWorkload(workload(), None, "resume", {"paused": False})
 REASON = Reason(ReasonCode.WriteRefused, "", "refused")
 FATAL = Reason(ReasonCode.PreconditionFailed, "", "changed")
@@ -88,6 +97,15 @@ def test_a_denial_by_rbac_fails_a_pod_only_if_it_lasts(memory):
     memory.clock.seconds += PASSING.total_seconds()
     fails(memory, Ending.DENIED)
     assert reason(memory) is FATAL
+
+
+def test_a_pod_whose_failure_may_not_be_recorded_either_is_stuck_from_the_first_refusal(memory):
+    fails(memory, Ending.DENIED)
+    began = memory.tries.of("web")[0].since
+    for action in (FAIL, ABORT, FAIL):
+        memory.clock.seconds += 30
+        fails(memory, Ending.DENIED, action, None)
+        assert memory.tries.of("web")[0].since == began
 
 
 def test_a_server_that_gives_no_answer_is_named_only_if_it_lasts_and_fails_nothing(memory):
