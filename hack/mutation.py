@@ -103,7 +103,8 @@ def judge(code: int, output: str) -> Run:
     hung = re.search(r"Timeout \(>[\d.]+s\) from pytest-timeout", output) is not None
     if code == 0:
         return Run(Outcome.MISSED)
-    if code == 1 and failed and not hung:
+    stopped = code == 2 and "stopping after 1 failures" in output  # -x on several workers ends with an interrupt
+    if (code == 1 or stopped) and failed and not hung:
         return Run(Outcome.CAUGHT, failed[0].removeprefix("tests/"))
     last = next((line for line in reversed(output.splitlines()) if line.strip()), "no output")
     return Run(Outcome.ERROR, "a test hung" if hung else f"pytest exited with {code}: {last}")

@@ -41,7 +41,7 @@ DEFECTS: Final = (
         "core/plan/messages.py",
         " or _refused_write(decision)",
         "",
-        ("faults/test_refused_writes.py::test_a_refused_write_before_the_first_pod_is_said_and_ends_when_it_is_taken",),
+        ("unit/core/test_workload.py::test_the_headline_says_why_a_write_is_refused",),
     ),
     Defect(
         "count a failure again with each status",

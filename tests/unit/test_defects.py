@@ -43,6 +43,14 @@ def test_names_are_told_apart():
     ("code", "output", "outcome", "detail"),
     [
         pytest.param(1, FAILED, Outcome.CAUGHT, "unit/core/test_pod.py::test_it[a-b]", id="a test failed"),
+        pytest.param(
+            2,
+            FAILED + "!!! xdist.dsession.Interrupted: stopping after 1 failures !!!\n",
+            Outcome.CAUGHT,
+            "unit/core/test_pod.py::test_it[a-b]",
+            id="a test failed on one of several workers",
+        ),
+        pytest.param(2, FAILED, Outcome.ERROR, None, id="somebody interrupted it"),
         pytest.param(0, "3 passed in 0.10s\n", Outcome.MISSED, "", id="all passed"),
         pytest.param(
             1,
@@ -65,7 +73,9 @@ def test_names_are_told_apart():
     ],
 )
 def test_only_a_test_that_failed_has_caught_a_defect(code, output, outcome, detail):
-    assert judge(code, output) == (outcome, detail)
+    found = judge(code, output)
+    assert found.outcome is outcome
+    assert detail in {None, found.detail}
 
 
 def test_a_defect_is_undone(tmp_path):

@@ -327,6 +327,14 @@ def test_a_refused_helper_is_asked_for_again_later_and_its_deadline_counts_from_
     assert [one.code for one in late.status.failures] == [ReasonCode.PrePullImpossible]
 
 
+def test_a_helper_that_could_be_made_only_late_has_its_time_from_then_on():
+    asked = {name_of(workload(), WANTED): PullRequest(NOW, "app:v2", later(30), sent=True)}
+    for at, codes in ((602, []), (1202, [ReasonCode.DeadlineExceeded])):
+        made = plan(helpers=[helped(waiting="ContainerCreating", made=601)], asked=asked, at=at)
+        assert made.status is not None
+        assert [one.code for one in made.status.failures] == codes
+
+
 def test_a_helper_that_was_turned_away_makes_room_for_another():
     made = plan(helpers=[helped(phase="Failed", started=False)], at=31)
     (gone,) = [one for one in made.actions if isinstance(one, DeletePullPod)]

@@ -15,6 +15,7 @@ from inplace.core.objects.model import Condition
 from inplace.core.objects.reasons import EventReason, Reason, ReasonCode
 from inplace.core.plan import events
 from inplace.core.plan import plan as planning
+from inplace.core.rollout.snapshot import FailedWrite
 from inplace.core.settings.grammar import Amount
 from inplace.core.state import statuses
 from inplace.core.state.records import PodPhase
@@ -444,3 +445,12 @@ def test_a_pod_that_is_going_refuses_nothing():
     assert made.status.phase is not Phase.REFUSED
     staying = pod(name="web-1", revision="web-gone")
     assert plan(pod(), staying, workload=workload(replicas=2)).status.phase is Phase.REFUSED
+
+
+def test_the_headline_says_why_a_write_is_refused():
+    refused = FailedWrite(
+        workload().metadata.uid, "label_phase", Reason(ReasonCode.WriteRefused, "", "no"), NOW, NOW, later(60)
+    )
+    made = planning.plan(snapshot(pod(), workload=workload(replicas=1), failed_writes=(refused,)), NOW)
+    assert made.status is not None
+    assert made.status.message == "0 of 1 Pods upgraded: no"
