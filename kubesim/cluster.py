@@ -60,17 +60,24 @@ class Cluster:
         self._clock = clock
 
     def client(
-        self, agent: str, observer: Observer | None = None, *, field_manager: str = "", as_user: str | None = None
+        self,
+        agent: str,
+        observer: Observer | None = None,
+        *,
+        field_manager: str = "",
+        as_user: str | None = None,
+        clock: Clock | None = None,
     ) -> Client:
         """A client of its own.
 
         `agent` is how the server knows the program; the part before a slash names the field manager unless one is
-        given. `as_user` is whom admission policies see.
+        given. `as_user` is whom admission policies see. `clock` is the program's, if it is not the cluster's.
         """
         manager = field_manager or agent.partition("/")[0]  # as the server does for clients without one
-        opened = plain(self.server.url, user_agent=agent, clock=self._clock, as_user=as_user)
-        session, seen = near(opened, self.server.answer), observer or NullObserver()
-        return Client(session, seen, self._clock, field_manager=manager, rng=self.rng)
+        own = clock or self._clock
+        opened = plain(self.server.url, user_agent=agent, clock=own, as_user=as_user)
+        session, seen = near(opened, self.server.answer, self._clock), observer or NullObserver()
+        return Client(session, seen, own, field_manager=manager, rng=self.rng)
 
     def write_kubeconfig(self, path: Path, namespace: str = "default") -> Path:
         """A kubeconfig for `kubectl`."""

@@ -247,6 +247,30 @@ DEFECTS: Final = (
         (f"{REFUSED_WRITES}::test_a_refused_write_before_the_first_pod_is_said_and_ends_when_it_is_taken",),
     ),
     Defect(
+        "go by the machine's clock",
+        "runtime/clock.py",
+        "return self._own.now() + self.ahead",
+        "return self._own.now()",
+        (
+            "unit/runtime/test_clock.py::test_the_first_answer_is_believed",
+            "faults/test_clocks.py::test_what_is_reserved_from_a_budget_is_neither_stale_nor_of_the_future",
+        ),
+    ),
+    Defect(
+        "believe each answer at once what time it is",
+        "runtime/clock.py",
+        "if self._ahead is not None and now < self._told + STEADY:",
+        "if False:",
+        ("unit/runtime/test_clock.py::test_two_servers_behind_one_address_do_not_make_time_jump",),
+    ),
+    Defect(
+        "never hear what time it is",
+        "kube/client.py",
+        "if isinstance(self.clock, ServerClock):",
+        "if False:",
+        ("faults/test_clocks.py::test_what_is_reserved_from_a_budget_is_neither_stale_nor_of_the_future",),
+    ),
+    Defect(
         "count the refusals of a stuck Pod anew with each sort of write",
         "cluster/tries.py",
         "return min((one.write.since for one in others if now < one.write.until), default=now)",

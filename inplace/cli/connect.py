@@ -27,7 +27,7 @@ from inplace.core.objects.model import Workload
 from inplace.kube import resource as resources
 from inplace.kube.client import DEFAULT_SECONDS, Client
 from inplace.kube.connection import connect
-from inplace.runtime.clock import Clock, SystemClock
+from inplace.runtime.clock import ServerClock, SystemClock
 from inplace.runtime.observe import NullObserver, Observer
 
 T = TypeVar("T")
@@ -70,7 +70,7 @@ async def cluster(options: Connection, observer: Observer | None = None) -> Asyn
     for option, chosen in given:
         if chosen:
             raise InputError(f"{option} is not supported: expected one object by its name, and --namespace")
-    seen, clock = observer or NullObserver(), SystemClock()
+    seen, clock = observer or NullObserver(), ServerClock(SystemClock())
     connection = await connect(
         kubeconfig=options.kubeconfig,
         context=options.context,
@@ -100,9 +100,9 @@ async def read_workload(client: Client, ref: Ref) -> Workload:
     return replace(found, kind=ref.kind.name)
 
 
-async def read_live(client: Client, ref: Ref, *, clock: Clock | None = None) -> Live:
+async def read_live(client: Client, ref: Ref) -> Live:
     """Everything about a workload, read once."""
-    live = Live(client, ref.key, clock or SystemClock())
+    live = Live(client, ref.key)
     await live.load()
     return live
 

@@ -32,7 +32,6 @@ from inplace.core.rollout.assess import PodAssessment
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state.statuses import Phase
 from inplace.kube.errors import Conflict, PreconditionFailed
-from inplace.runtime.clock import SystemClock
 
 #: How long opting out may take, and the longest time between two looks, in seconds.
 TIMEOUT_SECONDS: Final = 120.0
@@ -59,8 +58,8 @@ def disable(connection: Connection, workload: str, force: bool, dry_run: str) ->
 async def _disable(connection: Connection, text: str, force: bool, dry_run: str) -> int:
     async with cluster(connection) as (client, namespace):
         ref = parse_ref(text, namespace)
-        clock = SystemClock()
-        live = Live(client, ref.key, clock)
+        clock = client.clock
+        live = Live(client, ref.key)
         memory = Memory(clock, live.cache)
         async with live.watching(memory) as changed:
             show_unseen(live)

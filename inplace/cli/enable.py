@@ -21,7 +21,6 @@ from inplace.core.rollout.snapshot import Snapshot, objections
 from inplace.core.settings.annotations import Mode
 from inplace.core.template import trees
 from inplace.kube.client import Client
-from inplace.runtime.clock import SystemClock
 
 #: The time between two looks at a rollout.
 LOOK_SECONDS: Final = 0.5
@@ -105,13 +104,13 @@ async def _add_gate(client: Client, ref: Ref, snapshot: Snapshot, dry_run: str) 
     template = {**tree, "spec": {**spec, "readinessGates": gates}}
     edit = PatchWorkload(snapshot.workload, None, "add the readiness gate", {"template": template})
     if dry_run != "client":
-        await send.send(client, patches.build(edit, SystemClock().now()), dry_run=dry_run == "server")
+        await send.send(client, patches.build(edit, client.clock.now()), dry_run=dry_run == "server")
     click.echo(f"{ref} has the readiness gate {names.GATE} in its template{dry_run_suffix(dry_run)}")
 
 
 async def _rolled_out(client: Client, ref: Ref, timeout: float) -> Snapshot | None:
     """Wait until the native rollout is complete, whose new Pods are Ready once the controller opens their gates."""
-    clock, said = SystemClock(), ""
+    clock, said = client.clock, ""
     deadline = clock.monotonic() + timeout
     while True:
         snapshot = (await read_live(client, ref)).snapshot()
@@ -145,7 +144,7 @@ async def _write(client: Client, ref: Ref, snapshot: Snapshot, mode: str, dry_ru
         else PatchWorkload(snapshot.workload, EventReason.Frozen, "opted in")
     )
     edit = replace(edit, labels={**edit.labels, names.MODE: mode})
-    request = patches.build(edit, SystemClock().now())
+    request = patches.build(edit, client.clock.now())
     if dry_run != "client":
         await send.send(client, request, dry_run=dry_run == "server")
     click.echo(f"{ref} enabled ({mode}){dry_run_suffix(dry_run)}")

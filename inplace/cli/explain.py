@@ -20,7 +20,6 @@ from inplace.core.views.pod import Explanation
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import Forbidden
-from inplace.runtime.clock import SystemClock
 
 
 @command("explain")
@@ -47,7 +46,7 @@ async def _explain(connection: Connection, name: str, output: str) -> int:
         explained = explanation.explain(str(ref), snapshot.workload.metadata.uid, pod, own, events)
         Notes().show(*live.notes, *hidden)
         if output == "text":
-            click.echo("\n".join(_lines(explained, SystemClock().now())))
+            click.echo("\n".join(_lines(explained, client.clock.now())))
         else:
             from inplace.cli.render.document import render
 

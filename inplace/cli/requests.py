@@ -19,7 +19,6 @@ from inplace.core.objects import names
 from inplace.core.objects.model import Workload
 from inplace.core.state import statuses
 from inplace.core.state.statuses import Phase
-from inplace.runtime.clock import SystemClock
 
 
 class Request(Struct, frozen=True):
@@ -62,7 +61,7 @@ async def _request(connection: Connection, text: str, request: Request, dry_run:
         _require_phase(ref, workload, request)
         write = PatchWorkload(workload, None, request.done, annotations={request.annotation: secrets.token_hex(4)})
         if dry_run != "client":
-            await send.send(client, patches.build(write, SystemClock().now()), dry_run=dry_run == "server")
+            await send.send(client, patches.build(write, client.clock.now()), dry_run=dry_run == "server")
         click.echo(f"{ref} {request.done}{dry_run_suffix(dry_run)}")
         return errors.OK
 

@@ -11,7 +11,6 @@ from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
 from inplace.cluster.memory import Caps
 from inplace.controller.app import App, Options
-from inplace.runtime.clock import SystemClock
 from inplace.serve.http import ListenError, Server, parse_listen
 from inplace.serve.logs import configure
 from inplace.serve.metrics import Metrics
@@ -72,7 +71,7 @@ def _address(listen: str) -> tuple[str, int] | None:
 async def _run(connection: Connection, options: Options, address: tuple[str, int] | None) -> int:
     metrics = Metrics()
     async with cluster(replace(connection, namespace=None), metrics) as (client, _):
-        app = App(client, SystemClock(), metrics, options, click.echo)
+        app = App(client, client.clock, metrics, options, click.echo)
         async with Server(address, metrics.registry, live=app.live, ready=app.ready):
             metrics.event("controller.started", level="info", version=USER_AGENT, dry_run=options.dry_run)
             await app.run()

@@ -34,7 +34,7 @@ from inplace.core.state.statuses import Phase, Status
 from inplace.core.views import workload as view
 from inplace.core.views.workload import WorkloadView
 from inplace.kube.client import Client
-from inplace.runtime.clock import SystemClock
+from inplace.runtime.clock import Clock
 
 POLL_SECONDS: Final = 0.5
 #: The longest time between two drawings of the live tree.
@@ -99,7 +99,7 @@ async def _once(client: Client, ref: Ref, output: str) -> int:
 
 async def _plain(client: Client, ref: Ref) -> int:
     """One line per change."""
-    clock, printed = SystemClock(), set[str]()
+    printed = set[str]()
 
     def draw(now: Status | None, _: WorkloadView | None) -> None:
         line = _line(ref, now)
@@ -111,14 +111,14 @@ async def _plain(client: Client, ref: Ref) -> int:
     async def look() -> tuple[Workload, WorkloadView | None]:
         return await read_workload(client, ref), None
 
-    return await _follow(ref, look, draw, lambda: clock.sleep(POLL_SECONDS))
+    return await _follow(client.clock, ref, look, draw, lambda: client.clock.sleep(POLL_SECONDS))
 
 
 async def _watched(client: Client, ref: Ref) -> int:
     """The live tree: one list, then events; and once a second, for what the passing of time alone changes."""
     from inplace.cli.render.tree import LiveTree
 
-    live, planner, notes = Live(client, ref.key, SystemClock()), Planner(), Notes()
+    live, planner, notes = Live(client, ref.key), Planner(), Notes()
     async with live.watching() as changed:
 
         async def look() -> tuple[Workload, WorkloadView | None]:
@@ -132,15 +132,14 @@ async def _watched(client: Client, ref: Ref) -> int:
                 await asyncio.wait_for(changed.wait(), REDRAW_SECONDS)
 
         with LiveTree() as tree:
-            return await _follow(ref, look, tree.draw, wait)
+            return await _follow(client.clock, ref, look, tree.draw, wait)
 
 
-async def _follow(ref: Ref, look: Look, draw: Draw, wait: Callable[[], Awaitable[None]]) -> int:
+async def _follow(clock: Clock, ref: Ref, look: Look, draw: Draw, wait: Callable[[], Awaitable[None]]) -> int:
     """Look until the phase is one that ends; a status of an older generation is not believed.
 
     A workload whose label was removed ends only when nothing of ours is left on it.
     """
-    clock = SystemClock()
     answered_at, warned = clock.monotonic(), False
     while True:
         workload, seen = await look()

@@ -31,7 +31,6 @@ from inplace.kube.errors import Forbidden, KubeError, NotFound
 from inplace.kube.reflector import OnChange, Reflector
 from inplace.kube.resource import Resource
 from inplace.kube.store import Store
-from inplace.runtime.clock import Clock
 
 T = TypeVar("T")
 #: What it means that a resource cannot be read, by plural name.
@@ -50,10 +49,10 @@ class NoSuchWorkload(KubeError):
 class Live:
     """One workload as it is now. Fill it with `load`, or let `watching` keep it."""
 
-    def __init__(self, client: Client, key: Key, clock: Clock, cache: Cache | None = None) -> None:
+    def __init__(self, client: Client, key: Key, cache: Cache | None = None) -> None:
         self.client = client
         self.key = key
-        self.clock = clock
+        self.clock = client.clock
         self.cache = cache or Cache()
         self._kind = kinds.BY_NAME[key.kind]
         #: By plural name, while it is watched.

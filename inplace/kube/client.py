@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Any, Final, Generic, TypeVar
 from urllib.parse import urlencode
@@ -29,7 +31,7 @@ from inplace.kube.errors import (
     from_status,
 )
 from inplace.kube.resource import Resource
-from inplace.runtime.clock import Clock
+from inplace.runtime.clock import Clock, ServerClock
 from inplace.runtime.observe import Observer
 
 T = TypeVar("T")
@@ -95,8 +97,9 @@ class Client:
         rng: random.Random | None = None,
     ) -> None:
         self.connection = connection
+        #: By a `ServerClock` the time is that of the server's answers.
+        self.clock = clock
         self._observer = observer
-        self._clock = clock
         self._manager = field_manager
         self._timeout = timeout
         self._rng = rng or random.Random()  # noqa: S311 - jitter
@@ -266,10 +269,10 @@ class Client:
         if seconds <= 0:
             raise Unreachable(f"{method} {path}: no time left to send it")
         data = None if body is None else msgspec.json.encode(body)
-        deadline, tries = self._clock.monotonic() + seconds, 0
+        deadline, tries = self.clock.monotonic() + seconds, 0
         while True:
             try:
-                async with asyncio.timeout(deadline - self._clock.monotonic()):
+                async with asyncio.timeout(deadline - self.clock.monotonic()):
                     response = await self._send(method, path, query or {}, data, content_type, watch=False)
                     return await _read(response)
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
@@ -278,10 +281,10 @@ class Client:
                 failure = error
             tries += 1
             pause = self._pause(method, failure, tries)
-            if pause is None or self._clock.monotonic() + pause >= deadline:
+            if pause is None or self.clock.monotonic() + pause >= deadline:
                 raise failure
             self._observer.count("rest_client_request_retries_total", verb=method, host=self.connection.host)
-            await self._clock.sleep(pause)
+            await self.clock.sleep(pause)
 
     def _pause(self, method: str, failure: KubeError, tries: int) -> float | None:
         """Seconds to wait before a retry; None if a retry would be unsafe or pointless."""
@@ -306,7 +309,7 @@ class Client:
         if data is not None:
             headers["Content-Type"] = content_type
         session = self.connection.watches if watch else self.connection.calls
-        began = self._clock.monotonic()
+        began = self.clock.monotonic()
         response = await session.request(
             method,
             self.connection.url(f"{path}?{text}" if text else path),
@@ -319,13 +322,22 @@ class Client:
         host = self.connection.host
         self._observer.count("rest_client_requests_total", code=str(response.status), method=method, host=host)
         if not watch:
-            took = self._clock.monotonic() - began
+            took = self.clock.monotonic() - began
             self._observer.observe("rest_client_request_duration_seconds", took, verb=method, host=host)
+        if isinstance(self.clock, ServerClock):
+            self._set(self.clock, response.headers.get("Date", ""))
         for warning in response.headers.getall("Warning", ()):
             self._observer.event("server.warning", level="warning", path=path, warning=warning)
         if response.status >= 300:
             await self._refuse(response)
         return response
+
+    def _set(self, clock: ServerClock, date: str) -> None:
+        """A date that cannot be read says nothing; it may be a proxy's."""
+        with suppress(ValueError):
+            if clock.heard(parsedate_to_datetime(date)):
+                seconds = clock.ahead.total_seconds()
+                self._observer.event("clock.corrected", level="warning", server_ahead_seconds=round(seconds))
 
     async def _refuse(self, response: aiohttp.ClientResponse) -> None:
         error = from_status(response.status, _status(await _read(response)), _retry_after(response))

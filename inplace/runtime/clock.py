@@ -12,6 +12,10 @@ from typing import Final, Protocol
 
 #: The shortest wait for a point in time, in seconds: a remainder that a clock rounds to zero would make a loop spin.
 TICK: Final = 0.001
+#: A server tells the time in whole seconds, and its answer takes a while: a smaller difference says nothing.
+TOLERANCE: Final = timedelta(seconds=5)
+#: Seconds for which another difference must be told: of servers behind one address, each may have a clock of its own.
+STEADY: Final = 10.0
 
 
 class Clock(Protocol):
@@ -63,3 +67,50 @@ class LoopClock:
     async def sleep(self, seconds: float) -> None:
         """`asyncio.sleep`, which a virtual loop makes free."""
         await asyncio.sleep(seconds)
+
+
+class ServerClock:
+    """UTC as the API server has it; the rest is this machine's.
+
+    What ours is compared with was written by the server, or by those who ask it: the creation of a Pod, the entries of
+    a PodDisruptionBudget, a Lease. A machine whose clock is wrong would take all of them for too old or too young.
+    """
+
+    def __init__(self, own: Clock) -> None:
+        self._own = own
+        self._ahead: timedelta | None = None
+        self._told: float | None = None
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far the server's clock is ahead of this machine's; zero while it is not known."""
+        return self._ahead or timedelta()
+
+    def heard(self, at: datetime) -> bool:
+        """An answer of the server was written at this time; returns whether that changes what time it is.
+
+        The first answer is believed, and after that what has been told for `STEADY` seconds.
+        """
+        ahead = at - self._own.now()
+        ahead = ahead if abs(ahead) >= TOLERANCE else timedelta()
+        if self._ahead is not None and abs(ahead - self._ahead) < TOLERANCE:
+            self._told = None
+            return False
+        now = self._own.monotonic()
+        self._told = self._told if self._told is not None else now
+        if self._ahead is not None and now < self._told + STEADY:
+            return False
+        changed, self._ahead, self._told = ahead != self.ahead, ahead, None
+        return changed
+
+    def monotonic(self) -> float:
+        """This machine's."""
+        return self._own.monotonic()
+
+    def now(self) -> datetime:
+        """UTC."""
+        return self._own.now() + self.ahead
+
+    async def sleep(self, seconds: float) -> None:
+        """This machine's."""
+        await self._own.sleep(seconds)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from email.utils import format_datetime
 from typing import Self, cast
 
 import aiohttp
@@ -15,14 +17,16 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from inplace.kube.connection import Connection
+from inplace.runtime.clock import Clock
 from kubesim.api.exchange import Answerer, Dropped, Exchange, Reply, Stream
 
 
 class _Session:
     """Where an aiohttp session would be."""
 
-    def __init__(self, answer: Answerer) -> None:
+    def __init__(self, answer: Answerer, clock: Clock) -> None:
         self._answer = answer
+        self._clock = clock
 
     async def request(
         self, method: str, url: URL, *, data: bytes | None, headers: Mapping[str, str], **_: object
@@ -40,15 +44,15 @@ class _Session:
             if exchange.dropped or isinstance(error, Dropped):
                 raise aiohttp.ServerDisconnectedError from None
             raise
-        return _Watch(answer) if isinstance(answer, Stream) else _Response(answer)
+        return _Watch(answer) if isinstance(answer, Stream) else _Response(answer, self._clock.now())
 
 
 class _Response:
     """Where an aiohttp response would be, to a call that has been answered whole."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: Reply, now: datetime) -> None:
         self.status = reply.code
-        self.headers = CIMultiDict(reply.headers)
+        self.headers = CIMultiDict({**reply.headers, "Date": format_datetime(now, usegmt=True)})
         self._body = reply.body
 
     async def __aenter__(self) -> Self:
@@ -97,7 +101,7 @@ def _nobody() -> None:
     """Nobody waits yet."""
 
 
-def near(connection: Connection, answer: Answerer) -> Connection:
+def near(connection: Connection, answer: Answerer, clock: Clock) -> Connection:
     """A connection that need not be opened or closed: its calls and watches go to a server of this loop."""
-    connection.calls = connection.watches = cast("aiohttp.ClientSession", _Session(answer))
+    connection.calls = connection.watches = cast("aiohttp.ClientSession", _Session(answer, clock))
     return connection

@@ -10,7 +10,6 @@ import pytest
 from inplace.cluster.key import Key
 from inplace.cluster.live import Live
 from inplace.kube.errors import Forbidden
-from inplace.runtime.clock import SystemClock
 from tests.commands.conftest import COMMANDS, NAMESPACE
 from tests.commands.test_truth import AT_ONCE, frozen_at_v1
 
@@ -74,7 +73,7 @@ async def test_a_watch_that_breaks_is_named_and_goes_on(shop):
 
 async def test_watches_are_closed_when_the_block_ends(shop):
     await shop.create_ready(1, gate=False)
-    live, before = Live(shop.cluster.client(COMMANDS + "live"), KEY, SystemClock()), asyncio.all_tasks()
+    live, before = Live(shop.cluster.client(COMMANDS + "live"), KEY), asyncio.all_tasks()
     async with live.watching():
         assert live.snapshot().pods[0].name == "web-0"
         await shop.until(lambda: sum(r.verb == "watch" for r in shop.requests) == len(WATCHED), "the watches")
@@ -85,7 +84,7 @@ async def test_watches_are_closed_when_the_block_ends(shop):
 
 async def test_an_error_of_the_block_closes_them_as_well(shop):
     await shop.create_ready(1, gate=False)
-    live, before = Live(shop.cluster.client(COMMANDS + "live"), KEY, SystemClock()), asyncio.all_tasks()
+    live, before = Live(shop.cluster.client(COMMANDS + "live"), KEY), asyncio.all_tasks()
     with pytest.raises(ExceptionGroup) as raised:
         async with live.watching():
             raise ValueError
@@ -96,7 +95,7 @@ async def test_an_error_of_the_block_closes_them_as_well(shop):
 async def test_what_is_required_and_forbidden_ends_the_block(shop):
     await shop.create_ready(1, gate=False)
     shop.denied = lambda request: request.plural == "pods" and request.verb == "watch"
-    live = Live(shop.cluster.client(COMMANDS + "live"), KEY, SystemClock())
+    live = Live(shop.cluster.client(COMMANDS + "live"), KEY)
     with pytest.raises(ExceptionGroup) as raised:
         async with asyncio.timeout(10), live.watching():
             await asyncio.Event().wait()

@@ -52,6 +52,8 @@ class EmbeddedWorld(World):
         self._serial = 0
         #: What the commands say beside each controller.
         self.faces: list[Faces] = []
+        #: The clock of our controllers.
+        self.own_clock = clock
 
     def image(self, repository: str, tag: str) -> str:
         """A reference that the model nodes know, or do not."""
@@ -69,9 +71,9 @@ class EmbeddedWorld(World):
         """Start the real controller as a task of this loop, known by an agent of its own."""
         self._serial += 1
         agent = f"{AGENT}-{self._serial}"
-        client = self.cluster.client(agent, field_manager=AGENT, as_user=policies.ACCOUNT)
+        client = self.cluster.client(agent, field_manager=AGENT, as_user=policies.ACCOUNT, clock=self.own_clock)
         options = Options(watch_namespace=self.namespace, leader_elect=False, caps=self.caps)
-        app = App(client, self.clock, self.observer(), options, print, self.cluster.rng)
+        app = App(client, self.own_clock, self.observer(), options, print, self.cluster.rng)
         app.planner = self.planner(app)
         self._controllers[agent] = asyncio.create_task(app.run(signals=False), name=agent)
         await self.until(lambda: _is_ready(app), "the controller to be ready")

@@ -8,7 +8,7 @@ from inplace.core.objects import names
 from inplace.core.state import records
 from inplace.core.state.records import Evidence, PodPhase, Record
 from inplace.core.state.statuses import Phase
-from tests.scenarios.markers import core, core_of_bare, core_of_many, kinds
+from tests.scenarios.markers import core, core_of_bare, core_of_deployments, core_of_many, kinds
 from tests.scenarios.world import identity, raw_pods
 
 
@@ -244,3 +244,35 @@ async def test_opting_out_restores_the_workload_and_its_pods(open_world):
         uids = [pod.uid for pod in await world.pods()]
         await world.clock.sleep(3)
         assert [pod.uid for pod in await world.pods()] == uids, "nothing is rolled that has been upgraded"
+
+
+@core_of_deployments
+async def test_what_a_pod_in_flight_is_given_during_a_pause_can_be_told_later(open_world):
+    """A pause lets Pods in flight go on; the template that they go to is on record first, or its label would stay."""
+    async with open_world() as world:
+        await world.create_web(replicas=2, annotations={"pre-pull": "Never"})
+        before = {identity(pod) for pod in await world.pods()}
+        await world.set_image(world.app("missing"))
+        await world.wait_pod(world.nth(1), lambda pod: _asks_for(pod, world.app("missing")), "in flight")
+        await world.annotate(paused="true")
+        container = {"name": "app", "image": world.app("v2")}
+        template = {"metadata": {"labels": {"tier": "front"}}, "spec": {"containers": [container]}}
+        await world.patch({"spec": {"template": template}})
+        await world.wait_pod(world.nth(1), lambda pod: pod.ready and _asks_for(pod, world.app("v2")), "upgraded")
+        assert _asks_for(await world.pod(world.nth(0)), world.app("v1"))
+        template = {
+            "metadata": {"labels": {"tier": None}},
+            "spec": {"containers": [{**container, "image": world.app("v3")}]},
+        }
+        await world.patch({"spec": {"template": template}})
+        await world.annotate(paused=None)
+        await world.wait_upgraded()
+        after = await world.pods()
+        assert {identity(pod) for pod in after} == before
+        assert {(pod.spec.containers[0].image, pod.metadata.label("tier")) for pod in after} == {
+            (world.app("v3"), None)
+        }
+
+
+def _asks_for(pod, image) -> bool:
+    return bool(pod.spec.containers[0].image == image)

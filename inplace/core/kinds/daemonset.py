@@ -133,6 +133,10 @@ class DaemonSet(Unordered):
         extra = {names.TEMPLATE_GENERATION_LABEL: generation} if newest and generation is not None else {}
         return {names.REVISION_LABEL: revision, **extra}
 
+    def record(self, workload: Workload, owned: OwnedObjects, target: Template) -> PatchReplicaSet | None:
+        """Nothing: it has a ControllerRevision."""
+        return None
+
     def prepare(
         self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool
     ) -> WorkloadAction | None:

@@ -129,6 +129,20 @@ class Deployment(matching.MatchedByTemplate):
                 templates[revision] = child.spec.template
         return {**templates, trees.fingerprint(workload.spec.template): workload.spec.template}
 
+    def record(self, workload: Workload, owned: OwnedObjects, target: Template) -> PatchReplicaSet | None:
+        """Beside the one that it has, on the active ReplicaSet."""
+        active = _active(workload, owned)
+        if active is None:
+            return None
+        current, kept = trees.fingerprint(active.spec.template), matching.recorded(active)
+        if current == target.revision or kept.keys() >= {target.revision, current}:
+            return None
+        new = self.templates(workload, owned).get(target.revision)
+        if new is None:
+            return None  # it is not applied yet
+        kept |= {current: active.spec.template, target.revision: new}
+        return PatchReplicaSet(workload, active, "record both templates", {}, {names.TEMPLATES: matching.encoded(kept)})
+
     def prepare(
         self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool
     ) -> WorkloadAction | None:
@@ -140,16 +154,11 @@ class Deployment(matching.MatchedByTemplate):
         active = _active(workload, owned)
         if active is None or _has_no_pods(workload, owned):
             return None
-        current, kept = trees.fingerprint(active.spec.template), matching.recorded(active)
-        if current == target.revision:
+        if trees.fingerprint(active.spec.template) == target.revision:
             return None
-        if target.revision not in kept or current not in kept:
-            kept |= {current: active.spec.template, target.revision: self.templates(workload, owned)[target.revision]}
-            return PatchReplicaSet(
-                workload, active, "record both templates", {}, {names.TEMPLATES: matching.encoded(kept)}
-            )
-        if not whole:
-            return None
+        record = self.record(workload, owned, target)
+        if record is not None or not whole:
+            return record
         return (
             _make_way(workload, owned, active, target)
             or _keep_history(workload, owned, active)

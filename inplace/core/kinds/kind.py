@@ -143,6 +143,13 @@ class Kind(Protocol):
 
     # --- the writes around an upgrade ---------------------------------------------------------------------------------
 
+    def record(self, workload: Workload, owned: OwnedObjects, target: Template) -> PatchReplicaSet | None:
+        """The write by which the target is known also when the workload has another template; None if it will be.
+
+        It comes before any Pod is given the target.
+        """
+        ...
+
     def prepare(
         self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool
     ) -> WorkloadAction | None:

@@ -83,17 +83,21 @@ class ReplicaSet(matching.MatchedByTemplate):
         status, found = statuses.read(workload.metadata), super().nearest(workload, revisions, wrong)
         return found if status is not None and status.healthy == found else ""
 
-    def prepare(
-        self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool
-    ) -> WorkloadAction | None:
-        """Record the new template beside the old one before a Pod has it."""
+    def record(self, workload: Workload, owned: OwnedObjects, target: Template) -> PatchReplicaSet | None:
+        """Beside the old one, on the ReplicaSet itself."""
         templates = matching.recorded(workload)
-        if target.revision in templates:
-            return None
+        if target.revision in templates or target.revision != trees.fingerprint(workload.spec.template):
+            return None  # it is on record, or not applied yet
         templates[target.revision] = workload.spec.template
         return PatchReplicaSet(
             workload, workload, "record the new template", {}, {names.TEMPLATES: matching.encoded(templates)}
         )
+
+    def prepare(
+        self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool
+    ) -> WorkloadAction | None:
+        """Record the new template."""
+        return self.record(workload, owned, target)
 
     def conclude(
         self, workload: Workload, owned: OwnedObjects, target: Template, *, freeze_policy: bool

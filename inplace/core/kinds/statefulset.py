@@ -129,6 +129,10 @@ class StatefulSet:
         """The revision's name."""
         return {names.REVISION_LABEL: revision}
 
+    def record(self, workload: Workload, owned: OwnedObjects, target: Template) -> PatchReplicaSet | None:
+        """Nothing: it has a ControllerRevision."""
+        return None
+
     def prepare(
         self, workload: Workload, owned: OwnedObjects, target: Template, *, whole: bool
     ) -> WorkloadAction | None:

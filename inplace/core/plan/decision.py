@@ -21,8 +21,7 @@ from inplace.core.rollout.reported import MOMENTARY
 from inplace.core.rollout.snapshot import FailedWrite
 from inplace.core.rollout.steps import CurrentStep
 from inplace.core.rollout.targets import AtStep
-from inplace.core.state import records, statuses
-from inplace.core.state.records import Record
+from inplace.core.state import statuses
 from inplace.core.state.statuses import Status
 
 
@@ -125,8 +124,6 @@ class Decision(Struct, frozen=True, dict=True):
 
     def turning(self) -> Iterable[str]:
         """Pods (uids) in flight to another revision, which change to the target once its images are on their nodes."""
-        for pod in self.assessment.pods:
-            record = records.of(pod.pod, self.assessment.snapshot.workload.metadata.uid)
-            elsewhere = isinstance(record, Record) and record.in_flight and record.target != pod.target
-            if elsewhere and self.assessment.images.wait(pod.pod.uid) is not None:
+        for pod in self.assessment.turning():
+            if self.assessment.images.wait(pod.pod.uid) is not None:
                 yield pod.pod.uid

@@ -37,6 +37,12 @@ def closed(pod: Pod) -> bool:
     return pod.has_gate(names.GATE) and gate is not None and gate.status != "True"
 
 
+def runs(pod: Pod) -> bool:
+    """Whether all containers run: such a Pod may only be starting, and become Ready by itself."""
+    states = [status.state for status in pod.status.container_statuses]
+    return len(states) == len(pod.spec.containers) and all(state.running is not None for state in states)
+
+
 def available(pod: Pod, context: PodContext) -> Reason | None:
     """None if the Pod has been Ready for min-ready-seconds, else what is missing (IsPodAvailable)."""
     if not pod.ready:

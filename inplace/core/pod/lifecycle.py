@@ -170,6 +170,11 @@ def _held(record: Record, context: PodContext) -> Reason | None:
     return context.images.reason if context.images is not None and record.target != context.target else None
 
 
+def _unrecorded(record: Record, context: PodContext) -> Reason | None:
+    """Why it is not given another target yet."""
+    return context.unrecorded if record.target != context.target else None
+
+
 def _draining(pod: Pod, record: Record, context: PodContext) -> PodState:
     change = context.change
     if change is None:
@@ -179,6 +184,9 @@ def _draining(pod: Pod, record: Record, context: PodContext) -> PodState:
     hold = _held(record, context)
     if hold is not None:
         return _undo_drain(pod, record, hold)
+    unrecorded = _unrecorded(record, context)
+    if unrecorded is not None:
+        return InProgress(unrecorded)
     if not change.disrupts:
         retargeted = attempt.retarget(record, context)
         return InProgress(_nothing_to_swap(), attempt.conclude(pod, retargeted, change, context))
@@ -221,7 +229,7 @@ def _undrained(pod: Pod, context: PodContext) -> InProgress | None:
 
 
 def _swapping(pod: Pod, record: Record, context: PodContext) -> PodState:
-    if isinstance(context.change, PodChange) and _held(record, context) is None:
+    if isinstance(context.change, PodChange) and not (_held(record, context) or _unrecorded(record, context)):
         if record.target != context.target:
             return _redirect(pod, record, context.change, context)
         if context.change.disrupts:

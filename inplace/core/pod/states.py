@@ -47,6 +47,8 @@ class PodContext(Struct, frozen=True):
     observation: PodObservation | None = None
     #: Why nothing new may start in the whole workload; a Pod that is drained but not yet patched goes back.
     hold: Reason | None = None
+    #: Why a Pod in flight is not given another template than it was to get: nobody could tell later what that was.
+    unrecorded: Reason | None = None
     #: All Pods were done at this revision before, and one was available: later unreadiness is not a failure of it.
     settled: bool = False
     #: Why the API server permanently refuses our writes on this Pod.

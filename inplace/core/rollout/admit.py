@@ -14,6 +14,7 @@ from msgspec import Struct
 from inplace.core.actions.actions import CloseGate, Complete, PatchImages, PodAction
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason
+from inplace.core.pod.availability import runs
 from inplace.core.pod.states import InProgress, Pending
 from inplace.core.rollout import disruption_budgets, order, reported
 from inplace.core.rollout.assess import Assessment, PodAssessment
@@ -68,14 +69,14 @@ def _admit_one(
 ) -> tuple[_Verdict, Quotas, Reservations]:
     """The verdict on one Pod, and what is left for the next."""
     disruptive, moves_to = disrupts(state.action), target_of(state.action)
-    costs = disruptive and not state.broken
+    costs, may_be_starting = disruptive and not state.broken, disruptive and state.broken and runs(pod)
     reason = quotas.beyond_step(moves_to)
     if reason is not None:
         return _Verdict(reason, within_quotas=False, within_step=False), quotas, reservations
-    reason = quotas.exhausted(costs=costs)
+    reason = quotas.exhausted(costs=costs, may_be_starting=may_be_starting)
     if reason is not None:  # its turn comes at this step, so that one beyond the step waits for that
-        return _Verdict(reason, within_quotas=False), quotas.take(moves_to, costs=False), reservations
-    quotas = quotas.take(moves_to, costs=costs)
+        return _Verdict(reason, within_quotas=False), quotas.take(moves_to, costs=False, disruptive=False), reservations
+    quotas = quotas.take(moves_to, costs=costs, disruptive=disruptive)
     lacking = state.waits_for if disruptive else None
     if lacking is None and disruptive:
         reservations, lacking = reservations.reserve(pod)

@@ -12,7 +12,7 @@ The plan, the recheck before a disruptive write, the forecast and opting out are
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -110,6 +110,13 @@ class Assessment(Struct, frozen=True):
         """Whether the template's revision has failed and is being rolled back."""
         return isinstance(self.targets, Rollback) or (isinstance(self.targets, Unknown) and self.targets.rolling_back)
 
+    def turning(self) -> Iterator[PodAssessment]:
+        """Pods in flight to another revision than their target, to which they are to change on the way."""
+        for pod in self.pods:
+            record = records.of(pod.pod, self.snapshot.workload.metadata.uid)
+            if isinstance(record, Record) and record.in_flight and record.target != pod.target:
+                yield pod
+
     @property
     def is_in_progress(self) -> bool:
         """Whether any Pod is in flight."""
@@ -123,6 +130,7 @@ class _Common(NamedTuple):
     kind: Kind
     settings: Settings
     hold: Reason | None
+    unrecorded: Reason | None
     settled: bool
     retry: str
     revision_labels: Mapping[str, Mapping[str, str]]
@@ -281,11 +289,17 @@ def _common(snapshot: Snapshot, settings: Settings, to: Targets, hold: Reason | 
         kind=snapshot.kind,
         settings=settings,
         hold=hold,
+        unrecorded=_unrecorded(snapshot, target),
         settled=status is not None and target is not None and status.is_settled(target.revision),
         retry=rollback.request(workload),
         revision_labels=_revision_labels(snapshot),
         nodes_visible="nodes" not in snapshot.unseen,
     )
+
+
+def _unrecorded(snapshot: Snapshot, target: Template | None) -> Reason | None:
+    write = snapshot.kind.record(snapshot.workload, snapshot.owned, target) if target is not None else None
+    return Reason(ReasonCode.Preparing, "", write.note) if write is not None else None
 
 
 def _revision_labels(snapshot: Snapshot) -> dict[str, Mapping[str, str]]:
@@ -349,6 +363,7 @@ def _context(common: _Common, inputs: _Inputs, now: datetime) -> PodContext:
         nodes_visible=common.nodes_visible,
         observation=inputs.observation,
         hold=common.hold,
+        unrecorded=common.unrecorded,
         settled=common.settled,
         write_refused=inputs.write_refused,
         retry=common.retry,

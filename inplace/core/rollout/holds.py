@@ -63,9 +63,10 @@ def first(assessment: Assessment) -> Hold | None:
 def lasting(assessment: Assessment) -> Hold | None:
     """The first hold that the controller's own writes and dry runs do not end; used by forecasts.
 
-    `not_prepared` always ends by a write, and is not asked: nothing can be prepared for a template that is not applied.
+    What is to be recorded or prepared always ends by a write, and is not asked: nothing can be prepared for a template
+    that is not applied.
     """
-    checks = (check for check in HOLDS if check is not not_prepared)
+    checks = (check for check in HOLDS if check not in {not_prepared, not_recorded})
     holds = (hold for check in checks if (hold := check(assessment)) is not None)
     return next((hold for hold in holds if assessment.refused or not (hold.write or hold.dry_runs)), None)
 
@@ -95,6 +96,15 @@ def freeze_not_in_place(assessment: Assessment) -> Hold | None:
 def target_unknown(assessment: Assessment) -> Hold | None:
     """The workload's own controller has not set the revision yet, or the revision no longer exists."""
     return Hold(assessment.targets.reason) if isinstance(assessment.targets, Unknown) else None
+
+
+def not_recorded(assessment: Assessment) -> Hold | None:
+    """A Pod in flight is to go on to a template that nobody could tell later; a pause does not hold it."""
+    target, snapshot = assessment.destination, assessment.snapshot
+    if target is None or assessment.images.nowhere or not any(assessment.turning()):
+        return None
+    write = snapshot.kind.record(snapshot.workload, snapshot.owned, target)
+    return Hold(Reason(ReasonCode.Preparing, "", write.note), write=write) if write is not None else None
 
 
 def paused(assessment: Assessment) -> Hold | None:
@@ -153,6 +163,7 @@ HOLDS: Final[tuple[Check, ...]] = (
     refused,  # the change cannot be made in place, or the API server does not take it
     freeze_not_in_place,  # the native controller could still replace Pods
     target_unknown,  # the revision is not set yet
+    not_recorded,  # Pods in flight are to get another template on the way
     paused,  # inplace.dev/paused
     too_many_failures,  # more Pods failed than max-failures tolerates
     leader_takeover,  # the previous leader may still be writing

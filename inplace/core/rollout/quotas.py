@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.pod.states import Pending
+from inplace.core.pod.states import InProgress, Pending
 from inplace.core.rollout import max_unavailable, reported, steps, targets
 from inplace.core.rollout.assess import Assessment
 from inplace.core.rollout.targets import AtStep
@@ -22,6 +22,8 @@ class Quotas(Struct, frozen=True):
     #: maxUnavailable less every Pod that is unavailable already.
     unavailable: int
     max_unavailable: str
+    #: maxUnavailable less the Pods in flight: how many that are not Ready, but run, may be swapped at a time.
+    at_once: int
     #: Of the cap over all workloads; None: there is none.
     room: int | None = None
     #: The revision that the current step limits, how many more Pods may move there, and why no more; empty: no step.
@@ -33,8 +35,10 @@ class Quotas(Struct, frozen=True):
     def of(cls, assessment: Assessment) -> Quotas:
         """The quotas before any admission."""
         settings, snapshot = assessment.settings, assessment.snapshot
-        left = max_unavailable.left(settings, snapshot.kind.desired(snapshot.workload), assessment.pods)
-        quotas = cls(left, str(settings.max_unavailable), _room(assessment))
+        desired = snapshot.kind.desired(snapshot.workload)
+        left = max_unavailable.left(settings, desired, assessment.pods)
+        at_once = settings.budget(desired) - sum(isinstance(pod.state, InProgress) for pod in assessment.pods)
+        quotas = cls(left, str(settings.max_unavailable), at_once, _room(assessment))
         if not isinstance(assessment.targets, AtStep):
             return quotas
         asked, step = assessment.targets.asked, assessment.targets.step
@@ -46,19 +50,27 @@ class Quotas(Struct, frozen=True):
         """Why a Pod may not move to this revision at the current step."""
         return self.step_reason if self.step_to and moves_to == self.step_to and self.step_left <= 0 else None
 
-    def exhausted(self, *, costs: bool) -> Reason | None:
-        """Why a Pod may not start; always None if it `costs` nothing, because it is broken or not disrupted."""
+    def exhausted(self, *, costs: bool, may_be_starting: bool) -> Reason | None:
+        """Why a Pod may not start; None if it `costs` nothing, because it is broken or not disrupted.
+
+        One that is not Ready, but whose containers run, may only be starting: after a power cut all are. They cost
+        nothing either, but are not swapped all at once.
+        """
+        if may_be_starting and self.at_once <= 0:
+            why = f"not Ready, but running: no more than max-unavailable {self.max_unavailable} such Pods at a time"
+            return Reason(ReasonCode.Budget, "", why)
         if not costs:
             return None
         if self.unavailable <= 0:
             return Reason(ReasonCode.Budget, "", f"max-unavailable {self.max_unavailable} is used up")
         return _CAPPED if self.room is not None and self.room <= 0 else None
 
-    def take(self, moves_to: str, *, costs: bool) -> Quotas:
+    def take(self, moves_to: str, *, costs: bool, disruptive: bool) -> Quotas:
         """What is left after a Pod was admitted."""
         return replace(
             self,
             unavailable=self.unavailable - costs,
+            at_once=self.at_once - disruptive,
             room=self.room - costs if self.room is not None else None,
             step_left=self.step_left - bool(self.step_to and moves_to == self.step_to),
         )

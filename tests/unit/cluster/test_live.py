@@ -42,7 +42,7 @@ async def reading(*forbidden: str) -> AsyncIterator[Live]:
         one = {"metadata": meta, "spec": {"containers": CONTAINERS, "nodeName": "node"}}
         await client.create(resources.PODS, "test", one, type=dict)
         server.plan = lambda request: Answer(403) if request.plural in forbidden else None
-        yield Live(client, Key("StatefulSet", "test", "web"), clock)
+        yield Live(client, Key("StatefulSet", "test", "web"))
 
 
 async def test_everything_is_read_by_those_who_may():
@@ -78,7 +78,7 @@ async def test_nobody_can_do_without_the_workload_and_its_pods(plural):
 
 async def test_a_workload_that_there_is_not():
     async with reading() as live:
-        other = Live(live.client, Key("StatefulSet", "test", "other"), live.clock)
+        other = Live(live.client, Key("StatefulSet", "test", "other"))
         async with other.watching():
             with pytest.raises(NoSuchWorkload, match='"other" not found'):
                 other.snapshot()

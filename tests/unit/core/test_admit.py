@@ -14,7 +14,7 @@ from inplace.core.rollout.snapshot import PullPods
 from inplace.core.state import statuses
 from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Phase, Status
-from tests.factories import NEW, NOW, OLD, node, pod, snapshot, swapping, template, workload
+from tests.factories import NEW, NOW, OLD, container, node, pod, snapshot, swapping, template, workload
 
 #: NEW differs from OLD in a label only.
 LABEL_ONLY = {
@@ -68,6 +68,17 @@ def test_a_pod_beyond_the_replicas_does_not_count_as_available():
 def test_a_broken_pod_costs_nothing():
     made = admission(pod(name="web-0", ready=False), pod(name="web-1"), room=0)
     assert started(made) == ["web-0"]
+
+
+@pytest.mark.parametrize(
+    ("waiting", "begin"), [("CrashLoopBackOff", ["web-2", "web-1", "web-0"]), ("", ["web-2", "web-1"])]
+)
+def test_pods_that_may_only_be_starting_are_not_swapped_all_at_once(waiting, begin):
+    found = [pod(container(waiting=waiting, running=not waiting), name=f"web-{n}", ready=False) for n in range(3)]
+    made = admission(*found, annotations={"max-unavailable": "2"}, room=0)
+    assert started(made) == begin
+    flying = replace(found[2], metadata=pod(name="web-2", record=swapping()).metadata)
+    assert started(admission(*found[:2], flying, annotations={"max-unavailable": "2"}, room=0)) == begin[1:]
 
 
 def test_a_change_of_labels_costs_nothing_and_waits_for_nothing():

@@ -24,7 +24,7 @@ async def _record(recorder: EventRecorder, *notes: str) -> None:
 
 async def test_an_event_has_what_validation_asks_for():
     async with serving(ok({})) as (client, script, observer):
-        await _record(EventRecorder(client, "inplace.dev/controller", "i" * 300, client._clock, observer), "n" * 3000)
+        await _record(EventRecorder(client, "inplace.dev/controller", "i" * 300, client.clock, observer), "n" * 3000)
         body = script.bodies[0]
         assert script.requests[0].path == "/apis/events.k8s.io/v1/namespaces/ns/events"
         assert len(body["note"]) == 1024
@@ -36,27 +36,27 @@ async def test_an_event_has_what_validation_asks_for():
 
 async def test_a_repetition_becomes_a_series():
     async with serving(ok({})) as (client, script, observer):
-        await _record(EventRecorder(client, "c", "i", client._clock, observer), "same", "same", "other", "same")
+        await _record(EventRecorder(client, "c", "i", client.clock, observer), "same", "same", "other", "same")
         assert [one.method for one in script.requests] == ["POST", "PATCH", "POST", "PATCH"]
         assert script.bodies[3]["series"]["count"] == 3
 
 
 async def test_a_series_whose_event_expired_starts_anew():
     async with serving(ok({}), status(404, reason="NotFound"), ok({})) as (client, script, observer):
-        await _record(EventRecorder(client, "c", "i", client._clock, observer), "same", "same")
+        await _record(EventRecorder(client, "c", "i", client.clock, observer), "same", "same")
         assert [one.method for one in script.requests] == ["POST", "PATCH", "POST"]
 
 
 async def test_a_refusal_is_logged_and_the_next_is_written():
     async with serving(status(403, message="no"), ok({})) as (client, script, observer):
-        await _record(EventRecorder(client, "c", "i", client._clock, observer), "a", "b")
+        await _record(EventRecorder(client, "c", "i", client.clock, observer), "a", "b")
         assert len(script.requests) == 2
         assert [name for name, _ in observer.events] == ["event.failed"]
 
 
 async def test_a_full_queue_drops_and_counts():
     async with serving(ok({})) as (client, _, observer):
-        recorder = EventRecorder(client, "c", "i", client._clock, observer)
+        recorder = EventRecorder(client, "c", "i", client.clock, observer)
         for _ in range(1005):
             recorder.record(ABOUT, type="Normal", reason="Frozen", action="a", note="n")
         assert observer.total("inplace_events_dropped_total") == 5

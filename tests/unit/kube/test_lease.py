@@ -48,7 +48,7 @@ class LeaseServer:
 
 
 def _elector(client, recorder, name: str) -> Elector:
-    return Elector(client, "ns", "lease", name, client._clock, random.Random(name), recorder)
+    return Elector(client, "ns", "lease", name, client.clock, random.Random(name), recorder)
 
 
 async def _end(*tasks):

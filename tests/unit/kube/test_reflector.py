@@ -39,7 +39,7 @@ async def reflecting(*answers):
             store,
             Pod,
             on_change=note,
-            clock=client._clock,
+            clock=client.clock,
             observer=recorder,
             rng=random.Random(1),
         )

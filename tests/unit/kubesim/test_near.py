@@ -28,7 +28,7 @@ CLOCK = LoopClock(datetime(2026, 1, 1, tzinfo=UTC))
 @asynccontextmanager
 async def served():
     async with ApiServer(CLOCK, random.Random(1)) as server:
-        connection = near(plain(server.url, user_agent="tester", clock=CLOCK), server.answer)
+        connection = near(plain(server.url, user_agent="tester", clock=CLOCK), server.answer, CLOCK)
         client = Client(connection, NullObserver(), CLOCK, timeout=20)
         await client.create(resources.NAMESPACES, None, {"metadata": {"name": "test"}}, type=dict)
         yield server, client
