@@ -14,7 +14,8 @@ from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state.statuses import Phase
 from inplace.kube.errors import KubeError
 from kubesim.api import kinds
-from tests.campaign import clock, kubectl
+from tests import virtual_time
+from tests.campaign import kubectl
 from tests.campaign.kubectl import Refused
 from tests.campaign.ledger import is_ready, tag
 from tests.campaign.stage import Stage, opened
@@ -42,7 +43,7 @@ HOLDING = ("canary", "ondelete", "recreate")
 
 def play(story: Story, *, ours: bool, refused: Collection[int] = ()) -> Trace:
     """What comes of a story. `refused`: the moves that are not made, because they were refused in another run."""
-    return clock.run(_play(story, ours=ours, refused=refused))
+    return virtual_time.run(_play(story, ours=ours, refused=refused))
 
 
 async def _play(story: Story, *, ours: bool, refused: Collection[int]) -> Trace:

@@ -7,7 +7,7 @@ import random
 import pytest
 
 from kubesim.api.faults import Answer, Request
-from tests.campaign import clock
+from tests import virtual_time
 from tests.campaign.generator import TURNS, generate, kind_of
 from tests.campaign.judges import requests, verdicts
 from tests.campaign.ledger import Entry
@@ -131,9 +131,9 @@ def test_time_passes_at_once_and_nobody_waits_for_ever():
         await asyncio.sleep(seconds)
         return asyncio.get_running_loop().time()
 
-    assert clock.run(wait(3600.0)) == 3600.0
-    with pytest.raises(clock.Stuck):
-        clock.run(asyncio.Event().wait())
+    assert virtual_time.run(wait(3600.0)) == 3600.0
+    with pytest.raises(virtual_time.Stuck):
+        virtual_time.run(asyncio.Event().wait())
 
 
 def test_generation_does_not_touch_the_global_random_numbers():

@@ -19,10 +19,8 @@ from inplace.core.objects.reasons import ReasonCode
 from inplace.kube import resource as resources
 from kubesim.api.faults import Answer, Cut, Delay, Fault, Request, Undone, nothing
 from tests.scenarios import kinds
-from tests.scenarios.embedded import AGENT, VIRTUAL, EmbeddedWorld, open_embedded
+from tests.scenarios.embedded import AGENT, EmbeddedWorld, open_embedded
 from tests.scenarios.policies import KEEP_FREEZE
-
-pytestmark = VIRTUAL
 
 MINUTES: Final = 6
 #: Requests for one object: in the first minute, and in each one of the last three. Three sorts of writes change a
@@ -143,7 +141,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 async def test_no_write_of_ours_is_repeated_in_a_hot_loop(sort, answer):
     case = SORTS[sort]
-    async with open_embedded() as world:
+    async with open_embedded(witnessed=False) as world:
         world.flavour = kinds.BY_NAME[case.kind]
         await world.create_web(replicas=2, mode=case.mode)
         if case.before is not None:
@@ -158,7 +156,7 @@ async def test_no_write_of_ours_is_repeated_in_a_hot_loop(sort, answer):
 async def test_a_write_that_an_admission_policy_undoes_rests_and_is_named(monkeypatch):
     """The policies take another account for the controller: they put the pause back that it lifts."""
     monkeypatch.setattr("tests.scenarios.policies.ACCOUNT", "system:admin")
-    async with open_embedded(controller=False) as world, world.policies(KEEP_FREEZE):
+    async with open_embedded(controller=False, witnessed=False) as world, world.policies(KEEP_FREEZE):
         await world.start_controller()
         world.flavour = kinds.BY_NAME["Deployment"]
         await world.create_web(replicas=2, mode="InPlaceOnly")
@@ -175,7 +173,7 @@ async def test_a_write_that_an_admission_policy_undoes_rests_and_is_named(monkey
 
 async def test_what_another_writer_undoes_each_time_rests():
     """Whoever takes our status away as soon as it stands is not fought at his own speed."""
-    async with open_embedded() as world:
+    async with open_embedded(witnessed=False) as world:
         await world.create_web(replicas=1)
         failing = Failing(world, patches("statefulsets", "status"))
         world.cluster.server.plan = failing

@@ -10,10 +10,8 @@ from inplace.core.objects.model import Pdb
 from inplace.runtime.clock import TOLERANCE, Clock, ServerClock
 from kubesim.controllers.disruption import FORGET
 from tests.scenarios import invariants
-from tests.scenarios.embedded import VIRTUAL, open_embedded
+from tests.scenarios.embedded import open_embedded
 from tests.scenarios.test_budgets import PDBS, budget
-
-pytestmark = VIRTUAL
 
 
 class Wrong:

@@ -8,10 +8,8 @@ import pytest
 
 from kubesim.api.faults import Kill, Request
 from tests.scenarios import invariants
-from tests.scenarios.embedded import AGENT, VIRTUAL, open_embedded
+from tests.scenarios.embedded import AGENT, open_embedded
 from tests.scenarios.world import identity
-
-pytestmark = VIRTUAL
 
 #: One more than the budget: some Pods go side by side, and one has to wait.
 REPLICAS = 3
@@ -55,7 +53,7 @@ async def test_killed_at_every_call(how, gate, first):
 
 async def survives(number: int, how: Kill, *, gate: bool) -> bool:
     """Upgrade with the controller killed at this call and started again; False where it made fewer calls."""
-    async with open_embedded(seed=number) as world:
+    async with open_embedded(seed=number, witnessed=False) as world:
         await world.create_web(replicas=REPLICAS, gate=gate, annotations={"max-unavailable": str(BUDGET)})
         before = [identity(pod) for pod in await world.pods()]
         began = world.clock.monotonic()

@@ -12,9 +12,9 @@ from inplace.core.state.records import Evidence
 from inplace.core.state.statuses import Phase
 from kubesim.kubelet import Timings
 from tests.scenarios import invariants, kinds
-from tests.scenarios.embedded import VIRTUAL, open_embedded
+from tests.scenarios.embedded import open_embedded
 
-pytestmark = [VIRTUAL, pytest.mark.parametrize("kind", ["StatefulSet", "Deployment"])]
+pytestmark = pytest.mark.parametrize("kind", ["StatefulSet", "Deployment"])
 
 #: Seconds; longer than a swap takes.
 LATE = Timings(report=4.0, notice=0.0)

@@ -9,9 +9,9 @@ from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from kubesim.objects import stamp
 from tests.scenarios import kinds
-from tests.scenarios.embedded import VIRTUAL, open_embedded
+from tests.scenarios.embedded import open_embedded
 
-pytestmark = [VIRTUAL, pytest.mark.parametrize("kind", ["StatefulSet", "Deployment"])]
+pytestmark = pytest.mark.parametrize("kind", ["StatefulSet", "Deployment"])
 
 
 @pytest.mark.parametrize("reports", [True, False], ids=["a probe fails for once", "the node is lost"])

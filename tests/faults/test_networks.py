@@ -5,9 +5,7 @@ from __future__ import annotations
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state.statuses import Phase
 from tests.scenarios import kinds
-from tests.scenarios.embedded import VIRTUAL, open_embedded
-
-pytestmark = VIRTUAL
+from tests.scenarios.embedded import open_embedded
 
 
 async def test_the_agent_whose_image_mends_the_network_is_upgraded_on_a_node_without_one():

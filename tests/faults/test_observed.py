@@ -7,9 +7,7 @@ from collections import Counter
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state.statuses import Phase
 from inplace.runtime.observe import NullObserver
-from tests.scenarios.embedded import VIRTUAL, EmbeddedWorld, open_embedded
-
-pytestmark = VIRTUAL
+from tests.scenarios.embedded import EmbeddedWorld, open_embedded
 
 
 class Heard(NullObserver):

@@ -10,9 +10,7 @@ from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from inplace.kube.resource import Resource
-from tests.scenarios.embedded import VIRTUAL, open_embedded
-
-pytestmark = VIRTUAL
+from tests.scenarios.embedded import open_embedded
 
 API = "admissionregistration.k8s.io"
 #: Of a Pod: whether its containers ask for something, as a LimitRange with a minimum wants.

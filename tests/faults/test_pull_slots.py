@@ -10,9 +10,7 @@ from inplace.core.rollout import pull_pods
 from inplace.core.rollout.prepull import MAX_PULLS_PER_REGISTRY
 from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
-from tests.scenarios.embedded import VIRTUAL, open_embedded
-
-pytestmark = VIRTUAL
+from tests.scenarios.embedded import open_embedded
 
 
 async def test_images_that_do_not_exist_keep_nobody_elses_from_being_pulled():

@@ -15,9 +15,7 @@ from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
 from kubesim.api.faults import WORDS, Answer, Request, nothing
 from tests.scenarios import kinds
-from tests.scenarios.embedded import AGENT, VIRTUAL, open_embedded
-
-pytestmark = VIRTUAL
+from tests.scenarios.embedded import AGENT, open_embedded
 
 #: Longer than the deadline of a rollout.
 LONG = 700.0

@@ -10,12 +10,10 @@ from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from kubesim.api.faults import Request
 from tests.scenarios import kinds
-from tests.scenarios.embedded import AGENT, VIRTUAL, open_embedded
+from tests.scenarios.embedded import AGENT, open_embedded
 from tests.scenarios.policies import HONEST_STATUS, KEEP_FREEZE
 from tests.scenarios.test_deployments import replica_sets, uids
 from tests.scenarios.test_interlock import at, resumed
-
-pytestmark = VIRTUAL
 
 #: One for each change, and one more for a plan that was made before the watch showed the first.
 MOST = 2

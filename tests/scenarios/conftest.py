@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.scenarios.embedded import VIRTUAL
 from tests.scenarios.kinds import WorkloadKind
 from tests.scenarios.markers import flavours_of, skip_others
 from tests.scenarios.world import World
+from tests.virtual_time import VirtualLoop
 
 OpenWorld = Callable[[], AbstractAsyncContextManager[World]]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """The embedded world lives in virtual time; what a world cannot show is skipped with the reason."""
-    world = config.getoption("--world")
+    """What a world cannot show is skipped with the reason."""
     own = [item for item in items if Path(item.fspath).parent == Path(__file__).parent]
-    skip_others(own, world)
-    if world == "embedded":
-        for item in own:
-            item.add_marker(VIRTUAL)
+    skip_others(own, config.getoption("--world"))
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """The embedded world lives in virtual time."""
+    return {"loop": VirtualLoop if config.getoption("--world") == "embedded" else asyncio.new_event_loop}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 import msgspec
-import pytest
 
 from hack.cluster import model
 from inplace.controller.app import App, Options
@@ -31,8 +30,6 @@ NAMESPACE = "test"
 #: What the agents of our controllers begin with.
 AGENT = "inplace"
 DOWN_SECONDS = 3.0
-#: Marks a test in this world. Nothing is ever under way outside of the loop, so time passes as soon as it is idle.
-VIRTUAL = pytest.mark.looptime(noop_cycles=0)
 #: As many as the largest scenario has Pods, so that a DaemonSet can have as many.
 NODES = tuple(f"node-{number}" for number in range(6))
 
@@ -43,8 +40,9 @@ class EmbeddedWorld(World):
     name = "embedded"
     patience = 120.0
 
-    def __init__(self, cluster: Cluster, clock: Clock) -> None:
+    def __init__(self, cluster: Cluster, clock: Clock, *, witnessed: bool = True) -> None:
         super().__init__()
+        self._witnessed = witnessed
         self.cluster = cluster
         self.clock = clock
         self.namespace = NAMESPACE
@@ -83,7 +81,9 @@ class EmbeddedWorld(World):
         return NullObserver()
 
     def planner(self, app: App) -> Planner:
-        """What a controller decides with: the commands are asked beside it."""
+        """What a controller decides with; the commands are asked beside it."""
+        if not self._witnessed:
+            return Planner()
         self.faces.append(Faces(app.cache))
         return Witness(self.faces[-1])
 
@@ -149,12 +149,15 @@ async def _is_ready(app: App) -> bool:
 
 @asynccontextmanager
 async def open_embedded(
-    *, seed: int = 0, controller: bool = True, timings: Timings | None = None
+    *, seed: int = 0, controller: bool = True, timings: Timings | None = None, witnessed: bool = True
 ) -> AsyncIterator[EmbeddedWorld]:
-    """A cluster of its own for each test."""
+    """A cluster of its own for each test.
+
+    `witnessed`: the commands are asked at every step. Those that do the same a hundred times can do without.
+    """
     clock, images = LoopClock(EPOCH), model.catalogue(REGISTRY, ELSEWHERE)
     async with open_cluster(clock, random.Random(seed), images, nodes=NODES, timings=timings) as cluster:
-        world = EmbeddedWorld(cluster, clock)
+        world = EmbeddedWorld(cluster, clock, witnessed=witnessed)
         world.client = cluster.client("scenario-tests", field_manager="user")
         await world.client.create(resources.NAMESPACES, None, {"metadata": {"name": NAMESPACE}}, type=msgspec.Raw)
         if controller:
