@@ -11,8 +11,9 @@ import msgspec
 from inplace.core import kinds
 from inplace.core.kinds import Template
 from inplace.core.objects import names
-from inplace.core.objects.model import Node, Pod, Workload
+from inplace.core.objects.model import Node, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.workloads import Workload
 from inplace.core.rollout.snapshot import FailedWrite, Snapshot
 from inplace.core.state import records
 from inplace.core.state.records import Baseline, PodPhase, Record

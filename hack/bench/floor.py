@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from inplace.core.objects import names
-from inplace.core.objects.model import Pod, Workload
+from inplace.core.objects.model import Pod
+from inplace.core.objects.workloads import Workload
 from inplace.kube import resource as resources
 from inplace.kube.client import Client, PatchType
 from inplace.kube.reflector import Reflector

@@ -16,7 +16,7 @@ from msgspec import Struct
 from hack.bench.floor import Floor, Watched
 from hack.bench.process import cost
 from inplace.core.objects import names
-from inplace.core.objects.model import Workload, WorkloadStatus
+from inplace.core.objects.workloads import Workload, WorkloadStatus
 from inplace.kube import resource as resources
 from tests.scenarios.manifests import statefulset
 from tests.scenarios.real import HollowWorld, RealWorld, open_real

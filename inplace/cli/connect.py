@@ -23,7 +23,7 @@ from inplace.cluster.live import Live
 from inplace.core import kinds
 from inplace.core.kinds import Kind
 from inplace.core.objects import names
-from inplace.core.objects.model import Workload
+from inplace.core.objects.workloads import Workload
 from inplace.kube import resource as resources
 from inplace.kube.client import DEFAULT_SECONDS, Client
 from inplace.kube.connection import connect

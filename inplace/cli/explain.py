@@ -12,7 +12,8 @@ from inplace.cli.connect import Notes, Ref, cluster, read_live, run_async
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
 from inplace.core import kinds
-from inplace.core.objects.model import Pod, PodEvent, Workload
+from inplace.core.objects.model import Pod, PodEvent
+from inplace.core.objects.workloads import Workload
 from inplace.core.plan.plan import plan
 from inplace.core.views import pod as explanation
 from inplace.core.views import workload

@@ -16,7 +16,7 @@ from inplace.cluster import send
 from inplace.core.actions import patches
 from inplace.core.actions.actions import PatchWorkload
 from inplace.core.objects import names
-from inplace.core.objects.model import Workload
+from inplace.core.objects.workloads import Workload
 from inplace.core.state import statuses
 from inplace.core.state.statuses import Phase
 

@@ -26,8 +26,8 @@ from inplace.cli.connect import (
 from inplace.cli.options import Connection, seconds, with_connection
 from inplace.cluster.live import Live
 from inplace.core.objects import names
-from inplace.core.objects.model import Workload
 from inplace.core.objects.reasons import ReasonCode
+from inplace.core.objects.workloads import Workload
 from inplace.core.plan.plan import Planner, plan
 from inplace.core.state import statuses
 from inplace.core.state.statuses import Phase, Status

@@ -20,7 +20,8 @@ from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
 from inplace.core import kinds
 from inplace.core.objects import names
-from inplace.core.objects.model import Meta, Workload
+from inplace.core.objects.model import Meta
+from inplace.core.objects.workloads import Workload
 from inplace.core.pod.observation import infer
 from inplace.core.rollout.snapshot import PullPods, Snapshot
 from inplace.core.state import statuses

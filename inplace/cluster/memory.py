@@ -19,8 +19,9 @@ from inplace.core.kinds import OwnedObjects
 from inplace.core.objects import names
 from inplace.core.objects.endpoints import EndpointSlice
 from inplace.core.objects.images import registry_of
-from inplace.core.objects.model import Meta, Pod, Workload
+from inplace.core.objects.model import Meta, Pod
 from inplace.core.objects.reasons import Reason
+from inplace.core.objects.workloads import Workload
 from inplace.core.pod.observation import PodObservation, observe
 from inplace.core.rollout import pull_pods
 from inplace.core.rollout.freeze import CONTESTED_WITHIN

@@ -29,7 +29,8 @@ from inplace.core import kinds
 from inplace.core.actions.actions import Event
 from inplace.core.objects import names
 from inplace.core.objects.endpoints import EndpointSlice
-from inplace.core.objects.model import Node, Pdb, Pod, Revision, Workload
+from inplace.core.objects.model import Node, Pod
+from inplace.core.objects.workloads import Pdb, Revision, Workload
 from inplace.core.plan.plan import Planner
 from inplace.kube import resource as resources
 from inplace.kube.client import Client

@@ -38,8 +38,9 @@ from inplace.core.actions.actions import (
 )
 from inplace.core.actions.describe import about, describe_action
 from inplace.core.actions.patches import Creation, Request
-from inplace.core.objects.model import Meta, Pod, Workload
+from inplace.core.objects.model import Meta, Pod
 from inplace.core.objects.reasons import EventReason, Reason, ReasonCode
+from inplace.core.objects.workloads import Workload
 from inplace.core.plan.events import new_failures
 from inplace.core.pod import lifecycle
 from inplace.core.rollout.snapshot import Snapshot

@@ -18,7 +18,7 @@ from inplace.cluster.key import Key
 from inplace.core import kinds
 from inplace.core.actions import patches
 from inplace.core.objects import names
-from inplace.core.objects.model import Workload
+from inplace.core.objects.workloads import Workload
 from inplace.kube.client import Client
 from inplace.kube.errors import Denied, KubeError, Rejected
 from inplace.runtime.clock import Clock

@@ -21,7 +21,7 @@ from inplace.cluster.memory import Memory
 from inplace.core import kinds
 from inplace.core.actions.actions import Action
 from inplace.core.objects import names
-from inplace.core.objects.model import Revision, Workload
+from inplace.core.objects.workloads import Revision, Workload
 from inplace.core.plan import orphans
 from inplace.core.plan.plan import Planner
 from inplace.core.plan.result import Plan

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from inplace.core.objects.model import Pdb
+from inplace.core.objects.workloads import Pdb
 from inplace.runtime.clock import TOLERANCE, Clock, ServerClock
 from kubesim.controllers.disruption import FORGET
 from tests.scenarios import invariants

@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from inplace.core.objects import names
-from inplace.core.objects.model import Workload
+from inplace.core.objects.workloads import Workload
 from inplace.core.template import trees
 from inplace.kube import resource as resources
 from inplace.kube.resource import Resource

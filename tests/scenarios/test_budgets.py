@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 from contextlib import asynccontextmanager
 
-from inplace.core.objects.model import Pdb
 from inplace.core.objects.reasons import ReasonCode
+from inplace.core.objects.workloads import Pdb
 from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType

@@ -17,7 +17,8 @@ from msgspec.structs import replace
 
 from inplace.cluster.memory import Caps
 from inplace.core.objects import names
-from inplace.core.objects.model import Pod, Revision, Workload
+from inplace.core.objects.model import Pod
+from inplace.core.objects.workloads import Revision, Workload
 from inplace.core.state import conditions, records, statuses
 from inplace.core.state.records import PodPhase, Record
 from inplace.core.state.statuses import Phase, Status

@@ -10,8 +10,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from inplace.core.objects.model import Meta, Pdb, Pod, Tree, Workload
+from inplace.core.objects.model import Meta, Pod, Tree
 from inplace.core.objects.reasons import EventReason
+from inplace.core.objects.workloads import Pdb, Workload
 from inplace.core.state.records import Record
 from inplace.core.state.statuses import Phase, Status
 from inplace.core.template.change import PodChange

@@ -38,7 +38,8 @@ from inplace.core.actions.actions import (
     WriteStatus,
 )
 from inplace.core.objects import names
-from inplace.core.objects.model import Container, ContainerStatus, Pod, Tree, Workload
+from inplace.core.objects.model import Container, ContainerStatus, Pod, Tree
+from inplace.core.objects.workloads import Workload
 from inplace.core.state import conditions, records, statuses
 from inplace.core.state.records import Record
 from inplace.core.state.statuses import Phase

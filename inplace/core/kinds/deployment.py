@@ -31,8 +31,9 @@ from inplace.core.kinds.freezing import fall_back, freeze, is_frozen, thaw
 from inplace.core.kinds.kind import OwnedObjects, Template
 from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.objects import names
-from inplace.core.objects.model import Tree, UpdateStrategy, Workload
+from inplace.core.objects.model import Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.workloads import UpdateStrategy, Workload
 from inplace.core.settings.annotations import Native, Settings, amount_of
 from inplace.core.settings.grammar import Amount
 from inplace.core.state import statuses

@@ -9,8 +9,9 @@ from msgspec import Struct
 
 from inplace.core.actions.actions import PatchWorkload
 from inplace.core.objects import names
-from inplace.core.objects.model import Tree, Workload
+from inplace.core.objects.model import Tree
 from inplace.core.objects.reasons import EventReason
+from inplace.core.objects.workloads import Workload
 from inplace.core.settings.annotations import amount_of
 
 ROLLING_UPDATE: Final = "RollingUpdate"

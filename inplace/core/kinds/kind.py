@@ -8,8 +8,9 @@ from typing import Protocol
 from msgspec import Raw, Struct
 
 from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload, WorkloadAction
-from inplace.core.objects.model import Pod, Revision, Tree, Workload
+from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.reasons import Reason
+from inplace.core.objects.workloads import Revision, Workload
 from inplace.core.settings.annotations import Native, Settings
 
 

@@ -17,8 +17,9 @@ from inplace.core.kinds import kind
 from inplace.core.kinds.kind import Revisions, Template
 from inplace.core.kinds.partition import Unordered
 from inplace.core.objects import names
-from inplace.core.objects.model import Pod, Tree, Workload
+from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.workloads import Workload
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.core.template import trees

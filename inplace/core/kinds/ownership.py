@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from inplace.core.objects.model import Workload
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.workloads import Workload
 
 #: API groups of controllers that upgrade or replace the Pods of workloads that they own.
 FOREIGN_CONTROLLERS: Final = frozenset({"apps.kruise.io", "argoproj.io"})

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 
 from inplace.core.kinds.kind import Kind
-from inplace.core.objects.model import Pod, Workload
+from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.workloads import Workload
 from inplace.core.settings.annotations import Settings
 
 

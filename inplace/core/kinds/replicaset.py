@@ -17,8 +17,8 @@ from inplace.core.kinds.freezing import is_frozen, thaw
 from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
 from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.objects import names
-from inplace.core.objects.model import Workload
 from inplace.core.objects.reasons import EventReason, Reason
+from inplace.core.objects.workloads import Workload
 from inplace.core.settings.annotations import Native, Settings
 from inplace.core.state import statuses
 from inplace.core.template import trees

@@ -34,8 +34,9 @@ from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
 from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.kinds.partition import partitioned, scaled_away
 from inplace.core.objects import names
-from inplace.core.objects.model import Pod, Tree, UpdateStrategy, Workload
+from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.workloads import UpdateStrategy, Workload
 from inplace.core.settings.annotations import Native, Settings, amount_of
 from inplace.core.template import trees
 

@@ -16,7 +16,8 @@ import msgspec
 
 from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload
 from inplace.core.objects import names
-from inplace.core.objects.model import Meta, Workload
+from inplace.core.objects.model import Meta
+from inplace.core.objects.workloads import Workload
 from inplace.core.template import trees
 
 #: Annotations of a ReplicaSet that are ours alone and must not come back with `kubectl rollout undo`.

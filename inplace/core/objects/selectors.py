@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from inplace.core.objects.model import LabelSelector, Requirement
+from inplace.core.objects.workloads import LabelSelector, Requirement
 
 _NONE: Final[Mapping[str, str]] = {}
 

@@ -18,8 +18,9 @@ from msgspec.structs import replace
 
 from inplace.core.actions.actions import ReserveDisruptions
 from inplace.core.objects import names, selectors
-from inplace.core.objects.model import Pdb, Pod
+from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.workloads import Pdb
 from inplace.core.rollout import reported
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.settings.annotations import DisruptionBudgets, DrainPolicy, Settings

@@ -8,8 +8,8 @@ from typing import Final
 
 from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload
 from inplace.core.objects import names
-from inplace.core.objects.model import Workload
 from inplace.core.objects.reasons import Reason, ReasonCode, Wait
+from inplace.core.objects.workloads import Workload
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state import statuses
 from inplace.core.state.statuses import Phase

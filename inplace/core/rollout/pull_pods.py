@@ -12,7 +12,8 @@ from msgspec import Struct
 from inplace.core.kinds import Template
 from inplace.core.objects import images, names, selectors
 from inplace.core.objects.known_keys import LEAVE_ALONE_ANNOTATIONS, LEAVE_ALONE_LABELS
-from inplace.core.objects.model import Meta, Owner, Pdb, Pod, SecurityContext, Tree, Waiting, Workload
+from inplace.core.objects.model import Meta, Owner, Pod, SecurityContext, Tree, Waiting
+from inplace.core.objects.workloads import Pdb, Workload
 from inplace.core.pod import failures
 from inplace.core.rollout.snapshot import Snapshot
 

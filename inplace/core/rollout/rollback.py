@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from inplace.core.kinds import Template
 from inplace.core.objects import names
-from inplace.core.objects.model import Workload
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.workloads import Workload
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.settings.annotations import OnFailure, Settings
 from inplace.core.state import statuses

@@ -11,8 +11,9 @@ from msgspec import Struct
 from inplace.core.actions.actions import Action, subject
 from inplace.core.actions.describe import sort_of
 from inplace.core.kinds import Kind, OwnedObjects, Template
-from inplace.core.objects.model import Node, Pdb, Pod, Workload
+from inplace.core.objects.model import Node, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.workloads import Pdb, Workload
 from inplace.core.pod.observation import PodObservation
 from inplace.core.settings.annotations import Parsed, parse
 from inplace.core.state.statuses import Status

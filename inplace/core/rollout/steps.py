@@ -13,8 +13,9 @@ from msgspec import Struct
 
 from inplace.core.kinds import Template
 from inplace.core.objects import names
-from inplace.core.objects.model import Pod, Workload
+from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.workloads import Workload
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.settings.annotations import Settings
 from inplace.core.state import records, statuses

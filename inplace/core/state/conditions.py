@@ -13,7 +13,8 @@ from typing import Any, Final
 import msgspec
 
 from inplace.core.objects import names
-from inplace.core.objects.model import Meta, Workload
+from inplace.core.objects.model import Meta
+from inplace.core.objects.workloads import Workload
 from inplace.core.state.statuses import Phase, Status
 
 RECONCILING: Final = "Reconciling"

@@ -12,8 +12,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.core.objects import names
-from inplace.core.objects.model import Meta, Workload
+from inplace.core.objects.model import Meta
 from inplace.core.objects.reasons import Reason
+from inplace.core.objects.workloads import Workload
 
 
 class Phase(StrEnum):

@@ -7,7 +7,8 @@ import pytest
 from inplace.cluster.cache import Cache
 from inplace.cluster.key import Key
 from inplace.core.kinds import BY_NAME, OwnedObjects
-from inplace.core.objects.model import Meta, Workload
+from inplace.core.objects.model import Meta
+from inplace.core.objects.workloads import Workload
 from tests.factories import decode, pod
 
 REPLICASET, DEPLOYMENT = BY_NAME["ReplicaSet"], BY_NAME["Deployment"]

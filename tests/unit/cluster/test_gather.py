@@ -13,8 +13,8 @@ from inplace.cluster.tries import Ending
 from inplace.core.actions.actions import Abort
 from inplace.core.objects import names
 from inplace.core.objects.endpoints import EndpointSlice
-from inplace.core.objects.model import Pdb, Revision
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.workloads import Pdb, Revision
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state import statuses
 from inplace.core.state.records import PodPhase

@@ -21,8 +21,9 @@ from inplace.core.actions.actions import (
 )
 from inplace.core.kinds import OwnedObjects, Template, matching
 from inplace.core.objects import names
-from inplace.core.objects.model import Owner, Pod, Revision, Workload
+from inplace.core.objects.model import Owner, Pod
 from inplace.core.objects.reasons import EventReason, ReasonCode
+from inplace.core.objects.workloads import Revision, Workload
 from inplace.core.plan import plan
 from inplace.core.plan.plan import Planner
 from inplace.core.rollout.snapshot import PullPods, Snapshot

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from inplace.core.actions import patches
 from inplace.core.actions.actions import CloseGate, PatchImages, ReserveDisruptions
 from inplace.core.objects import selectors
-from inplace.core.objects.model import LabelSelector, Pdb, Requirement
 from inplace.core.objects.reasons import ReasonCode
+from inplace.core.objects.workloads import LabelSelector, Pdb, Requirement
 from inplace.core.plan import plan as planning
 from inplace.core.pod.observation import PodObservation
 from inplace.core.rollout import disruption_budgets
