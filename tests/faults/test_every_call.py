@@ -17,7 +17,7 @@ BUDGET = 2
 #: Fewer than this many calls would mean that the upgrade is not what it is thought to be: with a gate it costs three
 #: writes and a live read for each Pod, and the status of the workload.
 LEAST_CALLS = 4 * REPLICAS + 2
-#: Every call is one share's, so that no worker has to kill at all of them.
+#: Every call is one share's, so that no worker has to kill at all of them; with `--seeds N` N shares are played.
 SHARES = 4
 
 
@@ -42,9 +42,9 @@ class KillAt:
 
 # Without a gate no time passes between the calls of a Pod: not to arrive is then to be killed after the call before.
 @pytest.mark.parametrize(("how", "gate"), [(Kill.BEFORE, True), (Kill.AFTER, True), (Kill.AFTER, False)])
-@pytest.mark.parametrize("first", range(1, SHARES + 1))
-async def test_killed_at_every_call(how, gate, first):
-    number = first
+@pytest.mark.seeds(SHARES)
+async def test_killed_at_every_call(how, gate, seed):
+    number = seed + 1
     while await survives(number, how, gate=gate):
         number += SHARES
     # It holds of every share exactly where there were at least as many calls as that.

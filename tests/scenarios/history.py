@@ -98,6 +98,18 @@ class History:
                 ids |= {status.container_id, ended.container_id if ended is not None else ""}
         return len(ids - {""}) - 1
 
+    def shows_the_old_first(self, pod: Pod) -> bool | None:
+        """Whether the first status at the generation of a Pod's last patch shows another container than it has now.
+
+        A busy kubelet may show no status between the old container and the new one. None without generations.
+        """
+        record = records.read(pod)
+        assert isinstance(record, Record)
+        first = self.first(pod.name, lambda one: one.status.observed_generation >= record.generation)
+        if first is None:
+            return None
+        return first.pod.status.container_statuses[0].container_id != pod.status.container_statuses[0].container_id
+
     def gate_closed(self, name: str) -> Seen | None:
         """The first state with our gate at False."""
         return self.first(name, lambda pod: (c := pod.condition(names.GATE)) is not None and c.status == "False")

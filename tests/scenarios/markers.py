@@ -24,14 +24,15 @@ def kinds(*names: str, because: str) -> Any:
 
 
 #: Marks a scenario that runs for every kind on the real cluster too, where the others run for StatefulSets alone. On
-#: its one node a DaemonSet has one Pod; a bare ReplicaSet, upgraded as a Deployment's is, runs in `make e2e-full` only.
+#: its one node a DaemonSet has one Pod.
 core = pytest.mark.core(tuple(flavours.BY_NAME))
 #: The same for the kinds that are held in their own ways; the time of the real cluster is dear.
 core_of_held = pytest.mark.core(("StatefulSet", "Deployment"))
 core_of_deployments = pytest.mark.core(("Deployment",))
 #: Marks a scenario that the real cluster shows in `make e2e-full` only.
 long = pytest.mark.long
-#: Marks a scenario that a bare ReplicaSet shows in every run as well.
+#: Marks a scenario that a bare ReplicaSet shows in every run, wherever it is; the others only in `make e2e-full`
+#: (`seldom`), for it is upgraded as that of a Deployment is.
 core_of_bare = pytest.mark.core_of_bare
 core_of_many = pytest.mark.core(("StatefulSet", "Deployment", "ReplicaSet"))
 
@@ -44,9 +45,11 @@ def flavours_of(marks: Any, world: str) -> list[Any]:
         found = [one for one in found if one.name in wanted]
     mark = marks("kinds")
     found = found if mark is None else [one for one in found if one.name in mark.args[0]]
-    seldom = world == "real" and len(found) > 1 and not marks("core_of_bare")
+    stood_for = len(found) > 1 and not marks("core_of_bare")
+    seldom = pytest.mark.seldom
     return [
-        pytest.param(one, id=one.name, marks=long if seldom and one is flavours.REPLICASET else ()) for one in found
+        pytest.param(one, id=one.name, marks=seldom if stood_for and one is flavours.REPLICASET else ())
+        for one in found
     ]
 
 

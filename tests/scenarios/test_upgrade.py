@@ -18,13 +18,6 @@ def _record(pod) -> Record:
     return found
 
 
-def _first_id(history, pod) -> str | None:
-    """The container in the first status at the generation of a Pod's last patch; None without generations."""
-    asked = _record(pod).generation
-    first = history.first(pod.name, lambda one: one.status.observed_generation >= asked)
-    return first.pod.status.container_statuses[0].container_id if first is not None else None
-
-
 def _durable(raw) -> dict[str, object]:
     """What must survive: identity, address, place and volumes of every Pod."""
     return {
@@ -145,8 +138,7 @@ async def test_same_digest_under_another_tag(open_world):
             assert status.container_id != before[pod.name].container_id
             found = _record(pod).containers["app"]
             known = Evidence.EXPECTED_DIGEST if found.expected else Evidence.SAME_DIGEST
-            # A busy kubelet may show no status between the old container and the new one.
-            late = _first_id(world.history, pod) == status.container_id
+            late = world.history.shows_the_old_first(pod) is False
             assert found.evidence == (Evidence.ASSUMED_BY_GENERATION if late else known)
 
 
