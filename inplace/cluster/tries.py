@@ -68,6 +68,7 @@ class Ending(Enum):
         return timedelta(seconds=min(longest, doubled))
 
 
+#: The server has said no.
 _NO: Final = (Ending.REFUSED, Ending.DENIED)
 
 

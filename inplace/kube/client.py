@@ -333,9 +333,10 @@ class Client:
         return response
 
     def _set(self, clock: ServerClock, date: str) -> None:
-        """A date that cannot be read says nothing; it may be a proxy's."""
+        """A date that cannot be read, or names no zone, says nothing; it may be a proxy's."""
         with suppress(ValueError):
-            if clock.heard(parsedate_to_datetime(date)):
+            at = parsedate_to_datetime(date)
+            if at.tzinfo is not None and clock.heard(at):
                 seconds = clock.ahead.total_seconds()
                 self._observer.event("clock.corrected", level="warning", server_ahead_seconds=round(seconds))
 

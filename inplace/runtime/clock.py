@@ -16,6 +16,8 @@ TICK: Final = 0.001
 TOLERANCE: Final = timedelta(seconds=5)
 #: Seconds for which another difference must be told: of servers behind one address, each may have a clock of its own.
 STEADY: Final = 10.0
+#: No clock is so wrong: what tells more is no time, and would leave none for what is reckoned from it.
+_ABSURD: Final = timedelta(days=36525)
 
 
 class Clock(Protocol):
@@ -92,6 +94,8 @@ class ServerClock:
         The first answer is believed, and after that what has been told for `STEADY` seconds.
         """
         ahead = at - self._own.now()
+        if abs(ahead) > _ABSURD:
+            return False
         ahead = ahead if abs(ahead) >= TOLERANCE else timedelta()
         if self._ahead is not None and abs(ahead - self._ahead) < TOLERANCE:
             self._told = None

@@ -145,9 +145,9 @@ class Kind(Protocol):
     # --- the writes around an upgrade ---------------------------------------------------------------------------------
 
     def record(self, workload: Workload, owned: OwnedObjects, target: Template) -> PatchReplicaSet | None:
-        """The write by which the target is known also when the workload has another template; None if it will be.
+        """The write that keeps the target on record, before any Pod has it; None if it is, or need not be.
 
-        It comes before any Pod is given the target.
+        Without it nobody could tell what that Pod has once the workload has another template.
         """
         ...
 

@@ -11,6 +11,7 @@ from inplace.core.objects.model import Pod
 from inplace.kube import errors
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
+from inplace.runtime.clock import ServerClock
 from tests.unit.kube.server import cut, hang, ok, page, pod, serving, status, text
 
 DETAILS = {"kind": "Pod", "name": "a", "causes": [{"reason": "FieldValueForbidden", "field": "spec"}]}
@@ -180,6 +181,25 @@ async def test_warnings_of_the_server_are_passed_on():
         with pytest.raises(errors.NotFound):
             await _get(client)
         assert ("server.warning", '299 - "old"') in [(name, f.get("warning")) for name, f in recorder.events]
+
+
+@pytest.mark.parametrize(
+    ("date", "years"),
+    [
+        pytest.param("Tue, 01 Jan 2097 00:00:00 GMT", 2097, id="a machine without a battery"),
+        pytest.param("yesterday", None, id="no date"),
+        pytest.param("Tue, 01 Jan 2097 00:00:00 -0000", None, id="no zone"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", None, id="no time that anything can be reckoned from"),
+    ],
+)
+async def test_the_time_is_that_of_the_answers_if_they_tell_one(date, years):
+    async with serving(status(404, headers={"Date": date}, reason="NotFound")) as (client, _, recorder):
+        client.clock = ServerClock(client.clock)
+        before = client.clock.now()
+        with pytest.raises(errors.NotFound):
+            await _get(client)
+        assert client.clock.now().year == (years or before.year)
+        assert ("clock.corrected" in [name for name, _ in recorder.events]) is (years is not None)
 
 
 async def test_a_delete_can_insist_on_the_very_object():
