@@ -12,6 +12,7 @@ STATUS: Final = "core/plan/status.py"
 PHASE: Final = "core/plan/phase.py"
 REQUEUE: Final = "core/plan/requeue.py"
 OPT_OUT: Final = "core/plan/opt_out.py"
+SERVER_SIDE: Final = "scenarios/test_server_side_apply.py"
 
 DEFECTS: Final = (
     Defect(
@@ -219,6 +220,13 @@ DEFECTS: Final = (
         ("unit/core/test_kinds.py::test_a_pod_that_fits_no_template_was_made_from_the_only_one_that_can_be_meant",),
     ),
     Defect(
+        "take what is left of our freeze for an OnDelete of the owner",
+        "core/kinds/daemonset.py",
+        "return Replaced(ON_DELETE) if gone or _is_applied(workload) else known",
+        "return Replaced(ON_DELETE)",
+        (f"{SERVER_SIDE}::test_a_strategy_that_the_owner_applies_no_more_does_not_make_our_freeze_his",),
+    ),
+    Defect(
         "know nothing of a Pod that was changed by hand",
         "core/kinds/matching.py",
         "if fitting else self.nearest(workload, revisions, wrong)",
@@ -416,8 +424,8 @@ DEFECTS: Final = (
     Defect(
         "take the owner's OnDelete for ours",
         "core/kinds/daemonset.py",
-        "return known if any(rolling(workload, known).values()) else",
-        "return known if True else",
+        "return Replaced(ON_DELETE) if gone or _is_applied(workload) else known",
+        "return known",
         ("unit/core/test_workload.py::test_an_on_delete_without_anything_beside_it_is_the_owners",),
     ),
 )

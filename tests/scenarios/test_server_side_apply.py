@@ -126,3 +126,17 @@ async def test_after_opting_out_our_field_manager_owns_nothing(open_world, group
         await world.clock.sleep(3)
         assert await disowned()
         assert TAKEN[world.flavour.name]((await world.raw())["spec"])
+
+
+@kinds("DaemonSet", because="no other is held by a strategy that is also an owner's")
+async def test_a_strategy_that_the_owner_applies_no_more_does_not_make_our_freeze_his(open_world):
+    """His `maxUnavailable` goes, and beside OnDelete the server fills in none."""
+    async with open_world() as world:
+        await world.create_applied(**chart(world))
+        await world.apply_web(**chart(world, {"updateStrategy": None}))
+        assert "maxUnavailable" not in (await world.raw())["spec"]["updateStrategy"].get("rollingUpdate", {})
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded()
+        await world.patch({"metadata": {"labels": {names.MODE: None}}})
+        await world.until(world.is_clean, "nothing of ours on any object")
+        assert (await world.raw())["spec"]["updateStrategy"]["type"] == "RollingUpdate"

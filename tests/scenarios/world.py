@@ -243,13 +243,14 @@ class World(ABC):
         return await self._created(self._rendered(tag, **options), applied=True)
 
     async def apply_web(self, tag: str = "v1", **options: Any) -> Workload:
-        """Apply its manifest server-side and without force, as Helm 4 does; `rendered` is more of its spec."""
+        """Apply its manifest server-side and without force, as Helm 4 does; `rendered`: more of its spec, None: less."""
         body = self._rendered(tag, **options)
         return await self._apply(self._placed(body) if self.flavour is DAEMONSET else body)
 
     def _rendered(self, tag: str, rendered: Manifest, **options: Any) -> Manifest:
         body = self.manifest("web", tag, **options)
-        return {**body, "spec": {**body["spec"], **rendered}}
+        spec = {**body["spec"], **rendered}
+        return {**body, "spec": {key: value for key, value in spec.items() if value is not None}}
 
     async def _apply(self, body: Manifest) -> Workload:
         where = (self.flavour.resource, body["metadata"]["name"], self.namespace)

@@ -34,7 +34,7 @@ from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
 from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.kinds.partition import Unordered
 from inplace.core.objects import names
-from inplace.core.objects.model import Pod, Tree
+from inplace.core.objects.model import ManagedFields, Pod, Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Revision, UpdateStrategy, Workload
 from inplace.core.settings.annotations import Native, Settings, amount_of
@@ -168,12 +168,24 @@ def _own(workload: Workload) -> Replaced:
     """What the freeze has replaced, or what the owner has written in its place.
 
     The freeze leaves `rollingUpdate` beside its OnDelete, and the API server fills that in for every RollingUpdate.
-    Where it is gone, the owner has written an OnDelete of his own, which has nothing beside it.
+    Where it is gone, the owner has written an OnDelete of his own, which has nothing beside it. Server-side apply takes
+    away no more of it than he applied before: there it is his if he applies the type.
     """
     known = recorded(workload)
     if known is None or known.type == ON_DELETE or not is_frozen(workload):
         return known or Replaced()
-    return known if any(rolling(workload, known).values()) else Replaced(ON_DELETE)
+    if any(rolling(workload, known).values()):
+        return known
+    gone = _strategy(workload).rolling_update is None
+    return Replaced(ON_DELETE) if gone or _is_applied(workload) else known
+
+
+def _is_applied(workload: Workload) -> bool:
+    """Whether the type of the strategy stands in what somebody else applies server-side."""
+    entries = msgspec.json.decode(workload.metadata.managed_fields, type=list[ManagedFields])
+    applied = (one.fields for one in entries if one.operation == "Apply" and one.manager != names.FIELD_MANAGER)
+    strategies = (trees.tree(trees.decode(fields).get("f:spec")).get("f:updateStrategy") for fields in applied)
+    return any("f:type" in trees.tree(strategy) for strategy in strategies)
 
 
 def _hash(revision: Revision) -> str:

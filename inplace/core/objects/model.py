@@ -68,9 +68,11 @@ class WorkloadMeta(Meta, frozen=True):
 
 
 class ManagedFields(Part, frozen=True):
-    """Whose fields an entry of managedFields lists."""
+    """Whose fields an entry of managedFields lists, and which."""
 
     manager: str = ""
+    operation: str = ""
+    fields: Raw = field(name="fieldsV1", default=Raw(b"{}"))
 
 
 class Condition(Part, frozen=True):
