@@ -243,7 +243,7 @@ class World(ABC):
         return await self._created(self._rendered(tag, **options), applied=True)
 
     async def apply_web(self, tag: str = "v1", **options: Any) -> Workload:
-        """Apply its manifest server-side and without force, as Helm 4 does; `rendered`: more of its spec, None: less."""
+        """Apply its manifest server-side, without force, as Helm 4 does; `rendered`: more of its spec, None: less."""
         body = self._rendered(tag, **options)
         return await self._apply(self._placed(body) if self.flavour is DAEMONSET else body)
 
