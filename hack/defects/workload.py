@@ -222,7 +222,7 @@ DEFECTS: Final = (
     Defect(
         "take what is left of our freeze for an OnDelete of the owner",
         "core/kinds/daemonset.py",
-        "return Replaced(ON_DELETE) if gone or _is_applied(workload) else known",
+        'return Replaced(ON_DELETE) if all("f:type" in strategy for strategy in applied) else known',
         "return Replaced(ON_DELETE)",
         (f"{SERVER_SIDE}::test_a_strategy_that_the_owner_applies_no_more_does_not_make_our_freeze_his",),
     ),
@@ -424,7 +424,7 @@ DEFECTS: Final = (
     Defect(
         "take the owner's OnDelete for ours",
         "core/kinds/daemonset.py",
-        "return Replaced(ON_DELETE) if gone or _is_applied(workload) else known",
+        'return Replaced(ON_DELETE) if all("f:type" in strategy for strategy in applied) else known',
         "return known",
         ("unit/core/test_workload.py::test_an_on_delete_without_anything_beside_it_is_the_owners",),
     ),

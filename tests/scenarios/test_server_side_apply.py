@@ -9,7 +9,7 @@ import pytest
 from inplace.core.objects import names
 from inplace.core.state.statuses import Phase
 from inplace.kube.errors import Conflict
-from tests.scenarios.markers import core_of_many, kinds, long
+from tests.scenarios.markers import core, core_of_many, kinds, long
 from tests.scenarios.policies import HONEST_STATUS, KEEP_FREEZE
 
 only = kinds("StatefulSet", "DaemonSet", "Deployment", because="a ReplicaSet needs no freeze")
@@ -128,6 +128,7 @@ async def test_after_opting_out_our_field_manager_owns_nothing(open_world, group
         assert TAKEN[world.flavour.name]((await world.raw())["spec"])
 
 
+@core
 @kinds("DaemonSet", because="no other is held by a strategy that is also an owner's")
 async def test_a_strategy_that_the_owner_applies_no_more_does_not_make_our_freeze_his(open_world):
     """His `maxUnavailable` goes, and beside OnDelete the server fills in none."""

@@ -168,24 +168,24 @@ def _own(workload: Workload) -> Replaced:
     """What the freeze has replaced, or what the owner has written in its place.
 
     The freeze leaves `rollingUpdate` beside its OnDelete, and the API server fills that in for every RollingUpdate.
-    Where it is gone, the owner has written an OnDelete of his own, which has nothing beside it. Server-side apply takes
-    away no more of it than he applied before: there it is his if he applies the type.
+    Where it is gone, the owner has written an OnDelete of his own, which has nothing beside it; or he applies his
+    workload server-side, and no strategy any more.
     """
     known = recorded(workload)
     if known is None or known.type == ON_DELETE or not is_frozen(workload):
         return known or Replaced()
     if any(rolling(workload, known).values()):
         return known
-    gone = _strategy(workload).rolling_update is None
-    return Replaced(ON_DELETE) if gone or _is_applied(workload) else known
+    applied = _applied(workload)
+    return Replaced(ON_DELETE) if all("f:type" in strategy for strategy in applied) else known
 
 
-def _is_applied(workload: Workload) -> bool:
-    """Whether the type of the strategy stands in what somebody else applies server-side."""
+def _applied(workload: Workload) -> list[Tree]:
+    """The fields of the strategy in each configuration of the workload's spec that others apply server-side."""
     entries = msgspec.json.decode(workload.metadata.managed_fields, type=list[ManagedFields])
-    applied = (one.fields for one in entries if one.operation == "Apply" and one.manager != names.FIELD_MANAGER)
-    strategies = (trees.tree(trees.decode(fields).get("f:spec")).get("f:updateStrategy") for fields in applied)
-    return any("f:type" in trees.tree(strategy) for strategy in strategies)
+    others = [one.fields for one in entries if one.operation == "Apply" and one.manager != names.FIELD_MANAGER]
+    specs = [trees.tree(trees.decode(fields).get("f:spec")) for fields in others]
+    return [trees.tree(spec.get("f:updateStrategy")) for spec in specs if spec]
 
 
 def _hash(revision: Revision) -> str:

@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 from kubesim.api import failure
-from kubesim.api.kinds import Kind, Tree
+from kubesim.api.kinds import TEMPLATED, Kind, Tree
 from kubesim.api.patching import fields, managers, mergekeys
 from kubesim.api.patching.jsonpatch import same
 
@@ -24,10 +24,10 @@ def apply(kind: Kind, live: Tree, config: Tree, *, manager: str, force: bool, no
     others = [entry for entry in entries if entry is not mine]
     wanted = fields.of(name, config)
     _refuse_conflicts(kind, live, config, others, force=force)
-    gone = fields.without(mine["fieldsV1"], wanted) if mine else {}
+    gone, kept = fields.without(mine["fieldsV1"], wanted) if mine else {}, wanted
     for other in others:
-        gone = fields.without(gone, other["fieldsV1"])
-    merged = merge(name, _remove(name, live, gone), config)
+        gone, kept = fields.without(gone, other["fieldsV1"]), fields.union(kept, other["fieldsV1"])
+    merged = merge(name, _remove(name, live, gone, kept if kind in TEMPLATED else None), config)
     merged["metadata"] = merged.get("metadata", {})
     return managers.applied(kind, live, merged, wanted, manager=manager, now=now)
 
@@ -59,16 +59,20 @@ def _merged_value(kind: str, field: str, old: Any, new: Any) -> Any:
     return [*result, *left.values()]
 
 
-def _remove(kind: str, live: Tree, gone: Tree) -> Tree:
-    """Take away the fields of a set."""
+def _remove(kind: str, live: Tree, gone: Tree, kept: Tree | None = None) -> Tree:
+    """Take away the fields of a set.
+
+    `kept`: what others have or is applied; an object of which nothing is there goes as a whole, with what the server
+    filled in (EnsureNamedFieldsAreMembers). None where nobody knows who updated what.
+    """
     result = dict(live)
     for name, below in gone.items():
         field = name.removeprefix("f:")
         if not name.startswith("f:") or field not in result:
             continue
         value = result[field]
-        if isinstance(value, dict) and below:
-            result[field] = _remove(kind, value, below)
+        if isinstance(value, dict) and below and (kept is None or name in kept):
+            result[field] = _remove(kind, value, below, kept[name] if kept is not None else None)
         elif isinstance(value, list) and below:
             result[field] = _remove_elements(kind, field, value, below)
         else:

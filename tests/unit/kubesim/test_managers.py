@@ -130,4 +130,14 @@ def test_what_an_applier_leaves_out_goes_unless_another_has_it():
     kept = applied(live, {"type": "RollingUpdate"})
     assert kept["spec"]["updateStrategy"] == ROLLING, "helm's own update entry has it still"
     taken = updated(live, lambda tree: tree["metadata"]["managedFields"].pop(1), manager="kubectl")
-    assert applied(taken, {"type": "RollingUpdate"})["spec"]["updateStrategy"]["rollingUpdate"] == {}
+    assert "rollingUpdate" not in applied(taken, {"type": "RollingUpdate"})["spec"]["updateStrategy"]
+
+
+def test_what_the_server_filled_in_goes_with_the_last_field_that_was_applied():
+    """As 1.36 does: of `{maxUnavailable: 1}` and the server's `maxSurge: 0` nothing is left."""
+    live = applied(created(), {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1}})
+    live["metadata"]["managedFields"] = [one for one in live["metadata"]["managedFields"] if one["manager"] == "helm"]
+    frozen = updated(live, strategy(type="OnDelete"))
+    config = {"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": {"name": "web"}, "spec": {"minReadySeconds": 1}}
+    left = apply.apply(KIND, frozen, config, manager="helm", force=False, now="4")
+    assert left["spec"]["updateStrategy"] == {"type": "OnDelete"}
