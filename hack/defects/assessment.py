@@ -226,6 +226,15 @@ DEFECTS: Final = (
         ("scenarios/test_upgrade.py::test_what_a_pod_in_flight_is_given_during_a_pause_can_be_told_later",),
     ),
     Defect(
+        "forget the digest once the node lists the image",
+        "core/rollout/prepull.py",
+        "    kept |= {name for name in used if name in pods and pull_pods.is_pulled(pods[name])}\n",
+        "",
+        (
+            "unit/core/test_prepull.py::test_a_helper_that_has_pulled_stays_for_its_digest_when_the_node_lists_the_image",
+        ),
+    ),
+    Defect(
         "call healthy what never ran",
         "core/plan/status.py",
         "return not kept and any(pod.available and pod.revision == revision and not pod.drift for pod in pods)",

@@ -103,18 +103,22 @@ def check(
     if snapshot.pull_pods is None:
         return PrePullState()
     restarting = [] if policy is PrePullPolicy.NEVER else _reachable(snapshot, changes)
-    needed = _needed(restarting, listed)
+    wanted = {restart.pod.uid: (_wanted(restart), node) for restart, node in restarting}
+    needed = _needed(wanted, listed)
     pods = {pod.name: pod for pod in snapshot.pull_pods.pods}
     deadline = timedelta(seconds=settings.progress_deadline_seconds)
     checks = {
         image: _check(snapshot, image, pods.get(name_of(snapshot.workload, image)), now, deadline)
-        for wanted in needed.values()
-        for image in wanted
+        for lacking in needed.values()
+        for image in lacking
     }
     required = policy is PrePullPolicy.REQUIRED
-    present = [all(checks[image].missing is None for image in wanted) for wanted in needed.values()]
+    present = [all(checks[image].missing is None for image in lacking) for lacking in needed.values()]
     nowhere = required and len(present) == len(restarting) > 0 and not any(present)
     kept = {name_of(snapshot.workload, image) for image in (*checks, *_being_swapped(snapshot))}
+    # One that has pulled knows the digest, also when the node lists the image by then.
+    used = {name_of(snapshot.workload, image) for found, _ in wanted.values() for image in found}
+    kept |= {name for name in used if name in pods and pull_pods.is_pulled(pods[name])}
     deletions = (
         DeletePullPod(pod, again=name in kept)
         for name, pod in pods.items()
@@ -179,19 +183,23 @@ def cleanup(snapshot: Snapshot) -> tuple[DeletePullPod, ...]:
 # --- what is missing -------------------------------------------------------------------------------------------------
 
 
-def _needed(restarting: Iterable[tuple[Restart, Node]], listed: NodeImages) -> dict[str, tuple[ImageOnNode, ...]]:
-    """By uid: what the containers that would restart need on their node and may not have there."""
-    needed: dict[str, tuple[ImageOnNode, ...]] = {}
-    for restart, node in restarting:
-        wanted = (_needed_image(restart.pod, name, reference) for name, reference in restart.images.items())
-        lacking = [
-            image
-            for image in wanted
-            if image.policy == "Always" or images.normalise(image.image) not in listed.of(node)
-        ]
-        if lacking:
-            needed[restart.pod.uid] = tuple(dict.fromkeys(lacking))
-    return needed
+def _wanted(restart: Restart) -> tuple[ImageOnNode, ...]:
+    """What the containers that would restart need on their node."""
+    found = (_needed_image(restart.pod, name, reference) for name, reference in restart.images.items())
+    return tuple(dict.fromkeys(found))
+
+
+def _needed(
+    wanted: Mapping[str, tuple[tuple[ImageOnNode, ...], Node]], listed: NodeImages
+) -> dict[str, tuple[ImageOnNode, ...]]:
+    """By uid: what of it may not be there."""
+    lacking = {
+        uid: tuple(
+            image for image in found if image.policy == "Always" or images.normalise(image.image) not in listed.of(node)
+        )
+        for uid, (found, node) in wanted.items()
+    }
+    return {uid: found for uid, found in lacking.items() if found}
 
 
 def _reachable(snapshot: Snapshot, changes: Changes) -> list[tuple[Restart, Node]]:

@@ -396,6 +396,16 @@ def test_a_helper_stays_until_the_pods_on_its_node_are_swapped():
     assert Planner().decide(done, NOW).assessment.images.deletions
 
 
+def test_a_helper_that_has_pulled_stays_for_its_digest_when_the_node_lists_the_image():
+    """The next Pod of the node may begin long after: what proves its swap is what the helper knows."""
+    on = {"node": node(images=(("app:v2",),))}
+    for there, stays in ((helped(id_="app@" + DIGEST["v2"], phase="Failed"), True), (helped(waiting="x"), False)):
+        made = plan(helpers=[there], nodes=on, pods=[pod(gate=None)])
+        assert any(isinstance(one, DeletePullPod) for one in made.actions) is not stays
+        (swap,) = starts(made)
+        assert swap.record.containers["app"].expected == (DIGEST["v2"] if stays else "")
+
+
 @pytest.mark.parametrize("frozen", [True, False], ids=["frozen", "nothing else of ours"])
 def test_opting_out_leaves_no_helper(frozen):
     leaving = workload(replicas=1, mode=None, frozen=frozen)
