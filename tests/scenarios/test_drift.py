@@ -10,7 +10,7 @@ from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
-from tests.scenarios.markers import core_of_held, core_of_many, kinds
+from tests.scenarios.markers import core_of_held, core_of_many, kinds, long
 
 
 async def marked(world, pod, **metadata):
@@ -40,6 +40,7 @@ async def test_live_metadata_that_no_template_changes_is_left_alone(open_world):
         assert (await world.pod(first.name)).metadata.annotation("example.com/note") == "mine"
 
 
+@long
 @core_of_held
 async def test_metadata_that_a_failed_attempt_has_written_is_taken_back(open_world):
     """Although neither the template before it nor the one after it speaks of it."""

@@ -87,6 +87,7 @@ async def test_pods_that_come_while_it_is_rolled_back_do_not_stay_on_the_bad_rev
         await rolled_back(world)
 
 
+@long
 async def test_the_controller_is_killed_while_it_rolls_back(open_world):
     async with open_world() as world:
         await world.create_web(replicas=3, annotations=BACK)
