@@ -216,7 +216,7 @@ DEFECTS: Final = (
         "core/pod/lifecycle.py",
         "return context.unrecorded if record.target != context.target else None",
         "return None",
-        ("scenarios/test_upgrade.py::test_what_a_pod_in_flight_is_given_during_a_pause_can_be_told_later",),
+        ("unit/core/test_kinds.py::test_a_pod_in_flight_is_given_no_template_that_is_not_on_record",),
     ),
     Defect(
         "record nothing during a pause",

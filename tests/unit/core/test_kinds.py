@@ -14,6 +14,7 @@ from inplace.core.actions.actions import (
     CloseGate,
     CreateReplicaSet,
     DeleteReplicaSet,
+    PatchImages,
     PatchReplicaSet,
     PatchWorkload,
     PatchWorkloadStatus,
@@ -33,7 +34,7 @@ from inplace.core.state.statuses import Phase, Status
 from inplace.core.template import trees
 from inplace.core.views import forecast
 from inplace.core.views.forecast import Verdict
-from tests.factories import NOW, decode, node, pod, workload
+from tests.factories import NOW, decode, node, pod, swapping, workload
 
 DEPLOYMENT, REPLICASET = kinds.BY_NAME["Deployment"], kinds.BY_NAME["ReplicaSet"]
 DAEMONSET, STATEFULSET = kinds.BY_NAME["DaemonSet"], kinds.BY_NAME["StatefulSet"]
@@ -313,6 +314,15 @@ def test_what_was_healthy_is_known_while_it_is_rolled_back_and_a_replica_set_has
     history = (replica_set("a", "v1", replicas=0), replica_set("b", "v0", replicas=0))
     found = looked(one, *history, replica_set("c", "v2", replicas=scaled, day=2)).revisions
     assert set(found) == {print_of(tag) for tag in known}
+
+
+def test_a_pod_in_flight_is_given_no_template_that_is_not_on_record():
+    begun = replace(swapping(), workload="web", base=print_of("v1"), target=print_of("v2"))
+    flying = pod(image="app:v2", revision="", gate=None, record=begun, generation=2)
+    for kept, follows in (("v1", "v2"), False), (("v1", "v2", "v3"), True):
+        shot = looked(deployment("v3"), replica_set("a", "v1", kept=kept), pods=(flying,))
+        made = plan.plan(shot, NOW).actions
+        assert any(isinstance(one, PatchImages) for one in made) is follows
 
 
 def test_a_replica_sets_pod_that_fits_no_template_may_be_older_than_any():
