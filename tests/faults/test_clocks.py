@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from inplace.core.objects.workloads import Pdb
-from inplace.runtime.clock import TOLERANCE, Clock, ServerClock
+from inplace.runtime.clock import TOLERANCE, LoopClock, ServerClock
 from kubesim.controllers.disruption import FORGET
 from tests.scenarios import invariants
-from tests.scenarios.embedded import open_embedded
+from tests.scenarios.embedded import EPOCH, open_embedded
 from tests.scenarios.test_budgets import PDBS, budget
-
-
-class Wrong:
-    """A clock that is ahead of another."""
-
-    def __init__(self, right: Clock, ahead: timedelta) -> None:
-        self._right = right
-        self._ahead = ahead
-
-    def monotonic(self) -> float:
-        return self._right.monotonic()
-
-    def now(self) -> datetime:
-        return self._right.now() + self._ahead
-
-    async def sleep(self, seconds: float) -> None:
-        await self._right.sleep(seconds)
 
 
 @pytest.mark.parametrize("minutes", [-5, 5])
 async def test_what_is_reserved_from_a_budget_is_neither_stale_nor_of_the_future(minutes):
     """The disruption controller forgets an entry after two minutes, by its own clock."""
     async with open_embedded(controller=False) as world:
-        world.own_clock = ServerClock(Wrong(world.clock, timedelta(minutes=minutes)))
+        world.own_clock = ServerClock(LoopClock(EPOCH + timedelta(minutes=minutes)))
         await world.start_controller()
         await world.create_web(replicas=3)
         await budget(world, minAvailable=2)
