@@ -54,6 +54,7 @@ e2e-full: $(READY)  ## everything, long: all worlds, versions and seeds, deliber
 	$(BIN)/python -m hack.judges build/judges > docs/judges.md
 	$(BIN)/python -m tests.campaign --seeds 10000
 	$(BIN)/python -m hack.mutation
+	$(BIN)/python -m hack.mutation --campaign
 	hack/bench/run --long
 
 bench: $(READY)  ## what the controller costs, beside the floor (as root; BENCH=throughput|sync|events|overhead for one)

@@ -4,6 +4,7 @@ A defect (`hack.defects`) is made in a copy of the tree. The tests that it names
 It is caught only if a test fails: a run that cannot collect its tests, or that hangs, says nothing and is an error. The
 same tests must pass without a defect, or their failures say nothing either.
 
+`--campaign` holds the campaign's story of each mended fault alone against the defect that undoes the mend.
 `--check` only holds the list against the tree, in a second: tests/unit/test_defects.py does the same.
 """
 
@@ -20,6 +21,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from importlib.util import cache_from_source
 from pathlib import Path
@@ -28,6 +30,7 @@ from typing import Final, NamedTuple
 
 from hack.defects import DEFECTS
 from hack.defects.defect import Defect
+from tests.campaign.mended import MENDED
 
 ROOT: Final = Path(__file__).parents[1]
 #: The quick ones first: one failure is enough.
@@ -87,7 +90,7 @@ def _problems(defect: Defect, root: Path) -> Iterator[str]:
     except SyntaxError as error:
         yield f"{defect.file} is no Python any more: {error}"
     for test in defect.tests:
-        path, _, function = test.partition("::")
+        path, _, function = test.partition("[")[0].partition("::")
         place = root / "tests" / path
         source = place.read_text(encoding="utf-8") if place.is_file() else ""
         if not place.exists() or (function and f"def {function}(" not in source):
@@ -140,18 +143,18 @@ def made(defect: Defect, tree: Path) -> Iterator[None]:
         compiled.unlink(missing_ok=True)
 
 
-def attempt(defect: Defect, tree: Path, workers: int) -> Result:
-    """Make one defect and see whether it is caught."""
+def attempt(defect: Defect, tree: Path, workers: int, *, alone: bool) -> Result:
+    """Make one defect and see whether it is caught; `alone`: by the tests that it names."""
     began, found = time.monotonic(), Run(Outcome.MISSED)
     with made(defect, tree):
         if defect.tests:
             found = run(tree, defect.tests, workers)
-        if found.outcome is Outcome.MISSED:
+        if found.outcome is Outcome.MISSED and not alone:
             found = run(tree, SUITE, workers)
     return Result(defect, found, time.monotonic() - began)
 
 
-def attempt_all(defects: Sequence[Defect], jobs: int) -> Iterator[Result]:
+def attempt_all(defects: Sequence[Defect], jobs: int, *, alone: bool = False) -> Iterator[Result]:
     """Try every defect, so many at once, each in a tree that no other uses meanwhile; in the order of the list."""
     workers = max(1, (os.cpu_count() or 1) // jobs)
     trees = SimpleQueue[Path]()
@@ -159,7 +162,7 @@ def attempt_all(defects: Sequence[Defect], jobs: int) -> Iterator[Result]:
     def one(defect: Defect) -> Result:
         tree = trees.get()
         try:
-            return attempt(defect, tree, workers)
+            return attempt(defect, tree, workers, alone=alone)
         finally:
             trees.put(tree)
 
@@ -180,14 +183,23 @@ def sound(defects: Sequence[Defect]) -> Run:
     return run(ROOT, tests, os.cpu_count() or 1) if tests else Run(Outcome.MISSED)
 
 
+def told(defects: Sequence[Defect]) -> list[Defect]:
+    """The defects of which the campaign has a story, to be caught by that alone."""
+    test = "campaign/test_campaign.py::test_a_mended_fault_is_not_shown_again"
+    stories = {mended.defect for mended in MENDED}
+    return [replace(defect, tests=(f"{test}[{defect.name}]",)) for defect in defects if defect.name in stories]
+
+
 def main() -> int:
     """Try the defects; print a line for each, and fail if one was not caught."""
     parser = argparse.ArgumentParser(prog="python -m hack.mutation", description="Deliberate defects must be caught.")
     parser.add_argument("--check", action="store_true", help="only see that every defect can be made")
+    parser.add_argument("--campaign", action="store_true", help="by the campaign's stories of mended faults alone")
     parser.add_argument("--only", metavar="SUBSTRING", default="", help="only defects whose name or file contains this")
     parser.add_argument("--jobs", type=int, metavar="N", default=os.cpu_count() or 1, help="so many at once")
     options = parser.parse_args()
     chosen = [defect for defect in DEFECTS if options.only in defect.name or options.only in defect.file]
+    chosen = told(chosen) if options.campaign else chosen
     wrong = problems(chosen) if chosen else [f"no defect contains {options.only!r}"]
     if wrong or options.check:
         print("\n".join(wrong) or f"{len(chosen)} defects apply")
@@ -197,7 +209,7 @@ def main() -> int:
         print(f"without any defect: {before.detail}")
         return 1
     results = []
-    for result in attempt_all(chosen, max(1, options.jobs)):
+    for result in attempt_all(chosen, max(1, options.jobs), alone=options.campaign):
         print(result, flush=True)
         results.append(result)
     caught = sum(result.run.outcome is Outcome.CAUGHT for result in results)

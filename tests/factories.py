@@ -195,7 +195,8 @@ def snapshot(*pods: Pod, **changes: Any) -> Snapshot:
 
 def refused(uid: str, message: str = "no", *, sort: str = "patch_images") -> FailedWrite:
     """A write on a Pod in flight that admission has refused just now."""
-    return FailedWrite(uid, sort, Reason(ReasonCode.AdmissionRejected, "", message), NOW, later(30), later(60))
+    said, fatal = (Reason(code, "", message) for code in (ReasonCode.WriteRefused, ReasonCode.AdmissionRejected))
+    return FailedWrite(uid, sort, said, NOW, later(30), later(60), fatal)
 
 
 def decode(tree: Any, type_: type[T]) -> T:

@@ -179,9 +179,16 @@ DEFECTS: Final = (
     Defect(
         "forget why a write was refused",
         "cluster/tries.py",
-        "said = fatal if fails else reason if lasts else before",
-        "said = fatal if fails else before",
+        "said = reason if lasts else before",
+        "said = before",
         (f"{REFUSED_WRITES}::test_a_refused_write_before_the_first_pod_is_said_and_ends_when_it_is_taken",),
+    ),
+    Defect(
+        "tell only of a Pod in flight what would fail it",
+        "core/plan/decision.py",
+        "not (write.fatal and write.uid in failing))",
+        "not write.fatal)",
+        ("unit/core/test_workload.py::test_a_write_that_would_fail_a_pod_is_said_of_one_that_is_not_in_flight",),
     ),
     Defect(
         "write what an admission policy undoes again at once",

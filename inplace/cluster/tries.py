@@ -110,11 +110,11 @@ class Tries:
         times = known.times + 1 if known is not None and known.ending is ending else 1
         since = known.write.since if known is not None else self._stuck_since(key, action, ending, now)
         fails = fatal is not None and _is_final(ending, now - since, times)
-        lasts = ending in (*_NO, Ending.NOT_KEPT) or now - since >= PASSING
-        before = known.write.reason if known is not None else None
-        said = fatal if fails else reason if lasts else before
+        lasts = fails or ending in (*_NO, Ending.NOT_KEPT) or now - since >= PASSING
+        before, doomed = (known.write.reason, known.write.fatal) if known is not None else (None, None)
+        said = reason if lasts else before
         again = now + ending.pause(times)
-        write = FailedWrite(key.uid, key.sort, said, since, again, again + REMEMBERED)
+        write = FailedWrite(key.uid, key.sort, said, since, again, again + REMEMBERED, fatal if fails else doomed)
         self._failed[key] = _Failed(write, ending, times)
         return said is not None and before is None
 

@@ -67,6 +67,13 @@ KNOWN: tuple[Known, ...] = (
         '{"start":{"kind":"DaemonSet","replicas":1,"gate":true,"mode":"InPlaceOnly","strategy":"default","settings":{},'
         '"policies":false,"tool":"apply"},"moves":[["strategy","ondelete",1.0]],"seed":418}',
     ),
+    Known(
+        "pods/label before swap",
+        ("StatefulSet", "DaemonSet", "Deployment", "ReplicaSet"),
+        "Somebody removes the record of a Pod whose image has been patched and whose container has not been swapped yet:"
+        " nothing else tells the old container from the new one, and the revision's label comes a moment too early.",
+        '{"start":{"kind":"StatefulSet"},"moves":[["image","v2",2.3],["pod-record","1 ",60.0]]}',
+    ),
 )
 
 

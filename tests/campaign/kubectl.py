@@ -127,7 +127,7 @@ async def metadata(stage: Stage, field: str, key: str, value: str | None) -> Non
     await stage.patch({"metadata": {field: {key: value}}})
 
 
-async def patch_pod(stage: Stage, name: str, body: Tree) -> None:
+async def patch_pod(stage: Stage, name: str, body: Tree, *, subresource: str = "") -> None:
     """Change a Pod by hand."""
     await stage.client.patch(
         kinds.PODS.resource,
@@ -135,6 +135,7 @@ async def patch_pod(stage: Stage, name: str, body: Tree) -> None:
         stage.namespace,
         body,
         patch_type=PatchType.STRATEGIC,
+        subresource=subresource,
         type=dict,
         field_manager="hand",
     )

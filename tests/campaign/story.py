@@ -80,8 +80,9 @@ class Intent(Struct, frozen=True):
     refused: tuple[str, ...] = ()
     min_available: int | None = None
     alive: bool = True
-    #: Pods whose image or labels somebody changed by hand, or whose container ended by itself, so far.
+    #: Pods whose image, labels or record somebody changed by hand, and containers that ended by themselves, so far.
     touched: int = 0
+    crashed: int = 0
     #: How the owner's file reaches the server, and how often a write may have lifted a freeze, but for the policies.
     tool: str = "apply"
     lifted: int = 0

@@ -8,6 +8,7 @@ from hack import mutation
 from hack.defects import DEFECTS
 from hack.defects.defect import Defect
 from hack.mutation import Outcome, judge
+from tests.campaign.mended import MENDED
 
 FAILED = "FAILED tests/unit/core/test_pod.py::test_it[a-b] - assert 1 == 2\n1 failed, 3 passed in 0.10s\n"
 
@@ -33,6 +34,11 @@ def test_every_defect_can_be_made_and_names_tests_that_there_are():
 def test_a_defect_that_does_not_apply_is_a_problem(defect, problem):
     (found,) = mutation.problems([defect])
     assert problem in found
+
+
+def test_a_story_of_the_campaign_names_a_defect():
+    names = [one.defect for one in MENDED]
+    assert sorted(one.name for one in mutation.told(DEFECTS)) == sorted(names)
 
 
 def test_names_are_told_apart():

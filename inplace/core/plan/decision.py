@@ -87,8 +87,9 @@ class Decision(Struct, frozen=True, dict=True):
     @property
     def refused_writes(self) -> tuple[FailedWrite, ...]:
         """Our writes that are refused, or not kept, the oldest first; what fails a Pod in flight is told of the Pod."""
+        failing = {pod.pod.uid for pod in self.assessment.pods if isinstance(pod.state, InProgress)}
         failed = self.assessment.snapshot.failed_writes
-        return tuple(write for write in failed if write.reason and write.reason.code == ReasonCode.WriteRefused)
+        return tuple(write for write in failed if write.reason and not (write.fatal and write.uid in failing))
 
     @property
     def refusal_deadline(self) -> datetime | None:

@@ -12,7 +12,7 @@ from inplace.core.actions.actions import Action, subject
 from inplace.core.actions.describe import sort_of
 from inplace.core.kinds import Kind, OwnedObjects, Template
 from inplace.core.objects.model import Node, Pod
-from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.reasons import Reason
 from inplace.core.objects.workloads import Pdb, Workload
 from inplace.core.pod.observation import PodObservation
 from inplace.core.settings.annotations import Parsed, parse
@@ -50,13 +50,15 @@ class FailedWrite(Struct, frozen=True):
     #: The object, and the sort of write (`describe.sort_of`).
     uid: str
     sort: str
-    #: What people are told: WriteRefused, or why a Pod in flight fails for it. None: it may pass by itself.
+    #: What people are told (WriteRefused). None: it may pass by itself.
     reason: Reason | None
     since: datetime
     #: When it is tried again, if there is still a need for it.
     again: datetime
     #: When there has been none for so long that it counts no more.
     until: datetime
+    #: Why a Pod in flight fails for it, once it is clear that it does not pass.
+    fatal: Reason | None = None
 
     def rests(self, now: datetime) -> bool:
         """Whether it is not tried again yet."""
@@ -142,8 +144,7 @@ class Snapshot(Struct, frozen=True, dict=True):
 
     def fatal(self, uid: str) -> Reason | None:
         """Why a Pod in flight fails: our write on it is refused for good."""
-        reasons = (write.reason for write in self.failed_writes if write.uid == uid)
-        return next((reason for reason in reasons if reason and reason.code != ReasonCode.WriteRefused), None)
+        return next((write.fatal for write in self.failed_writes if write.uid == uid and write.fatal), None)
 
     def revision_of(self, pod: Pod) -> str:
         """The revision that a Pod is at; empty if unknown."""

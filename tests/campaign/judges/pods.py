@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inplace.core.objects import names
+from inplace.core.state import records
+from inplace.core.state.records import Record
 from tests.campaign.judges.disruption import is_drained
 from tests.campaign.judges.verdict import Verdict
-from tests.campaign.ledger import Tree, image, label, member_changes
+from tests.campaign.ledger import Tree, annotation, image, label, member_changes
 from tests.campaign.trace import Sight, Trace
 
+#: Seconds within which a gate is opened, once nothing is amiss.
+SOON = 50.0
 #: Keys that every Pod has from its controller.
 _CONTROLLERS = (names.REVISION_LABEL, names.TEMPLATE_GENERATION_LABEL, names.TEMPLATE_HASH_LABEL)
 
@@ -32,7 +36,7 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
         if relabelled and uid in before_swap and _container(new) == before_swap.pop(uid):
             yield Verdict("pods", "label before swap", f"{change.name}: labelled with the old container at {entry.at}")
     for sight in ours.sights:
-        yield from _gates(sight)
+        yield from _gates(ours, sight)
 
 
 def _labels(old: Tree, new: Tree, at: float) -> Iterator[Verdict]:
@@ -48,13 +52,21 @@ def _labels(old: Tree, new: Tree, at: float) -> Iterator[Verdict]:
         )
 
 
-def _gates(sight: Sight) -> Iterator[Verdict]:
-    """Once nothing is under way, no gate is closed."""
-    ended = sight.name == "opted out" or (sight.name == "calm" and sight.quiet > sight.intent.deadline + 100)
+def _gates(ours: Trace, sight: Sight) -> Iterator[Verdict]:
+    """A gate is closed by an attempt in flight, or for a record that cannot be read, or not at all; and by nothing
+    once we have let go."""
+    if sight.quiet < SOON or ours.since_unquiet(sight.at) < SOON:
+        return
     for pod in sight.pods:
-        if ended and is_drained(pod):
-            fault = "gate left closed" if sight.name == "calm" else "gate closed after opting out"
-            yield Verdict("pods", fault, f"{pod['metadata']['name']} at {sight.at:.0f} s ({sight.name})")
+        if not is_drained(pod) or "deletionTimestamp" in pod["metadata"]:
+            continue
+        if sight.name == "opted out":
+            yield Verdict("pods", "gate closed after opting out", f"{pod['metadata']['name']} at {sight.at:.0f} s")
+            continue
+        text = annotation(pod, names.STATE)
+        record = records.decode(text) if text is not None else None
+        if record is None or (isinstance(record, Record) and not record.in_flight):
+            yield Verdict("pods", "gate left closed", f"{pod['metadata']['name']} at {sight.at:.0f} s ({sight.name})")
 
 
 def _container(pod: Tree) -> str:

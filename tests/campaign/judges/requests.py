@@ -1,4 +1,5 @@
-"""No hot loop: a bound on the requests of every minute, in all and of one sort at one object, whatever happens."""
+"""No hot loop: a bound on the requests of every minute, in all and of one sort at one object, whatever happens; and
+what the server refuses for what it is rests."""
 
 from __future__ import annotations
 
@@ -12,6 +13,10 @@ MINUTE = 60.0
 #: Requests of a minute: of all sorts, and of one sort at one object.
 MOST = 400
 MOST_ALIKE = 90
+#: Writes of one sort at one object, refused for what they are (a webhook denies with 400), in two minutes. A 422 may be
+#: a precondition that failed, which says nothing of the write.
+REFUSED = (400, 413)
+MOST_REFUSED = 6
 
 
 def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
@@ -22,13 +27,17 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
             continue
         one = entry.request
         sort = (one.verb, one.plural, one.subresource, one.name)
-        for key, most in (((), MOST), (sort, MOST_ALIKE)):
+        bounds = [((), MINUTE, MOST), (sort, MINUTE, MOST_ALIKE)]
+        if entry.code in REFUSED and one.name and not one.dry_run:
+            bounds.append((("refused", *sort), 2 * MINUTE, MOST_REFUSED))
+        for key, seconds, most in bounds:
             window = windows[key]
             window.append(entry.at)
-            while window[0] < entry.at - MINUTE:
+            while window[0] < entry.at - seconds:
                 window.popleft()
             if len(window) > most:
-                what = " ".join(sort) if key else "all sorts"
-                fault = f"{one.verb} {one.plural}{'/' + one.subresource if one.subresource else ''}" if key else "all"
-                yield Verdict("requests", fault, f"{len(window)} requests within a minute at {entry.at:.0f} s: {what}")
+                kind = f"{one.verb} {one.plural}{'/' + one.subresource if one.subresource else ''}"
+                fault = {0: "all", len(sort): kind}.get(len(key), f"refused {kind}")
+                what = " ".join(key) or "all sorts"
+                yield Verdict("requests", fault, f"{len(window)} in {seconds:.0f} s at {entry.at:.0f} s: {what}")
                 return

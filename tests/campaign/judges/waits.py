@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from inplace.core.state.statuses import Phase, Status
 from kubesim.api.faults import WORDS
@@ -146,7 +147,8 @@ def _is_handed_over(ours: Trace, sight: Sight, status: Status) -> bool:
 
 def _is_rolled_back(ours: Trace, sight: Sight, status: Status) -> bool:
     """The image does not run, or could not be pulled when a Pod had it already; or somebody laid hands on Pods."""
-    return sight.intent.tag in BAD or bool(sight.intent.touched) or _was_unpulled(ours, sight)
+    amiss = sight.intent.tag in BAD or bool(sight.intent.touched) or _was_unpulled(ours, sight)
+    return amiss or _crashed_in_time(ours, sight)
 
 
 def _was_unpulled(ours: Trace, sight: Sight) -> bool:
@@ -157,10 +159,21 @@ def _was_unpulled(ours: Trace, sight: Sight) -> bool:
     return any(tag(pod) == sight.intent.tag and not ours.intent_at(at).registry for at, pod in asked)
 
 
+def _crashed_in_time(ours: Trace, sight: Sight) -> bool:
+    """Whether a container ended by itself within the deadline of its upgrade: later that says nothing of the image."""
+    intents = [(at, intent) for at, intent in ours.intents if at <= sight.at]
+    crashes = [at for (_, before), (at, now) in pairwise(intents) if now.crashed > before.crashed]
+    changes = [(entry.at, one) for entry, one in member_changes(ours.entries[: sight.entries]) if entry.ours]
+    swapped = [(at, one.old, one.new) for at, one in changes if one.old is not None and one.new is not None]
+    swaps = [at for at, old, new in swapped if tag(old) != tag(new) == sight.intent.tag]
+    return any(0 <= at - swap <= ours.intent_at(at).deadline for at in crashes for swap in swaps)
+
+
 def _is_degraded(ours: Trace, sight: Sight, status: Status) -> bool:
     """Something has been amiss in this story."""
     intents = [intent for _, intent in ours.intents]
     amiss = any(not one.quiet or one.touched or one.tag in BAD or one.min_available is not None for one in intents)
+    amiss = amiss or _crashed_in_time(ours, sight)
     return amiss or any(code in _codes(status) for code in ("FreezeContested",))
 
 

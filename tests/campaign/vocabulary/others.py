@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from msgspec.structs import replace
@@ -12,7 +13,7 @@ from inplace.core.objects import names
 from kubesim.api.faults import Answer, Cut, Delay, Fault, Request
 from tests.campaign import kubectl
 from tests.campaign.kubectl import Refused
-from tests.campaign.ledger import Tree
+from tests.campaign.ledger import Tree, condition
 from tests.campaign.stage import NODES, Stage
 from tests.campaign.story import Intent
 from tests.campaign.vocabulary.verb import Verb, one_of, short
@@ -88,6 +89,14 @@ async def _pod_record(stage: Stage, _: Intent, argument: str) -> None:
     await kubectl.patch_pod(stage, _pod(stage, number)["metadata"]["name"], body)
 
 
+async def _pod_gate(stage: Stage, _: Intent, number: str) -> None:
+    pod = _pod(stage, int(number))
+    if condition(pod, names.GATE) is None:
+        raise Refused("it has no gate, or nobody has opened it yet")
+    body = {"status": {"conditions": [{"type": names.GATE, "status": "False"}]}}
+    await kubectl.patch_pod(stage, pod["metadata"]["name"], body, subresource="status")
+
+
 async def _original(stage: Stage, _: Intent, text: str) -> None:
     if stage.ours and "original-strategy" not in str((await stage.raw())["metadata"].get("annotations")):
         raise Refused("it has none")
@@ -99,8 +108,14 @@ async def _flap(stage: Stage, _: Intent, argument: str) -> None:
     _at_worker(stage, lambda: stage.cluster.kubelet.fail_probes(_pod(stage, number)["metadata"]["uid"], float(seconds)))
 
 
-async def _crash(stage: Stage, _: Intent, number: str) -> None:
-    _at_worker(stage, lambda: stage.cluster.kubelet.crash(_pod(stage, int(number))["metadata"]["uid"]))
+async def _crash(stage: Stage, _: Intent, argument: str) -> None:
+    number, times = _at_pod(argument)
+    uid = _pod(stage, number)["metadata"]["uid"]
+    _at_worker(stage, lambda: stage.cluster.kubelet.crash(uid))
+    for again in range(1, int(times)):
+        await stage.clock.sleep(10 * 2**again)  # the kubelet's back-off, and a moment in which it runs
+        with suppress(KeyError):  # the Pod is gone
+            stage.cluster.kubelet.crash(uid)
 
 
 def _at_worker(stage: Stage, act: Callable[[], None]) -> None:
@@ -197,7 +212,12 @@ VERBS = (
         change=_touched, ours=True,
     ),
     Verb(
-        "original-strategy", 1, one_of("", "{", "[]", '{"type":"Foo"}'), _original,
+        "pod-gate", 1, one_of("0", "1", "2"), _pod_gate,
+        lambda intent, number: f"kubectl patch pod web-{number} --subresource=status …   # {names.GATE}: False",
+        change=_touched, ours=True,
+    ),
+    Verb(
+        "original-strategy", 2, one_of("", "{", "[]", '{"type":"Foo"}'), _original,
         lambda intent, text: f"kubectl annotate --overwrite {short(intent)} {names.ORIGINAL_STRATEGY}={text!r}",
         change=_touched, ours=True, allowed=lambda intent, _: intent.opted_in,
         kinds=("StatefulSet", "DaemonSet", "Deployment"),
@@ -207,8 +227,9 @@ VERBS = (
         lambda intent, rest: "the readiness of Pod web-{} is gone for {} s".format(*rest.split(" ")),
     ),
     Verb(
-        "crash", 3, one_of("0", "1", "2"), _crash,
-        lambda intent, number: f"the container of web-{number} ends by itself", change=_touched,
+        "crash", 3, _numbered("1", "4"), _crash,
+        lambda intent, rest: "the container of web-{} ends by itself, {} times".format(*rest.split(" ")),
+        change=lambda intent, _: replace(intent, crashed=intent.crashed + 1),
     ),
     Verb(
         "node-away", 4, one_of("0", "1", "2", "3"), _node_away,

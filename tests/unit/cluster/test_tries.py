@@ -42,7 +42,7 @@ def fails(memory, ending, action=ABORT, fatal=FATAL):
 
 def reason(memory):
     found = memory.tries.of("web")
-    return found[0].reason if found else None
+    return found[0].fatal or found[0].reason if found else None
 
 
 def pause(memory):

@@ -22,7 +22,7 @@ from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Failure, Phase, Status
 from inplace.core.views import forecast
 from inplace.core.views import workload as view
-from tests.factories import NEW, NOW, OLD, decode, later, pod, snapshot, stamp, swapping, template, workload
+from tests.factories import NEW, NOW, OLD, decode, later, pod, refused, snapshot, stamp, swapping, template, workload
 
 KIND = BY_NAME["StatefulSet"]
 
@@ -445,6 +445,18 @@ def test_a_pod_that_is_going_refuses_nothing():
     assert made.status.phase is not Phase.REFUSED
     staying = pod(name="web-1", revision="web-gone")
     assert plan(pod(), staying, workload=workload(replicas=2)).status.phase is Phase.REFUSED
+
+
+def test_a_write_that_would_fail_a_pod_is_said_of_one_that_is_not_in_flight():
+    """A Pod in flight fails for it, and that is said of the Pod; any other one only waits."""
+    failed = pod(record=swapping(PodPhase.FAILED))
+    made = planning.plan(snapshot(failed, failed_writes=(refused("uid-web-0", "no such Pod", sort="complete"),)), NOW)
+    assert [reason.message for reason in made.status.reasons] == ["no such Pod"]
+    late = planning.plan(snapshot(failed, failed_writes=(refused("uid-web-0", sort="complete"),)), later(3600))
+    assert late.status.phase is Phase.DEGRADED
+    in_flight = pod(gate="False", ready=False, record=swapping(PodPhase.DRAINING))
+    made = planning.plan(snapshot(in_flight, failed_writes=(refused("uid-web-0"),)), NOW)
+    assert made.status.reasons == ()
 
 
 def test_the_headline_says_why_a_write_is_refused():

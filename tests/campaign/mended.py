@@ -1,0 +1,96 @@
+"""Faults that were mended, each with a short story that shows it again if the mend is undone.
+
+`python -m hack.mutation --campaign` undoes the mends one by one, and holds the story of each against it.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Mended(Struct, frozen=True):
+    """A deliberate defect (`hack/defects`) that undoes a mend, and a story, as `--shrink` prints it, that shows it."""
+
+    defect: str
+    story: str
+
+
+MENDED: tuple[Mended, ...] = (
+    Mended(
+        "give the history the name of another ReplicaSet",
+        '{"start":{"kind":"Deployment"},'
+        '"moves":[["image","v2",60.0],["opt-out","",20.0],["image","v1",60.0],["opt-in","InPlaceOnly",20.0],["image","v2",60.0]]}',
+    ),
+    Mended(
+        "leave the freeze if nothing is recorded",
+        '{"start":{"kind":"StatefulSet"},'
+        '"moves":[["kill","",1.0],["original-strategy","",1.0],["opt-out","",1.0],["start","",60.0]]}',
+    ),
+    Mended(
+        "take a reverted commit for an undo",
+        '{"start":{"kind":"Deployment","replicas":1,"settings":{"max-unavailable":"2"},"policies":true},'
+        '"moves":[["apply","v3",1.0],["refuse","freezes: 422",60.0],["apply","partition=1",20.0],["image","v1",8.0]]}',
+    ),
+    Mended(
+        "judge a Pod that has served by what it lacks later",
+        '{"start":{"kind":"StatefulSet","replicas":3,"settings":{"on-failure":"Rollback","steps":"1","progress-deadline-seconds":"120"}},'
+        '"moves":[["image","v2",60.0],["flap","2 300",400.0]]}',
+    ),
+    Mended(
+        "count exits for ever",
+        '{"start":{"kind":"StatefulSet","replicas":3,"settings":{"on-failure":"Rollback","steps":"1","progress-deadline-seconds":"120"}},'
+        '"moves":[["image","v2",200.0],["crash","2 4",60.0]]}',
+    ),
+    Mended(
+        "take a webhook's plain denial for a passing error",
+        '{"start":{"kind":"StatefulSet"},"moves":[["refuse","drains: 400",1.0],["image","v2",400.0]]}',
+    ),
+    Mended(
+        "forget why a write was refused",
+        '{"start":{"kind":"Deployment","settings":{"progress-deadline-seconds":"120"}},'
+        '"moves":[["refuse","ReplicaSets: 403",1.0],["image","v2",400.0]]}',
+    ),
+    Mended(
+        "tell only of a Pod in flight what would fail it",
+        '{"start":{"kind":"Deployment","mode":"InPlaceIfPossible","policies":true,"settings":{"on-failure":"Rollback","progress-deadline-seconds":"120"}},'
+        '"moves":[["image","v4",1.0],["refuse","image patches: 404",20.0],["image","v1",60.0]]}',
+    ),
+    Mended(
+        "take a Pod of a Deployment that is not available for a native rollout",
+        '{"start":{"kind":"Deployment","replicas":1,"mode":null},'
+        '"moves":[["image","crash",60.0],["opt-in","InPlaceOnly",60.0]]}',
+    ),
+    Mended(
+        "hold a Deployment without a ReplicaSet",
+        '{"start":{"kind":"Deployment"},"moves":[["delete-replicaset","",60.0]]}',
+    ),
+    Mended(
+        "call healthy what never ran",
+        '{"start":{"kind":"StatefulSet"},"moves":[["scale","0",20.0],["image","crash",60.0]]}',
+    ),
+    Mended(
+        "roll back though nothing was moved",
+        '{"start":{"kind":"StatefulSet","settings":{"on-failure":"Rollback","progress-deadline-seconds":"120"}},'
+        '"moves":[["registry-away","",1.0],["image","v2",400.0]]}',
+    ),
+    Mended(
+        "upgrade the Pods of a Deployment with Recreate one after the other",
+        '{"start":{"kind":"Deployment","strategy":"recreate"},"moves":[["image","v2",60.0]]}',
+    ),
+    Mended(
+        "put back the metadata that others have changed",
+        '{"start":{"kind":"StatefulSet"},"moves":[["pod-label","0 role=primary",1.0],["image","v2",60.0]]}',
+    ),
+    Mended(
+        "know nothing of a Pod that was changed by hand",
+        '{"start":{"kind":"Deployment"},"moves":[["pod-image","0 v9",1.0],["image","v2",60.0]]}',
+    ),
+    Mended(
+        "leave a gate closed that no attempt keeps closed",
+        '{"start":{"kind":"StatefulSet"},"moves":[["pod-gate","1",60.0]]}',
+    ),
+    Mended(
+        "raise on a record that somebody edited",
+        '{"start":{"kind":"StatefulSet"},"moves":[["original-strategy","{",20.0]]}',
+    ),
+)
