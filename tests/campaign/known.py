@@ -70,7 +70,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         "pods/label before swap",
         ("StatefulSet", "DaemonSet", "Deployment", "ReplicaSet"),
-        "Somebody removes the record of a Pod whose image has been patched and whose container has not been swapped yet:"
+        "Somebody removes the record of a Pod whose image was patched and whose container has not been swapped yet:"
         " nothing else tells the old container from the new one, and the revision's label comes a moment too early.",
         '{"start":{"kind":"StatefulSet"},"moves":[["image","v2",2.3],["pod-record","1 ",60.0]]}',
     ),

@@ -21,6 +21,7 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
     """Every write of ours on a Pod."""
     pods: dict[str, Tree] = {}
     since: dict[str, float] = {}
+    ours_closed: set[str] = set()
     for entry, change in member_changes(ours.entries):
         uid = (change.new or change.old or {})["metadata"]["uid"]
         if change.new is None:
@@ -31,10 +32,15 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
             since.pop(uid, None)
         else:
             since.setdefault(uid, entry.at)
+        if not is_drained(change.new):
+            ours_closed.discard(uid)
+        elif entry.ours:
+            ours_closed.add(uid)
         if entry.ours and before is not None:
             yield from _undrained(change, ours.intent_at(entry.at))
             if _takes_down(before, change.new):
-                yield from _over_budget(ours, entry, change, pods, since)
+                known = {one for one, at in since.items() if one in ours_closed or entry.at - at >= KNOWN}
+                yield from _over_budget(ours, entry, change, pods, known)
 
 
 def _takes_down(before: Tree, now: Tree) -> bool:
@@ -54,15 +60,12 @@ def _undrained(change: Changed, intent: Intent) -> Iterator[Verdict]:
 
 
 def _over_budget(
-    ours: Trace, entry: Entry, change: Changed, pods: dict[str, Tree], since: dict[str, float]
+    ours: Trace, entry: Entry, change: Changed, pods: dict[str, Tree], known: set[str]
 ) -> Iterator[Verdict]:
+    """`known`: the Pods out of service of which we know."""
     intents = ours.intents_in(entry.at - KNOWN, entry.at)
     desired = min(intent.replicas for intent in intents)
-    out = [
-        pod
-        for uid, pod in pods.items()
-        if uid in since and (is_drained(pod) or entry.at - since[uid] >= KNOWN) and not _leaves(pod)
-    ]
+    out = [pod for uid, pod in pods.items() if uid in known and not _leaves(pod)]
     missing = max(0, desired - sum(not _leaves(pod) for pod in pods.values())) if _is_steady(ours, entry.at) else 0
     spare = max(0, len(pods) - desired)
     count = len(out) + missing + (change.new is not None and not is_drained(change.new)) - spare
