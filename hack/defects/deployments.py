@@ -8,6 +8,7 @@ from hack.defects.defect import Defect
 
 DEPLOYMENT: Final = "core/kinds/deployment.py"
 UNDO: Final = "core/kinds/undo.py"
+MENDED: Final = "campaign/test_campaign.py::test_a_mended_fault_is_not_shown_again"
 FREEZE: Final = "core/rollout/freeze.py"
 APPLY: Final = "controller/apply.py"
 
@@ -152,9 +153,23 @@ DEFECTS: Final = (
     Defect(
         "look for an undo where kubectl refuses it",
         DEPLOYMENT,
-        " or active is None or not freeze_policy:",
+        " or active is None or (workload.spec.paused and not freeze_policy):",
         " or active is None:",
         ("unit/core/test_kinds.py::test_settings_are_restored_only_after_what_nothing_but_an_undo_does",),
+    ),
+    Defect(
+        "keep no settings where there are none now",
+        UNDO,
+        "never = not own and not any(_settings(child.metadata) for child in children)",
+        "never = not own",
+        (f"{MENDED}[keep no settings where there are none now]",),
+    ),
+    Defect(
+        "look for the settings on the active ReplicaSet alone",
+        UNDO,
+        "for child in (active, *children) if",
+        "for child in (active,) if",
+        (f"{MENDED}[look for the settings on the active ReplicaSet alone]",),
     ),
     # --- whether policies are in force
     Defect(

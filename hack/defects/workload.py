@@ -170,7 +170,7 @@ DEFECTS: Final = (
     Defect(
         "let an undo change the settings",
         "core/kinds/undo.py",
-        "if same and child.metadata.uid != active.metadata.uid:",
+        "if same and child.metadata.uid != keeper.metadata.uid:",
         "if False:",
         ("scenarios/test_interlock.py::test_undo_works_and_settings_survive_it_the_pause_included",),
     ),

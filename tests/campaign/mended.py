@@ -93,4 +93,14 @@ MENDED: tuple[Mended, ...] = (
         "raise on a record that somebody edited",
         '{"start":{"kind":"StatefulSet"},"moves":[["original-strategy","{",20.0]]}',
     ),
+    Mended(
+        "keep no settings where there are none now",
+        '{"start":{"kind":"Deployment","replicas":1,"settings":{"steps":"1"}},'
+        '"moves":[["scale","0",1.0],["setting","steps-",1.0],["image","v1-alias",1.0],["undo","v1",8.0]]}',
+    ),
+    Mended(
+        "look for the settings on the active ReplicaSet alone",
+        '{"start":{"kind":"Deployment","replicas":1,"settings":{"steps":"1"}},'
+        '"moves":[["scale","0",20.0],["setting","steps-",20.0],["image","v2",20.0],["undo","v1",28.0]]}',
+    ),
 )

@@ -81,12 +81,14 @@ class Deployment(matching.MatchedByTemplate):
     ) -> PatchWorkload | PatchReplicaSet | Reason | None:
         """Pause it while no rollout is in progress; then keep its settings, or restore those replaced by an undo.
 
-        kubectl undoes nothing on a paused Deployment, so only where it stands resumed while nothing is to be done.
+        kubectl undoes nothing on a paused Deployment, so only where it stands resumed: while nothing is to be done, or
+        without Pods.
         """
         paused, active = _pause(workload, owned, freeze_policy=freeze_policy), _active(workload, owned)
-        if isinstance(paused, PatchWorkload) or active is None or not freeze_policy:
+        if isinstance(paused, PatchWorkload) or active is None or (workload.spec.paused and not freeze_policy):
             return paused
-        return undo.restore(workload, active, owned.children) or undo.keep(workload, active) or paused
+        children = owned.children
+        return undo.restore(workload, active, children) or undo.keep(workload, active, children) or paused
 
     def probe(self, workload: Workload) -> PatchWorkload | None:
         """Resume it with a different template."""

@@ -2,14 +2,15 @@
 (docs/design/protocol.md, "Kinds and their freeze").
 
 An undo replaces the Deployment's annotations, including our settings, by those of the ReplicaSet that it goes back to.
-So the current settings are kept on the active ReplicaSet, in an annotation that a Deployment never carries. A change
+So the current settings are kept on the active ReplicaSet, in an annotation that a Deployment never carries; after an
+undo without Pods, which makes another one active, they are still where they were. A change
 of the settings is the user's, unless the Deployment now looks exactly like one of its earlier ReplicaSets, and has lost
 what only an undo takes away. If in doubt, it is the user's: reverting a commit gives the same template and settings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
@@ -25,15 +26,16 @@ NOT_HISTORY: Final = (names.STATUS, names.TEMPLATES, names.SETTINGS)
 _WRITTEN: Final = frozenset({*NOT_HISTORY, names.ORIGINAL_STRATEGY, names.STATE})
 
 
-def restore(workload: Workload, active: Workload, children: Iterable[Workload]) -> PatchWorkload | None:
+def restore(workload: Workload, active: Workload, children: Sequence[Workload]) -> PatchWorkload | None:
     """The write that restores the settings replaced by an undo; None if there was none."""
-    kept, own = _kept(active), _settings(workload.metadata)
+    keeper = next((child for child in (active, *children) if _kept(child) is not None), active)
+    kept, own = _kept(keeper), _settings(workload.metadata)
     wanted = trees.fingerprint(workload.spec.template)
     if kept is None or kept == own or not _is_undone(workload.metadata):
         return None
     for child in children:
         same = trees.fingerprint(child.spec.template) == wanted and _settings(child.metadata) == own
-        if same and child.metadata.uid != active.metadata.uid:
+        if same and child.metadata.uid != keeper.metadata.uid:
             removed = [key for key in (*own, *NOT_HISTORY) if key not in kept]
             restored = {**{key: None for key in removed if workload.metadata.annotation(key) is not None}, **kept}
             return PatchWorkload(
@@ -42,13 +44,18 @@ def restore(workload: Workload, active: Workload, children: Iterable[Workload]) 
     return None
 
 
-def keep(workload: Workload, active: Workload) -> PatchReplicaSet | None:
-    """The write that keeps the current settings; None if they are kept already, or if there are none."""
-    own = _settings(workload.metadata)
-    if (_kept(active) or {}) == own:
-        return None
-    text = msgspec.json.encode(own, order="deterministic").decode()
-    return PatchReplicaSet(workload, active, "keep the settings for kubectl rollout undo", {}, {names.SETTINGS: text})
+def keep(workload: Workload, active: Workload, children: Sequence[Workload]) -> PatchReplicaSet | None:
+    """The write that keeps the current settings, on the active ReplicaSet alone; None if they are kept already, or if
+    there never were any.
+    """
+    own, kept = _settings(workload.metadata), _kept(active)
+    never = not own and not any(_settings(child.metadata) for child in children)
+    if kept != own and not (kept is None and never):
+        text = msgspec.json.encode(own, order="deterministic").decode()
+        what = "keep the settings for kubectl rollout undo"
+        return PatchReplicaSet(workload, active, what, {}, {names.SETTINGS: text})
+    others = (child for child in children if child.metadata.uid != active.metadata.uid)
+    return forget(workload, others, (names.SETTINGS,))
 
 
 def forget(workload: Workload, children: Iterable[Workload], keys: Iterable[str]) -> PatchReplicaSet | None:
