@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hack.cluster.settings import ETCD, KUBERNETES, RUNTIMES, ClusterError, cache_root
+from hack.cluster.settings import DEFAULT_KUBERNETES, ETCD, KUBERNETES, RUNTIMES, ClusterError, cache_root
 
 SOURCES = Path(__file__).parent / "go"
 COMPONENTS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl")
@@ -75,6 +75,13 @@ def containerd() -> Recipe:
     stamp = f"-X github.com/containerd/containerd/v2/version.Version=v{RUNTIMES['2.2']}"
     tags = "no_btrfs,no_devmapper,no_zfs,no_aufs"
     return Recipe("containerd", RUNTIMES["2.2"], _files("containerd"), programs, tags, f"-s -w {stamp}")
+
+
+def kube_proxy() -> Recipe:
+    """What makes Services work; the newest serves every cluster."""
+    stamp = " ".join(f"-X {package}.gitVersion=v{KUBERNETES[DEFAULT_KUBERNETES]}" for package in STAMPED)
+    version = KUBERNETES[DEFAULT_KUBERNETES]
+    return Recipe("kube-proxy", version, _files("kube-proxy"), {"kube-proxy": "."}, ldflags=f"-s -w {stamp}")
 
 
 def judges() -> Recipe:

@@ -13,21 +13,28 @@ from hack.cluster.packages import find
 from hack.cluster.settings import NODE, ClusterError
 
 # user -> name and group in Kubernetes
-USERS = {"admin": ("admin", "system:masters"), "kubelet": (f"system:node:{NODE}", "system:nodes")}
+USERS = {
+    "admin": ("admin", "system:masters"),
+    "kubelet": (f"system:node:{NODE}", "system:nodes"),
+    "kube-proxy": ("system:kube-proxy", "system:node-proxier"),
+}
 # It signs itself and is what clients trust: Python 3.13 and newer refuse such a certificate unless it says that
 # it may sign.
 _EXTENSIONS = (
     "basicConstraints=critical,CA:TRUE",
     "keyUsage=critical,digitalSignature,keyEncipherment,keyCertSign",
     "extendedKeyUsage=serverAuth",
-    "subjectAltName=IP:127.0.0.1,IP:10.96.0.1,DNS:localhost,DNS:kubernetes.default.svc,DNS:kubernetes.default",
 )
 
 
 def create(layout: Layout) -> None:
     """Write them all into the state folder."""
     (layout.state / "pki").mkdir(mode=0o700, exist_ok=True)
-    extensions = [word for extension in _EXTENSIONS for word in ("-addext", extension)]
+    names = ("localhost", "kubernetes.default.svc", "kubernetes.default")
+    known = [*(f"IP:{one}" for one in ("127.0.0.1", layout.service, layout.gateway)), *(f"DNS:{one}" for one in names)]
+    extensions = [
+        word for extension in (*_EXTENSIONS, f"subjectAltName={','.join(known)}") for word in ("-addext", extension)
+    ]
     _openssl(
         *("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj", f"/CN=inplace-{layout.name}"),
         *("-keyout", str(layout.state / "pki/apiserver.key"), "-out", str(layout.state / "pki/apiserver.crt")),

@@ -21,13 +21,13 @@ from hack.cluster.settings import ClusterError
 _DIRECT = urllib.request.ProxyHandler({})
 
 
-def call(layout: Layout, method: str, path: str, body: object = None, *, seconds: float = 5) -> Any:
+def call(layout: Layout, method: str, path: str, body: object = None, *, server: str = "", seconds: float = 5) -> Any:
     """One request as the administrator; None when the server is not there or says no."""
     context = ssl.create_default_context(cafile=str(layout.state / "pki/apiserver.crt"))
     opener = urllib.request.build_opener(_DIRECT, urllib.request.HTTPSHandler(context=context))
     headers = {"Authorization": f"Bearer {layout.secret('admin')}", "Content-Type": "application/json"}
     data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(layout.server + path, data=data, method=method, headers=headers)
+    request = urllib.request.Request((server or layout.server) + path, data=data, method=method, headers=headers)
     try:
         with opener.open(request, timeout=seconds) as answer:
             text = answer.read().decode()
@@ -50,9 +50,10 @@ def until(what: str, check: Callable[[], bool], *, seconds: float, dead: Callabl
         time.sleep(0.1)
 
 
-def serving(layout: Layout) -> bool:
-    """The API server answers, and its first objects are there."""
-    return bool(call(layout, "GET", "/readyz", seconds=2) == "ok")
+def serving(layout: Layout, service: str = "") -> bool:
+    """The API server answers, and its first objects are there; `service`: at this address of a Service."""
+    server = f"https://{service}" if service else ""
+    return bool(call(layout, "GET", "/readyz", server=server, seconds=2) == "ok")
 
 
 def usable(layout: Layout) -> bool:

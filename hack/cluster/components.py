@@ -10,13 +10,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from hack.cluster import build, process
+from hack.cluster import build, network, process
 from hack.cluster.layout import Layout
 from hack.cluster.packages import SYSTEM_PATH, find
 from hack.cluster.settings import NODE, ClusterError
 
 CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
-WORKER = ("registry", "containerd", "kubelet")
+WORKER = ("registry", "containerd", "kube-proxy", "kubelet")
 #: The model kubelets of a hollow cluster, in one process.
 HOLLOW = "hollow-kubelet"
 # Seconds from SIGTERM to SIGKILL. The API server waits for requests in flight and open watches.
@@ -33,6 +33,8 @@ def recipes(layout: Layout) -> dict[str, build.Recipe]:
     wanted = {"kubernetes": build.kubernetes(layout.minor), "etcd": build.etcd()}
     if not layout.hollow and layout.runtime != "1.6":
         wanted["containerd"] = build.containerd()
+    if not layout.hollow:
+        wanted["kube-proxy"] = build.kube_proxy()
     return wanted
 
 
@@ -113,18 +115,19 @@ def _apiserver(layout: Layout) -> list[str]:
     return _flags(
         etcd_servers=f"http://127.0.0.1:{layout.port('etcd')}",
         bind_address="127.0.0.1",
-        advertise_address="127.0.0.1",
+        # The endpoint of its Service, which no Pod could reach on loopback; nobody asks for it in a hollow cluster.
+        advertise_address="127.0.0.1" if layout.hollow else layout.gateway,
         secure_port=layout.port("apiserver"),
         tls_cert_file=pki / "apiserver.crt",
         tls_private_key_file=pki / "apiserver.key",
         service_account_key_file=pki / "service-account.key",
         service_account_signing_key_file=pki / "service-account.key",
         service_account_issuer="https://kubernetes.default.svc",
-        service_cluster_ip_range="10.96.0.0/16",
+        service_cluster_ip_range=layout.services,
         token_auth_file=layout.state / "tokens.csv",
         authorization_mode="Node,RBAC",
         allow_privileged="true",
-        endpoint_reconciler_type="none",
+        endpoint_reconciler_type="none" if layout.hollow else "lease",
         # The node's name is localhost and its kubelet listens on loopback only.
         kubelet_preferred_address_types="Hostname",
         audit_policy_file=layout.state / "audit-policy.yaml",
@@ -174,4 +177,8 @@ def _worker(layout: Layout) -> dict[str, list[str]]:
     return {
         "registry": [registry, "serve", str(layout.state / "registry.yml")],
         "containerd": [containerd, "--config", str(layout.state / "containerd.toml")],
+        "kube-proxy": network.inside(
+            layout,
+            [str(build.kube_proxy().folder() / "kube-proxy"), *_flags(config=layout.state / "kube-proxy.yaml")],
+        ),
     }

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hack.cluster.layout import Layout
 from hack.cluster.packages import CNI_PLUGINS
+from hack.cluster.settings import NODE
 
 _SNAPSHOTTERS = ("btrfs", "zfs", "devmapper", "aufs")
 
@@ -103,16 +104,25 @@ def write_node(layout: Layout) -> None:
     _write(layout.state / "cni/10-inplace.conflist", _network(layout))
     _write(layout.state / "kubelet.kubeconfig", kubeconfig(layout, "kubelet"))
     _write(layout.state / "kubelet.yaml", _kubelet(layout))
+    server = f"https://{layout.gateway}:{layout.port('apiserver')}"
+    _write(layout.state / "kube-proxy.kubeconfig", kubeconfig(layout, "kube-proxy", server))
+    _write(layout.state / "kube-proxy.yaml", _kube_proxy(layout))
 
 
-def kubeconfig(layout: Layout, user: str) -> dict[str, object]:
-    """The way to the API server, as one of its users; the certificate it serves is the one that is trusted."""
+def kubeconfig(layout: Layout, user: str, server: str = "") -> dict[str, object]:
+    """The way to the API server, as one of its users; the certificate it serves is the one that is trusted.
+
+    `server`: its address where that is not the one on loopback.
+    """
     certificate = base64.b64encode((layout.state / "pki/apiserver.crt").read_bytes()).decode()
     return {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [
-            {"name": layout.name, "cluster": {"server": layout.server, "certificate-authority-data": certificate}}
+            {
+                "name": layout.name,
+                "cluster": {"server": server or layout.server, "certificate-authority-data": certificate},
+            }
         ],
         "users": [{"name": user, "user": {"token": layout.secret(user)}}],
         "contexts": [{"name": layout.name, "context": {"cluster": layout.name, "user": user}}],
@@ -159,7 +169,7 @@ def _kubelet(layout: Layout) -> dict[str, object]:
         "podLogsDir": str(layout.state / "pod-logs"),
         "volumePluginDir": str(layout.state / "volume-plugins"),
         # Nobody answers there, but without any each Pod gets a warning event.
-        "clusterDNS": ["10.96.0.10"],
+        "clusterDNS": [f"{layout.service}0"],
         "clusterDomain": "cluster.local",
         "maxPods": 200,
         "serializeImagePulls": False,
@@ -169,6 +179,22 @@ def _kubelet(layout: Layout) -> dict[str, object]:
         "kubeAPIBurst": 200,
         "eventRecordQPS": 100,
         "eventBurst": 200,
+    }
+
+
+def _kube_proxy(layout: Layout) -> dict[str, object]:
+    """In a network of its own, through which everything comes back: hence masqueradeAll. It leaves the machine's limits
+    of connections alone."""
+    return {
+        "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
+        "kind": "KubeProxyConfiguration",
+        "mode": "nftables",
+        "nftables": {"masqueradeAll": True, "minSyncPeriod": "0s", "syncPeriod": "30s"},
+        "clusterCIDR": layout.subnet,
+        "hostnameOverride": NODE,
+        "bindAddress": layout.proxy,
+        "clientConnection": {"kubeconfig": str(layout.state / "kube-proxy.kubeconfig")},
+        "conntrack": {"maxPerCore": 0, "min": 0, "tcpEstablishedTimeout": "0s", "tcpCloseWaitTimeout": "0s"},
     }
 
 

@@ -71,6 +71,26 @@ class Layout:
         return _subnet(self.slot)
 
     @property
+    def services(self) -> str:
+        """The Services' addresses."""
+        return f"10.{100 + SLOTS + self.slot}.0.0/17"
+
+    @property
+    def service(self) -> str:
+        """The address of the API server's own Service, the first of them."""
+        return f"10.{100 + SLOTS + self.slot}.0.1"
+
+    @property
+    def gateway(self) -> str:
+        """The machine's end of the link to the namespace of the Services, where the API server is for Pods."""
+        return f"10.{100 + SLOTS + self.slot}.255.1"
+
+    @property
+    def proxy(self) -> str:
+        """The other end."""
+        return f"10.{100 + SLOTS + self.slot}.255.2"
+
+    @property
     def server(self) -> str:
         """The API server's address."""
         return f"https://127.0.0.1:{self.port('apiserver')}"

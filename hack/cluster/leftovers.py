@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-from hack.cluster import process
+from hack.cluster import network, process
 from hack.cluster.layout import Layout
 from hack.cluster.packages import find
 
@@ -28,6 +28,8 @@ def remove(layout: Layout) -> None:
     process.end(_containers(layout), patience=0)
     _unmount(layout.state, layout.run)
     _unplug(layout)
+    if not layout.hollow:
+        network.remove(layout)
     _drop_groups(layout)
     _drop_log_links(layout)
     _unmount(layout.state, layout.run)

@@ -12,7 +12,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from hack.cluster import build, certificates, client, components, configuration, layout, leftovers, packages, registry
+from hack.cluster import (
+    build,
+    certificates,
+    client,
+    components,
+    configuration,
+    layout,
+    leftovers,
+    network,
+    packages,
+    registry,
+)
 from hack.cluster.hollow import node_name
 from hack.cluster.layout import Layout
 from hack.cluster.settings import DEFAULT_KUBERNETES, DEFAULT_RUNTIME, NODE, ClusterError, Wish, state_root
@@ -104,13 +115,16 @@ def _start(made: Layout) -> Layout:
 
 def _start_node(made: Layout) -> None:
     configuration.write_node(made)
+    network.create(made)
     components.start(made, "registry")
     components.start(made, "containerd")
     _until(made, "registry", "registry", partial(registry.answers, made.registry))
     registry.push_all(made.registry)
     _until(made, "containerd", "containerd", made.socket.exists)
+    components.start(made, "kube-proxy")
     components.start(made, "kubelet")
     _until(made, "Ready node", "kubelet", partial(client.node_ready, made, NODE))
+    _until(made, "way to Services", "kube-proxy", partial(client.serving, made, made.service))
 
 
 def _until(made: Layout, what: str, name: str, check: Callable[[], bool]) -> None:

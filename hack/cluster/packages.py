@@ -23,6 +23,7 @@ NODE = {
     "containernetworking-plugins": str(CNI_PLUGINS / "ptp"),
     "docker-registry": "docker-registry",
     "iproute2": "ip",
+    "nftables": "nft",
     "mount": "umount",
 }
 CONTAINERD_16 = {"containerd": "containerd"}
