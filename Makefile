@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 # Whatever the shell says: the many processes of a run compile each module once, not each for itself.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo lint test docs e2e e2e-full bench cluster-up cluster-down lock clean
+.PHONY: help demo lint test docs e2e image e2e-full bench cluster-up cluster-down lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -41,7 +41,12 @@ docs: $(READY)  ## regenerate docs/reasons.md and docs/keys.md from their tables
 e2e: $(READY)  ## the scenarios on a real cluster on this machine (as root; the first run builds Kubernetes)
 	$(BIN)/python -m hack.cluster up
 	$(BIN)/pytest -q -n 6 --durations 15 --world real --seeds 3 -m "not alone and not long and not seldom" tests/scenarios tests/e2e
-	$(BIN)/pytest -q --world real -m alone tests/scenarios
+	$(BIN)/pytest -q -n 6 --world real --controller in-cluster -m "in_cluster and not long and not seldom" tests/scenarios
+	$(BIN)/pytest -q --world real -m alone tests/scenarios tests/e2e
+
+image: $(READY)  ## the controller's image, without a daemon, into build/image (PUSH=HOST/NAME:TAG: and into a registry)
+	$(BIN)/python -m hack.image build
+	$(if $(PUSH),$(BIN)/python -m hack.image push $(PUSH))
 
 e2e-full: $(READY)  ## everything, long: all worlds, versions and seeds, deliberate defects, long benchmarks; writes docs/scenarios.md and docs/judges.md
 	rm -rf build/scenarios build/judges
@@ -69,6 +74,7 @@ cluster-down: $(READY)  ## stop it and leave nothing behind (HOLLOW=20: the holl
 lock: $(READY)  ## refresh constraints.txt from pyproject.toml
 	$(BIN)/pip install --quiet --upgrade --group dev --editable .
 	{ echo "# The exact versions that make test runs with; refresh with: make lock"; $(BIN)/pip freeze --exclude-editable; } > constraints.txt
+	$(BIN)/python -m hack.image lock
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

@@ -68,3 +68,5 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seeds", type=int, metavar="N", help="at most this many seeds of each scenario that has some")
     parser.addoption("--stories", type=int, metavar="N", default=8, help="how many stories of the campaign")
     parser.addoption("--world", choices=["embedded", "hollow", "real"], default="embedded", help="where scenarios run")
+    where = "in the real world, the controller is a process of the tests, or runs in the cluster from its image"
+    parser.addoption("--controller", choices=["process", "in-cluster"], default="process", help=where)

@@ -1,4 +1,4 @@
-"""Pushing the test images to a registry, over plain HTTP.
+"""Pushing images to a registry, over plain HTTP.
 
 Knows the registry's API, version 2. Plain HTTP is what registries on loopback speak, ours and kind's.
 """
@@ -6,10 +6,12 @@ Knows the registry's API, version 2. Plain HTTP is what registries on loopback s
 from __future__ import annotations
 
 import http.client
+from collections.abc import Iterable
+from contextlib import closing
 from hashlib import sha256
 from urllib.parse import urlsplit
 
-from hack.cluster.images import CATALOGUE, MANIFEST_TYPE, Image, digest, image
+from hack.cluster.images import CATALOGUE, MANIFEST_TYPE, digest, image
 from hack.cluster.settings import ClusterError
 
 
@@ -20,11 +22,24 @@ def push_all(registry: str) -> None:
     try:
         for repository, tags in CATALOGUE.items():
             for tag in tags:
-                _push(connection, f"{prefix}/{repository}" if prefix else repository, tag, image(repository, tag))
+                made, path = image(repository, tag), f"{prefix}/{repository}" if prefix else repository
+                _push(connection, path, tag, made.manifest, (made.layer, made.config), MANIFEST_TYPE)
     except OSError as problem:
         raise ClusterError(f"cannot push images to {registry}: {problem}") from problem
     finally:
         connection.close()
+
+
+def push(registry: str, repository: str, tag: str, manifest: bytes, blobs: Iterable[bytes], kind: str) -> str:
+    """One image, and its reference; `kind` is the media type of the manifest. Raises ClusterError."""
+    host, _, prefix = registry.rstrip("/").partition("/")
+    with closing(http.client.HTTPConnection(host, timeout=30)) as connection:
+        try:
+            path = f"{prefix}/{repository}" if prefix else repository
+            _push(connection, path, tag, manifest, blobs, kind)
+        except OSError as problem:
+            raise ClusterError(f"cannot push {repository}:{tag} to {registry}: {problem}") from problem
+    return f"{registry}/{repository}:{tag}"
 
 
 def answers(registry: str) -> bool:
@@ -55,10 +70,17 @@ def lacks(registry: str) -> list[str]:
     return absent
 
 
-def _push(connection: http.client.HTTPConnection, repository: str, tag: str, content: Image) -> None:
-    for blob in (content.layer, content.config):
+def _push(
+    connection: http.client.HTTPConnection,
+    repository: str,
+    tag: str,
+    manifest: bytes,
+    blobs: Iterable[bytes],
+    kind: str,
+) -> None:
+    for blob in blobs:
         _push_blob(connection, repository, blob)
-    status, _ = _ask(connection, "PUT", f"/v2/{repository}/manifests/{tag}", content.manifest, MANIFEST_TYPE)
+    status, _ = _ask(connection, "PUT", f"/v2/{repository}/manifests/{tag}", manifest, kind)
     if status != 201:
         raise ClusterError(f"the registry refused {repository}:{tag} with {status}")
 

@@ -58,4 +58,8 @@ def _opener(request: pytest.FixtureRequest, tmp_path: Path) -> OpenWorld:
         return open_embedded
     from tests.scenarios.real import HollowWorld, RealWorld, open_real
 
+    if request.config.getoption("--controller") == "in-cluster":
+        from tests.scenarios.in_cluster import InClusterWorld
+
+        return lambda: open_real(tmp_path, InClusterWorld)
     return lambda: open_real(tmp_path, HollowWorld if chosen == "hollow" else RealWorld)

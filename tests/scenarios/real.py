@@ -57,7 +57,7 @@ class RealWorld(World):
         self.credentials = service_account_kubeconfig(cluster)
         self.options: tuple[str, ...] = ("--no-leader-elect",)
         self._processes: list[subprocess.Popen[bytes]] = []
-        self.port = 0
+        self.host, self.port = "127.0.0.1", 0
 
     def image(self, repository: str, tag: str) -> str:
         """A reference into the local registry."""
@@ -126,7 +126,7 @@ class RealWorld(World):
 
     async def loop_lag(self) -> float:
         """The upper bound, in seconds, of the longest time that the controller's event loop was late."""
-        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{self.port}/metrics") as answer:
+        async with aiohttp.ClientSession() as session, session.get(f"http://{self.host}:{self.port}/metrics") as answer:
             text = await answer.text()
         pattern = r'inplace_event_loop_lag_seconds_bucket\{le="([^"]+)"\} ([0-9.]+)'
         buckets = [(float(le), float(count)) for le, count in re.findall(pattern, text)]
@@ -136,11 +136,14 @@ class RealWorld(World):
     async def readyz(self) -> tuple[int, str]:
         """What /readyz answers; 0 where nothing does."""
         try:
-            url = f"http://127.0.0.1:{self.port}/readyz?verbose"
+            url = f"http://{self.host}:{self.port}/readyz?verbose"
             async with aiohttp.ClientSession() as session, session.get(url) as answer:
                 return answer.status, await answer.text()
         except aiohttp.ClientError:
             return 0, ""
+
+    async def uninstall(self) -> None:
+        """Nothing was installed."""
 
     async def _is_ready(self) -> bool:
         ended = [one for one in self._processes if one.poll() is not None]
@@ -191,6 +194,7 @@ async def open_real(
                 yield world
         finally:
             await world.kill_controller()
+            await world.uninstall()
             await client.delete(resources.NAMESPACES, namespace)
 
 

@@ -28,6 +28,7 @@ def _durable(raw) -> dict[str, object]:
 
 @core_of_many
 @core_of_bare
+@pytest.mark.in_cluster
 @pytest.mark.parametrize(("budget", "gate"), [("1", True), ("2", True), ("1", False)])
 async def test_three_pods(open_world, gate, budget):
     async with open_world() as world:
@@ -79,6 +80,7 @@ async def test_only_the_changed_container_restarts(open_world):
 
 
 @core
+@pytest.mark.in_cluster
 async def test_a_second_upgrade_follows_the_first(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2)
@@ -126,6 +128,7 @@ async def test_the_workloads_own_partition_counts(open_world):
         assert images == [world.app("v1"), world.app("v2"), world.app("v2")]
 
 
+@pytest.mark.in_cluster
 async def test_same_digest_under_another_tag(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2)
@@ -217,6 +220,7 @@ async def test_a_workload_that_is_not_opted_in_is_left_alone(open_world):
 
 @core
 @core_of_bare
+@pytest.mark.in_cluster
 async def test_opting_out_restores_the_workload_and_its_pods(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, mode=None)

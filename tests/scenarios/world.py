@@ -33,6 +33,8 @@ from tests.scenarios.history import History, Seen
 from tests.scenarios.kinds import DAEMONSET, STATEFULSET, WorkloadKind, revision
 from tests.scenarios.manifests import Manifest, workload
 
+#: The label of the controller that runs in a cluster (manifests/base).
+NAME = "app.kubernetes.io/name"
 T = TypeVar("T")
 OURS = {
     names.MODE,
@@ -464,12 +466,14 @@ class World(ABC):
 
     @asynccontextmanager
     async def recorded(self) -> AsyncIterator[None]:
-        """Watch all Pods of the namespace into the history while the block runs; pull Pods are none of it."""
+        """Watch all Pods of the namespace into the history while the block runs; pull Pods are none of it, nor is a
+        controller that runs there.
+        """
         self.history = History()
 
         def note(old: Pod | None, new: Pod | None, initial: bool) -> None:
             one = new or old
-            if one is not None and one.metadata.label(names.HELPER) is None:
+            if one is not None and all(one.metadata.label(key) is None for key in (names.HELPER, NAME)):
                 self.history.seen.append(Seen(self.clock.monotonic(), one, gone=new is None))
 
         async with self.watching(resources.PODS, Pod, note):
