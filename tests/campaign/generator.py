@@ -7,8 +7,9 @@ import random
 from msgspec.structs import replace
 
 from tests.campaign import kubectl
-from tests.campaign.story import Intent, Move, Start, Story, beginning
-from tests.campaign.vocabulary import VERBS, intended
+from tests.campaign.mended import MENDED
+from tests.campaign.story import Intent, Move, Start, Story, beginning, decode
+from tests.campaign.vocabulary import VERBS, intended, possible
 
 #: The kinds in turn, so that a kind's seeds are known without drawing.
 TURNS = (
@@ -41,6 +42,8 @@ LIKELIER = 5
 #: Beyond any deadline.
 LONG = 400.0
 MOST_MOVES = 8
+#: How many of the stories are variations.
+VARIED = 0.25
 
 
 def kind_of(seed: int) -> str:
@@ -49,15 +52,31 @@ def kind_of(seed: int) -> str:
 
 
 def generate(seed: int) -> Story:
-    """The story of a seed."""
+    """The story of a seed: a variation of one that has shown a fault, or made up."""
     rng = random.Random(seed)
-    start = _start(rng, kind_of(seed))
+    if rng.random() < VARIED:
+        start, planned = _variation(rng, kind_of(seed))
+    else:
+        start, planned = _start(rng, kind_of(seed)), [None] * rng.randint(2, MOST_MOVES)
     intent, moves = beginning(start), list[Move]()
-    for _ in range(rng.randint(2, MOST_MOVES)):
-        move = _move(rng, intent, AFTER.get(moves[-1].verb, ()) if moves else ())
-        moves.append(move)
-        intent = intended(intent, move)
+    for plan in planned:
+        move = plan or _move(rng, intent, AFTER.get(moves[-1].verb, ()) if moves else ())
+        if possible(intent, move):
+            moves.append(move)
+            intent = intended(intent, move)
     return Story(start, tuple(moves), seed)
+
+
+def _variation(rng: random.Random, kind: str) -> tuple[Start, list[Move | None]]:
+    """The beginning and the moves of a story that has shown a fault, of another kind perhaps, with a move or two that
+    are made up (None) somewhere in between: what is near a fault tends to have others.
+    """
+    story = decode(rng.choice(MENDED).story)
+    strategy = story.start.strategy if story.start.strategy in kubectl.STRATEGIES[kind] else "one"
+    start, moves = replace(story.start, kind=kind, strategy=strategy), list[Move | None](story.moves)
+    for _ in range(rng.randint(1, 2)):
+        moves.insert(rng.randint(0, len(moves)), None)
+    return start, moves
 
 
 def _start(rng: random.Random, kind: str) -> Start:

@@ -217,7 +217,9 @@ async def test_a_pod_that_is_not_what_it_was_each_time_is_not_written_any_more(n
             await writers.carry_out(Abort(stale))
         (failed,) = writers.memory.tries.of("web")
         assert failed.reason is not None
-        assert (failed.uid, failed.reason.code) == (stale.uid, ReasonCode.PreconditionFailed)
+        assert failed.fatal is not None
+        assert (failed.uid, failed.reason.code) == (stale.uid, ReasonCode.WriteRefused)
+        assert failed.fatal.code == ReasonCode.PreconditionFailed
 
 
 @pytest.mark.looptime(noop_cycles=0)
