@@ -234,6 +234,13 @@ DEFECTS: Final = (
         ("unit/core/test_pod.py::test_the_deadline_counts_from_the_end_of_the_old_container",),
     ),
     Defect(
+        "know a pause between two pulls by one of its names",
+        "core/pod/observation.py",
+        "entered = paused or (backoff and before.waiting != waiting)",
+        "entered = backoff and before.waiting != waiting",
+        ("unit/core/test_pod.py::test_two_pauses_after_failed_pulls_are_a_verdict_whatever_they_are_called",),
+    ),
+    Defect(
         "count exits for ever",
         FAILURES,
         "reason = _crash(status, baseline) if latest <= record.deadline else None",

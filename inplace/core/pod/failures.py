@@ -193,6 +193,9 @@ def _pull(status: ContainerStatus, baseline: Baseline, observation: PodObservati
     backoffs = seen.backoffs if seen is not None else 0
     if waiting.reason in FINAL_PULL or (waiting.reason == "ImagePullBackOff" and backoffs >= BACKOFFS):
         return _reason(ReasonCode.ImagePull, status.name, f"image {baseline.to}: {waiting.reason}: {waiting.message}")
+    unpulled = seen is not None and seen.obstacle[0] in PULL and exits(status, baseline) <= 0
+    if seen is not None and waiting.reason == "CrashLoopBackOff" and backoffs >= BACKOFFS and unpulled:
+        return _reason(ReasonCode.ImagePull, status.name, f"image {baseline.to}: {': '.join(seen.obstacle)}")
     return None
 
 

@@ -20,6 +20,8 @@ from inplace.core.state.records import PodPhase, Record
 #: A container waits for these without an obstacle of its own. The pause after the old container ended is said to be a
 #: crash loop, even if the image of the new one cannot be pulled.
 _PAUSES: Final = ("", "ContainerCreating", "PodInitializing", "CrashLoopBackOff")
+#: A pull has just failed, and will be tried again (pkg/kubelet/images/types.go).
+FAILED_PULL: Final = frozenset({"ErrImagePull", "RegistryUnavailable", "SignatureValidationFailed"})
 
 
 class ContainerObservation(Struct, frozen=True, gc=False):
@@ -28,7 +30,7 @@ class ContainerObservation(Struct, frozen=True, gc=False):
     `first_id` and `first_image_id` are from the first status at the new generation: the kubelet writes it before it
     acts, so that container is not the new one (docs/design/kubernetes.md §2.6). `since` is when `id` was first seen.
     `obstacle` is the last reason, with its message, for which the kubelet could not start it; a pause between two tries
-    says nothing of that.
+    says nothing of that. `backoffs`: how many times the kubelet has gone into a pause after a pull that failed.
     """
 
     first_id: str
@@ -113,7 +115,9 @@ def _see_container(
     if before is None:
         first = (status.container_id, status.image_id)
         return ContainerObservation(*first, status.container_id, now, waiting, int(backoff), obstacle)
-    entered = backoff and before.waiting != waiting
+    # After the exit of an earlier container the kubelet calls the pause between two pulls a crash loop, now and then.
+    paused = waiting == "CrashLoopBackOff" and before.waiting in FAILED_PULL
+    entered = paused or (backoff and before.waiting != waiting)
     since = before.since if before.id == status.container_id else now
     return replace(
         before,

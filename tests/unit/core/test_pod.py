@@ -438,6 +438,34 @@ def test_an_upgraded_pod_that_crashes_has_failed_and_its_next_attempt_has_exits_
     assert made.status.failures == ()
 
 
+def pulling(*states):
+    """A Pod in the last of these states of waiting, and what was observed of them all."""
+    observation = one = None
+    for number, state in enumerate(states):
+        one = swapped(container("c://1", running=False, waiting=state, last="c://1"))
+        observation = observe(observation, one, later(number / 10))
+    return one, {one.uid: observation}
+
+
+@pytest.mark.parametrize(
+    ("states", "fails"),
+    [
+        (("ErrImagePull", "ImagePullBackOff", "ErrImagePull"), False),
+        (("ErrImagePull", "ImagePullBackOff", "ErrImagePull", "ImagePullBackOff"), True),
+        # seen of a kubelet: after the exit of the old container it calls a pause between two pulls a crash loop
+        (("ErrImagePull", "ImagePullBackOff", "CrashLoopBackOff", "ErrImagePull"), False),
+        (("ErrImagePull", "ImagePullBackOff", "CrashLoopBackOff", "ErrImagePull", "CrashLoopBackOff"), True),
+        (("CrashLoopBackOff", "ErrImagePull", "CrashLoopBackOff", "ErrImagePull", "CrashLoopBackOff"), True),
+        (("CrashLoopBackOff", "ErrImagePull", "CrashLoopBackOff", "CrashLoopBackOff"), False),
+    ],
+)
+def test_two_pauses_after_failed_pulls_are_a_verdict_whatever_they_are_called(states, fails):
+    one, observations = pulling(*states)
+    made = planning.plan(snapshot(one, observations=observations, workload=workload(replicas=1)), later(9))
+    failed = [action.record.reason for action in made.actions if isinstance(action, RecordFailure)]
+    assert failed == (["ImagePull"] if fails else [])
+
+
 def upgraded(status=AFTER, **fields):
     """A Pod whose upgrade was completed at 20 s; it had been unready since 5 s."""
     record = replace(
