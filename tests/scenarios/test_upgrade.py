@@ -80,7 +80,6 @@ async def test_only_the_changed_container_restarts(open_world):
 
 
 @core
-@pytest.mark.in_cluster
 async def test_a_second_upgrade_follows_the_first(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2)
@@ -220,7 +219,6 @@ async def test_a_workload_that_is_not_opted_in_is_left_alone(open_world):
 
 @core
 @core_of_bare
-@pytest.mark.in_cluster
 async def test_opting_out_restores_the_workload_and_its_pods(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, mode=None)
