@@ -79,8 +79,8 @@ def containerd() -> Recipe:
 
 def kube_proxy() -> Recipe:
     """What makes Services work; the newest serves every cluster."""
-    stamp = " ".join(f"-X {package}.gitVersion=v{KUBERNETES[DEFAULT_KUBERNETES]}" for package in STAMPED)
     version = KUBERNETES[DEFAULT_KUBERNETES]
+    stamp = " ".join(f"-X {package}.gitVersion=v{version}" for package in STAMPED)
     return Recipe("kube-proxy", version, _files("kube-proxy"), {"kube-proxy": "."}, ldflags=f"-s -w {stamp}")
 
 

@@ -73,22 +73,22 @@ class Layout:
     @property
     def services(self) -> str:
         """The Services' addresses."""
-        return f"10.{100 + SLOTS + self.slot}.0.0/17"
+        return _beyond_pods(self.slot, "0.0/17")
 
     @property
     def service(self) -> str:
         """The address of the API server's own Service, the first of them."""
-        return f"10.{100 + SLOTS + self.slot}.0.1"
+        return _beyond_pods(self.slot, "0.1")
 
     @property
     def gateway(self) -> str:
         """The machine's end of the link to the namespace of the Services, where the API server is for Pods."""
-        return f"10.{100 + SLOTS + self.slot}.255.1"
+        return _beyond_pods(self.slot, "255.1")
 
     @property
     def proxy(self) -> str:
         """The other end."""
-        return f"10.{100 + SLOTS + self.slot}.255.2"
+        return _beyond_pods(self.slot, "255.2")
 
     @property
     def server(self) -> str:
@@ -222,3 +222,8 @@ def _networks() -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
 
 def _subnet(slot: int) -> str:
     return f"10.{100 + slot}.0.0/16"
+
+
+def _beyond_pods(slot: int, rest: str) -> str:
+    """In the network of the cluster's Services, which no cluster's Pods are in."""
+    return f"10.{100 + SLOTS + slot}.{rest}"

@@ -84,7 +84,7 @@ class Decision(Struct, frozen=True, dict=True):
         there = sum(pod.done and pod.revision == self.asked.revision for pod in participants)
         return there >= self.step.limit and not self.assessment.is_in_progress
 
-    @property
+    @cached_property
     def refused_writes(self) -> tuple[FailedWrite, ...]:
         """Our writes that are refused, or not kept, the oldest first; what fails a Pod in flight is told of the Pod."""
         failing = {pod.pod.uid for pod in self.assessment.pods if isinstance(pod.state, InProgress)}
