@@ -4,6 +4,9 @@ kube-proxy's table has one fixed name, so that it cannot be in the machine's own
 of other clusters, and of a kube-proxy that the machine has. What Pods send to Services is routed into the namespace,
 is translated there, and comes back as if from there, so that answers take the same way.
 
+A file in the cluster's own folder holds the namespace. `ip netns add` would hold it in /run/netns, but the first one of
+a machine binds that folder onto itself, which hides what the CNI plugins of other clusters have mounted there.
+
 Knows `ip` and `nft`; knows nothing of what runs. The API server listens on loopback only: what comes for it from the
 namespace, and from nowhere else, is passed on to there.
 """
@@ -22,34 +25,39 @@ _INSIDE = "services"
 
 def create(layout: Layout) -> None:
     """The namespace, the link to it, and the routes; needs root."""
-    space, link = layout.owner, _link(layout)
-    _must("ip", "netns", "add", space)
-    _must("ip", "link", "add", link, "type", "veth", "peer", "name", _INSIDE, "netns", space)
-    for within, name, address in (((), link, layout.gateway), (("-n", space), _INSIDE, layout.proxy)):
-        _must("ip", *within, "address", "add", f"{address}/30", "dev", name)
-        _must("ip", *within, "link", "set", name, "up")
-    _must("ip", "-n", space, "link", "set", "lo", "up")
-    _must("ip", "-n", space, "route", "add", "default", "via", layout.gateway)
+    space, link = _space(layout), _link(layout)
+    space.touch()
+    _must("unshare", f"--net={space}", "true")
+    _must("ip", "link", "add", link, "type", "veth", "peer", "name", _INSIDE, "netns", str(space))
+    _must("ip", "address", "add", f"{layout.gateway}/30", "dev", link)
+    _must("ip", "link", "set", link, "up")
     _must("ip", "route", "add", layout.services, "via", layout.proxy)
-    _must("ip", "netns", "exec", space, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+    _must(*inside(layout, [_program("ip"), "-batch", "-"]), text=_setup(layout))
+    _must(*inside(layout, ["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]))
     # Loopback may be reached through this link alone, and by this rule alone.
     Path(f"/proc/sys/net/ipv4/conf/{link}/route_localnet").write_text("1\n")
     _must("nft", "-f", "-", text=_rules(layout))
 
 
 def remove(layout: Layout) -> None:
-    """All of it, or what is left; the link goes with the namespace, and the routes with the link."""
-    for command in (
-        ("nft", "delete", "table", "ip", _table(layout)),
-        ("ip", "link", "delete", _link(layout)),
-        ("ip", "netns", "delete", layout.owner),
-    ):
-        _run(*command)
+    """All of it, or what is left; the routes go with the link."""
+    _run("nft", "delete", "table", "ip", _table(layout))
+    _run("ip", "link", "delete", _link(layout))
+    _run("umount", "-l", str(_space(layout)))
 
 
 def inside(layout: Layout, command: list[str]) -> list[str]:
     """The command line that runs a program in the namespace."""
-    return [_program("ip"), "netns", "exec", layout.owner, *command]
+    return [_program("nsenter"), f"--net={_space(layout)}", *command]
+
+
+def _setup(layout: Layout) -> str:
+    return f"""\
+link set lo up
+address add {layout.proxy}/30 dev {_INSIDE}
+link set {_INSIDE} up
+route add default via {layout.gateway}
+"""
 
 
 def _rules(layout: Layout) -> str:
@@ -62,6 +70,10 @@ table ip {_table(layout)} {{
   }}
 }}
 """
+
+
+def _space(layout: Layout) -> Path:
+    return layout.run / "services"
 
 
 def _link(layout: Layout) -> str:
