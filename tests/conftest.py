@@ -61,10 +61,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """`--world`: where `tests/scenarios` runs; `--seeds`: with how many seeds those that draw; `--kinds`;
-    `--stories`: how much of the campaign.
+    """`--world`: where `tests/scenarios` runs; `--seeds`: with how many seeds those that draw; `--kinds` and
+    `--turn`: for which workload kinds; `--stories`: how much of the campaign.
     """
     parser.addoption("--kinds", metavar="KIND,…", help="only for these workload kinds")
+    turn = "one kind of each scenario: which one changes with the scenario and with N, so that runs with other N add up"
+    parser.addoption("--turn", type=int, metavar="N", help=turn)
     parser.addoption("--seeds", type=int, metavar="N", help="at most this many seeds of each scenario that has some")
     parser.addoption("--stories", type=int, metavar="N", default=8, help="how many stories of the campaign")
     parser.addoption("--world", choices=["embedded", "hollow", "real"], default="embedded", help="where scenarios run")

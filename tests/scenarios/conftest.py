@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.kinds import WorkloadKind
-from tests.scenarios.markers import flavours_of, skip_others
+from tests.scenarios.markers import flavours_of, in_turn, skip_others
 from tests.scenarios.world import World
 from tests.virtual_time import VirtualLoop
 
@@ -34,7 +34,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         found = flavours_of(metafunc.definition.get_closest_marker, metafunc.config.getoption("--world"))
         wanted = metafunc.config.getoption("--kinds")
         found = [one for one in found if wanted is None or one.id in wanted.split(",")]
-        metafunc.parametrize("flavour", found)
+        turn = metafunc.config.getoption("--turn")
+        metafunc.parametrize("flavour", found if turn is None else in_turn(found, metafunc.function.__name__, turn))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 import pytest
@@ -51,6 +52,13 @@ def flavours_of(marks: Any, world: str) -> list[Any]:
         pytest.param(one, id=one.name, marks=seldom if stood_for and one is flavours.REPLICASET else ())
         for one in found
     ]
+
+
+def in_turn(found: list[Any], scenario: str, turn: int) -> list[Any]:
+    """One of the kinds that a scenario runs for: over as many turns as there are kinds, each."""
+    offered = [one for one in found if one.marks != (pytest.mark.seldom,)] or found
+    ordinal = zlib.crc32(scenario.encode()) + turn
+    return offered and [offered[ordinal % len(offered)]]
 
 
 def skip_others(items: list[pytest.Item], world: str) -> None:
