@@ -4,7 +4,7 @@ from tests.scenarios.markers import flavours_of, in_turn
 
 
 def marks(**given):
-    return lambda name: given.get(name)
+    return given.get
 
 
 def test_turns_as_many_as_kinds_run_a_scenario_for_each_kind_but_the_one_that_another_stands_for():
