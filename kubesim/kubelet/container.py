@@ -44,6 +44,10 @@ class Container:
     last: Ended | None = None
     #: Why it does not run: the reason and message of `waiting`, empty if its end is all that is known.
     waiting: tuple[str, str] = ("ContainerCreating", "")
+    #: When the last life ended, the same as the kubelet's present pass knows it, and when the next is tried.
+    ended_at: float | None = None
+    end_seen: float | None = None
+    next_try: float = _NEVER
     #: Whether it has a readiness probe; from when on its probes succeed, and those of a life that has ended fail.
     probed: bool = False
     ready_from: float = _NEVER
@@ -71,17 +75,25 @@ class Container:
 
 @dataclass
 class Backoff:
-    """client-go's flowcontrol.Backoff, for one key: nothing the first time, then `first` doubling up to `most`."""
+    """client-go's flowcontrol.Backoff, for one key: nothing at first, then `first` doubling up to `most`."""
 
     first: float
     most: float
     seconds: float = 0.0
-    until: float = 0.0
+    updated: float = 0.0
 
-    def fail(self, now: float) -> None:
-        """Something failed: wait longer than the last time."""
-        self.seconds = min(self.most, self.seconds * 2 or self.first)
-        self.until = now + self.seconds
+    def holds(self, since: float, now: float) -> bool:
+        """Whether it is too early after something that happened then."""
+        return now < since + self.seconds and not self._is_forgotten(since)
+
+    def fail(self, since: float, now: float) -> None:
+        """It happened again, or is tried again after it: from now on wait longer than the last time."""
+        again = 0.0 if self._is_forgotten(since) else self.seconds * 2
+        self.seconds, self.updated = min(self.most, again or self.first), now
+
+    def _is_forgotten(self, since: float) -> bool:
+        """Twice the longest wait went well."""
+        return since - self.updated > 2 * self.most
 
 
 def probe_times(spec: Tree, image: Image, now: float) -> tuple[float, float]:

@@ -34,26 +34,40 @@ class Runtime:
 
     async def start(self, spec: Tree, container: Container, taken: str) -> bool:
         """Pull, create and start; False leaves the reason in `waiting` (startContainer). `taken`: the Pod's image."""
-        now = self._clock.monotonic()
-        crash = self._backoff(container, f"crash {taken}")
-        if container.last is not None and container.reference == taken and now < crash.until:
-            text = f"back-off {crash.seconds:g}s restarting failed container={container.name}"
-            container.waiting = ("CrashLoopBackOff", text)
-            return False
-        if not await self._pull(spec, container, taken):
+        if self._is_held(container, taken) or not await self._pull(spec, container, taken):
             return False
         image = self._node.catalogue.find(taken)
         assert image is not None
         if image.create_error:
-            container.waiting = (image.create_error, f"the container {container.name} cannot be created")
+            self._wait(container, image.create_error, f"the container {container.name} cannot be created")
             return False
         await self._pause(self._timings.start)
-        if container.last is not None and container.reference == taken:
-            crash.fail(self._clock.monotonic())
         self._begin(spec, container, taken)
         if _has_no_command(spec):
             self.end(spec, container, 128, "StartError")
         return True
+
+    def _is_held(self, container: Container, taken: str) -> bool:
+        """Whether it is too early since the last life ended, whichever image that had and whoever ended it (doBackOff).
+
+        A life that this very pass has ended is not known to it yet. The wait of an image grows with each try, also with
+        one that comes to nothing for want of the image: that is then waited for under this name.
+        """
+        if container.end_seen is None:
+            return False
+        now = self._clock.monotonic()
+        backoff = container.backoffs.setdefault(f"crash {taken}", self._new_backoff())
+        if backoff.holds(container.end_seen, now):
+            text = f"back-off {backoff.seconds:g}s restarting failed container={container.name}"
+            self._wait(container, "CrashLoopBackOff", text, until=container.end_seen + backoff.seconds)
+            return True
+        backoff.fail(container.end_seen, now)
+        return False
+
+    def _wait(self, container: Container, reason: str, message: str, until: float = 0.0) -> None:
+        """It does not run, for this reason; tried again then, or after the first wait."""
+        container.waiting = (reason, message)
+        container.next_try = until or self._clock.monotonic() + self._timings.backoff
 
     async def _pull(self, spec: Tree, container: Container, taken: str) -> bool:
         """EnsureImageExists."""
@@ -62,22 +76,22 @@ class Runtime:
         if here and policy != "Always":
             return True
         if policy == "Never":
-            container.waiting = (
-                "ErrImageNeverPull",
-                f'Container image "{taken}" is not present with pull policy of Never',
-            )
+            text = f'Container image "{taken}" is not present with pull policy of Never'
+            self._wait(container, "ErrImageNeverPull", text)
             return False
-        backoff = self._backoff(container, f"pull {taken}")
-        if self._clock.monotonic() < backoff.until:
-            container.waiting = ("ImagePullBackOff", f'Back-off pulling image "{taken}": ErrImagePull')
+        now, backoff = self._clock.monotonic(), container.backoffs.setdefault(f"pull {taken}", self._new_backoff())
+        if backoff.holds(backoff.updated, now):
+            text = f'Back-off pulling image "{taken}": ErrImagePull'
+            self._wait(container, "ImagePullBackOff", text, until=backoff.updated + backoff.seconds)
             return False
         reached = self._node.catalogue.answers(taken)
         if image is None or not reached:
             await self._pause(min(self._timings.pull, 0.2))
-            backoff.fail(self._clock.monotonic())
+            now = self._clock.monotonic()
+            backoff.fail(now, now)
             why = "not found" if reached else "dial tcp: connect: connection refused"
             text = f'failed to pull and unpack image "{taken}": failed to resolve reference "{taken}": {why}'
-            container.waiting = ("ErrImagePull", text)
+            self._wait(container, "ErrImagePull", text, until=now + backoff.seconds)
             return False
         if not here:
             await self._pause(self._timings.pull if image.pull_seconds is None else image.pull_seconds)
@@ -120,20 +134,12 @@ class Runtime:
             container.id, code, reason or ("Completed" if code == 0 else "Error"), started, self._clock.now()
         )
         container.running, container.exits_at, container.waiting = False, float("inf"), ("", "")
+        container.ended_at = now
         container.started_from = float("inf")
         container.ready_until = min(container.ready_until, probe_failure(spec, now))
 
-    def _backoff(self, container: Container, key: str) -> Backoff:
-        return container.backoffs.setdefault(key, Backoff(self._timings.backoff, self._timings.most_backoff))
-
-    def next_try(self, container: Container) -> float:
-        """When a container that could not be started is tried again."""
-        now = self._clock.monotonic()
-        kind = "crash" if container.waiting[0] == "CrashLoopBackOff" else "pull"
-        times = [
-            backoff.until for key, backoff in container.backoffs.items() if key.startswith(kind) and backoff.until > now
-        ]
-        return min(times, default=now + self._timings.backoff)
+    def _new_backoff(self) -> Backoff:
+        return Backoff(self._timings.backoff, self._timings.most_backoff)
 
 
 def _has_no_command(spec: Tree) -> bool:

@@ -176,18 +176,13 @@ class Worker:
     def _next_change(self) -> float:
         now = self._clock.monotonic()
         times = [container.next_change(now) for container in self._containers.values()]
-        times += [
-            self._runtime.next_try(container) for container in self._containers.values() if self._is_stuck(container)
-        ]
+        times += [one.next_try for one in self._containers.values() if self._is_stuck(one)]
         return min(times, default=math.inf)
 
     def _is_stuck(self, container: Container) -> bool:
         """Whether it waits for its next try."""
-        return (
-            not container.running
-            and not container.done
-            and container.waiting[0] not in {"", "ContainerCreating", "PodInitializing"}
-        )
+        idle = not container.running and not container.done
+        return idle and container.waiting[0] not in {"", "ContainerCreating", "PodInitializing"}
 
     async def _sync(self) -> bool:
         """One pass (SyncPod); whether something was done that is not reported yet."""
@@ -216,6 +211,8 @@ class Worker:
         before = {
             name: (container.id, container.running, container.waiting) for name, container in self._containers.items()
         }
+        for container in self._containers.values():
+            container.end_seen = container.ended_at
         grace = pod["spec"].get("terminationGracePeriodSeconds", 30)
         for spec in self._to_kill(pod):
             await self._runtime.kill(spec, self._containers[spec["name"]], grace)

@@ -147,6 +147,34 @@ async def test_a_pull_that_fails_keeps_the_exited_container_and_backs_off():
         assert world.clock.monotonic() - began < 5, "a corrective patch does not wait for the backoff"
 
 
+async def test_the_pauses_between_two_pulls_have_two_names_once_a_container_has_ended():
+    """As a kubelet 1.36 was seen to do it: the end of the old container is what it counts from."""
+    async with opened() as world:
+        await world.run_pod()
+        await world.until(ready)
+        await world.set_image("r/app:missing")
+        reason = lambda pod: world.status(pod)["state"].get("waiting", {}).get("reason")  # noqa: E731
+        for expected in ("ErrImagePull", "ImagePullBackOff", "CrashLoopBackOff", "ErrImagePull", "CrashLoopBackOff"):
+            await world.until(lambda pod, expected=expected: reason(pod) == expected)
+
+
+async def test_an_image_that_comes_back_again_waits_as_if_it_had_crashed():
+    """As a kubelet 1.36 was seen to do it: four swaps in a row, and the fourth waits for ten seconds."""
+    async with opened() as world:
+        await world.run_pod()
+        await world.until(ready)
+        for number, image in enumerate(("r/app:v1-alias", "r/app:v1", "r/app:v1-alias"), 1):
+            await world.set_image(image)
+            began = world.clock.monotonic()
+            await world.until(lambda pod, number=number: ready(pod) and world.status(pod)["restartCount"] == number)
+            assert world.clock.monotonic() - began < 5
+        await world.set_image("r/app:v1")
+        await world.until(lambda pod: "CrashLoopBackOff" in str(world.status(pod)["state"]))
+        began = world.clock.monotonic()
+        await world.until(lambda pod: world.status(pod)["restartCount"] == 4)
+        assert 8 <= world.clock.monotonic() - began <= 11
+
+
 async def test_a_crash_loop_backs_off_and_a_new_image_ends_it():
     async with opened() as world:
         await world.run_pod("r/app:crash")
@@ -312,6 +340,15 @@ def test_backoff_doubles_up_to_its_most():
     backoff = Backoff(10, 300)
     waits = []
     for _ in range(7):
-        backoff.fail(0)
-        waits.append(backoff.until)
+        backoff.fail(0, 0)
+        waits.append(backoff.seconds)
     assert waits == [10, 20, 40, 80, 160, 300, 300]
+    assert backoff.holds(5, 304)
+    assert not backoff.holds(5, 305)
+
+
+def test_backoff_is_forgotten_after_twice_its_most():
+    backoff = Backoff(10, 300, seconds=80, updated=0)
+    assert not backoff.holds(601, 602)
+    backoff.fail(601, 602)
+    assert backoff.seconds == 10
