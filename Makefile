@@ -34,9 +34,9 @@ demo: $(READY)  ## the real controller on a cluster inside the process: an upgra
 test: lint  ## lint, types, contracts, unit, property and scenario tests on the embedded cluster; no root, no cluster
 	$(BIN)/pytest -q -n 4 --dist worksteal --seeds 2 --stories 12 -m "not seldom"
 
-docs: $(READY)  ## regenerate docs/reasons.md and docs/keys.md from their tables
-	$(BIN)/python -m hack.reasons > docs/reasons.md
-	$(BIN)/python -m hack.keys > docs/keys.md
+docs: $(READY)  ## regenerate docs/reference/reasons.md and docs/reference/keys.md from their tables
+	$(BIN)/python -m hack.reasons > docs/reference/reasons.md
+	$(BIN)/python -m hack.keys > docs/reference/keys.md
 
 e2e: $(READY)  ## the scenarios on a real cluster on this machine (as root; the first run builds Kubernetes)
 	$(BIN)/python -m hack.cluster up
@@ -48,15 +48,15 @@ image: $(READY)  ## the controller's image, without a daemon, into build/image (
 	$(BIN)/python -m hack.image build
 	$(if $(PUSH),$(BIN)/python -m hack.image push $(PUSH))
 
-e2e-full: $(READY)  ## everything, long: all worlds, versions and seeds, deliberate defects, long benchmarks; writes docs/scenarios.md and docs/judges.md
+e2e-full: $(READY)  ## everything, long: all worlds, versions and seeds, deliberate defects, long benchmarks; writes docs/reference/scenarios.md and docs/reference/judges.md
 	rm -rf build/scenarios build/judges
 	hack/matrix embedded
 	hack/matrix real 1.36 2.2
 	for k8s in 1.36 1.35 1.34 1.33; do hack/matrix hollow $$k8s; done
 	for k8s in 1.35 1.34 1.33; do hack/matrix real $$k8s 2.2; done
 	hack/matrix real 1.36 1.6
-	$(BIN)/python -m hack.table build/scenarios > docs/scenarios.md
-	$(BIN)/python -m hack.judges build/judges > docs/judges.md
+	$(BIN)/python -m hack.table build/scenarios > docs/reference/scenarios.md
+	$(BIN)/python -m hack.judges build/judges > docs/reference/judges.md
 	$(BIN)/python -m tests.campaign --seeds 10000
 	$(BIN)/python -m hack.mutation
 	$(BIN)/python -m hack.mutation --campaign

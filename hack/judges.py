@@ -1,4 +1,4 @@
-"""What tools that do not know us conclude from a workload, and the table of it in docs/judges.md.
+"""What tools that do not know us conclude from a workload, and the table of it in docs/reference/judges.md.
 
 `python -m hack.judges build/judges` makes the table from what tests/e2e/test_judges.py has left there: nothing else.
 """
