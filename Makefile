@@ -34,9 +34,8 @@ demo: $(READY)  ## the real controller on a cluster inside the process: an upgra
 test: lint  ## lint, types, contracts, unit, property and scenario tests on the embedded cluster; no root, no cluster
 	$(BIN)/pytest -q -n 4 --dist worksteal --seeds 2 --stories 12 -m "not seldom"
 
-docs: $(READY)  ## regenerate docs/reference/reasons.md and docs/reference/keys.md from their tables
-	$(BIN)/python -m hack.reasons > docs/reference/reasons.md
-	$(BIN)/python -m hack.keys > docs/reference/keys.md
+docs: $(READY)  ## the generated pages, and the documentation as a site in build/site; fails if a link leads nowhere
+	$(BIN)/python -m hack.pages
 
 e2e: $(READY)  ## the scenarios on a real cluster on this machine (as root; the first run builds Kubernetes)
 	$(BIN)/python -m hack.cluster up
@@ -77,4 +76,4 @@ lock: $(READY)  ## refresh constraints.txt from pyproject.toml
 	$(BIN)/python -m hack.image lock
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

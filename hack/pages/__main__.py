@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from hack.pages import commands, keys, links, rbac, reasons, settings, support
+from hack.pages import commands, keys, links, metrics, rbac, reasons, settings, support
 
 ROOT: Final = Path(__file__).parents[2]
 REFERENCE: Final = ROOT / "docs" / "reference"
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "commands.md": commands.render,
     "keys.md": keys.render,
+    "metrics.md": metrics.render,
     "rbac.md": rbac.render,
     "reasons.md": reasons.render,
     "settings.md": settings.render,
@@ -50,7 +51,7 @@ def stale() -> Iterator[str]:
 def build(config: Path = ROOT / "mkdocs.yml") -> int:
     """The site, into build/site; not 0 if a link or an anchor leads nowhere. Uses no network."""
     program = Path(sys.executable).with_name("zensical")
-    command = [str(program), "build", "--strict", "--config-file", str(config)]
+    command = [str(program), "build", "--strict", "--clean", "--config-file", str(config)]
     done = subprocess.run(command, cwd=config.parent, capture_output=True, text=True, check=False)
     if done.returncode:
         print(done.stdout + done.stderr, file=sys.stderr)

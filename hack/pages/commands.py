@@ -21,7 +21,7 @@ before the name of a plug-in: write `kubectl inplace -n shop status sts/web`, no
 A workload is written `TYPE/NAME`: `sts/web`, `ds/agent`, `deploy/front`, `rs/bare`, or the long names. Where a duration is
 asked for, `30`, `30s`, `5m` and `1h` are understood.
 
-Every command may also end with 1 (usage, or another error, in one line on stderr) and with 130 (Ctrl-C).
+Every command may also end with 1 (a usage error, or another one, in one line on stderr) and with 130 (Ctrl-C).
 The fields of `-o json` are described in [Output](output.md).
 
 ## Connection options

@@ -79,7 +79,9 @@ MEANINGS: Final[dict[str, Meaning]] = {
         "a StatefulSet's own, else 0", "Pods kept on the old revision (of a StatefulSet the lowest ordinals)"
     ),
     "paused": Meaning("`false`", "begin nothing new; Pods in flight finish"),
-    "grace-period-seconds": Meaning("0", "time between observed unready, with no endpoint serving, and the image patch"),
+    "grace-period-seconds": Meaning(
+        "0", "time between observed unready, with no endpoint serving, and the image patch"
+    ),
     "min-ready-seconds": Meaning(
         "`spec.minReadySeconds`, else 0",
         "serving time before a Pod counts as done: from observed Ready with the gate, from the new container's start"
@@ -101,9 +103,7 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "keep-ready-containers": Meaning("none", "containers whose change alone does not drain the Pod"),
     "container-order": Meaning("none", "planned: batches inside a Pod"),
     "gates": Meaning("none", "planned: Pod conditions that somebody else sets and a step waits for"),
-    "order-by": Meaning(
-        "none", "Pod label with an integer value: higher first, then descending ordinal or the name"
-    ),
+    "order-by": Meaning("none", "Pod label with an integer value: higher first, then descending ordinal or the name"),
     "spread-by": Meaning("none", "label of Pods or nodes: a batch is spread over its values"),
     "steps": Meaning(
         "none",

@@ -80,7 +80,11 @@ def render() -> str:
         generation=_version(GENERATION_SINCE),
     )
     columns, ran = _results()
-    worlds = ["embedded", *(f"hollow {k8s}" for k8s in KUBERNETES), *(f"real {k8s} containerd 2.2" for k8s in KUBERNETES)]
+    worlds = [
+        "embedded",
+        *(f"hollow {k8s}" for k8s in KUBERNETES),
+        *(f"real {k8s} containerd 2.2" for k8s in KUBERNETES),
+    ]
     missing = [world for world in [*worlds, "real 1.36 containerd 1.6"] if world not in columns]
     return head + _table(columns, ran) + (REST.format(missing=", ".join(missing)) if missing else "")
 

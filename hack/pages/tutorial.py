@@ -113,7 +113,8 @@ def _replaced(text: str, names: dict[str, str]) -> str:
 
 def masked(text: str) -> str:
     """Without what differs from run to run; what was equal stays equal, as a Pod's UID before and after an upgrade."""
-    text = re.sub(r"^.*: Progressing.*\n(?:  .*\n)*", "", text, flags=re.MULTILINE)
+    for passing in (r"^.*: Progressing.*\n(?:  .*\n)*", r"^Waiting for .*\n", r"^inplace-pull-.*\n"):
+        text = re.sub(passing, "", text, flags=re.MULTILINE)
     for kind, pattern in (
         ("uid", r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"),
         ("address", r"\b10\.\d+\.\d+\.\d+\b"),

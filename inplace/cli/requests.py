@@ -39,7 +39,10 @@ RETRY: Final = Request(names.RETRY, (Phase.DEGRADED, Phase.ROLLED_BACK, Phase.RO
 @dry_run_option
 @with_connection
 def promote(connection: Connection, workload: str, dry_run: str) -> int:
-    """WORKLOAD is TYPE/NAME. Its phase must be AwaitingPromotion."""
+    """WORKLOAD is TYPE/NAME. Its phase must be AwaitingPromotion.
+
+    Exit codes: 0 asked, 1 in another phase, or another error.
+    """
     return run_async(_request(connection, workload, PROMOTE, dry_run))
 
 
@@ -48,7 +51,10 @@ def promote(connection: Connection, workload: str, dry_run: str) -> int:
 @dry_run_option
 @with_connection
 def retry(connection: Connection, workload: str, dry_run: str) -> int:
-    """WORKLOAD is TYPE/NAME. Its phase must be Degraded, RollingBack or RolledBack."""
+    """WORKLOAD is TYPE/NAME. Its phase must be Degraded, RollingBack or RolledBack.
+
+    Exit codes: 0 asked, 1 in another phase, or another error.
+    """
     return run_async(_request(connection, workload, RETRY, dry_run))
 
 

@@ -44,7 +44,10 @@ def run(
     listen: str,
     log_level: str,
 ) -> int:
-    """Its rights are those of manifests/; with --dry-run, reading is enough. It stops on SIGTERM and Ctrl-C."""
+    """Its rights are those of manifests/; with --dry-run, reading is enough. It stops on SIGTERM and Ctrl-C.
+
+    Exit codes: 0 clean stop, 1 failed.
+    """
     if connection.all_namespaces or connection.selector is not None:
         raise InputError(
             "run supports neither --all-namespaces nor --selector: it watches all namespaces, or --watch-namespace"
