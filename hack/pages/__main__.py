@@ -1,4 +1,4 @@
-"""`make docs`: writes the generated pages, and builds the site; with `--check`, writes nothing and fails if a page is stale.
+"""`make docs`: writes the generated pages and builds the site. With `--check` it writes none, and fails if one is stale.
 
 A page is generated from code, manifests or results, and from nothing else: change it there.
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import click
@@ -33,7 +33,7 @@ Accepted before and after the command by every command that talks to a cluster; 
 def render() -> str:
     """The whole page."""
     context = click.Context(main)
-    shared = {option.name for option in _options(main)}
+    shared = [option.name for option in _options(main)]
     parts = [HEAD + _table(_options(main))]
     for name in COMMANDS:
         command = main.get_command(context, name)
@@ -42,7 +42,7 @@ def render() -> str:
     return "\n".join(parts)
 
 
-def _section(name: str, command: click.Command, shared: set[str | None]) -> str:
+def _section(name: str, command: click.Command, shared: Sequence[str | None]) -> str:
     own = [option for option in _options(command) if option.name not in shared]
     usage = " ".join(["inplace", name, *(["[OPTIONS]"] if own else []), *_arguments(command)])
     text = inspect.cleandoc(command.help or "")

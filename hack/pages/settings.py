@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from inplace.core.settings import annotations
+from inplace.core.settings import annotations as table
 
 
 class Meaning(NamedTuple):
@@ -131,10 +131,10 @@ MEANINGS: Final[dict[str, Meaning]] = {
 
 def render() -> str:
     """The whole page."""
-    rows = [_row(name, setting.accepts) for name, setting in annotations._SETTINGS.items()]
-    idle = [f"`{name}`" for name, setting in annotations._SETTINGS.items() if setting.supported_values is not None]
-    table = ["| annotation | accepts | default | meaning |", "|---|---|---|---|", *rows]
-    return HEAD + "\n".join(table) + "\n" + TAIL.format(idle=", ".join(idle))
+    rows = [_row(name, setting.accepts) for name, setting in table._SETTINGS.items()]
+    idle = [f"`{name}`" for name, setting in table._SETTINGS.items() if setting.supported_values is not None]
+    lines = ["| annotation | accepts | default | meaning |", "|---|---|---|---|", *rows]
+    return HEAD + "\n".join(lines) + "\n" + TAIL.format(idle=", ".join(idle))
 
 
 def _row(name: str, accepts: str) -> str:

@@ -1,4 +1,4 @@
-"""The tutorial, run: every command of docs/tutorial/first-upgrade.md on a real cluster, with its output written below it.
+"""The tutorial, run: each command of docs/tutorial/first-upgrade.md on a real cluster, its output written below it.
 
 `python -m hack.pages.tutorial` runs it on the cluster $CLUSTER and writes the page. Nothing else may run there. The page
 has the names of a first cluster; what another one is called is put in before a command runs and taken out afterwards.

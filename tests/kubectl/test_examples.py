@@ -12,7 +12,6 @@ import pytest
 
 from hack.pages import examples
 
-
 #: Commands that have commands.
 GROUPS = {"rollout", "config", "create", "set"}
 

@@ -14,13 +14,13 @@ from inplace.cli.app import main
 from inplace.cli.commands import COMMANDS
 from inplace.core.objects import names
 from inplace.core.objects.model import Meta
-from inplace.core.settings import annotations
+from inplace.core.settings import annotations as table
 from inplace.core.settings.annotations import Native
 
 #: What a shell and other programs have; kubectl is asked in tests/kubectl.
 OTHERS = {"cat", "cd", "docker", "echo", "export", "git", "helm", "kubectl", "kustomize", "mkdir", "test"}
 MAKEFILE = (examples.ROOT / "Makefile").read_text()
-KEYS = {f"{names.PREFIX}{name}" for name in annotations._SETTINGS} | {
+KEYS = {f"{names.PREFIX}{name}" for name in table._SETTINGS} | {
     value for value in vars(names).values() if isinstance(value, str) and value.startswith(names.PREFIX)
 }
 #: Written by the user on namespaces; manifests/overlays/namespaced/unwatched reads it.
@@ -132,4 +132,4 @@ def _parse(words, example):
 
 
 def _errors(labels, given):
-    return [str(error) for error in annotations.parse(Meta(labels=labels, annotations=given), Native()).errors]
+    return [str(error) for error in table.parse(Meta(labels=labels, annotations=given), Native()).errors]

@@ -12,7 +12,7 @@ from hack.pages import __main__ as pages
 from hack.pages import commands, links, rbac, settings, support
 from inplace.cli.app import main
 from inplace.cli.commands import COMMANDS
-from inplace.core.settings import annotations
+from inplace.core.settings import annotations as table
 from inplace.core.state.statuses import Phase
 
 CONFIG = yaml.safe_load((pages.ROOT / "mkdocs.yml").read_text())
@@ -79,7 +79,7 @@ def test_a_stale_page_is_found(monkeypatch):
 def test_every_command_says_how_it_may_end():
     for name in COMMANDS:
         command = main.get_command(click.Context(main), name)
-        assert "Exit codes: 0 " in command.help, name
+        assert "Exit codes: 0 " in str(command.help), name
         assert f"## inplace {name}\n" in commands.render()
 
 
@@ -90,7 +90,7 @@ def test_every_rule_of_every_role_has_a_reason():
 
 
 def test_every_setting_and_every_phase_has_a_meaning():
-    assert set(settings.MEANINGS) == set(annotations._SETTINGS)
+    assert set(settings.MEANINGS) == set(table._SETTINGS)
     assert set(re.findall(r"^\| `(\w+)` \| .* \| (?:waits|ends with \d) \|$", settings.render(), re.MULTILINE)) == set(
         Phase
     )

@@ -1,7 +1,7 @@
 """Reason codes and the reasons that carry them: every "why not" that a person or a metric ever sees.
 
-A code is spelled here as it appears in status, Events and metrics, and carries its own meaning: `docs/reference/reasons.md` is
-generated from this table (`make docs`).
+A code is spelled here as it appears in status, Events and metrics, and carries its own meaning:
+`docs/reference/reasons.md` is generated from this table (`make docs`).
 """
 
 from __future__ import annotations
