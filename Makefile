@@ -41,7 +41,7 @@ e2e: $(READY)  ## the scenarios on a real cluster on this machine (as root; the 
 	$(BIN)/python -m hack.cluster up
 	$(BIN)/pytest -q -n 6 --durations 15 --world real --seeds 3 -m "not alone and not long and not seldom" tests/scenarios tests/e2e
 	$(BIN)/pytest -q -n 6 --world real --controller in-cluster -m "in_cluster and not long and not seldom" tests/scenarios
-	$(BIN)/pytest -q --world real -m alone tests/scenarios tests/e2e
+	$(BIN)/pytest -q --world real -m "alone and not long" tests/scenarios tests/e2e
 
 image: $(READY)  ## the controller's image, without a daemon, into build/image (PUSH=HOST/NAME:TAG: and into a registry)
 	$(BIN)/python -m hack.image build

@@ -25,6 +25,8 @@ REGISTRY: Final = "127.0.0.1:21003"
 #: No command may take longer than this.
 LIMIT_SECONDS: Final = 240
 _BLOCK: Final = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+#: What make says the first time.
+_VENV: Final = r"^(?:python3 -m venv|\.venv/bin/pip) .*\n"
 _END: Final = "that was it:"
 
 
@@ -64,7 +66,9 @@ class Shell:
 
     def close(self) -> None:
         """End it."""
-        self._pipes()[0].close()
+        stdin, stdout = self._pipes()
+        stdin.close()
+        stdout.close()
         self._bash.wait(10)
 
     def _pipes(self) -> tuple[IO[str], IO[str]]:
@@ -113,7 +117,7 @@ def _replaced(text: str, names: dict[str, str]) -> str:
 
 def masked(text: str) -> str:
     """Without what differs from run to run; what was equal stays equal, as a Pod's UID before and after an upgrade."""
-    for passing in (r"^.*: Progressing.*\n(?:  .*\n)*", r"^Waiting for .*\n", r"^inplace-pull-.*\n"):
+    for passing in (r"^.*: Progressing.*\n(?:  .*\n)*", r"^Waiting for .*\n", r"^inplace-pull-.*\n", _VENV):
         text = re.sub(passing, "", text, flags=re.MULTILINE)
     for kind, pattern in (
         ("uid", r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"),
@@ -125,9 +129,13 @@ def masked(text: str) -> str:
     for pattern, name in (
         (r"\bcluster [\w-]+: ", "cluster NAME: "),
         (r"sha256:[0-9a-f]{64}", "DIGEST"),
-        (r"\b\d+(?:\.\d+)? ?(?:MB|ms|s|m)\b(?:\d+s)?(?: ago)?", "N"),
+        (r"\bv?1\.\d\d\.\d+\b", "VERSION"),
+        # Whether an image is on the node already, and at what moment a pull was judged.
+        (r"; \d would start now|; waits: pulling image \S+ on node \S+ first", ""),
+        (r'ImagePullBackOff: Back-off pulling image "\S+": ', ""),
+        (r"\b\d+(?:\.\d+)? ?(?:MB|ms|[smhd])(?:\d+[smh])?\b(?: ago)?", "N"),
         (r"\d{4}-\d\d-\d\dT[\d:.]+Z|\b\d\d:\d\d:\d\dZ?", "TIME"),
-        (r" {2,}", "  "),
+        (r"(?<=\S) +", " "),
     ):
         text = re.sub(pattern, name, text)
     return text
