@@ -11,6 +11,7 @@ from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
 from inplace.cluster.memory import Caps
 from inplace.controller.app import App, Options
+from inplace.controller.metrics import TABLE
 from inplace.serve.http import ListenError, Server, parse_listen
 from inplace.serve.logs import configure
 from inplace.serve.metrics import Metrics
@@ -30,6 +31,11 @@ from inplace.serve.metrics import Metrics
 )
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, help="HOST:PORT for probes and metrics, or off.")
 @click.option(
+    "--metrics-per-workload",
+    is_flag=True,
+    help="Also serve inplace_workload_info, a series for every opted-in workload.",
+)
+@click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
 def run(
@@ -42,6 +48,7 @@ def run(
     max_disrupted: int | None,
     max_disrupted_per_namespace: int | None,
     listen: str,
+    metrics_per_workload: bool,
     log_level: str,
 ) -> int:
     """Its rights are those of manifests/; with --dry-run, reading is enough. It stops on SIGTERM and Ctrl-C."""
@@ -50,6 +57,9 @@ def run(
             "run supports neither --all-namespaces nor --selector: it watches all namespaces, or --watch-namespace"
         )
     address = _address(listen)
+    if metrics_per_workload and (address is None or dry_run):
+        given = "--listen off" if address is None else "--dry-run"
+        raise InputError(f"--metrics-per-workload cannot be used with {given}: nobody could read the metric")
     configure(log_level)
     options = Options(
         lease_namespace=lease_namespace,
@@ -57,6 +67,7 @@ def run(
         leader_elect=not no_leader_elect,
         dry_run=dry_run,
         caps=Caps(max_disrupted, max_disrupted_per_namespace),
+        metrics_per_workload=metrics_per_workload,
     )
     return run_async(_run(connection, options, address))
 
@@ -69,7 +80,7 @@ def _address(listen: str) -> tuple[str, int] | None:
 
 
 async def _run(connection: Connection, options: Options, address: tuple[str, int] | None) -> int:
-    metrics = Metrics()
+    metrics = Metrics(TABLE)
     async with cluster(replace(connection, namespace=None), metrics) as (client, _):
         app = App(client, client.clock, metrics, options, click.echo)
         async with Server(address, metrics.registry, live=app.live, ready=app.ready):

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hack import keys, reasons
+from hack import keys, metrics, reasons
+from inplace.controller.metrics import TABLE
 from inplace.core.objects.reasons import Concern, ReasonCode
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +45,15 @@ def test_the_page_of_reason_codes_is_what_the_codes_say():
 
 def test_the_page_of_known_keys_is_what_their_table_says():
     assert (ROOT / "docs" / "keys.md").read_text() == keys.render(), "run: make docs"
+
+
+def test_the_page_of_metrics_is_what_their_table_says():
+    assert (ROOT / "docs" / "metrics.md").read_text() == metrics.render(), "run: make docs"
+
+
+def test_every_metric_has_one_row_of_its_page():
+    page = metrics.render()
+    assert all(page.count(f"| `{metric.name}` |") == 1 for metric in TABLE)
 
 
 def test_every_reason_code_is_in_one_section_of_its_page():
