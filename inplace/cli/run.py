@@ -13,6 +13,7 @@ from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
 from inplace.cluster.memory import Caps
 from inplace.controller.app import App, Options
+from inplace.controller.metrics import TABLE
 from inplace.serve.http import Address, ListenError, Server, metrics_routes, parse_listen
 from inplace.serve.logs import configure
 from inplace.serve.metrics import Metrics
@@ -34,6 +35,11 @@ from inplace.serve.probes import probe_routes
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, help="HOST:PORT for probes and metrics, or off.")
 @click.option("--probe-listen", metavar="TEXT", help="HOST:PORT for the probes alone, instead of --listen; or off.")
 @click.option(
+    "--metrics-per-workload",
+    is_flag=True,
+    help="Also serve inplace_workload_info, a series for every opted-in workload.",
+)
+@click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
 def run(
@@ -47,6 +53,7 @@ def run(
     max_disrupted_per_namespace: int | None,
     listen: str,
     probe_listen: str | None,
+    metrics_per_workload: bool,
     log_level: str,
 ) -> int:
     """Its rights are those of manifests/; with --dry-run, reading is enough. It stops on SIGTERM and Ctrl-C.
@@ -59,6 +66,9 @@ def run(
         )
     given = {"--listen": listen} if probe_listen is None else {"--listen": listen, "--probe-listen": probe_listen}
     addresses = {option: _address(option, text) for option, text in given.items()}
+    if metrics_per_workload and (addresses["--listen"] is None or dry_run):
+        off = "--listen off" if addresses["--listen"] is None else "--dry-run"
+        raise InputError(f"--metrics-per-workload cannot be used with {off}: nobody could read the metric")
     configure(log_level)
     options = Options(
         lease_namespace=lease_namespace,
@@ -66,6 +76,7 @@ def run(
         leader_elect=not no_leader_elect,
         dry_run=dry_run,
         caps=Caps(max_disrupted, max_disrupted_per_namespace),
+        metrics_per_workload=metrics_per_workload,
     )
     return run_async(_run(connection, options, addresses))
 
@@ -78,7 +89,7 @@ def _address(option: str, text: str) -> Address | None:
 
 
 async def _run(connection: Connection, options: Options, addresses: dict[str, Address | None]) -> int:
-    metrics = Metrics()
+    metrics = Metrics(TABLE)
     async with cluster(replace(connection, namespace=None), metrics) as (client, _), AsyncExitStack() as servers:
         app = App(client, client.clock, metrics, options, click.echo)
         for server in _servers(app, metrics, addresses):

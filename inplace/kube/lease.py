@@ -90,18 +90,15 @@ class Elector:
 
     async def run(self) -> None:
         """Acquire, then renew until cancelled; raises LeaseLost when it can no longer be held."""
-        self._observer.gauge("leader_election_master_status", 0, name=self._name)
         try:
             while not await self._try(self._acquire):
                 await self._pause()
             self._leading.set()
-            self._observer.gauge("leader_election_master_status", 1, name=self._name)
             self._observer.event("lease.acquired", level="info", lease=self._name, clean=self.clean_takeover)
             await self._hold()
         finally:
             led = self._leading.is_set() and self.remaining() > 0
             self._leading.clear()
-            self._observer.gauge("leader_election_master_status", 0, name=self._name)
             if led:
                 await self._release()
 

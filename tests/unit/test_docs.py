@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from hack.pages import reasons
+from hack.pages import metrics, reasons
+from inplace.controller.metrics import TABLE
 from inplace.core.objects.reasons import Concern, ReasonCode
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +38,11 @@ def test_every_row_of_the_failure_table_is_answered():
     rows = [line for line in FAILURES.read_text().splitlines() if re.match(r"\| \d+ \|", line)]
     assert [int(row.split("|")[1]) for row in rows] == list(range(1, 36))
     assert all(row.split("|")[3].strip() for row in rows)
+
+
+def test_every_metric_has_one_row_of_its_page():
+    page = metrics.render()
+    assert all(page.count(f"| `{metric.name}` |") == 1 for metric in TABLE)
 
 
 def test_every_reason_code_is_in_one_section_of_its_page():
