@@ -17,7 +17,7 @@ from inplace.core.actions import patches
 from inplace.core.actions.actions import PatchWorkload
 from inplace.core.objects import names
 from inplace.core.objects.workloads import Workload
-from inplace.core.state import statuses
+from inplace.core.state import statuses, versions
 from inplace.core.state.statuses import Phase
 
 
@@ -73,6 +73,9 @@ async def _request(connection: Connection, text: str, request: Request, dry_run:
 
 
 def _require_phase(ref: Ref, workload: Workload, request: Request) -> None:
+    version = statuses.foreign(workload.metadata)
+    if version is not None:
+        raise errors.InputError(f"{ref} cannot be {request.done}: its status was {versions.why(version)}")
     status = statuses.current(workload)
     if status is None or status.phase not in request.phases:
         phase = status.phase if status is not None else "unknown (not observed by the controller yet)"

@@ -53,6 +53,12 @@ class ReasonCode(StrEnum):
         "a label or annotation under `inplace.dev/` is malformed or unknown",
         "fix it as the message says",
     )
+    VersionUnknown = (
+        "VersionUnknown",
+        Concern.REFUSED,
+        "the status of the workload, or the record on one of its Pods, has a format of another version of inplace",
+        "run that version again, or remove the annotation",
+    )
     ContainersChanged = (
         "ContainersChanged",
         Concern.REFUSED,
