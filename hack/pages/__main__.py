@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from hack.pages import commands, keys, links, metrics, rbac, reasons, settings, support
+from hack.pages import alerts, commands, keys, links, metrics, rbac, reasons, settings, support
 
 ROOT: Final = Path(__file__).parents[2]
 REFERENCE: Final = ROOT / "docs" / "reference"
 PAGES: Final[dict[str, Callable[[], str]]] = {
+    "alerts.md": alerts.render,
     "commands.md": commands.render,
     "keys.md": keys.render,
     "metrics.md": metrics.render,
