@@ -21,8 +21,8 @@ from hack.image.oci import MANIFEST
 from tests.scenarios.real import ROOT, RealWorld, kubectl
 from tests.scenarios.world import NAME
 
-#: The port of probes and metrics (manifests/base/deployment.yaml).
-_PORT = 8080
+#: The ports of manifests/base/deployment.yaml.
+PROBES, METRICS = 8081, 8080
 
 
 class InClusterWorld(RealWorld):
@@ -44,7 +44,7 @@ class InClusterWorld(RealWorld):
         if ready:
             await self.until(self._is_ready, "the controller to be Ready")
             self.host = (await self._pods())[0]["status"]["podIP"]
-            self.port = _PORT
+            self.port, self.metrics_port = PROBES, METRICS
 
     async def kill_controller(self) -> None:
         """Their Pods are deleted without grace, and none comes."""
