@@ -34,7 +34,8 @@ demo: $(READY)  ## the real controller on a cluster inside the process: an upgra
 test: lint  ## lint, types, contracts, unit, property and scenario tests on the embedded cluster; no root, no cluster
 	$(BIN)/pytest -q -n 4 --dist worksteal --seeds 2 --stories 12 -m "not seldom"
 
-docs: $(READY)  ## regenerate docs/reasons.md and docs/keys.md from their tables
+docs: $(READY)  ## regenerate docs/reasons.md and docs/keys.md from their tables, and charts/ from manifests/
+	$(BIN)/python -m hack.chart
 	$(BIN)/python -m hack.reasons > docs/reasons.md
 	$(BIN)/python -m hack.keys > docs/keys.md
 
