@@ -34,8 +34,9 @@ demo: $(READY)  ## the real controller on a cluster inside the process: an upgra
 test: lint  ## lint, types, contracts, unit, property and scenario tests on the embedded cluster; no root, no cluster
 	$(BIN)/pytest -q -n 4 --dist worksteal --seeds 2 --stories 12 -m "not seldom"
 
-docs: $(READY)  ## the generated pages, alerts and dashboard, and the documentation as a site in build/site; fails if a link leads nowhere
+docs: $(READY)  ## what is generated (pages, alerts, dashboard, chart), and the documentation as a site in build/site; fails if a link leads nowhere
 	$(BIN)/python -m hack.monitoring
+	$(BIN)/python -m hack.chart
 	$(BIN)/python -m hack.pages
 
 e2e: $(READY)  ## the scenarios on a real cluster on this machine (as root; the first run builds Kubernetes)

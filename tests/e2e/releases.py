@@ -74,7 +74,11 @@ async def in_force(world: RealWorld) -> None:
         fields = (await _patched(world, stamp))["metadata"]["managedFields"]
         return not any("f:spec" in one["fieldsV1"] for one in fields if one["manager"] == names.FIELD_MANAGER)
 
-    for asked, what in ((kept, "the freeze to be kept"), (honest, "an honest status"), (unowned, "a freeze of nobody's")):
+    for asked, what in (
+        (kept, "the freeze to be kept"),
+        (honest, "an honest status"),
+        (unowned, "a freeze of nobody's"),
+    ):
         await world.until(asked, what)
 
 

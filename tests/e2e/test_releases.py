@@ -1,4 +1,4 @@
-"""Helm 4 and a stranger's release whose workload is opted in: `--wait` ends when the upgrade does, and nothing conflicts."""
+"""Helm 4 and a stranger's release whose workload is opted in: it waits as long as it should, and nothing conflicts."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from tests.scenarios.real import inplace
 from tests.scenarios.world import identity
 
 MODE = {names.MODE: "InPlaceOnly"}
+#: What Helm says of an upgrade that the controller has given up.
+FAILED = r"status: Failed, message: see the annotation inplace\.dev/status"
 #: What the owner's chart says of the strategy after the opt-out.
 OTHER = {
     "StatefulSet": {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}},
@@ -65,7 +67,7 @@ async def test_helm_waits_for_an_opted_in_release_as_long_as_it_should(open_worl
         await over(world, "v2", before)
 
         await world.annotate(progress_deadline_seconds="8")
-        with pytest.raises(helm_python.HelmError, match="status: Failed, message: see the annotation inplace.dev/status"):
+        with pytest.raises(helm_python.HelmError, match=FAILED):
             await release.upgrade(values(world, "missing", **opted))
         status = await world.status("web")
         assert status is not None
