@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from hack.pages import alerts, commands, keys, links, metrics, rbac, reasons, settings, support
+from hack.pages import alerts, commands, keys, links, metrics, rbac, reasons, settings, support, values
 
 ROOT: Final = Path(__file__).parents[2]
 REFERENCE: Final = ROOT / "docs" / "reference"
@@ -24,6 +24,7 @@ PAGES: Final[dict[str, Callable[[], str]]] = {
     "reasons.md": reasons.render,
     "settings.md": settings.render,
     "support.md": support.render,
+    "values.md": values.render,
 }
 
 

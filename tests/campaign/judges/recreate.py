@@ -1,6 +1,6 @@
 """Under the strategy Recreate two versions never serve side by side by our doing.
 
-Pods that are asked to swap in the same moment may still stop at different times, as the README says: what a Pod is
+Pods that are asked to swap in the same moment may still stop at different times, as docs/explanation/the-freeze.md says: what a Pod is
 asked to run counts.
 """
 

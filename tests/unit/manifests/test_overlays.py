@@ -151,7 +151,7 @@ def test_policies_is_the_same_with_every_policy():
 
 
 def on_page(name):
-    """The object in a block of docs/installation.md that begins with a file's name."""
+    """The object in a block of docs/reference/installation.md that begins with a file's name."""
     return yaml.safe_load(re.search(rf"```yaml\n(# {re.escape(name)}.*?)```", PAGE.read_text(), re.DOTALL)[1])
 
 
