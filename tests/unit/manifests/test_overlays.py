@@ -25,7 +25,7 @@ from tests.unit.manifests.test_manifests import (
 )
 
 pytestmark = needs_kubectl
-PAGE = ROOT / "docs" / "installation.md"
+PAGE = ROOT / "docs" / "reference" / "installation.md"
 HA, POLICIES = "manifests/overlays/ha", "manifests/overlays/policies"
 OWN = {"app.kubernetes.io/name": "inplace"}
 KI, MI = 1024, 1024**2
