@@ -55,7 +55,7 @@ def mentions() -> Iterator[Example]:
 
 
 def _commands(page: str, text: str) -> Iterator[Example]:
-    for line in text.splitlines():
+    for line in text.replace("\\\n", "").splitlines():
         words = list[str]()
         for word in [*shlex.split(line, comments=True), ";"]:
             if word in _SEPARATORS:

@@ -61,6 +61,7 @@ FEATURES: Final = {
     "test_deployments": "Deployments: history, pauses, ReplicaSets",
     "test_interlock": "Deployments that stand resumed (policies)",
     "test_own_strategy": "the owner's own update strategy",
+    "test_versions": "state that another version of inplace has written",
     "test_server_side_apply": "server-side apply, as Helm 4 does it",
 }
 REST: Final = """

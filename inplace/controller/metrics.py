@@ -1,6 +1,7 @@
 """The table of the controller's metrics, with the values that each label can have.
 
-`docs/reference/metrics.md` is made from it. `counts` counts the writes that were made, `tally` what plans find, `samples` reads the rest whenever somebody looks.
+`docs/reference/metrics.md` is made from it. `counts` counts the writes that were made, `tally` what plans find,
+`samples` reads the rest whenever somebody looks.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import pytest
 from hack.pages import examples
 
 #: Commands that have commands.
-GROUPS = {"rollout", "config", "create", "set"}
+GROUPS = {"auth", "config", "create", "rollout", "set"}
 
 
 @functools.cache
