@@ -34,29 +34,30 @@ demo: $(READY)  ## the real controller on a cluster inside the process: an upgra
 test: lint  ## lint, types, contracts, unit, property and scenario tests on the embedded cluster; no root, no cluster
 	$(BIN)/pytest -q -n 4 --dist worksteal --seeds 2 --stories 12 -m "not seldom"
 
-docs: $(READY)  ## regenerate docs/reasons.md and docs/keys.md from their tables
-	$(BIN)/python -m hack.reasons > docs/reasons.md
-	$(BIN)/python -m hack.keys > docs/keys.md
+docs: $(READY)  ## what is generated (pages, alerts, dashboard, chart), and the documentation as a site in build/site; fails if a link leads nowhere
+	$(BIN)/python -m hack.monitoring
+	$(BIN)/python -m hack.chart
+	$(BIN)/python -m hack.pages
 
 e2e: $(READY)  ## the scenarios on a real cluster on this machine (as root; the first run builds Kubernetes)
 	$(BIN)/python -m hack.cluster up
 	$(BIN)/pytest -q -n 6 --durations 15 --world real --seeds 3 -m "not alone and not long and not seldom" tests/scenarios tests/e2e
 	$(BIN)/pytest -q -n 6 --world real --controller in-cluster -m "in_cluster and not long and not seldom" tests/scenarios
-	$(BIN)/pytest -q --world real -m alone tests/scenarios tests/e2e
+	$(BIN)/pytest -q --world real -m "alone and not long" tests/scenarios tests/e2e
 
 image: $(READY)  ## the controller's image, without a daemon, into build/image (PUSH=HOST/NAME:TAG: and into a registry)
 	$(BIN)/python -m hack.image build
 	$(if $(PUSH),$(BIN)/python -m hack.image push $(PUSH))
 
-e2e-full: $(READY)  ## everything, long: all worlds, versions and seeds, deliberate defects, long benchmarks; writes docs/scenarios.md and docs/judges.md
+e2e-full: $(READY)  ## everything, long: all worlds, versions and seeds, deliberate defects, long benchmarks; writes docs/reference/scenarios.md and docs/reference/judges.md
 	rm -rf build/scenarios build/judges
 	hack/matrix embedded
 	hack/matrix real 1.36 2.2
 	for k8s in 1.36 1.35 1.34 1.33; do hack/matrix hollow $$k8s; done
 	for k8s in 1.35 1.34 1.33; do hack/matrix real $$k8s 2.2; done
 	hack/matrix real 1.36 1.6
-	$(BIN)/python -m hack.table build/scenarios > docs/scenarios.md
-	$(BIN)/python -m hack.judges build/judges > docs/judges.md
+	$(BIN)/python -m hack.table build/scenarios > docs/reference/scenarios.md
+	$(BIN)/python -m hack.judges build/judges > docs/reference/judges.md
 	$(BIN)/python -m tests.campaign --seeds 10000
 	$(BIN)/python -m hack.mutation
 	$(BIN)/python -m hack.mutation --campaign
@@ -77,4 +78,4 @@ lock: $(READY)  ## refresh constraints.txt from pyproject.toml
 	$(BIN)/python -m hack.image lock
 
 clean:  ## remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist

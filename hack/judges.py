@@ -1,4 +1,4 @@
-"""What tools that do not know us conclude from a workload, and the table of it in docs/judges.md.
+"""What tools that do not know us conclude from a workload, and the table of it in docs/reference/judges.md.
 
 `python -m hack.judges build/judges` makes the table from what tests/e2e/test_judges.py has left there: nothing else.
 """
@@ -103,6 +103,10 @@ With the policies of `manifests/policies` kstatus is right about every kind. Wit
 too early, and a Deployment, paused for good, never does. `kubectl rollout status` knows no ReplicaSets, refuses what is
 frozen by OnDelete, and takes a StatefulSet, or a Deployment whose ReplicaSet has the new template already, for finished
 whenever all Pods are ready: only `inplace status` waits rightly for every kind.
+
+Helm 4 with `--wait` does what kstatus says, with one exception: a Deployment that stands paused in the answer to Helm's
+own write is not waited for at all. The write that changes the image is the one that pauses it, so Helm ends at once:
+`inplace status deployment/NAME` after it waits. What Helm itself does with each kind: `tests/e2e/test_releases.py`.
 """
 #: What is right in each state; anything else is set in bold.
 _RIGHT = {

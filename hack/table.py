@@ -1,4 +1,4 @@
-"""`python -m hack.table build/scenarios`: which scenario was seen where, as the table in docs/scenarios.md.
+"""`python -m hack.table build/scenarios`: which scenario was seen where, as the table in docs/reference/scenarios.md.
 
 Made from the results that `hack/matrix` leaves, and from nothing else: a cell is what the last run showed.
 """

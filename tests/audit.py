@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -24,6 +25,12 @@ class ResponseStatus(Struct, frozen=True):
     code: int = 0
 
 
+class User(Struct, frozen=True):
+    """Who asked; `extra` tells of a ServiceAccount's token which Pod it was made for."""
+
+    extra: dict[str, list[str]] = {}
+
+
 class Entry(Struct, frozen=True, rename="camel"):
     """One audit event."""
 
@@ -32,9 +39,20 @@ class Entry(Struct, frozen=True, rename="camel"):
     user_agent: str = ""
     request_uri: str = msgspec.field(default="", name="requestURI")
     object_ref: ObjectRef = ObjectRef()
+    user: User = User()
     response_status: ResponseStatus = ResponseStatus()
     request_received_timestamp: str = ""
     stage_timestamp: str = ""
+
+    @property
+    def at(self) -> datetime:
+        """When it was answered, by the server's clock."""
+        return datetime.fromisoformat(self.stage_timestamp)
+
+    @property
+    def pod(self) -> str:
+        """The Pod whose token was used; empty if it was none."""
+        return next(iter(self.user.extra.get("authentication.kubernetes.io/pod-name", ())), "")
 
     @property
     def dry_run(self) -> bool:

@@ -6,10 +6,11 @@ What only ours can do, stopping a part of it, is refused for others with a clear
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hack.cluster import components, layout, lifecycle
+from hack.cluster import components, containers, layout, lifecycle
 from hack.cluster.settings import NODE, ClusterError, cluster_name, state_root, wish
 
 
@@ -65,6 +66,16 @@ def kill_kubelet(cluster: Cluster) -> None:
 def start_kubelet(cluster: Cluster) -> None:
     """Start the kubelet again and wait until its node is Ready."""
     lifecycle.start(_ours(cluster), "kubelet")
+
+
+def kill_container(cluster: Cluster, container: str) -> None:
+    """SIGKILL of a container's first process, by the id that its Pod's status has."""
+    containers.kill(_ours(cluster), container)
+
+
+def cut_off(cluster: Cluster, container: str) -> AbstractContextManager[None]:
+    """The container's Pod has no network while the block runs."""
+    return containers.cut_off(_ours(cluster), container)
 
 
 def describe(found: layout.Layout) -> Cluster:

@@ -14,6 +14,7 @@ from hack.defects import (
     lifecycle,
     pull_pods,
     template,
+    versions,
     workload,
 )
 from hack.defects.defect import Defect
@@ -29,4 +30,5 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     *commands.DEFECTS,
     *bystanders.DEFECTS,
     *pull_pods.DEFECTS,
+    *versions.DEFECTS,
 )

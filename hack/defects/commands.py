@@ -15,7 +15,38 @@ TREE: Final = "cli/render/tree.py"
 
 REFUSED_WRITES: Final = "faults/test_refused_writes.py"
 
+RUN: Final = "cli/run.py"
+PORTS: Final = "unit/cli/test_run.py::test_probes_have_the_port_of_metrics_or_one_of_their_own"
+
 DEFECTS: Final = (
+    Defect(
+        "serve the probes beside the metrics although they have a port of their own",
+        RUN,
+        'Server(addresses["--listen"], at_metrics),',
+        'Server(addresses["--listen"], at_metrics, at_probes),',
+        (PORTS,),
+    ),
+    Defect(
+        "serve the metrics alone where no other port was named",
+        RUN,
+        'return [Server(addresses["--listen"], at_metrics, at_probes)]',
+        'return [Server(addresses["--listen"], at_metrics)]',
+        (PORTS,),
+    ),
+    Defect(
+        "blame --listen for the probes' address",
+        RUN,
+        "parse_listen(text, option)",
+        "parse_listen(text)",
+        ("unit/cli/test_run.py::test_an_address_that_is_none_is_an_error_that_names_option_and_value",),
+    ),
+    Defect(
+        "advise another --listen for the probes' port",
+        "serve/http.py",
+        "choose another {self._option}, or off",
+        "choose another --listen, or off",
+        ("unit/serve/test_http.py::test_the_option_is_named_whose_port_is_taken",),
+    ),
     Defect(
         "say of a Pod that went back that it went from a revision to the same",
         "core/views/pod.py",

@@ -60,7 +60,10 @@ class Stage(Struct, frozen=True):
 @click.option("--plain", is_flag=True, help="Print lines instead of a live tree; the default without a terminal.")
 @click.option("--keep", is_flag=True, help="Keep the cluster until Ctrl-C, for use with kubectl.")
 def demo(no_color: bool, plain: bool, keep: bool) -> int:
-    """The real controller upgrades a StatefulSet in place, meets an image that does not exist, and recovers."""
+    """The real controller upgrades a StatefulSet in place, meets an image that does not exist, and recovers.
+
+    Exit codes: 0 shown, 1 error.
+    """
     plain = plain or not sys.stdout.isatty()
     return run_async(_demo(no_color=no_color or "NO_COLOR" in os.environ, plain=plain, keep=keep))
 

@@ -28,7 +28,10 @@ from inplace.kube.errors import Forbidden
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
 @with_connection
 def explain(connection: Connection, pod: str, output: str) -> int:
-    """POD is a Pod's name, or pod/NAME. The timeline is that of the Pod, of its upgrade and of its Events."""
+    """POD is a Pod's name, or pod/NAME. The timeline is that of the Pod, of its upgrade and of its Events.
+
+    Exit codes: 0 explained, 1 error.
+    """
     return run_async(_explain(connection, pod.removeprefix("pods/").removeprefix("pod/").removeprefix("po/"), output))
 
 

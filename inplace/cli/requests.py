@@ -17,7 +17,7 @@ from inplace.core.actions import patches
 from inplace.core.actions.actions import PatchWorkload
 from inplace.core.objects import names
 from inplace.core.objects.workloads import Workload
-from inplace.core.state import statuses
+from inplace.core.state import statuses, versions
 from inplace.core.state.statuses import Phase
 
 
@@ -39,7 +39,10 @@ RETRY: Final = Request(names.RETRY, (Phase.DEGRADED, Phase.ROLLED_BACK, Phase.RO
 @dry_run_option
 @with_connection
 def promote(connection: Connection, workload: str, dry_run: str) -> int:
-    """WORKLOAD is TYPE/NAME. Its phase must be AwaitingPromotion."""
+    """WORKLOAD is TYPE/NAME. Its phase must be AwaitingPromotion.
+
+    Exit codes: 0 asked, 1 in another phase, or another error.
+    """
     return run_async(_request(connection, workload, PROMOTE, dry_run))
 
 
@@ -48,7 +51,10 @@ def promote(connection: Connection, workload: str, dry_run: str) -> int:
 @dry_run_option
 @with_connection
 def retry(connection: Connection, workload: str, dry_run: str) -> int:
-    """WORKLOAD is TYPE/NAME. Its phase must be Degraded, RollingBack or RolledBack."""
+    """WORKLOAD is TYPE/NAME. Its phase must be Degraded, RollingBack or RolledBack.
+
+    Exit codes: 0 asked, 1 in another phase, or another error.
+    """
     return run_async(_request(connection, workload, RETRY, dry_run))
 
 
@@ -67,6 +73,9 @@ async def _request(connection: Connection, text: str, request: Request, dry_run:
 
 
 def _require_phase(ref: Ref, workload: Workload, request: Request) -> None:
+    version = statuses.foreign(workload.metadata)
+    if version is not None:
+        raise errors.InputError(f"{ref} cannot be {request.done}: its status was {versions.why(version)}")
     status = statuses.current(workload)
     if status is None or status.phase not in request.phases:
         phase = status.phase if status is not None else "unknown (not observed by the controller yet)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AsyncExitStack
+
 import click
 from msgspec.structs import replace
 
@@ -11,9 +13,11 @@ from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
 from inplace.cluster.memory import Caps
 from inplace.controller.app import App, Options
-from inplace.serve.http import ListenError, Server, parse_listen
+from inplace.controller.metrics import TABLE
+from inplace.serve.http import Address, ListenError, Server, metrics_routes, parse_listen
 from inplace.serve.logs import configure
 from inplace.serve.metrics import Metrics
+from inplace.serve.probes import probe_routes
 
 
 @command("run")
@@ -29,6 +33,12 @@ from inplace.serve.metrics import Metrics
     "--max-disrupted-per-namespace", type=click.IntRange(1), metavar="N", help="Maximum number per namespace."
 )
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, help="HOST:PORT for probes and metrics, or off.")
+@click.option("--probe-listen", metavar="TEXT", help="HOST:PORT for the probes alone, instead of --listen; or off.")
+@click.option(
+    "--metrics-per-workload",
+    is_flag=True,
+    help="Also serve inplace_workload_info, a series for every opted-in workload.",
+)
 @click.option(
     "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
 )
@@ -42,14 +52,23 @@ def run(
     max_disrupted: int | None,
     max_disrupted_per_namespace: int | None,
     listen: str,
+    probe_listen: str | None,
+    metrics_per_workload: bool,
     log_level: str,
 ) -> int:
-    """Its rights are those of manifests/; with --dry-run, reading is enough. It stops on SIGTERM and Ctrl-C."""
+    """Its rights are those of manifests/; with --dry-run, reading is enough. It stops on SIGTERM and Ctrl-C.
+
+    Exit codes: 0 clean stop, 1 failed.
+    """
     if connection.all_namespaces or connection.selector is not None:
         raise InputError(
             "run supports neither --all-namespaces nor --selector: it watches all namespaces, or --watch-namespace"
         )
-    address = _address(listen)
+    given = {"--listen": listen} if probe_listen is None else {"--listen": listen, "--probe-listen": probe_listen}
+    addresses = {option: _address(option, text) for option, text in given.items()}
+    if metrics_per_workload and (addresses["--listen"] is None or dry_run):
+        off = "--listen off" if addresses["--listen"] is None else "--dry-run"
+        raise InputError(f"--metrics-per-workload cannot be used with {off}: nobody could read the metric")
     configure(log_level)
     options = Options(
         lease_namespace=lease_namespace,
@@ -57,22 +76,35 @@ def run(
         leader_elect=not no_leader_elect,
         dry_run=dry_run,
         caps=Caps(max_disrupted, max_disrupted_per_namespace),
+        metrics_per_workload=metrics_per_workload,
     )
-    return run_async(_run(connection, options, address))
+    return run_async(_run(connection, options, addresses))
 
 
-def _address(listen: str) -> tuple[str, int] | None:
+def _address(option: str, text: str) -> Address | None:
     try:
-        return parse_listen(listen)
+        return parse_listen(text, option)
     except ListenError as error:
         raise InputError(str(error)) from error
 
 
-async def _run(connection: Connection, options: Options, address: tuple[str, int] | None) -> int:
-    metrics = Metrics()
-    async with cluster(replace(connection, namespace=None), metrics) as (client, _):
+async def _run(connection: Connection, options: Options, addresses: dict[str, Address | None]) -> int:
+    metrics = Metrics(TABLE)
+    async with cluster(replace(connection, namespace=None), metrics) as (client, _), AsyncExitStack() as servers:
         app = App(client, client.clock, metrics, options, click.echo)
-        async with Server(address, metrics.registry, live=app.live, ready=app.ready):
-            metrics.event("controller.started", level="info", version=USER_AGENT, dry_run=options.dry_run)
-            await app.run()
+        for server in _servers(app, metrics, addresses):
+            await servers.enter_async_context(server)
+        metrics.event("controller.started", level="info", version=USER_AGENT, dry_run=options.dry_run)
+        await app.run()
     return 0
+
+
+def _servers(app: App, metrics: Metrics, addresses: dict[str, Address | None]) -> list[Server]:
+    """Probes and metrics at one address, or each at its own."""
+    at_metrics, at_probes = metrics_routes(metrics.registry), probe_routes(app.live, app.ready)
+    if "--probe-listen" not in addresses:
+        return [Server(addresses["--listen"], at_metrics, at_probes)]
+    return [
+        Server(addresses["--listen"], at_metrics),
+        Server(addresses["--probe-listen"], at_probes, option="--probe-listen"),
+    ]

@@ -29,7 +29,7 @@ from inplace.core.objects import names
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.objects.workloads import Workload
 from inplace.core.plan.plan import Planner, plan
-from inplace.core.state import statuses
+from inplace.core.state import statuses, versions
 from inplace.core.state.statuses import Phase, Status
 from inplace.core.views import workload as view
 from inplace.core.views.workload import WorkloadView
@@ -93,6 +93,8 @@ async def _once(client: Client, ref: Ref, output: str) -> int:
     seen = view.build(snapshot, plan(snapshot, live.clock.now()))
     show_unseen(live)
     own = statuses.current(snapshot.workload)
+    if statuses.foreign(snapshot.workload.metadata) is not None:
+        own = seen.status  # what this version makes of it
     click.echo(render(msgspec.to_builtins(msgspec.structs.replace(seen, status=own)), output))
     return _ENDS.get(own.phase, errors.OK) if own is not None else errors.OK
 
@@ -146,6 +148,10 @@ async def _follow(clock: Clock, ref: Ref, look: Look, draw: Draw, wait: Callable
         if not _is_ours(workload):
             click.echo(f"{ref}: opted out")
             return errors.OK
+        version = statuses.foreign(workload.metadata)
+        if version is not None and workload.metadata.label(names.MODE) is not None:
+            click.echo(f"{ref}: {Phase.REFUSED}: its status was {versions.why(version)}")
+            return errors.REFUSED
         own = statuses.current(workload)
         draw(own, seen)
         if own is not None and own.phase in _ENDS and workload.metadata.label(names.MODE) is not None:

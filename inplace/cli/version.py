@@ -14,6 +14,9 @@ from inplace.cli.render.document import FORMATS, render
 @command("version")
 @click.option("-o", "--output", type=click.Choice(FORMATS), default="text", help="Output format.")
 def version(output: str) -> None:
-    """With -o json or yaml, also the version of Python."""
+    """With -o json or yaml, also the version of Python.
+
+    Exit codes: 0 printed.
+    """
     found = {"version": inplace.__version__, "python": platform.python_version()}
     click.echo(f"inplace {inplace.__version__}" if output == "text" else render(found, output))

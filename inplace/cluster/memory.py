@@ -30,6 +30,7 @@ from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.kube.expectations import Expectations
 from inplace.runtime.clock import Clock
+from inplace.runtime.observe import Observer
 
 #: How long the result of a dry run is valid, in seconds: if accepted, and if refused.
 CONSENT_SECONDS: Final = 3600.0
@@ -50,12 +51,20 @@ class Caps(NamedTuple):
 class Memory:
     """The memory of one process, in addition to its cache."""
 
-    def __init__(self, clock: Clock, cache: Cache, caps: Caps | None = None, *, asks: bool = False) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        cache: Cache,
+        caps: Caps | None = None,
+        *,
+        asks: bool = False,
+        observer: Observer | None = None,
+    ) -> None:
         """`asks`: whether this process makes dry runs of image patches, and remembers the answers."""
         self.clock = clock
         self._cache = cache
         self._caps = caps or Caps()
-        self.expectations = Expectations(clock)
+        self.expectations = Expectations(clock, observer)
         #: By uid: what was seen of each Pod in flight, and when it was last seen (seconds, monotonic).
         self.observations: dict[str, PodObservation] = {}
         self.observed_at: dict[str, float] = {}
@@ -230,6 +239,11 @@ class Memory:
         caps = ((self._caps.everywhere, len(self._disrupted)), (self._caps.per_namespace, here))
         left = [cap - taken for cap, taken in caps if cap is not None]
         return max(0, min(left)) if left else None
+
+    @property
+    def disrupted(self) -> int:
+        """How many Pods this controller keeps out of service, or is about to."""
+        return len(self._disrupted)
 
     def restored_freeze(self, uid: str) -> None:
         """The freeze of a workload, lifted by another writer, was restored."""

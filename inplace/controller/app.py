@@ -25,6 +25,8 @@ from inplace.controller.freeze_probe import FreezeProbe
 from inplace.controller.handlers import EventHandlers
 from inplace.controller.installed_policies import InstalledPolicies
 from inplace.controller.reconciler import Process, Reconciler
+from inplace.controller.samples import AnyReflector, Sources, register
+from inplace.controller.tally import Tally
 from inplace.core import kinds
 from inplace.core.actions.actions import Event
 from inplace.core.objects import names
@@ -48,14 +50,6 @@ from inplace.runtime.supervisor import Check, Part, Supervisor
 from inplace.runtime.worker import Worker
 
 T = TypeVar("T")
-AnyReflector = (
-    Reflector[Workload]
-    | Reflector[Pod]
-    | Reflector[Revision]
-    | Reflector[Node]
-    | Reflector[EndpointSlice]
-    | Reflector[Pdb]
-)
 
 LEASE_NAME: Final = "inplace-controller"
 WORKERS: Final = 4
@@ -69,6 +63,7 @@ class Options(Struct, frozen=True):
     """The options of `inplace run`. `watch_namespace` None means all; `dry_run` makes no write at all.
 
     `caps` limit the number of Pods out of service at once, in addition to the limits of each workload.
+    `metrics_per_workload`: a series for every opted-in workload.
     """
 
     lease_namespace: str = "inplace-system"
@@ -76,6 +71,7 @@ class Options(Struct, frozen=True):
     leader_elect: bool = True
     dry_run: bool = False
     caps: Caps = Caps()
+    metrics_per_workload: bool = False
 
 
 class App:
@@ -96,20 +92,23 @@ class App:
         self._options = options
         self._rng = rng or random.Random()  # noqa: S311 - jitter
         self.cache = Cache()
-        self.memory = Memory(clock, self.cache, options.caps, asks=not options.dry_run)
+        self.memory = Memory(clock, self.cache, options.caps, asks=not options.dry_run, observer=observer)
         self.planner = Planner()
-        self.queue: WorkQueue[Key] = WorkQueue(clock)
+        self.queue: WorkQueue[Key] = WorkQueue(clock, observer)
+        self.tally = Tally(clock, observer)
         self._identity = f"{socket.gethostname()}_{os.getpid()}"
         self._recorder = EventRecorder(client, names.CONTROLLER_NAME, self._identity, clock, observer)
         self._elector = self._make_elector()
         self._reflectors = self._make_reflectors()
         self._led_since: datetime | None = None
+        self._plans = False
         self._applier = Applier(
             client, self.memory, self.planner.recheck, observer, self._announce, self._requeue, self._lease_left
         )
         self._dry_run = DryRun(echo, clock)
         self._policies = InstalledPolicies(client, clock, observer)
         self._probe = FreezeProbe(client, self.cache, clock, observer, self.queue.add)
+        register(observer, self._sources(), per_workload=options.metrics_per_workload)
 
     async def run(self, *, signals: bool = True) -> None:
         """Run until stopped or until a part fails; raises the error of that part.
@@ -164,8 +163,9 @@ class App:
             self._client,
             self._observer,
             self._dry_run.submit if self._options.dry_run else self._applier.submit,
-            Process(self._not_before, self._freeze_policy, self._probe.add),
+            Process(self._not_before, self._freeze_policy, self._probe.add, self.tally),
         )
+        self._plans = True
         backoff: Backoff[Key] = Backoff(self._rng)
         await Worker(self.queue, reconciler.reconcile, WORKERS, backoff, self._clock, self._observer).run()
 
@@ -240,6 +240,26 @@ class App:
             self.queue.add_after(key, delay)
         else:
             self.queue.add(key)
+
+    def _may_write(self) -> bool | None:
+        """Whether this process leads; None in a dry run, which is nobody's replica."""
+        if self._options.dry_run:
+            return None
+        return self._elector is None or self._elector.is_leader
+
+    def _sources(self) -> Sources:
+        return Sources(
+            self._reflectors,
+            self.queue,
+            self._policies,
+            self._probe,
+            self.memory,
+            self._options.caps,
+            self.tally,
+            self._may_write,
+            lambda: self._plans and bool(self._may_write()),
+            LEASE_NAME,
+        )
 
     def _lease_left(self) -> float:
         return float("inf") if self._elector is None else self._elector.remaining()

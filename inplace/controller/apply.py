@@ -17,6 +17,7 @@ from inplace.cluster import send
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
 from inplace.cluster.tries import Ending, ending_of, fatal
+from inplace.controller.counts import Counts
 from inplace.core.actions import patches
 from inplace.core.actions.actions import (
     Action,
@@ -41,10 +42,8 @@ from inplace.core.actions.patches import Creation, Request
 from inplace.core.objects.model import Meta, Pod
 from inplace.core.objects.reasons import EventReason, Reason, ReasonCode
 from inplace.core.objects.workloads import Workload
-from inplace.core.plan.events import new_failures
-from inplace.core.pod import lifecycle
 from inplace.core.rollout.snapshot import Snapshot
-from inplace.core.state import records, statuses
+from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
@@ -112,6 +111,7 @@ class Applier:
         self._memory = memory
         self._recheck = recheck
         self._observer = observer
+        self._counts = Counts(observer, memory)
         self._announce = announce
         self._requeue = requeue
         self._lease_left = lease_left
@@ -155,6 +155,7 @@ class Applier:
         self._observer.count("inplace_writes_total", kind=key.kind, action=label, outcome=outcome)
         if outcome is Outcome.APPLIED:
             self._report(key, action, self._memory.clock.monotonic() - due)
+            self._counts.applied(key, snapshot, action)
 
     async def _attempt(self, snapshot: Snapshot, action: Action) -> Outcome:
         match action:
@@ -334,7 +335,6 @@ class Applier:
         fields |= {"overhead": round(overhead, 4), "what": description.sentence}
         self._observer.event(description.event, level="info", **fields)
         self._observer.observe("inplace_write_overhead_seconds", overhead, kind=key.kind, action=description.label)
-        self._count_pod(key, action)
         match action:
             case PatchWorkload(workload, why, note):
                 if why in (EventReason.FreezeLost, EventReason.StrategyForgotten):
@@ -343,24 +343,9 @@ class Applier:
                     self._announce(workload, Event(why, note))
             case ReleaseFields(workload):
                 self._memory.released[workload.metadata.uid] = bytes(workload.metadata.managed_fields)
-            case WriteStatus(workload, status, events):
-                for failure in new_failures(statuses.read(workload.metadata), status):
-                    self._observer.count("inplace_pods_failed_total", kind=key.kind, code=failure.code)
+            case WriteStatus(workload, events=events):
                 for event in events:
                     self._announce(workload, event)
-                    if event.reason is EventReason.SettingsInvalid:
-                        self._observer.count("inplace_settings_errors_total", kind=key.kind)
-
-    def _count_pod(self, key: Key, action: Action) -> None:
-        """Count upgraded and failed Pods, and those patched while an endpoint still served."""
-        match action:
-            case PatchImages(pod) if pod.uid in self._memory.observations and self._memory.observations[pod.uid].slow:
-                self._observer.count("inplace_endpoints_slow_total", kind=key.kind)
-            case Complete(_, record):
-                for evidence in set(lifecycle.evidence_of(record).values()):
-                    self._observer.count("inplace_pods_upgraded_total", kind=key.kind, evidence=evidence)
-                took = (self._memory.clock.now() - record.started_at).total_seconds()
-                self._observer.observe("inplace_pod_upgrade_seconds", took, kind=key.kind)
 
 
 def _written(action: Action) -> Meta:

@@ -9,6 +9,7 @@ unprotected.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -54,6 +55,10 @@ class FreezeProbe:
     def is_active(self, kind: str, namespace: str) -> bool | None:
         """Whether policies freeze this kind in this namespace; None if not known yet."""
         return self._results.get((kind, namespace))
+
+    def found(self) -> Counter[tuple[str, bool]]:
+        """By kind and result: in how many namespaces."""
+        return Counter((kind, active) for (kind, _), active in self._results.items())
 
     def add(self, key: Key) -> None:
         """Probe the kind and namespace of this workload from now on, with this workload."""

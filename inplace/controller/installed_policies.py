@@ -52,6 +52,8 @@ class InstalledPolicies:
         self._clock = clock
         self._observer = observer
         self._before: dict[str, bool] | None = None
+        #: By binding, whether it is in force; empty while that is not known.
+        self.state: dict[str, bool] = {}
         #: The error that was reported last; empty since the last answer.
         self._unknown = ""
 
@@ -72,13 +74,13 @@ class InstalledPolicies:
                 for name in names
             }
         except KubeError as error:
+            self.state = {}
             if str(error) != self._unknown:
                 self._unknown, level = str(error), "info" if isinstance(error, Forbidden) else "warning"
                 self._observer.event("policies.unknown", level=level, error=str(error))
             return
         self._unknown = ""
-        for name, exists in state.items():
-            self._observer.gauge("inplace_policy_installed", int(exists), policy=name)
+        self.state = state
         if state != self._before:
             self._before = state
             effects = {**MUTATING, **VALIDATING}
@@ -88,7 +90,8 @@ class InstalledPolicies:
 
     async def _exists(self, resource: Resource, name: str) -> bool:
         try:
-            await self._client.get(resource, name, type=dict)
+            binding = await self._client.get(resource, name, type=dict)
         except NotFound:
             return False  # also the answer of a server that does not serve the resource
-        return True
+        actions = (binding.get("spec") or {}).get("validationActions")
+        return actions is None or "Deny" in actions  # one that only warns or audits keeps nobody from anything

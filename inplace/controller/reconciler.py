@@ -18,6 +18,7 @@ from inplace.cluster.cache import Cache
 from inplace.cluster.gather import Gone, Incomplete, gather
 from inplace.cluster.key import ORPHAN, Key
 from inplace.cluster.memory import Memory
+from inplace.controller.tally import Tally
 from inplace.core import kinds
 from inplace.core.actions.actions import Action
 from inplace.core.objects import names
@@ -28,6 +29,7 @@ from inplace.core.plan.result import Plan
 from inplace.core.pod.states import InProgress
 from inplace.core.rollout import disruption_budgets
 from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.views.figures import figures
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import NotFound
@@ -57,6 +59,8 @@ class Process(NamedTuple):
     freeze_policy: Callable[[str, str], bool | None]
     #: Start to probe that with this workload.
     probe_freeze_policy: Callable[[Key], None]
+    #: What the workloads add up to.
+    tally: Tally
 
 
 class Reconciler:
@@ -85,7 +89,6 @@ class Reconciler:
         self._incomplete: dict[Key, float] = {}
         #: By workload: the ControllerRevisions that its Pods name and that are none of its own, if they exist at all.
         self._absent: dict[Key, frozenset[str]] = {}
-        self._phases: dict[Key, str] = {}
 
     async def reconcile(self, key: Key) -> Result:
         """Gather, plan and apply once."""
@@ -128,11 +131,13 @@ class Reconciler:
             self._process.probe_freeze_policy(key)
         began, now = self._clock.monotonic(), self._clock.now()
         plan = self._planner.plan(snapshot, now)
-        rest = self._rest(key, self._clock.monotonic() - began)
+        took = self._clock.monotonic() - began
+        self._observer.observe("inplace_plan_seconds", took, kind=key.kind)
+        rest = self._rest(key, took)
         for action in plan.actions:
             self._carry_out(key, snapshot, action)
         self._track_waits(key, snapshot, plan)
-        self._set_phase(key, plan.status.phase if plan.status is not None else None)
+        self._process.tally.update(key, figures(snapshot, plan))
         if plan.requeue_at is None:
             return Done(rest)
         return RequeueAfter(max(rest, (plan.requeue_at - now).total_seconds()), rest)
@@ -158,15 +163,6 @@ class Reconciler:
         self._rested[key] = now + rest
         self._rested.move_to_end(key)
         return rest
-
-    def _set_phase(self, key: Key, phase: str | None) -> None:
-        """Update the gauge of workloads by phase."""
-        before = self._phases.pop(key, None)
-        if phase is not None:
-            self._phases[key] = phase
-        for changed in {before, phase} - {None}:
-            count = sum(current == changed and other.kind == key.kind for other, current in self._phases.items())
-            self._observer.gauge("inplace_workloads", count, kind=key.kind, phase=str(changed))
 
     async def _wait_for(self, key: Key, incomplete: Incomplete) -> Result:
         """Wait for an event; after a timeout ask the API server whether the missing revisions exist and are its own."""
@@ -195,4 +191,4 @@ class Reconciler:
         self._rested.pop(key, None)
         self._incomplete.pop(key, None)
         self._absent.pop(key, None)
-        self._set_phase(key, None)
+        self._process.tally.forget(key)

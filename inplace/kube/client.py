@@ -32,7 +32,7 @@ from inplace.kube.errors import (
 )
 from inplace.kube.resource import Resource
 from inplace.runtime.clock import Clock, ServerClock
-from inplace.runtime.observe import Observer
+from inplace.runtime.observe import NO_ANSWER, Observer
 
 T = TypeVar("T")
 DEFAULT_SECONDS: Final = 30.0
@@ -283,7 +283,10 @@ class Client:
             pause = self._pause(method, failure, tries)
             if pause is None or self.clock.monotonic() + pause >= deadline:
                 raise failure
-            self._observer.count("rest_client_request_retries_total", verb=method, host=self.connection.host)
+            labels = {"verb": method, "host": self.connection.host}
+            self._observer.count("rest_client_request_retries_total", **labels)
+            if isinstance(failure, Throttled):
+                self._observer.observe("rest_client_rate_limiter_duration_seconds", pause, **labels)
             await self.clock.sleep(pause)
 
     def _pause(self, method: str, failure: KubeError, tries: int) -> float | None:
@@ -309,18 +312,20 @@ class Client:
         if data is not None:
             headers["Content-Type"] = content_type
         session = self.connection.watches if watch else self.connection.calls
-        began = self.clock.monotonic()
-        response = await session.request(
-            method,
-            self.connection.url(f"{path}?{text}" if text else path),
-            data=data,
-            headers=headers,
-            proxy=self.connection.proxy,
-            server_hostname=self.connection.server_name,
-            allow_redirects=False,
-        )
-        host = self.connection.host
-        self._observer.count("rest_client_requests_total", code=str(response.status), method=method, host=host)
+        began, host, code = self.clock.monotonic(), self.connection.host, NO_ANSWER
+        try:
+            response = await session.request(
+                method,
+                self.connection.url(f"{path}?{text}" if text else path),
+                data=data,
+                headers=headers,
+                proxy=self.connection.proxy,
+                server_hostname=self.connection.server_name,
+                allow_redirects=False,
+            )
+            code = str(response.status)
+        finally:
+            self._observer.count("rest_client_requests_total", code=code, method=method, host=host)
         if not watch:
             took = self.clock.monotonic() - began
             self._observer.observe("rest_client_request_duration_seconds", took, verb=method, host=host)

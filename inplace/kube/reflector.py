@@ -62,7 +62,7 @@ class Reflector(Generic[T]):
         self._client = client
         self._fatal = fatal
         self._resource = resource
-        self._store = store
+        self.store = store
         self._type = type
         self._namespace = namespace
         self._on_change = on_change
@@ -81,6 +81,11 @@ class Reflector(Generic[T]):
         self.problem: str | None = "not listed yet"
         #: The error of the last attempt; None if it succeeded.
         self.failure: KubeError | None = None
+
+    @property
+    def age(self) -> float:
+        """Seconds since the server was last heard of."""
+        return self._clock.monotonic() - self.last_contact
 
     @property
     def synced(self) -> bool:
@@ -122,21 +127,21 @@ class Reflector(Generic[T]):
     async def _list(self) -> None:
         """Read everything, page by page; only a complete list replaces the content of the store."""
         initial = not self._filled.is_set()
-        seen: dict[tuple[str, str], T] = {}
+        seen: dict[tuple[str, str], tuple[T, int]] = {}
         version = ""
         decoder = msgspec.json.Decoder(self._type)
         async for page in self._client.pages(self._resource, self._namespace):
             for raw in page.items:
                 item = self._decode(decoder, raw)
                 if item is not None:
-                    seen[self._store.key(item)] = item
+                    seen[self.store.key(item)] = item, len(raw)
             version = page.metadata.resource_version
             self.last_contact = self._clock.monotonic()
             await asyncio.sleep(0)
-        for key in self._store.keys() - seen.keys():
-            self._on_change(self._store.remove(key), None, initial)
-        for item in seen.values():
-            self._put(item, initial)
+        for key in self.store.keys() - seen.keys():
+            self._on_change(self.store.remove(key), None, initial)
+        for item, size in seen.values():
+            self._put(item, size, initial)
         self._observer.count("inplace_relists_total", resource=self._resource.plural)
         self._version, self.problem, self.failure = version, None, None
         self._filled.set()
@@ -169,12 +174,12 @@ class Reflector(Generic[T]):
                 match event:
                     case Bookmark(version):
                         self._version = version
-                    case Changed(item):
-                        self._put(item, initial=False)
-                        self._version = self._store.version(item)
+                    case Changed(item, size):
+                        self._put(item, size, initial=False)
+                        self._version = self.store.version(item)
                     case Deleted(item):
-                        self._on_change(self._store.remove(self._store.key(item)) or item, None, False)
-                        self._version = self._store.version(item)
+                        self._on_change(self.store.remove(self.store.key(item)) or item, None, False)
+                        self._version = self.store.version(item)
         await self._closed(self._clock.monotonic() - began)
 
     async def _closed(self, lasted: float) -> None:
@@ -189,9 +194,9 @@ class Reflector(Generic[T]):
             self._short, self._version = 0, ""
         await self._back_off()
 
-    def _put(self, item: T, initial: bool) -> None:
-        old = self._store.put(item)
-        if old is None or self._store.version(old) != self._store.version(item):
+    def _put(self, item: T, size: int, initial: bool) -> None:
+        old = self.store.put(item, size)
+        if old is None or self.store.version(old) != self.store.version(item):
             self._on_change(old, item, initial)
 
     async def _back_off(self) -> None:

@@ -26,6 +26,9 @@ class Store(Generic[T]):
         self.version = version
         self._indexers = dict(indexers or {})
         self._objects: dict[Key, T] = {}
+        self._sizes: dict[Key, int] = {}
+        #: The size in bytes of all objects as they were received.
+        self.bytes = 0
         self._indexes: dict[str, dict[Hashable, set[Key]]] = {name: {} for name in self._indexers}
 
     def __len__(self) -> int:
@@ -47,9 +50,11 @@ class Store(Generic[T]):
         """All keys."""
         return set(self._objects)
 
-    def put(self, item: T) -> T | None:
-        """Store an object; returns the one it replaces. For the reflector only."""
+    def put(self, item: T, size: int = 0) -> T | None:
+        """Store an object of a size in bytes; returns the one it replaces. For the reflector only."""
         key = self.key(item)
+        self.bytes += size - self._sizes.get(key, 0)
+        self._sizes[key] = size
         old = self._objects.get(key)
         if old is not None:
             self._unindex(key, old)
@@ -62,6 +67,7 @@ class Store(Generic[T]):
     def remove(self, key: Key) -> T | None:
         """Remove an object; returns it. For the reflector only."""
         old = self._objects.pop(key, None)
+        self.bytes -= self._sizes.pop(key, 0)
         if old is not None:
             self._unindex(key, old)
         return old

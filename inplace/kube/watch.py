@@ -26,9 +26,10 @@ GRACE_SECONDS: Final = 30.0
 
 
 class Changed(Struct, Generic[T], frozen=True):
-    """An object was added or updated."""
+    """An object was added or updated; `size` is that of its JSON in bytes."""
 
     object: T
+    size: int
 
 
 class Deleted(Struct, Generic[T], frozen=True):
@@ -118,7 +119,7 @@ def decode_line(
         observer.event("watch.undecodable", level="warning", resource=resource.plural, error=str(error), line=line[:80])
         return None
     observer.count("inplace_watch_events_total", resource=resource.plural, type=envelope.type)
-    return Deleted(item) if envelope.type == "DELETED" else Changed(item)
+    return Deleted(item) if envelope.type == "DELETED" else Changed(item, len(envelope.object))
 
 
 def _error(raw: Raw) -> ApiError:

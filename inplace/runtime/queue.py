@@ -33,7 +33,8 @@ class WorkQueue(Generic[K]):
         self._name = name
         self._high: dict[K, float] = {}
         self._low: dict[K, float] = {}
-        self._processing: set[K] = set()
+        #: Since when each key is being processed.
+        self._processing: dict[K, float] = {}
         self._again: dict[K, bool] = {}
         self._due: dict[K, float] = {}
         self._resting: dict[K, float] = {}
@@ -47,6 +48,11 @@ class WorkQueue(Generic[K]):
 
     def __len__(self) -> int:
         return len(self._high) + len(self._low)
+
+    def running(self) -> list[float]:
+        """For how many seconds each of the keys that are being processed has been."""
+        now = self._clock.monotonic()
+        return [now - since for since in self._processing.values()]
 
     def add(self, key: K, *, low: bool = False) -> None:
         """Queue a key. A normal add promotes a key with low priority."""
@@ -106,7 +112,10 @@ class WorkQueue(Generic[K]):
 
     def done(self, key: K) -> None:
         """The key has been processed; it is queued again if it was added in the meantime."""
-        self._processing.discard(key)
+        since = self._processing.pop(key, None)
+        if since is not None:
+            took = self._clock.monotonic() - since
+            self._observer.observe("workqueue_work_duration_seconds", took, name=self._name)
         if key in self._again:
             low = self._again.pop(key)
             if not self._closed and not self._is_resting(key):
@@ -136,7 +145,6 @@ class WorkQueue(Generic[K]):
             return
         since = self._low.pop(key, self._clock.monotonic())
         (self._low if low else self._high)[key] = since
-        self._observer.gauge("workqueue_depth", len(self), name=self._name)
         self._wake()
 
     def _pop(self) -> K | None:
@@ -144,10 +152,9 @@ class WorkQueue(Generic[K]):
         if not waiting:
             return None
         key = next(iter(waiting))
-        since = waiting.pop(key)
-        self._processing.add(key)
-        self._observer.observe("workqueue_queue_duration_seconds", self._clock.monotonic() - since, name=self._name)
-        self._observer.gauge("workqueue_depth", len(self), name=self._name)
+        since, now = waiting.pop(key), self._clock.monotonic()
+        self._processing[key] = now
+        self._observer.observe("workqueue_queue_duration_seconds", now - since, name=self._name)
         return key
 
     def _promote_due(self) -> None:

@@ -62,6 +62,7 @@ class Worker(Generic[K]):
 
     async def run(self) -> None:
         """Work until the queue is shut down or this is cancelled."""
+        self._observer.gauge("controller_runtime_max_concurrent_reconciles", self._workers, controller=self._name)
         async with asyncio.TaskGroup() as group:
             for _ in range(self._workers):
                 group.create_task(self._loop())

@@ -1,4 +1,4 @@
-"""The only HTTP server of the process: probes and metrics, if it has an address.
+"""The HTTP servers of the process, for probes and metrics: one for both, or one for each, if it has an address.
 
 Does not depend on what is measured and checked. Plain HTTP on purpose: no secrets are served, and NetworkPolicies can
 limit access.
@@ -7,7 +7,7 @@ limit access.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -15,35 +15,37 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from inplace.serve import probes
-from inplace.serve.probes import Check, Handler
+from inplace.serve.probes import Handler
 
 #: How long requests in flight may still take at shutdown, in seconds; ours take milliseconds.
 SHUTDOWN_SECONDS: Final = 1.0
 
 Address = tuple[str, int]
+#: Adds what a server serves.
+Routes = Callable[[web.Application], None]
 
 
 class ListenError(Exception):
     """The address is invalid or unavailable; the message is one line and says what to do."""
 
 
-def parse_listen(text: str) -> Address | None:
-    """`HOST:PORT`, `[::1]:PORT`, `:PORT` (all addresses) or `off` (None). Raises ListenError."""
+def parse_listen(text: str, option: str = "--listen") -> Address | None:
+    """`HOST:PORT`, `[::1]:PORT`, `:PORT` (all addresses) or `off` (None); raises ListenError for `option`."""
     if text == "off":
         return None
     match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^\s:\[\]]*):(\d{1,5})", text, re.ASCII)
     if match is None or int(match[2]) > 65535:
-        raise ListenError(f"--listen {text!r} is no address: use HOST:PORT, such as 127.0.0.1:8080, or off")
+        raise ListenError(f"{option} {text!r} is no address: use HOST:PORT, such as 127.0.0.1:8080, or off")
     return match[1].strip("[]") or "0.0.0.0", int(match[2])  # noqa: S104  what an absent host means
 
 
-def make_app(registry: CollectorRegistry, live: Mapping[str, Check], ready: Mapping[str, Check]) -> web.Application:
-    """The routes of the server."""
-    app = web.Application()
-    probes.add_routes(app, live, ready)
-    app.router.add_get("/metrics", _metrics(registry))
-    return app
+def metrics_routes(registry: CollectorRegistry) -> Routes:
+    """Serve what is registered at /metrics."""
+
+    def add(app: web.Application) -> None:
+        app.router.add_get("/metrics", _metrics(registry))
+
+    return add
 
 
 def _metrics(registry: CollectorRegistry) -> Handler:
@@ -55,20 +57,15 @@ def _metrics(registry: CollectorRegistry) -> Handler:
 
 
 class Server:
-    """Serves while the context is open; does nothing without an address."""
+    """Serves while the context is open; does nothing without an address. `option` named it, for the error."""
 
-    def __init__(
-        self,
-        address: Address | None,
-        registry: CollectorRegistry,
-        *,
-        live: Mapping[str, Check],
-        ready: Mapping[str, Check],
-    ) -> None:
+    def __init__(self, address: Address | None, *routes: Routes, option: str = "--listen") -> None:
         self._address = address
-        self._runner = web.AppRunner(
-            make_app(registry, live, ready), access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS
-        )
+        self._option = option
+        app = web.Application()
+        for add in routes:
+            add(app)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS)
 
     async def __aenter__(self) -> Self:
         if self._address is None:
@@ -80,7 +77,8 @@ class Server:
         except OSError as error:
             await self._runner.cleanup()
             why = error.strerror or error
-            raise ListenError(f"cannot listen on {host}:{port}: {why}; choose another --listen, or off") from error
+            advice = f"choose another {self._option}, or off"
+            raise ListenError(f"cannot listen on {host}:{port}: {why}; {advice}") from error
         return self
 
     async def __aexit__(

@@ -19,14 +19,18 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 _HEADERS: Final = {"Cache-Control": "no-cache, no-store, must-revalidate", "X-Content-Type-Options": "nosniff"}
 
 
-def add_routes(app: web.Application, live: Mapping[str, Check], ready: Mapping[str, Check]) -> None:
+def probe_routes(live: Mapping[str, Check], ready: Mapping[str, Check]) -> Callable[[web.Application], None]:
     """Serve `live` at /livez and /healthz, `ready` at /readyz, and each check below them (`/readyz/cache-pods`).
 
     200, or 500 with every check named. `?verbose` lists the checks on success too; `?exclude=NAME` leaves one out.
     """
-    for name, checks in (("livez", live), ("healthz", live), ("readyz", ready)):
-        app.router.add_get(f"/{name}", _all(name, checks))
-        app.router.add_get(f"/{name}/{{check}}", _single(checks))
+
+    def add(app: web.Application) -> None:
+        for name, checks in (("livez", live), ("healthz", live), ("readyz", ready)):
+            app.router.add_get(f"/{name}", _all(name, checks))
+            app.router.add_get(f"/{name}/{{check}}", _single(checks))
+
+    return add
 
 
 def _all(endpoint: str, checks: Mapping[str, Check]) -> Handler:

@@ -113,5 +113,5 @@ async def test_without_a_gate_requests_fail_and_the_readme_says_so(open_world, r
             await world.wait_upgraded(seconds=2 * world.patience)
         record_property("requests", made.asked)
         record_property("failed", len(made.failed))
-        assert made.failed, "if none fails any more, the README is wrong"
+        assert made.failed, "if none fails any more, docs/how-to/opt-in.md is wrong"
         print(f"without a gate {len(made.failed)} of {made.asked} requests failed")  # noqa: T201 - a figure for people

@@ -1,4 +1,4 @@
-"""Everything installed, every kind upgraded, all uninstalled in the order of the README: nothing of us is left."""
+"""Everything installed, every kind upgraded, all uninstalled in the documented order: nothing of us is left."""
 
 from __future__ import annotations
 

@@ -21,8 +21,8 @@ from hack.image.oci import MANIFEST
 from tests.scenarios.real import ROOT, RealWorld, kubectl
 from tests.scenarios.world import NAME
 
-#: The port of probes and metrics (manifests/base/deployment.yaml).
-_PORT = 8080
+#: The ports of manifests/base/deployment.yaml.
+PROBES, METRICS = 8081, 8080
 
 
 class InClusterWorld(RealWorld):
@@ -31,6 +31,8 @@ class InClusterWorld(RealWorld):
     name = "real"
     #: A Pod has to be scheduled and its lease to be acquired, after a kill only when that has expired.
     patience = 90.0
+    #: What is installed beside it, of manifests/components.
+    components: tuple[str, ...] = ()
     _replicas = 0
 
     @property
@@ -44,7 +46,7 @@ class InClusterWorld(RealWorld):
         if ready:
             await self.until(self._is_ready, "the controller to be Ready")
             self.host = (await self._pods())[0]["status"]["podIP"]
-            self.port = _PORT
+            self.port, self.metrics_port = PROBES, METRICS
 
     async def kill_controller(self) -> None:
         """Their Pods are deleted without grace, and none comes."""
@@ -102,6 +104,7 @@ class InClusterWorld(RealWorld):
             nameSuffix=f"-{self.namespace}",
             replicas=[{"name": "inplace", "count": self._replicas}],
             patches=[{"target": {"kind": "Deployment"}, "patch": json.dumps(patch)}] if patch else [],
+            components=[f"../../manifests/components/{one}" for one in self.components],
         )
 
     async def _pods(self) -> list[dict[str, Any]]:

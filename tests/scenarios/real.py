@@ -57,7 +57,7 @@ class RealWorld(World):
         self.credentials = service_account_kubeconfig(cluster)
         self.options: tuple[str, ...] = ("--no-leader-elect",)
         self._processes: list[subprocess.Popen[bytes]] = []
-        self.host, self.port = "127.0.0.1", 0
+        self.host, self.port, self.metrics_port = "127.0.0.1", 0, 0
 
     def image(self, repository: str, tag: str) -> str:
         """A reference into the local registry."""
@@ -69,7 +69,7 @@ class RealWorld(World):
 
     async def start_controller(self, *, ready: bool = True) -> None:
         """Start `inplace run` and wait for /readyz."""
-        self.port = _free_port()
+        self.port = self.metrics_port = _free_port()
         arguments = ["run", "--kubeconfig", str(self.credentials), "--watch-namespace", self.namespace]
         listen = ["--listen", f"127.0.0.1:{self.port}", *self.options]
         if self.caps.everywhere is not None:
@@ -126,7 +126,10 @@ class RealWorld(World):
 
     async def loop_lag(self) -> float:
         """The upper bound, in seconds, of the longest time that the controller's event loop was late."""
-        async with aiohttp.ClientSession() as session, session.get(f"http://{self.host}:{self.port}/metrics") as answer:
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://{self.host}:{self.metrics_port}/metrics") as answer,
+        ):
             text = await answer.text()
         pattern = r'inplace_event_loop_lag_seconds_bucket\{le="([^"]+)"\} ([0-9.]+)'
         buckets = [(float(le), float(count)) for le, count in re.findall(pattern, text)]

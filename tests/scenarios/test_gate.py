@@ -105,9 +105,9 @@ async def test_a_gate_that_is_closed_without_a_record_is_opened(open_world):
 @core_of_held
 @pytest.mark.parametrize("way", ["retry", "opting out"])
 async def test_a_gate_behind_an_unreadable_record_is_opened_when_somebody_says_so(open_world, way):
-    """A record of another version may be somebody's who is at work on this Pod: it is not taken over unasked."""
+    """A damaged record may be that of an attempt on this Pod: it is not taken over unasked."""
     async with open_world() as world:
-        name = await _drained_with(world, '{"v":2}')
+        name = await _drained_with(world, '{"v":1}')
         status = await world.wait_phase("web", Phase.DEGRADED)
         assert [failure.code for failure in status.failures] == [ReasonCode.StateUnreadable]
         await world.clock.sleep(20)

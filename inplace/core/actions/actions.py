@@ -159,13 +159,17 @@ class Event(Struct, frozen=True):
 
 
 class WriteStatus(Struct, frozen=True):
-    """Write our status: the annotation and, if the kind permits it, the phase label and the conditions."""
+    """Write our status: the annotation and, if the kind permits it, the phase label and the conditions.
+
+    Without the annotation if another version's stands there.
+    """
 
     workload: Workload
     status: Status
     events: tuple[Event, ...] = ()
     with_label: bool = True
     with_conditions: bool = True
+    with_annotation: bool = True
 
 
 class LabelPhase(Struct, frozen=True):

@@ -294,7 +294,8 @@ def _status(workload: Workload, ops: Iterable[Op]) -> Patch:
 def _write_status(action: WriteStatus, now: datetime) -> Patch:
     workload, status, meta = action.workload, action.status, action.workload.metadata
     labels = _map("labels", meta.labels, {names.PHASE: str(status.phase)}) if action.with_label else []
-    annotations = _map("annotations", meta.annotations, {names.STATUS: statuses.encode(status)})
+    own = {names.STATUS: statuses.encode(status)} if action.with_annotation else {}
+    annotations = _map("annotations", meta.annotations, own)
     current = conditions.read(workload)
     with_conditions = action.with_conditions or status.phase is Phase.UP_TO_DATE
     ops = _conditions(current, conditions.due(workload, status, now)) if with_conditions else []

@@ -1,7 +1,7 @@
 """Labels and annotations of other projects whose change in a Pod template asks for more than a key on a live Pod.
 
 Data for review: an entry for each key or glob pattern, with the project that writes or reads it and where it says so.
-`docs/keys.md` is generated from it (`python -m hack.keys`). What is done about them is decided in `template.keys`.
+`docs/reference/keys.md` is generated from it (`make docs`). What is done about them is decided in `template.keys`.
 """
 
 from __future__ import annotations

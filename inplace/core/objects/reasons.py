@@ -1,7 +1,7 @@
 """Reason codes and the reasons that carry them: every "why not" that a person or a metric ever sees.
 
-A code is spelled here as it appears in status, Events and metrics, and carries its own meaning: `docs/reasons.md` is
-generated from this table (`python -m hack.reasons`).
+A code is spelled here as it appears in status, Events and metrics, and carries its own meaning:
+`docs/reference/reasons.md` is generated from this table (`make docs`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from msgspec import Struct
 
 
 class Concern(StrEnum):
-    """What a reason code is about: the sections of `docs/reasons.md`."""
+    """What a reason code is about: the sections of `docs/reference/reasons.md`."""
 
     REFUSED = auto()
     WAITING = auto()
@@ -53,6 +53,12 @@ class ReasonCode(StrEnum):
         "a label or annotation under `inplace.dev/` is malformed or unknown",
         "fix it as the message says",
     )
+    VersionUnknown = (
+        "VersionUnknown",
+        Concern.REFUSED,
+        "the status of the workload, or the record on one of its Pods, has a format of another version of inplace",
+        "run that version again, or remove the annotation",
+    )
     ContainersChanged = (
         "ContainersChanged",
         Concern.REFUSED,
@@ -74,7 +80,7 @@ class ReasonCode(StrEnum):
     ReadAtCreation = (
         "ReadAtCreation",
         Concern.REFUSED,
-        "a label or annotation changed that is read only when a Pod is created (`docs/keys.md`)",
+        "a label or annotation changed that is read only when a Pod is created (`docs/reference/keys.md`)",
         "revert it, or use `InPlaceIfPossible` or the native rollout",
     )
     ResizeNotSupported = "ResizeNotSupported", Concern.REFUSED, "container resources changed", "not supported yet"

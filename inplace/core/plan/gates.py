@@ -35,12 +35,7 @@ class Opening(Struct, frozen=True):
 
 def opening(snapshot: Snapshot, now: datetime) -> Opening:
     """What to open, and when."""
-    released, workload = _is_released(snapshot), snapshot.workload.metadata.uid
-    times = {
-        pod.uid: (pod, at)
-        for pod in _ours(snapshot)
-        if (at := _opens_at(pod, workload, now, released=released)) is not None
-    }
+    times = {pod.uid: (pod, at) for pod in _ours(snapshot) if (at := _opens_at(pod, snapshot, now)) is not None}
     actions = tuple(OpenGate(pod) for pod, at in times.values() if at <= now)
     return Opening(actions, min((at for _, at in times.values() if at > now), default=None))
 
@@ -56,22 +51,27 @@ def _ours(snapshot: Snapshot) -> Iterator[Pod]:
             yield pod
 
 
-def _is_released(snapshot: Snapshot) -> bool:
-    """Whether the gate of a Pod whose record cannot be read is to be opened: opted out, or a retry is requested."""
+def _is_released(snapshot: Snapshot, record: Unreadable) -> bool:
+    """Whether the gate of a Pod whose record cannot be read is to be opened: opted out, or a retry is requested.
+
+    A record of another version is not damaged, and a retry does not speak of it.
+    """
     if snapshot.workload.metadata.label(names.MODE) is None:
         return True
+    if record.version is not None:
+        return False
     request, before = rollback.request(snapshot.workload), statuses.read(snapshot.workload.metadata)
     return bool(request) and (before is None or before.retried != request)
 
 
-def _opens_at(pod: Pod, workload: str, now: datetime, *, released: bool) -> datetime | None:
+def _opens_at(pod: Pod, snapshot: Snapshot, now: datetime) -> datetime | None:
     """When this gate is opened; None if it is open, or closed for a reason."""
     gate = pod.condition(names.GATE)
     if gate is None:
         return now  # a new Pod
-    record = records.of(pod, workload)
+    record = records.of(pod, snapshot.workload.metadata.uid)
     kept = isinstance(record, Record) and record.in_flight
-    if not closed(pod) or kept or (isinstance(record, Unreadable) and not released):
+    if not closed(pod) or kept or (isinstance(record, Unreadable) and not _is_released(snapshot, record)):
         return None
     since = gate.last_transition_time
     return since + CLOSED if since is not None and since <= now else now

@@ -11,6 +11,8 @@ from inplace.core.state.statuses import Phase
 def phase(decision: Decision) -> Phase:
     """The first phase that applies, in the order of docs/design/product.md."""
     assessment, settings = decision.assessment, decision.assessment.settings
+    if any(reason.code == ReasonCode.VersionUnknown for reason in assessment.objections):
+        return Phase.REFUSED
     if decision.falls_back:
         return Phase.HANDED_OVER
     if decision.contested is not None or decision.overdue is not None or decision.is_refused_for_long:

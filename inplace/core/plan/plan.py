@@ -90,7 +90,9 @@ class Planner:
         self._assessor.forget(workload)
 
     def _opted_in(self, snapshot: Snapshot, now: datetime) -> Plan:
-        return conclude(self.decide(snapshot, now))
+        decision = self.decide(snapshot, now)
+        foreign = statuses.foreign(snapshot.workload.metadata) is not None
+        return _leave_alone(decision) if foreign else conclude(decision)
 
     def _opted_out(self, snapshot: Snapshot, now: datetime) -> Plan:
         """Complete Pods in flight, then remove our metadata; start nothing."""
@@ -149,6 +151,23 @@ def conclude(decision: Decision) -> Plan:
         *admission.granted,
     )
     return _finish(decision, status(decision), write, actions)
+
+
+def _leave_alone(decision: Decision) -> Plan:
+    """Only say that another version's status stands here: it stays, and nothing is done that it might speak of."""
+    snapshot, reported = decision.assessment.snapshot, status(decision)
+    kind, workload = snapshot.kind, snapshot.workload
+    told = workload.metadata.label(names.PHASE) == reported.phase
+    due = conditions.due(workload, reported, decision.assessment.now) if kind.keeps_conditions else []
+    actions: tuple[Action, ...] = ()
+    if (kind.labels_with_status and not told) or (kind.keeps_conditions and due != conditions.read(workload)):
+        notes = () if told else events(None, reported)
+        write = WriteStatus(workload, reported, notes, kind.labels_with_status, kind.keeps_conditions, False)
+        actions = (write,)
+    elif not told:
+        actions = (LabelPhase(workload, reported.phase),)
+    pending = workload.metadata.uid in snapshot.pending
+    return Plan(() if pending else actions, reported, None, decision.assessment.pods, decision.admission.deferred)
 
 
 def _preparation(decision: Decision) -> WorkloadAction | None:

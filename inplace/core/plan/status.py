@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import msgspec
+
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import gates
 from inplace.core.plan.decision import Decision
@@ -13,7 +15,7 @@ from inplace.core.pod import lifecycle
 from inplace.core.pod.states import InProgress
 from inplace.core.rollout import rollback, steps, verdicts
 from inplace.core.rollout.assess import PodAssessment
-from inplace.core.state import statuses
+from inplace.core.state import versions
 from inplace.core.state.statuses import Failure, Phase, Status
 
 
@@ -32,7 +34,7 @@ def status(decision: Decision) -> Status:
     position = steps.advance(workload, decision.step, before, same=same, reached=reached, now=assessment.now)
     healthy = now_in is Phase.UP_TO_DATE and _is_served_by(assessment.pods, revision)
     return Status(
-        v=statuses.VERSION,
+        v=versions.VERSION,
         observed_generation=_observed_generation(decision),
         revision=revision,
         phase=now_in,
@@ -52,6 +54,7 @@ def status(decision: Decision) -> Status:
         reached_at=position.reached_at,
         promoted=steps.request(workload),
         message=message(decision, now_in),
+        others=before.others if before is not None else msgspec.UNSET,
     )
 
 

@@ -16,7 +16,7 @@ from inplace.core.objects.reasons import Reason
 from inplace.core.pod import failures
 from inplace.core.pod.availability import drains
 from inplace.core.pod.states import InProgress, PodContext
-from inplace.core.state import records
+from inplace.core.state import records, versions
 from inplace.core.state.records import Baseline, PodPhase, Record
 from inplace.core.template.change import PodChange
 
@@ -39,7 +39,7 @@ def begin(pod: Pod, last: Record | None, change: PodChange, context: PodContext)
 def _record(last: Record | None, context: PodContext) -> Record:
     """The record of a new attempt."""
     return Record(
-        v=records.VERSION,
+        v=versions.VERSION,
         workload=context.workload,
         attempt=(last.attempt if last is not None else 0) + 1,
         phase=PodPhase.DRAINING,

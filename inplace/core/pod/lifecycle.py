@@ -42,6 +42,8 @@ ENDPOINTS: Final = timedelta(seconds=10)
 def step(pod: Pod, context: PodContext) -> PodState:
     """The state of this Pod, and the next action on it."""
     match records.of(pod, context.workload):
+        case Unreadable(version=int()) as other if not context.is_opting_out:
+            return Ineligible(Reason(ReasonCode.VersionUnknown, f"metadata.annotations[{names.STATE}]", other.why))
         case Unreadable() as bad if closed(pod) and not context.is_opting_out:
             why = f"cannot decode the annotation {names.STATE}, so the gate stays closed: {bad.why}"
             return Failed(Reason(ReasonCode.StateUnreadable, f"metadata.annotations[{names.STATE}]", why))

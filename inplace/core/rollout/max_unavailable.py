@@ -10,10 +10,11 @@ from inplace.core.settings.annotations import Settings
 
 
 def left(settings: Settings, desired: int, pods: Iterable[PodAssessment]) -> int:
-    """Disruptions that may start now: maxUnavailable less the unavailable Pods, never below zero (I1).
+    """Disruptions that may start now: maxUnavailable less the unavailable Pods, never below zero (I1)."""
+    return max(0, settings.budget(desired) - used(desired, pods))
 
-    Missing, terminating and in-flight Pods, and those not Ready for min-ready-seconds, are unavailable.
-    """
+
+def used(desired: int, pods: Iterable[PodAssessment]) -> int:
+    """How many Pods are unavailable: missing, terminating, in flight, or not Ready for min-ready-seconds."""
     counted = (pod for pod in pods if pod.excluded is None or pod.excluded.code != ReasonCode.ScaledAway)
-    available = sum(pod.available for pod in counted)
-    return max(0, settings.budget(desired) - max(0, desired - available))
+    return max(0, desired - sum(pod.available for pod in counted))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final
 
 from msgspec import Struct
@@ -72,6 +73,24 @@ def has_failed(helper: Pod, now: datetime) -> bool:
     if waiting is None or waiting.reason not in failures.PULL:
         return False
     return waiting.reason in failures.FINAL_PULL or (made is not None and now >= made + SECOND_TRY)
+
+
+class PullResult(StrEnum):
+    """What became of a pull Pod: `rejected` before it could pull, `unneeded` before it had ended."""
+
+    PULLED = "pulled"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    UNNEEDED = "unneeded"
+
+
+def result(helper: Pod, now: datetime) -> PullResult:
+    """What has become of it by now."""
+    if is_pulled(helper):
+        return PullResult.PULLED
+    if has_failed(helper, now):
+        return PullResult.FAILED
+    return PullResult.REJECTED if helper.over else PullResult.UNNEEDED
 
 
 def held_up_by(helper: Pod) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -11,11 +11,14 @@ from msgspec import Struct
 from inplace.core.actions.actions import Action, subject
 from inplace.core.actions.describe import sort_of
 from inplace.core.kinds import Kind, OwnedObjects, Template
+from inplace.core.objects import names
 from inplace.core.objects.model import Node, Pod
-from inplace.core.objects.reasons import Reason
+from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Pdb, Workload
 from inplace.core.pod.observation import PodObservation
 from inplace.core.settings.annotations import Parsed, parse
+from inplace.core.state import records, statuses, versions
+from inplace.core.state.records import Unreadable
 from inplace.core.state.statuses import Status
 
 
@@ -152,6 +155,18 @@ class Snapshot(Struct, frozen=True, dict=True):
 
 
 def objections(snapshot: Snapshot, parsed: Parsed) -> tuple[Reason, ...]:
-    """Why the workload is refused regardless of its template: its settings, its strategy, its owner."""
+    """Why the workload is refused regardless of its template: another version's state, settings, strategy, owner."""
     unsupported = snapshot.kind.unsupported(snapshot.workload, parsed.settings)
-    return (*parsed.errors, *((unsupported,) if unsupported is not None else ()))
+    return (*_of_other_versions(snapshot), *parsed.errors, *((unsupported,) if unsupported is not None else ()))
+
+
+def _of_other_versions(snapshot: Snapshot) -> Iterator[Reason]:
+    """The state that this version cannot read: of the workload, and of the first Pod that has such a record."""
+    version = statuses.foreign(snapshot.workload.metadata)
+    if version is not None:
+        yield Reason(ReasonCode.VersionUnknown, f"metadata.annotations[{names.STATUS}]", versions.why(version))
+    for pod in snapshot.pods:
+        record = records.read(pod)
+        if isinstance(record, Unreadable) and record.version is not None:
+            yield Reason(ReasonCode.VersionUnknown, f"pods[{pod.name}].metadata.annotations[{names.STATE}]", record.why)
+            return

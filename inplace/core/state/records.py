@@ -14,9 +14,12 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
+from inplace.core.state import versions
+from inplace.core.state.versions import Others
 
 
 class PodPhase(StrEnum):
@@ -39,7 +42,6 @@ class Evidence(StrEnum):
     ASSUMED_BY_GENERATION = "AssumedByGeneration"
 
 
-VERSION: Final = 1
 #: Maximum length of a message in a record or a status; registries send whole pages.
 MESSAGE_LIMIT: Final = 400
 IN_FLIGHT: Final = (PodPhase.DRAINING, PodPhase.SWAPPING)
@@ -73,6 +75,7 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
     that it answers. `tried` are the revisions whose labels and annotations unfinished attempts before this one may have
     left on the Pod; once it has written its own, there are none. `ready_changed_at` is the lastTransitionTime of the
     Pod's Ready condition when the upgrade was completed: as long as it is the same, the Pod has not become Ready since.
+    `others` are the fields of another release; they stay for as long as the attempt does.
     """
 
     v: int
@@ -91,6 +94,7 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
     retry: str | msgspec.UnsetType = msgspec.UNSET
     tried: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     ready_changed_at: datetime | msgspec.UnsetType = msgspec.UNSET
+    others: Others = msgspec.UNSET
 
     @property
     def attempted(self) -> tuple[str, ...]:
@@ -113,10 +117,11 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
 
 
 class Unreadable(Struct, frozen=True, gc=False):
-    """A record that this version cannot decode: foreign, damaged, or of a newer version."""
+    """A record that this version cannot decode: damaged, or of another version, and then `version` is which."""
 
     text: str
     why: str
+    version: int | None = None
 
 
 def read(pod: Pod) -> Record | Unreadable | None:
@@ -138,12 +143,13 @@ def of(pod: Pod, workload: str) -> Record | Unreadable | None:
 @lru_cache(maxsize=4096)
 def decode(text: str) -> Record | Unreadable:
     """Decode a record; total on any input. Cached, because one plan decodes a record many times."""
+    version = versions.foreign(text)
+    if version is not None:
+        return Unreadable(text, versions.why(version), version)
     try:
-        record = _DECODER.decode(text)
+        record = replace(_DECODER.decode(text), others=versions.others(text, Record))
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         return Unreadable(text, str(error))
-    if record.v != VERSION:
-        return Unreadable(text, f"version {record.v}, this controller reads version {VERSION}")
     changed_at = record.started_at if record.ready_changed_at is msgspec.UNSET else record.ready_changed_at
     times = (record.started_at, record.deadline, changed_at)
     if any(not 2000 <= at.year < 9000 for at in times):
@@ -155,8 +161,7 @@ def decode(text: str) -> Record | Unreadable:
 
 def encode(record: Record) -> str:
     """Encode a record: times in RFC 3339, UTC."""
-    return _ENCODER.encode(record).decode()
+    return versions.encode(record, record.others).decode()
 
 
 _DECODER: Final = msgspec.json.Decoder(Record)
-_ENCODER: Final = msgspec.json.Encoder()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -15,6 +16,8 @@ from inplace.core.objects import names
 from inplace.core.objects.model import Meta
 from inplace.core.objects.reasons import Reason
 from inplace.core.objects.workloads import Workload
+from inplace.core.state import versions
+from inplace.core.state.versions import VERSION, Others
 
 
 class Phase(StrEnum):
@@ -31,7 +34,6 @@ class Phase(StrEnum):
     HANDED_OVER = "HandedOver"
 
 
-VERSION: Final = 1
 LIMIT_BYTES: Final = 4096
 MAX_REASONS: Final = 10
 MAX_FAILURES: Final = 5
@@ -51,7 +53,7 @@ class Status(Struct, frozen=True, rename="camel"):
     `healthy` is the last revision at which all Pods were done, and at least one was available. `rolled_back_from` is
     one that failed: as long as the template has it, the Pods are moved to and kept at the healthy one. `retried` is the
     last retry request that was answered. `step` is the number of completed steps, `reached_at` since when the rollout
-    waits at the current one, `promoted` the last promotion request.
+    waits at the current one, `promoted` the last promotion request. `others` are the fields of another release.
     """
 
     v: int
@@ -74,6 +76,7 @@ class Status(Struct, frozen=True, rename="camel"):
     reached_at: datetime | None = None
     promoted: str = ""
     message: str = ""
+    others: Others = msgspec.UNSET
 
     def is_settled(self, revision: str) -> bool:
         """Whether all Pods were done at this revision, and at least one was available: without Pods nothing has run.
@@ -96,13 +99,23 @@ def current(workload: Workload) -> Status | None:
 def read(metadata: Meta) -> Status | None:
     """The workload's status; None if it is missing or cannot be decoded by this version."""
     text = metadata.annotation(names.STATUS)
-    if text is None:
-        return None
+    return _decode(text) if text is not None else None
+
+
+@lru_cache(maxsize=1024)
+def _decode(text: str) -> Status | None:
+    """Cached, because one plan reads it many times."""
     try:
-        status = _DECODER.decode(text)
+        status = replace(_DECODER.decode(text), others=versions.others(text, Status))
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return None
     return status if status.v == VERSION and _is_sane(status) else None
+
+
+def foreign(metadata: Meta) -> int | None:
+    """The version of a status that another version of inplace has written and this one must leave alone."""
+    text = metadata.annotation(names.STATUS)
+    return versions.foreign(text) if text is not None else None
 
 
 def _is_sane(status: Status) -> bool:
@@ -115,7 +128,7 @@ def encode(status: Status) -> str:
     """Encode a status, with messages cut until it fits its limit."""
     cut = 400
     shortened = _shorten(status, cut)
-    while len(text := msgspec.json.encode(shortened)) > LIMIT_BYTES and cut > 25:
+    while len(text := versions.encode(shortened, status.others)) > LIMIT_BYTES and cut > 25:
         cut //= 2
         shortened = _shorten(status, cut)
     return text.decode()

@@ -1,7 +1,7 @@
 """Under the strategy Recreate two versions never serve side by side by our doing.
 
-Pods that are asked to swap in the same moment may still stop at different times, as the README says: what a Pod is
-asked to run counts.
+Pods that are asked to swap in the same moment may still stop at different times (docs/explanation/the-freeze.md): what
+a Pod is asked to run counts.
 """
 
 from __future__ import annotations

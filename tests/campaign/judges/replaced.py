@@ -1,7 +1,7 @@
 """While a workload is opted in for in-place only, its own controller replaces no Pod for a change of the template.
 
 Not judged: what the owner does to a workload that was not opted in for long enough to be frozen; a native rollout that
-had begun before; a change in the very write that lifts the freeze, without the policies (README).
+had begun before; a change in the very write that lifts the freeze, without the policies (docs/explanation/critique.md).
 """
 
 from __future__ import annotations

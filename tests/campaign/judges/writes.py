@@ -1,4 +1,4 @@
-"""No write of the owner is refused because of us, but for what the README says of life without the policies."""
+"""No write of the owner is refused because of us, but for what the critique says of life without the policies."""
 
 from __future__ import annotations
 

@@ -207,7 +207,7 @@ VERBS = (
         lambda intent, rest: f"kubectl label pod --overwrite web-{rest}   # by an agent", change=_touched,
     ),
     Verb(
-        "pod-record", 2, _numbered("", '{"v":2}', "{}"), _pod_record,
+        "pod-record", 2, _numbered("", '{"v":1}', "{}"), _pod_record,
         lambda intent, rest: f"kubectl annotate pod --overwrite web-{rest.replace(' ', f' {names.STATE}=')}",
         change=_touched, ours=True,
     ),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from inplace.controller.installed_policies import MUTATING, VALIDATING, InstalledPolicies
 from inplace.kube.errors import KubeError, NotFound, Status, Unreachable
 from inplace.runtime.clock import LoopClock
+from inplace.runtime.observe import NullObserver
 
 pytestmark = pytest.mark.looptime
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -22,62 +25,72 @@ class Server:
     def __init__(self, *there: str) -> None:
         self.there = set(there)
         self.fails: KubeError | None = None
+        self.actions: dict[str, list[str]] = {}
 
     async def get(self, _resource: Any, name: str, **_options: Any) -> dict[str, Any]:
         if self.fails is not None:
             raise self.fails
         if name not in self.there:
             raise NotFound(404, Status())
-        return {}
+        return {"spec": {"validationActions": self.actions[name]}} if name in self.actions else {}
 
 
-class Notes:
-    """An Observer that keeps what it hears."""
+class Notes(NullObserver):
+    """Keeps what it hears."""
 
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
-        self.gauges: dict[str, float] = {}
 
     def event(self, name: str, /, **fields: Any) -> None:
         self.events.append((name, fields))
 
-    def gauge(self, _metric: str, value: float, /, **labels: str) -> None:
-        self.gauges[labels["policy"]] = value
 
-
-async def looked(server: Server, seconds: float) -> Notes:
+@asynccontextmanager
+async def looking(server: Server) -> AsyncIterator[tuple[InstalledPolicies, Notes]]:
     notes = Notes()
-    task = asyncio.create_task(InstalledPolicies(server, LoopClock(EPOCH), notes).run())  # type: ignore[arg-type]
-    await asyncio.sleep(seconds)
+    policies = InstalledPolicies(server, LoopClock(EPOCH), notes)  # type: ignore[arg-type]
+    task = asyncio.create_task(policies.run())
+    yield policies, notes
     task.cancel()
-    return notes
 
 
 async def test_what_is_missing_is_said_once_with_what_that_means():
-    found = await looked(Server("inplace-settings"), 1000)
-    ((name, fields),) = found.events
-    assert name == "policies.found"
-    assert fields["installed"] == ["inplace-settings"]
-    assert fields["missing"].keys() == (MUTATING | VALIDATING).keys() - {"inplace-settings"}
-    assert "kubectl rollout undo" in fields["missing"]["inplace-keep-freeze-deployments"]
-    assert found.gauges["inplace-settings"] == 1
-    assert found.gauges["inplace-fence-pods"] == 0
+    async with looking(Server("inplace-settings")) as (policies, notes):
+        await asyncio.sleep(1000)
+        ((name, fields),) = notes.events
+        assert name == "policies.found"
+        assert fields["installed"] == ["inplace-settings"]
+        assert fields["missing"].keys() == (MUTATING | VALIDATING).keys() - {"inplace-settings"}
+        assert "kubectl rollout undo" in fields["missing"]["inplace-keep-freeze-deployments"]
+        assert policies.state["inplace-settings"]
+        assert not policies.state["inplace-fence-pods"]
 
 
 async def test_a_change_is_said_again():
-    server, notes = Server(), Notes()
-    task = asyncio.create_task(InstalledPolicies(server, LoopClock(EPOCH), notes).run())  # type: ignore[arg-type]
-    await asyncio.sleep(10)
-    server.there |= MUTATING.keys()
-    await asyncio.sleep(60)
-    task.cancel()
-    assert notes.gauges["inplace-honest-status"] == 1
-    assert [fields["installed"] for _, fields in notes.events] == [[], list(MUTATING)]
-
-
-async def test_what_cannot_be_asked_is_not_guessed():
     server = Server()
-    server.fails = Unreachable("gone", outcome_unknown=False)
-    found = await looked(server, 100)
-    assert [name for name, _ in found.events] == ["policies.unknown"]
-    assert not found.gauges
+    async with looking(server) as (policies, notes):
+        await asyncio.sleep(10)
+        server.there |= MUTATING.keys()
+        await asyncio.sleep(60)
+        assert policies.state["inplace-honest-status"]
+        assert [fields["installed"] for _, fields in notes.events] == [[], list(MUTATING)]
+
+
+async def test_a_binding_that_denies_nothing_is_not_in_force():
+    server = Server(*VALIDATING)
+    server.actions = {"inplace-fence-pods": ["Audit", "Warn"], "inplace-settings": ["Deny", "Audit"]}
+    async with looking(server) as (policies, _):
+        await asyncio.sleep(10)
+        assert not policies.state["inplace-fence-pods"]
+        assert policies.state["inplace-settings"]
+
+
+async def test_what_cannot_be_asked_is_not_guessed_nor_what_was_so_before_kept():
+    server = Server("inplace-settings")
+    async with looking(server) as (policies, notes):
+        await asyncio.sleep(10)
+        assert policies.state["inplace-settings"]
+        server.fails = Unreachable("gone", outcome_unknown=False)
+        await asyncio.sleep(100)
+        assert [name for name, _ in notes.events] == ["policies.found", "policies.unknown"]
+        assert policies.state == {}

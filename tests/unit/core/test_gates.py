@@ -15,7 +15,7 @@ from inplace.core.state import records
 from inplace.core.state.records import PodPhase
 from tests.factories import NEW, NOW, later, pod, snapshot, stamp, swapping, workload
 
-UNREADABLE = '{"v":2}'
+UNREADABLE = "{}"
 
 
 def closed(record=None, since=NOW, **fields):

@@ -612,7 +612,7 @@ def test_without_rights_on_nodes_nothing_is_said_about_them():
 
 
 def test_an_unreadable_record_behind_a_closed_gate_is_a_failure_and_is_never_patched():
-    for text in ("{", '{"v":2}', ""):
+    for text in ("{", '{"v":1}', ""):
         made, actions = plan(pod(gate="False", record=text))
         assert actions == []
         assert made.status.failures[0].code == ReasonCode.StateUnreadable

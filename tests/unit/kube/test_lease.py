@@ -70,7 +70,7 @@ async def test_one_leads_and_the_other_takes_a_released_lease_at_once():
         assert server.holder == ""
         began = asyncio.get_running_loop().time()
         await b.wait_leading()
-        assert asyncio.get_running_loop().time() - began < 3
+        assert asyncio.get_running_loop().time() - began < 2
         assert b.clean_takeover
         assert server.lease["spec"]["leaseTransitions"] == 1
         await _end(second)
@@ -106,7 +106,7 @@ async def test_a_standby_waits_for_the_whole_lease_of_one_that_died():
         await _end(first)
         died = asyncio.get_running_loop().time()
         await b.wait_leading()
-        assert asyncio.get_running_loop().time() - died >= 12
+        assert 12 <= asyncio.get_running_loop().time() - died <= 17, "not before its end, nor long after it"
         assert not b.clean_takeover
         await _end(second)
 

@@ -16,6 +16,8 @@ from inplace.controller.app import LEASE_NAME
 ROOT = Path(__file__).parents[3]
 MANIFESTS = ROOT / "manifests"
 CLUSTER, NAMESPACED = "manifests", "manifests/overlays/namespaced"
+#: For people: nobody is bound to them.
+USERS = {"inplace-viewer", "inplace-operator"}
 needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
 
 #: Every right that the controller has, and why. A right that is not here fails the test, and so does one too many.
@@ -174,7 +176,7 @@ def test_the_cluster_wide_rights_are_just_those():
     found = built(CLUSTER)
     assert rights(of_kind(found, "ClusterRole")["inplace"]) == WORK_RIGHTS | NODE_RIGHTS | POLICY_RIGHTS.keys()
     assert rights(of_kind(found, "ClusterRole")["inplace-pre-pull"]) == PULL_RIGHTS.keys()
-    assert set(of_kind(found, "ClusterRole")) == {"inplace", "inplace-pre-pull"}
+    assert set(of_kind(found, "ClusterRole")) - USERS == {"inplace", "inplace-pre-pull"}
     assert set(of_kind(found, "Role")) == {"inplace-lease"}
 
 
@@ -193,14 +195,20 @@ def test_the_namespaced_installation_reads_nodes_and_nothing_else_outside():
 def test_every_binding_binds_a_role_that_is_there_to_our_account(directory, namespace):
     found = built(directory)
     bindings = [one for one in found if one["kind"].endswith("RoleBinding") or one["kind"] == "RoleBinding"]
-    assert len(bindings) == len(of_kind(found, "Role")) + len(of_kind(found, "ClusterRole"))
+    assert len(bindings) == len(of_kind(found, "Role")) + len(of_kind(found, "ClusterRole").keys() - USERS)
     for binding in bindings:
         assert binding["roleRef"]["name"] in of_kind(found, binding["roleRef"]["kind"])
         assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "inplace", "namespace": namespace}]
     assert of_kind(found, "ServiceAccount")["inplace"]["metadata"]["namespace"] == namespace
     for one in found:
-        if one["kind"] not in {"Namespace", "ClusterRole", "ClusterRoleBinding"}:
-            assert one["metadata"]["namespace"] == namespace
+        of_no_namespace = one["kind"] in {
+            "Namespace",
+            "ClusterRole",
+            "ClusterRoleBinding",
+            "PriorityClass",
+            "FlowSchema",
+        }
+        assert one["metadata"].get("namespace") == (None if of_no_namespace else namespace)
 
 
 @needs_kubectl
@@ -223,7 +231,7 @@ def test_the_pod_satisfies_the_restricted_standard(directory):
 @needs_kubectl
 def test_its_namespace_demands_the_restricted_standard():
     labels = of_kind(built(CLUSTER), "Namespace")["inplace-system"]["metadata"]["labels"]
-    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert [labels[f"pod-security.kubernetes.io/{mode}"] for mode in ("enforce", "audit", "warn")] == ["restricted"] * 3
 
 
 @needs_kubectl
@@ -232,7 +240,8 @@ def test_the_arguments_are_options_of_run(directory, more):
     from inplace.cli.run import run
 
     (container,) = pod_spec(directory)["containers"]
-    assert container["args"] == ["run", "--listen=0.0.0.0:8080", "--lease-namespace=$(POD_NAMESPACE)", *more]
+    listen = ["--listen=0.0.0.0:8080", "--probe-listen=0.0.0.0:8081"]
+    assert container["args"] == ["run", *listen, "--lease-namespace=$(POD_NAMESPACE)", *more]
     known = {option for parameter in run.params for option in parameter.opts}
     assert {argument.partition("=")[0] for argument in container["args"][1:]} <= known
     assert container["env"] == [
@@ -241,11 +250,12 @@ def test_the_arguments_are_options_of_run(directory, more):
 
 
 @needs_kubectl
-def test_probes_ask_what_is_served_on_the_port_that_is_listened_on():
+def test_probes_ask_what_is_served_on_the_port_that_is_theirs():
     (container,) = pod_spec(CLUSTER)["containers"]
-    assert [port["containerPort"] for port in container["ports"]] == [8080]
-    assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "http"}
-    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
+    assert {port["name"]: port["containerPort"] for port in container["ports"]} == {"http": 8080, "probes": 8081}
+    assert container["startupProbe"]["httpGet"] == {"path": "/livez", "port": "probes"}
+    assert container["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "probes"}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "probes"}
     service = of_kind(built(CLUSTER), "Service")["inplace-metrics"]["spec"]
     assert service["ports"] == [{"name": "http", "port": 8080, "targetPort": "http"}]
     labels = deployment(CLUSTER)["spec"]["template"]["metadata"]["labels"]

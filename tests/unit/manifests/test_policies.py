@@ -45,7 +45,9 @@ def test_the_controller_asks_for_every_binding_and_may():
     }
     mutating = {("MutatingAdmissionPolicyBinding", name) for name in installed_policies.MUTATING}
     assert bindings == mutating | {("ValidatingAdmissionPolicyBinding", name) for name in installed_policies.VALIDATING}
-    roles = [one for one in yaml.safe_load_all((POLICIES.parent / "rbac.yaml").read_text()) if "rules" in one]
+    roles = [
+        one for one in yaml.safe_load_all((POLICIES.parent / "cluster" / "rbac.yaml").read_text()) if "rules" in one
+    ]
     (role,) = [one for one in roles if one["metadata"]["name"] == "inplace"]
     (rule,) = [one for one in role["rules"] if "mutatingadmissionpolicybindings" in one["resources"]]
     assert set(rule["resourceNames"]) == {name for _, name in bindings}

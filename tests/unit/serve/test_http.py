@@ -1,4 +1,4 @@
-"""The server of probes and metrics: addresses, start, stop."""
+"""The servers of probes and metrics: addresses, start, stop."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from inplace.serve.http import ListenError, Server, parse_listen
+from inplace.serve.http import ListenError, Server, metrics_routes, parse_listen
+from inplace.serve.probes import probe_routes
 
 
 @pytest.mark.parametrize(
@@ -31,8 +32,16 @@ def test_what_is_no_address_is_said_with_what_is(text):
         parse_listen(text)
 
 
+def test_the_option_is_named_that_had_no_address():
+    with pytest.raises(ListenError, match=r"^--probe-listen 'x' is no address"):
+        parse_listen("x", "--probe-listen")
+
+
+PROBES = probe_routes(live={"ping": lambda: None}, ready={"x": lambda: "no"})
+
+
 def server(address, registry=None):
-    return Server(address, registry or CollectorRegistry(), live={"ping": lambda: None}, ready={"x": lambda: "no"})
+    return Server(address, metrics_routes(registry or CollectorRegistry()), PROBES)
 
 
 async def test_it_serves_probes_and_metrics_while_open():
@@ -65,4 +74,22 @@ async def test_a_taken_port_is_one_clear_line():
     async with server(("127.0.0.1", 0)) as first:
         with pytest.raises(ListenError, match=rf"cannot listen on 127.0.0.1:{first.port}: .*in use; choose another"):
             async with server(("127.0.0.1", first.port)):
+                pytest.fail("it must not open")
+
+
+async def test_probes_and_metrics_may_have_a_port_each():
+    one, other = Server(("127.0.0.1", 0), metrics_routes(CollectorRegistry())), Server(("127.0.0.1", 0), PROBES)
+    async with one, other, aiohttp.ClientSession() as session:
+        codes = []
+        for port in (one.port, other.port):
+            for path in ("metrics", "livez", "readyz"):
+                async with session.get(f"http://127.0.0.1:{port}/{path}") as response:
+                    codes.append(response.status)
+    assert codes == [200, 404, 404, 404, 200, 500]
+
+
+async def test_the_option_is_named_whose_port_is_taken():
+    async with server(("127.0.0.1", 0)) as first:
+        with pytest.raises(ListenError, match=r"choose another --probe-listen, or off$"):
+            async with Server(("127.0.0.1", first.port), PROBES, option="--probe-listen"):
                 pytest.fail("it must not open")

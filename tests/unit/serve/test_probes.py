@@ -18,11 +18,8 @@ def state() -> dict[str, str | None]:
 @pytest.fixture
 async def client(state):
     app = web.Application()
-    probes.add_routes(
-        app,
-        live={"ping": lambda: None},
-        ready={"cache-pods": lambda: state["pods"], "cache-nodes": lambda: state["nodes"]},
-    )
+    ready = {"cache-pods": lambda: state["pods"], "cache-nodes": lambda: state["nodes"]}
+    probes.probe_routes(live={"ping": lambda: None}, ready=ready)(app)
     async with TestClient(TestServer(app)) as opened:
         yield opened
 
