@@ -12,6 +12,7 @@ from hack.defects import (
     commands,
     deployments,
     lifecycle,
+    metrics,
     pull_pods,
     template,
     workload,
@@ -29,4 +30,5 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     *commands.DEFECTS,
     *bystanders.DEFECTS,
     *pull_pods.DEFECTS,
+    *metrics.DEFECTS,
 )
