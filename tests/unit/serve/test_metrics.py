@@ -135,7 +135,7 @@ def filled():
     for one in TABLE:
         labels = {label.name: (label.values or ("x",))[0] for label in one.labels}
         if one.sampled:
-            metrics.sample(one.name, partial(dict.fromkeys, [tuple(labels.values())], 1.0))
+            metrics.sample(one.name, partial(dict[tuple[str, ...], float], {tuple(labels.values()): 1.0}))
         else:
             reports[one.kind](one.name, 1, **labels)
     return metrics
