@@ -20,7 +20,8 @@ from tests.scenarios import invariants, kinds
 from tests.scenarios.markers import long
 from tests.scenarios.world import identity
 
-pytestmark = pytest.mark.alone
+#: Two upgrades of three Pods, and on a busy machine a minute for a Pod to start.
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(900)]
 LOG = logging.getLogger(__name__)
 
 #: Seconds from a released lease to its next holder, and from the end of one that was not released. A standby needs 1.2
@@ -55,10 +56,11 @@ async def _kill(world: Replicas, _: str, container: str) -> None:
 async def test_the_standby_goes_on_in_the_middle_of_upgrades(tmp_path, go, clean):
     async with replicas(tmp_path, 2) as world, world.following() as leases:
         upgraded = await _begin(world)
-        holder, gone = leases.holder, world.clock.monotonic()
+        holder, gone = leases.holder, world.clock.now()
         await go(world, *_names(await world.leader(leases)))
         await _taken_over(world, leases, holder, gone, clean=clean)
         await upgraded()
+        LOG.info("the first write of another one came %.2f s after the order", _first_write(world, holder, gone))
         await world.until(world.are_ready, "two replicas again")
 
 
@@ -66,11 +68,12 @@ async def test_the_standby_goes_on_in_the_middle_of_upgrades(tmp_path, go, clean
 async def test_the_standby_goes_on_when_the_leader_has_lost_its_network(tmp_path):
     async with replicas(tmp_path, 2) as world, world.following() as leases:
         upgraded = await _begin(world)
-        holder, gone = leases.holder, world.clock.monotonic()
+        holder, gone = leases.holder, world.clock.now()
         _, container = _names(await world.leader(leases))
         with api.cut_off(world.cluster, container):
             await _taken_over(world, leases, holder, gone, clean=False)
             await upgraded()
+        LOG.info("the first write of another one came %.2f s after the loss", _first_write(world, holder, gone))
         await world.until(world.are_ready, "the one that was cut off to be back", 3 * world.patience)
 
 
@@ -113,33 +116,23 @@ async def _is_in_flight(world: Replicas, name: str) -> bool:
     return any(isinstance(one, records.Record) and one.in_flight for one in found)
 
 
-async def _taken_over(world: Replicas, leases: Leases, holder: str, gone: float, *, clean: bool) -> None:
-    """Wait for the next holder and its first write, and judge how long it took to lead."""
+async def _taken_over(world: Replicas, leases: Leases, holder: str, gone: datetime, *, clean: bool) -> None:
+    """Wait for the next holder, and judge how long that took."""
     seconds = leases.seen[-1].seconds
-    since, wall = gone, world.clock.now()
 
     async def taken() -> bool:
         return leases.taken(after=gone, by_other_than=holder) is not None
 
-    def first_write() -> datetime | None:
-        made = (one for one in world.writes() if one.pod != pod_of(holder) and one.at > wall)
-        return next((one.at for one in made), None)
-
-    async def written() -> bool:
-        return first_write() is not None
-
     await world.until(taken, "another to hold the lease")
-    released, next_one = leases.released(by=holder), leases.taken(after=gone, by_other_than=holder)
-    assert next_one is not None
+    released, following = leases.released(by=holder), leases.taken(after=gone, by_other_than=holder)
+    assert following is not None
     assert (released is not None) == clean, "who ends as it is asked to gives the lease back"
-    since = released.at if released is not None else gone
-    await world.until(written, "its first write")
-    first = first_write()
-    assert first is not None
-    LOG.info(
-        "taken over %.2f s after the %s; the first write came %.2f s after the order",
-        next_one.at - since,
-        "release" if clean else "loss",
-        (first - wall).total_seconds(),
-    )
-    assert next_one.at - since <= (CLEAN if clean else seconds + LATE)
+    took = (following.at - (released.at if released is not None else gone)).total_seconds()
+    LOG.info("taken over %.2f s after the %s", took, "release" if clean else "loss")
+    assert took <= (CLEAN if clean else seconds + LATE)
+
+
+def _first_write(world: Replicas, holder: str, gone: datetime) -> float:
+    """Seconds until another one wrote."""
+    made = (one.at for one in world.writes() if one.pod != pod_of(holder) and one.at > gone)
+    return (next(made) - gone).total_seconds()
