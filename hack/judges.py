@@ -106,7 +106,7 @@ whenever all Pods are ready: only `inplace status` waits rightly for every kind.
 
 Helm 4 with `--wait` does what kstatus says, with one exception: a Deployment that stands paused in the answer to Helm's
 own write is not waited for at all. The write that changes the image is the one that pauses it, so Helm ends at once:
-`inplace status deployment/NAME` after it waits. What Helm itself does with each kind: `tests/e2e/test_releases.py`.
+`inplace status deployment/NAME` after it waits. What Helm itself does with each kind: `tests/e2e/test_helm.py`.
 """
 #: What is right in each state; anything else is set in bold.
 _RIGHT = {

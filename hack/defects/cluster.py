@@ -121,6 +121,20 @@ DEFECTS: Final = (
         ("unit/controller/test_apply.py::test_another_pod_of_the_same_name_is_not_disrupted",),
     ),
     Defect(
+        "look for a released lease as seldom as the leader renews it",
+        "kube/lease.py",
+        "        standby_period: float = 1.0,",
+        "        standby_period: float = 2.0,",
+        ("unit/kube/test_lease.py::test_one_leads_and_the_other_takes_a_released_lease_at_once",),
+    ),
+    Defect(
+        "look past the end of a lease",
+        "kube/lease.py",
+        "min(period, left) if left > 0 else period",
+        "period",
+        ("unit/kube/test_lease.py::test_a_standby_has_a_lease_that_nobody_renewed_at_its_end",),
+    ),
+    Defect(
         "write without the lease",
         APPLY,
         "left = min(WRITE_SECONDS, self._lease_left())",

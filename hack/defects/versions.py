@@ -78,6 +78,6 @@ DEFECTS: Final = (
         "core/plan/phase.py",
         "reason.code == ReasonCode.VersionUnknown for",
         "False for",
-        (TESTS + "test_a_workload_with_such_a_record_is_refused_when_there_is_nothing_else_to_do",),
+        (TESTS + "test_a_workload_with_such_a_status_is_refused_when_there_is_nothing_else_to_do",),
     ),
 )

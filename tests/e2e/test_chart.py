@@ -14,7 +14,7 @@ from inplace.controller.app import LEASE_NAME
 from inplace.core.objects import names
 from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
-from tests.e2e.releases import STRANGER, Release, in_force
+from tests.e2e.helm import STRANGER, Release, in_force
 from tests.scenarios.in_cluster import controller_image
 from tests.scenarios.real import ROOT, inplace, kubectl
 from tests.scenarios.world import identity

@@ -1,127 +1,91 @@
-"""Helm 4 and a stranger's release whose workload is opted in: it waits as long as it should, and nothing conflicts."""
+"""One release of the controller after another: the next goes on where the one before was, and so does the one before
+where the next was (docs/design/protocol.md, "Versions").
+"""
 
 from __future__ import annotations
 
-import helm_python
 import pytest
 
-from inplace.core.objects import names
-from inplace.core.state.statuses import Phase
-from tests.e2e.releases import STRANGER, Release, in_force
-from tests.e2e.test_policies import run
-from tests.scenarios.kinds import DAEMONSET, DEPLOYMENT, STATEFULSET
+from inplace.core.state import records
+from tests.e2e.releases import OLDER, older, older_release
+from tests.e2e.replicas import replicas
+from tests.scenarios import invariants, kinds, policies
+from tests.scenarios.markers import long
 from tests.scenarios.policies import HONEST_STATUS, KEEP_FREEZE
-from tests.scenarios.real import inplace
+from tests.scenarios.real import ROOT
 from tests.scenarios.world import identity
 
-MODE = {names.MODE: "InPlaceOnly"}
-#: What Helm says of an upgrade that the controller has given up.
-FAILED = r"status: Failed, message: see the annotation inplace\.dev/status"
-#: What the owner's chart says of the strategy after the opt-out.
-OTHER = {
-    "StatefulSet": {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}},
-    "DaemonSet": {"updateStrategy": {"type": "OnDelete"}},
-}
+WORKLOADS = {"stateful": kinds.STATEFULSET, "stateless": kinds.DEPLOYMENT}
+SIZE = 3
+#: So long that a Pod is in flight when the other release leads.
+DRAINED = "20"
 
 
-def values(world, tag, **more):
-    return {"kind": world.flavour.name, "image": world.app(tag), **more}
+@long
+@pytest.mark.alone
+@pytest.mark.timeout(1800)
+async def test_an_upgrade_that_one_release_has_begun_another_finishes_there_and_back(tmp_path):
+    tree = f"{older().relative_to(ROOT)}/"
+    async with _installed(tmp_path, tree) as world:
+        before = {}
+        for name, flavour in WORKLOADS.items():
+            world.flavour = flavour
+            settings = {"grace-period-seconds": DRAINED, "max-unavailable": "1", "on-failure": "Rollback"}
+            await world.create(world.manifest(name, replicas=SIZE, annotations=settings))
+            before[name] = [identity(pod) for pod in await world.pods(name)]
+        since = world.clock.monotonic()
+        for tag, after in (("v2", ("", "")), ("v3", (older_release(world.cluster), tree))):
+            for name, flavour in WORKLOADS.items():
+                world.flavour = flavour
+                await world.set_image(world.app(tag), name=name)
+            for name in WORKLOADS:
+                await world.until(lambda name=name: _in_flight(world, name), f"a Pod of {name} in flight")
+            await world.become(*after)
+            for name, flavour in WORKLOADS.items():
+                world.flavour = flavour
+                await world.wait_upgraded(name, seconds=3 * world.patience)
+        for name in WORKLOADS:
+            assert [identity(pod) for pod in await world.pods(name)] == before[name]
+            counts = [pod.status.container_statuses[0].restart_count for pod in await world.pods(name)]
+            assert counts == [2] * SIZE, "once for each image, whoever began and whoever finished"
+            invariants.check(world.history.only(name), replicas=SIZE, budget=1, since=since)
 
 
-def other(world, tag, **more):
-    return values(world, tag, strategy={world.flavour.name: OTHER[world.flavour.name]}, **more)
+def _installed(scratch, tree):
+    from hack.cluster import api
+
+    return replicas(scratch, 1, older_release(api.current()), tree)
 
 
-async def images(world):
-    return {pod.spec.containers[0].image for pod in await world.pods()}
+async def _in_flight(world, name) -> bool:
+    found = [records.read(pod) for pod in await world.pods(name)]
+    return any(isinstance(one, records.Record) and one.in_flight for one in found)
 
 
-async def over(world, tag, before):
-    """The upgrade is over now: the controller says so of the present generation, and the Pods are the same."""
-    status = await world.status("web")
-    assert status is not None
-    assert status.phase is Phase.UP_TO_DATE
-    assert await images(world) == {world.app(tag)}
-    assert [pod.uid for pod in await world.pods()] == before
+@long
+@pytest.mark.parametrize("older_one", ["controller", "policies"])
+@pytest.mark.parametrize("flavour", [kinds.STATEFULSET, kinds.DEPLOYMENT], ids=["StatefulSet", "Deployment"])
+async def test_the_policies_of_one_release_serve_the_controller_of_another(open_world, monkeypatch, older_one, flavour):
+    if older_one == "controller":
+        monkeypatch.setenv("PYTHONPATH", str(older()))  # of the processes that are started from here
+    else:
+        monkeypatch.setattr(policies, "POLICIES", older() / "manifests/policies")
+        policies.manifests.cache_clear()
+    try:
+        async with open_world(controller=False) as world, world.policies(KEEP_FREEZE, HONEST_STATUS):
+            world.flavour = flavour
+            await world.start_controller()
+            await world.create_web(replicas=2)
+            before = [identity(pod) for pod in await world.pods()]
+            await world.set_image(world.app("v2"))
+            await world.wait_upgraded(seconds=2 * world.patience)
+            assert [identity(pod) for pod in await world.pods()] == before
+    finally:
+        policies.manifests.cache_clear()
 
 
-@pytest.mark.parametrize(
-    ("flavour", "by_chart"), [(STATEFULSET, False), (DAEMONSET, True)], ids=["StatefulSet", "DaemonSet, by its chart"]
-)
-async def test_helm_waits_for_an_opted_in_release_as_long_as_it_should(open_world, flavour, by_chart):
-    async with open_world() as world, world.policies(KEEP_FREEZE, HONEST_STATUS):
-        world.flavour = flavour
-        release, what = Release(world, STRANGER, "web"), f"{flavour.resource.plural}/web"
-        opted = {"labels": MODE if by_chart else {}, "annotations": {"inplace.dev/grace-period-seconds": "2"}}
-        await release.install(values(world, "v1"))
-        if by_chart:
-            await release.upgrade(values(world, "v1", **opted))
-        else:
-            code, said = run(world, "label", what, f"{names.MODE}=InPlaceOnly")
-            assert code == 0, said
-        await world.wait_phase("web", Phase.UP_TO_DATE)
-        await in_force(world)
-        before = [pod.uid for pod in await world.pods()]
-
-        await release.upgrade(values(world, "v2", **opted))
-        await over(world, "v2", before)
-
-        await world.annotate(progress_deadline_seconds="8")
-        with pytest.raises(helm_python.HelmError, match=FAILED):
-            await release.upgrade(values(world, "missing", **opted))
-        status = await world.status("web")
-        assert status is not None
-        assert status.phase is Phase.DEGRADED
-        await release.rollback()
-        await over(world, "v2", before)
-
-        if by_chart:
-            await release.upgrade(values(world, "v2"))
-        else:
-            code, out, err = await inplace(world, "disable", what)
-            assert code == 0, out + err
-        await world.until(world.is_clean, "nothing of ours on any object")
-        assert [pod.uid for pod in await world.pods()] == before
-        # Without force; kstatus waits for ever for a DaemonSet whose owner deletes its Pods himself.
-        await release.upgrade(other(world, "v3"), wait=flavour is STATEFULSET)
-        assert (await world.raw())["spec"]["updateStrategy"] == OTHER[flavour.name]["updateStrategy"] | (
-            {"rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}} if flavour is DAEMONSET else {}
-        )
-
-
-async def test_helm_does_not_wait_for_a_deployment_and_status_does(open_world):
-    """Helm leaves out Deployments that its own write has paused, and it is in that write that the freeze begins."""
-    async with open_world() as world, world.policies(KEEP_FREEZE, HONEST_STATUS):
-        world.flavour = DEPLOYMENT
-        release = Release(world, STRANGER, "web")
-        opted = {"labels": MODE, "annotations": {"inplace.dev/grace-period-seconds": "3"}}
-        await release.install(values(world, "v1", **opted))
-        await world.wait_phase("web", Phase.UP_TO_DATE)
-        await in_force(world)
-        before = [identity(pod) for pod in await world.pods()]
-        await release.upgrade(values(world, "v2", **opted))
-        assert await images(world) != {world.app("v2")}
-        code, out, err = await inplace(world, "status", "deployments/web", "--timeout", "90s")
-        assert code == 0, out + err
-        assert await images(world) == {world.app("v2")}
-        assert [identity(pod) for pod in await world.pods()] == before
-
-
-@pytest.mark.parametrize("flavour", [STATEFULSET, DAEMONSET], ids=lambda one: one.name)
-async def test_without_the_policies_a_rendered_strategy_is_a_conflict_until_the_opt_out(open_world, flavour):
-    async with open_world() as world:
-        world.flavour = flavour
-        release, what = Release(world, STRANGER, "web"), f"{flavour.resource.plural}/web"
-        await release.install(values(world, "v1"))
-        code, said = run(world, "label", what, f"{names.MODE}=InPlaceOnly")
-        assert code == 0, said
-        await world.wait_phase("web", Phase.UP_TO_DATE)
-        before = [pod.uid for pod in await world.pods()]
-        with pytest.raises(helm_python.HelmError, match='conflict with "inplace"'):
-            await release.upgrade(values(world, "v2"))
-        await world.clock.sleep(3)
-        assert [pod.uid for pod in await world.pods()] == before
-        assert await images(world) == {world.app("v1")}
-        code, out, err = await inplace(world, "disable", what)
-        assert code == 0, out + err
-        await release.upgrade(other(world, "v2"), wait=flavour is STATEFULSET)
+def test_the_older_release_is_another():
+    """What runs above as the older one is not this checkout."""
+    assert (older() / "inplace/core/state/records.py").read_text() != (
+        ROOT / "inplace/core/state/records.py"
+    ).read_text(), OLDER

@@ -138,9 +138,9 @@ def test_a_pod_in_flight_by_a_record_of_ours_finishes_beside_it():
     assert [one.pod.name for one in made.actions if isinstance(one, Complete)] == ["web-0"]
 
 
-def test_a_workload_with_such_a_record_is_refused_when_there_is_nothing_else_to_do():
-    theirs = pod(revision=NEW, image="app:v2", record='{"v":2}')
-    made = planning.plan(snapshot(theirs), NOW)
+def test_a_workload_with_such_a_status_is_refused_when_there_is_nothing_else_to_do():
+    done = pod(revision=NEW, image="app:v2", record=replace(swapping(), phase=PodPhase.DONE))
+    made = planning.plan(snapshot(done, workload=reported('{"v":2}', replicas=1, ready=1, updated=1)), NOW)
     assert made.status is not None
     assert made.status.phase is Phase.REFUSED
 
