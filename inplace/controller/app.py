@@ -12,7 +12,7 @@ import random
 import socket
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from msgspec import Struct
 
@@ -260,11 +260,6 @@ class App:
     def _announce(self, workload: Workload, event: Event) -> None:
         meta = workload.metadata
         group = kinds.BY_NAME[workload.kind].group
-        regarding = ObjectRef(f"{group}/v1", workload.kind, meta.namespace, meta.name, meta.uid)
-        self._recorder.record(
-            regarding,
-            type="Warning" if event.warning else "Normal",
-            reason=event.reason,
-            action="InPlaceUpgrade",
-            note=event.note,
-        )
+        about = ObjectRef(f"{group}/v1", workload.kind, meta.namespace, meta.name, meta.uid)
+        sort: Literal["Normal", "Warning"] = "Warning" if event.warning else "Normal"
+        self._recorder.record(about, type=sort, reason=event.reason, message=event.note)
