@@ -75,4 +75,5 @@ async def _run(connection: Connection, options: Options, address: tuple[str, int
         async with Server(address, metrics.registry, live=app.live, ready=app.ready):
             metrics.event("controller.started", level="info", version=USER_AGENT, dry_run=options.dry_run)
             await app.run()
+            metrics.event("controller.stopped", level="info")
     return 0

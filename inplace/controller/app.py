@@ -25,6 +25,7 @@ from inplace.controller.freeze_probe import FreezeProbe
 from inplace.controller.handlers import EventHandlers
 from inplace.controller.installed_policies import InstalledPolicies
 from inplace.controller.reconciler import Process, Reconciler
+from inplace.controller.watched_namespace import WatchedNamespace
 from inplace.core import kinds
 from inplace.core.actions.actions import Event
 from inplace.core.objects import names
@@ -63,6 +64,8 @@ WORKERS: Final = 4
 TAKEOVER: Final = timedelta(seconds=5)
 #: A cache without any event for this long is not ready (twice the longest watch).
 STALE_SECONDS: Final = 1260.0
+#: What to do about missing rights.
+ADVICE: Final = "kubectl apply -k manifests, or with --watch-namespace manifests/overlays/namespaced, gives all of them"
 
 
 class Options(Struct, frozen=True):
@@ -91,6 +94,7 @@ class App:
         rng: random.Random | None = None,
     ) -> None:
         self._client = client
+        client.outages.advice = ADVICE
         self._clock = clock
         self._observer = observer
         self._options = options
@@ -126,6 +130,11 @@ class App:
             supervisor.add(Part("writers", self._applier.run))
             supervisor.add(Part("freeze probe", self._probe.run))
         supervisor.add(Part("policies", self._policies.run))
+        if self._options.watch_namespace:
+            look = WatchedNamespace(
+                self._client, self._observer, self._options.watch_namespace, reads_only=self._options.dry_run
+            )
+            supervisor.add(Part("watched namespace", look.run))
         supervisor.add(Part("workers", self._work))
         supervisor.add(Part("loop lag", LoopLag(self._clock, self._observer).run))
         await supervisor.run()

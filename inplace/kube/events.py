@@ -39,6 +39,8 @@ MAX_INSTANCE: Final = 128
 MAX_NAME: Final = 253
 #: How often another name is tried where one is taken.
 MAX_TRIES: Final = 3
+#: The cause of a refusal in a namespace that is being deleted (plugin/namespace/lifecycle/admission.go).
+TERMINATING: Final = "NamespaceTerminating"
 _SUFFIX: Final = 17  # a dot and 16 hexadecimal digits
 
 Type = Literal["Normal", "Warning"]
@@ -118,11 +120,15 @@ class EventRecorder:
                 await self._write(self._combined(entry))
             except KubeError as error:
                 self._failed(entry, error)
+            else:
+                self._client.outages.ended("events")
 
     def _failed(self, entry: _Entry, error: KubeError) -> None:
         about = entry.about
         fields = {"kind": about.kind, "namespace": about.namespace, "name": about.name, "reason": entry.reason}
-        self._observer.event("event.failed", level="warning", **fields, error=str(error))
+        over = isinstance(error, NotFound) or any(one.reason == TERMINATING for one in getattr(error, "causes", ()))
+        told = self._client.outages.failed("events", error)
+        self._observer.event("event.failed", level="debug" if over or told else "warning", **fields, error=str(error))
 
     def _is_allowed(self, entry: _Entry) -> bool:
         """Whether the object has an Event of this type left; takes it."""
@@ -212,8 +218,8 @@ class EventRecorder:
             del self._written[key]
         for about in [about for about, similar in self._similar.items() if now - similar.last >= SIMILAR_SECONDS]:
             del self._similar[about]
-        for about in [about for about, bucket in self._buckets.items() if now - bucket.last >= BURST * REFILL_SECONDS]:
-            del self._buckets[about]
+        for share in [share for share, bucket in self._buckets.items() if now - bucket.last >= BURST * REFILL_SECONDS]:
+            del self._buckets[share]
 
 
 def cut(text: str, limit: int) -> str:

@@ -34,7 +34,8 @@ async def test_a_pod_whose_image_could_not_be_pulled_ahead_is_counted_as_failed(
         assert heard.counts["inplace_pods_failed_total", ReasonCode.ImagePull] == len(status.failures) > 0
         said = [fields for name, fields in heard.events if name == "workload.status_written"]
         assert said[-1]["kind"] == world.flavour.name
-        assert "report Degraded" in str(said[-1]["what"])
+        assert (said[-1]["namespace"], said[-1]["name"]) == (world.namespace, "web")
+        assert (said[-1]["level"], said[-1]["phase"]) == ("warning", "Degraded")
 
 
 async def test_a_pod_that_fails_after_its_swap_is_counted_once(monkeypatch):

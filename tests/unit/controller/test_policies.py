@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from inplace.controller.installed_policies import MUTATING, VALIDATING, InstalledPolicies
-from inplace.kube.errors import KubeError, NotFound, Status, Unreachable
+from inplace.kube.errors import Denied, KubeError, NotFound, ServerError, Status
+from inplace.kube.outages import Outages
 from inplace.runtime.clock import LoopClock
+from inplace.runtime.observe import NullObserver
 
 pytestmark = pytest.mark.looptime
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
@@ -21,6 +23,7 @@ class Server:
 
     def __init__(self, *there: str) -> None:
         self.there = set(there)
+        self.outages = Outages("https://api", NullObserver(), LoopClock(EPOCH))
         self.fails: KubeError | None = None
 
     async def get(self, _resource: Any, name: str, **_options: Any) -> dict[str, Any]:
@@ -55,13 +58,22 @@ async def looked(server: Server, seconds: float) -> Notes:
 
 async def test_what_is_missing_is_said_once_with_what_that_means():
     found = await looked(Server("inplace-settings"), 1000)
-    ((name, fields),) = found.events
+    (name, fields), *missing = found.events
     assert name == "policies.found"
-    assert fields["installed"] == ["inplace-settings"]
-    assert fields["missing"].keys() == (MUTATING | VALIDATING).keys() - {"inplace-settings"}
-    assert "kubectl rollout undo" in fields["missing"]["inplace-keep-freeze-deployments"]
+    assert fields["policies"] == "inplace-settings"
+    assert (fields["installed"], fields["missing"]) == (1, len(MUTATING | VALIDATING) - 1)
+    assert {name for name, _ in missing} == {"policy.missing"}
+    assert {fields["level"] for _, fields in missing} == {"info"}
+    means = {fields["policy"]: fields["message"] for _, fields in missing}
+    assert means.keys() == (MUTATING | VALIDATING).keys() - {"inplace-settings"}
+    assert "kubectl rollout undo" in means["inplace-keep-freeze-deployments"]
     assert found.gauges["inplace-settings"] == 1
     assert found.gauges["inplace-fence-pods"] == 0
+
+
+async def test_an_installation_without_policies_is_one_line():
+    found = await looked(Server(), 1000)
+    assert [name for name, fields in found.events if fields["level"] == "info"] == ["policies.found"]
 
 
 async def test_a_change_is_said_again():
@@ -72,12 +84,20 @@ async def test_a_change_is_said_again():
     await asyncio.sleep(60)
     task.cancel()
     assert notes.gauges["inplace-honest-status"] == 1
-    assert [fields["installed"] for _, fields in notes.events] == [[], list(MUTATING)]
+    found = [fields["policies"] for name, fields in notes.events if name == "policies.found"]
+    assert found == ["", ", ".join(MUTATING)]
 
 
 async def test_what_cannot_be_asked_is_not_guessed():
     server = Server()
-    server.fails = Unreachable("gone", outcome_unknown=False)
+    server.fails = ServerError(500, Status(message="etcd is away"))
     found = await looked(server, 100)
     assert [name for name, _ in found.events] == ["policies.unknown"]
     assert not found.gauges
+
+
+async def test_who_may_not_look_is_told_once_and_not_as_of_a_missing_right():
+    server = Server()
+    server.fails = Denied(403, Status(message="no"))
+    found = await looked(server, 1000)
+    assert [(name, fields["level"]) for name, fields in found.events] == [("policies.unknown", "info")]
