@@ -15,7 +15,7 @@ def events(before: Status | None, after: Status, images: str = "") -> tuple[Even
 
 def _of_phase(before: Status | None, after: Status, images: str) -> list[Event]:
     was = before.phase if before is not None else None
-    moved = before is not None and before.revision != after.revision
+    moved = before is not None and before.revision not in ("", after.revision)  # "": the first look at a new workload
     if after.phase is Phase.REFUSED and (was is not Phase.REFUSED or before is None or before.reasons != after.reasons):
         invalid = any(reason.code == ReasonCode.SettingInvalid for reason in after.reasons)
         reason = EventReason.SettingInvalid if invalid else EventReason.Refused

@@ -368,6 +368,8 @@ def test_events_stand_for_changes_and_never_for_single_pods():
     assert reasons(None, done) == []
     assert reasons(said(Phase.UP_TO_DATE, OLD), progressing) == [EventReason.UpgradeStarted]
     assert reasons(progressing, replace(progressing, updated=2)) == []
+    assert reasons(said(Phase.PROGRESSING, ""), progressing) == [], "its Pods are born at that revision"
+    assert reasons(said(Phase.PROGRESSING, OLD), progressing) == [EventReason.UpgradeStarted]
     (started,) = events.events(said(Phase.UP_TO_DATE, OLD), progressing, "app=app:v2")
     assert started.note == f"upgrading 3 Pods in place to revision {NEW}: app=app:v2"
     assert reasons(replace(progressing, updated=2), replace(done, updated=3)) == [EventReason.UpgradeCompleted]
