@@ -13,6 +13,7 @@ from hack.defects import (
     deployments,
     lifecycle,
     pull_pods,
+    reports,
     template,
     workload,
 )
@@ -29,4 +30,5 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     *commands.DEFECTS,
     *bystanders.DEFECTS,
     *pull_pods.DEFECTS,
+    *reports.DEFECTS,
 )

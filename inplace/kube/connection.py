@@ -224,6 +224,10 @@ async def _from_file(
         loader = await load(configuration)
     except Exception as error:
         raise ConfigError(_explain(name, context, error)) from error
+    host = str(configuration.host)
+    if URL(host).raw_user or URL(host).raw_password:
+        where = f"kubeconfig {name}: the address of the server {address(host)}"
+        raise ConfigError(f"{where} has a user or password in it: expected them under users")
     namespace = (loader.current_context or {}).get("context", {}).get("namespace", "")
     connection = Connection(configuration, load, clock, namespace=namespace, as_user=as_user, agent=agent)
     connection._expires = getattr(loader, "exec_plugin_expiry", None)
