@@ -42,10 +42,10 @@ class Recorder(NullObserver):
 
     def event(self, name: str, /, **fields: object) -> None:
         """Collect what the writers say."""
-        overhead = fields.get("overhead")
+        overhead = fields.get("overhead_seconds")
         if name in STEPS and isinstance(overhead, float):
             self.steps[STEPS[name]].append(overhead)
-            self.pods[str(fields["name"])].append(overhead)
+            self.pods[str(fields["pod"])].append(overhead)
 
     def per_pod(self) -> list[float]:
         """The sum of the three writes of each upgrade of each Pod."""

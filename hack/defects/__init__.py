@@ -14,6 +14,7 @@ from hack.defects import (
     lifecycle,
     metrics,
     pull_pods,
+    reports,
     template,
     versions,
     workload,
@@ -33,4 +34,5 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     *pull_pods.DEFECTS,
     *versions.DEFECTS,
     *metrics.DEFECTS,
+    *reports.DEFECTS,
 )

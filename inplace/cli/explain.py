@@ -78,7 +78,7 @@ async def _events(client: Client, pod: Pod) -> tuple[tuple[PodEvent, ...], list[
     """The Events about it, as long as the server keeps them; and a note if they cannot be seen."""
     chosen = f"involvedObject.uid={pod.uid}"
     try:
-        events = await client.list(resources.CORE_EVENTS, pod.metadata.namespace, type=PodEvent, field_selector=chosen)
+        events = await client.list(resources.EVENTS, pod.metadata.namespace, type=PodEvent, field_selector=chosen)
     except Forbidden:
         return (), ["cannot list events: the timeline lacks what the kubelet reported"]
     return tuple(events.items), []

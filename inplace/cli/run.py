@@ -96,6 +96,7 @@ async def _run(connection: Connection, options: Options, addresses: dict[str, Ad
             await servers.enter_async_context(server)
         metrics.event("controller.started", level="info", version=USER_AGENT, dry_run=options.dry_run)
         await app.run()
+        metrics.event("controller.stopped", level="info")
     return 0
 
 

@@ -12,7 +12,7 @@ import random
 import socket
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 from msgspec import Struct
 
@@ -27,6 +27,7 @@ from inplace.controller.installed_policies import InstalledPolicies
 from inplace.controller.reconciler import Process, Reconciler
 from inplace.controller.samples import AnyReflector, Sources, register
 from inplace.controller.tally import Tally
+from inplace.controller.watched_namespace import WatchedNamespace
 from inplace.core import kinds
 from inplace.core.actions.actions import Event
 from inplace.core.objects import names
@@ -57,6 +58,8 @@ WORKERS: Final = 4
 TAKEOVER: Final = timedelta(seconds=5)
 #: A cache without any event for this long is not ready (twice the longest watch).
 STALE_SECONDS: Final = 1260.0
+#: What to do about missing rights.
+ADVICE: Final = "kubectl apply -k manifests, or with --watch-namespace manifests/overlays/namespaced, gives all of them"
 
 
 class Options(Struct, frozen=True):
@@ -87,6 +90,7 @@ class App:
         rng: random.Random | None = None,
     ) -> None:
         self._client = client
+        client.outages.advice = ADVICE
         self._clock = clock
         self._observer = observer
         self._options = options
@@ -125,6 +129,11 @@ class App:
             supervisor.add(Part("writers", self._applier.run))
             supervisor.add(Part("freeze probe", self._probe.run))
         supervisor.add(Part("policies", self._policies.run))
+        if self._options.watch_namespace:
+            look = WatchedNamespace(
+                self._client, self._observer, self._options.watch_namespace, reads_only=self._options.dry_run
+            )
+            supervisor.add(Part("watched namespace", look.run))
         supervisor.add(Part("workers", self._work))
         supervisor.add(Part("loop lag", LoopLag(self._clock, self._observer).run))
         await supervisor.run()
@@ -280,11 +289,6 @@ class App:
     def _announce(self, workload: Workload, event: Event) -> None:
         meta = workload.metadata
         group = kinds.BY_NAME[workload.kind].group
-        regarding = ObjectRef(f"{group}/v1", workload.kind, meta.namespace, meta.name, meta.uid)
-        self._recorder.record(
-            regarding,
-            type="Warning" if event.warning else "Normal",
-            reason=event.reason,
-            action="InPlaceUpgrade",
-            note=event.note,
-        )
+        about = ObjectRef(f"{group}/v1", workload.kind, meta.namespace, meta.name, meta.uid)
+        sort: Literal["Normal", "Warning"] = "Warning" if event.warning else "Normal"
+        self._recorder.record(about, type=sort, reason=event.reason, message=event.note)

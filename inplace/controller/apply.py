@@ -11,13 +11,14 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, Protocol, TypeGuard
+from typing import Final, Protocol, TypeGuard
 
 from inplace.cluster import send
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
 from inplace.cluster.tries import Ending, ending_of, fatal
 from inplace.controller.counts import Counts
+from inplace.controller.write_log import WriteLog
 from inplace.core.actions import patches
 from inplace.core.actions.actions import (
     Action,
@@ -112,6 +113,7 @@ class Applier:
         self._recheck = recheck
         self._observer = observer
         self._counts = Counts(observer, memory)
+        self._log = WriteLog(observer, client.outages, memory.clock)
         self._announce = announce
         self._requeue = requeue
         self._lease_left = lease_left
@@ -201,8 +203,8 @@ class Applier:
         why = f"the API server refuses to {does}: {error}" if refuses else f"cannot {does}: {error}"
         self._remember(snapshot, action, ending, why, fatal(action, ending, error))
         if isinstance(error, Unreachable) and not isinstance(action, DryRunPatch):
-            return await self._settle(action, error)
-        return self._log_failure(OUTCOMES[ending], action, error)
+            return await self._settle(snapshot, action, error)
+        return self._log_failure(snapshot, OUTCOMES[ending], action, error)
 
     def _remember(
         self, snapshot: Snapshot, action: Action, ending: Ending, why: str, fails: Reason | None = None
@@ -210,7 +212,10 @@ class Applier:
         """What the status is to say; an Event tells it too, for the status may be what cannot be written."""
         reason = Reason(ReasonCode.WriteRefused, about(action), why[: records.MESSAGE_LIMIT])
         if self._memory.tries.failed(snapshot.workload.metadata.uid, action, ending, reason, fails):
-            self._announce(snapshot.workload, Event(EventReason.WriteRefused, str(fails or reason), warning=True))
+            self._log.stuck(snapshot, action, fails or reason)
+            if snapshot.workload.metadata.uid:  # nobody's Pod has no workload on which to tell it
+                event = Event(EventReason.WriteRefused, str(fails or reason), warning=True)
+                self._announce(snapshot.workload, event)
 
     async def _look_at_existing(self, snapshot: Snapshot, action: Action, error: AlreadyExists) -> Outcome:
         """The name is taken: by one of ours, which the cache is about to show, or for good."""
@@ -227,7 +232,7 @@ class Applier:
             return await self._failed(snapshot, action, error)
         why = f"cannot {describe_action(action).sentence}: {error}, and does not belong to this workload"
         self._remember(snapshot, action, Ending.REFUSED, why)
-        return self._log_failure(Outcome.REFUSED, action, error)
+        return self._log_failure(snapshot, Outcome.REFUSED, action, error)
 
     async def _dry_run(self, snapshot: Snapshot, action: DryRunPatch) -> Outcome:
         """Dry-run a patch and record the answer; without an answer a later plan tries again."""
@@ -247,7 +252,7 @@ class Applier:
             if not isinstance(action, CreatePullPod):
                 return await self._failed(snapshot, action, error)
             self._memory.answered_pull(action, str(error))
-            return self._log_failure(Outcome.REFUSED, action, error)
+            return self._log_failure(snapshot, Outcome.REFUSED, action, error)
         except KubeError as error:
             if isinstance(action, CreatePullPod):
                 self._memory.unknown_pull(action)
@@ -290,12 +295,12 @@ class Applier:
             self._memory.wrote(meta.uid, version)
         return bool(version) and version == meta.resource_version
 
-    async def _settle(self, action: Action, error: Unreachable) -> Outcome:
+    async def _settle(self, snapshot: Snapshot, action: Action, error: Unreachable) -> Outcome:
         """A write that may have been made: a live read gives the version that the cache must reach.
 
         Until that read succeeds the object stays pending, so that nothing is decided on stale data.
         """
-        self._log_failure(Outcome.UNKNOWN, action, error)
+        self._log_failure(snapshot, Outcome.UNKNOWN, action, error)
         request, meta = patches.build(action, self._memory.clock.now()), subject(action)
         if isinstance(request, Creation):
             return Outcome.UNKNOWN  # what is not there yet cannot be pending
@@ -307,7 +312,7 @@ class Applier:
             except NotFound:
                 break
             except KubeError as read_error:
-                self._log_failure(Outcome.UNKNOWN, action, read_error)
+                self._log_failure(snapshot, Outcome.UNKNOWN, action, read_error)
                 tries += 1
                 await self._memory.clock.sleep(Ending.UNANSWERED.pause(tries).total_seconds())
             else:
@@ -315,26 +320,15 @@ class Applier:
                 break
         return Outcome.UNKNOWN
 
-    def _log_failure(self, outcome: Outcome, action: Action, error: Exception) -> Outcome:
-        meta = _written(action)
-        self._observer.event(
-            "write.failed",
-            level="info" if outcome is Outcome.STALE else "warning",
-            action=describe_action(action).label,
-            namespace=meta.namespace,
-            name=meta.name,
-            outcome=outcome,
-            error=str(error),
-        )
+    def _log_failure(self, snapshot: Snapshot, outcome: Outcome, action: Action, error: KubeError) -> Outcome:
+        self._log.failed(snapshot, action, error, str(outcome))
         return outcome
 
     def _report(self, key: Key, action: Action, overhead: float) -> None:
         """Log, count and announce a write. `overhead`: seconds from when the write became possible to its answer."""
-        meta, description = _written(action), describe_action(action)
-        fields: dict[str, Any] = {"kind": key.kind, "namespace": meta.namespace, "name": meta.name}
-        fields |= {"overhead": round(overhead, 4), "what": description.sentence}
-        self._observer.event(description.event, level="info", **fields)
-        self._observer.observe("inplace_write_overhead_seconds", overhead, kind=key.kind, action=description.label)
+        self._log.made(key, action, overhead)
+        label = describe_action(action).label
+        self._observer.observe("inplace_write_overhead_seconds", overhead, kind=key.kind, action=label)
         match action:
             case PatchWorkload(workload, why, note):
                 if why in (EventReason.FreezeLost, EventReason.StrategyForgotten):

@@ -52,7 +52,7 @@ class Counts:
                 for ending in endings(workload.metadata.uid, snapshot.pods, before, status):
                     self._ended(kind, ending, status)
                 for event in events:
-                    if event.reason is EventReason.SettingsInvalid:
+                    if event.reason is EventReason.SettingInvalid:
                         self._observer.count("inplace_settings_errors_total", kind=kind)
 
     def _ended(self, kind: str, ending: Ending, status: statuses.Status) -> None:

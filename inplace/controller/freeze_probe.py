@@ -102,10 +102,13 @@ class FreezeProbe:
             self._subjects.pop(scope)
             self._results.pop(scope, None)
             return True
+        source = f"freeze probe of {scope}"
         try:
             active = await self._dry_run(key)
+            self._client.outages.ended(source)
         except KubeError as error:
-            self._observer.event("freeze_policy.unknown", level="info", workload=str(key), error=str(error))
+            level = "debug" if self._client.outages.failed(source, error) else "info"
+            self._observer.event("freeze_policy.unknown", level=level, **key._asdict(), error=str(error))
             if isinstance(error, Denied) or not isinstance(error, Rejected):
                 return False
             active = False  # a refusal of any kind is not a freeze by policy

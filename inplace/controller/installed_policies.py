@@ -42,6 +42,7 @@ VALIDATING: Final = {
 }
 #: Seconds between two checks: for so long the metric may be out of date.
 PERIOD: Final = 60.0
+_SOURCE: Final = "installed policies"
 
 
 class InstalledPolicies:
@@ -75,18 +76,30 @@ class InstalledPolicies:
             }
         except KubeError as error:
             self.state = {}
-            if str(error) != self._unknown:
-                self._unknown, level = str(error), "info" if isinstance(error, Forbidden) else "warning"
-                self._observer.event("policies.unknown", level=level, error=str(error))
+            self._fail(error)
             return
         self._unknown = ""
+        self._client.outages.ended(_SOURCE)
         self.state = state
         if state != self._before:
             self._before = state
-            effects = {**MUTATING, **VALIDATING}
-            missing = {name: effects[name] for name, exists in state.items() if not exists}
-            installed = [name for name, exists in state.items() if exists]
-            self._observer.event("policies.found", level="info", installed=installed, missing=missing)
+            self._tell(state)
+
+    def _fail(self, error: KubeError) -> None:
+        """Without the right to look, which an installation in one namespace need not have, nothing is known."""
+        told = not isinstance(error, Forbidden) and self._client.outages.failed(_SOURCE, error)
+        if str(error) != self._unknown and not told:
+            self._unknown, level = str(error), "info" if isinstance(error, Forbidden) else "warning"
+            self._observer.event("policies.unknown", level=level, error=str(error))
+
+    def _tell(self, state: dict[str, bool]) -> None:
+        """One line; and what it means for each policy that is missing, unless nobody has installed any."""
+        installed, missing = ([name for name, exists in state.items() if exists is there] for there in (True, False))
+        counts = {"installed": len(installed), "missing": len(missing)}
+        self._observer.event("policies.found", level="info", **counts, policies=", ".join(installed))
+        level = "info" if installed else "debug"
+        for name in missing:
+            self._observer.event("policy.missing", level=level, policy=name, message={**MUTATING, **VALIDATING}[name])
 
     async def _exists(self, resource: Resource, name: str) -> bool:
         try:

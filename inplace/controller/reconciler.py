@@ -173,7 +173,7 @@ class Reconciler:
         for name in incomplete.missing:
             if not await self._owns_revision(incomplete.workload, name):
                 self._absent[key] = self._absent.get(key, frozenset()) | {name}
-        self._observer.event("snapshot.incomplete", level="warning", reason=incomplete.reason, workload=str(key))
+        self._observer.event("snapshot.incomplete", level="warning", **key._asdict(), message=incomplete.reason)
         self._incomplete.pop(key, None)
         return RequeueAfter(MIN_PAUSE)
 

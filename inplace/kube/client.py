@@ -19,7 +19,7 @@ import aiohttp
 import msgspec
 from msgspec import Raw, Struct
 
-from inplace.kube.connection import Connection, unreachable
+from inplace.kube.connection import Connection
 from inplace.kube.errors import (
     ApiError,
     KubeError,
@@ -30,7 +30,9 @@ from inplace.kube.errors import (
     Unreachable,
     from_status,
 )
+from inplace.kube.outages import Outages
 from inplace.kube.resource import Resource
+from inplace.kube.unreachable import unreachable
 from inplace.runtime.clock import Clock, ServerClock
 from inplace.runtime.observe import NO_ANSWER, Observer
 
@@ -103,6 +105,8 @@ class Client:
         self._manager = field_manager
         self._timeout = timeout
         self._rng = rng or random.Random()  # noqa: S311 - jitter
+        #: Where parts that go on after a failure say so.
+        self.outages = Outages(connection.address, observer, clock)
 
     # --- calls ------------------------------------------------------------------------------------------------------
 
@@ -276,7 +280,8 @@ class Client:
                     response = await self._send(method, path, query or {}, data, content_type, watch=False)
                     return await _read(response)
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
-                failure: KubeError = unreachable(self.connection.host, error, outcome_unknown=_unknown(method, error))
+                server, unknown = self.connection.address, _unknown(method, error)
+                failure: KubeError = unreachable(server, error, outcome_unknown=unknown)
             except ApiError as error:
                 failure = error
             tries += 1
@@ -326,6 +331,7 @@ class Client:
             code = str(response.status)
         finally:
             self._observer.count("rest_client_requests_total", code=code, method=method, host=host)
+        self.outages.answered()
         if not watch:
             took = self.clock.monotonic() - began
             self._observer.observe("rest_client_request_duration_seconds", took, verb=method, host=host)

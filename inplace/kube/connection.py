@@ -20,8 +20,9 @@ from typing import Any, Final, Self
 import aiohttp
 from yarl import URL
 
-from inplace.kube.errors import ConfigError, Unreachable
+from inplace.kube.errors import ConfigError
 from inplace.kube.loaders import loaders
+from inplace.kube.unreachable import address
 from inplace.runtime.clock import Clock
 
 #: A connection on which nothing was acknowledged for this long is dead (client-go: HTTP/2 ping, 30 s + 15 s).
@@ -68,6 +69,11 @@ class Connection:
     ) -> None:
         for session in self._sessions:
             await session.close()
+
+    @property
+    def address(self) -> str:
+        """The host for people: without a credential."""
+        return address(self.host)
 
     def url(self, path: str) -> URL:
         """The full URL of an API path that is already encoded."""
@@ -127,7 +133,7 @@ class Connection:
             if configuration.cert_file:
                 context.load_cert_chain(configuration.cert_file, keyfile=configuration.key_file)
         except (OSError, ssl.SSLError) as error:
-            raise ConfigError(f"the certificates of {self.host} cannot be used: {error}") from error
+            raise ConfigError(f"the certificates of {self.address} cannot be used: {error}") from error
         if hasattr(ssl, "VERIFY_X509_STRICT"):
             context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         if not configuration.verify_ssl:
@@ -218,6 +224,10 @@ async def _from_file(
         loader = await load(configuration)
     except Exception as error:
         raise ConfigError(_explain(name, context, error)) from error
+    host = str(configuration.host)
+    if URL(host).raw_user or URL(host).raw_password:
+        where = f"kubeconfig {name}: the address of the server {address(host)}"
+        raise ConfigError(f"{where} has a user or password in it: expected them under users")
     namespace = (loader.current_context or {}).get("context", {}).get("namespace", "")
     connection = Connection(configuration, load, clock, namespace=namespace, as_user=as_user, agent=agent)
     connection._expires = getattr(loader, "exec_plugin_expiry", None)
@@ -241,11 +251,3 @@ def _socket(info: tuple[Any, ...]) -> socket.socket:
             tcp.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
     tcp.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     return tcp
-
-
-def unreachable(host: str, error: BaseException, *, outcome_unknown: bool) -> Unreachable:
-    """The error for a failed request, with a one-line message."""
-    if isinstance(error, TimeoutError):
-        return Unreachable(f"{host} did not answer in time", outcome_unknown=outcome_unknown)
-    text = " ".join(str(error).split()) or type(error).__name__
-    return Unreachable(f"{host} cannot be reached: {text}", outcome_unknown=outcome_unknown)

@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 
 class KubeError(Exception):
@@ -151,6 +152,9 @@ _BY_CODE: Final[Mapping[int, type[ApiError]]] = {
 }
 #: The message of an authorizer's refusal (apiserver, handlers/responsewriters/errors.go, forbiddenMessage).
 _DENIED: Final = re.compile(r'User "[^"]*" cannot \S+ (resource|path) ')
+#: The server's words for a patch that does not apply, and what they mean.
+_UNSAID: Final = "the server rejected our request due to an error in our request"
+CHANGED: Final = "the object has changed since it was read, or the patch does not apply to it"
 #: How the message of a webhook's denial begins, whatever its code.
 _WEBHOOK: Final = "admission webhook "
 _HINTS: Final[Mapping[int, str]] = {
@@ -167,6 +171,7 @@ def from_status(code: int, status: Status, retry_after: float | None = None) -> 
         kind = Denied
     if code == 422 and _is_failed_test(status):
         kind = PreconditionFailed
+        status = replace(status, message=CHANGED) if status.message == _UNSAID else status
     wait = retry_after
     if wait is None and status.details is not None and status.details.retry_after_seconds:
         wait = float(status.details.retry_after_seconds)

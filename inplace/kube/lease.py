@@ -77,6 +77,8 @@ class Elector:
         self._renewed = float("-inf")
         self._seen: _Lease | None = None
         self._seen_at = 0.0
+        #: The other process whose lease this one was last said to wait for.
+        self._leader = ""
         self.clean_takeover = False
         self.problem: str | None = None
 
@@ -99,7 +101,7 @@ class Elector:
             while not await self._try(self._acquire):
                 await self._wait()
             self._leading.set()
-            self._observer.event("lease.acquired", level="info", lease=self._name, clean=self.clean_takeover)
+            self._event("lease.acquired", "info", holder=self._identity, clean=self.clean_takeover)
             await self._hold()
         finally:
             led = self._leading.is_set() and self.remaining() > 0
@@ -123,8 +125,10 @@ class Elector:
             raise
         except KubeError as error:
             self.problem = str(error)
-            self._observer.event("lease.failed", level="warning", lease=self._name, error=str(error))
+            told = self._client.outages.failed("lease", error)
+            self._event("lease.failed", "debug" if told else "warning", error=str(error))
             return False
+        self._client.outages.ended("lease")
         self.problem = None if done else self.problem
         return done
 
@@ -138,10 +142,21 @@ class Elector:
         self._observe(lease)
         free = not lease.spec.holder_identity
         if not free and self._clock.monotonic() < self._ends_at(lease):
-            self.problem = f"waiting: {lease.spec.holder_identity} holds the lease"
+            self._wait_for(lease.spec.holder_identity)
             return False
         self.clean_takeover = free
         return await self._put(lease, lease.spec.lease_transitions + 1, began)
+
+    def _wait_for(self, holder: str) -> None:
+        """Another process leads: said once, and again only when that changes."""
+        self.problem = f"waiting: {holder} holds the lease"
+        if holder != self._leader:
+            self._leader = holder
+            self._event("lease.waiting", "info", holder=holder, message=f"waiting for the lease held by {holder}")
+
+    def _event(self, event: str, level: str, **fields: object) -> None:
+        about = {"kind": LEASES.kind, "namespace": self._namespace, "name": self._name}
+        self._observer.event(event, level=level, **about, **fields)
 
     async def _renew(self) -> bool:
         began = self._clock.monotonic()
@@ -187,9 +202,9 @@ class Elector:
             await self._client.replace(
                 LEASES, self._name, self._namespace, body, type=_Lease, timeout=min(2.0, max(0.1, self.remaining()))
             )
-            self._observer.event("lease.released", level="info", lease=self._name)
+            self._event("lease.released", "info", holder=self._identity)
         except KubeError as error:
-            self._observer.event("lease.failed", level="warning", lease=self._name, error=str(error))
+            self._event("lease.failed", "warning", error=str(error))
 
     def _observe(self, lease: _Lease) -> None:
         if self._seen is None or self._seen.spec != lease.spec:

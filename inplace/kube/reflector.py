@@ -62,6 +62,7 @@ class Reflector(Generic[T]):
         self._client = client
         self._fatal = fatal
         self._resource = resource
+        self._source = f"cache of {resource.plural}"
         self.store = store
         self._type = type
         self._namespace = namespace
@@ -120,8 +121,9 @@ class Reflector(Generic[T]):
                 if isinstance(error, self._fatal):
                     raise
                 self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="error")
+                told = self._client.outages.failed(self._source, error)
                 fields = {"resource": self._resource.plural, "error": str(error)}
-                self._observer.event("watch.failed", level="warning", **fields)
+                self._observer.event("watch.failed", level="debug" if told else "warning", **fields)
                 await self._back_off()
 
     async def _list(self) -> None:
@@ -143,9 +145,15 @@ class Reflector(Generic[T]):
         for item, size in seen.values():
             self._put(item, size, initial)
         self._observer.count("inplace_relists_total", resource=self._resource.plural)
-        self._version, self.problem, self.failure = version, None, None
+        self._version = version
+        self._succeeded()
         self._filled.set()
         self._answered.set()
+
+    def _succeeded(self) -> None:
+        if self.failure is not None:
+            self._client.outages.ended(self._source)
+        self.problem, self.failure = None, None
 
     def _decode(self, decoder: msgspec.json.Decoder[T], raw: msgspec.Raw) -> T | None:
         try:
@@ -170,7 +178,8 @@ class Reflector(Generic[T]):
         async with aclosing(events):
             async for event in events:
                 self.last_contact = self._clock.monotonic()
-                self.problem, self.failure, self._short, self._expired = None, None, 0, 0
+                self._short, self._expired = 0, 0
+                self._succeeded()
                 match event:
                     case Bookmark(version):
                         self._version = version

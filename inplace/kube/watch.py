@@ -15,9 +15,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from inplace.kube.client import Client
-from inplace.kube.connection import unreachable
 from inplace.kube.errors import ApiError, Expired, Status, from_status
 from inplace.kube.resource import Resource
+from inplace.kube.unreachable import unreachable
 from inplace.runtime.observe import Observer
 
 T = TypeVar("T")
@@ -90,7 +90,7 @@ async def watch(
                 if event is not None:
                     yield event
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
-        raise unreachable(client.connection.host, error, outcome_unknown=False) from error
+        raise unreachable(client.connection.address, error, outcome_unknown=False) from error
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -81,7 +81,7 @@ class Supervisor:
                 await asyncio.wait([task])
         if not task.done():
             waited = self._clock.monotonic() - began
-            self._observer.event("part.stuck", level="error", part=part.name, seconds=waited)
+            self._observer.event("part.stuck", level="error", part=part.name, waited_seconds=round(waited, 1))
 
     def _listen(self) -> None:
         loop = asyncio.get_running_loop()

@@ -104,7 +104,8 @@ class Worker(Generic[K]):
         self._observer.count("controller_runtime_reconcile_errors_total", controller=self._name)
         self._observer.count("workqueue_retries_total", name=self._name)
         trace = "".join(traceback.format_exception(error))
-        self._observer.event("reconcile.failed", level="error", key=str(key), error=str(error), traceback=trace)
+        about = key._asdict() if isinstance(key, tuple) and hasattr(key, "_asdict") else {"key": str(key)}
+        self._observer.event("reconcile.failed", level="error", **about, error=str(error), exception=trace)
         self._queue.add_after(key, self._backoff.next(key))
         return "error"
 

@@ -1,7 +1,8 @@
 """Logs: one JSON object per line, or readable lines on a terminal; always on stderr.
 
-Does not depend on what is logged. Events are named `subject.verb` and come through `runtime.observe`; libraries that
-use the standard library's logging get the same format.
+Does not depend on what is logged, but for its subject: `kind`, `namespace` and `name` come first. Events are named
+`subject.verb` and come through `runtime.observe`; libraries that use the standard library's logging get the same
+format.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor
 
 #: The values of `--log-level`, from the most to the least verbose.
 LEVELS: Final = ("debug", "info", "warning", "error")
@@ -55,8 +56,35 @@ def _common() -> list[Processor]:
 
 def _renderer(out: TextIO) -> list[Processor]:
     if out.isatty():
-        return [structlog.dev.ConsoleRenderer(colors=not os.environ.get("NO_COLOR"))]
+        return [
+            _for_people,
+            structlog.dev.ConsoleRenderer(
+                colors=not os.environ.get("NO_COLOR"), timestamp_key="time", sort_keys=False, pad_event_to=26
+            ),
+        ]
     return [
         structlog.processors.format_exc_info,
+        _ordered,
         structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
     ]
+
+
+#: The order of the keys; others follow as they were given.
+_FIRST: Final = ("time", "level", "event", "kind", "namespace", "name")
+
+
+def _ordered(_logger: Any, _method: str, line: EventDict) -> EventDict:
+    """What every line has comes first, so that a person finds it."""
+    return {**{key: line[key] for key in _FIRST if key in line}, **line}
+
+
+def _for_people(_logger: Any, _method: str, line: EventDict) -> EventDict:
+    """The time of day in UTC, and the subject in one word: StatefulSet/shop/web."""
+    ordered = dict(_ordered(_logger, _method, line))
+    subject = "/".join(str(ordered.pop(key)) for key in ("kind", "namespace", "name") if ordered.get(key))
+    first = {
+        "time": str(ordered.pop("time", ""))[11:19],
+        "level": ordered.pop("level", ""),
+        "event": ordered.pop("event"),
+    }
+    return {**first, **({"on": subject} if subject else {}), **ordered}

@@ -150,15 +150,26 @@ def _field(part: str, known: Iterable[str]) -> Test:
         supported = ", ".join(f'"{field}"' for field in _METADATA_FIELDS)
         raise failure.bad_request(f'"{name}" is not a known field selector: only {supported}')
     path = name.split(".")
+    if path == ["source"]:
+        return lambda tree: (_source(tree) == value) is (sign != "!=")
     wanted = sign != "!="
     return lambda tree: (_at(tree, path) == value) is wanted
+
+
+def _source(tree: Tree) -> str:
+    """Who wrote an Event (pkg/registry/core/event/strategy.go, ToSelectableFields)."""
+    return _at(tree, ["deprecatedSource", "component"]) or _at(tree, ["reportingController"])
+
+
+#: Events are stored as events.k8s.io shows them, and selected by the names of v1.
+_STORED: Final = {"involvedObject": "regarding", "reportingComponent": "reportingController"}
 
 
 def _at(tree: Tree, path: list[str]) -> str:
     value: Any = tree
     for step in path:
-        if step == "involvedObject" and step not in value:
-            step = "regarding"  # noqa: PLW2901 - the same field in events.k8s.io
+        if step in _STORED and step not in value:
+            step = _STORED[step]  # noqa: PLW2901 - the same field
         value = value.get(step) if isinstance(value, dict) else None
     if isinstance(value, bool):
         return "true" if value else "false"

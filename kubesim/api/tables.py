@@ -177,8 +177,9 @@ def _node(tree: Tree, now: datetime) -> list[Any]:
 def _event(tree: Tree, now: datetime) -> list[Any]:
     about = tree.get("regarding") or tree.get("involvedObject") or {}
     note = tree.get("note") or tree.get("message", "")
+    last = tree.get("deprecatedLastTimestamp")
     return [
-        age(tree, now),
+        age({"metadata": {"creationTimestamp": last}} if last else tree, now),
         tree.get("type", ""),
         tree.get("reason", ""),
         f"{about.get('kind', '').lower()}/{about.get('name')}",

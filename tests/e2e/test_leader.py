@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 from inplace.kube import resource as resources
 from tests.scenarios.real import SYSTEM, RealWorld
@@ -22,6 +24,7 @@ async def test_a_standby_takes_over(open_world, tmp_path):
         await world.create_web(replicas=2)
         before = [identity(pod) for pod in await world.pods()]
         assert await _holder(world) == holder
+        assert [line["holder"] for line in _said(second, "lease.waiting")] == [holder], "it says once for whom it waits"
 
         assert first.stop_controller() == 0
         began = world.clock.monotonic()
@@ -37,6 +40,7 @@ async def test_a_standby_takes_over(open_world, tmp_path):
         await world.wait_upgraded(seconds=2 * world.patience)
         assert await _held_by_other(world, holder)
         assert [identity(pod) for pod in await world.pods()] == before
+        assert not [line for replica in (first, second, third) for line in _said(replica) if line["level"] == "error"]
 
 
 def _replica(world: RealWorld, scratch: Path, stack: AsyncExitStack) -> RealWorld:
@@ -46,6 +50,12 @@ def _replica(world: RealWorld, scratch: Path, stack: AsyncExitStack) -> RealWorl
     made.options = ("--lease-namespace", SYSTEM)
     stack.push_async_callback(made.kill_controller)
     return made
+
+
+def _said(replica: RealWorld, event: str = "") -> list[dict[str, Any]]:
+    """The lines of its log; or those of one event."""
+    lines = [json.loads(line) for line in replica.log.read_text().splitlines()]
+    return [line for line in lines if event in ("", line["event"])]
 
 
 async def _holder(world: RealWorld) -> str:

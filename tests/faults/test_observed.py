@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state.statuses import Phase
 from inplace.runtime.observe import NullObserver
-from tests.scenarios.embedded import EmbeddedWorld, open_embedded
+from kubesim.api.faults import Answer, nothing
+from tests.scenarios.embedded import AGENT, EmbeddedWorld, open_embedded
 
 
 class Heard(NullObserver):
@@ -34,7 +36,8 @@ async def test_a_pod_whose_image_could_not_be_pulled_ahead_is_counted_as_failed(
         assert heard.counts["inplace_pods_failed_total", ReasonCode.ImagePull] == len(status.failures) > 0
         said = [fields for name, fields in heard.events if name == "workload.status_written"]
         assert said[-1]["kind"] == world.flavour.name
-        assert "report Degraded" in str(said[-1]["what"])
+        assert (said[-1]["namespace"], said[-1]["name"]) == (world.namespace, "web")
+        assert (said[-1]["level"], said[-1]["phase"]) == ("warning", "Degraded")
 
 
 async def test_a_pod_that_fails_after_its_swap_is_counted_once(monkeypatch):
@@ -46,3 +49,20 @@ async def test_a_pod_that_fails_after_its_swap_is_counted_once(monkeypatch):
         await world.wait_phase("web", Phase.DEGRADED, 2 * world.patience)
         await world.clock.sleep(60)
         assert heard.counts["inplace_pods_failed_total", ReasonCode.CrashLoop] == 1
+
+
+async def test_missing_rights_are_one_line_and_one_when_they_are_there(monkeypatch):
+    heard = Heard()
+    monkeypatch.setattr(EmbeddedWorld, "observer", lambda _self: heard)
+    async with open_embedded(controller=False, witnessed=False) as world:
+        server = world.cluster.server
+        server.plan = lambda request: Answer(403) if AGENT in request.agent and request.verb == "list" else None
+        starting = asyncio.ensure_future(world.start_controller())
+        await world.clock.sleep(20)
+        loud = [name for name, fields in heard.events if fields["level"] in {"warning", "error"}]
+        assert loud == ["rights.missing"], "nine caches"
+        server.plan = nothing
+        await starting
+        await world.clock.sleep(60)
+        await world.create_web(replicas=1)
+        assert [name for name, _ in heard.events if name.startswith("rights.")] == ["rights.missing", "rights.granted"]

@@ -69,7 +69,8 @@ class EmbeddedWorld(World):
         """Start the real controller as a task of this loop, known by an agent of its own."""
         self._serial += 1
         agent = f"{AGENT}-{self._serial}"
-        client = self.cluster.client(agent, field_manager=AGENT, as_user=policies.ACCOUNT, clock=self.own_clock)
+        known_as = {"field_manager": AGENT, "as_user": policies.ACCOUNT}
+        client = self.cluster.client(agent, self.observer(), **known_as, clock=self.own_clock)
         options = Options(watch_namespace=self.namespace, leader_elect=False, caps=self.caps)
         app = App(client, self.own_clock, self.observer(), options, print, self.cluster.rng)
         app.planner = self.planner(app)

@@ -362,7 +362,7 @@ class EventReason(StrEnum):
     UpgradeStarted = "UpgradeStarted"
     UpgradeCompleted = "UpgradeCompleted"
     Refused = "Refused"
-    SettingsInvalid = "SettingsInvalid"
+    SettingInvalid = "SettingInvalid"
     PodFailed = "PodFailed"
     Degraded = "Degraded"
     DriftDetected = "DriftDetected"

@@ -8,20 +8,21 @@ from inplace.core.state import statuses
 from inplace.core.state.statuses import Failure, Phase, Status
 
 
-def events(before: Status | None, after: Status) -> tuple[Event, ...]:
-    """The Events to record with this status."""
-    return (*_of_phase(before, after), *_of_failures(before, after), *_of_drift(before, after))
+def events(before: Status | None, after: Status, images: str = "") -> tuple[Event, ...]:
+    """The Events to record with this status; `images` are those that are asked for."""
+    return (*_of_phase(before, after, images), *_of_failures(before, after), *_of_drift(before, after))
 
 
-def _of_phase(before: Status | None, after: Status) -> list[Event]:
+def _of_phase(before: Status | None, after: Status, images: str) -> list[Event]:
     was = before.phase if before is not None else None
-    moved = before is not None and before.revision != after.revision
+    moved = before is not None and before.revision not in ("", after.revision)  # "": the first look at a new workload
     if after.phase is Phase.REFUSED and (was is not Phase.REFUSED or before is None or before.reasons != after.reasons):
         invalid = any(reason.code == ReasonCode.SettingInvalid for reason in after.reasons)
-        reason = EventReason.SettingsInvalid if invalid else EventReason.Refused
+        reason = EventReason.SettingInvalid if invalid else EventReason.Refused
         return [Event(reason, after.message, warning=True)]
     if after.phase is Phase.PROGRESSING and (moved or was is Phase.UP_TO_DATE):
         note = f"upgrading {after.replicas} Pods in place to revision {after.revision}"
+        note += f": {images}" if images else ""
         return [Event(EventReason.UpgradeStarted, note)]
     if after.phase is Phase.ROLLED_BACK and was is not Phase.ROLLED_BACK:
         first = f": {after.failures[0].message}" if after.failures else ""
@@ -29,9 +30,15 @@ def _of_phase(before: Status | None, after: Status) -> list[Event]:
         return [Event(EventReason.RolledBack, note, warning=True)]
     if after.phase is Phase.DEGRADED and was is not Phase.DEGRADED and not new_failures(before, after):
         return [Event(EventReason.Degraded, after.message, warning=True)]  # a Pod that has failed says so itself
-    if after.phase is Phase.UP_TO_DATE and was is not None and was is not Phase.UP_TO_DATE:
+    if after.phase is Phase.UP_TO_DATE and before is not None and _has_upgraded(before, after):
         return [Event(EventReason.UpgradeCompleted, f"revision {after.revision}: {after.message}")]
     return []
+
+
+def _has_upgraded(before: Status, after: Status) -> bool:
+    """Whether what ends is an upgrade: the first look after opting in mostly finds that there is nothing to do."""
+    moved = before.in_flight or before.failed or before.updated != after.updated
+    return before.phase is not Phase.UP_TO_DATE and bool(moved or before.healthy not in ("", after.revision))
 
 
 def new_failures(before: Status | None, after: Status) -> list[Failure]:

@@ -238,13 +238,18 @@ def _write(
     stale = kind.keeps_conditions and conditions.stand(workload) is (reported.phase is Phase.UP_TO_DATE)
     if stale or not statuses.same(before, reported):
         due = now if before is None or moves else before.updated_at + snapshot.status_every
-        report = WriteStatus(
-            workload, reported, events(before, reported), kind.labels_with_status, kind.keeps_conditions
-        )
+        told = events(before, reported, _images(decision))
+        report = WriteStatus(workload, reported, told, kind.labels_with_status, kind.keeps_conditions)
         if due <= now and not snapshot.rests(report, now):
             return report, due
         return (None if first and write is not None else write), due
     return write, None
+
+
+def _images(decision: Decision) -> str:
+    """The images of the template, as `kubectl set image` takes them."""
+    spec = decision.asked.tree.get("spec") or {} if decision.asked is not None else {}
+    return ", ".join(f"{one.get('name')}={one.get('image')}" for one in spec.get("containers") or ())
 
 
 def _label(decision: Decision, reported: Status) -> LabelPhase | None:

@@ -100,7 +100,7 @@ def _validate(kind: Kind, tree: Tree) -> Iterator[Cause]:
     elif name in _APPS:
         yield from workloads.validate(name, tree)
     elif kind.key == kinds.EVENTS.key:
-        yield from workloads.validate_event(tree)
+        yield from workloads.validate_event(tree, core=kind is kinds.EVENTS)
 
 
 # --- changes --------------------------------------------------------------------------------------------------------
@@ -180,7 +180,7 @@ def validate_update(kind: Kind, subresource: str, old: Tree, new: Tree) -> Itera
     elif name == "ControllerRevision":
         yield from workloads.validate_revision_update(old, new)
     elif kind.key == kinds.EVENTS.key:
-        yield from workloads.validate_event_update(old, new)
+        yield from workloads.validate_event_update(old, new, core=kind is kinds.EVENTS)
 
 
 def _validate_pod_update(subresource: str, old: Tree, new: Tree) -> Iterator[Cause]:

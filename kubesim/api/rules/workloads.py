@@ -87,21 +87,49 @@ def validate_revision_update(old: Tree, new: Tree) -> Iterator[Cause]:
 # --- Events ---------------------------------------------------------------------------------------------------------
 
 
-def validate_event(tree: Tree) -> Iterator[Cause]:
-    """An Event of events.k8s.io (pkg/apis/core/validation/events.go)."""
+def validate_event(tree: Tree, *, core: bool) -> Iterator[Cause]:
+    """An Event, as events.k8s.io shows it (pkg/apis/core/validation/events.go); through v1 little is asked of it."""
+    yield from _validate_old_event(tree, "reportingComponent" if core else "reportingController")
+    if core:
+        return
+    if not tree.get("eventTime"):
+        yield required("eventTime")
+    if tree.get("type") not in {"Normal", "Warning"}:
+        yield invalid_value("type", "", f"has invalid value: {tree.get('type', '')}")
+    for field, shown in _EVENT_UNSET.items():
+        if tree.get(field):
+            yield invalid_value(shown, "", "needs to be unset")
+
+
+def _validate_old_event(tree: Tree, reporter_field: str) -> Iterator[Cause]:
+    """What is asked of every Event: of one without eventTime only that it is in the namespace of its object."""
+    namespace = (tree.get("regarding") or {}).get("namespace", "")
+    own = tree["metadata"].get("namespace", "")
+    if not tree.get("eventTime"):
+        if own != namespace and (namespace or own != "default"):
+            yield invalid_value("involvedObject.namespace", namespace, "does not match event.namespace")
+        return
+    if not namespace and own not in {"default", "kube-system"}:
+        yield invalid_value("involvedObject.namespace", namespace, "does not match event.namespace")
     reporter = tree.get("reportingController", "")
     if not reporter:
-        yield required("reportingController")
-    yield from (invalid_value("reportingController", reporter, text) for text in names.qualified_name(reporter))
+        yield required(reporter_field)
+    yield from (invalid_value(reporter_field, reporter, text) for text in names.qualified_name(reporter))
     for field in ("reportingInstance", "action", "reason"):
         if not tree.get(field):
             yield required(field)
-    if tree.get("type") not in {"Normal", "Warning"}:
-        yield invalid_value("type", tree.get("type", ""), "has invalid value")
-    if len(tree.get("note", "")) > 1024:
+        if len(tree.get(field, "").encode()) > 128:
+            yield invalid_value(field, "", "can have at most 128 characters")
+    if len(tree.get("note", "").encode()) > 1024:
         yield invalid_value("message", "", "can have at most 1024 characters")
 
 
+_EVENT_UNSET: Final[dict[str, str]] = {
+    "deprecatedFirstTimestamp": "firstTimestamp",
+    "deprecatedLastTimestamp": "lastTimestamp",
+    "deprecatedCount": "count",
+    "deprecatedSource": "source",
+}
 _EVENT_FIXED: Final[dict[str, str]] = {
     "regarding": "involvedObject",
     "reason": "reason",
@@ -111,11 +139,15 @@ _EVENT_FIXED: Final[dict[str, str]] = {
     "reportingController": "reportingController",
     "reportingInstance": "reportingInstance",
     "action": "action",
+    **_EVENT_UNSET,
 }
 
 
-def validate_event_update(old: Tree, new: Tree) -> Iterator[Cause]:
-    """Only the series of an Event changes."""
+def validate_event_update(old: Tree, new: Tree, *, core: bool) -> Iterator[Cause]:
+    """Through events.k8s.io only the series of an Event changes; through v1 everything may."""
+    yield from _validate_old_event(new, "reportingComponent" if core else "reportingController")
+    if core:
+        return
     for field, shown in _EVENT_FIXED.items():
         if old.get(field) != new.get(field):
             yield invalid_value(shown, new.get(field), "field is immutable")

@@ -14,10 +14,11 @@ import pytest
 from msgspec.structs import replace
 
 from inplace.cluster.cache import Cache
-from inplace.cluster.key import Key
+from inplace.cluster.key import ORPHAN, Key
 from inplace.cluster.memory import Memory
 from inplace.cluster.tries import MAX_STALE
 from inplace.controller.apply import RETRY_SECONDS, Applier, needs_live_read
+from inplace.core import kinds
 from inplace.core.actions.actions import (
     Abort,
     Action,
@@ -31,6 +32,8 @@ from inplace.core.actions.actions import (
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import ReasonCode
+from inplace.core.objects.workloads import Workload
+from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state.records import PodPhase
 from inplace.core.template.change import PodChange
 from inplace.kube import resource as resources
@@ -41,6 +44,7 @@ from inplace.runtime.observe import NullObserver
 from kubesim.api.faults import Answer, Cut
 from kubesim.api.server import ApiServer
 from tests.factories import pod, snapshot, swapping, workload
+from tests.unit.kube.server import Recorder
 
 KEY = Key("StatefulSet", "test", "web")
 CHANGE = PodChange.of_images({"app": "app:v2"})
@@ -77,6 +81,8 @@ class Writers:
     lease: list[float]
     again: list[PodAction | None]
     told: asyncio.Queue[tuple[Key, float]]
+    said: Recorder
+    events: list[str]
 
     async def carry_out(self, action: Action) -> tuple[Key, float]:
         """Until it has ended: which workload is to be looked at again, and when."""
@@ -93,6 +99,7 @@ async def writing(*, gate: bool = True) -> AsyncIterator[Writers]:
     """A server with a Pod of app:v1, and an applier that is told by `again` what a plan would do."""
     clock = LoopClock(datetime(2026, 1, 1, tzinfo=UTC))
     async with ApiServer(clock, random.Random(1)) as server, plain(server.url, user_agent="x", clock=clock) as link:
+        said, events = Recorder(), list[str]()
         client = Client(link, NullObserver(), clock, timeout=20)
         await client.create(resources.NAMESPACES, None, {"metadata": {"name": "test"}}, type=dict)
         gates = [{"conditionType": names.GATE}] if gate else []
@@ -108,14 +115,14 @@ async def writing(*, gate: bool = True) -> AsyncIterator[Writers]:
             client,
             memory,
             lambda _snapshot, _live, _now: again[-1],
-            NullObserver(),
-            lambda _workload, _event: None,
+            said,
+            lambda workload, _event: events.append(workload.kind),
             lambda key, seconds: told.put_nowait((key, seconds)),
             lambda: lease[-1],
         )
         task = asyncio.create_task(applier.run())
         await asyncio.sleep(0)
-        yield Writers(client, server, memory, applier, made, lease, again, told)
+        yield Writers(client, server, memory, applier, made, lease, again, told, said, events)
         task.cancel()
         await asyncio.wait([task])
 
@@ -240,3 +247,52 @@ async def test_a_denial_by_rbac_is_no_answer_of_admission():
         writers.server.plan = lambda request: Answer(403) if request.verb == "patch" else None
         await writers.carry_out(DryRunPatch(writers.pod, {"app": "app:v2"}, "sort"))
         assert writers.memory.dry_runs("web") == {}, "it is asked again"
+
+
+# --- what the log says ------------------------------------------------------------------------------------------------
+
+
+def _lines(writers: Writers) -> list[tuple[str, object]]:
+    return [(name, fields["level"]) for name, fields in writers.said.events]
+
+
+@pytest.mark.looptime(noop_cycles=0)
+async def test_a_line_names_the_workload_and_the_pod():
+    async with writing() as writers:
+        await writers.carry_out(OpenGate(writers.pod))
+        ((name, fields),) = writers.said.events
+        assert (name, fields["level"], fields["pod"]) == ("pod.gate_opened", "info", "web-0")
+        assert (fields["kind"], fields["namespace"], fields["name"]) == KEY
+        assert isinstance(fields["overhead_seconds"], float)
+
+
+@pytest.mark.looptime(noop_cycles=0)
+async def test_a_lost_race_is_nothing_that_an_operator_reads():
+    async with writing() as writers:
+        writers.server.plan = lambda request: Answer(409) if request.writes else None
+        await writers.carry_out(OpenGate(writers.pod))
+        assert _lines(writers) == [("write.failed", "debug")]
+
+
+@pytest.mark.looptime(noop_cycles=0)
+async def test_a_refusal_is_a_warning_and_an_error_once_it_is_a_reason():
+    async with writing() as writers:
+        writers.server.plan = lambda request: Answer(400) if request.writes else None
+        for _ in range(3):
+            await writers.carry_out(OpenGate(writers.pod))
+        assert _lines(writers) == [("write.stuck", "error"), *[("write.failed", "warning")] * 3]
+        fields = writers.said.events[0][1]
+        assert (fields["reason"], fields["action"], fields["pod"]) == ("WriteRefused", "open_gate", "web-0")
+
+
+@pytest.mark.looptime(noop_cycles=0)
+async def test_a_refusal_on_a_pod_that_nobody_owns_ends_no_process():
+    """It has no workload on which an Event could stand."""
+    async with writing() as writers:
+        writers.server.plan = lambda request: Answer(403) if request.writes else None
+        nobody = Snapshot(kinds.BY_NAME["ReplicaSet"], Workload(), (writers.pod,), {})
+        writers.applier.submit(Key(ORPHAN, "test", "web-0"), nobody, Abort(writers.pod))
+        await writers.told.get()
+        assert [name for name, _ in writers.said.events] == ["write.stuck", "write.failed"]
+        assert {fields["kind"] for _, fields in writers.said.events} == {ORPHAN}
+        assert not writers.events

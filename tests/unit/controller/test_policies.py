@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from inplace.controller.installed_policies import MUTATING, VALIDATING, InstalledPolicies
-from inplace.kube.errors import KubeError, NotFound, Status, Unreachable
+from inplace.kube.errors import Denied, KubeError, NotFound, ServerError, Status
+from inplace.kube.outages import Outages
 from inplace.runtime.clock import LoopClock
 from inplace.runtime.observe import NullObserver
 
@@ -24,6 +25,7 @@ class Server:
 
     def __init__(self, *there: str) -> None:
         self.there = set(there)
+        self.outages = Outages("https://api", NullObserver(), LoopClock(EPOCH))
         self.fails: KubeError | None = None
         self.actions: dict[str, list[str]] = {}
 
@@ -57,13 +59,23 @@ async def looking(server: Server) -> AsyncIterator[tuple[InstalledPolicies, Note
 async def test_what_is_missing_is_said_once_with_what_that_means():
     async with looking(Server("inplace-settings")) as (policies, notes):
         await asyncio.sleep(1000)
-        ((name, fields),) = notes.events
+        (name, fields), *missing = notes.events
         assert name == "policies.found"
-        assert fields["installed"] == ["inplace-settings"]
-        assert fields["missing"].keys() == (MUTATING | VALIDATING).keys() - {"inplace-settings"}
-        assert "kubectl rollout undo" in fields["missing"]["inplace-keep-freeze-deployments"]
+        assert fields["policies"] == "inplace-settings"
+        assert (fields["installed"], fields["missing"]) == (1, len(MUTATING | VALIDATING) - 1)
+        assert {name for name, _ in missing} == {"policy.missing"}
+        assert {fields["level"] for _, fields in missing} == {"info"}
+        means = {fields["policy"]: fields["message"] for _, fields in missing}
+        assert means.keys() == (MUTATING | VALIDATING).keys() - {"inplace-settings"}
+        assert "kubectl rollout undo" in means["inplace-keep-freeze-deployments"]
         assert policies.state["inplace-settings"]
         assert not policies.state["inplace-fence-pods"]
+
+
+async def test_an_installation_without_policies_is_one_line():
+    async with looking(Server()) as (_, notes):
+        await asyncio.sleep(1000)
+        assert [name for name, fields in notes.events if fields["level"] == "info"] == ["policies.found"]
 
 
 async def test_a_change_is_said_again():
@@ -73,7 +85,8 @@ async def test_a_change_is_said_again():
         server.there |= MUTATING.keys()
         await asyncio.sleep(60)
         assert policies.state["inplace-honest-status"]
-        assert [fields["installed"] for _, fields in notes.events] == [[], list(MUTATING)]
+        found = [fields["policies"] for name, fields in notes.events if name == "policies.found"]
+        assert found == ["", ", ".join(MUTATING)]
 
 
 async def test_a_binding_that_denies_nothing_is_not_in_force():
@@ -90,7 +103,16 @@ async def test_what_cannot_be_asked_is_not_guessed_nor_what_was_so_before_kept()
     async with looking(server) as (policies, notes):
         await asyncio.sleep(10)
         assert policies.state["inplace-settings"]
-        server.fails = Unreachable("gone", outcome_unknown=False)
+        server.fails = ServerError(500, Status(message="etcd is away"))
+        notes.events.clear()
         await asyncio.sleep(100)
-        assert [name for name, _ in notes.events] == ["policies.found", "policies.unknown"]
+        assert [name for name, _ in notes.events] == ["policies.unknown"]
         assert policies.state == {}
+
+
+async def test_who_may_not_look_is_told_once_and_not_as_of_a_missing_right():
+    server = Server()
+    server.fails = Denied(403, Status(message="no"))
+    async with looking(server) as (_, notes):
+        await asyncio.sleep(1000)
+        assert [(name, fields["level"]) for name, fields in notes.events] == [("policies.unknown", "info")]

@@ -368,12 +368,19 @@ def test_events_stand_for_changes_and_never_for_single_pods():
     assert reasons(None, done) == []
     assert reasons(said(Phase.UP_TO_DATE, OLD), progressing) == [EventReason.UpgradeStarted]
     assert reasons(progressing, replace(progressing, updated=2)) == []
-    assert reasons(progressing, done) == [EventReason.UpgradeCompleted]
+    assert reasons(said(Phase.PROGRESSING, ""), progressing) == [], "its Pods are born at that revision"
+    assert reasons(said(Phase.PROGRESSING, OLD), progressing) == [EventReason.UpgradeStarted]
+    (started,) = events.events(said(Phase.UP_TO_DATE, OLD), progressing, "app=app:v2")
+    assert started.note == f"upgrading 3 Pods in place to revision {NEW}: app=app:v2"
+    assert reasons(replace(progressing, updated=2), replace(done, updated=3)) == [EventReason.UpgradeCompleted]
+    assert reasons(replace(progressing, in_flight=1), done) == [EventReason.UpgradeCompleted]
+    assert reasons(replace(progressing, healthy=OLD), done) == [EventReason.UpgradeCompleted]
+    assert reasons(progressing, done) == [], "opted in, and nothing to do"
     refused = said(Phase.REFUSED, reasons=(Reason(ReasonCode.FieldChanged, "a", "b"),))
     assert reasons(done, refused) == [EventReason.Refused]
     assert reasons(refused, refused) == []
     invalid = said(Phase.REFUSED, reasons=(Reason(ReasonCode.SettingInvalid, "a", "b"),))
-    assert reasons(done, invalid) == [EventReason.SettingsInvalid]
+    assert reasons(done, invalid) == [EventReason.SettingInvalid]
     failed = said(Phase.DEGRADED, failures=(Failure("web-0", "CrashLoop", "x"),))
     assert reasons(progressing, failed) == [EventReason.PodFailed]
     assert reasons(failed, failed) == []

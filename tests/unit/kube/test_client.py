@@ -229,3 +229,10 @@ async def test_a_delete_can_insist_on_the_very_object():
 async def test_raw_is_handed_through():
     async with serving(ok({"x": 1})) as (client, _, _):
         assert msgspec.json.decode(await client.get(resources.PODS, "a", "d", type=msgspec.Raw)) == {"x": 1}
+
+
+async def test_a_failed_precondition_says_what_the_servers_words_mean():
+    said = "the server rejected our request due to an error in our request"
+    async with serving(status(422, message=said, reason="Invalid")) as (client, _, _):
+        with pytest.raises(errors.PreconditionFailed, match="changed since it was read"):
+            await _get(client)

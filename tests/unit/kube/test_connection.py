@@ -81,6 +81,13 @@ async def test_the_files_that_cannot_be_used_are_named(tmp_path):
         assert "\n" not in str(caught.value)
 
 
+async def test_a_password_in_the_address_is_refused_and_not_shown(tmp_path):
+    path = _write(tmp_path / "c", {"token": "abc"}, server="https://me:secret@127.0.0.1:6443")
+    with pytest.raises(ConfigError, match=r"https://127\.0\.0\.1:6443 has a user or password in it") as caught:
+        await _connect(path)
+    assert "secret" not in str(caught.value)
+
+
 async def test_an_unknown_context(tmp_path):
     with pytest.raises(ConfigError, match="no context 'nope'"):
         await _connect(_write(tmp_path / "c", {"token": "a"}), context="nope")

@@ -161,3 +161,38 @@ async def test_a_lease_taken_by_another_ends_leading_at_once():
         with pytest.raises(LeaseLost, match="taken by b"):
             await task
         assert not a.is_leader
+
+
+def _said(recorder) -> list[tuple[str, object]]:
+    return [(name, fields.get("holder")) for name, fields in recorder.events if name.startswith("lease.")]
+
+
+async def test_who_waits_says_for_whom_once_and_once_when_that_changes():
+    server = LeaseServer()
+    async with serving(server) as (client, _, recorder):
+        first, second = _elector(client, recorder, "a"), _elector(client, recorder, "b")
+        a = asyncio.ensure_future(first.run())
+        await first.wait_leading()
+        b = asyncio.ensure_future(second.run())
+        await asyncio.sleep(120)
+        assert _said(recorder) == [("lease.acquired", "a"), ("lease.waiting", "a")]
+        waits = recorder.events[-1][1]
+        assert waits["message"] == "waiting for the lease held by a"
+        assert (waits["kind"], waits["namespace"], waits["name"]) == ("Lease", "ns", "lease")
+        server.version += 1  # the lease is taken from a
+        server.lease["spec"]["holderIdentity"] = "c"
+        server.lease["metadata"]["resourceVersion"] = str(server.version)
+        await asyncio.sleep(5)
+        assert _said(recorder)[2:] == [("lease.waiting", "c")]
+        await _end(a, b)
+
+
+async def test_a_server_that_fails_at_every_try_is_not_a_warning_each_time():
+    server = LeaseServer()
+    async with serving(server) as (client, _, recorder):
+        server.fault = "hang"
+        task = asyncio.ensure_future(_elector(client, recorder, "a").run())
+        await asyncio.sleep(60)
+        await _end(task)
+        loud = [name for name, fields in recorder.events if fields["level"] != "debug"]
+        assert loud == ["server.unreachable"]

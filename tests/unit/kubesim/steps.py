@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import quote
 
 NAMESPACE = "simref"
 JSON_PATCH = "application/json-patch+json"
@@ -400,7 +401,7 @@ def _others() -> list[Step]:
     lease = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases"
     events = f"/apis/events.k8s.io/v1/namespaces/{NAMESPACE}/events"
     reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
-    now = "2026-01-01T00:00:00.000000Z"
+    now, since = "2026-01-01T00:00:00.000000Z", "2026-01-01T00:00:00Z"
     event: Tree = {
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
@@ -421,6 +422,28 @@ def _others() -> list[Step]:
         },
     }
     unsigned = event | {"metadata": {"name": "e.2"}, "reportingController": ""}
+    dated = event | {"metadata": {"name": "e.3"}, "deprecatedCount": 1, "deprecatedFirstTimestamp": since}
+    about = event["regarding"]
+    core: Tree = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": "c.1"},
+        "involvedObject": about,
+        "type": "Warning",
+        "reason": "Degraded",
+        "message": "hello",
+        "firstTimestamp": since,
+        "lastTimestamp": since,
+        "count": 1,
+        "source": {"component": "inplace.dev/c"},
+        "reportingComponent": "inplace.dev/c",
+        "reportingInstance": "i",
+    }
+    long = core | {"metadata": {"name": "c.2"}, "message": "ü" * 600}
+    named = {"metadata": {"name": "c.3"}, "eventTime": now, "action": "Start", "message": "ü" * 513}
+    again = {"count": 2, "lastTimestamp": "2026-01-01T00:01:00Z", "message": "again"}
+    away = core | {"metadata": {"name": "c.4"}, "involvedObject": about | {"namespace": "elsewhere"}}
+    one = "involvedObject.name=web,reason=Degraded,type=Warning,source=inplace.dev/c"
     series = {"series": {"count": 2, "lastObservedTime": "2026-01-01T00:01:00.000000Z"}}
     held = {"holderIdentity": "me", "leaseDurationSeconds": 15, "acquireTime": now, "renewTime": now}
     review: Tree = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
@@ -437,6 +460,17 @@ def _others() -> list[Step]:
         Step("event-bad", "POST", events, unsigned),
         patch("event-change", {"note": "other"}, MERGE, f"{events}/e.1"),
         patch("event-series", series, MERGE, f"{events}/e.1"),
+        Step("event-dated", "POST", events, dated),
+        Step("event-core-create", "POST", f"{N}/events", core),
+        Step("event-core-long", "POST", f"{N}/events", long),
+        Step("event-core-named", "POST", f"{N}/events", core | named),
+        Step("event-core-elsewhere", "POST", f"{N}/events", away),
+        patch("event-core-again", again, MERGE, f"{N}/events/c.1"),
+        Step("event-core-modern", "GET", f"{events}/c.1"),
+        patch("event-core-modern-series", series, MERGE, f"{events}/c.1"),
+        patch("event-core-modern-count", {"deprecatedCount": 3}, MERGE, f"{events}/c.1"),
+        Step("event-core-list", "GET", f"{N}/events?fieldSelector={quote(one)}"),
+        Step("event-core-delete", "DELETE", f"{N}/events/c.1"),
         Step("review", "POST", reviews, review, ignore=("status.reason", "metadata")),
         Step("ns-get", "GET", f"/api/v1/namespaces/{NAMESPACE}", ignore=("metadata",)),
         Step(

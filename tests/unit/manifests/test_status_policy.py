@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inplace.core.objects import names
-from inplace.core.state.statuses import Phase
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.state.statuses import Phase, Status, encode
+from tests.factories import NOW
 from tests.unit.manifests import admission
 from tests.unit.manifests.admission import SOMEBODY, changed, workload
 
@@ -63,6 +65,39 @@ def test_a_pending_upgrade_is_in_every_status(kind, opted_in, said, found, user)
     assert {key: after[key] for key in before.keys() - {"Reconciling", "Stalled"}} == {
         key: before[key] for key in before.keys() - {"Reconciling", "Stalled"}
     }
+
+
+def messages(said, generation=GENERATION):
+    kind = admission.WORKLOADS[0]
+    one = workload(kind, labels={names.MODE: "InPlaceOnly"}, annotations={names.STATUS: said})
+    one["metadata"]["generation"] = generation
+    made = admission.mutated(POLICY, kind, workload(kind), one, subresource="status", user=SOMEBODY)
+    return {condition["message"] for condition in made["status"]["conditions"]}
+
+
+UNKNOWN = {"the controller has not looked at this change yet"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0 of 3 Pods upgraded: the budget allows no disruption", "", '"message":"quoted"}', "ü … 🚢", 'ends in "'],
+)
+def test_the_message_of_the_conditions_is_that_of_the_status(text):
+    reasons = (Reason(ReasonCode.FieldChanged, "spec", "another message"),)
+    status = Status(1, GENERATION, "r", Phase.DEGRADED, 3, 0, 3, 0, 0, NOW, reasons=reasons, message=text)
+    assert messages(encode(status)) == {text}
+    assert messages(encode(status), generation=GENERATION + 1) == UNKNOWN
+
+
+@given(
+    st.sampled_from(["", '"message":"', '"message":"}', '"message":""}', "}", '"}']).flatmap(
+        lambda end: st.text(max_size=20).map(lambda begin: begin + end)
+    )
+)
+def test_no_status_that_others_write_makes_a_write_fail(said):
+    current = f'"observedGeneration":{GENERATION},'
+    assert messages(current + said)
+    assert messages(said) == UNKNOWN
 
 
 @pytest.mark.parametrize("kind", admission.WORKLOADS)

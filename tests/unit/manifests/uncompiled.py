@@ -52,12 +52,16 @@ def _recorded(original: str) -> str:
     )
 
 
-def _condition(type_: str, stuck: str, message: str) -> str:
+def _condition(type_: str, stuck: str) -> str:
     said = "object.metadata.annotations['inplace.dev/status']"
     current = f"(({said}).contains('\"observedGeneration\":' + string(object.metadata.generation) + ','))"
     phases = "['Degraded', 'Refused', 'RolledBack']"
     holds = f"({current} && {phases}.exists(p, ({said}).contains('\"phase\":\"' + p + '\"')))"
-    return f'{{"type": "{type_}", "status": {holds} ? {stuck}, "reason": "InPlaceUpgrade", "message": "{message}"}}'
+    start = f'(({said}).lastIndexOf(\'"message":"\') + 11)'
+    fits = f"{current} && {start} > 10 && ({said}).endsWith('\"}}') && {start} + 2 <= size(({said}))"
+    text = f"({said}).substring({start}, size(({said})) - 2).replace('\\\\\"', '\"')"
+    message = f"({fits} ? {text} : 'the controller has not looked at this change yet')"
+    return f'{{"type": "{type_}", "status": {holds} ? {stuck}, "reason": "InPlaceUpgrade", "message": {message}}}'
 
 
 #: By the name of the policy; white space does not count.
@@ -91,9 +95,9 @@ UNCOMPILED = {
     "inplace-honest-status": StandIn(
         _OBJECT,
         '{"status": {"conditions": ['
-        + _condition("Reconciling", '"False" : "True"', "an in-place upgrade is pending: inplace status says more")
+        + _condition("Reconciling", '"False" : "True"')
         + ", "
-        + _condition("Stalled", '"True" : "False"', "see the annotation inplace.dev/status")
+        + _condition("Stalled", '"True" : "False"')
         + "]}}",
     ),
 }

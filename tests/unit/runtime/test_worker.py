@@ -46,7 +46,7 @@ async def test_a_defect_is_counted_retried_with_backoff_and_stops_nobody_else():
     assert 5 <= len(times) <= 14
     assert all(later - earlier <= 12.1 for earlier, later in itertools.pairwise(times))
     assert recorder.total("controller_runtime_reconcile_errors_total") == len(times)
-    assert "a defect" in str(recorder.events[0][1]["traceback"])
+    assert "a defect" in str(recorder.events[0][1]["exception"])
 
 
 @pytest.mark.looptime

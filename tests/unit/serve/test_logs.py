@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 
 import pytest
 import structlog
@@ -80,6 +81,26 @@ def test_a_terminal_gets_readable_lines():
     assert "pod.patched" in out.getvalue()
     assert "\x1b[" in out.getvalue()
     assert not out.getvalue().startswith("{")
+
+
+def test_a_terminal_has_the_time_of_day_and_the_subject_in_one_word(monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    out = Terminal()
+    logs.configure("info", out)
+    about = {"kind": "StatefulSet", "namespace": "shop", "name": "web"}
+    structlog.get_logger().info("pod.patched", pod="web-0", **about)
+    structlog.get_logger().error("reconcile.failed", exception="Traceback:\n  here", **about)
+    first, *rest = out.getvalue().splitlines()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d \[info +\] pod\.patched +on=StatefulSet/shop/web pod=web-0", first)
+    assert rest[-2:] == ["Traceback:", "  here"], "not on one line"
+
+
+def test_every_line_begins_with_what_every_line_has():
+    out = io.StringIO()
+    logs.configure("info", out)
+    structlog.get_logger().info("pod.patched", pod="web-0", name="web", namespace="shop", kind="StatefulSet")
+    (line,) = lines(out)
+    assert list(line) == ["time", "level", "event", "kind", "namespace", "name", "pod"]
 
 
 def test_no_color_is_obeyed(monkeypatch):
