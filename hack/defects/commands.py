@@ -48,6 +48,13 @@ DEFECTS: Final = (
         ("unit/serve/test_http.py::test_the_option_is_named_whose_port_is_taken",),
     ),
     Defect(
+        "wait for ever for a status of another version",
+        "cli/status.py",
+        "if version is not None and workload.metadata.label(names.MODE) is not None:",
+        "if False:",
+        ("commands/test_messages.py::test_a_status_of_another_version_is_named_and_not_waited_for",),
+    ),
+    Defect(
         "say of a Pod that went back that it went from a revision to the same",
         "core/views/pod.py",
         "if record.base != record.target:",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 
+from inplace.core.state import versions
 from inplace.kube import resource as resources
+from inplace.kube.client import PatchType
 from tests.commands.conftest import NAMESPACE
 from tests.commands.test_truth import AT_ONCE
 
@@ -147,4 +150,25 @@ async def test_explain_without_rights_on_events(shop, output):
     assert (explained.code, explained.err) == (
         0,
         "note: cannot list events: the timeline lacks what the kubelet reported\n",
+    )
+
+
+async def test_a_status_of_another_version_is_named_and_not_waited_for(shop):
+    await shop.create_ready(1, gate=False)
+    body = {"metadata": {"annotations": {"inplace.dev/status": '{"v":2}'}}}
+    await shop.client.patch(
+        resources.STATEFULSETS, "web", NAMESPACE, body, patch_type=PatchType.MERGE, type=dict, subresource="status"
+    )
+    why = f"its status was {versions.why(2)}"
+    done = await shop.inplace("status", "sts/web")
+    assert (done.code, done.out) == (3, f"statefulset/web: Refused: {why}\n")
+    told = json.loads((await shop.inplace("status", "sts/web", "-o", "json")).out)
+    assert [reason["code"] for reason in told["status"]["reasons"]] == ["VersionUnknown"]
+    planned = await shop.inplace("plan", "sts/web")
+    assert planned.code == 3
+    assert "refused: VersionUnknown: " in planned.out
+    asked = await shop.inplace("retry", "sts/web")
+    assert (asked.code, asked.err) == (
+        1,
+        f"error: statefulset/web cannot be retried: {why}\n",
     )
