@@ -40,7 +40,9 @@ def rules() -> Iterator[tuple[Path, dict[str, Any], list[str]]]:
 
 def _sections() -> Iterator[str]:
     found = list(rules())
-    known = {_key(rule): reason for _, role, reasons in found for rule, reason in _with(role, reasons) if reason}
+    known = {
+        _key(rule): reason for _, role, reasons in reversed(found) for rule, reason in _with(role, reasons) if reason
+    }
     for path, role, reasons in found:
         yield f"## {role['kind']} {role['metadata']['name']} ({path.relative_to(MANIFESTS)})"
         yield f"{reasons[0]}\n" if reasons[0] else ""
@@ -49,7 +51,8 @@ def _sections() -> Iterator[str]:
         if role.get("rules"):
             yield "| resources | verbs | why |\n|---|---|---|"
             for rule, reason in _with(role, reasons):
-                yield f"| {_resources(rule)} | {', '.join(rule['verbs'])} | {reason or known.get(_key(rule), reasons[0])} |"
+                why = reason or known.get(_key(rule)) or ("see above" if reasons[0] else "")
+                yield f"| {_resources(rule)} | {', '.join(rule['verbs'])} | {why} |"
             yield ""
 
 
@@ -84,7 +87,13 @@ def _resources(rule: dict[str, Any]) -> str:
     if "nonResourceURLs" in rule:
         return ", ".join(f"`{url}`" for url in rule["nonResourceURLs"])
     groups = rule["apiGroups"]
-    names = [f"`{name}{f'.{group}' if group else ''}`" for group in groups for name in rule["resources"]]
+    names = [f"`{_full(name, group)}`" for group in groups for name in rule["resources"]]
     only = rule.get("resourceNames", ())
     limit = "" if not only else f", only {', '.join(f'`{name}`' for name in only)}"
     return ", ".join(names) + limit
+
+
+def _full(resource: str, group: str) -> str:
+    """As `kubectl describe clusterrole` writes it: `deployments.apps/status`."""
+    name, slash, below = resource.partition("/")
+    return f"{name}{f'.{group}' if group else ''}{slash}{below}"
