@@ -34,10 +34,11 @@ demo: $(READY)  ## the real controller on a cluster inside the process: an upgra
 test: lint  ## lint, types, contracts, unit, property and scenario tests on the embedded cluster; no root, no cluster
 	$(BIN)/pytest -q -n 4 --dist worksteal --seeds 2 --stories 12 -m "not seldom"
 
-docs: $(READY)  ## regenerate docs/reasons.md, docs/keys.md and docs/metrics.md from their tables
+docs: $(READY)  ## regenerate docs/reasons.md, docs/keys.md, docs/metrics.md, and manifests/components/monitoring, from their tables
 	$(BIN)/python -m hack.reasons > docs/reasons.md
 	$(BIN)/python -m hack.keys > docs/keys.md
 	$(BIN)/python -m hack.metrics > docs/metrics.md
+	$(BIN)/python -m hack.monitoring
 
 e2e: $(READY)  ## the scenarios on a real cluster on this machine (as root; the first run builds Kubernetes)
 	$(BIN)/python -m hack.cluster up
