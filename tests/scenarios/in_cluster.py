@@ -31,6 +31,8 @@ class InClusterWorld(RealWorld):
     name = "real"
     #: A Pod has to be scheduled and its lease to be acquired, after a kill only when that has expired.
     patience = 90.0
+    #: What is installed beside it, of manifests/components.
+    components: tuple[str, ...] = ()
     _replicas = 0
 
     @property
@@ -102,6 +104,7 @@ class InClusterWorld(RealWorld):
             nameSuffix=f"-{self.namespace}",
             replicas=[{"name": "inplace", "count": self._replicas}],
             patches=[{"target": {"kind": "Deployment"}, "patch": json.dumps(patch)}] if patch else [],
+            components=[f"../../manifests/components/{one}" for one in self.components],
         )
 
     async def _pods(self) -> list[dict[str, Any]]:

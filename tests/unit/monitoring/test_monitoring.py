@@ -16,7 +16,7 @@ from tests.unit.monitoring import cases
 ALERTS = {alert.name: alert for alert in rules.alerts()}
 PANELS = [panel for row in dashboard.ROWS for panel in row.panels]
 QUERIES = [dashboard.expression(query.expression) for panel in PANELS for query in panel.queries]
-RUNBOOKS = rules.ROOT / "docs" / "how-to" / "runbooks.md"
+RUNBOOKS = rules.ROOT / "docs/how-to/runbooks.md"
 SEVERITIES = {"critical", "warning", "info"}
 
 
