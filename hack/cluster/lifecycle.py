@@ -87,7 +87,7 @@ def _prepare(wish: Wish) -> None:
     if not wish.hollow:
         if os.geteuid() != 0:
             raise ClusterError("a kubelet needs root: run as root, or use --hollow N for a control plane alone")
-        needs |= packages.IMAGES | packages.NODE
+        needs |= packages.IMAGES | packages.NODE | packages.PROMETHEUS
         needs |= packages.CONTAINERD_16 if wish.runtime == "1.6" else {}
     packages.ensure(needs)
     compile_all(wish)

@@ -29,6 +29,7 @@ NODE = {
     "mount": "umount",
 }
 CONTAINERD_16 = {"containerd": "containerd"}
+# Of no cluster: the tests on one scrape the controller with it.
 PROMETHEUS = {"prometheus": "promtool"}
 #: Asked by every Debian package before it starts a service; 101 forbids it (invoke-rc.d's policy layer).
 POLICY = Path("/usr/sbin/policy-rc.d")

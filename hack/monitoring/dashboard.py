@@ -1,4 +1,4 @@
-"""The Grafana dashboard, made from `panels`; the JSON is what Grafana imports.
+"""The Grafana dashboard, made from the rows; the JSON is what Grafana imports.
 
 Knows Grafana's format by its own library, and nothing of the metrics.
 """
@@ -22,9 +22,11 @@ from grafana_foundation_sdk.models.common import (
     VizOrientation,
 )
 
-from hack.monitoring.panels import ROWS, Panel
+from hack.monitoring import controller_rows, workload_rows
+from hack.monitoring.panels import Panel
 
 UID: Final = "inplace"
+ROWS: Final = (*workload_rows.ROWS, *controller_rows.ROWS)
 #: The installations that are chosen at the top.
 SELECTED: Final = 'namespace=~"$namespace", job=~"$job"'
 _SOURCE: Final = models.DataSourceRef(type_val="prometheus", uid="${datasource}")
@@ -40,7 +42,7 @@ def render() -> str:
     made = (
         dashboard.Dashboard("inplace")
         .uid(UID)
-        .description("Upgrades in place: what is opted in, how upgrades end, what they wait for, and how the controller does.")
+        .description("What is opted in, how upgrades end and what they wait for; and how the controller does.")
         .tags(["inplace", "kubernetes"])
         .readonly()
         .refresh("30s")

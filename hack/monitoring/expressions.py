@@ -128,7 +128,7 @@ def _aggregated(node: promql.AggregateExpr, inner: frozenset[str]) -> frozenset[
 def _joined(node: promql.BinaryExpr, left: frozenset[str], right: frozenset[str]) -> frozenset[str]:
     modifier = node.modifier
     if modifier is None or modifier.matching is None or _is_set(node):
-        return left if left else right
+        return left or right
     extra = frozenset(modifier.group_labels or ())
     if modifier.card == promql.VectorMatchCardinality.ManyToOne:
         return left | extra

@@ -24,8 +24,8 @@ import yaml
 from hack.cluster import packages
 from hack.cluster.settings import ClusterError
 
-#: Seconds between two scrapes, and between two evaluations of the rules.
-INTERVAL = 1
+#: Seconds between two scrapes, and between two evaluations of the rules; a scrape may take as long.
+INTERVAL = 2
 START_SECONDS = 30.0
 
 
@@ -71,7 +71,8 @@ class Prometheus:
     async def ever(self, expression: str, seconds: int) -> list[Mapping[str, str]]:
         """The labels of every series that its answer had at a scrape within the last `seconds`."""
         now = time.time()
-        data = await self._get("query_range", query=expression, start=f"{now - seconds}", end=f"{now}", step=f"{INTERVAL}")
+        span = {"start": f"{now - seconds}", "end": f"{now}", "step": f"{INTERVAL}"}
+        data = await self._get("query_range", query=expression, **span)
         return [one["metric"] for one in data["result"]]
 
     async def series(self, selector: str) -> list[dict[str, str]]:
@@ -82,16 +83,18 @@ class Prometheus:
     async def alerts(self) -> list[Alert]:
         """Those that are pending or firing."""
         found = (await self._get("alerts"))["alerts"]
-        return [
-            Alert(one["labels"]["alertname"], one["state"], one["labels"], one["annotations"]) for one in found
-        ]
+        return [Alert(one["labels"]["alertname"], one["state"], one["labels"], one["annotations"]) for one in found]
 
-    async def problems(self) -> list[str]:
-        """What is wrong with the rules, and with the scrapes: empty if nothing is."""
+    async def broken_rules(self) -> list[str]:
+        """The rules that could not be evaluated when that was last tried, and why."""
         groups = (await self._get("rules"))["groups"]
-        rules = [f"{one['name']}: {one['lastError']}" for group in groups for one in group["rules"] if "lastError" in one]
+        every = [rule for group in groups for rule in group["rules"]]
+        return [f"{rule['name']}: {rule['lastError']}" for rule in every if "lastError" in rule]
+
+    async def failed_scrapes(self) -> list[str]:
+        """The targets that did not answer when they were last asked, and why."""
         targets = (await self._get("targets"))["activeTargets"]
-        return rules + [f"{one['scrapeUrl']}: {one['lastError']}" for one in targets if one["lastError"]]
+        return [f"{one['scrapeUrl']}: {one['lastError']}" for one in targets if one["lastError"]]
 
     async def _get(self, path: str, **parameters: str) -> Any:
         async with (
@@ -110,11 +113,12 @@ async def running(folder: Path, rules: Sequence[Mapping[str, Any]] = ()) -> Asyn
     packages.ensure(packages.PROMETHEUS)
     folder.mkdir(parents=True, exist_ok=True)
     address = f"127.0.0.1:{_free_port()}"
-    made = Prometheus(f"http://{address}", folder / "targets.json")
+    targets = folder / "targets.json"
+    made = Prometheus(f"http://{address}", targets)
     made.scrape({})
     for number, content in enumerate(rules):
         (folder / f"rules-{number}.yaml").write_text(yaml.safe_dump(dict(content)))
-    (folder / "prometheus.yaml").write_text(yaml.safe_dump(_configuration(made, folder)))
+    (folder / "prometheus.yaml").write_text(yaml.safe_dump(_configuration(targets, folder)))
     program = packages.find("prometheus")
     assert program is not None
     command = [program, f"--config.file={folder / 'prometheus.yaml'}", f"--storage.tsdb.path={folder / 'data'}"]
@@ -130,13 +134,13 @@ async def running(folder: Path, rules: Sequence[Mapping[str, Any]] = ()) -> Asyn
         process.wait()
 
 
-def _configuration(made: Prometheus, folder: Path) -> dict[str, Any]:
+def _configuration(targets: Path, folder: Path) -> dict[str, Any]:
     interval = f"{INTERVAL}s"
     return {
         "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
         "rule_files": [str(folder / "rules-*.yaml")],
         "scrape_configs": [
-            {"job_name": "targets", "file_sd_configs": [{"files": [str(made._targets)]}]},
+            {"job_name": "targets", "file_sd_configs": [{"files": [str(targets)]}]},
         ],
     }
 

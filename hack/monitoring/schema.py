@@ -1,4 +1,4 @@
-"""Every series that a scrape of the controller can have, with its labels and their values, from the controller's table."""
+"""Every series that a scrape of the controller can have, with its labels and their values: from its own table."""
 
 from __future__ import annotations
 

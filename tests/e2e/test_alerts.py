@@ -16,6 +16,7 @@ from tests.unit.monitoring import cases
 def promtool():
     packages.ensure(packages.PROMETHEUS)
     program = packages.find("promtool")
+    assert program is not None
 
     def run(*arguments):
         done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False)

@@ -54,8 +54,8 @@ CASES = (
         9,
         10,
         {**OF_SETS, "reason": "DeadlineExceeded"},
-        "Workloads of kind StatefulSet that are Degraded: 2, with the reason DeadlineExceeded. No further Pod is upgraded"
-        " until somebody acts.",
+        "Workloads of kind StatefulSet that are Degraded: 2, with the reason DeadlineExceeded. No further Pod is"
+        " upgraded until somebody acts.",
         never={f'inplace_workloads_by_reason{{{SET}, phase="Refused", reason="FieldChanged"}}': "1x20"},
     ),
     Case(
@@ -64,8 +64,8 @@ CASES = (
         14,
         15,
         {**OF_SETS, "reason": "FieldChanged"},
-        "Workloads of kind StatefulSet that are Refused: 1, with the reason FieldChanged. Their Pods keep running as they"
-        " were.",
+        "Workloads of kind StatefulSet that are Refused: 1, with the reason FieldChanged. Their Pods keep running"
+        " as they were.",
         never={f'inplace_workloads_by_reason{{{SET}, phase="HandedOver", reason="FieldChanged"}}': "1x40"},
     ),
     Case(
@@ -74,8 +74,8 @@ CASES = (
         20,
         21,
         OF_SETS,
-        "Workloads of kind StatefulSet that are RolledBack: 1. Their Pods are at the last healthy revision, and their"
-        " templates are not.",
+        "Workloads of kind StatefulSet that are RolledBack: 1. Their Pods are at the last healthy revision, and"
+        " their templates are not.",
         never={f'inplace_workloads{{{SET}, phase="RollingBack"}}': "1x40"},
     ),
     Case(
@@ -108,8 +108,8 @@ CASES = (
         10,
         20,
         OF_SETS,
-        "Pods of kind StatefulSet patched within 15 minutes while an EndpointSlice still showed them as serving: 2."
-        " Requests may have failed.",
+        "Pods of kind StatefulSet patched within 15 minutes while an EndpointSlice still showed them as serving:"
+        " 2. Requests may have failed.",
         never={f"inplace_endpoints_slow_total{{{SET}}}": "2x40"},
     ),
     Case(
@@ -121,9 +121,9 @@ CASES = (
         15,
         16,
         INSTALLATION,
-        "No controller answers in inplace-system (job inplace-metrics), where workloads were opted in within the last day."
-        " Closed gates stay closed, new Pods that have the gate never become Ready, and no change of a template is rolled"
-        " out.",
+        "No controller answers in inplace-system (job inplace-metrics), where workloads were opted in within the"
+        " last day. Closed gates stay closed, new Pods that have the gate never become Ready, and no change of a"
+        " template is rolled out.",
         never={
             f'inplace_workloads{{{SET}, phase="UpToDate"}}': "0x10 stale",
             f'inplace_build_info{{{POD}, version="1"}}': "1x10 stale",
@@ -135,7 +135,8 @@ CASES = (
         25,
         26,
         {},
-        "No target has inplace_build_info: there is no controller, or it is not scraped, and no other alert of it can fire.",
+        "No target has inplace_build_info: there is no controller, or it is not scraped, and no other alert of it"
+        " can fire.",
         never={f'inplace_build_info{{{STANDBY}, version="1"}}': "1x60"},
     ),
     Case(
@@ -172,8 +173,8 @@ CASES = (
         7,
         8,
         INSTALLATION,
-        "2 controllers in inplace-system (job inplace-metrics) lead at the same time. Each is safe by itself; together they"
-        " may disrupt more Pods than the budgets allow.",
+        "2 controllers in inplace-system (job inplace-metrics) lead at the same time. Each is safe by itself;"
+        " together they may disrupt more Pods than the budgets allow.",
         never={
             f'leader_election_master_status{{{POD}, name="inplace-controller"}}': "1x30",
             f'leader_election_master_status{{{OTHER}, name="inplace-controller"}}': "1x30",
@@ -194,7 +195,8 @@ CASES = (
         10,
         11,
         {**INSTANCE, "resource": "pods"},
-        "The controller 10.0.0.1:8080 in inplace-system cannot list or watch pods, and decides nothing that depends on them.",
+        "The controller 10.0.0.1:8080 in inplace-system cannot list or watch pods, and decides nothing that"
+        " depends on them.",
         never={f'inplace_cache_synced{{{POD}, resource="pods"}}': "0x4 1x20"},
     ),
     Case(
@@ -203,8 +205,8 @@ CASES = (
         8,
         20,
         {**OF_SETS, "action": "patch_images"},
-        "15 writes patch_images for workloads of kind StatefulSet were refused within 15 minutes, by admission, a quota or"
-        " missing rights.",
+        "15 writes patch_images for workloads of kind StatefulSet were refused within 15 minutes, by admission, a"
+        " quota or missing rights.",
         never={
             f'inplace_writes_total{{{SET}, action="dry_run_patch", outcome="refused"}}': "0+1x40",
             f'inplace_writes_total{{{SET}, action="patch_images", outcome="stale"}}': "0+1x40",
@@ -225,8 +227,8 @@ CASES = (
         6,
         7,
         INSTANCE,
-        "A reconciliation of the controller 10.0.0.1:8080 in inplace-system has been running for 7m 0s; its workload is not"
-        " looked at until it ends.",
+        "A reconciliation of the controller 10.0.0.1:8080 in inplace-system has been running for 7m 0s; its"
+        " workload is not looked at until it ends.",
         never={f'workqueue_longest_running_processor_seconds{{{OTHER}, name="workloads"}}': "0+60x10", **BUILD},
     ),
     Case(
@@ -239,7 +241,8 @@ CASES = (
         10,
         11,
         INSTANCE,
-        "The event loop of the controller 10.0.0.1:8080 in inplace-system wakes up 2.485s late: it lacks CPU, or memory.",
+        "The event loop of the controller 10.0.0.1:8080 in inplace-system wakes up 2.485s late: it lacks CPU, or"
+        " memory.",
         never={
             f'inplace_event_loop_lag_seconds_bucket{{{POD}, le="1"}}': "0+600x30",
             f'inplace_event_loop_lag_seconds_bucket{{{POD}, le="2.5"}}': "0+600x30",
@@ -289,8 +292,8 @@ CASES = (
         15,
         16,
         {**INSTALLATION, "policy": "inplace-fence-pods"},
-        "The policy inplace-fence-pods is missing or does not deny, though the fence was in force within the last seven days:"
-        " the account of the controller in inplace-system may write more than it needs.",
+        "The policy inplace-fence-pods is missing or does not deny, though the fence was in force within the last"
+        " seven days: the account of the controller in inplace-system may write more than it needs.",
         never={
             f'inplace_policy_installed{{{POD}, policy="inplace-fence-pods"}}': "0x40",
             f'inplace_policy_installed{{{POD}, policy="inplace-settings"}}': "1x40",
@@ -302,8 +305,8 @@ CASES = (
         15,
         16,
         {**INSTALLATION, "policy": "inplace-settings"},
-        "The policy inplace-settings of the controller in inplace-system was in force within the last day, and is missing or"
-        " does not deny.",
+        "The policy inplace-settings of the controller in inplace-system was in force within the last day, and is"
+        " missing or does not deny.",
         never={
             f'inplace_policy_installed{{{POD}, policy="inplace-settings"}}': "0x40",
             f'inplace_policy_installed{{{POD}, policy="inplace-gate-daemonsets"}}': "1x40",

@@ -6,7 +6,7 @@ import pytest
 
 from hack.monitoring import expressions
 
-SCHEMA = {
+SCHEMA: expressions.Schema = {
     "phases": {"phase": frozenset({"Paused", "Degraded"}), "kind": frozenset({"DaemonSet"})},
     "builds": {"version": None},
     "lag_bucket": {"le": None},

@@ -1,4 +1,4 @@
-"""Alerts and dashboard are about metrics, labels and values that exist; nothing generated is stale; all is explained."""
+"""Alerts and dashboard are about metrics, labels and values that exist; nothing is stale; all is explained."""
 
 from __future__ import annotations
 
@@ -10,14 +10,13 @@ import yaml
 
 from hack.monitoring import __main__ as command
 from hack.monitoring import dashboard, expressions, rules
-from hack.monitoring.panels import ROWS
 from hack.monitoring.schema import schema
 from tests.unit.monitoring import cases
 
 ALERTS = {alert.name: alert for alert in rules.alerts()}
-PANELS = [panel for row in ROWS for panel in row.panels]
+PANELS = [panel for row in dashboard.ROWS for panel in row.panels]
 QUERIES = [dashboard.expression(query.expression) for panel in PANELS for query in panel.queries]
-RUNBOOKS = rules.ROOT / "docs" / "how-to" / "runbooks.md"
+RUNBOOKS = rules.ROOT / "docs/how-to/runbooks.md"
 SEVERITIES = {"critical", "warning", "info"}
 
 
@@ -116,7 +115,9 @@ def test_the_dashboard_is_what_grafana_imports():
     assert not made["editable"]
     ids = [panel["id"] for panel in made["panels"]]
     assert len(set(ids)) == len(ids)
-    assert [panel["title"] for panel in made["panels"] if panel["type"] == "row"] == [row.title for row in ROWS]
+    assert [panel["title"] for panel in made["panels"] if panel["type"] == "row"] == [
+        row.title for row in dashboard.ROWS
+    ]
     shown = [panel for panel in made["panels"] if panel["type"] != "row"]
     assert all(panel["datasource"]["uid"] == "${datasource}" for panel in shown)
     assert all(panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24 for panel in shown)
