@@ -16,7 +16,7 @@ from tests.scenarios.world import identity
 
 MODE = {names.MODE: "InPlaceOnly"}
 #: What Helm says of an upgrade that the controller has given up.
-FAILED = r"status: Failed, message: see the annotation inplace\.dev/status"
+FAILED = r"web not ready\. status: Failed, message: "
 #: What the owner's chart says of the strategy after the opt-out.
 OTHER = {
     "StatefulSet": {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}},
