@@ -21,6 +21,8 @@ LEFT_OUT = frozenset({"Namespace"})
 NAMESPACED = "if .Values.namespaced"
 #: What is there with several replicas.
 HA, SEVERAL = "manifests/components/ha", "if gt (int .Values.replicaCount) 1"
+#: Each of its objects has a switch of its own.
+MONITORING = "manifests/components/monitoring"
 _POLICIES = "manifests/policies"
 _HERE = "manifests/overlays/namespaced"
 #: By kind and name.
@@ -34,10 +36,12 @@ class Source(NamedTuple):
     namespaced: str | None
     conditions: tuple[str, ...] = ()
     component: str | None = None
+    condition: str | None = None
 
 
 SOURCES = (
-    Source("manifests", _HERE, component=HA),
+    Source("manifests", _HERE, component=HA, condition=SEVERAL),
+    Source("manifests", _HERE, component=MONITORING),
     Source(f"{_POLICIES}/validating", f"{_HERE}/policies/validating", (".Values.policies.enabled",)),
     Source(_POLICIES, f"{_HERE}/policies/all", (".Values.policies.enabled", ".Values.policies.mutating")),
     Source(f"{_POLICIES}/gate", f"{_HERE}/policies/gate", (".Values.policies.gate",)),
@@ -81,25 +85,23 @@ def read() -> Chart:
     objects: dict[tuple[str, str], Made] = {}
     shipped: dict[str, Any] = {}
     for source in SOURCES:
-        here = _with_component(source.namespaced, source.component, IN_ONE, {})
-        everywhere = _with_component(source.everywhere, source.component, EVERYWHERE, shipped)
+        here = _folder(source.namespaced, source, IN_ONE, {})
+        everywhere = _folder(source.everywhere, source, EVERYWHERE, shipped)
         for key, node in _merged(everywhere, here, NAMESPACED).items():
             if key not in objects:  # a policy that stands in two folders needs only what the first one needs
                 objects[key] = _under(node, key, source.conditions)
     return Chart(objects, shipped)
 
 
-def _with_component(
-    folder: str | None, component: str | None, installation: Installation, shipped: dict[str, Any]
-) -> Objects:
-    """The objects of a folder; what a component adds or changes is under its condition."""
+def _folder(folder: str | None, source: Source, installation: Installation, shipped: dict[str, Any]) -> Objects:
+    """The objects of a folder; what a component adds or changes is under its condition, if it has one."""
     if folder is None:
         return {}
     plain = _templated(rendered(folder), installation, shipped)
-    if component is None:
+    if source.component is None:
         return plain
-    having = rendered(folder, component=component, namespace=installation.namespace)
-    return _merged(plain, _templated(having, installation, {}), SEVERAL)
+    having = _templated(rendered(folder, source.component, installation.namespace), installation, shipped)
+    return _merged(plain, having, source.condition) if source.condition else having
 
 
 def _merged(without: Objects, having: Objects, condition: str) -> Objects:

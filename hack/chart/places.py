@@ -31,6 +31,7 @@ PLACES = (
     Place("Deployment", f"{_POD}/nodeSelector", "nodeSelector"),
     Place("Deployment", f"{_CONTAINER}/resources", "resources"),
     Place("Deployment", f"{_CONTAINER}/securityContext", "securityContext"),
+    Place("ServiceMonitor", "/spec/endpoints/0/interval", "monitoring.serviceMonitor.interval"),
 )
 #: values.yaml has nothing, and then what the manifests have stays.
 INSTEAD = (
@@ -61,6 +62,9 @@ SWITCHES = (
     Switch("NetworkPolicy", "", ".Values.networkPolicy.enabled"),
     Switch("FlowSchema", "", ".Values.flowSchema.enabled"),
     Switch("PriorityClass", "", ".Values.priorityClass.create"),
+    Switch("ServiceMonitor", "", ".Values.monitoring.serviceMonitor.enabled"),
+    Switch("PrometheusRule", "", ".Values.monitoring.prometheusRule.enabled"),
+    Switch("ConfigMap", "-dashboard", ".Values.monitoring.dashboard.enabled"),
 )
 
 
@@ -73,8 +77,8 @@ def with_values(one: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     for kind, path, value in INSTEAD:
         if kind == one["kind"]:
             one = at(one, path, _instead(value))
-    if one["kind"] == "Deployment":
-        for path, change in _PARTS:
+    for kind, path, change in _PARTS:
+        if kind == one["kind"]:
             one = at(one, path, functools.partial(change, found))
     return one, found
 
@@ -90,6 +94,8 @@ def _standing_for(value: str, found: dict[str, Any]) -> Change:
         of = f".Values.{value}"
         if isinstance(node, int):
             return Expression(f"{{{{ {of} | int }}}}")
+        if isinstance(node, str):
+            return Text(f"{{{{ {of} }}}}")
         return When(f"with {of}", Tree("toYaml ."))
 
     return change
@@ -131,9 +137,11 @@ def _more(value: str) -> Any:
 
 #: Where a value is a part of the node.
 _PARTS = (
-    (f"{_CONTAINER}/image", _image),
-    (f"{_CONTAINER}/args", _arguments),
-    (f"{_CONTAINER}/env", _environment),
-    ("/spec/template/metadata/annotations", _more("podAnnotations")),
-    ("/spec/template/metadata/labels", _more("podLabels")),
+    ("Deployment", f"{_CONTAINER}/image", _image),
+    ("Deployment", f"{_CONTAINER}/args", _arguments),
+    ("Deployment", f"{_CONTAINER}/env", _environment),
+    ("Deployment", "/spec/template/metadata/annotations", _more("podAnnotations")),
+    ("Deployment", "/spec/template/metadata/labels", _more("podLabels")),
+    ("ServiceMonitor", "/metadata/labels", _more("monitoring.labels")),
+    ("PrometheusRule", "/metadata/labels", _more("monitoring.labels")),
 )

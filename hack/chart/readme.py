@@ -25,6 +25,7 @@ do. The namespace may enforce the Pod Security Standard `restricted`:
 | a controller for the whole cluster | `.` | none |
 | with a standby | `overlays/ha` | `replicaCount: 2` |
 | with all policies (Kubernetes 1.36) | `overlays/policies` | `policies.enabled: true`, `policies.gate: true` |
+| with monitoring | `overlays/monitoring` | `monitoring.….enabled: true`, for each of the three |
 | with policies before 1.36 | `policies/validating` | `policies.enabled: true`, `policies.mutating: false` |
 | a controller for one namespace | `overlays/namespaced` | `namespaced: true` |
 

@@ -10,7 +10,11 @@ import yaml
 from hack.chart.names import CLUSTER_SCOPED, POLICIES
 from tests import helm
 
-EVERYTHING = {"replicaCount": 2, "policies": {"enabled": True, "gate": True}}
+EVERYTHING = {
+    "replicaCount": 2,
+    "policies": {"enabled": True, "gate": True},
+    "monitoring": {name: {"enabled": True} for name in ("serviceMonitor", "prometheusRule", "dashboard")},
+}
 RELEASES = {
     "of another name": ({}, "upgrades", "shop", "upgrades-inplace"),
     "with our name in it": ({}, "my-inplace", "shop", "my-inplace"),

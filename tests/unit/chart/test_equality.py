@@ -16,11 +16,13 @@ pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl
 
 POLICIES_ON = {"enabled": True}
 GATE_ON = {"enabled": True, "gate": True}
+MONITORING_ON = {name: {"enabled": True} for name in ("serviceMonitor", "prometheusRule", "dashboard")}
 HERE = "manifests/overlays/namespaced"
 #: What is installed by kustomize, and the values that say the same.
 CLUSTER_WIDE = {
     "manifests": (["manifests"], {}),
     "ha": (["manifests/overlays/ha"], {"replicaCount": 2}),
+    "monitoring": (["manifests/overlays/monitoring"], {"monitoring": MONITORING_ON}),
     "policies": (["manifests/overlays/policies"], {"policies": GATE_ON}),
     "policies without the gate": (["manifests", "manifests/policies"], {"policies": POLICIES_ON}),
     "policies before 1.36": (

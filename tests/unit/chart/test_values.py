@@ -37,6 +37,7 @@ BAD = [
     ({"podLabels": {"team": 1}}, "at '/podLabels/team': got number, want string"),
     ({"tolerations": [{"effect": "NoSchedul"}]}, "at '/tolerations/0/effect': value must be one of"),
     ({"affinity": {"podAntiaffinity": {}}}, "at '/affinity': additional properties 'podAntiaffinity' not allowed"),
+    ({"monitoring": {"serviceMonitor": {"interval": "30"}}}, "at '/monitoring/serviceMonitor/interval'"),
     # What one value needs of another.
     ({"policies": {"gate": True}}, "policies.gate=true needs policies.enabled=true"),
     ({"policies": {"enabled": True, "mutating": False, "gate": True}}, "policies.gate=true needs policies.enabled"),
@@ -77,7 +78,7 @@ def test_every_value_is_described_and_has_its_default():
         for word in one.path.split("."):
             node, value = node["properties"][word], value[word]
         assert node["description"] == one.meaning
-    assert len(VALUES) <= 45
+    assert len(VALUES) <= 50
 
 
 def test_lint_finds_nothing():
@@ -143,6 +144,19 @@ def test_labels_annotations_and_environment_are_added():
     assert "cost" not in made["spec"]["selector"]["matchLabels"]
     env = pod["spec"]["containers"][0]["env"]
     assert env == [*before["spec"]["containers"][0]["env"], {"name": "HTTPS_PROXY", "value": "http://proxy"}]
+
+
+def test_what_prometheus_selects_by():
+    given = {"enabled": True}
+    made = {"labels": {"release": "stack"}, "serviceMonitor": {**given, "interval": "10s"}, "prometheusRule": given}
+    found = {one["kind"]: one for one in helm.objects({"monitoring": made})}
+    assert {found[kind]["metadata"]["labels"]["release"] for kind in ("ServiceMonitor", "PrometheusRule")} == {"stack"}
+    assert found["ServiceMonitor"]["spec"]["endpoints"][0]["interval"] == "10s"
+    assert (
+        found["ServiceMonitor"]["spec"]["selector"]["matchLabels"].items()
+        <= found["Service"]["metadata"]["labels"].items()
+    )
+    assert "ConfigMap" not in found
 
 
 #: A switch, and the kinds and names of the objects that go with it, as a part of "KIND/NAME".
