@@ -96,6 +96,6 @@ async def test_the_end_of_an_upgrade_counts_by_the_statuses_before_and_after(cou
 
 @pytest.mark.looptime
 async def test_a_setting_that_is_rejected_counts_when_it_is_told(counts, heard):
-    event = Event(EventReason.SettingsInvalid, "no")
+    event = Event(EventReason.SettingInvalid, "no")
     counts.applied(KEY, snapshot(pod()), WriteStatus(workload(), status(Phase.REFUSED), (event,)))
     assert heard.total("inplace_settings_errors_total", kind="StatefulSet") == 1
