@@ -34,8 +34,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         found = flavours_of(metafunc.definition.get_closest_marker, metafunc.config.getoption("--world"))
         wanted = metafunc.config.getoption("--kinds")
         found = [one for one in found if wanted is None or one.id in wanted.split(",")]
-        turn = metafunc.config.getoption("--turn")
-        metafunc.parametrize("flavour", found if turn is None else in_turn(found, metafunc.function.__name__, turn))
+        turn, is_core = metafunc.config.getoption("--turn"), metafunc.definition.get_closest_marker("core")
+        if turn is not None and is_core is None:
+            found = in_turn(found, metafunc.function.__name__, turn)
+        metafunc.parametrize("flavour", found)
 
 
 @pytest.fixture
