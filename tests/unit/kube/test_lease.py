@@ -23,6 +23,7 @@ class LeaseServer:
         self.lease: dict[str, Any] | None = None
         self.version = 0
         self.fault: str | None = None
+        self.reads = 0
 
     async def __call__(self, request: web.Request) -> web.Response:
         if self.fault == "hang":
@@ -30,6 +31,7 @@ class LeaseServer:
         if self.fault == "error":
             return web.json_response({"code": 500, "message": "etcd is away"}, status=500)
         if request.method == "GET":
+            self.reads += 1
             if self.lease is None:
                 return web.json_response({"code": 404, "reason": "NotFound"}, status=404)
             return web.json_response(self.lease)
@@ -66,6 +68,7 @@ async def test_one_leads_and_the_other_takes_a_released_lease_at_once():
         second = asyncio.ensure_future(b.run())
         await asyncio.sleep(60)
         assert (a.is_leader, b.is_leader) == (True, False)
+        assert server.reads > 48, "whoever waits looks every 1.2 s at least; the leader does not read"
         await _end(first)
         assert server.holder == ""
         began = asyncio.get_running_loop().time()
