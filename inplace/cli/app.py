@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from inplace.cli import errors
 from inplace.cli.commands import COMMANDS
@@ -37,6 +38,13 @@ class Program(click.Group):
         """The list of commands on the help page, without loading any of them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, short) for name, (_, short) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands, without loading any of them, and the options."""
+        commands = [CompletionItem(name, help=short) for name, (_, short) in COMMANDS.items()]
+        return [one for one in commands if one.value.startswith(incomplete)] + click.Command.shell_complete(
+            self, ctx, incomplete
+        )
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run and exit with the command's code; a command returns its code as an int."""

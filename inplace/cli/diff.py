@@ -31,8 +31,8 @@ def _minor(text: str) -> tuple[int, int]:
 
 
 @command("diff")
-@click.argument("old")
-@click.argument("new")
+@click.argument("old", type=click.Path())
+@click.argument("new", type=click.Path())
 @click.option("-o", "--output", type=click.Choice(FORMATS), default="text", help="Output format.")
 @click.option("--kubelet", type=_minor, metavar="VERSION", help="Kubernetes version of the nodes, such as 1.31.")
 def diff(old: str, new: str, output: str, kubelet: tuple[int, int] | None) -> int:

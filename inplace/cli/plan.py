@@ -40,7 +40,9 @@ NOT_ASKED: Final = "the API server was not asked whether it accepts the change"
 @command("plan")
 @click.argument("workload")
 @click.option("--image", "images", multiple=True, metavar="CONTAINER=IMAGE", help="Plan as if this image were set.")
-@click.option("-f", "--filename", metavar="FILE", help="Plan as if this manifest were applied; - is stdin.")
+@click.option(
+    "-f", "--filename", type=click.Path(), metavar="FILE", help="Plan as if this manifest were applied; - is stdin."
+)
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
 @with_connection
 def plan(connection: Connection, workload: str, images: tuple[str, ...], filename: str | None, output: str) -> int:

@@ -1,0 +1,1 @@
+"""What a release gives out: `python -m hack.release`."""

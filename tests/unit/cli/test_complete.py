@@ -1,0 +1,61 @@
+"""What kubectl is told when the arguments of `kubectl inplace …` are to be completed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from inplace.cli import complete
+from inplace.cli.commands import COMMANDS
+
+NO_FILES, FILES_TOO = ":4", ":0"
+
+
+@pytest.fixture
+def proposed(monkeypatch, capsys):
+    def call(*words):
+        monkeypatch.setattr(sys, "argv", ["kubectl_complete-inplace", *words])
+        complete.main()
+        *lines, directive = capsys.readouterr().out.splitlines()
+        return {value: help for value, _, help in (line.partition("\t") for line in lines)}, directive
+
+    return call
+
+
+def test_the_first_word_is_a_command(proposed):
+    assert proposed("") == ({name: short for name, (_, short) in COMMANDS.items()}, NO_FILES)
+    assert proposed() == proposed("")
+    assert list(proposed("pl")[0]) == ["plan"]
+    assert proposed("nosuch") == ({}, NO_FILES)
+
+
+def test_options_and_their_choices(proposed):
+    assert proposed("status", "-o", "") == ({"text": "", "json": "", "yaml": ""}, NO_FILES)
+    assert proposed("status", "--output=j") == ({"json": ""}, NO_FILES)
+    assert "--namespace" in proposed("--")[0]
+    assert {"--watch", "--namespace"} <= set(proposed("status", "--")[0])
+    assert list(proposed("-n", "shop", "pro")[0]) == ["promote"]
+
+
+def test_where_a_file_stands_the_shell_proposes_files(proposed):
+    assert proposed("plan", "sts/web", "-f", "") == ({}, FILES_TOO)
+    assert proposed("diff", "old.y") == ({}, FILES_TOO)
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl here")
+def test_the_real_kubectl_completes_the_plugin(tmp_path):
+    """kubectl finds the completion as a program of its own beside the plugin."""
+    for name, module in (("kubectl-inplace", "app"), ("kubectl_complete-inplace", "complete")):
+        program = tmp_path / name
+        program.write_text(f"#!{sys.executable}\nfrom inplace.cli.{module} import main\nmain()\n")
+        program.chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["kubectl", "__complete", "inplace", "status", "--output", "j"],
+        env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == f"json\n{NO_FILES}\n"
