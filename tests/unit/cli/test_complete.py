@@ -21,7 +21,7 @@ def proposed(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["kubectl_complete-inplace", *words])
         complete.main()
         *lines, directive = capsys.readouterr().out.splitlines()
-        return {value: help for value, _, help in (line.partition("\t") for line in lines)}, directive
+        return {value: about for value, _, about in (line.partition("\t") for line in lines)}, directive
 
     return call
 
