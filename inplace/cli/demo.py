@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from msgspec import Struct
 
 from inplace.cli.commands import command
 from inplace.cli.connect import USER_AGENT, Ref, read_live, run_async
+from inplace.cli.errors import InputError
 from inplace.core import kinds
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
@@ -61,6 +63,8 @@ class Stage(Struct, frozen=True):
 @click.option("--keep", is_flag=True, help="Keep the cluster until Ctrl-C, for use with kubectl.")
 def demo(no_color: bool, plain: bool, keep: bool) -> int:
     """The real controller upgrades a StatefulSet in place, meets an image that does not exist, and recovers."""
+    if find_spec("kubesim") is None:
+        raise InputError("the demo's cluster is not in the controller's image: pip install kubectl-inplace")
     plain = plain or not sys.stdout.isatty()
     return run_async(_demo(no_color=no_color or "NO_COLOR" in os.environ, plain=plain, keep=keep))
 
