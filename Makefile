@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 # Whatever the shell says: the many processes of a run compile each module once, not each for itself.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo lint test docs e2e image e2e-full bench cluster-up cluster-down lock clean
+.PHONY: help demo lint test docs e2e image wheel release e2e-full bench cluster-up cluster-down lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -45,9 +45,16 @@ e2e: $(READY)  ## the scenarios on a real cluster on this machine (as root; the 
 	$(BIN)/pytest -q -n 6 --world real --controller in-cluster -m "in_cluster and not long and not seldom" tests/scenarios
 	$(BIN)/pytest -q --world real -m "alone and not long" tests/scenarios tests/e2e
 
-image: $(READY)  ## the controller's image, without a daemon, into build/image (PUSH=HOST/NAME:TAG: and into a registry)
+image: $(READY)  ## the controller's image, without a daemon, into build/image (PUSH=HOST/NAME:TAG: and into a registry, PLAIN_HTTP=1: without TLS)
 	$(BIN)/python -m hack.image build
-	$(if $(PUSH),$(BIN)/python -m hack.image push $(PUSH))
+	$(if $(PUSH),$(BIN)/python -m hack.image push $(if $(PLAIN_HTTP),--plain-http) $(PUSH))
+
+wheel: $(READY)  ## the wheel, into dist/: what the Dockerfile needs
+	$(BIN)/python -m hack.release wheel
+
+release: $(READY)  ## the files of a release, into dist/ (IMAGE=NAME@DIGEST: install.yaml for it; URL=…: krew's manifest too)
+	$(if $(wildcard build/image.cdx.json),,$(BIN)/python -m hack.image build)
+	$(BIN)/python -m hack.release build $(if $(IMAGE),--image $(IMAGE)) $(if $(URL),--url $(URL))
 
 e2e-full: $(READY)  ## everything, long: all worlds, versions and seeds, deliberate defects, long benchmarks; writes docs/reference/scenarios.md and docs/reference/judges.md
 	rm -rf build/scenarios build/judges

@@ -7,15 +7,13 @@ bytes depend on the machine's busybox and on nothing else, so that a tag has the
 from __future__ import annotations
 
 import functools
-import hashlib
 import io
-import json
 import tarfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from hack.cluster.packages import find
 from hack.cluster.settings import ClusterError
+from hack.image import oci
 
 MANIFEST_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 # Not compressed: the layer travels over loopback, and compressors differ between Python versions.
@@ -59,50 +57,33 @@ CATALOGUE: dict[str, dict[str, tuple[str, str]]] = {
 }
 
 
-@dataclass(frozen=True)
-class Image:
-    """The three things a registry is given."""
-
-    layer: bytes
-    config: bytes
-    manifest: bytes
-
-
 @functools.cache
-def image(repository: str, tag: str) -> Image:
+def image(repository: str, tag: str) -> oci.Image:
     """The image of one tag."""
     script, version = CATALOGUE[repository][tag]
     port = _SIDECAR_PORT if repository == "sidecar" else _APP_PORT
     layer = _layer("#!/bin/sh\n" + _SCRIPTS[script].format(port=port), f"{version}\n")
-    config = _json(
+    config = oci.encoded(
         {
             "architecture": _architecture(),
             "os": "linux",
             "config": {"Entrypoint": ["/app"], "Env": ["PATH=/bin"], "WorkingDir": "/"},
-            "rootfs": {"type": "layers", "diff_ids": [_digest(layer)]},
+            "rootfs": {"type": "layers", "diff_ids": [oci.digest(layer)]},
             "history": [{"created_by": f"{repository} {version}"}],
         }
     )
     manifest = {
         "schemaVersion": 2,
         "mediaType": MANIFEST_TYPE,
-        "config": {"mediaType": _CONFIG_TYPE, "size": len(config), "digest": _digest(config)},
-        "layers": [{"mediaType": _LAYER_TYPE, "size": len(layer), "digest": _digest(layer)}],
+        "config": {"mediaType": _CONFIG_TYPE, "size": len(config), "digest": oci.digest(config)},
+        "layers": [{"mediaType": _LAYER_TYPE, "size": len(layer), "digest": oci.digest(layer)}],
     }
-    return Image(layer, config, _json(manifest))
+    return oci.Image(oci.encoded(manifest), (layer, config))
 
 
 def digest(repository: str, tag: str) -> str:
     """The digest of one tag, as in `app@sha256:...`; `v1-alias` has that of `v1`."""
-    return _digest(image(repository, tag).manifest)
-
-
-def _digest(content: bytes) -> str:
-    return "sha256:" + hashlib.sha256(content).hexdigest()
-
-
-def _json(content: object) -> bytes:
-    return json.dumps(content, separators=(",", ":"), sort_keys=True).encode()
+    return image(repository, tag).digest
 
 
 def _architecture() -> str:

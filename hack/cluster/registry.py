@@ -6,13 +6,12 @@ Knows the registry's API, version 2. Plain HTTP is what registries on loopback s
 from __future__ import annotations
 
 import http.client
-from collections.abc import Iterable
 from contextlib import closing
-from hashlib import sha256
 from urllib.parse import urlsplit
 
 from hack.cluster.images import CATALOGUE, MANIFEST_TYPE, digest, image
 from hack.cluster.settings import ClusterError
+from hack.image import oci
 
 
 def push_all(registry: str) -> None:
@@ -23,20 +22,20 @@ def push_all(registry: str) -> None:
         for repository, tags in CATALOGUE.items():
             for tag in tags:
                 made, path = image(repository, tag), f"{prefix}/{repository}" if prefix else repository
-                _push(connection, path, tag, made.manifest, (made.layer, made.config), MANIFEST_TYPE)
+                _push(connection, path, tag, made)
     except OSError as problem:
         raise ClusterError(f"cannot push images to {registry}: {problem}") from problem
     finally:
         connection.close()
 
 
-def push(registry: str, repository: str, tag: str, manifest: bytes, blobs: Iterable[bytes], kind: str) -> str:
-    """One image, and its reference; `kind` is the media type of the manifest. Raises ClusterError."""
+def push(registry: str, repository: str, tag: str, made: oci.Image) -> str:
+    """One image, and its reference. Raises ClusterError."""
     host, _, prefix = registry.rstrip("/").partition("/")
     with closing(http.client.HTTPConnection(host, timeout=30)) as connection:
         try:
             path = f"{prefix}/{repository}" if prefix else repository
-            _push(connection, path, tag, manifest, blobs, kind)
+            _push(connection, path, tag, made)
         except OSError as problem:
             raise ClusterError(f"cannot push {repository}:{tag} to {registry}: {problem}") from problem
     return f"{registry}/{repository}:{tag}"
@@ -70,23 +69,16 @@ def lacks(registry: str) -> list[str]:
     return absent
 
 
-def _push(
-    connection: http.client.HTTPConnection,
-    repository: str,
-    tag: str,
-    manifest: bytes,
-    blobs: Iterable[bytes],
-    kind: str,
-) -> None:
-    for blob in blobs:
+def _push(connection: http.client.HTTPConnection, repository: str, tag: str, made: oci.Image) -> None:
+    for blob in made.blobs:
         _push_blob(connection, repository, blob)
-    status, _ = _ask(connection, "PUT", f"/v2/{repository}/manifests/{tag}", manifest, kind)
+    status, _ = _ask(connection, "PUT", f"/v2/{repository}/manifests/{tag}", made.manifest, made.kind)
     if status != 201:
         raise ClusterError(f"the registry refused {repository}:{tag} with {status}")
 
 
 def _push_blob(connection: http.client.HTTPConnection, repository: str, blob: bytes) -> None:
-    name = "sha256:" + sha256(blob).hexdigest()
+    name = oci.digest(blob)
     if _ask(connection, "HEAD", f"/v2/{repository}/blobs/{name}")[0] == 200:
         return
     status, headers = _ask(connection, "POST", f"/v2/{repository}/blobs/uploads/", b"")

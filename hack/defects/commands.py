@@ -240,4 +240,26 @@ DEFECTS: Final = (
         "key=lambda pod: 0",
         ("unit/cli/test_tree.py::test_the_header_and_the_pods_in_flight_stay_on_a_small_terminal",),
     ),
+    # --- completion
+    Defect(
+        "keep the shell from proposing files where a file stands",
+        "cli/complete.py",
+        "_FILES_TOO if files else _NO_FILES",
+        "_NO_FILES",
+        ("unit/cli/test_complete.py::test_where_a_file_stands_the_shell_proposes_files",),
+    ),
+    Defect(
+        "propose every command whatever was begun",
+        "cli/app.py",
+        "if one.value.startswith(incomplete)",
+        "if one.value",
+        ("unit/cli/test_complete.py::test_the_first_word_is_a_command",),
+    ),
+    Defect(
+        "start the demo without its cluster",
+        "cli/demo.py",
+        'if find_spec("kubesim") is None:',
+        "if False:",
+        ("unit/cli/test_app.py::test_where_the_demos_cluster_is_missing_that_is_said",),
+    ),
 )

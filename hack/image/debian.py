@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hack.cluster.settings import ClusterError
-from hack.image.tree import Tree
+from hack.image.tree import Tree, merged
 
 LOCK = Path(__file__).with_name("debian.lock")
 PACKAGES = (
@@ -23,6 +23,9 @@ PACKAGES = (
     "libexpat1", "libffi8", "libbz2-1.0", "liblzma5", "libuuid1", "libcrypt1", "libpython3.11-minimal",
     "python3.11-minimal", "libpython3.11-stdlib", "libsqlite3-0",
 )  # fmt: skip
+#: The packages that are in the image, a file for each where dpkg has one for all; and, as dpkg has them, their files.
+STATUS = "var/lib/dpkg/status.d"
+LISTS = "var/lib/dpkg/info"
 #: What no server needs of them.
 _DROPPED = (
     "usr/share/man", "usr/share/lintian", "usr/share/info", "usr/share/bug", "usr/share/base-files", "usr/lib/mime",
@@ -63,14 +66,16 @@ def tree(cache: Path) -> tuple[Tree, bool]:
     """
     made, exact = Tree(), True
     for package in locked():
-        archive = _fetch(package, cache)
+        archive = fetch(package, cache)
         exact = exact and _hash(archive) == package.sha256
         with tarfile.open(fileobj=io.BytesIO(_dpkg("--fsys-tarfile", archive))) as files:
             made.unpack(files, _is_kept)
+            own = [
+                path for member in files.getmembers() if _is_kept(path := merged(member.name)) and not member.isdir()
+            ]
+            made.write(f"{LISTS}/{package.name}.list", "".join(f"/{path}\n" for path in own))
         with tarfile.open(fileobj=io.BytesIO(_dpkg("--ctrl-tarfile", archive))) as control:
-            found = control.extractfile("./control")
-            assert found is not None
-            made.write(f"var/lib/dpkg/status.d/{package.name}", found.read())  # where scanners look
+            _record(made, package.name, control)
     for name in ("bin", "lib", "lib64", "sbin"):
         made.link(name, f"usr/{name}")
     certificates = [path for path in made.paths() if path.startswith("usr/share/ca-certificates/")]
@@ -83,6 +88,14 @@ def tree(cache: Path) -> tuple[Tree, bool]:
     return made, exact
 
 
+def _record(made: Tree, name: str, control: tarfile.TarFile) -> None:
+    """Where scanners look in an image without a package manager: what the package is, and the sums of its files."""
+    for member, target in (("./control", name), ("./md5sums", f"{name}.md5sums")):
+        found = control.extractfile(member)
+        assert found is not None
+        made.write(f"{STATUS}/{target}", found.read())
+
+
 def _is_kept(path: str) -> bool:
     """Of the documentation the licenses."""
     if path.startswith("usr/share/doc/"):
@@ -90,7 +103,8 @@ def _is_kept(path: str) -> bool:
     return bool(path) and not any(path == one or path.startswith(f"{one}/") for one in _DROPPED)
 
 
-def _fetch(package: Locked, cache: Path) -> Path:
+def fetch(package: Locked, cache: Path) -> Path:
+    """The package's .deb, kept in `cache`: the locked one, else the newest. Raises ClusterError."""
     target = cache / f"{package.name}_{package.sha256[:16]}.deb"
     if target.is_file() and _hash(target) == package.sha256:
         return target

@@ -6,65 +6,123 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from hack.cluster.settings import ClusterError
 from hack.image.tree import Tree
+from hack.release import distributions
 
-ROOT = Path(__file__).parents[2]
+ROOT = distributions.ROOT
 LOCK = Path(__file__).with_name("requirements.lock")
 SITE = "opt/inplace/lib/python3.11/site-packages"
-_TARGET = ("--python-version", "3.11", "--platform", "manylinux2014_x86_64", "--platform", "manylinux_2_28_x86_64")
+_PROGRAM = "opt/inplace/bin/inplace"
+#: As pip writes it down: where it is, seen from SITE.
+_PROGRAM_RECORD = "../../../bin/inplace,,\n"
+#: The image's first.
+PYTHONS = ("3.11", "3.12", "3.13", "3.14")
+PLATFORMS = {
+    "linux-amd64": ("manylinux2014_x86_64", "manylinux_2_28_x86_64"),
+    "linux-arm64": ("manylinux2014_aarch64", "manylinux_2_28_aarch64"),
+    "darwin-amd64": ("macosx_14_0_x86_64",),
+    "darwin-arm64": ("macosx_14_0_arm64",),
+}
 #: Of kubernetes_asyncio the credentials are used, and nothing else of it (inplace.kube.loaders).
 _UNUSED = ("client/models", "client/api", "dynamic", "stream", "watch", "leaderelection", "utils")
 _LOADER = "lib64/ld-linux-x86-64.so.2"
 _LIBRARIES = "usr/lib/x86_64-linux-gnu"
 
 
+class Locked(NamedTuple):
+    """One dependency; the hash is of the wheel that the image has."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+def locked() -> list[Locked]:
+    """What `requirements.lock` says."""
+    found = re.findall(r"^(\S+)==(\S+) \\\n    --hash=sha256:(\w+)", LOCK.read_text(), re.MULTILINE)
+    return [Locked(*one) for one in found]
+
+
 def lock() -> str:
     """The text of a new `requirements.lock`: what the image runs with, at the versions that make test runs with."""
-    report = _pip("install", "--dry-run", "--ignore-installed", "--quiet", "--report", "-", *_TARGET, *_ONLY, str(ROOT))
-    lines = ["# The wheels of the image, with their hashes; refresh with: make lock"]
+    wheels: dict[str, list[str]] = {}
+    for platform in PLATFORMS:
+        for python in PYTHONS:
+            for requirement, sha256 in _offered(python, platform):
+                hashes = wheels.setdefault(requirement, [])
+                hashes.extend([sha256] if sha256 not in hashes else [])
+    lines = [
+        "# The dependencies, by the hashes of their wheels for each Python and platform; the first is of the image's.",
+        "# Refresh with: make lock",
+    ]
+    for requirement in sorted(wheels, key=str.lower):
+        lines.append(" \\\n".join([requirement, *(f"    --hash=sha256:{one}" for one in wheels[requirement])]))
+    return "\n".join(lines) + "\n"
+
+
+def _offered(python: str, platform: str) -> Iterator[tuple[str, str]]:
+    """Requirement and hash of each wheel that is chosen there."""
+    constraints = ("--constraint", str(ROOT / "constraints.txt"))
+    options = ("--dry-run", "--ignore-installed", "--quiet", "--report", "-", "--target", "unused")
+    report = _pip("install", *options, *target(python, platform), *constraints, str(ROOT))
     for one in json.loads(report)["install"]:
-        if "dir_info" in one["download_info"]:
-            continue
-        name, version = one["metadata"]["name"], one["metadata"]["version"]
-        lines.append(f"{name}=={version} --hash=sha256:{one['download_info']['archive_info']['hashes']['sha256']}")
-    return "\n".join([lines[0], *sorted(lines[1:], key=str.lower)]) + "\n"
+        if "dir_info" not in one["download_info"]:
+            requirement = f"{one['metadata']['name']}=={one['metadata']['version']}"
+            yield requirement, one["download_info"]["archive_info"]["hashes"]["sha256"]
 
 
-_ONLY = ("--only-binary", ":all:", "--target", "unused", "--constraint", str(ROOT / "constraints.txt"))
+def target(python: str, platform: str) -> tuple[str, ...]:
+    """pip's options for wheels of another Python and machine. Markers are evaluated for this Python all the same."""
+    tags = [word for tag in PLATFORMS[platform] for word in ("--platform", tag)]
+    return ("--python-version", python, *tags, "--only-binary", ":all:")
 
 
 def dependencies(time: int) -> Tree:
     """The wheels of the lock."""
     made = Tree()
     with tempfile.TemporaryDirectory() as folder:
-        options = ("--require-hashes", "--no-deps", "--no-compile", "--only-binary", ":all:", *_TARGET)
-        _pip("install", "--quiet", *options, "--target", folder, "--requirement", str(LOCK), time=time)
-        site = Path(folder)
-        shutil.rmtree(site / "bin", ignore_errors=True)
-        for name in _UNUSED:
-            shutil.rmtree(site / "kubernetes_asyncio" / name, ignore_errors=True)
-        made.take(site, SITE)
+        install(Path(folder), PYTHONS[0], "linux-amd64", time)
+        made.take(Path(folder), SITE)
     return made
 
 
-def ours() -> Tree:
-    """inplace without the models of a cluster, which only tests and the demo use."""
+def install(folder: Path, python: str, platform: str, time: int) -> None:
+    """The dependencies for this Python and platform, into a folder. Raises ClusterError."""
+    options = ("--quiet", "--require-hashes", "--no-deps", "--no-compile", "--target", str(folder))
+    _pip("install", *options, *target(python, platform), "--requirement", str(LOCK), time=time)
+    shutil.rmtree(folder / "bin", ignore_errors=True)
+    for name in _UNUSED:
+        shutil.rmtree(folder / "kubernetes_asyncio" / name, ignore_errors=True)
+
+
+def ours(time: int) -> Tree:
+    """inplace, from its wheel, without the models of a cluster, which only tests and the demo use."""
     made = Tree()
-    for path in sorted((ROOT / "inplace").rglob("*")):
-        if path.suffix == ".py" or path.name == "py.typed":
-            made.write(f"{SITE}/{path.relative_to(ROOT)}", path.read_bytes())
-    made.write("opt/inplace/LICENSE", (ROOT / "LICENSE").read_bytes())
-    made.write(
-        "opt/inplace/bin/inplace", "#!/usr/bin/python3.11 -P\nfrom inplace.cli.app import main\n\nmain()\n", 0o755
-    )
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(distributions.wheel(Path(folder), time)) as archive:
+        for name in archive.namelist():
+            content = archive.read(name)
+            if name.endswith(".dist-info/RECORD"):
+                lines = content.decode().splitlines(keepends=True)
+                content = "".join([line for line in lines if not _is_model(line)] + [_PROGRAM_RECORD]).encode()
+            if not _is_model(name):
+                made.write(f"{SITE}/{name}", content)
+    made.write(_PROGRAM, "#!/usr/bin/python3.11 -P\nfrom inplace.cli.app import main\n\nmain()\n", 0o755)
     return made
+
+
+def _is_model(name: str) -> bool:
+    return name.startswith("kubesim/")
 
 
 def compiled(tree: Tree, root: Path) -> None:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from msgspec import Struct
 
 from inplace.cli.commands import command
 from inplace.cli.connect import USER_AGENT, Ref, read_live, run_async
+from inplace.cli.errors import InputError
 from inplace.core import kinds
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
@@ -64,6 +66,8 @@ def demo(no_color: bool, plain: bool, keep: bool) -> int:
 
     Exit codes: 0 shown, 1 error.
     """
+    if find_spec("kubesim") is None:
+        raise InputError("the demo's cluster is not in the controller's image: pip install kubectl-inplace")
     plain = plain or not sys.stdout.isatty()
     return run_async(_demo(no_color=no_color or "NO_COLOR" in os.environ, plain=plain, keep=keep))
 

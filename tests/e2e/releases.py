@@ -17,7 +17,7 @@ import pytest
 
 from hack.cluster import api, registry
 from hack.image import oci
-from hack.image.__main__ import build
+from hack.image.build import build
 from tests.scenarios.real import ROOT
 
 #: The oldest release whose state, image and manifests are read: the first that builds its image by itself.
@@ -70,7 +70,7 @@ def _renamed(made: oci.Image, version: str) -> oci.Image:
 
 def _push(cluster: api.Cluster, made: oci.Image) -> str:
     tag = made.digest.removeprefix("sha256:")[:12]
-    return registry.push(cluster.registry, "inplace", tag, made.manifest, made.blobs, oci.MANIFEST)
+    return registry.push(cluster.registry, "inplace", tag, made)
 
 
 @contextmanager

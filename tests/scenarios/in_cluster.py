@@ -16,8 +16,7 @@ from typing import Any
 import yaml
 
 from hack.cluster import api, registry
-from hack.image.__main__ import build
-from hack.image.oci import MANIFEST
+from hack.image.build import build
 from tests.scenarios.real import ROOT, RealWorld, kubectl
 from tests.scenarios.world import NAME
 
@@ -143,4 +142,4 @@ def controller_image(cluster: api.Cluster) -> str:
         fcntl.flock(handle, fcntl.LOCK_EX)
         made = build()
         tag = made.digest.removeprefix("sha256:")[:12]
-        return registry.push(cluster.registry, "inplace", tag, made.manifest, made.blobs, MANIFEST)
+        return registry.push(cluster.registry, "inplace", tag, made)

@@ -96,6 +96,13 @@ def test_both_entry_points_and_the_module_are_the_same_program():
     assert done.stdout == f"inplace {inplace.__version__}\n"
 
 
+def test_where_the_demos_cluster_is_missing_that_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "kubesim", None)
+    done = run("demo")
+    assert done.exit_code == 1
+    assert done.stderr.startswith("error: the demo's cluster is not in the controller's image: pip install")
+
+
 # -- usage errors
 
 
