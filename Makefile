@@ -32,7 +32,7 @@ demo: $(READY)  ## the real controller on a cluster inside the process: an upgra
 
 # Four workers, because some of them wait in real time: for the demo, or for kubectl.
 test: lint  ## lint, types, contracts, unit, property and scenario tests on the embedded cluster; no root, no cluster
-	$(BIN)/pytest -q -n 4 --dist worksteal --seeds 2 --stories 12 -m "not seldom"
+	$(BIN)/pytest -q -n 4 --dist worksteal --seeds 2 --stories 12 --turn 0 -m "not seldom"
 
 docs: $(READY)  ## what is generated (pages, alerts, dashboard, chart), and the documentation as a site in build/site; fails if a link leads nowhere
 	$(BIN)/python -m hack.monitoring

@@ -24,8 +24,8 @@ def kinds(*names: str, because: str) -> Any:
     return pytest.mark.kinds(names, because)
 
 
-#: Marks a scenario that runs for every kind wherever it runs. The others run for StatefulSets alone on the real cluster,
-#: and for one kind in `make test`. On the real cluster's one node a DaemonSet has one Pod.
+#: Marks a scenario that runs for every kind wherever it runs. The others run for StatefulSets alone on the real
+#: cluster, and for one kind in `make test`. On the real cluster's one node a DaemonSet has one Pod.
 core = pytest.mark.core(tuple(flavours.BY_NAME))
 #: The same for the kinds that are held in their own ways; the time of the real cluster is dear.
 core_of_held = pytest.mark.core(("StatefulSet", "Deployment"))
