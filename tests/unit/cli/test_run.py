@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from types import SimpleNamespace
+from typing import Any
 
 import aiohttp
 import pytest
@@ -14,7 +15,7 @@ from inplace.cli.app import main
 from inplace.serve.metrics import Metrics
 
 HERE = ("127.0.0.1", 0)
-APP = SimpleNamespace(live={"ping": lambda: None}, ready={"cache-pods": lambda: "not synced"})
+APP: Any = SimpleNamespace(live={"ping": lambda: None}, ready={"cache-pods": lambda: "not synced"})
 PROBES = {"livez": 200, "readyz": 500}
 NEITHER = {"metrics": 404, "livez": 404, "readyz": 404}
 
