@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 
 import pytest
 
 from hack.chart.files import FOLDER
+from hack.cluster import api
 from inplace.controller.app import LEASE_NAME
 from inplace.core.objects import names
 from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
 from tests.e2e.releases import STRANGER, Release, in_force
 from tests.scenarios.in_cluster import controller_image
-from tests.scenarios.real import inplace, kubectl
+from tests.scenarios.real import ROOT, inplace, kubectl
 from tests.scenarios.world import identity
 
 NAME = "upgrades"
@@ -34,45 +36,57 @@ async def test_the_chart_gives_a_controller_that_leads_upgrades_a_release_and_le
     async with open_world(controller=False) as world:
         if world.cluster.k8s < "1.36":
             pytest.skip("MutatingAdmissionPolicy is stable from 1.36 on")
-        kubectl(world.cluster, "delete", "--ignore-not-found", "-k", "manifests/policies")  # what other tests left
+        for folder in ("manifests/policies/gate", "manifests/policies"):  # what other tests have left
+            kubectl(world.cluster, "delete", "--ignore-not-found", "-k", str(ROOT / folder))
         ours = Release(world, FOLDER, NAME, f"t-{secrets.token_hex(4)}")
         repository, _, tag = controller_image(world.cluster).rpartition(":")
-        values = {"image": {"repository": repository, "tag": tag}, "policies": {"enabled": True}}
-        await ours.install(values)
-        (first,) = _pods(world, ours)
-        assert _is_ready(first)
-        await world.until(lambda: _leads(world, ours, first), "the controller to lead")
-
-        stranger = Release(world, STRANGER, "web")
-        given = {"image": world.app("v1"), "labels": {names.MODE: "InPlaceOnly"}}
-        await stranger.install(given)
-        await world.wait_phase("web", Phase.UP_TO_DATE)
-        await in_force(world)
-        before = [identity(pod) for pod in await world.pods()]
-        await stranger.upgrade({**given, "image": world.app("v2")})
-        assert {pod.spec.containers[0].image for pod in await world.pods()} == {world.app("v2")}
-        assert [identity(pod) for pod in await world.pods()] == before
-
-        await ours.upgrade({**values, "logLevel": "debug", "replicaCount": 2})
-        pods = [pod for pod in _pods(world, ours) if "deletionTimestamp" not in pod["metadata"]]
-        assert len(pods) == 2
-        assert all(_is_ready(pod) and "--log-level=debug" in pod["spec"]["containers"][0]["args"] for pod in pods)
-        assert first["metadata"]["uid"] not in {pod["metadata"]["uid"] for pod in pods}
-
-        async def followed():
-            return any([await _leads(world, ours, pod) for pod in pods])
-
-        await world.until(followed, "one of the new Pods to lead")
-        await stranger.upgrade({**given, "image": world.app("v1")})
-        assert {pod.spec.containers[0].image for pod in await world.pods()} == {world.app("v1")}
-
-        code, out, err = await inplace(world, "disable", "statefulsets/web")
-        assert code == 0, out + err
-        await ours.uninstall()
+        values = {"image": {"repository": repository, "tag": tag}, "policies": {"enabled": True, "gate": True}}
+        try:
+            await ours.install(values)
+            stranger = Release(world, STRANGER, "web")
+            await _upgrades(world, ours, stranger)
+            values |= {"logLevel": "debug", "replicaCount": 2}
+            await ours.upgrade(values)
+            await _is_replaced(world, ours, stranger)
+            await ours.upgrade({**values, "policies": {"enabled": True}})
+            code, out, err = await inplace(world, "disable", "statefulsets/web")
+            assert code == 0, out + err
+        finally:
+            await ours.uninstall()
+            # The server's watch of parameters ended with the last binding; see manifests/policies/gate.yaml.
+            await asyncio.to_thread(api.restart_apiserver, world.cluster)
         assert kubectl(world.cluster, "get", EVERYWHERE, "-l", _of(NAME), "-o", "name") == ""
         await world.until(lambda: _is_empty(world, ours), "nothing in its namespace but the Lease")
         assert await world.is_clean()
         kubectl(world.cluster, "delete", "namespace", ours.namespace, "--timeout=60s")
+
+
+async def _upgrades(world, ours, stranger):
+    """The controller that was installed is Ready and leads, and a release is upgraded in place while Helm waits."""
+    (controller,) = _pods(world, ours)
+    assert _is_ready(controller)
+    await world.until(lambda: _is_led(world, ours), "the controller to lead")
+    await stranger.install(_opted_in(world, "v1"))
+    await world.wait_phase("web", Phase.UP_TO_DATE)
+    await in_force(world)
+    before = [identity(pod) for pod in await world.pods()]
+    await stranger.upgrade(_opted_in(world, "v2"))
+    assert {pod.spec.containers[0].image for pod in await world.pods()} == {world.app("v2")}
+    assert [identity(pod) for pod in await world.pods()] == before
+
+
+async def _is_replaced(world, ours, stranger):
+    """Other Pods with other arguments, of which one leads and does the same."""
+    pods = _pods(world, ours)
+    assert len(pods) == 2
+    assert all(_is_ready(pod) and "--log-level=debug" in pod["spec"]["containers"][0]["args"] for pod in pods)
+    await world.until(lambda: _is_led(world, ours), "one of the new Pods to lead")
+    await stranger.upgrade(_opted_in(world, "v1"))
+    assert {pod.spec.containers[0].image for pod in await world.pods()} == {world.app("v1")}
+
+
+def _opted_in(world, tag):
+    return {"image": world.app(tag), "labels": {names.MODE: "InPlaceOnly"}}
 
 
 def _of(release):
@@ -81,16 +95,18 @@ def _of(release):
 
 def _pods(world, release):
     found = kubectl(world.cluster, "get", "pods", "-n", release.namespace, "-l", _of(release.name), "-o", "json")
-    return json.loads(found)["items"]
+    return [pod for pod in json.loads(found)["items"] if "deletionTimestamp" not in pod["metadata"]]
 
 
 def _is_ready(pod):
     return any(one["type"] == "Ready" and one["status"] == "True" for one in pod["status"]["conditions"])
 
 
-async def _leads(world, release, pod):
-    found = await world.client.list(resources.LEASES, release.namespace, type=dict)
-    return any(pod["metadata"]["name"] in one["spec"].get("holderIdentity", "") for one in found.items)
+async def _is_led(world, release):
+    """One of the Pods that are there holds the Lease."""
+    leases = (await world.client.list(resources.LEASES, release.namespace, type=dict)).items
+    holders = [one["spec"].get("holderIdentity") or "" for one in leases]
+    return any(one.startswith(f"{pod['metadata']['name']}_") for one in holders for pod in _pods(world, release))
 
 
 async def _is_empty(world, release):

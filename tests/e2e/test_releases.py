@@ -10,13 +10,14 @@ from inplace.core.state.statuses import Phase
 from tests.e2e.releases import STRANGER, Release, in_force
 from tests.e2e.test_policies import run
 from tests.scenarios.kinds import DAEMONSET, DEPLOYMENT, STATEFULSET
+from tests.scenarios.markers import long
 from tests.scenarios.policies import HONEST_STATUS, KEEP_FREEZE
 from tests.scenarios.real import inplace
 from tests.scenarios.world import identity
 
 MODE = {names.MODE: "InPlaceOnly"}
 #: What Helm says of an upgrade that the controller has given up.
-FAILED = r"status: Failed, message: see the annotation inplace\.dev/status"
+FAILED = r"web not ready\. status: Failed, message: "
 #: What the owner's chart says of the strategy after the opt-out.
 OTHER = {
     "StatefulSet": {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}},
@@ -107,7 +108,7 @@ async def test_helm_does_not_wait_for_a_deployment_and_status_does(open_world):
         assert [identity(pod) for pod in await world.pods()] == before
 
 
-@pytest.mark.parametrize("flavour", [STATEFULSET, DAEMONSET], ids=lambda one: one.name)
+@pytest.mark.parametrize("flavour", [STATEFULSET, pytest.param(DAEMONSET, marks=long)], ids=lambda one: one.name)
 async def test_without_the_policies_a_rendered_strategy_is_a_conflict_until_the_opt_out(open_world, flavour):
     async with open_world() as world:
         world.flavour = flavour

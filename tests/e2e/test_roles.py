@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 
 import pytest
@@ -10,6 +11,8 @@ from inplace.cli.plan import NOT_ASKED
 from inplace.cluster.live import UNSEEN
 from inplace.core.objects import names
 from inplace.core.state.statuses import Phase
+from tests import audit
+from tests.e2e.test_policies import run
 from tests.scenarios import kinds
 from tests.scenarios.real import inplace, kubectl
 
@@ -60,13 +63,15 @@ class User:
         last = err.splitlines()[-1]
         assert (code, out, last.startswith("error: "), f"cannot {verb} resource" in last) == (1, "", True, True), err
 
-    async def is_known(self, *command):
+    async def may(self, verb, resource):
         """Wait until the server's authorizer has seen the binding."""
+        asked = ["auth", "can-i", verb, resource, self.option, "-n", self.world.namespace]
 
-        async def seen():
-            return "forbidden" not in (await inplace(self.world, *command, self.option))[2]
+        async def yes():
+            done = await asyncio.to_thread(run, self.world, *asked)
+            return done[0] == 0
 
-        await self.world.until(seen, "the rights to be known")
+        await self.world.until(yes, f"the right to {verb} {resource}")
 
 
 @KINDS
@@ -75,8 +80,8 @@ async def test_an_operator_may_run_every_command_that_writes_and_a_viewer_none(o
         world.flavour, ref = flavour, f"{flavour.resource.plural}/web"
         await world.create_web(replicas=2, mode=None, annotations={"steps": "1"})
         viewer, operator = User(world, "viewer", "inplace-viewer"), User(world, "operator", "inplace-operator")
-        await operator.is_known("enable", ref, "--dry-run=server")
-        await viewer.is_known("enable", ref, "--dry-run=client")
+        await operator.may("patch", "statefulsets.apps")
+        await viewer.may("list", "endpointslices.discovery.k8s.io")
         await viewer.may_not("patch", "enable", ref)
         await operator.does("enable", ref, notes=[NO_NODES])
         await world.set_image(world.app("v2"))
@@ -85,11 +90,15 @@ async def test_an_operator_may_run_every_command_that_writes_and_a_viewer_none(o
             await viewer.may_not("patch", "promote", ref)
             await operator.does("promote", ref)
         await world.wait_upgraded()
+        await world.annotate(**{"max-unavailable": "some"})
+        await world.wait_phase("web", Phase.REFUSED)
         await world.kill_controller()  # so that the command itself has everything to write
         await viewer.may_not("patch", "disable", ref)
+        before = len(writes(world))
         await operator.does("disable", ref, notes=[NO_NODES])
-        await world.annotate(steps=None)  # the user's own
         assert await world.is_clean()
+        told = ("patch", flavour.resource.plural, "status")  # its conditions, which a StatefulSet's controller drops
+        assert (told in writes(world)[before:]) is (flavour is not kinds.STATEFULSET)
 
 
 async def test_a_viewer_may_run_every_command_that_reads_and_nobody_else_any(open_world):
@@ -98,15 +107,16 @@ async def test_a_viewer_may_run_every_command_that_reads_and_nobody_else_any(ope
         await world.create_web(replicas=1, gate=False, annotations=settings)
         nobody, viewer = User(world, "nobody"), User(world, "viewer", "inplace-viewer")
         operator = User(world, "operator", "inplace-operator")
-        await viewer.is_known("explain", world.nth(0))
+        await viewer.may("list", "endpointslices.discovery.k8s.io")
         plan, explain = ("plan", "sts/web", "--image", f"app={world.app('v2')}"), ("explain", world.nth(0))
         await viewer.does(*plan, code=2, notes=[NO_NODES, NO_DRY_RUN])
         await viewer.does("status", "sts/web")
         await viewer.does("status", "sts/web", "--watch", notes=[NO_NODES])
         await viewer.does(*explain, notes=[NO_NODES])
-        for command in (plan, ("status", "sts/web"), explain, ("enable", "sts/web"), ("retry", "sts/web")):
+        for command in (plan, ("status", "sts/web"), explain, ("retry", "sts/web")):
             await nobody.may_not("get", *command)
         with bound_everywhere(world, "viewer", "inplace-viewer"):
+            await viewer.may("get", "nodes")
             await viewer.does(*explain)
         await operator.does(*plan, code=2, notes=[NO_NODES])
         await world.set_image(world.app("none"))
@@ -115,12 +125,48 @@ async def test_a_viewer_may_run_every_command_that_reads_and_nobody_else_any(ope
         await operator.does("retry", "sts/web")
 
 
+@pytest.mark.long
+async def test_an_operator_clears_away_what_an_interrupted_upgrade_left(open_world):
+    """A closed gate and a pull Pod, with no controller to help: what the right to delete Pods is for."""
+    async with open_world() as world, world.registry() as stalled:
+        stalled.stall(True)  # so that the image is being pulled for as long as it takes
+        settings = {"grace-period-seconds": "300", "pre-pull": "BestEffort"}
+        await world.create_web(replicas=1, annotations=settings)
+        operator = User(world, "operator", "inplace-operator")
+        await operator.may("patch", "statefulsets.apps")
+        await world.set_image(stalled.app("v2"))
+        await world.wait_pod(world.nth(0), lambda pod: pod.condition(names.GATE).status == "False", "a closed gate")
+
+        async def pulls():
+            return bool(await world.helpers())
+
+        async def no_more_pulls():
+            return not await pulls()
+
+        await world.until(pulls, "a pull Pod")
+        await world.kill_controller()
+        before = len(writes(world))
+        code, _, err = await inplace(world, "disable", "sts/web", "--force", operator.option)
+        stalled.stall(False)
+        assert code == 0, err
+        assert ("delete", "pods", "") in writes(world)[before:]
+        await world.until(no_more_pulls, "the pull Pod to go")
+        assert await world.is_clean()
+
+
+def writes(world):
+    """What commands and controllers of ours have written: verb, resource and subresource."""
+    entries = audit.read(world.cluster.audit_log, world.namespace, "inplace/")
+    return [(one.verb, one.object_ref.resource, one.object_ref.subresource) for one in entries if one.verb != "get"]
+
+
 async def test_the_roles_of_kubernetes_itself_are_enough_but_to_disable(open_world):
     """So manifests/users adds nothing to them."""
     async with open_world() as world:
         await world.create_web(replicas=1, mode=None)
         viewer, editor = User(world, "viewer", "view"), User(world, "editor", "edit")
-        await editor.is_known("enable", "sts/web", "--dry-run=server")
+        await editor.may("patch", "statefulsets.apps")
+        await viewer.may("list", "endpointslices.discovery.k8s.io")
         await editor.does("enable", "sts/web", notes=[NO_NODES])
         await world.set_image(world.app("v2"))
         await world.wait_upgraded()
