@@ -12,6 +12,7 @@ from hack.defects import (
     commands,
     deployments,
     lifecycle,
+    metrics,
     pull_pods,
     template,
     versions,
@@ -31,4 +32,5 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     *bystanders.DEFECTS,
     *pull_pods.DEFECTS,
     *versions.DEFECTS,
+    *metrics.DEFECTS,
 )

@@ -123,8 +123,8 @@ DEFECTS: Final = (
     Defect(
         "count the budget one too high",
         MAX_UNAVAILABLE,
-        "settings.budget(desired) - max(",
-        "settings.budget(desired) + 1 - max(",
+        "settings.budget(desired) - used(",
+        "settings.budget(desired) + 1 - used(",
         ("unit/core/test_rollout.py::test_a_missing_pod_uses_the_budget",),
     ),
     Defect(

@@ -110,7 +110,7 @@ class Tally:
                 if not is_first:
                     self._observer.count("inplace_pods_failed_total", kind=key.kind, code=failure.code)
             if before is not None and before.doing is doing:
-                found[uid] = before._replace(failure=counted)
+                found[uid] = before if counted is before.failure else before._replace(failure=counted)
                 continue
             self._measure(key.kind, before, now)
             if doing is not None or (counted is not None and figures.phase is not Phase.UP_TO_DATE):

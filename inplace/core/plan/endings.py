@@ -60,10 +60,13 @@ def endings(workload: str, pods: Iterable[Pod], before: Status | None, after: St
 
 
 def _left(found: Sequence[Record], before: Status, after: Status) -> Ending | None:
-    """The end of the upgrade that the first status is about, if the second is about another revision."""
-    if before.revision == after.revision or before.phase not in _UNENDED:
-        return None
-    if not _is_upgrade(found, before.healthy, before.revision):
+    """The end of the upgrade that the first status is about, if the second is about another revision.
+
+    One that has not begun with any Pod leaves nothing behind; nor does one that was refused, and stands as
+    progressing again while the next revision has no name yet.
+    """
+    begun = before.healthy != before.revision and any(record.target == before.revision for record in found)
+    if before.revision == after.revision or before.phase not in _UNENDED or not begun:
         return None
     return Ending(Result.SUPERSEDED, REVERTED if after.revision == before.healthy else NEW_REVISION)
 
@@ -75,8 +78,8 @@ def _reached(found: Sequence[Record], before: Status, after: Status) -> Ending |
     own = [record for record in found if record.target == after.revision]
     began_at = min((record.started_at for record in own), default=None)
     same = before.revision == after.revision
-    failed = next((failure.code for failure in after.failures), ReasonCode.Unknown.value)
-    refused = next((str(reason.code) for reason in after.reasons), ReasonCode.Unknown.value)
+    failed = next((ReasonCode.read(failure.code) for failure in after.failures), ReasonCode.Unknown)
+    refused = next((reason.code for reason in after.reasons), ReasonCode.Unknown)
     match after.phase:
         case Phase.UP_TO_DATE if not (same and before.phase is Phase.UP_TO_DATE):
             done = any(record.phase is PodPhase.DONE for record in own)

@@ -11,6 +11,7 @@ from typing import Final, assert_never
 from msgspec import Struct
 
 from inplace.core.objects import names
+from inplace.core.objects.model import Condition, Pod
 from inplace.core.objects.reasons import Concern, Reason, ReasonCode
 from inplace.core.plan.result import Plan
 from inplace.core.pod.availability import closed
@@ -121,25 +122,26 @@ def figures(snapshot: Snapshot, plan: Plan) -> Figures:
     status, desired = plan.status, snapshot.kind.desired(snapshot.workload)
     busy = status is not None and status.phase is not Phase.UP_TO_DATE
     retry = rollback.request(snapshot.workload)
+    moving = [pod for pod in plan.pods if not isinstance(pod.state, UpToDate)]  # most are at rest, most of the time
+    doing = ((pod.pod.uid, doing_of(pod, plan.deferred.get(pod.pod.name))) for pod in moving)
     failed = {
         pod.pod.uid: Failure(ReasonCode.read(pod.state.reason.code), pod.target, retry)
-        for pod in plan.pods
+        for pod in moving
         if isinstance(pod.state, Failed) and pod.excluded is None
     }
-    doing = ((pod.pod.uid, doing_of(pod, plan.deferred.get(pod.pod.name))) for pod in plan.pods)
-    gates = [since for pod in plan.pods if closed(pod.pod) for since in (_gate_since(pod),)]
+    gates = [gate for pod in plan.pods if (gate := _closed_gate(pod.pod)) is not None]
     return Figures(
         phase=status.phase if status is not None else None,
         reason=reason_of(status) if status is not None else None,
         states=Counter(state_of(pod) for pod in plan.pods),
         waiting=status.waiting if status is not None else {},
         closed_gates=len(gates),
-        closed_since=min((since for since in gates if since is not None), default=None),
+        closed_since=min((gate.last_transition_time for gate in gates if gate.last_transition_time), default=None),
         budget=snapshot.parsed.settings.budget(desired) if busy else 0,
         budget_used=max_unavailable.used(desired, plan.pods) if busy else 0,
         doing={uid: what for uid, what in doing if what is not None},
         failures=failed,
-        unknown=_under_way(plan.pods),
+        unknown=_under_way(moving),
     )
 
 
@@ -188,9 +190,10 @@ def reason_of(status: Status) -> ReasonCode | None:
     return ReasonCode.read(most[0][0]) if most else None
 
 
-def _gate_since(pod: PodAssessment) -> datetime | None:
-    gate = pod.pod.condition(names.GATE)
-    return gate.last_transition_time if gate is not None else None
+def _closed_gate(pod: Pod) -> Condition | None:
+    """The condition of its gate, if that is closed."""
+    gate = pod.condition(names.GATE)
+    return gate if gate is not None and gate.status != "True" and closed(pod) else None
 
 
 def _under_way(pods: Iterable[PodAssessment]) -> frozenset[str]:

@@ -228,3 +228,15 @@ def test_what_would_choose_many_objects_is_refused_by_name(line, given, named, a
     done = CliRunner().invoke(app.main, [*line.split(), *given] if after else [*given, *line.split()])
     assert done.exit_code == 1
     assert done.stderr == f"error: {named} is not supported: expected one object by its name, and --namespace\n"
+
+
+@pytest.mark.parametrize(("option", "said"), [("--listen=off", "--listen off"), ("--dry-run", "--dry-run")])
+def test_series_for_each_workload_are_refused_where_nobody_could_read_them(option, said):
+    done = run("run", "--metrics-per-workload", option)
+    assert done.exit_code != 0
+    assert f"--metrics-per-workload cannot be used with {said}: nobody could read the metric" in done.stderr
+
+
+def test_the_help_of_run_names_the_metric_that_the_option_adds():
+    text = " ".join(run("run", "--help").output.split())
+    assert "--metrics-per-workload Also serve inplace_workload_info, a series for every opted-in workload." in text

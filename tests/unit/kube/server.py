@@ -26,13 +26,21 @@ class Recorder(NullObserver):
 
     def __init__(self) -> None:
         self.counts: list[tuple[str, dict[str, str]]] = []
+        self.seconds: list[tuple[str, float, dict[str, str]]] = []
         self.events: list[tuple[str, dict[str, object]]] = []
 
     def count(self, metric: str, value: float = 1, /, **labels: str) -> None:
         self.counts.append((metric, labels))
 
+    def observe(self, metric: str, seconds: float, /, **labels: str) -> None:
+        self.seconds.append((metric, seconds, labels))
+
     def event(self, name: str, /, **fields: object) -> None:
         self.events.append((name, fields))
+
+    def timed(self, metric: str, **labels: str) -> list[float]:
+        """What was observed, in order."""
+        return [seconds for name, seconds, found in self.seconds if name == metric and labels.items() <= found.items()]
 
     def total(self, metric: str, **labels: str) -> int:
         return sum(name == metric and labels.items() <= found.items() for name, found in self.counts)

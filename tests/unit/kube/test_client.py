@@ -11,6 +11,7 @@ from inplace.core.objects.model import Pod
 from inplace.kube import errors
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
+from inplace.kube.resource import PODS
 from inplace.runtime.clock import ServerClock
 from tests.unit.kube.server import cut, hang, ok, page, pod, serving, status, text
 
@@ -77,6 +78,10 @@ async def test_retry_after_is_obeyed():
         await _patch(client)
         assert script.at[1] - script.at[0] >= 3
         assert recorder.total("rest_client_request_retries_total") == 1
+        assert recorder.total("rest_client_requests_total", code="429", method="PATCH") == 1
+        assert recorder.total("rest_client_requests_total", code="200", method="PATCH") == 1
+        (held,) = recorder.timed("rest_client_rate_limiter_duration_seconds", verb="PATCH")
+        assert held >= 3
 
 
 @pytest.mark.looptime
@@ -110,6 +115,19 @@ async def test_a_read_is_repeated_after_a_cut_connection():
     async with serving(cut(), ok(pod("a", "1"))) as (client, script, _):
         assert (await _get(client)).name == "a"
         assert len(script.requests) == 2
+
+
+@pytest.mark.looptime
+async def test_a_request_without_an_answer_is_counted_as_such():
+    async with serving(cut(), hang()) as (client, script, recorder):
+        with pytest.raises(errors.Unreachable):
+            await _patch(client)
+        with pytest.raises(errors.Unreachable):
+            await client.get(PODS, "a", "ns", type=Pod, timeout=5)
+        assert recorder.total("rest_client_requests_total", code="<error>", method="PATCH") == 1
+        assert recorder.total("rest_client_requests_total", code="<error>", method="GET") == 1
+        assert recorder.total("rest_client_requests_total") == len(script.requests)
+        assert not recorder.timed("rest_client_rate_limiter_duration_seconds")
 
 
 @pytest.mark.looptime

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from contextlib import asynccontextmanager
 
@@ -63,6 +64,7 @@ async def test_list_then_watch():
         await asyncio.sleep(1)
         assert changes == [(None, "5", True), (None, "11", False), ("5", "12", False), ("11", None, False)]
         assert [one.name for one in store.values()] == ["a"]
+        assert store.bytes == len(json.dumps(pod("a", "12")))
         assert reflector.synced
         query = script.requests[1].query
         assert (query["resourceVersion"], query["allowWatchBookmarks"]) == ("10", "true")

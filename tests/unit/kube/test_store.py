@@ -29,6 +29,17 @@ def test_indexes_agree_with_a_scan(steps):
         assert store.by("tag", tag) == tuple(model[key] for key in sorted(model) if tag in model[key][2])
 
 
+def test_the_size_of_what_is_kept_is_known():
+    store = Store(key=lambda one: (one[0], one[1]), version=str)
+    store.put(("a", "x", 1), 100)
+    store.put(("a", "y", 1), 10)
+    store.put(("a", "x", 2), 50)
+    assert store.bytes == 60
+    store.remove(("a", "x"))
+    store.remove(("a", "z"))
+    assert store.bytes == 10
+
+
 class Clock:
     seconds = 0.0
 

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from inplace.runtime.clock import LoopClock, SystemClock
 from inplace.runtime.queue import ShutDownError, WorkQueue
+from tests.unit.kube.server import Recorder
 
 CLOCK = LoopClock(datetime(2026, 1, 1, tzinfo=UTC))
 
@@ -71,6 +72,26 @@ async def test_shut_down_drops_what_waits_and_drains_what_runs():
     asyncio.get_running_loop().call_later(2, queue.done, "a")
     await queue.drain()
     assert CLOCK.monotonic() >= 2
+
+
+@pytest.mark.looptime
+async def test_the_work_on_a_key_is_timed_and_seen_while_it_lasts():
+    recorder = Recorder()
+    queue = WorkQueue(CLOCK, recorder)
+    queue.add("a")
+    await asyncio.sleep(2)
+    await queue.get()
+    queue.add("a")
+    await asyncio.sleep(3)
+    queue.add("b")
+    await queue.get()
+    await asyncio.sleep(4)
+    assert sorted(queue.running()) == pytest.approx([4, 7])
+    queue.done("a")
+    queue.done("b")
+    assert queue.running() == []
+    assert recorder.timed("workqueue_queue_duration_seconds", name="workloads") == pytest.approx([2, 0])
+    assert recorder.timed("workqueue_work_duration_seconds", name="workloads") == pytest.approx([7, 4])
 
 
 class QueueMachine(RuleBasedStateMachine):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from math import prod
 
 import pytest
 import structlog
 from prometheus_client import generate_latest
 from prometheus_client.openmetrics.exposition import generate_latest as openmetrics_text
+from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 import inplace
@@ -124,6 +126,36 @@ def test_no_series_says_when_another_was_created():
     openmetrics = openmetrics_text(metrics.registry).decode()
     assert "inplace_settings_errors_total{" in openmetrics
     assert "_created" not in openmetrics
+
+
+def filled():
+    """A series of every metric."""
+    metrics = Metrics(TABLE)
+    reports = {"counter": metrics.count, "gauge": metrics.gauge, "histogram": metrics.observe}
+    for one in TABLE:
+        labels = {label.name: (label.values or ("x",))[0] for label in one.labels}
+        if one.sampled:
+            metrics.sample(one.name, partial(dict[tuple[str, ...], float], {tuple(labels.values()): 1.0}))
+        else:
+            reports[one.kind](one.name, 1, **labels)
+    return metrics
+
+
+def test_the_text_is_sound_by_the_rules_of_prometheus():
+    """The rules of `promtool check metrics`; tests/e2e asks promtool itself."""
+    families = {one.name: one for one in text_string_to_metric_families(generate_latest(filled().registry).decode())}
+    series = [
+        (sample.name, tuple(sorted(sample.labels.items()))) for one in families.values() for sample in one.samples
+    ]
+    assert len(series) == len(set(series))
+    for one in TABLE:
+        family = families[one.name.removesuffix("_total")]
+        assert (family.type, family.documentation) == (one.kind, one.help)
+        assert family.samples
+        words = one.name.split("_")
+        assert not {"gauge", "counter", "histogram", "ms", "sec", "minutes", "kb"} & set(words)
+        assert one.kind == "histogram" or words[-1] not in {"bucket", "count", "sum"}
+        assert not {"le", "quantile", "job", "instance"} & {label.name for label in one.labels}
 
 
 def test_a_counter_of_few_series_has_all_of_them_from_the_start():
