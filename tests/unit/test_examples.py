@@ -99,7 +99,7 @@ def test_settings_that_commands_of_the_pages_set_are_accepted():
 
 def test_every_key_that_a_page_names_is_one_of_ours():
     for page in examples.pages():
-        named = set(re.findall(r"(?<![\w.])inplace\.dev/[a-z-]*[a-z]", page.read_text()))
+        named = set(re.findall(r"(?<![\w./])inplace\.dev/[a-z-]*[a-z]", page.read_text()))
         assert named <= KEYS, f"{page}: {named - KEYS}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 
@@ -84,8 +85,12 @@ def built(directory):
     return [document for document in yaml.safe_load_all(done.stdout) if document]
 
 
+#: kustomize's own, and Prometheus' (a test of its own compares the PrometheusRule with it).
+NO_OBJECTS = {"kustomization.yaml", "names.yaml", "rules.yaml"}
+
+
 def files():
-    return sorted(path for path in MANIFESTS.rglob("*.yaml") if path.name not in {"kustomization.yaml", "names.yaml"})
+    return sorted(path for path in MANIFESTS.rglob("*.yaml") if path.name not in NO_OBJECTS)
 
 
 def documents(path):
@@ -276,7 +281,7 @@ def test_the_image_runs_as_the_user_that_the_deployment_names():
     user = yaml.safe_load((MANIFESTS / "base" / "deployment.yaml").read_text())["spec"]["template"]["spec"]
     assert f"USER {user['securityContext']['runAsUser']}:{user['securityContext']['runAsGroup']}" in lines
     assert sum(line.startswith("FROM ") for line in lines) == 2
-    assert any("--constraint constraints.txt" in line for line in lines)
+    assert any("--require-hashes" in line and "requirements.lock" in line for line in lines)
 
 
 def test_the_build_context_has_what_the_recipe_copies_and_no_more():
@@ -288,5 +293,6 @@ def test_the_build_context_has_what_the_recipe_copies_and_no_more():
     }
     rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
     assert rules[0] == "*"
-    assert {rule[1:] for rule in rules if rule.startswith("!")} == copied
-    assert all((ROOT / name).exists() for name in copied)
+    sent = [rule[1:] for rule in rules if rule.startswith("!")]
+    assert all(any(fnmatch(name, rule) for rule in sent) for name in copied)
+    assert all(any(fnmatch(name, rule) for name in copied) for rule in sent)
