@@ -48,6 +48,7 @@ def _build(_: argparse.Namespace) -> None:
 
 def _push(options: argparse.Namespace) -> None:
     publish.push(LAYOUT, __version__, options.reference, tls=not options.plain_http)
+    print(f"pushed {options.reference}")
 
 
 def _lock(_: argparse.Namespace) -> None:

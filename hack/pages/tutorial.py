@@ -20,7 +20,7 @@ from hack.cluster import api
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = ROOT / "docs" / "tutorial" / "first-upgrade.md"
 #: What the page says of a first cluster.
-STATE: Final = "/root/.local/state/inplace/main"
+STATE: Final = "~/.local/state/inplace/main"
 REGISTRY: Final = "127.0.0.1:21003"
 #: No command may take longer than this.
 LIMIT_SECONDS: Final = 240
