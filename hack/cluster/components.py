@@ -132,6 +132,7 @@ def _apiserver(layout: Layout) -> list[str]:
         kubelet_preferred_address_types="Hostname",
         audit_policy_file=layout.state / "audit-policy.yaml",
         audit_log_path=layout.audit_log,
+        audit_log_maxsize=10_000,  # MB; tests read one file, and the default of 100 is outgrown in half an hour
     )
 
 
