@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 # Whatever the shell says: the many processes of a run compile each module once, not each for itself.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo lint test docs e2e image wheel release e2e-full bench cluster-up cluster-down lock clean
+.PHONY: help demo lint test pytest docs e2e image wheel release e2e-full bench cluster-up cluster-down lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -30,9 +30,13 @@ lint: $(READY)  ## ruff, mypy --strict, import contracts
 demo: $(READY)  ## the real controller on a cluster inside the process: an upgrade, a bad image, the recovery
 	@$(BIN)/inplace demo
 
+# Side by side: mypy has use for one processor only.
+test: $(READY)  ## lint, types, contracts, unit, property and scenario tests on the embedded cluster; no root, no cluster
+	@$(MAKE) --no-print-directory --jobs 2 lint pytest
+
 # Four workers, because some of them wait in real time: for the demo, or for kubectl.
-test: lint  ## lint, types, contracts, unit, property and scenario tests on the embedded cluster; no root, no cluster
-	$(BIN)/pytest -q -n 4 --dist worksteal --seeds 2 --stories 12 --turn 0 -m "not seldom"
+pytest: $(READY)
+	$(BIN)/pytest -q -n 4 --dist worksteal --seeds 1 --stories 8 --turn 0 -m "not seldom"
 
 docs: $(READY)  ## what is generated (pages, alerts, dashboard, chart), and the documentation as a site in build/site; fails if a link leads nowhere
 	$(BIN)/python -m hack.monitoring
