@@ -81,6 +81,7 @@ def run(text: str, cluster: api.Cluster) -> str:
     """The page with the output of a run. A command may fail only if the next one asks how it ended."""
     shell = Shell()
     names = {REGISTRY: cluster.registry, STATE: str(cluster.state), "inplace:dev": f"inplace:dev-{time.time_ns()}"}
+    names["cluster main:"] = f"cluster {cluster.name}:"
     names["newTag: dev"] = names["inplace:dev"].replace("inplace:", "newTag: ")
     try:
         return _BLOCK.sub(lambda found: f"```console\n{_block(shell, found[1], names)}```", text)
