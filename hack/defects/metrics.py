@@ -23,8 +23,8 @@ DEFECTS: Final = (
     Defect(
         "let a sum only grow",
         TALLY,
-        "        if before is not None:\n            self._add(before.amounts, -1)\n        amounts",
-        "        amounts",
+        "        if before is not None:\n            self._add(key.kind, before.figures, -1)\n        self._add(",
+        "        self._add(",
         (f"{IN_TALLY}test_workloads_add_up_and_each_plan_replaces_what_the_last_one_said",),
     ),
     Defect(
@@ -42,17 +42,18 @@ DEFECTS: Final = (
         (f"{SHOWN}test_a_workload_has_a_series_only_on_request_and_only_while_it_is_opted_in",),
     ),
     Defect(
-        "let a gate age that has been opened",
+        "never let a gate be older than none",
         TALLY,
-        "        else:\n            self._closed.pop(key, None)\n",
-        "",
+        "found[key.kind] = max(",
+        "found[key.kind] = min(",
         (f"{IN_TALLY}test_ages_grow_without_a_plan_and_the_oldest_counts",),
     ),
     Defect(
-        "show the age of a gate as it was at the last plan",
+        "show the age of a gate as it was when the last one was closed",
         TALLY,
-        "ages = [(key.kind, (now - since).total_seconds())",
-        "now = max(self._closed.values(), default=now)\n        ages = [(key.kind, (now - since).total_seconds())",
+        "        now, found = self._clock.now(), dict.fromkeys(",
+        "        ends = [one.figures.closed_since for one in self._known.values() if one.figures.closed_since is not None]\n"
+        "        now, found = max(ends, default=self._clock.now()), dict.fromkeys(",
         (f"{IN_TALLY}test_ages_grow_without_a_plan_and_the_oldest_counts",),
     ),
     # --- durations and failures

@@ -156,8 +156,8 @@ DEFECTS: Final = (
     Defect(
         "swap the images from and to",
         LINES,
-        '"from": _images(before), "to": _images(change.images)',
-        '"to": _images(before), "from": _images(change.images)',
+        '"from": images(before), "to": images(change.images)',
+        '"to": images(before), "from": images(change.images)',
         ("unit/core/test_lines.py::test_a_patch_names_the_images_and_the_revisions",),
     ),
     Defect(

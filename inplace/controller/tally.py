@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Final, NamedTuple
 
 from inplace.cluster.key import Key
@@ -36,7 +35,6 @@ class _Contribution(NamedTuple):
     """One workload: its last figures, its phase since when (monotonic), and whether that was seen to begin."""
 
     figures: Figures
-    amounts: Mapping[tuple[str, ...], int]
     since: float
     is_whole: bool
 
@@ -51,8 +49,6 @@ class Tally:
         #: By metric and label values.
         self._sums: Counter[tuple[str, ...]] = Counter()
         self._stays: dict[Key, dict[str, _Stay]] = {}
-        #: By workload: since when its gate is closed that has been for longest.
-        self._closed: dict[Key, datetime] = {}
 
     # --- what plans find --------------------------------------------------------------------------------------------
 
@@ -63,31 +59,25 @@ class Tally:
             return
         before, now = self._known.get(key), self._clock.monotonic()
         if before is not None:
-            self._add(before.amounts, -1)
-        amounts = _amounts(key.kind, figures)
-        self._add(amounts, +1)
+            self._add(key.kind, before.figures, -1)
+        self._add(key.kind, figures, +1)
         same = before is not None and before.figures.phase is figures.phase
         if before is not None and not same:
             self._leave(key.kind, before, now)
         since, is_whole = (before.since, before.is_whole) if before is not None and same else (now, before is not None)
-        self._known[key] = _Contribution(figures, amounts, since, is_whole)
-        if figures.closed_since is not None:
-            self._closed[key] = figures.closed_since
-        else:
-            self._closed.pop(key, None)
+        self._known[key] = _Contribution(figures, since, is_whole)
         self._stays[key] = self._moved(key, figures, now)
 
     def forget(self, key: Key) -> None:
         """A workload is gone, or none of ours."""
         before = self._known.pop(key, None)
         if before is not None:
-            self._add(before.amounts, -1)
+            self._add(key.kind, before.figures, -1)
             self._leave(key.kind, before, self._clock.monotonic())
         self._stays.pop(key, None)
-        self._closed.pop(key, None)
 
-    def _add(self, amounts: Mapping[tuple[str, ...], int], sign: int) -> None:
-        for what, amount in amounts.items():
+    def _add(self, kind: str, figures: Figures, sign: int) -> None:
+        for what, amount in _amounts(kind, figures):
             self._sums[what] += sign * amount
             if not self._sums[what]:
                 del self._sums[what]
@@ -150,9 +140,12 @@ class Tally:
 
     def oldest_gate(self) -> Values:
         """By kind, in seconds."""
-        now = self._clock.now()
-        ages = [(key.kind, (now - since).total_seconds()) for key, since in self._closed.items()]
-        return {(kind,): max((0.0, *(age for each, age in ages if each == kind))) for kind in _KINDS}
+        now, found = self._clock.now(), dict.fromkeys(_KINDS, 0.0)
+        for key, one in self._known.items():
+            if one.figures.closed_since is not None:
+                age = (now - one.figures.closed_since).total_seconds()
+                found[key.kind] = max(found[key.kind], age)
+        return {(kind,): age for kind, age in found.items()}
 
     def budget(self) -> Values:
         """By kind: how many Pods may be unavailable."""
@@ -183,12 +176,8 @@ class Tally:
         return {of[1:]: amount for of, amount in self._sums.items() if of[0] == what}
 
 
-def _amounts(kind: str, figures: Figures) -> dict[tuple[str, ...], int]:
+def _amounts(kind: str, figures: Figures) -> Iterator[tuple[tuple[str, ...], int]]:
     """What a workload adds to each sum."""
-    return {what: amount for what, amount in _each_amount(kind, figures) if amount}
-
-
-def _each_amount(kind: str, figures: Figures) -> Iterator[tuple[tuple[str, ...], int]]:
     if figures.phase is not None:
         yield ("phase", kind, figures.phase), 1
     if figures.phase in EXPLAINED:

@@ -113,9 +113,10 @@ class Metrics:
             self._say_once("metric.unknown", metric, labels=sorted(labels))
             return None
         known = self.table[metric]
-        values = self.admit(known, (str(labels[label.name]) for label in known.labels))
+        given = tuple(str(labels[label.name]) for label in known.labels)
+        values = self.admit(known, given)
         child = collector.labels(*values) if values else collector
-        if values == tuple(str(labels[label.name]) for label in known.labels):
+        if values == given:
             self._children[key] = child  # but not for what nothing bounds
         return child
 

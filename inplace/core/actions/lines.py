@@ -80,15 +80,15 @@ def _fields(action: Action, now: datetime) -> Fields:
             return {"pod": pod.name, **_revisions(record), "attempt": record.attempt}
         case PatchImages(pod, record, change):
             before = {name: container.image for name in change.images if (container := pod.container(name)) is not None}
-            return {"pod": pod.name, "from": _images(before), "to": _images(change.images), **_revisions(record)}
+            return {"pod": pod.name, "from": images(before), "to": images(change.images), **_revisions(record)}
         case Complete(pod, record):
             took = max(0.0, (now - record.started_at).total_seconds())
             proof = ", ".join(f"{name}={one.evidence}" for name, one in record.containers.items() if one.evidence)
             return {"pod": pod.name, **_moves(record), "evidence": proof, "took_seconds": round(took, 3)}
         case RecordFailure(pod, record):
             return {"pod": pod.name, **_moves(record), "reason": record.reason, "message": record.message}
-        case DryRunPatch(pod, images):
-            return {"pod": pod.name, "to": _images(images)}
+        case DryRunPatch(pod, wanted):
+            return {"pod": pod.name, "to": images(wanted)}
         case CreatePullPod(name=name, node=node, image=image):
             return {"pull_pod": name, "node": node, "image": image}
         case DeletePullPod(pod):
@@ -122,15 +122,16 @@ def _of_workload(action: Action) -> Fields:
 
 
 def _moves(record: Record) -> Fields:
-    images = record.containers
-    before = {name: one.from_ for name, one in images.items() if one.from_}
-    after = {name: one.to for name, one in images.items() if one.to}
-    return {"from": _images(before), "to": _images(after), **_revisions(record)}
+    containers = record.containers.items()
+    before = {name: one.from_ for name, one in containers if one.from_}
+    after = {name: one.to for name, one in containers if one.to}
+    return {"from": images(before), "to": images(after), **_revisions(record)}
 
 
 def _revisions(record: Record) -> Fields:
     return {"from_revision": record.base, "to_revision": record.target}
 
 
-def _images(images: Mapping[str, str]) -> str:
-    return ", ".join(f"{container}={image}" for container, image in images.items())
+def images(found: Mapping[str, str]) -> str:
+    """By container, as `kubectl set image` takes them."""
+    return ", ".join(f"{container}={image}" for container, image in found.items())

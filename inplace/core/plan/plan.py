@@ -11,6 +11,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from inplace.core.actions import lines
 from inplace.core.actions.actions import (
     Action,
     DryRunPatch,
@@ -37,6 +38,7 @@ from inplace.core.rollout.holds import Hold
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state import conditions, statuses
 from inplace.core.state.statuses import Phase, Status
+from inplace.core.template import trees
 
 
 class Planner:
@@ -248,8 +250,8 @@ def _write(
 
 def _images(decision: Decision) -> str:
     """The images of the template, as `kubectl set image` takes them."""
-    spec = decision.asked.tree.get("spec") or {} if decision.asked is not None else {}
-    return ", ".join(f"{one.get('name')}={one.get('image')}" for one in spec.get("containers") or ())
+    found = trees.containers(decision.asked.tree) if decision.asked is not None else {}
+    return lines.images({name: str(container.get("image") or "") for name, container in found.items()})
 
 
 def _label(decision: Decision, reported: Status) -> LabelPhase | None:

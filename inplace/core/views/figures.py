@@ -192,8 +192,7 @@ def reason_of(status: Status) -> ReasonCode | None:
 
 def _closed_gate(pod: Pod) -> Condition | None:
     """The condition of its gate, if that is closed."""
-    gate = pod.condition(names.GATE)
-    return gate if gate is not None and gate.status != "True" and closed(pod) else None
+    return pod.condition(names.GATE) if closed(pod) else None
 
 
 def _under_way(pods: Iterable[PodAssessment]) -> frozenset[str]:

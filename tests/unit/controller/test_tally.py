@@ -101,7 +101,6 @@ def test_nothing_is_left_of_a_workload_that_is_gone(tally, gone):
     assert not tally._sums, "nor in memory"
     assert not tally._known
     assert not tally._stays
-    assert not tally._closed
 
 
 def test_every_phase_and_state_is_there_and_reasons_only_where_there_are_any(tally):
