@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import tempfile
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from hack import kustomize
 from hack.chart import places, variants
 from hack.chart.names import POLICIES, Installation
 from hack.chart.nodes import ABSENT, When
@@ -71,13 +70,7 @@ def rendered(folder: str, component: str | None = None, namespace: str | None = 
     overlay: dict[str, Any] = {"resources": [f"../../{folder}"]}
     if component is not None:
         overlay |= {"components": [f"../../{component}"], "namespace": namespace}
-    (ROOT / "build").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=ROOT / "build") as place:
-        (Path(place) / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
-        done = subprocess.run(["kubectl", "kustomize", place], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{folder}: {done.stderr.strip()}")
-    return tuple(one for one in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader) if one)
+    return tuple(one for one in yaml.load_all(kustomize.rendered(overlay), Loader=yaml.CSafeLoader) if one)
 
 
 def read() -> Chart:

@@ -52,7 +52,8 @@ DEFECTS: Final = (
         "show the age of a gate as it was when the last one was closed",
         TALLY,
         "        now, found = self._clock.now(), dict.fromkeys(",
-        "        ends = [one.figures.closed_since for one in self._known.values() if one.figures.closed_since is not None]\n"
+        "        found = [one.figures.closed_since for one in self._known.values()]\n"
+        "        ends = [at for at in found if at is not None]\n"
         "        now, found = max(ends, default=self._clock.now()), dict.fromkeys(",
         (f"{IN_TALLY}test_ages_grow_without_a_plan_and_the_oldest_counts",),
     ),

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import functools
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from hack.cluster import api, registry
+from hack.cluster import api
 from hack.image import oci
 from hack.image.build import build
+from tests.scenarios.in_cluster import building, pushed
 from tests.scenarios.real import ROOT
 
 #: The oldest release whose state, image and manifests are read: the first that builds its image by itself.
@@ -28,18 +26,18 @@ _VERSION = "org.opencontainers.image.version"
 @functools.cache
 def next_release(cluster: api.Cluster) -> str:
     """This checkout under another version: other bytes, another digest, the same code."""
-    with _alone(cluster):
-        return _push(cluster, _renamed(build(), "0.0.0-next"))
+    with building(cluster):
+        return pushed(cluster, _renamed(build(), "0.0.0-next"))
 
 
 @functools.cache
 def older_release(cluster: api.Cluster) -> str:
     """The image of `OLDER`, by its own builder."""
-    with _alone(cluster):
+    with building(cluster):
         folder = older()
         environment = {**os.environ, "PYTHONPATH": str(folder)}
         subprocess.run([sys.executable, "-m", "hack.image", "build"], cwd=folder, env=environment, check=True)
-        return _push(cluster, oci.read(folder / "build/image"))
+        return pushed(cluster, oci.read(folder / "build/image"))
 
 
 @functools.cache
@@ -63,19 +61,6 @@ def _renamed(made: oci.Image, version: str) -> oci.Image:
     *layers, packed = made.blobs
     config, manifest = json.loads(packed), json.loads(made.manifest)
     config["config"]["Labels"][_VERSION] = version
-    own = json.dumps(config, separators=(",", ":"), sort_keys=True).encode()
+    own = oci.encoded(config)
     manifest["config"] |= {"digest": oci.digest(own), "size": len(own)}
-    return oci.Image(json.dumps(manifest, separators=(",", ":"), sort_keys=True).encode(), (*layers, own))
-
-
-def _push(cluster: api.Cluster, made: oci.Image) -> str:
-    tag = made.digest.removeprefix("sha256:")[:12]
-    return registry.push(cluster.registry, "inplace", tag, made)
-
-
-@contextmanager
-def _alone(cluster: api.Cluster) -> Iterator[None]:
-    """The builders of several tests write the same files (tests/scenarios/in_cluster.py)."""
-    with (cluster.state / "image.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    return oci.Image(oci.encoded(manifest), (*layers, own))

@@ -10,12 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from inplace.controller.app import LEASE_NAME
 from inplace.kube import resource as resources
 from tests import audit
 from tests.scenarios.in_cluster import InClusterWorld, controller_image, overlay
 from tests.scenarios.real import open_real
-
-LEASE = "inplace-controller"
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ class Replicas(InClusterWorld):
         leases = Leases()
 
         def note(_: Any, new: Any, initial: bool) -> None:
-            if new is not None and new["metadata"]["name"] == LEASE:
+            if new is not None and new["metadata"]["name"] == LEASE_NAME:
                 spec = new["spec"]
                 at = datetime.fromisoformat(spec["renewTime"])
                 leases.seen.append(Held(at, spec.get("holderIdentity") or "", spec["leaseDurationSeconds"]))

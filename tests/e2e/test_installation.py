@@ -167,7 +167,7 @@ async def test_policies_fence_the_controller_and_it_upgrades_every_kind(open_wor
             async with installation(world, "manifests/overlays/policies") as installed:
                 await _upgraded_behind_the_fence(world, installed)
         finally:
-            # Without a binding left the server would give gates to nobody any more (README, "What does not work yet").
+            # Without a binding left the server would give gates to nobody any more (docs/how-to/uninstall.md).
             await asyncio.to_thread(api.restart_apiserver, world.cluster)
 
 

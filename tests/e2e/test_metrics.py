@@ -11,12 +11,9 @@ from hack.cluster import packages
 from inplace.controller.metrics import TABLE
 from inplace.core.state.statuses import Phase
 
-#: The package that promtool comes with.
-PROMETHEUS = {"prometheus": "promtool"}
-
 
 async def test_promtool_finds_nothing_to_say_against_the_metrics(open_world):
-    packages.ensure(PROMETHEUS)
+    packages.ensure(packages.PROMETHEUS)
     async with open_world() as world:
         await world.create_web(replicas=2)
         await world.set_image(world.app("v2"))

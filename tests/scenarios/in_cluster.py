@@ -9,15 +9,15 @@ import asyncio
 import fcntl
 import functools
 import json
-import tempfile
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-import yaml
-
+from hack import kustomize
 from hack.cluster import api, registry
+from hack.image import oci
 from hack.image.build import build
-from tests.scenarios.real import ROOT, RealWorld, kubectl
+from tests.scenarios.real import RealWorld, kubectl
 from tests.scenarios.world import NAME
 
 #: The ports of manifests/base/deployment.yaml.
@@ -128,18 +128,25 @@ def overlay(cluster: api.Cluster, base: str, **fields: Any) -> str:
     """What `kubectl apply -k` would send for an overlay of a user's upon ours, with the image of this checkout."""
     name, _, tag = controller_image(cluster).rpartition(":")
     images = [{"name": "inplace", "newName": name, "newTag": tag}]
-    (ROOT / "build").mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=ROOT / "build") as folder:
-        made = {"resources": [f"../../{base}"], "images": images, **fields}
-        (Path(folder) / "kustomization.yaml").write_text(yaml.safe_dump(made))
-        return kubectl(cluster, "kustomize", folder)
+    return kustomize.rendered({"resources": [f"../../{base}"], "images": images, **fields})
 
 
 @functools.cache
 def controller_image(cluster: api.Cluster) -> str:
-    """The image of this checkout in the cluster's registry, built now; its tag tells its digest."""
+    """The image of this checkout in the cluster's registry, built now."""
+    with building(cluster):
+        return pushed(cluster, build())
+
+
+@contextmanager
+def building(cluster: api.Cluster) -> Iterator[None]:
+    """One test at a time: the builders of several write the same files."""
     with (cluster.state / "image.lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        made = build()
-        tag = made.digest.removeprefix("sha256:")[:12]
-        return registry.push(cluster.registry, "inplace", tag, made)
+        yield
+
+
+def pushed(cluster: api.Cluster, made: oci.Image) -> str:
+    """An image of the controller in the cluster's registry; its tag tells its digest."""
+    tag = made.digest.removeprefix("sha256:")[:12]
+    return registry.push(cluster.registry, "inplace", tag, made)

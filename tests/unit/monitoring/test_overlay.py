@@ -3,23 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-from functools import cache
-
-import pytest
-import yaml
 
 from hack.monitoring import rules
+from tests.unit.manifests.test_manifests import built, needs_kubectl
 
-pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
-
-
-@cache
-def kustomized(path):
-    command = ["kubectl", "kustomize", str(rules.ROOT / path)]
-    built = subprocess.run(command, check=True, capture_output=True, text=True)
-    return list(yaml.safe_load_all(built.stdout))
+pytestmark = needs_kubectl
 
 
 def named(objects):
@@ -27,12 +15,12 @@ def named(objects):
 
 
 def the(kind):
-    (found,) = [one for one in kustomized("manifests/overlays/monitoring") if one["kind"] == kind]
+    (found,) = [one for one in built("manifests/overlays/monitoring") if one["kind"] == kind]
     return found
 
 
 def test_it_is_the_installation_and_three_objects_more():
-    plain, monitored = named(kustomized("manifests")), named(kustomized("manifests/overlays/monitoring"))
+    plain, monitored = named(built("manifests")), named(built("manifests/overlays/monitoring"))
     assert {key: monitored[key] for key in plain} == plain
     assert set(monitored) - set(plain) == {
         ("ServiceMonitor", "inplace-system", "inplace"),
@@ -44,7 +32,7 @@ def test_it_is_the_installation_and_three_objects_more():
 def test_the_service_monitor_leads_to_the_metrics():
     monitor, template = the("ServiceMonitor")["spec"], the("Deployment")["spec"]["template"]
     (endpoint,) = monitor["endpoints"]
-    services = [one for one in kustomized("manifests/overlays/monitoring") if one["kind"] == "Service"]
+    services = [one for one in built("manifests/overlays/monitoring") if one["kind"] == "Service"]
     wanted = monitor["selector"]["matchLabels"].items()
     (service,) = [one for one in services if wanted <= one["metadata"]["labels"].items()]
     (port,) = [one for one in service["spec"]["ports"] if one["name"] == endpoint["port"]]
