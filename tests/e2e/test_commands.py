@@ -81,7 +81,8 @@ async def test_status_watch_draws_the_tree(open_world):
 
 async def test_status_of_a_refusal_a_failure_and_a_timeout(open_world):
     async with open_world() as world:
-        await world.create_web(replicas=1, annotations={"progress-deadline-seconds": "4"})
+        # Longer than a kubelet takes for two failed pulls beside five other tests: the verdict is to be the pull's.
+        await world.create_web(replicas=1, annotations={"progress-deadline-seconds": "40"})
         await world.patch({"spec": {"template": {"spec": {"hostname": "x"}}}})
         code, out, _ = await inplace(world, "status", "sts/web", "--timeout", "30s")
         assert code == 3
