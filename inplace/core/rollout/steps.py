@@ -97,7 +97,7 @@ def advance(
     passed = before.step if before is not None and same else 0
     if at is None or not reached:
         return StepStatus(passed)
-    since = before.reached_at if before is not None and same and before.reached_at is not None else now
+    since = min(before.reached_at, now) if before is not None and same and before.reached_at is not None else now
     asked, answered = request(workload), before.promoted if before is not None else ""
     if asked and asked != answered and before is not None and before.reached_at is not None:
         return StepStatus(at.number + 1)

@@ -35,6 +35,8 @@ class Phase(StrEnum):
 
 
 LIMIT_BYTES: Final = 4096
+#: What is larger was written neither by us nor by another release of this version. It is not decoded.
+READ_BYTES: Final = 4 * LIMIT_BYTES
 MAX_REASONS: Final = 10
 MAX_FAILURES: Final = 5
 
@@ -99,7 +101,7 @@ def current(workload: Workload) -> Status | None:
 def read(metadata: Meta) -> Status | None:
     """The workload's status; None if it is missing or cannot be decoded by this version."""
     text = metadata.annotation(names.STATUS)
-    return _decode(text) if text is not None else None
+    return _decode(text) if text is not None and len(text) <= READ_BYTES else None
 
 
 @lru_cache(maxsize=1024)

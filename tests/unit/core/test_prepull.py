@@ -15,7 +15,7 @@ from inplace.core.plan.plan import Planner
 from inplace.core.plan.status import explain
 from inplace.core.rollout import prepull, pull_pods
 from inplace.core.rollout.pull_pods import ImageOnNode, name_of
-from inplace.core.rollout.snapshot import PullPods, PullRequest
+from inplace.core.rollout.snapshot import PullPods, PullRequest, Pulls
 from inplace.core.state.statuses import Phase
 from tests.factories import (
     DIGEST,
@@ -342,13 +342,44 @@ def test_a_helper_that_was_turned_away_makes_room_for_another():
 
 
 def test_no_more_are_made_than_there_is_room_for():
-    full = {registry_of("app:v2"): prepull.MAX_PULLS_PER_REGISTRY}
-    made = plan(busy=full)
+    own, most = registry_of("app:v2"), prepull.MAX_PULLS_PER_REGISTRY
+    made = plan(busy={own: Pulls(most // 2, most // 2)})
     assert not pulls(made)
     assert made.deferred["web-0"].code == ReasonCode.PullLimit
     assert made.requeue_at == later(1), "nobody else wakes it"
-    assert pulls(plan(busy={"other.example.com": prepull.MAX_PULLS_PER_REGISTRY}))
-    assert not pulls(plan(busy={"other.example.com": prepull.MAX_PULLS}))
+    assert pulls(plan(busy={"other.example.com": Pulls(most // 2, most // 2)}))
+    assert not pulls(plan(busy={"other.example.com": Pulls(most, most)})), "half of all"
+
+
+@pytest.mark.parametrize(("here", "others", "granted"), [(0, 19, True), (0, 20, False), (5, 9, True), (7, 7, False)])
+def test_a_namespace_takes_another_slot_while_more_are_free_than_it_has(here, others, granted):
+    made = plan(busy={registry_of("app:v2"): Pulls(here, here + others)})
+    assert bool(pulls(made)) is granted
+    if not granted:
+        why = f"of 20 pulls from docker.io this namespace has {here}, and others have {others}"
+        assert made.deferred["web-0"].message.endswith(why)
+
+
+def test_there_is_a_slot_for_whoever_comes_next():
+    """Each namespace takes all that it may have, one after the other, and nothing that it has ever ends."""
+    taken, registry = 0, registry_of("app:v2")
+    for _ in range(5):
+        here = 0
+        while pulls(plan(busy={registry: Pulls(here, taken)})):
+            here, taken = here + 1, taken + 1
+        assert here > 0
+
+
+def test_a_wait_for_a_slot_is_progress_until_the_progress_deadline():
+    """Others have all slots: the wait is told, and ends as soon as there is one."""
+    full = {registry_of("app:v2"): Pulls(0, 20)}
+    made = plan(busy=full)
+    assert made.blocked
+    assert made.status.phase is Phase.PROGRESSING
+    late = plan(busy=full, blocked_since=later(-600))
+    assert late.status.phase is Phase.DEGRADED
+    assert [reason.code for reason in late.status.reasons] == [ReasonCode.PullLimit]
+    assert pulls(plan(blocked_since=later(-600)))
 
 
 def test_others_are_pulled_for_once_the_image_is_known_to_exist():
