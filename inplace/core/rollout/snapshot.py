@@ -142,6 +142,11 @@ class Snapshot(Struct, frozen=True, dict=True):
         """The workload's settings, and what is wrong with them."""
         return parse(self.workload.metadata, self.kind.native(self.workload))
 
+    @cached_property
+    def destinations(self) -> Mapping[str, Template]:
+        """By name: the revisions that Pods may be moved to."""
+        return self.kind.destinations(self.workload, self.owned, self.pods, self.revisions)
+
     def failure_of(self, action: Action) -> FailedWrite | None:
         """Whether this write has failed lately."""
         if not self.failed_writes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -19,6 +18,7 @@ from msgspec.structs import replace
 from inplace.core.objects import names
 from inplace.core.objects.model import LONGEST_GRACE, Pod
 from inplace.core.state import versions
+from inplace.core.state.texts import remembered
 from inplace.core.state.versions import Others
 
 
@@ -44,8 +44,8 @@ class Evidence(StrEnum):
 
 #: Maximum length of a message in a record or a status; registries send whole pages.
 MESSAGE_LIMIT: Final = 400
-#: What is larger is none of ours: a record has some 500 bytes for each container. It is not decoded.
-LIMIT_BYTES: Final = 64 * 1024
+#: What has more characters is none of ours, which have some 500 for each container. It is not decoded.
+LIMIT: Final = 64 * 1024
 #: No attempt lasts longer: the largest setting (30 days), and the longest grace period that is reckoned with.
 LONGEST: Final = timedelta(days=30, seconds=LONGEST_GRACE)
 #: How far the clock of a leader before may have been ahead of this one's.
@@ -152,11 +152,12 @@ def of(pod: Pod, workload: str) -> Record | Unreadable | None:
 
 def decode(text: str) -> Record | Unreadable:
     """Decode a record; total on any input, and in time and memory that are bounded."""
-    if len(text) > LIMIT_BYTES:
-        return Unreadable("", f"{len(text)} characters, and a record has at most {LIMIT_BYTES}")
-    return _remembered(text) if len(text) <= _REMEMBERED_BYTES else _decode(text)
+    if len(text) > LIMIT:
+        return Unreadable("", f"{len(text)} characters, and a record has at most {LIMIT}")
+    return _decode(text)
 
 
+@remembered(texts=4096, characters=4096)
 def _decode(text: str) -> Record | Unreadable:
     version = versions.foreign(text)
     if version is not None:
@@ -182,7 +183,3 @@ def encode(record: Record) -> str:
 
 _DECODER: Final = msgspec.json.Decoder(Record)
 _EVIDENCE: Final = frozenset({"", *Evidence})
-#: One plan decodes a record many times. What is longer is decoded each time, so that others do not choose how much is
-#: remembered.
-_REMEMBERED_BYTES: Final = 4096
-_remembered = lru_cache(maxsize=4096)(_decode)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -17,6 +16,7 @@ from inplace.core.objects.model import Meta
 from inplace.core.objects.reasons import Reason
 from inplace.core.objects.workloads import Workload
 from inplace.core.state import versions
+from inplace.core.state.texts import remembered
 from inplace.core.state.versions import VERSION, Others
 
 
@@ -35,8 +35,8 @@ class Phase(StrEnum):
 
 
 LIMIT_BYTES: Final = 4096
-#: What is larger was written neither by us nor by another release of this version. It is not decoded.
-READ_BYTES: Final = 4 * LIMIT_BYTES
+#: What has more characters was written neither by us nor by another release of this version. It is not decoded.
+LIMIT: Final = 4 * LIMIT_BYTES
 MAX_REASONS: Final = 10
 MAX_FAILURES: Final = 5
 
@@ -101,12 +101,11 @@ def current(workload: Workload) -> Status | None:
 def read(metadata: Meta) -> Status | None:
     """The workload's status; None if it is missing or cannot be decoded by this version."""
     text = metadata.annotation(names.STATUS)
-    return _decode(text) if text is not None and len(text) <= READ_BYTES else None
+    return _decode(text) if text is not None and len(text) <= LIMIT else None
 
 
-@lru_cache(maxsize=1024)
+@remembered(texts=1024, characters=2 * LIMIT_BYTES)
 def _decode(text: str) -> Status | None:
-    """Cached, because one plan reads it many times."""
     try:
         status = replace(_DECODER.decode(text), others=versions.others(text, Status))
     except (msgspec.MsgspecError, UnicodeError, RecursionError):

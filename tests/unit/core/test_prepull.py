@@ -84,7 +84,7 @@ def test_the_helper_runs_nothing_and_may_nothing():
     )
     spec, meta = pull.body["spec"], pull.body["metadata"]
     (container,) = spec["containers"]
-    assert container["command"][0].startswith("/inplace.dev/")
+    assert container["command"][0].startswith("/proc/"), "no image can have it"
     assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     assert (spec["serviceAccountName"], spec["imagePullSecrets"], spec["runtimeClassName"]) == (
         "own",
@@ -445,10 +445,25 @@ def test_opting_out_leaves_no_helper(frozen):
     assert [type(one) for one in made.actions] == [DeletePullPod], "before the workload is let go"
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        pytest.param(
+            lambda one: replace(one, metadata=replace(one.metadata, name="inplace-pull-0")), id="another name"
+        ),
+        pytest.param(lambda one: replace(one, spec=replace(one.spec, node_name="other")), id="another node"),
+        pytest.param(lambda one: helped(stored="app:evil", id_="app@" + DIGEST["v1"]), id="another image"),
+    ],
+)
+def test_what_a_pod_has_pulled_that_is_none_of_ours_proves_nothing(forged):
+    one = forged(helped(id_="app@" + DIGEST["v2"]))
+    assert pull_pods.digests(workload(), [one]) == {}
+
+
 def test_a_helper_is_read_by_its_own_container():
     one = helped(id_="app@" + DIGEST["v2"])
     assert pull_pods.image_of(one) == "app:v2"
-    assert pull_pods.digests([one]) == {("node", "app:v2"): DIGEST["v2"]}
+    assert pull_pods.digests(workload(), [one]) == {("node", "app:v2"): DIGEST["v2"]}
     assert not pull_pods.is_pulling(one, NOW)
     assert pull_pods.is_pulling(helped(waiting="ContainerCreating"), NOW)
     assert not pull_pods.is_pulling(helped(phase="Failed", started=False), NOW)

@@ -20,6 +20,7 @@ from inplace.core.rollout.steps import CurrentStep
 from inplace.core.state import records, statuses
 from inplace.core.state.records import PodPhase, Record, Unreadable
 from inplace.core.state.statuses import Failure, Phase, Status
+from inplace.core.state.texts import remembered
 from tests.factories import NOW, OLD, later, pod, snapshot, swapping, workload
 
 
@@ -88,22 +89,22 @@ def test_every_kind_of_evidence_is_read():
 
 
 def test_what_is_too_large_to_be_ours_is_not_decoded():
-    large = records.encode(replace(swapping(), message="x" * records.LIMIT_BYTES))
+    large = records.encode(replace(swapping(), message="x" * records.LIMIT))
     found = records.decode(large)
     assert isinstance(found, Unreadable)
     assert found.text == "", "nor kept"
     status = Status(1, 1, "r", Phase.PROGRESSING, 3, 0, 3, 0, 0, NOW)
-    text = json.dumps(json.loads(statuses.encode(status)) | {"healthy": "x" * statuses.READ_BYTES})
+    text = json.dumps(json.loads(statuses.encode(status)) | {"healthy": "x" * statuses.LIMIT})
     assert statuses.read(Meta(annotations={STATUS: text})) is None
 
 
-def test_what_is_remembered_of_records_is_bounded():
-    """By what ours have: or 4,096 annotations of 64 KB would fill the memory."""
-    before = records._remembered.cache_info().currsize
-    for number in range(5):
-        own = records.encode(replace(swapping(), message="x" * 5000, attempt=number))
-        assert isinstance(records.decode(own), Record)
-    assert records._remembered.cache_info().currsize == before
+def test_what_is_remembered_of_texts_is_bounded_in_bytes():
+    """Or 4,096 annotations of 64 KB would fill the memory."""
+    decoded = list[str]()
+    recall = remembered(texts=2, characters=3)(lambda text: decoded.append(text) or text)
+    for text in ("abc", "abc", "abcd", "abcd"):
+        assert recall(text) == text
+    assert decoded == ["abc", "abcd", "abcd"]
 
 
 @pytest.mark.parametrize("phase", records.IN_FLIGHT)
