@@ -25,7 +25,7 @@ from inplace.kube.client import PatchType
 from inplace.kube.errors import KubeError
 from tests.factories import NOW, swapping
 from tests.scenarios.kinds import REPLICASET, STATEFULSET
-from tests.scenarios.markers import kinds, shown_on
+from tests.scenarios.markers import core_of_deployments, kinds, shown_on
 from tests.scenarios.world import with_kind
 
 STATEFULSET_ONLY = "the attack is on what all kinds have in common"
@@ -56,8 +56,9 @@ async def create_pod(world, name, namespace=None, *, node=None, **metadata):
 
 
 async def stop_by_owners(world):
-    """A workload that is its own controller, and two that are each other's; then an upgrade of another one."""
-    await world.create_web(replicas=2)
+    """Workloads that are their own controllers, one of them opted in, two that are each other's, and an upgrade."""
+    web = await world.create_web(replicas=2)
+    await merge(world, world.flavour.resource, "web", ownerReferences=[owner(world.flavour.resource, web.metadata)])
     for flavour, owners in ((STATEFULSET, {"self": "self"}), (REPLICASET, {"one": "two", "two": "one"})):
         made = {}
         for name in owners:
@@ -71,7 +72,8 @@ async def stop_by_owners(world):
             await merge(world, flavour.resource, name, ownerReferences=references)
     await world.set_image(world.app("v2"))
     await world.wait_upgraded()
-    for name, resource in (("self", resources.STATEFULSETS), ("one", resources.REPLICASETS)):
+    owned = (("web", world.flavour.resource), ("self", resources.STATEFULSETS), ("one", resources.REPLICASETS))
+    for name, resource in owned:
         found = await world.client.get(resource, name, world.namespace, type=Workload)
         assert found.metadata.controller() is not None, "nobody has taken the owner away"
 
@@ -199,6 +201,7 @@ async def test_records_on_pods_of_no_workload_use_up_no_cap(open_world):
 # --- what may run
 
 
+@core_of_deployments
 @kinds("Deployment", "ReplicaSet", because="their templates are on record in an annotation")
 async def test_annotations_alone_make_nothing_run(open_world):
     """The status says that the template has failed, and another revision was healthy; `templates` what that is."""
@@ -214,8 +217,8 @@ async def test_annotations_alone_make_nothing_run(open_world):
         kept = {name: json.loads(bytes(raw)) for name, raw in matching.recorded(rs).items()} | {revision: evil}
         forged = replace(status, phase=Phase.ROLLING_BACK, rolled_back_from=status.revision, healthy=revision)
         for where, name, annotations in (
-            (resources.REPLICASETS, rs.metadata.name, {names.TEMPLATES: json.dumps(kept)}),
             (world.flavour.resource, "web", {names.STATUS: statuses.encode(forged)}),
+            (resources.REPLICASETS, rs.metadata.name, {names.TEMPLATES: json.dumps(kept)}),
         ):
             await merge(world, where, name, annotations=annotations)
 
