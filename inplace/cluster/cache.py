@@ -63,7 +63,8 @@ def _owner(kind: str) -> Callable[[Workload | Pod | Revision], Iterable[Identity
     return owners
 
 
-def _identity(meta: Meta, kind: str) -> Identity:
+def identity(meta: Meta, kind: str) -> Identity:
+    """Of an object of this kind: the value of the index `owner` for what belongs to it."""
     return Identity(meta.namespace, kind, meta.name, meta.uid)
 
 
@@ -131,7 +132,7 @@ class Cache:
 
     def owned(self, workload: Workload, kind: Kind) -> OwnedObjects:
         """Objects of a workload besides its Pods."""
-        itself = _identity(workload.metadata, kind.name)
+        itself = identity(workload.metadata, kind.name)
         children = self.workloads[kind.child_kind].by("owner", itself) if kind.child_kind else ()
         named = tuple(replace(child, kind=kind.child_kind) for child in children)
         return OwnedObjects(self.revisions.by("owner", itself), named)
@@ -142,11 +143,11 @@ class Cache:
 
     def pull_pods_of(self, workload: Workload, owned: OwnedObjects) -> tuple[Pod, ...]:
         """The pull Pods for the Pods of a workload or of its children, terminated Pods among them."""
-        served = (_identity(pod.metadata, _POD) for pod in self._all_pods_of(workload, owned))
+        served = (identity(pod.metadata, _POD) for pod in self._all_pods_of(workload, owned))
         return tuple(pull_pod for pod in served for pull_pod in self.pods.by("pulls", pod))
 
     def _all_pods_of(self, workload: Workload, owned: OwnedObjects) -> Iterable[Pod]:
-        owners = (_identity(owner.metadata, owner.kind) for owner in (workload, *owned.children))
+        owners = (identity(owner.metadata, owner.kind) for owner in (workload, *owned.children))
         return (pod for owner in owners for pod in self.pods.by("owner", owner))
 
     def every_pull_pod(self) -> tuple[Pod, ...]:

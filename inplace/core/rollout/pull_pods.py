@@ -11,7 +11,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from inplace.core.kinds import Template
-from inplace.core.objects import images, names, selectors
+from inplace.core.objects import images, names, selectors, workloads
 from inplace.core.objects.known_keys import LEAVE_ALONE_ANNOTATIONS, LEAVE_ALONE_LABELS
 from inplace.core.objects.model import Meta, Owner, Pod, SecurityContext, Tree, Waiting
 from inplace.core.objects.workloads import Pdb, Workload
@@ -132,7 +132,7 @@ def digests(workload: Workload, helpers: Iterable[Pod]) -> dict[tuple[str, str],
 
 def name_of(workload: Workload, place: ImageOnNode) -> str:
     """The name of the pull Pod: deterministic, so that two leaders create only one. A `retry` gives it another."""
-    retry = workload.metadata.annotation(names.RETRY)
+    retry = workloads.request(workload, names.RETRY)
     text = "|".join((workload.metadata.uid, place.node, place.image, *([retry] if retry else [])))
     return f"{PREFIX}{hashlib.sha256(text.encode()).hexdigest()[:20]}"
 

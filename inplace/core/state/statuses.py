@@ -38,6 +38,8 @@ LIMIT_BYTES: Final = 4096
 #: What has more characters was written neither by us nor by another release of this version. It is not decoded.
 LIMIT: Final = 4 * LIMIT_BYTES
 MAX_REASONS: Final = 10
+#: A path is not cut below this; it may name a key that the user chose, of any length.
+PATH_CHARACTERS: Final = 100
 MAX_FAILURES: Final = 5
 
 
@@ -144,7 +146,10 @@ def _shorten(status: Status, cut: int) -> Status:
     return replace(
         status,
         message=_cut(status.message, cut),
-        reasons=tuple(Reason(r.code, r.path, _cut(r.message, cut)) for r in status.reasons[:MAX_REASONS]),
+        reasons=tuple(
+            Reason(r.code, _cut(r.path, max(cut, PATH_CHARACTERS)), _cut(r.message, cut))
+            for r in status.reasons[:MAX_REASONS]
+        ),
         failures=tuple(Failure(f.pod, f.code, _cut(f.message, cut)) for f in status.failures[:MAX_FAILURES]),
     )
 

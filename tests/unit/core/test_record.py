@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from inplace.core.actions.actions import RecordFailure, WriteStatus
+from inplace.core.objects import names
 from inplace.core.objects.model import Meta
 from inplace.core.objects.names import STATUS
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.workloads import request
 from inplace.core.plan import plan as planning
 from inplace.core.rollout import steps
 from inplace.core.rollout.steps import CurrentStep
@@ -47,7 +49,7 @@ def test_a_time_without_its_zone_is_unreadable():
 def test_a_status_fits_its_limit_whatever_it_says(texts, message):
     status = Status(
         1, 1, "r", Phase.REFUSED, 3, 0, 3, 0, 0, NOW,
-        reasons=tuple(Reason(ReasonCode.FieldChanged, f"path{n}", text) for n, text in enumerate(texts)),
+        reasons=tuple(Reason(ReasonCode.FieldChanged, f"path{n}{text}", text) for n, text in enumerate(texts)),
         failures=tuple(Failure(f"web-{n}", "Code", text) for n, text in enumerate(texts)),
         message=message,
     )  # fmt: skip
@@ -96,6 +98,21 @@ def test_what_is_too_large_to_be_ours_is_not_decoded():
     status = Status(1, 1, "r", Phase.PROGRESSING, 3, 0, 3, 0, 0, NOW)
     text = json.dumps(json.loads(statuses.encode(status)) | {"healthy": "x" * statuses.LIMIT})
     assert statuses.read(Meta(annotations={STATUS: text})) is None
+
+
+@pytest.mark.parametrize("key", ["retry", "promote"])
+def test_a_request_is_answered_however_long_it_is(key):
+    """It is repeated in every record and in the status, which have to stay readable."""
+    own = workload(annotations={key: "x" * 200_000})
+    asked = request(own, names.PREFIX + key)
+    assert len(asked) == 64
+    assert asked != request(workload(annotations={key: "x" * 200_001}), names.PREFIX + key)
+    assert request(workload(annotations={key: "y" * 64}), names.PREFIX + key) == "y" * 64
+    [status] = [
+        one for one in planning.plan(snapshot(pod(), workload=own), NOW).actions if isinstance(one, WriteStatus)
+    ]
+    text = statuses.encode(status.status)
+    assert statuses.read(Meta(annotations={STATUS: text})) == status.status
 
 
 def test_what_is_remembered_of_texts_is_bounded_in_bytes():
