@@ -141,6 +141,20 @@ DEFECTS: Final = (
         "made = True",
         ("unit/core/test_prepull.py::test_what_a_pod_has_pulled_that_is_none_of_ours_proves_nothing",),
     ),
+    Defect(
+        "end the process for one object",
+        "controller/apply.py",
+        "        except Exception as error:  # noqa: BLE001 -",
+        "        except KubeError as error:  #",
+        ("unit/controller/test_apply.py::test_a_fault_met_with_one_object_ends_neither_the_process_nor_other_writes",),
+    ),
+    Defect(
+        "repeat a request of any length in every record",
+        "core/objects/workloads.py",
+        "return text if len(text) <= REQUEST_CHARACTERS else",
+        "return text if True else",
+        (f"{RECORD_TESTS}::test_a_request_is_answered_however_long_it_is",),
+    ),
     # --- what may run
     Defect(
         "go back to a template that only an annotation has",
