@@ -142,10 +142,10 @@ DEFECTS: Final = (
         ("unit/core/test_prepull.py::test_what_a_pod_has_pulled_that_is_none_of_ours_proves_nothing",),
     ),
     Defect(
-        "end the process for one object",
+        "repeat at once what a fault of ours keeps from being written",
         "controller/apply.py",
-        "        except Exception as error:  # noqa: BLE001 -",
-        "        except KubeError as error:  #",
+        "            self._remember(snapshot, action, Ending.UNANSWERED, why)\n",
+        "",
         ("unit/controller/test_apply.py::test_a_fault_met_with_one_object_ends_neither_the_process_nor_other_writes",),
     ),
     Defect(
