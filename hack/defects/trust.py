@@ -61,9 +61,9 @@ DEFECTS: Final = (
     ),
     Defect(
         "remember texts of any size",
-        "core/state/texts.py",
-        "return known(text) if len(text) <= characters else decode(text)",
-        "return known(text)",
+        "core/objects/memo.py",
+        "return remembered(text) if len(text) <= largest else function(text)",
+        "return remembered(text)",
         (f"{RECORD_TESTS}::test_what_is_remembered_of_texts_is_bounded_in_bytes",),
     ),
     Defect(

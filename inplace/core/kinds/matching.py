@@ -17,12 +17,12 @@ from inplace.core.kinds import kind
 from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
 from inplace.core.kinds.partition import Unordered
 from inplace.core.objects import names
+from inplace.core.objects.memo import memoised
 from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Workload
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
-from inplace.core.state.texts import remembered
 from inplace.core.template import trees
 
 
@@ -31,7 +31,7 @@ def recorded(replica_set: Workload) -> dict[str, Raw]:
     return dict(_decoded(replica_set.metadata.annotation(names.TEMPLATES) or "{}"))
 
 
-@remembered(texts=1024, characters=32 * 1024)
+@memoised(256, largest=65_536)
 def _decoded(text: str) -> dict[str, Raw]:
     """What is recorded under the revision that it has; nothing if any of it is no JSON."""
     try:

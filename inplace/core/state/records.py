@@ -16,9 +16,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from inplace.core.objects import names
+from inplace.core.objects.memo import memoised
 from inplace.core.objects.model import LONGEST_GRACE, Pod
 from inplace.core.state import versions
-from inplace.core.state.texts import remembered
 from inplace.core.state.versions import Others
 
 
@@ -157,7 +157,7 @@ def decode(text: str) -> Record | Unreadable:
     return _decode(text)
 
 
-@remembered(texts=4096, characters=4096)
+@memoised(4096, largest=4096)
 def _decode(text: str) -> Record | Unreadable:
     version = versions.foreign(text)
     if version is not None:

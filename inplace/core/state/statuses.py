@@ -12,11 +12,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.core.objects import names
+from inplace.core.objects.memo import memoised
 from inplace.core.objects.model import Meta
 from inplace.core.objects.reasons import Reason
 from inplace.core.objects.workloads import Workload
 from inplace.core.state import versions
-from inplace.core.state.texts import remembered
 from inplace.core.state.versions import VERSION, Others
 
 
@@ -106,7 +106,7 @@ def read(metadata: Meta) -> Status | None:
     return _decode(text) if text is not None and len(text) <= LIMIT else None
 
 
-@remembered(texts=1024, characters=2 * LIMIT_BYTES)
+@memoised(1024, largest=16_384)
 def _decode(text: str) -> Status | None:
     try:
         status = replace(_DECODER.decode(text), others=versions.others(text, Status))

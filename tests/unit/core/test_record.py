@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from inplace.core.actions.actions import RecordFailure, WriteStatus
 from inplace.core.objects import names
+from inplace.core.objects.memo import memoised
 from inplace.core.objects.model import Meta
 from inplace.core.objects.names import STATUS
 from inplace.core.objects.reasons import Reason, ReasonCode
@@ -22,7 +23,6 @@ from inplace.core.rollout.steps import CurrentStep
 from inplace.core.state import records, statuses
 from inplace.core.state.records import PodPhase, Record, Unreadable
 from inplace.core.state.statuses import Failure, Phase, Status
-from inplace.core.state.texts import remembered
 from tests.factories import NOW, OLD, later, pod, snapshot, swapping, workload
 
 
@@ -118,7 +118,7 @@ def test_a_request_is_answered_however_long_it_is(key):
 def test_what_is_remembered_of_texts_is_bounded_in_bytes():
     """Or 4,096 annotations of 64 KB would fill the memory."""
     decoded = list[str]()
-    recall = remembered(texts=2, characters=3)(lambda text: decoded.append(text) or text)
+    recall = memoised(2, largest=3)(lambda text: decoded.append(text) or text)
     for text in ("abc", "abc", "abcd", "abcd"):
         assert recall(text) == text
     assert decoded == ["abc", "abcd", "abcd"]
