@@ -123,7 +123,7 @@ DEFECTS: Final = (
     Defect(
         "give the slots to whoever asks first",
         "core/rollout/prepull.py",
-        "if taken.here >= most - taken.everywhere:",
+        "if taken.here >= max(1, most - taken.everywhere):",
         "if taken.everywhere >= most:",
         ("unit/core/test_prepull.py::test_there_is_a_slot_for_whoever_comes_next",),
     ),

@@ -31,7 +31,7 @@ from inplace.core.state import records
 from inplace.core.state.records import Record
 
 #: Pull Pods that pull at once, over all workloads, and from one registry. A namespace takes another slot only while
-#: more are free than it has: alone it has half of them, and there is one for whoever comes next.
+#: more are free than it has, so that alone it has half of them; the first it may have in any case.
 MAX_PULLS: Final = 40
 MAX_PULLS_PER_REGISTRY: Final = 20
 #: How soon a workload that waits for a slot is planned again.
@@ -174,14 +174,14 @@ def _rests(request: PullRequest, now: datetime) -> bool:
 def _crowded(busy: Mapping[str, Pulls], image: ImageOnNode) -> str:
     """Who has the slots that one more image would need; empty if it may be pulled.
 
-    Each namespace is sure of a slot, however many pulls of others hang (the dynamic thresholds of Choudhury and Hahne,
-    for shared buffers: whoever has less than what is free may take more).
+    Whoever has less than what is free may take more (the dynamic thresholds of Choudhury and Hahne, for shared buffers),
+    and whoever has nothing may have one: nobody waits for the pulls of others that hang, however many.
     """
     registry = registry_of(image.image)
     every = Pulls(sum(one.here for one in busy.values()), sum(one.everywhere for one in busy.values()))
     limits = ((f"from {registry}", busy.get(registry, Pulls()), MAX_PULLS_PER_REGISTRY), ("at once", every, MAX_PULLS))
     for what, taken, most in limits:
-        if taken.here >= most - taken.everywhere:
+        if taken.here >= max(1, most - taken.everywhere):
             others = taken.everywhere - taken.here
             return f"of {most} pulls {what} this namespace has {taken.here}, and others have {others}"
     return ""

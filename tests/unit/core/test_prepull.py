@@ -351,7 +351,9 @@ def test_no_more_are_made_than_there_is_room_for():
     assert not pulls(plan(busy={"other.example.com": Pulls(most, most)})), "half of all"
 
 
-@pytest.mark.parametrize(("here", "others", "granted"), [(0, 19, True), (0, 20, False), (5, 9, True), (7, 7, False)])
+@pytest.mark.parametrize(
+    ("here", "others", "granted"), [(0, 19, True), (0, 20, True), (1, 19, False), (5, 9, True), (7, 7, False)]
+)
 def test_a_namespace_takes_another_slot_while_more_are_free_than_it_has(here, others, granted):
     made = plan(busy={registry_of("app:v2"): Pulls(here, here + others)})
     assert bool(pulls(made)) is granted
@@ -361,18 +363,19 @@ def test_a_namespace_takes_another_slot_while_more_are_free_than_it_has(here, ot
 
 
 def test_there_is_a_slot_for_whoever_comes_next():
-    """Each namespace takes all that it may have, one after the other, and nothing that it has ever ends."""
+    """Fifty namespaces take all that they may have, one after the other, and nothing that they have ever ends."""
     taken, registry = 0, registry_of("app:v2")
-    for _ in range(5):
+    for _ in range(50):
         here = 0
         while pulls(plan(busy={registry: Pulls(here, taken)})):
             here, taken = here + 1, taken + 1
         assert here > 0
+    assert taken < prepull.MAX_PULLS_PER_REGISTRY + 50
 
 
 def test_a_wait_for_a_slot_is_progress_until_the_progress_deadline():
     """Others have all slots: the wait is told, and ends as soon as there is one."""
-    full = {registry_of("app:v2"): Pulls(0, 20)}
+    full = {registry_of("app:v2"): Pulls(1, 20)}
     made = plan(busy=full)
     assert made.blocked
     assert made.status.phase is Phase.PROGRESSING
