@@ -163,9 +163,8 @@ async def test_explain_follows_owners_for_two_hops_and_by_uid(shop):
     assert (await shop.inplace("explain", "web-0")).out.startswith("pod/web-0 of statefulset/web ")
     gets = [request for request in shop.requests if request.plural == "statefulsets"]
     assert len(gets) <= 2, "one to find it, one to look at it"
-    claimed = {**BARE, "metadata": {"name": "claimed", "ownerReferences": [{**owner, "uid": "another"}]}}
-    finalizers = {"finalizers": ["example.com/stays"]}  # or the garbage collector would be faster
-    claimed["metadata"] |= finalizers
+    stays = {"finalizers": ["example.com/stays"]}  # or the garbage collector would be faster
+    claimed = {**BARE, "metadata": {"name": "claimed", "ownerReferences": [{**owner, "uid": "another"}], **stays}}
     await shop.client.create(resources.PODS, NAMESPACE, claimed, type=dict)
     done = await shop.inplace("explain", "claimed")
     assert (done.code, done.err) == (

@@ -54,6 +54,7 @@ async def test_pulls_of_another_namespace_that_hang_keep_nobody_from_upgrading()
         world.everywhere = True
         await world.start_controller()
         image = world.cluster.catalogue.find(world.app("v3"))
+        assert image is not None
         world.cluster.catalogue.push(world.app("v3"), replace(image, pull_seconds=3000.0))
         names = [f"slow-{number}" for number in range(4)]
         async with elsewhere(world, "tenant"), counting(world) as most:

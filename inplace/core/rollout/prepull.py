@@ -174,8 +174,8 @@ def _rests(request: PullRequest, now: datetime) -> bool:
 def _crowded(busy: Mapping[str, Pulls], image: ImageOnNode) -> str:
     """Who has the slots that one more image would need; empty if it may be pulled.
 
-    Whoever has less than what is free may take more (the dynamic thresholds of Choudhury and Hahne, for shared buffers),
-    and whoever has nothing may have one: nobody waits for the pulls of others that hang, however many.
+    Whoever has less than is free may take more (the dynamic thresholds of Choudhury and Hahne, for shared buffers), and
+    whoever has nothing may have one: nobody waits for the pulls of others that hang, however many.
     """
     registry = registry_of(image.image)
     every = Pulls(sum(one.here for one in busy.values()), sum(one.everywhere for one in busy.values()))

@@ -118,7 +118,12 @@ def test_a_request_is_answered_however_long_it_is(key):
 def test_what_is_remembered_of_texts_is_bounded_in_bytes():
     """Or 4,096 annotations of 64 KB would fill the memory."""
     decoded = list[str]()
-    recall = memoised(2, largest=3)(lambda text: decoded.append(text) or text)
+
+    @memoised(2, largest=3)
+    def recall(text: str) -> str:
+        decoded.append(text)
+        return text
+
     for text in ("abc", "abc", "abcd", "abcd"):
         assert recall(text) == text
     assert decoded == ["abc", "abcd", "abcd"]
