@@ -89,7 +89,9 @@ def pod(
             "labels": {"app": "web", names.REVISION_LABEL: revision},
             "annotations": {names.STATE: text} if text is not None else None,
             "deletionTimestamp": stamp(NOW) if deleted else None,
-            "ownerReferences": [{"kind": "StatefulSet", "name": "web", "uid": "web", "controller": True}],
+            "ownerReferences": [
+                {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "web", "controller": True}
+            ],
             **metadata,
         },
         "spec": {

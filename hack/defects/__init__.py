@@ -16,6 +16,7 @@ from hack.defects import (
     pull_pods,
     reports,
     template,
+    trust,
     versions,
     workload,
 )
@@ -35,4 +36,5 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     *versions.DEFECTS,
     *metrics.DEFECTS,
     *reports.DEFECTS,
+    *trust.DEFECTS,
 )

@@ -296,7 +296,7 @@ DEFECTS: Final = (
     Defect(
         "roll back to what was never healthy",
         "core/rollout/rollback.py",
-        "return snapshot.revisions.get(before.healthy) or Reason(",
+        "return snapshot.destinations.get(before.healthy) or Reason(",
         "return next(iter(snapshot.revisions.values())) or Reason(",
         ("unit/core/test_targets.py::test_what_has_failed_goes_back_to_what_was_healthy_here",),
     ),

@@ -79,7 +79,7 @@ DEFECTS: Final = (
     Defect(
         "wait for a revision of another workload",
         "controller/reconciler.py",
-        "        return owner is not None and owner.uid == workload.metadata.uid\n",
+        "        return owner is not None and (owner.kind, owner.name, owner.uid) == itself\n",
         "        return True\n",
         ("scenarios/test_drift.py::test_a_label_that_names_another_workloads_revision_does_not_blind_the_controller",),
     ),

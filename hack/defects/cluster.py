@@ -14,21 +14,6 @@ ERRORS: Final = "kube/errors.py"
 REFUSED_WRITES: Final = "faults/test_refused_writes.py"
 
 DEFECTS: Final = (
-    # --- what others write of owners
-    Defect(
-        "follow owners for ever",
-        "cluster/cache.py",
-        "            if found in seen:\n                break\n",
-        "            if found in seen:\n                raise RecursionError\n",
-        ("unit/cluster/test_cache.py::test_a_chain_of_owners_that_comes_back_to_itself_ends",),
-    ),
-    Defect(
-        "take what names an owner in another namespace for its own",
-        "cluster/cache.py",
-        "return () if owner is None else ((item.metadata.namespace, owner.uid),)",
-        'return () if owner is None else (("theirs", owner.uid),)',
-        ("unit/cluster/test_cache.py::test_what_names_an_owner_in_another_namespace_is_not_its",),
-    ),
     Defect(
         "ask a server that answers 410 again without a pause",
         "kube/reflector.py",

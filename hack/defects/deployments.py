@@ -124,8 +124,8 @@ DEFECTS: Final = (
     Defect(
         "forget what was healthy when it was scaled to 0",
         DEPLOYMENT,
-        "elif revision == back_to:",
-        "elif False:",
+        "if child in with_pods or revision == back_to or revision in templates:",
+        "if child in with_pods or revision in templates:",
         ("unit/core/test_kinds.py::test_what_was_healthy_is_known_while_it_is_rolled_back_and_a_replica_set_has_it",),
     ),
     Defect(

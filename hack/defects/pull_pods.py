@@ -40,8 +40,8 @@ DEFECTS: Final = (
     Defect(
         "count a pull only when it is seen",
         MEMORY,
-        "if name not in seen and request.sent)",
-        "if False)",
+        "return request.sent and now < request.again",
+        "return False",
         (MEMORIES + "test_a_pull_takes_its_slot_from_when_it_is_asked_for",),
     ),
     Defect(

@@ -63,6 +63,7 @@ FEATURES: Final = {
     "test_own_strategy": "the owner's own update strategy",
     "test_versions": "state that another version of inplace has written",
     "test_server_side_apply": "server-side apply, as Helm 4 does it",
+    "test_tenants": "owners, records and annotations that are not what they say",
 }
 REST: Final = """
 Not in that run: {missing}. `make e2e-full` runs there too; no result of it is kept here, so this page does not claim it.

@@ -59,15 +59,17 @@ async def _explain(connection: Connection, name: str, output: str) -> int:
 
 
 async def _owner(client: Client, pod: Pod) -> Ref:
-    """The workload at the end of the Pod's owners."""
-    ref, owner = None, pod.metadata.controller()
-    while owner is not None and kinds.is_supported(owner):
+    """The workload at the end of the Pod's owners, two hops away at most (`kinds.owner_of`)."""
+    ref, owner = None, kinds.owner_of(pod.metadata, resources.PODS.kind)
+    while owner is not None:
         kind = kinds.BY_NAME[owner.kind]
         ref = Ref(kind, pod.metadata.namespace, owner.name)
         above = await client.get(
             resources.find(kind.group, kind.plural), owner.name, pod.metadata.namespace, type=Workload
         )
-        owner = above.metadata.controller()
+        if above.metadata.uid != owner.uid:
+            raise InputError(f"pod/{pod.name} names {ref} as its owner, but has another uid for it than the API server")
+        owner = kinds.owner_of(above.metadata, kind.name)
     if ref is None:
         expected = ", ".join(kind.name for kind in kinds.ALL)
         raise InputError(f"pod/{pod.name} has no owner of a supported kind: expected {expected}")

@@ -1,5 +1,8 @@
 """The cached objects of a cluster, and their relations.
 
+Whom an object names as its owner is input: a relation counts only within a namespace, between kinds that belong
+together, and if name and uid are those of the object that is named (`Identity`).
+
 Only reflectors and lists write the stores; responses to our own writes never do, so that everything here was once true
 on the server.
 """
@@ -7,7 +10,7 @@ on the server.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from msgspec import Raw
 from msgspec.structs import replace
@@ -24,6 +27,22 @@ from inplace.kube.store import Store
 
 T = TypeVar("T", Workload, Pod, Revision, EndpointSlice, Pdb, Node)
 _EVERY_PULL_POD = "all"
+_POD = "Pod"
+_REVISION = "ControllerRevision"
+
+
+class Identity(NamedTuple):
+    """One object, for good: another one of the same name has another uid. The kind stands for its group as well."""
+
+    namespace: str
+    kind: str
+    name: str
+    uid: str
+
+
+def is_ours(meta: Meta) -> bool:
+    """Whether a workload is opted in, or still frozen by us."""
+    return meta.label(names.MODE) is not None or meta.label(names.FROZEN) is not None
 
 
 def _store(**indexers: Callable[[T], Iterable[Hashable]]) -> Store[T]:
@@ -34,34 +53,43 @@ def _store(**indexers: Callable[[T], Iterable[Hashable]]) -> Store[T]:
     )
 
 
-def _owner(item: Workload | Pod | Revision) -> Iterable[tuple[str, str]]:
-    """The namespace and the uid: an owner in another namespace is none, whoever writes its uid."""
-    owner = item.metadata.controller()
-    return () if owner is None else ((item.metadata.namespace, owner.uid),)
+def _owner(kind: str) -> Callable[[Workload | Pod | Revision], Iterable[Identity]]:
+    """Of objects of this kind. An owner in another namespace is none, whoever writes its uid."""
+
+    def owners(item: Workload | Pod | Revision) -> Iterable[Identity]:
+        owner = kinds.owner_of(item.metadata, kind)
+        return () if owner is None else (Identity(item.metadata.namespace, owner.kind, owner.name, owner.uid),)
+
+    return owners
 
 
-def _key(item: Workload | Pod) -> tuple[str, str]:
-    return item.metadata.namespace, item.metadata.uid
+def identity(meta: Meta, kind: str) -> Identity:
+    """Of an object of this kind: the value of the index `owner` for what belongs to it."""
+    return Identity(meta.namespace, kind, meta.name, meta.uid)
 
 
 def _pulled_for(pod: Pod) -> Iterable[Hashable]:
-    """A pull Pod: the namespace and the uid of the Pod that it serves, and `all`."""
+    """A pull Pod: the Pod that it serves, and `all`."""
     served = pull_pods.served(pod.metadata)
-    return (_EVERY_PULL_POD, (pod.metadata.namespace, served.uid)) if served is not None else ()
+    if served is None:
+        return ()
+    return (_EVERY_PULL_POD, Identity(pod.metadata.namespace, _POD, served.name, served.uid))
 
 
 class Cache:
     """The stores by resource, and queries over them."""
 
     def __init__(self) -> None:
-        self.workloads: dict[str, Store[Workload]] = {kind.name: _store(owner=_owner) for kind in kinds.ALL}
+        self.workloads: dict[str, Store[Workload]] = {kind.name: _store(owner=_owner(kind.name)) for kind in kinds.ALL}
         self.pods: Store[Pod] = _store(
-            owner=_owner,
+            owner=_owner(_POD),
             node=lambda pod: (pod.spec.node_name,) if pod.spec.node_name else (),
             pulls=_pulled_for,
         )
-        self.revisions: Store[Revision] = _store(owner=_owner)
-        self.slices: Store[EndpointSlice] = _store(serving=lambda item: item.targets())
+        self.revisions: Store[Revision] = _store(owner=_owner(_REVISION))
+        self.slices: Store[EndpointSlice] = _store(
+            serving=lambda item: ((item.metadata.namespace, uid) for uid in item.targets())
+        )
         self.budgets: Store[Pdb] = _store(namespace=lambda pdb: (pdb.metadata.namespace,))
         self.nodes: Store[Node] = _store()
         #: Resources that could not be read for lack of rights, by plural name, with the API server's message.
@@ -83,41 +111,44 @@ class Cache:
             if meta.namespace == namespace and meta.label(names.MODE) is not None
         ]
 
-    def key_of(self, meta: Meta) -> Key | None:
-        """The workload at the end of this object's chain of owners; None if its kind is not supported.
+    def key_of(self, meta: Meta, kind: str = _POD) -> Key | None:
+        """The workload at the end of the chain of owners of an object of this kind; None if there is none.
 
-        Anybody may write owners, also such as own each other: a chain ends where it comes back to itself.
+        As far as the cache knows the chain: one that is not seen yet ends it, and leads on when it is.
         """
-        found, owner, seen = None, meta.controller(), set[Key]()
-        served = pull_pods.served(meta)
+        served = pull_pods.served(meta) if kind == _POD else None
         if served is not None:
             pod = self.pods.get(meta.namespace, served.name)
-            owner = pod.metadata.controller() if pod is not None and pod.uid == served.uid else None
-        while owner is not None and kinds.is_supported(owner):
+            owner = kinds.owner_of(pod.metadata, _POD) if pod is not None and pod.uid == served.uid else None
+        else:
+            owner = kinds.owner_of(meta, kind)
+        found = None
+        while owner is not None:  # two hops at most (`kinds.owner_of`)
             found = Key(owner.kind, meta.namespace, owner.name)
-            if found in seen:
-                break
-            seen.add(found)
             above = self.workloads[owner.kind].get(meta.namespace, owner.name)
-            owner = above.metadata.controller() if above is not None else None
+            itself = above is not None and above.metadata.uid == owner.uid
+            owner = kinds.owner_of(above.metadata, owner.kind) if above is not None and itself else None
         return found
 
     def owned(self, workload: Workload, kind: Kind) -> OwnedObjects:
         """Objects of a workload besides its Pods."""
-        itself = _key(workload)
+        itself = identity(workload.metadata, kind.name)
         children = self.workloads[kind.child_kind].by("owner", itself) if kind.child_kind else ()
         named = tuple(replace(child, kind=kind.child_kind) for child in children)
         return OwnedObjects(self.revisions.by("owner", itself), named)
 
     def pods_of(self, workload: Workload, owned: OwnedObjects) -> tuple[Pod, ...]:
         """The Pods of a workload or of its children, without terminated ones."""
-        owners = (workload, *owned.children)
-        return tuple(pod for owner in owners for pod in self.pods.by("owner", _key(owner)) if not pod.over)
+        return tuple(pod for pod in self._all_pods_of(workload, owned) if not pod.over)
 
     def pull_pods_of(self, workload: Workload, owned: OwnedObjects) -> tuple[Pod, ...]:
         """The pull Pods for the Pods of a workload or of its children, terminated Pods among them."""
-        served = (pod for owner in (workload, *owned.children) for pod in self.pods.by("owner", _key(owner)))
-        return tuple(pull_pod for pod in served for pull_pod in self.pods.by("pulls", _key(pod)))
+        served = (identity(pod.metadata, _POD) for pod in self._all_pods_of(workload, owned))
+        return tuple(pull_pod for pod in served for pull_pod in self.pods.by("pulls", pod))
+
+    def _all_pods_of(self, workload: Workload, owned: OwnedObjects) -> Iterable[Pod]:
+        owners = (identity(owner.metadata, owner.kind) for owner in (workload, *owned.children))
+        return (pod for owner in owners for pod in self.pods.by("owner", owner))
 
     def every_pull_pod(self) -> tuple[Pod, ...]:
         """The pull Pods of all workloads."""
@@ -125,7 +156,7 @@ class Cache:
 
     def serves(self, pod: Pod) -> bool:
         """Whether an EndpointSlice still lists it as serving."""
-        return bool(self.slices.by("serving", pod.uid))
+        return bool(self.slices.by("serving", (pod.metadata.namespace, pod.uid)))
 
     def templates(self, workload: Workload, kind: Kind, owned: OwnedObjects) -> dict[str, Template]:
         """The workload's revisions, decoded once each."""

@@ -15,7 +15,7 @@ from datetime import datetime
 from msgspec import Struct
 from msgspec.structs import replace
 
-from inplace.cluster.cache import Cache
+from inplace.cluster.cache import Cache, is_ours
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
 from inplace.core import kinds
@@ -48,8 +48,7 @@ def gather(
     workload = cache.workload(key)
     if workload is None:
         return Gone()
-    owner = workload.metadata.controller()
-    if owner is not None and kinds.is_supported(owner):
+    if kinds.owner_of(workload.metadata, key.kind) is not None:
         return Gone()  # it belongs to another workload, which is looked at as a whole
     owned = cache.owned(workload, kind)
     pods = cache.pods_of(workload, owned)
@@ -74,11 +73,6 @@ def gather(
         unseen=frozenset(cache.unseen),
     )
     return _inferred(seen, cache, now) if memory is None else _remembered(seen, memory)
-
-
-def is_ours(meta: Meta) -> bool:
-    """Whether the workload is opted in, or still frozen by us."""
-    return meta.label(names.MODE) is not None or meta.label(names.FROZEN) is not None
 
 
 def _remembered(seen: Snapshot, memory: Memory) -> Snapshot:

@@ -79,7 +79,7 @@ class Live:
 
     def _missing(self) -> str:
         workload = self.cache.workload(self.key)
-        owner = workload.metadata.controller() if workload is not None else None
+        owner = kinds.owner_of(workload.metadata, self.key.kind) if workload is not None else None
         if owner is None:
             return f'{self._kind.plural}.{self._kind.group} "{self.key.name}" not found'
         return f"{self.key} belongs to {owner.kind.lower()}/{owner.name}: use that instead"

@@ -5,13 +5,12 @@ Observations of Pods in flight, writes whose result has not been seen yet, refus
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from inplace.cluster.cache import Cache
+from inplace.cluster.cache import Cache, is_ours
 from inplace.cluster.key import Key
 from inplace.cluster.tries import Tries
 from inplace.core.actions.actions import CreatePullPod
@@ -22,10 +21,11 @@ from inplace.core.objects.images import registry_of
 from inplace.core.objects.model import Meta, Pod
 from inplace.core.objects.reasons import Reason
 from inplace.core.objects.workloads import Workload
+from inplace.core.pod.availability import closed
 from inplace.core.pod.observation import PodObservation, observe
 from inplace.core.rollout import pull_pods
 from inplace.core.rollout.freeze import CONTESTED_WITHIN
-from inplace.core.rollout.snapshot import PullPods, PullRequest
+from inplace.core.rollout.snapshot import PullPods, PullRequest, Pulls
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.kube.expectations import Expectations
@@ -46,6 +46,17 @@ class Caps(NamedTuple):
 
     everywhere: int | None = None
     per_namespace: int | None = None
+
+
+class _Disrupted(NamedTuple):
+    """A Pod that is out of service, or about to be: for the workload of this uid, as its record says.
+
+    None: because this process has begun to.
+    """
+
+    namespace: str
+    name: str
+    workload: str | None = None
 
 
 class Memory:
@@ -87,8 +98,9 @@ class Memory:
         self._freeze_restored: dict[str, tuple[datetime, ...]] = {}
         #: By uid of a workload and sort of Pod: the answer to a dry run, and until when it holds (monotonic).
         self._dry_runs: dict[str, dict[str, tuple[Reason | None, float]]] | None = {} if asks else None
-        #: By uid, with its namespace: Pods that this controller keeps out of service, or is about to.
-        self._disrupted: dict[str, str] = {}
+        #: By uid: Pods that this controller keeps out of service, or is about to. Of a record that others may have
+        #: written, it is seen when they are counted whether it can be ours (`_is_ours`).
+        self._disrupted: dict[str, _Disrupted] = {}
 
     # --- what reflectors report -------------------------------------------------------------------------------------
 
@@ -148,7 +160,7 @@ class Memory:
 
     def disrupts(self, meta: Meta) -> None:
         """A Pod is about to be taken out of service."""
-        self._disrupted[meta.uid] = meta.namespace
+        self._disrupted[meta.uid] = _Disrupted(meta.namespace, meta.name)
 
     def settled(self, meta: Meta) -> None:
         """A write is over, however it ended: does the Pod still count as out of service?
@@ -160,11 +172,12 @@ class Memory:
             self._note_disrupted(pod)
 
     def _note_disrupted(self, pod: Pod) -> None:
-        record = records.read(pod)
-        if isinstance(record, Record) and record.in_flight:
-            self._disrupted[pod.uid] = pod.metadata.namespace
+        record, now = records.read(pod), self.clock.now()
+        known = record if isinstance(record, Record) and record.is_timely(now) else None
+        if known is not None and known.in_flight and (closed(pod) or known.phase is not PodPhase.DRAINING):
+            self._disrupted[pod.uid] = _Disrupted(pod.metadata.namespace, pod.name, known.workload)
             return
-        done = isinstance(record, Record) and record.phase is PodPhase.DONE and self.clock.now() < record.deadline
+        done = known is not None and known.phase is PodPhase.DONE and now < known.deadline
         becoming_ready = done and not pod.ready  # its gate is open, and the kubelet will say so
         if not becoming_ready and not self.is_pending(pod.metadata):
             self._disrupted.pop(pod.uid, None)
@@ -191,7 +204,15 @@ class Memory:
         before = known.get(action.name)
         since, refused = (before.since, before.refused) if before is not None else (now, "")
         again = now + timedelta(seconds=UNSEEN_SECONDS)
-        known[action.name] = PullRequest(since, action.image, again, refused, adapted=action.adapted, sent=True)
+        known[action.name] = PullRequest(
+            since,
+            action.image,
+            again,
+            refused,
+            adapted=action.adapted,
+            sent=True,
+            namespace=action.workload.metadata.namespace,
+        )
 
     def answered_pull(self, action: CreatePullPod, refused: str = "") -> None:
         """It was accepted, or refused with these words: then it is requested again later.
@@ -219,12 +240,7 @@ class Memory:
 
     def pull_pods(self, workload: Workload, owned: OwnedObjects) -> PullPods:
         """The pull Pods of one workload, and how many pull in all."""
-        now, every = self.clock.now(), self._cache.every_pull_pod()
-        busy = Counter(registry_of(pull_pods.image_of(pod)) for pod in every if pull_pods.is_pulling(pod, now))
-        seen = {pod.name for pod in every}
-        asked = ((name, request) for known in self._pull_requests.values() for name, request in known.items())
-        unseen = (request for name, request in asked if name not in seen and request.sent)
-        busy.update(registry_of(request.image) for request in unseen if now < request.again)
+        now, busy = self.clock.now(), self._busy(workload.metadata.namespace)
         own = self._cache.pull_pods_of(workload, owned)
         requests, here = self._pull_requests.get(workload.metadata.uid, {}), {pod.name for pod in own}
         pulled = {pod.name for pod in own if pull_pods.is_pulled(pod)}
@@ -233,17 +249,49 @@ class Memory:
             requests.pop(name, None)
         return PullPods(own, dict(requests), busy)
 
+    def _busy(self, namespace: str) -> dict[str, Pulls]:
+        """By registry: what is being pulled, here and everywhere.
+
+        What this process has asked for alone: anybody can make Pods that look like ours.
+        """
+        now, busy = self.clock.now(), dict[str, Pulls]()
+        for known in self._pull_requests.values():
+            for name, request in known.items():
+                if self._is_pulling(name, request, now):
+                    registry = registry_of(request.image)
+                    here, everywhere = busy.get(registry, Pulls())
+                    busy[registry] = Pulls(here + (request.namespace == namespace), everywhere + 1)
+        return busy
+
+    def _is_pulling(self, name: str, request: PullRequest, now: datetime) -> bool:
+        """Whether it takes a slot."""
+        pod = self._cache.pods.get(request.namespace, name)
+        if pod is None:
+            return request.sent and now < request.again
+        return now < request.since + pull_pods.SLOT and pull_pods.is_pulling(pod, now)
+
     def room(self, namespace: str) -> int | None:
         """How many more Pods may be disrupted, in this namespace and over all; None if nothing limits them."""
-        here = sum(each == namespace for each in self._disrupted.values())
-        caps = ((self._caps.everywhere, len(self._disrupted)), (self._caps.per_namespace, here))
+        if self._caps == Caps():
+            return None
+        taken = [one.namespace for one in self._disrupted.values() if self._is_ours(one)]
+        caps = ((self._caps.everywhere, len(taken)), (self._caps.per_namespace, taken.count(namespace)))
         left = [cap - taken for cap, taken in caps if cap is not None]
-        return max(0, min(left)) if left else None
+        return max(0, min(left))
+
+    def _is_ours(self, one: _Disrupted) -> bool:
+        """Whether the workload that the record names is the Pod's, and opted in."""
+        if one.workload is None:
+            return True
+        pod = self._cache.pods.get(one.namespace, one.name)
+        key = self._cache.key_of(pod.metadata) if pod is not None else None
+        owner = self._cache.workloads[key.kind].get(key.namespace, key.name) if key is not None else None
+        return owner is not None and owner.metadata.uid == one.workload and is_ours(owner.metadata)
 
     @property
     def disrupted(self) -> int:
         """How many Pods this controller keeps out of service, or is about to."""
-        return len(self._disrupted)
+        return sum(self._is_ours(one) for one in self._disrupted.values())
 
     def restored_freeze(self, uid: str) -> None:
         """The freeze of a workload, lifted by another writer, was restored."""

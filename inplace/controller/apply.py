@@ -143,6 +143,15 @@ class Applier:
         self._group.create_task(self._carry_out(key, snapshot, action, due), name=f"{type(action).__name__} {key}")
 
     async def _carry_out(self, key: Key, snapshot: Snapshot, action: Action, due: float) -> None:
+        """One write, from its turn to its report. Whatever goes wrong with one object, those on others go on."""
+        try:
+            await self._make(key, snapshot, action, due)
+        except Exception as error:  # noqa: BLE001 - or what stands on one object could end the process
+            self._log.broken(snapshot, action, error)
+            why = f"cannot {describe_action(action).sentence}: {error!r}"
+            self._remember(snapshot, action, Ending.UNANSWERED, why)
+
+    async def _make(self, key: Key, snapshot: Snapshot, action: Action, due: float) -> None:
         meta = subject(action)
         outcome = Outcome.UNKNOWN
         try:

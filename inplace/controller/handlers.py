@@ -12,6 +12,7 @@ from inplace.core.objects.endpoints import EndpointSlice
 from inplace.core.objects.model import Meta, Node, Pod
 from inplace.core.objects.workloads import Pdb, Revision, Workload
 from inplace.core.plan import orphans
+from inplace.kube import resource as resources
 from inplace.runtime.queue import WorkQueue
 
 
@@ -32,7 +33,7 @@ class EventHandlers:
             workload = new or old
             if workload is not None:
                 own = Key(kind, workload.metadata.namespace, workload.metadata.name)
-                self._queue.add(self._cache.key_of(workload.metadata) or own, low=initial)
+                self._queue.add(self._cache.key_of(workload.metadata, kind) or own, low=initial)
             if new is None and old is not None:
                 self._forget(old.metadata.uid)
 
@@ -52,7 +53,7 @@ class EventHandlers:
         """A ControllerRevision was added, updated or deleted."""
         revision = new or old
         if revision is not None:
-            self._enqueue_owner(revision.metadata, low=initial)
+            self._enqueue_owner(revision.metadata, resources.CONTROLLERREVISIONS.kind, low=initial)
 
     def slice(self, old: EndpointSlice | None, new: EndpointSlice | None, initial: bool) -> None:
         """An EndpointSlice was added, updated or deleted: a drained Pod may be out of service now."""
@@ -83,8 +84,8 @@ class EventHandlers:
         for pod in self._cache.pods.by("node", node.metadata.name):
             self._enqueue_owner(pod.metadata, low=initial)
 
-    def _enqueue_owner(self, meta: Meta, *, low: bool) -> None:
-        key = self._cache.key_of(meta)
+    def _enqueue_owner(self, meta: Meta, kind: str = "Pod", *, low: bool) -> None:
+        key = self._cache.key_of(meta, kind)
         if key is not None:
             self._queue.add(key, low=low)
 

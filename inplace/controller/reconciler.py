@@ -171,20 +171,22 @@ class Reconciler:
         if left > 0:
             return RequeueAfter(left)
         for name in incomplete.missing:
-            if not await self._owns_revision(incomplete.workload, name):
+            if not await self._owns_revision(key, incomplete.workload, name):
                 self._absent[key] = self._absent.get(key, frozenset()) | {name}
         self._observer.event("snapshot.incomplete", level="warning", **key._asdict(), message=incomplete.reason)
         self._incomplete.pop(key, None)
         return RequeueAfter(MIN_PAUSE)
 
-    async def _owns_revision(self, workload: Workload, name: str) -> bool:
+    async def _owns_revision(self, key: Key, workload: Workload, name: str) -> bool:
         """Whether it exists and is the workload's. Anybody may write the label by which a Pod names its revision."""
         where = (resources.CONTROLLERREVISIONS, name, workload.metadata.namespace)
         try:
-            owner = (await self._client.get(*where, type=Revision)).metadata.controller()
+            revision = await self._client.get(*where, type=Revision)
         except NotFound:
             return False
-        return owner is not None and owner.uid == workload.metadata.uid
+        owner = kinds.owner_of(revision.metadata, resources.CONTROLLERREVISIONS.kind)
+        itself = (key.kind, workload.metadata.name, workload.metadata.uid)
+        return owner is not None and (owner.kind, owner.name, owner.uid) == itself
 
     def _forget(self, key: Key) -> None:
         self._memory.reserving.discard(key)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+
 from inplace.cluster.key import ORPHAN, Key
 from inplace.core.actions import lines
 from inplace.core.actions.actions import Action, subject
@@ -37,6 +39,12 @@ class WriteLog:
         level = "debug" if told or outcome == "stale" else "warning"
         fields = {"action": describe_action(action).label, "outcome": outcome, "error": str(error)}
         self._observer.event("write.failed", level=level, **{**self._about(snapshot, action), **fields})
+
+    def broken(self, snapshot: Snapshot, action: Action, error: Exception) -> None:
+        """A fault of ours, met with this object: it is tried again, and somebody has to mend it."""
+        trace = "".join(traceback.format_exception(error))
+        fields = {"action": describe_action(action).label, "error": str(error), "exception": trace}
+        self._observer.event("write.broken", level="error", **{**self._about(snapshot, action), **fields})
 
     def stuck(self, snapshot: Snapshot, action: Action, reason: Reason) -> None:
         """A write fails again and again: somebody has to look."""

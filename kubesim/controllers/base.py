@@ -117,9 +117,9 @@ def owned_by(kind: str) -> Keys:
 
 
 def owns(workload: Tree, obj: Tree) -> bool:
-    """Whether a workload is the controller of an object."""
-    reference = owner(obj)
-    return reference is not None and reference["uid"] == workload["metadata"]["uid"]
+    """Whether a workload is the controller of an object: of its namespace, as controllers list no other."""
+    reference, same = owner(obj), obj["metadata"]["namespace"] == workload["metadata"]["namespace"]
+    return same and reference is not None and reference["uid"] == workload["metadata"]["uid"]
 
 
 def selects(workload: Tree, obj: Tree) -> bool:

@@ -34,6 +34,11 @@ class Catalogue:
         self.unreachable: frozenset[str] = frozenset()
         self._by_digest = {f"{repository(name)}@{one.digest}": one for name, one in images.items()}
 
+    def push(self, reference: str, image: Image) -> None:
+        """Put an image in the place of the one that a reference has."""
+        self._images[reference] = image
+        self._by_digest[f"{repository(reference)}@{image.digest}"] = image
+
     def find(self, reference: str) -> Image | None:
         """The image of a reference, None if the registry has none; a digest wins over its tag."""
         if "@" in reference:

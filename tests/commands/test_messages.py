@@ -153,6 +153,26 @@ async def test_explain_without_rights_on_events(shop, output):
     )
 
 
+async def test_explain_follows_owners_for_two_hops_and_by_uid(shop):
+    """One that is its own controller would be followed for ever, and one of the same name is another one."""
+    await shop.create_ready(1, gate=False)
+    uid = (await shop.workload()).metadata.uid
+    owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": uid, "controller": True}
+    body = {"metadata": {"ownerReferences": [owner]}}
+    await shop.client.patch(resources.STATEFULSETS, "web", NAMESPACE, body, patch_type=PatchType.MERGE, type=dict)
+    assert (await shop.inplace("explain", "web-0")).out.startswith("pod/web-0 of statefulset/web ")
+    gets = [request for request in shop.requests if request.plural == "statefulsets"]
+    assert len(gets) <= 2, "one to find it, one to look at it"
+    stays = {"finalizers": ["example.com/stays"]}  # or the garbage collector would be faster
+    claimed = {**BARE, "metadata": {"name": "claimed", "ownerReferences": [{**owner, "uid": "another"}], **stays}}
+    await shop.client.create(resources.PODS, NAMESPACE, claimed, type=dict)
+    done = await shop.inplace("explain", "claimed")
+    assert (done.code, done.err) == (
+        1,
+        "error: pod/claimed names statefulset/web as its owner, but has another uid for it than the API server\n",
+    )
+
+
 async def test_a_status_of_another_version_is_named_and_not_waited_for(shop):
     await shop.create_ready(1, gate=False)
     body = {"metadata": {"annotations": {"inplace.dev/status": '{"v":2}'}}}

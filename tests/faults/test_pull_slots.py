@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 
+from msgspec.structs import replace
+
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.rollout import pull_pods
@@ -42,7 +44,40 @@ async def test_who_waits_for_a_slot_says_so_and_goes_on_when_there_is_one():
             await world.until(waits, "a Pod that waits for a slot", 5)
             for name in ("one", "two"):
                 await world.wait_upgraded(name, seconds=30)
-        assert most == [MAX_PULLS_PER_REGISTRY]
+        assert most == [MAX_PULLS_PER_REGISTRY // 2], "as many as are free for others"
+
+
+async def test_pulls_of_another_namespace_that_hang_keep_nobody_from_upgrading():
+    """A registry that sends a byte now and then costs nothing, and there are as many as one likes."""
+    async with open_embedded(witnessed=False) as world:
+        await world.kill_controller()
+        world.everywhere = True
+        await world.start_controller()
+        image = world.cluster.catalogue.find(world.app("v3"))
+        assert image is not None
+        world.cluster.catalogue.push(world.app("v3"), replace(image, pull_seconds=3000.0))
+        names = [f"slow-{number}" for number in range(4)]
+        async with elsewhere(world, "tenant"), counting(world) as most:
+            for name in names:
+                await world.create(world.manifest(name, replicas=6, annotations={"max-unavailable": "100%"}))
+            for name in names:
+                await world.set_image(world.app("v3"), name=name)
+            await world.clock.sleep(5)
+            assert most == [MAX_PULLS_PER_REGISTRY // 2], "they take all that they may have"
+        await world.create_web(replicas=2)
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded(seconds=30)
+
+
+@asynccontextmanager
+async def elsewhere(world, namespace):
+    """What is done in this block is done in another namespace, which is new."""
+    await world.client.create(resources.NAMESPACES, None, {"metadata": {"name": namespace}}, type=dict)
+    own, world.namespace = world.namespace, namespace
+    try:
+        yield
+    finally:
+        world.namespace = own
 
 
 @asynccontextmanager

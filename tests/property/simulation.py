@@ -238,7 +238,7 @@ class Simulation:
         template = self.templates[revision]
         self.serial += 1
         labels = {**template["metadata"]["labels"], names.REVISION_LABEL: revision}
-        owner = {"kind": "StatefulSet", "name": "web", "uid": "web-uid", "controller": True}
+        owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "web-uid", "controller": True}
         self.pods[name] = {
             "metadata": {
                 "name": name, "namespace": "default", "uid": f"uid-{self.serial}", "resourceVersion": "1",
@@ -438,7 +438,7 @@ class Simulation:
             self.cache.workloads["StatefulSet"].put(_decode(self.workload, Workload))
 
     def _tell_revision(self, name: str, number: int, template: dict[str, Any]) -> None:
-        owner = [{"kind": "StatefulSet", "name": "web", "uid": "web-uid", "controller": True}]
+        owner = [{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "web-uid", "controller": True}]
         meta = {"name": name, "namespace": "default", "uid": name, "resourceVersion": "1", "ownerReferences": owner}
         data = {"metadata": meta, "revision": number, "data": {"spec": {"template": template}}}
         self.cache.revisions.put(_decode(data, Revision))

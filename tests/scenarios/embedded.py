@@ -71,7 +71,8 @@ class EmbeddedWorld(World):
         agent = f"{AGENT}-{self._serial}"
         known_as = {"field_manager": AGENT, "as_user": policies.ACCOUNT}
         client = self.cluster.client(agent, self.observer(), **known_as, clock=self.own_clock)
-        options = Options(watch_namespace=self.namespace, leader_elect=False, caps=self.caps)
+        watched = None if self.everywhere else self.namespace
+        options = Options(watch_namespace=watched, leader_elect=False, caps=self.caps)
         app = App(client, self.own_clock, self.observer(), options, print, self.cluster.rng)
         app.planner = self.planner(app)
         self._controllers[agent] = asyncio.create_task(app.run(signals=False), name=agent)

@@ -70,7 +70,8 @@ class RealWorld(World):
     async def start_controller(self, *, ready: bool = True) -> None:
         """Start `inplace run` and wait for /readyz."""
         self.port = self.metrics_port = _free_port()
-        arguments = ["run", "--kubeconfig", str(self.credentials), "--watch-namespace", self.namespace]
+        watched = [] if self.everywhere else ["--watch-namespace", self.namespace]
+        arguments = ["run", "--kubeconfig", str(self.credentials), *watched]
         listen = ["--listen", f"127.0.0.1:{self.port}", *self.options]
         if self.caps.everywhere is not None:
             listen += ["--max-disrupted", str(self.caps.everywhere)]

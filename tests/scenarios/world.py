@@ -82,6 +82,8 @@ class World(ABC):
     history: History
     #: Of the controllers that are started from now on.
     caps: Caps = Caps()
+    #: Whether they watch all namespaces; else this one.
+    everywhere: bool = False
     #: Seconds that are long in this world; every wait of a scenario is a multiple of it.
     patience: float = 60.0
 

@@ -124,6 +124,12 @@ class DaemonSet(Unordered):
         equal = [revision for revision in revisions.values() if _fingerprint(revision) == current]
         return equal[-1] if equal else Reason(ReasonCode.RevisionUnknown, "", "waiting for the ControllerRevision")
 
+    def destinations(
+        self, workload: Workload, owned: OwnedObjects, pods: Iterable[Pod], revisions: Revisions
+    ) -> Revisions:
+        """All: each is a ControllerRevision."""
+        return revisions
+
     def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
         """The revision label of the Pod."""
         return pod.metadata.label(names.REVISION_LABEL) or ""

@@ -123,12 +123,12 @@ class Deployment(matching.MatchedByTemplate):
         """
         templates, active = dict[str, Raw](), _active(workload, owned)
         back_to = _rolled_back_to(workload)
-        for child in owned.children:
+        with_pods = [child for child in owned.children if child is active or _has_pods(child)]
+        for child in with_pods:
+            templates |= matching.recorded(child)
+        for child in owned.children:  # what a spec has goes before what an annotation says, though the name is the same
             revision = trees.fingerprint(child.spec.template)
-            if child is active or _has_pods(child):
-                templates |= matching.recorded(child)
-                templates[revision] = child.spec.template
-            elif revision == back_to:
+            if child in with_pods or revision == back_to or revision in templates:
                 templates[revision] = child.spec.template
         return {**templates, trees.fingerprint(workload.spec.template): workload.spec.template}
 
@@ -157,20 +157,18 @@ class Deployment(matching.MatchedByTemplate):
         active = _active(workload, owned)
         if active is None or _has_no_pods(workload, owned):
             return None
+        # A ReplicaSet that has the healthy template is all that vouches for it, until the active one has it as well.
+        goes_back = target.revision != trees.fingerprint(workload.spec.template)
         if trees.fingerprint(active.spec.template) == target.revision:
-            return None
+            return _make_way(workload, owned, active, target) if goes_back else None
         record = self.record(workload, owned, target)
         if record is not None or not whole:
             return record
+        template = _with_hash(self.templates(workload, owned)[target.revision], active)
         return (
-            _make_way(workload, owned, active, target)
+            (_make_way(workload, owned, active, target) if not goes_back else None)
             or _keep_history(workload, owned, active)
-            or PatchReplicaSet(
-                workload,
-                active,
-                "set the new template",
-                {"template": _with_hash(self.templates(workload, owned)[target.revision], active)},
-            )
+            or PatchReplicaSet(workload, active, "set the new template", {"template": template})
         )
 
     def conclude(

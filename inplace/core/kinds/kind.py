@@ -131,6 +131,16 @@ class Kind(Protocol):
         """The current target, or why it is not known yet."""
         ...
 
+    def destinations(
+        self, workload: Workload, owned: OwnedObjects, pods: Iterable[Pod], revisions: Revisions
+    ) -> Revisions:
+        """Those of the known revisions that Pods may be moved to.
+
+        Their templates stand in a spec: of the workload, or of a ControllerRevision or a ReplicaSet that it owns.
+        Annotations choose among them, and so whoever may write nothing but metadata never chooses an image.
+        """
+        ...
+
     def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
         """The revision that a Pod is at; empty if unknown."""
         ...

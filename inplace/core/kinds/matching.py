@@ -2,21 +2,22 @@
 
 ReplicaSets keep no history of their template. The templates that Pods may have been created from are therefore recorded
 in an annotation of ours on the ReplicaSet for as long as Pods may differ
-(docs/design/protocol.md, "Kinds and their freeze").
+(docs/design/protocol.md, "Kinds and their freeze"). Others may write it: it tells what a Pod may have been made from,
+and never what a Pod is made into (`destinations`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 
 import msgspec
 from msgspec import Raw
 
 from inplace.core.kinds import kind
-from inplace.core.kinds.kind import Revisions, Template
+from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
 from inplace.core.kinds.partition import Unordered
 from inplace.core.objects import names
+from inplace.core.objects.memo import memoised
 from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Workload
@@ -30,16 +31,14 @@ def recorded(replica_set: Workload) -> dict[str, Raw]:
     return dict(_decoded(replica_set.metadata.annotation(names.TEMPLATES) or "{}"))
 
 
-@lru_cache(maxsize=1024)
+@memoised(256, largest=65_536)
 def _decoded(text: str) -> dict[str, Raw]:
-    """All of it, or nothing: anybody may write it."""
+    """What is recorded under the revision that it has; nothing if any of it is no JSON."""
     try:
         found = msgspec.json.decode(text, type=dict[str, Raw])
-        for raw in found.values():
-            trees.decode(raw)
+        return {name: raw for name, raw in found.items() if trees.fingerprint_of(trees.decode(raw)) == name}
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return {}
-    return found
 
 
 def encoded(templates: Mapping[str, Raw]) -> str:
@@ -63,6 +62,13 @@ class MatchedByTemplate(Unordered):
         template = revisions.get(trees.fingerprint(workload.spec.template))
         return template or Reason(ReasonCode.RevisionUnknown, "spec.template", "the template is not known yet")
 
+    def destinations(
+        self, workload: Workload, owned: OwnedObjects, pods: Iterable[Pod], revisions: Revisions
+    ) -> Revisions:
+        """Its own template and those of its ReplicaSets, none that only an annotation has."""
+        specified = {trees.fingerprint(one.spec.template) for one in (workload, *owned.children)}
+        return {revision: template for revision, template in revisions.items() if revision in specified}
+
     def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
         """The revision in our record on the Pod, else the one whose template it matches best."""
         record = records.of(pod, workload.metadata.uid)
@@ -70,7 +76,7 @@ class MatchedByTemplate(Unordered):
             recorded = record.target if record.phase is PodPhase.DONE else record.base
             if recorded in revisions:
                 return recorded
-        wrong = {revision: _wrong_images(pod, template.tree) for revision, template in revisions.items()}
+        wrong = {revision: wrong_images(pod, template.tree) for revision, template in revisions.items()}
         fitting = [revisions[revision] for revision, number in wrong.items() if not number]
         return _best(workload, pod, fitting) if fitting else self.nearest(workload, revisions, wrong)
 
@@ -105,7 +111,7 @@ def _best(workload: Workload, pod: Pod, fitting: Iterable[Template]) -> str:
     return max(fitting, key=lambda t: (*_agreement(pod, t.tree), t.revision != newest)).revision
 
 
-def _wrong_images(pod: Pod, tree: Tree) -> int:
+def wrong_images(pod: Pod, tree: Tree) -> int:
     """How many of the template's containers have another image in the Pod, or are missing there."""
     live = {container.name: container.image for container in (*pod.spec.containers, *pod.spec.init_containers)}
     return sum(live.get(name) != image for name, image in trees.images(tree).items())

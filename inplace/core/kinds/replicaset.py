@@ -6,7 +6,7 @@ the ReplicaSet's template has changed (docs/design/protocol.md, "Kinds and their
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Raw
@@ -17,6 +17,7 @@ from inplace.core.kinds.freezing import is_frozen, thaw
 from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
 from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.objects import names
+from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import EventReason, Reason
 from inplace.core.objects.workloads import Workload
 from inplace.core.settings.annotations import Native, Settings
@@ -77,6 +78,21 @@ class ReplicaSet(matching.MatchedByTemplate):
         """The recorded templates and its own."""
         own = workload.spec.template
         return {**matching.recorded(workload), trees.fingerprint(own): own}
+
+    def destinations(
+        self, workload: Workload, owned: OwnedObjects, pods: Iterable[Pod], revisions: Revisions
+    ) -> Revisions:
+        """Its own template, and of those that are recorded only such as a live Pod has all images of.
+
+        No other object keeps them. Whoever may give that Pod its images needs none of our rights.
+        """
+        live = tuple(pods)
+        vouched = {
+            revision: template
+            for revision, template in revisions.items()
+            if any(not matching.wrong_images(pod, template.tree) for pod in live)
+        }
+        return {**vouched, **super().destinations(workload, owned, live, revisions)}
 
     def nearest(self, workload: Workload, revisions: Revisions, wrong: Mapping[str, int]) -> str:
         """Only what all Pods have been at: it replaces none, so that they may be older than any that is known."""

@@ -122,6 +122,12 @@ class StatefulSet:
             ReasonCode.RevisionUnknown, "status.updateRevision", "waiting for the ControllerRevision"
         )
 
+    def destinations(
+        self, workload: Workload, owned: OwnedObjects, pods: Iterable[Pod], revisions: Revisions
+    ) -> Revisions:
+        """All: each is a ControllerRevision."""
+        return revisions
+
     def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
         """The revision label of the Pod."""
         return pod.metadata.label(names.REVISION_LABEL) or ""

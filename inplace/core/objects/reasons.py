@@ -216,8 +216,8 @@ class ReasonCode(StrEnum):
     PullLimit = (
         "PullLimit",
         Concern.WAITING,
-        "as many images are being pulled as may be at once, in all or from this registry",
-        "when another pull ends; looked at every second",
+        "as many images are being pulled as may be at once, in all or from this registry: the message says whose",
+        "when another pull ends; looked at every second. The workload is `Degraded` beyond `progress-deadline-seconds`",
     )
     PrePullImpossible = (
         "PrePullImpossible",

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
+from typing import Final
 
 from msgspec import Raw
 
 from inplace.core.objects.model import Meta, Part, WorkloadMeta
+
+#: A request that is longer is known by its hash.
+REQUEST_CHARACTERS: Final = 64
 
 
 class RollingUpdate(Part, frozen=True):
@@ -110,6 +115,15 @@ class PdbStatus(Part, frozen=True):
     def entries(self) -> dict[str, datetime]:
         """`disrupted_pods`, empty if there are none."""
         return self.disrupted_pods or {}
+
+
+def request(workload: Workload, key: str) -> str:
+    """The current request under this annotation (`names.REQUESTS`); empty if there is none.
+
+    It is repeated in records and in the status, to tell which was answered; one that is too long for that by its hash.
+    """
+    text = workload.metadata.annotation(key) or ""
+    return text if len(text) <= REQUEST_CHARACTERS else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
 class Pdb(Part, frozen=True):

@@ -239,7 +239,8 @@ def _write(
         return write, None
     stale = kind.keeps_conditions and conditions.stand(workload) is (reported.phase is Phase.UP_TO_DATE)
     if stale or not statuses.same(before, reported):
-        due = now if before is None or moves else before.updated_at + snapshot.status_every
+        at_once = before is None or moves or before.updated_at > now  # others may have written the time
+        due = now if before is None or at_once else before.updated_at + snapshot.status_every
         told = events(before, reported, _images(decision))
         report = WriteStatus(workload, reported, told, kind.labels_with_status, kind.keeps_conditions)
         if due <= now and not snapshot.rests(report, now):

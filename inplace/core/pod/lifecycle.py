@@ -154,6 +154,10 @@ def _in_progress(pod: Pod, record: Record, context: PodContext) -> PodState:
         return Ineligible(Reason(ReasonCode.Terminating, "metadata.deletionTimestamp", "the Pod is being deleted"))
     if context.write_refused is not None:
         return attempt.fail(pod, record, context.write_refused)
+    if not record.is_timely(context.now):
+        path = f"metadata.annotations[{names.STATE}]"
+        why = f"the deadline {record.deadline:%Y-%m-%d} is farther away than that of any attempt"
+        return attempt.fail(pod, record, Reason(ReasonCode.StateUnreadable, path, why))
     advance = _draining if record.phase is PodPhase.DRAINING else _swapping
     state = advance(pod, record, context)
     if not isinstance(state, InProgress) or state.action is not None:

@@ -1,4 +1,4 @@
-"""What nobody but others can end: a budget that allows nothing, a node that is away, a Pod that has failed or has none.
+"""What nobody but others can end: a budget that allows nothing, pulls that hang, a node that is away, a failed Pod.
 
 Such a wait goes on for as long as it lasts. Beyond the progress deadline it counts as progress no longer, as that of a
 Deployment does (`ProgressDeadlineExceeded`): the workload is `Degraded`, with the reason.
@@ -31,6 +31,7 @@ _BY_OTHERS: Final = frozenset(
     {
         ReasonCode.DisruptionBudget,
         ReasonCode.Reserving,
+        ReasonCode.PullLimit,
         ReasonCode.NodeNotReady,
         ReasonCode.NodeLeaving,
         ReasonCode.NotScheduled,

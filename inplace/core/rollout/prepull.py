@@ -25,14 +25,15 @@ from inplace.core.rollout import dry_runs, pull_pods, reported
 from inplace.core.rollout.changes import Changes, Restart
 from inplace.core.rollout.memo import NodeImages
 from inplace.core.rollout.pull_pods import ImageOnNode, name_of
-from inplace.core.rollout.snapshot import PullRequest, Snapshot
+from inplace.core.rollout.snapshot import PullRequest, Pulls, Snapshot
 from inplace.core.settings.annotations import PrePullPolicy, Settings
 from inplace.core.state import records
 from inplace.core.state.records import Record
 
-#: Pull Pods that pull at once, over all workloads, and from one registry.
-MAX_PULLS: Final = 20
-MAX_PULLS_PER_REGISTRY: Final = 10
+#: Pull Pods that pull at once, over all workloads, and from one registry. A namespace takes another slot only while
+#: more are free than it has, so that alone it has half of them; the first it may have in any case.
+MAX_PULLS: Final = 40
+MAX_PULLS_PER_REGISTRY: Final = 20
 #: How soon a workload that waits for a slot is planned again.
 _SLOT_AGAIN: Final = timedelta(seconds=1)
 #: How long a pull Pod that a kubelet rejected stays to be read, before another is created.
@@ -154,10 +155,11 @@ def start(
     created: list[CreatePullPod] = []
     for pod, image in (*first, *soon):
         name, registry = name_of(snapshot.workload, image), registry_of(image.image)
-        if state.checks[image].missing is None or name in known or not _is_free(busy, image):
+        if state.checks[image].missing is None or name in known or _crowded(busy, image):
             continue
         known.add(name)
-        busy[registry] = busy.get(registry, 0) + 1
+        taken = busy.get(registry, Pulls())
+        busy[registry] = Pulls(taken.here + 1, taken.everywhere + 1)
         refused = requests[name].refused if name in requests else ""
         body = pull_pods.manifest(snapshot, pod, image, name, target, refused)
         created.append(CreatePullPod(snapshot.workload, name, image.node, image.image, body, adapted=bool(refused)))
@@ -169,9 +171,20 @@ def _rests(request: PullRequest, now: datetime) -> bool:
     return now < request.again and (request.sent or request.adapted or not request.refused)
 
 
-def _is_free(busy: Mapping[str, int], image: ImageOnNode) -> bool:
-    """Whether one more image may be pulled from this registry."""
-    return sum(busy.values()) < MAX_PULLS and busy.get(registry_of(image.image), 0) < MAX_PULLS_PER_REGISTRY
+def _crowded(busy: Mapping[str, Pulls], image: ImageOnNode) -> str:
+    """Who has the slots that one more image would need; empty if it may be pulled.
+
+    Whoever has less than is free may take more (the dynamic thresholds of Choudhury and Hahne, for shared buffers), and
+    whoever has nothing may have one: nobody waits for the pulls of others that hang, however many.
+    """
+    registry = registry_of(image.image)
+    every = Pulls(sum(one.here for one in busy.values()), sum(one.everywhere for one in busy.values()))
+    limits = ((f"from {registry}", busy.get(registry, Pulls()), MAX_PULLS_PER_REGISTRY), ("at once", every, MAX_PULLS))
+    for what, taken, most in limits:
+        if taken.here >= max(1, most - taken.everywhere):
+            others = taken.everywhere - taken.here
+            return f"of {most} pulls {what} this namespace has {taken.here}, and others have {others}"
+    return ""
 
 
 def cleanup(snapshot: Snapshot) -> tuple[DeletePullPod, ...]:
@@ -277,9 +290,9 @@ def _check(
     told = reported.missing_pull(snapshot.reported, where) if pull_pod is None else None
     if told is not None:
         return ImageCheck(told[0], failed=told[1])
-    if pull_pod is None and (asked is None or now >= asked.again) and not _is_free(snapshot.pull_pods.busy, image):
-        why = f"{where}: as many images are being pulled as may be at once"
-        return ImageCheck(Reason(ReasonCode.PullLimit, "", why), until=now + _SLOT_AGAIN)
+    crowded = _crowded(snapshot.pull_pods.busy, image)
+    if pull_pod is None and (asked is None or now >= asked.again) and crowded:
+        return ImageCheck(Reason(ReasonCode.PullLimit, "", f"{where}: {crowded}"), until=now + _SLOT_AGAIN)
     unseen = asked is not None and pull_pod is None and now < asked.again  # or gone again: it is asked for anew then
     until = asked.again if asked is not None and unseen else over
     return _judged(ReasonCode.PrePull, f"pulling {where} first{tail}", final=False, until=until)

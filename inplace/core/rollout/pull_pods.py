@@ -11,7 +11,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from inplace.core.kinds import Template
-from inplace.core.objects import images, names, selectors
+from inplace.core.objects import images, names, selectors, workloads
 from inplace.core.objects.known_keys import LEAVE_ALONE_ANNOTATIONS, LEAVE_ALONE_LABELS
 from inplace.core.objects.model import Meta, Owner, Pod, SecurityContext, Tree, Waiting
 from inplace.core.objects.workloads import Pdb, Workload
@@ -39,7 +39,7 @@ def is_abandoned(pod: Pod) -> bool:
     """Whether it is a pull Pod of ours whose owner has been taken away."""
     meta = pod.metadata
     ours = meta.name.startswith(PREFIX) and meta.label(names.HELPER) == names.PRE_PULL
-    return ours and bool(image_of(pod)) and not meta.owner_references
+    return ours and pod.container(CONTAINER) is not None and bool(image_of(pod)) and not meta.owner_references
 
 
 def image_of(helper: Pod) -> str:
@@ -115,15 +115,24 @@ def _waiting(helper: Pod) -> Waiting | None:
     return status.state.waiting if status is not None else None
 
 
-def digests(helpers: Iterable[Pod]) -> dict[tuple[str, str], str]:
-    """By node and image: the digest that a container of it will have, as reported by that node's runtime."""
-    found = (((one.spec.node_name, image_of(one)), images.digest_of(image_id(one))) for one in helpers)
-    return {key: digest for key, digest in found if digest}
+def digests(workload: Workload, helpers: Iterable[Pod]) -> dict[tuple[str, str], str]:
+    """By node and image: the digest that a container of it will have, as reported by that node's runtime.
+
+    Only of Pods that are named and made as ours are: what another Pod has pulled is not what it says in its metadata.
+    """
+    found: dict[tuple[str, str], str] = {}
+    for one in helpers:
+        place, pull = ImageOnNode(one.spec.node_name, image_of(one)), one.container(CONTAINER)
+        made = pull is not None and pull.image == place.image and one.name == name_of(workload, place)
+        digest = images.digest_of(image_id(one)) if made else ""
+        if digest:
+            found[place.node, place.image] = digest
+    return found
 
 
 def name_of(workload: Workload, place: ImageOnNode) -> str:
     """The name of the pull Pod: deterministic, so that two leaders create only one. A `retry` gives it another."""
-    retry = workload.metadata.annotation(names.RETRY)
+    retry = workloads.request(workload, names.RETRY)
     text = "|".join((workload.metadata.uid, place.node, place.image, *([retry] if retry else [])))
     return f"{PREFIX}{hashlib.sha256(text.encode()).hexdigest()[:20]}"
 
@@ -150,8 +159,9 @@ _NOTHING: Final[Tree] = {"requests": {"cpu": "0", "memory": "0"}, "limits": {"cp
 _MEASURED: Final = ("cpu", "memory", "ephemeral-storage")
 
 
-#: A command that no image has: nothing of the image is ever executed.
-_COMMAND: Final = "/inplace.dev/this-image-is-only-pulled"
+#: A command that no image can have: the runtime mounts proc over what an image has there, and nothing can be made in
+#: it. So nothing of the image is ever executed.
+_COMMAND: Final = "/proc/inplace.dev/this-image-is-only-pulled"
 
 
 class ImageOnNode(Struct, frozen=True):

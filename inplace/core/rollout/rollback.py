@@ -8,7 +8,7 @@ that is done. It lasts until the template changes or a user requests a retry.
 from __future__ import annotations
 
 from inplace.core.kinds import Template
-from inplace.core.objects import names
+from inplace.core.objects import names, workloads
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Workload
 from inplace.core.rollout.snapshot import Snapshot
@@ -18,7 +18,7 @@ from inplace.core.state import statuses
 
 def request(workload: Workload) -> str:
     """The current retry request of the workload; empty if there is none."""
-    return workload.metadata.annotation(names.RETRY) or ""
+    return workloads.request(workload, names.RETRY)
 
 
 def under_way(snapshot: Snapshot, asked: Template | Reason) -> Template | Reason | None:
@@ -31,12 +31,12 @@ def under_way(snapshot: Snapshot, asked: Template | Reason) -> Template | Reason
     if before.rolled_back_from != asked.revision:
         return None
     why = f"the healthy revision {before.healthy} no longer exists: change the template"
-    return snapshot.revisions.get(before.healthy) or Reason(ReasonCode.BaseUnknown, "", why)
+    return snapshot.destinations.get(before.healthy) or Reason(ReasonCode.BaseUnknown, "", why)
 
 
 def is_due(snapshot: Snapshot, asked: Template, settings: Settings) -> bool:
     """Whether there is something to roll back to, and the user wants that."""
     before = statuses.read(snapshot.workload.metadata)
-    known = before is not None and before.healthy in snapshot.revisions
+    known = before is not None and before.healthy in snapshot.destinations
     elsewhere = before is not None and before.healthy != asked.revision
     return settings.on_failure is OnFailure.ROLLBACK and known and elsewhere

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -22,8 +23,15 @@ from inplace.core.state.records import Unreadable
 from inplace.core.state.statuses import Status
 
 
+class Pulls(NamedTuple):
+    """How many images are being pulled: for the workloads of this namespace, and for those of all."""
+
+    here: int = 0
+    everywhere: int = 0
+
+
 class PullRequest(Struct, frozen=True):
-    """A pull Pod that was requested recently."""
+    """A pull Pod that was requested recently, in the namespace of its workload."""
 
     since: datetime
     image: str
@@ -34,6 +42,7 @@ class PullRequest(Struct, frozen=True):
     adapted: bool = False
     #: Whether it is under way, or was accepted: it takes a slot until its Pod is seen.
     sent: bool = False
+    namespace: str = ""
 
 
 class PullPods(Struct, frozen=True):
@@ -43,8 +52,8 @@ class PullPods(Struct, frozen=True):
     pods: tuple[Pod, ...] = ()
     #: By name: those that were requested and may not be in the cache yet.
     requests: Mapping[str, PullRequest] = {}
-    #: By registry: how many pull now, over all workloads.
-    busy: Mapping[str, int] = {}
+    #: By registry: what is being pulled now of what this process has asked for.
+    busy: Mapping[str, Pulls] = {}
 
 
 class FailedWrite(Struct, frozen=True):
@@ -132,6 +141,11 @@ class Snapshot(Struct, frozen=True, dict=True):
     def parsed(self) -> Parsed:
         """The workload's settings, and what is wrong with them."""
         return parse(self.workload.metadata, self.kind.native(self.workload))
+
+    @cached_property
+    def destinations(self) -> Mapping[str, Template]:
+        """By name: the revisions that Pods may be moved to."""
+        return self.kind.destinations(self.workload, self.owned, self.pods, self.revisions)
 
     def failure_of(self, action: Action) -> FailedWrite | None:
         """Whether this write has failed lately."""

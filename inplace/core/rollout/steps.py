@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from inplace.core.kinds import Template
-from inplace.core.objects import names
+from inplace.core.objects import names, workloads
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Workload
@@ -38,7 +38,7 @@ class CurrentStep(Struct, frozen=True):
 
 def request(workload: Workload) -> str:
     """The current promotion request of the workload; empty if there is none."""
-    return workload.metadata.annotation(names.PROMOTE) or ""
+    return workloads.request(workload, names.PROMOTE)
 
 
 def current_step(snapshot: Snapshot, settings: Settings, asked: Template) -> CurrentStep | None:
@@ -97,7 +97,7 @@ def advance(
     passed = before.step if before is not None and same else 0
     if at is None or not reached:
         return StepStatus(passed)
-    since = before.reached_at if before is not None and same and before.reached_at is not None else now
+    since = min(before.reached_at, now) if before is not None and same and before.reached_at is not None else now
     asked, answered = request(workload), before.promoted if before is not None else ""
     if asked and asked != answered and before is not None and before.reached_at is not None:
         return StepStatus(at.number + 1)

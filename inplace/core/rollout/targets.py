@@ -69,7 +69,7 @@ def determine(snapshot: Snapshot, settings: Settings) -> Targets:
 
 def _at_step(snapshot: Snapshot, settings: Settings, asked: Template, step: CurrentStep) -> AtStep:
     status = statuses.read(snapshot.workload.metadata)
-    healthy = snapshot.revisions.get(status.healthy) if status is not None else None
+    healthy = snapshot.destinations.get(status.healthy) if status is not None else None
     if healthy is None or healthy is asked:
         return AtStep(asked, step)
 

@@ -7,9 +7,8 @@ of its own, never an exception. Does not depend on the transitions of a record.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -17,7 +16,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from inplace.core.objects import names
-from inplace.core.objects.model import Pod
+from inplace.core.objects.memo import memoised
+from inplace.core.objects.model import LONGEST_GRACE, Pod
 from inplace.core.state import versions
 from inplace.core.state.versions import Others
 
@@ -44,6 +44,12 @@ class Evidence(StrEnum):
 
 #: Maximum length of a message in a record or a status; registries send whole pages.
 MESSAGE_LIMIT: Final = 400
+#: What has more characters is none of ours, which have some 500 for each container. It is not decoded.
+LIMIT: Final = 64 * 1024
+#: No attempt lasts longer: the largest setting (30 days), and the longest grace period that is reckoned with.
+LONGEST: Final = timedelta(days=30, seconds=LONGEST_GRACE)
+#: How far the clock of a leader before may have been ahead of this one's.
+SKEW: Final = timedelta(days=1)
 IN_FLIGHT: Final = (PodPhase.DRAINING, PodPhase.SWAPPING)
 
 
@@ -115,6 +121,10 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
         """Whether our disruption is not over."""
         return self.phase in IN_FLIGHT
 
+    def is_timely(self, now: datetime) -> bool:
+        """Whether an attempt that has begun by now can have this deadline: what waits for another waits for ever."""
+        return self.deadline <= now + LONGEST + SKEW
+
 
 class Unreadable(Struct, frozen=True, gc=False):
     """A record that this version cannot decode: damaged, or of another version, and then `version` is which."""
@@ -140,9 +150,15 @@ def of(pod: Pod, workload: str) -> Record | Unreadable | None:
     return None if isinstance(record, Record) and record.workload != workload else record
 
 
-@lru_cache(maxsize=4096)
 def decode(text: str) -> Record | Unreadable:
-    """Decode a record; total on any input. Cached, because one plan decodes a record many times."""
+    """Decode a record; total on any input, and in time and memory that are bounded."""
+    if len(text) > LIMIT:
+        return Unreadable("", f"{len(text)} characters, and a record has at most {LIMIT}")
+    return _decode(text)
+
+
+@memoised(4096, largest=4096)
+def _decode(text: str) -> Record | Unreadable:
     version = versions.foreign(text)
     if version is not None:
         return Unreadable(text, versions.why(version), version)
@@ -156,7 +172,8 @@ def decode(text: str) -> Record | Unreadable:
         return Unreadable(text, "a time that cannot be reckoned with")
     if any(at.tzinfo is None for at in times):
         return Unreadable(text, "a time without a time zone")
-    return record
+    foreign = next((one.evidence for one in record.containers.values() if one.evidence not in _EVIDENCE), None)
+    return record if foreign is None else Unreadable(text, f"no evidence that there is: {foreign[:40]!r}")
 
 
 def encode(record: Record) -> str:
@@ -165,3 +182,4 @@ def encode(record: Record) -> str:
 
 
 _DECODER: Final = msgspec.json.Decoder(Record)
+_EVIDENCE: Final = frozenset({"", *Evidence})

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -13,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.core.objects import names
+from inplace.core.objects.memo import memoised
 from inplace.core.objects.model import Meta
 from inplace.core.objects.reasons import Reason
 from inplace.core.objects.workloads import Workload
@@ -35,7 +35,11 @@ class Phase(StrEnum):
 
 
 LIMIT_BYTES: Final = 4096
+#: What has more characters was written neither by us nor by another release of this version. It is not decoded.
+LIMIT: Final = 4 * LIMIT_BYTES
 MAX_REASONS: Final = 10
+#: A path is not cut below this; it may name a key that the user chose, of any length.
+PATH_CHARACTERS: Final = 100
 MAX_FAILURES: Final = 5
 
 
@@ -99,12 +103,11 @@ def current(workload: Workload) -> Status | None:
 def read(metadata: Meta) -> Status | None:
     """The workload's status; None if it is missing or cannot be decoded by this version."""
     text = metadata.annotation(names.STATUS)
-    return _decode(text) if text is not None else None
+    return _decode(text) if text is not None and len(text) <= LIMIT else None
 
 
-@lru_cache(maxsize=1024)
+@memoised(1024, largest=16_384)
 def _decode(text: str) -> Status | None:
-    """Cached, because one plan reads it many times."""
     try:
         status = replace(_DECODER.decode(text), others=versions.others(text, Status))
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -143,7 +146,10 @@ def _shorten(status: Status, cut: int) -> Status:
     return replace(
         status,
         message=_cut(status.message, cut),
-        reasons=tuple(Reason(r.code, r.path, _cut(r.message, cut)) for r in status.reasons[:MAX_REASONS]),
+        reasons=tuple(
+            Reason(r.code, _cut(r.path, max(cut, PATH_CHARACTERS)), _cut(r.message, cut))
+            for r in status.reasons[:MAX_REASONS]
+        ),
         failures=tuple(Failure(f.pod, f.code, _cut(f.message, cut)) for f in status.failures[:MAX_FAILURES]),
     )
 

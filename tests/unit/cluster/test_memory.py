@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import pytest
+from msgspec.structs import replace
+
 from inplace.cluster.cache import Cache
 from inplace.cluster.memory import Caps, Memory
 from inplace.core.actions.actions import CreatePullPod
 from inplace.core.kinds import OwnedObjects
+from inplace.core.rollout import pull_pods
+from inplace.core.rollout.snapshot import Pulls
 from inplace.core.state.records import PodPhase
-from tests.factories import pod, swapping, workload
+from tests.factories import later, pod, swapping, workload
 from tests.property.simulation import FakeClock
 
 SWAPPING = pod(record=swapping(PodPhase.SWAPPING))
 
 
+def of_web(**fields):
+    """A cache in which web is opted in."""
+    cache = Cache()
+    cache.workloads["StatefulSet"].put(workload(**fields))
+    return cache
+
+
 def test_a_slot_is_free_again_though_the_watch_was_faster_than_the_answer():
     """A Pod without a gate gets no event after the one of our last write: the cap must not count it for ever."""
-    cache = Cache()
+    cache = of_web()
     memory = Memory(FakeClock(), cache, Caps(everywhere=1))
     cache.pods.put(SWAPPING)
     memory.saw_pod(None, SWAPPING)
@@ -40,7 +54,7 @@ def test_a_pull_takes_its_slot_from_when_it_is_asked_for():
     """Several workloads plan before the first of their pull Pods is seen."""
     memory = Memory(FakeClock(), Cache())
     memory.requested_pull(PULL)
-    assert pulls(memory).busy == {"registry.test": 1}
+    assert pulls(memory).busy == {"registry.test": Pulls(1, 1)}
     memory.answered_pull(PULL, refused="no")
     assert pulls(memory).busy == {}
 
@@ -67,3 +81,77 @@ def test_a_pull_that_was_not_needed_for_a_while_begins_anew():
     assert pulls(memory).requests
     clock.seconds += 1
     assert not pulls(memory).requests
+
+
+# --- nothing is counted that others can forge
+
+OURS = swapping(PodPhase.SWAPPING)
+FOREVER = datetime(8999, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("record", "fields", "own"),
+    [
+        pytest.param(OURS, {"ownerReferences": []}, {}, id="nobody's Pod"),
+        pytest.param(replace(OURS, workload="another"), {}, {}, id="a record of another workload"),
+        pytest.param(OURS, {}, {"mode": None, "frozen": False}, id="a workload that is not opted in"),
+        pytest.param(replace(OURS, deadline=FOREVER), {}, {}, id="a deadline that no attempt has"),
+        pytest.param(swapping(PodPhase.DRAINING), {"gate": "True"}, {}, id="drained, with an open gate"),
+    ],
+)
+def test_a_record_that_is_not_ours_takes_nothing_of_the_cap(record, fields, own):
+    """Whoever may annotate a Pod of his own could keep everybody else from upgrading."""
+    cache = of_web(**own)
+    memory = Memory(FakeClock(), cache, Caps(everywhere=1))
+    forged = pod(record=record, **fields)
+    cache.pods.put(forged)
+    memory.saw_pod(None, forged)
+    assert memory.room("default") == 1
+    assert memory.disrupted == 0
+
+
+def test_a_pod_in_flight_counts_as_soon_as_its_workload_is_seen():
+    """Reflectors are not ordered among each other, and a new leader knows of the last one's by records alone."""
+    cache = Cache()
+    memory = Memory(FakeClock(), cache, Caps(everywhere=1))
+    cache.pods.put(SWAPPING)
+    memory.saw_pod(None, SWAPPING)
+    assert memory.room("default") == 1
+    cache.workloads["StatefulSet"].put(workload())
+    assert memory.room("default") == 0
+    assert memory.disrupted == 1
+
+
+def test_pods_that_only_look_like_pull_pods_take_no_slot():
+    """Twenty of a tenant's own, which never run, must not keep everybody else from pulling."""
+    cache = Cache()
+    owner = [{"apiVersion": "v1", "kind": "Pod", "name": "mine", "uid": "uid-mine"}]
+    for number in range(40):
+        labels = {"inplace.dev/helper": "pre-pull"}
+        cache.pods.put(pod(name=f"inplace-pull-{number}", namespace="theirs", labels=labels, ownerReferences=owner))
+    assert pulls(Memory(FakeClock(), cache)).busy == {}
+
+
+def test_a_pull_keeps_its_slot_until_its_time_is_over_whatever_becomes_of_its_pod():
+    """Whoever deletes the Pod and makes it again, makes it seem new."""
+    clock, cache = FakeClock(), Cache()
+    memory = Memory(clock, cache)
+    memory.requested_pull(PULL)
+    memory.answered_pull(PULL)
+
+    def waiting(made):
+        return pod(name=PULL.name, creationTimestamp=made.isoformat(), ownerReferences=[])
+
+    cache.pods.put(waiting(later(0)))
+    assert pulls(memory).busy == {"registry.test": Pulls(1, 1)}
+    clock.seconds += pull_pods.SLOT.total_seconds()
+    cache.pods.put(waiting(later(clock.seconds)))
+    assert pulls(memory).busy == {}
+
+
+def test_pulls_are_counted_by_namespace():
+    memory = Memory(FakeClock(), Cache())
+    meta = replace(PULL.workload.metadata, namespace="theirs", uid="theirs")
+    memory.requested_pull(replace(PULL, workload=replace(PULL.workload, metadata=meta), name="inplace-pull-2"))
+    memory.requested_pull(PULL)
+    assert pulls(memory).busy == {"registry.test": Pulls(1, 2)}

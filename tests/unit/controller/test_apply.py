@@ -205,6 +205,25 @@ async def test_a_creation_without_an_answer_leaves_nothing_pending():
 
 
 @pytest.mark.looptime(noop_cycles=0)
+@pytest.mark.parametrize("at", ["_attempt", "_report"])
+async def test_a_fault_met_with_one_object_ends_neither_the_process_nor_other_writes(at, monkeypatch):
+    """What stands on a Pod of a tenant must not end the controller of the whole cluster."""
+    async with writing() as writers:
+
+        def fails(*_: Any) -> Any:
+            raise ValueError("'bogus' is not a valid Evidence")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(writers.applier, at, fails)
+            assert await writers.carry_out(OpenGate(writers.pod)) == (KEY, RETRY_SECONDS if at == "_attempt" else 0.0)
+            await asyncio.sleep(0)
+        assert "write.broken" in [name for name, _ in writers.said.events]
+        assert not writers.memory.writing
+        [failed] = writers.memory.tries.of("web")
+        assert failed.rests(writers.memory.clock.now()), "not at once again"
+        assert (await writers.carry_out(OpenGate(writers.pod)))[0] == KEY
+
+
 async def test_another_pod_of_the_same_name_is_not_disrupted():
     """Not even if a plan would do the same to it."""
     async with writing(gate=False) as writers:

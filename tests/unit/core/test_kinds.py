@@ -22,11 +22,12 @@ from inplace.core.actions.actions import (
 )
 from inplace.core.kinds import OwnedObjects, Template, matching
 from inplace.core.objects import names
-from inplace.core.objects.model import Owner, Pod
+from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import EventReason, ReasonCode
 from inplace.core.objects.workloads import Revision, Workload
 from inplace.core.plan import plan
 from inplace.core.plan.plan import Planner
+from inplace.core.rollout import targets
 from inplace.core.rollout.snapshot import PullPods, Snapshot
 from inplace.core.settings.annotations import Amount, Settings, parse
 from inplace.core.state import conditions, statuses
@@ -316,6 +317,88 @@ def test_what_was_healthy_is_known_while_it_is_rolled_back_and_a_replica_set_has
     assert set(found) == {print_of(tag) for tag in known}
 
 
+# What an annotation says is what a Pod may have been made from. What a Pod is made into stands in a spec.
+
+
+def going_back(one: Workload, to: str) -> Workload:
+    """The status of its template has failed, and that of `to` was healthy: whoever may annotate it can say so."""
+    own = trees.fingerprint(one.spec.template)
+    status = Status(1, 2, own, Phase.ROLLING_BACK, 1, 0, 1, 0, 0, NOW, healthy=print_of(to), rolled_back_from=own)
+    annotations = {**(one.metadata.annotations or {}), names.STATUS: statuses.encode(status)}
+    labels = {**(one.metadata.labels or {}), names.PHASE: "RollingBack"}
+    return replace(one, metadata=replace(one.metadata, annotations=annotations, labels=labels))
+
+
+def test_annotations_alone_never_choose_an_image():
+    """The status says that another revision was healthy, and `templates` what that is: any image at all."""
+    forged = replica_set("a", "v1", kept=("evil", "v1"))
+    one, running = going_back(deployment("v1"), to="evil"), pod(image="app:v1", revision="", gate=None)
+    shot = looked(one, forged, pods=(running,))
+    assert set(shot.revisions) == {print_of("v1"), print_of("evil")}, "a Pod may have been made from it"
+    assert set(shot.destinations) == {print_of("v1")}
+    made = plan.plan(shot, NOW)
+    assert not [one for one in made.actions if isinstance(one, PatchImages | CloseGate)]
+    assert not [one for one in made.actions if isinstance(one, PatchReplicaSet) and one.spec]
+    assert rollback_refused(shot)
+    bare = going_back(replica_set("web", "v1", kept=("evil", "v1")), to="evil")
+    labels = {**(bare.metadata.labels or {}), names.MODE: "InPlaceOnly", names.FROZEN: "true"}
+    bare = replace(bare, metadata=replace(bare.metadata, labels=labels))
+    assert rollback_refused(looked(bare, pods=(running,)))
+
+
+def rollback_refused(shot: Snapshot) -> bool:
+    found = targets.determine(shot, shot.parsed.settings)
+    return isinstance(found, targets.Unknown) and found.reason.code == ReasonCode.BaseUnknown
+
+
+def test_a_bare_replica_set_goes_back_only_while_a_live_pod_still_has_the_image():
+    """No other object keeps its old template."""
+    bare = going_back(replica_set("web", "v2", kept=("v1", "v2")), to="v1")
+    moved = pod(name="web-0", image="app:v2", revision="")
+    assert rollback_refused(looked(bare, pods=(moved,)))
+    shot = looked(bare, pods=(moved, pod(name="web-1", image="app:v1", revision="")))
+    found = targets.determine(shot, shot.parsed.settings)
+    assert isinstance(found, targets.Rollback)
+    assert found.back_to.revision == print_of("v1")
+
+
+def test_a_template_that_is_not_what_its_name_says_is_not_on_record():
+    """Or what a Pod was made from could be called by the name of any revision."""
+    one = replica_set("a", "v1")
+    text = json.dumps({print_of("v1"): tree("v1"), print_of("v2"): tree("evil"), "x": 1})
+    one = replace(one, metadata=replace(one.metadata, annotations={names.TEMPLATES: text}))
+    assert set(matching.recorded(one)) == {print_of("v1")}
+
+
+def test_what_a_spec_has_goes_before_what_an_annotation_says(monkeypatch):
+    """A revision is a short hash: with some patience others find a template that has the same."""
+    monkeypatch.setattr(matching, "recorded", lambda _: {print_of("v0"): Raw(json.dumps(tree("evil")).encode())})
+    one = going_back(deployment("v2"), to="v0")
+    for back in (True, False):
+        shot = looked(one if back else deployment("v2"), replica_set("a", "v2"), replica_set("h", "v0", replicas=0))
+        assert trees.images(shot.destinations[print_of("v0")].tree) == {"app": "app:v0"}
+
+
+def test_the_replica_set_that_vouches_for_the_healthy_template_stays_until_the_active_one_has_it():
+    one, active = going_back(deployment("v2"), to="v1"), replica_set("a", "v2", kept=("v1", "v2"))
+    history, failed = replica_set("h", "v1", replicas=0, day=2), replica_set("f", "v2", replicas=0, day=3)
+
+    def prepared(*children: Workload) -> Any:
+        shot = looked(one, *children)
+        back_to = shot.destinations[print_of("v1")]
+        return DEPLOYMENT.prepare(one, shot.owned, back_to, whole=True)
+
+    assert isinstance(prepared(active, history), CreateReplicaSet), "the failed template goes into the history"
+    given = prepared(active, history, failed)
+    assert isinstance(given, PatchReplicaSet)
+    assert trees.fingerprint_of(given.spec["template"]) == print_of("v1")
+    back = replica_set("a", "v1", kept=("v1", "v2"))
+    gone = prepared(back, history, failed)
+    assert isinstance(gone, DeleteReplicaSet)
+    assert gone.child.metadata.name == "h"
+    assert prepared(back, failed) is None
+
+
 def test_a_pod_in_flight_is_given_no_template_that_is_not_on_record():
     begun = replace(swapping(), workload="web", base=print_of("v1"), target=print_of("v2"))
     flying = pod(image="app:v2", revision="", gate=None, record=begun, generation=2)
@@ -375,7 +458,7 @@ def test_a_replica_set_of_a_foreign_owner_is_refused():
     found = REPLICASET.unsupported(one, Settings())
     assert found is not None
     assert "Rollout web" in found.message
-    assert not kinds.is_supported(Owner(kind="StatefulSet", api_version="apps.kruise.io/v1beta1"))
+    assert kinds.owner_of(one.metadata, "ReplicaSet") is None
 
 
 # --- DaemonSet, StatefulSet ------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from inplace.core.actions.actions import Abort, DeletePullPod, RecordFailure
 from inplace.core.objects import names
@@ -52,4 +53,7 @@ def test_nobody_elses_pod_is_touched(other):
 
 def test_a_pull_pod_without_an_owner_is_deleted():
     pull = left(None, **PULL)
+    assert orphans.plan(pull, NOW) == Plan(), "only the name and the label of one"
+    [container] = pull.spec.containers
+    pull = replace(pull, spec=replace(pull.spec, containers=(replace(container, name="pull"),)))
     assert orphans.plan(pull, NOW) == Plan((DeletePullPod(pull),))

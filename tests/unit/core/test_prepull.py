@@ -15,7 +15,7 @@ from inplace.core.plan.plan import Planner
 from inplace.core.plan.status import explain
 from inplace.core.rollout import prepull, pull_pods
 from inplace.core.rollout.pull_pods import ImageOnNode, name_of
-from inplace.core.rollout.snapshot import PullPods, PullRequest
+from inplace.core.rollout.snapshot import PullPods, PullRequest, Pulls
 from inplace.core.state.statuses import Phase
 from tests.factories import (
     DIGEST,
@@ -84,7 +84,7 @@ def test_the_helper_runs_nothing_and_may_nothing():
     )
     spec, meta = pull.body["spec"], pull.body["metadata"]
     (container,) = spec["containers"]
-    assert container["command"][0].startswith("/inplace.dev/")
+    assert container["command"][0].startswith("/proc/"), "no image can have it"
     assert container["securityContext"] == {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     assert (spec["serviceAccountName"], spec["imagePullSecrets"], spec["runtimeClassName"]) == (
         "own",
@@ -342,13 +342,47 @@ def test_a_helper_that_was_turned_away_makes_room_for_another():
 
 
 def test_no_more_are_made_than_there_is_room_for():
-    full = {registry_of("app:v2"): prepull.MAX_PULLS_PER_REGISTRY}
-    made = plan(busy=full)
+    own, most = registry_of("app:v2"), prepull.MAX_PULLS_PER_REGISTRY
+    made = plan(busy={own: Pulls(most // 2, most // 2)})
     assert not pulls(made)
     assert made.deferred["web-0"].code == ReasonCode.PullLimit
     assert made.requeue_at == later(1), "nobody else wakes it"
-    assert pulls(plan(busy={"other.example.com": prepull.MAX_PULLS_PER_REGISTRY}))
-    assert not pulls(plan(busy={"other.example.com": prepull.MAX_PULLS}))
+    assert pulls(plan(busy={"other.example.com": Pulls(most // 2, most // 2)}))
+    assert not pulls(plan(busy={"other.example.com": Pulls(most, most)})), "half of all"
+
+
+@pytest.mark.parametrize(
+    ("here", "others", "granted"), [(0, 19, True), (0, 20, True), (1, 19, False), (5, 9, True), (7, 7, False)]
+)
+def test_a_namespace_takes_another_slot_while_more_are_free_than_it_has(here, others, granted):
+    made = plan(busy={registry_of("app:v2"): Pulls(here, here + others)})
+    assert bool(pulls(made)) is granted
+    if not granted:
+        why = f"of 20 pulls from docker.io this namespace has {here}, and others have {others}"
+        assert made.deferred["web-0"].message.endswith(why)
+
+
+def test_there_is_a_slot_for_whoever_comes_next():
+    """Fifty namespaces take all that they may have, one after the other, and nothing that they have ever ends."""
+    taken, registry = 0, registry_of("app:v2")
+    for _ in range(50):
+        here = 0
+        while pulls(plan(busy={registry: Pulls(here, taken)})):
+            here, taken = here + 1, taken + 1
+        assert here > 0
+    assert taken < prepull.MAX_PULLS_PER_REGISTRY + 50
+
+
+def test_a_wait_for_a_slot_is_progress_until_the_progress_deadline():
+    """Others have all slots: the wait is told, and ends as soon as there is one."""
+    full = {registry_of("app:v2"): Pulls(1, 20)}
+    made = plan(busy=full)
+    assert made.blocked
+    assert made.status.phase is Phase.PROGRESSING
+    late = plan(busy=full, blocked_since=later(-600))
+    assert late.status.phase is Phase.DEGRADED
+    assert [reason.code for reason in late.status.reasons] == [ReasonCode.PullLimit]
+    assert pulls(plan(blocked_since=later(-600)))
 
 
 def test_others_are_pulled_for_once_the_image_is_known_to_exist():
@@ -414,10 +448,25 @@ def test_opting_out_leaves_no_helper(frozen):
     assert [type(one) for one in made.actions] == [DeletePullPod], "before the workload is let go"
 
 
+@pytest.mark.parametrize(
+    "forged",
+    [
+        pytest.param(
+            lambda one: replace(one, metadata=replace(one.metadata, name="inplace-pull-0")), id="another name"
+        ),
+        pytest.param(lambda one: replace(one, spec=replace(one.spec, node_name="other")), id="another node"),
+        pytest.param(lambda one: helped(stored="app:evil", id_="app@" + DIGEST["v1"]), id="another image"),
+    ],
+)
+def test_what_a_pod_has_pulled_that_is_none_of_ours_proves_nothing(forged):
+    one = forged(helped(id_="app@" + DIGEST["v2"]))
+    assert pull_pods.digests(workload(), [one]) == {}
+
+
 def test_a_helper_is_read_by_its_own_container():
     one = helped(id_="app@" + DIGEST["v2"])
     assert pull_pods.image_of(one) == "app:v2"
-    assert pull_pods.digests([one]) == {("node", "app:v2"): DIGEST["v2"]}
+    assert pull_pods.digests(workload(), [one]) == {("node", "app:v2"): DIGEST["v2"]}
     assert not pull_pods.is_pulling(one, NOW)
     assert pull_pods.is_pulling(helped(waiting="ContainerCreating"), NOW)
     assert not pull_pods.is_pulling(helped(phase="Failed", started=False), NOW)

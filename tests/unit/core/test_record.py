@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from inplace.core.actions.actions import RecordFailure, WriteStatus
+from inplace.core.objects import names
+from inplace.core.objects.memo import memoised
 from inplace.core.objects.model import Meta
 from inplace.core.objects.names import STATUS
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.workloads import request
+from inplace.core.plan import plan as planning
+from inplace.core.rollout import steps
+from inplace.core.rollout.steps import CurrentStep
 from inplace.core.state import records, statuses
 from inplace.core.state.records import PodPhase, Record, Unreadable
 from inplace.core.state.statuses import Failure, Phase, Status
-from tests.factories import NOW, pod, swapping
+from tests.factories import NOW, OLD, later, pod, snapshot, swapping, workload
 
 
 @given(st.text())
@@ -40,7 +49,7 @@ def test_a_time_without_its_zone_is_unreadable():
 def test_a_status_fits_its_limit_whatever_it_says(texts, message):
     status = Status(
         1, 1, "r", Phase.REFUSED, 3, 0, 3, 0, 0, NOW,
-        reasons=tuple(Reason(ReasonCode.FieldChanged, f"path{n}", text) for n, text in enumerate(texts)),
+        reasons=tuple(Reason(ReasonCode.FieldChanged, f"path{n}{text}", text) for n, text in enumerate(texts)),
         failures=tuple(Failure(f"web-{n}", "Code", text) for n, text in enumerate(texts)),
         message=message,
     )  # fmt: skip
@@ -63,3 +72,82 @@ def test_a_status_that_cannot_be_reckoned_with_is_none(field, value):
     told = json.loads(statuses.encode(Status(1, 1, "r", Phase.PROGRESSING, 3, 0, 3, 0, 0, NOW)))
     assert statuses.read(Meta(annotations={STATUS: json.dumps(told)})) is not None
     assert statuses.read(Meta(annotations={STATUS: json.dumps({**told, field: value})})) is None
+
+
+# --- what others may have written
+
+
+@pytest.mark.parametrize("evidence", ["bogus", "imagechanged", "x" * 1000])
+def test_evidence_that_there_is_none_of_makes_a_record_unreadable(evidence):
+    found = records.decode(records.encode(swapping(evidence=evidence)))
+    assert isinstance(found, Unreadable)
+    assert found.why.startswith("no evidence that there is: ")
+    assert len(found.why) < 100
+
+
+def test_every_kind_of_evidence_is_read():
+    for evidence in records.Evidence:
+        assert isinstance(records.decode(records.encode(swapping(evidence=evidence))), Record)
+
+
+def test_what_is_too_large_to_be_ours_is_not_decoded():
+    large = records.encode(replace(swapping(), message="x" * records.LIMIT))
+    found = records.decode(large)
+    assert isinstance(found, Unreadable)
+    assert found.text == "", "nor kept"
+    status = Status(1, 1, "r", Phase.PROGRESSING, 3, 0, 3, 0, 0, NOW)
+    text = json.dumps(json.loads(statuses.encode(status)) | {"healthy": "x" * statuses.LIMIT})
+    assert statuses.read(Meta(annotations={STATUS: text})) is None
+
+
+@pytest.mark.parametrize("key", ["retry", "promote"])
+def test_a_request_is_answered_however_long_it_is(key):
+    """It is repeated in every record and in the status, which have to stay readable."""
+    own = workload(annotations={key: "x" * 200_000})
+    asked = request(own, names.PREFIX + key)
+    assert len(asked) == 64
+    assert asked != request(workload(annotations={key: "x" * 200_001}), names.PREFIX + key)
+    assert request(workload(annotations={key: "y" * 64}), names.PREFIX + key) == "y" * 64
+    [status] = [
+        one for one in planning.plan(snapshot(pod(), workload=own), NOW).actions if isinstance(one, WriteStatus)
+    ]
+    text = statuses.encode(status.status)
+    assert statuses.read(Meta(annotations={STATUS: text})) == status.status
+
+
+def test_what_is_remembered_of_texts_is_bounded_in_bytes():
+    """Or 4,096 annotations of 64 KB would fill the memory."""
+    decoded = list[str]()
+
+    @memoised(2, largest=3)
+    def recall(text: str) -> str:
+        decoded.append(text)
+        return text
+
+    for text in ("abc", "abc", "abcd", "abcd"):
+        assert recall(text) == text
+    assert decoded == ["abc", "abcd", "abcd"]
+
+
+@pytest.mark.parametrize("phase", records.IN_FLIGHT)
+def test_an_attempt_with_a_deadline_that_none_has_ends_at_once(phase):
+    """Whoever writes a Pod's annotations could keep it in flight for ever."""
+    forged = replace(swapping(phase), deadline=datetime(8999, 1, 1, tzinfo=UTC))
+    made = planning.plan(snapshot(pod(record=forged, gate="False", ready=False)), NOW).actions
+    [action] = [one for one in made if isinstance(one, RecordFailure)]
+    assert action.record.reason == ReasonCode.StateUnreadable
+    longest = replace(swapping(phase), deadline=NOW + records.LONGEST)
+    made = planning.plan(snapshot(pod(image="app:v2", record=longest, gate="False", ready=False)), NOW).actions
+    assert not any(isinstance(one, RecordFailure) for one in made)
+
+
+def test_a_status_from_the_future_neither_keeps_the_next_from_being_written_nor_a_step_from_ending():
+    future = later(10**9)
+    forged = Status(1, 1, OLD, Phase.PROGRESSING, 3, 0, 3, 0, 0, future)
+    own = workload(annotations={"status": statuses.encode(forged)})
+    made = planning.plan(snapshot(pod(), workload=own), NOW).actions
+    [written] = [one for one in made if isinstance(one, WriteStatus)]
+    assert written.status.updated_at == NOW
+    at = CurrentStep(0, 1, 2, timedelta(seconds=10))
+    advanced = steps.advance(own, at, replace(forged, reached_at=future), same=True, reached=True, now=NOW)
+    assert advanced.reached_at == NOW

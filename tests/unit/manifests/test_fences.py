@@ -137,7 +137,7 @@ RUNS = {
     "devices": put("spec", "containers", 0, "volumeDevices", value=[{"name": "x", "devicePath": "/dev/x"}]),
     "another name": put("spec", "containers", 0, "name", value="else"),
 }
-MOUNTS = ("/", "/inplace.dev", "//inplace.dev/", "/./inplace.dev", "/x/../inplace.dev", "inplace.dev")
+MOUNTS = ("/", "/proc", "//proc/", "/./proc", "/x/../proc", "/proc/inplace.dev", "proc")
 RUNS |= {
     f"mount at {path}": put("spec", "containers", 0, "volumeMounts", value=[{"name": "x", "mountPath": path}])
     for path in MOUNTS
