@@ -54,6 +54,14 @@ def scoped(namespace: str, *policies: str) -> tuple[list[dict[str, Any]], list[d
     return chosen, bindings
 
 
+def everywhere(suffix: str, *policies: str) -> list[dict[str, Any]]:
+    """These policies with their bindings to all namespaces, by names of their own: no test takes them for its own."""
+    chosen, bindings = scoped(suffix, *policies)
+    for one in bindings:
+        del one["spec"]["matchResources"]
+    return [*chosen, *bindings]
+
+
 @contextmanager
 def bound(kubeconfig: Path, namespace: str, *policies: str) -> Iterator[None]:
     """Bind policies to a namespace while the block runs; the policies themselves stay."""
