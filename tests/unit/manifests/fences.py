@@ -34,7 +34,10 @@ LABELS = "inplace may change no labels of a workload but its own"
 ANNOTATIONS = "inplace may change no annotations of a workload but its own"
 STATUS = "inplace may change nothing but its own conditions and currentRevision in the status of a workload"
 CONDITIONS = "inplace may change no conditions of a workload but Reconciling and Stalled"
-BUDGET = "inplace may change nothing of a PodDisruptionBudget but what it takes from it, not its labels, owners or finalizers"
+BUDGET = (
+    "inplace may change nothing of a PodDisruptionBudget but what it takes from it, not its labels, owners or "
+    "finalizers"
+)
 TAKES = "inplace may only take from a PodDisruptionBudget, one disruption for each Pod"
 REPLICA_SETS = "inplace may create and delete only ReplicaSets without Pods that belong to a Deployment"
 LIKE_A_DEPLOYMENT = "inplace may create only ReplicaSets as a Deployment has them"

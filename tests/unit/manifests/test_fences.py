@@ -61,8 +61,7 @@ OWN_LABELS = (names.FROZEN, names.PHASE)
 OWN_ANNOTATIONS = (names.STATUS, names.ORIGINAL_STRATEGY, names.TEMPLATES, names.SETTINGS)
 marks = st.none() | st.dictionaries(
     st.sampled_from(
-        ["team", "app.kubernetes.io/name", names.MODE, names.PREFIX + "drain", "inplace.development/x"]
-        + [*OWN_LABELS, *OWN_ANNOTATIONS]
+        ["team", "app.kubernetes.io/name", names.MODE, names.PREFIX + "drain", *OWN_LABELS, *OWN_ANNOTATIONS]
     ),
     st.sampled_from(["1", "2"]),
 )
