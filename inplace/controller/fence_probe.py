@@ -83,12 +83,14 @@ class FenceProbe:
 
     async def run(self) -> None:
         """Try until cancelled."""
-        retry = RETRY
         while True:
-            await self._try_all()
-            known = len(self.results) == len(FENCE)
-            await self._clock.sleep(PERIOD if known else retry)
-            retry = RETRY if known else min(MAX_RETRY, 2 * retry)
+            await self._try(self._trials())
+            again, retry = self._clock.monotonic() + PERIOD, RETRY
+            while (left := again - self._clock.monotonic()) > 0:
+                known = self.results.keys() >= set(FENCE)
+                await self._clock.sleep(left if known else min(left, retry))
+                retry = min(MAX_RETRY, 2 * retry)
+                await self._try({name: trial for name, trial in self._trials().items() if name not in self.results})
 
     def summary(self) -> str:
         """One line for people: what is in force, what is not, and what is not known."""
@@ -101,15 +103,12 @@ class FenceProbe:
             return "in force for this account"
         return "; ".join(f"{answer}: {', '.join(found)}" for answer, found in by_answer.items() if found)
 
-    async def _try_all(self) -> None:
-        results = {}
-        for policy, trial in self._trials().items():
-            refused = await self._is_refused(policy, trial)
-            if refused is not None:
-                results[policy] = refused
-        self.results = results
-        if results != self._told:
-            self._told = results
+    async def _try(self, trials: Mapping[str, Trial]) -> None:
+        answers = {policy: await self._is_refused(policy, trial) for policy, trial in trials.items()}
+        before = {name: refused for name, refused in self.results.items() if name not in answers}
+        self.results = before | {name: refused for name, refused in answers.items() if refused is not None}
+        if self.results != self._told:
+            self._told = self.results
             self._tell()
 
     def _tell(self) -> None:

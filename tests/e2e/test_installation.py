@@ -187,7 +187,7 @@ async def _upgraded_behind_the_fence(world, installed):
         assert {pod.spec.containers[0].image for pod in pods} == {world.app("v2")}
     world.flavour = kinds.STATEFULSET
     owners = json.dumps({"metadata": {"finalizers": ["example.com/kept"]}})
-    says, target = "may not change the owners or finalizers", (await world.pods("web-statefulsets"))[0].name
+    says, target = "not its owners or finalizers", (await world.pods("web-statefulsets"))[0].name
     await refused(world, "patch", "pod", target, "-p", owners, says=says, ours=True)
 
     async def are_seen():

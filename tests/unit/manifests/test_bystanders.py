@@ -75,7 +75,9 @@ def _rendered(tree: Tree) -> None:
         tree["spec"]["paused"] = False
 
 
-RESIZED = {"resources": lambda tree: _first_container(tree).update(resources={"requests": {"cpu": "100m"}})}
+RESIZED: dict[str, Change] = {
+    "resources": lambda tree: _first_container(tree).update(resources={"requests": {"cpu": "100m"}})
+}
 PEOPLE = {
     "scale": put("spec", "replicas", value=7),
     "label": put("metadata", "labels", "team", value="b"),
