@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -55,9 +56,12 @@ def scoped(namespace: str, *policies: str) -> tuple[list[dict[str, Any]], list[d
 
 
 def everywhere(suffix: str, *policies: str) -> list[dict[str, Any]]:
-    """These policies with their bindings to all namespaces, by names of their own: no test takes them for its own."""
-    chosen, bindings = scoped(suffix, *policies)
+    """These policies and their bindings to all namespaces, by names of their own: no test takes them for its own."""
+    chosen, bindings = copy.deepcopy(scoped(suffix, *policies))
+    for one in chosen:
+        one["metadata"]["name"] += f"-{suffix}"
     for one in bindings:
+        one["spec"]["policyName"] += f"-{suffix}"
         del one["spec"]["matchResources"]
     return [*chosen, *bindings]
 
@@ -94,10 +98,11 @@ def _resource(kind: str) -> Resource:
 
 
 def _kubectl(kubeconfig: Path, *arguments: str, stdin: str) -> None:
-    subprocess.run(
+    done = subprocess.run(
         ["kubectl", "--kubeconfig", str(kubeconfig), *arguments],
         input=stdin,
-        check=True,
+        check=False,
         capture_output=True,
         text=True,
     )
+    assert done.returncode == 0, done.stderr
