@@ -36,6 +36,20 @@ async def test_no_write_that_it_must_not_make_is_let_through(open_world):
         assert len(asked) >= 300, collections.Counter((write.resource.plural, write.subresource) for write in writes)
 
 
+async def test_the_controller_finds_the_fence_in_force_for_its_very_account(open_world):
+    async with open_world(controller=False) as world, ours(world) as client:
+        await forbidden.stand(world)
+        with policies.bound(world.cluster.kubeconfig, world.namespace, *policies.named("fence")):
+            await world.until(lambda: fenced(client, world), "the fence to be in force", SOON)
+            await world.start_controller()
+
+            async def proven():
+                return "[i]fence: in force for this account\n" in (await world.readyz())[1]
+
+            await world.until(proven, "the fence to be proven", SOON)
+            assert '"event": "fence.proven"' in world.log.read_text()
+
+
 async def fenced(client, world):
     """Whether every policy refuses one of its writes."""
     for policy, write in FIRST.items():

@@ -104,6 +104,31 @@ async def test_what_there_is_nothing_to_try_with_is_not_known_and_tried_again():
             assert probe.results == dict.fromkeys(FENCE, True)
 
 
+async def test_tries_come_with_a_pause_and_what_is_known_is_not_tried_again_soon():
+    async with open_embedded(controller=False) as world, world.policies("fence"):
+        cache = await stand(world)
+        cache.budgets = Cache().budgets
+        tried = list[str]()
+
+        def note(request: Request) -> None:
+            if request.agent == "probing":
+                tried.append(f"{request.verb} {request.plural}")
+
+        world.cluster.server.plan = note
+        async with probing(world, cache, policies.ACCOUNT) as (probe, _):
+            await asyncio.sleep(PERIOD - 10)
+            assert len(tried) == len(probe.results) == len(FENCE) - 1, "one has nothing to be tried with"
+            await asyncio.sleep(PERIOD)
+            assert len(tried) == 2 * (len(FENCE) - 1)
+        tried.clear()
+        world.cluster.server.plan = lambda request: note(request) or Answer(503)
+        async with probing(world, cache, policies.ACCOUNT):
+            await asyncio.sleep(PERIOD - 10)
+            kinds_ = len(FENCE) - 1
+            assert kinds_ <= len(tried) <= 40 * kinds_, "with growing pauses"
+        world.cluster.server.plan = lambda _: None
+
+
 async def test_a_part_that_is_gone_is_said():
     some = ("fence-pods", "fence-workloads", "fence-workload-status", "fence-replicasets")
     async with open_embedded(controller=False) as world, world.policies(*some):
