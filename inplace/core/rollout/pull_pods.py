@@ -150,8 +150,9 @@ _NOTHING: Final[Tree] = {"requests": {"cpu": "0", "memory": "0"}, "limits": {"cp
 _MEASURED: Final = ("cpu", "memory", "ephemeral-storage")
 
 
-#: A command that no image has: nothing of the image is ever executed.
-_COMMAND: Final = "/inplace.dev/this-image-is-only-pulled"
+#: A command that no image can have: the runtime mounts proc over what an image has there, and nothing can be made in
+#: it. So nothing of the image is ever executed.
+_COMMAND: Final = "/proc/inplace.dev/this-image-is-only-pulled"
 
 
 class ImageOnNode(Struct, frozen=True):

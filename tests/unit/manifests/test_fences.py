@@ -295,7 +295,7 @@ RUNS = {
     "devices": put("spec", "containers", 0, "volumeDevices", value=[{"name": "x", "devicePath": "/dev/x"}]),
     "another name": put("spec", "containers", 0, "name", value="else"),
 }
-MOUNTS = ("/", "/inplace.dev", "//inplace.dev/", "/./inplace.dev", "/x/../inplace.dev", "inplace.dev")
+MOUNTS = ("/", "/proc", "//proc/", "/./proc", "/x/../proc", "/proc/inplace.dev", "proc")
 RUNS |= {
     "probe": put("spec", "containers", 0, "livenessProbe", value={"exec": {"command": ["x"]}}),
     "port": put("spec", "containers", 0, "ports", value=[{"containerPort": 1}]),
