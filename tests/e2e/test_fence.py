@@ -54,7 +54,7 @@ async def fenced(client, world):
     """Whether every policy refuses one of its writes."""
     for policy, write in FIRST.items():
         said = await forbidden.refused(client, world.namespace, write)
-        if f"'{policy}'" not in said:
+        if f"'{policy}" not in said:
             return False
     return True
 
