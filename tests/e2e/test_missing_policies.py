@@ -91,3 +91,29 @@ async def refused_once_opted_in(world):
     """Until the policies are in force."""
     opts_in = ("label", "sts/web", f"{names.MODE}=Sometimes")
     await refused(world, *opts_in, says="use InPlaceOnly or InPlaceIfPossible")
+
+
+async def test_an_object_from_before_the_policy_is_changed_and_deleted_as_ever(open_world):
+    """Its settings would be refused today: an unknown one, and one that makes no sense."""
+    async with open_world(controller=False) as world:
+        body = world.manifest("web", replicas=1, gate=False)
+        body["metadata"]["annotations"] = {f"{names.PREFIX}surge": "1", f"{names.PREFIX}paused": "maybe"}
+        body["metadata"]["finalizers"] = ["example.com/kept"]
+        await world.client.create(world.flavour.resource, world.namespace, body, type=dict)
+        async with bound(world, "inplace-settings"):
+            await refused(world, "annotate", "sts/web", f"{names.PREFIX}drain=auto", says="use Auto, Required or Never")
+            for arguments in (
+                ("label", "sts/web", "team=a"),
+                ("scale", "sts/web", "--replicas=0"),
+                ("annotate", "sts/web", f"{names.PREFIX}max-unavailable=1"),
+                ("delete", "sts/web", "--cascade=orphan", "--wait=false"),
+                ("patch", "sts/web", "--type=merge", "-p", '{"metadata": {"finalizers": null}}'),
+            ):
+                code, said = await asyncio.to_thread(run, world, *arguments)
+                assert code == 0, f"{arguments}: {said}"
+
+            async def gone() -> bool:
+                code, said = await asyncio.to_thread(run, world, "get", "sts/web")
+                return code != 0 and "NotFound" in said
+
+            await world.until(gone, "the garbage collector to have let it go", SOON)

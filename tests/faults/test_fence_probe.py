@@ -121,7 +121,12 @@ async def test_tries_come_with_a_pause_and_what_is_known_is_not_tried_again_soon
             await asyncio.sleep(PERIOD)
             assert len(tried) == 2 * (len(FENCE) - 1)
         tried.clear()
-        world.cluster.server.plan = lambda request: note(request) or Answer(503)
+
+        def away(request: Request) -> Answer:
+            note(request)
+            return Answer(503)
+
+        world.cluster.server.plan = away
         async with probing(world, cache, policies.ACCOUNT):
             await asyncio.sleep(PERIOD - 10)
             kinds_ = len(FENCE) - 1
