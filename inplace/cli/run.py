@@ -102,7 +102,7 @@ async def _run(connection: Connection, options: Options, addresses: dict[str, Ad
 
 def _servers(app: App, metrics: Metrics, addresses: dict[str, Address | None]) -> list[Server]:
     """Probes and metrics at one address, or each at its own."""
-    at_metrics, at_probes = metrics_routes(metrics.registry), probe_routes(app.live, app.ready)
+    at_metrics, at_probes = metrics_routes(metrics.registry), probe_routes(app.live, app.ready, app.notes)
     if "--probe-listen" not in addresses:
         return [Server(addresses["--listen"], at_metrics, at_probes)]
     return [

@@ -21,6 +21,7 @@ from inplace.cluster.key import Key
 from inplace.cluster.memory import Caps, Memory
 from inplace.controller.apply import Applier
 from inplace.controller.dry_run import DryRun
+from inplace.controller.fence_probe import FenceProbe
 from inplace.controller.freeze_probe import FreezeProbe
 from inplace.controller.handlers import EventHandlers
 from inplace.controller.installed_policies import InstalledPolicies
@@ -112,6 +113,14 @@ class App:
         self._dry_run = DryRun(echo, clock)
         self._policies = InstalledPolicies(client, clock, observer)
         self._probe = FreezeProbe(client, self.cache, clock, observer, self.queue.add)
+        self._fence = FenceProbe(
+            client,
+            self.cache,
+            clock,
+            observer,
+            options.watch_namespace or options.lease_namespace,
+            lambda: self._policies.state,
+        )
         register(observer, self._sources(), per_workload=options.metrics_per_workload)
 
     async def run(self, *, signals: bool = True) -> None:
@@ -128,6 +137,7 @@ class App:
             supervisor.add(Part("events", self._recorder.run))
             supervisor.add(Part("writers", self._applier.run))
             supervisor.add(Part("freeze probe", self._probe.run))
+            supervisor.add(Part("fence probe", self._probe_fence))
         supervisor.add(Part("policies", self._policies.run))
         if self._options.watch_namespace:
             look = WatchedNamespace(
@@ -150,6 +160,11 @@ class App:
         if self._elector is not None:
             checks["leader-election"] = self._lease_check
         return checks
+
+    @property
+    def notes(self) -> dict[str, Callable[[], str]]:
+        """What /readyz?verbose says besides, and fails for nothing."""
+        return {} if self._options.dry_run else {"fence": self._fence.summary}
 
     def _lease_check(self) -> str | None:
         """A standby is ready, unless it cannot read the lease."""
@@ -177,6 +192,12 @@ class App:
         self._plans = True
         backoff: Backoff[Key] = Backoff(self._rng)
         await Worker(self.queue, reconciler.reconcile, WORKERS, backoff, self._clock, self._observer).run()
+
+    async def _probe_fence(self) -> None:
+        """Try with what the caches show."""
+        for reflector in self._reflectors.values():
+            await reflector.wait_synced()
+        await self._fence.run()
 
     def _make_reflectors(self) -> dict[str, AnyReflector]:
         handlers, scope = (
@@ -262,6 +283,7 @@ class App:
             self.queue,
             self._policies,
             self._probe,
+            self._fence,
             self.memory,
             self._options.caps,
             self.tally,

@@ -39,6 +39,7 @@ VALIDATING: Final = {
     "inplace-fence-replicasets": "our account may create and delete more ReplicaSets than it needs",
     "inplace-fence-budgets": "our account may change more of a PodDisruptionBudget than what it reserves",
     "inplace-fence-helpers": "our account may create and delete Pods other than pull Pods",
+    "inplace-fence-events": "our account may write Events in the name of others",
 }
 #: Seconds between two checks: for so long the metric may be out of date.
 PERIOD: Final = 60.0

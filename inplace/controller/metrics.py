@@ -13,6 +13,7 @@ from typing import Final, get_args
 from inplace.cluster.key import ORPHAN
 from inplace.controller.apply import Outcome
 from inplace.controller.counts import NONE, TIMED
+from inplace.controller.fence_probe import FENCE
 from inplace.controller.installed_policies import MUTATING, VALIDATING
 from inplace.core import kinds
 from inplace.core.actions.actions import Action
@@ -171,6 +172,13 @@ POLICIES: Final = Metric(
     (_label("policy", *MUTATING, *VALIDATING),),
     sampled=True,
 )
+IN_FORCE: Final = Metric(
+    "inplace_fence_in_force",
+    "gauge",
+    "1 if the API server refuses this very account what this policy forbids, 0 if not; none while that is not known.",
+    (_label("policy", *FENCE),),
+    sampled=True,
+)
 _CLOSED: Final = {"resource": _label("resource", *RESOURCES)}
 
 
@@ -179,4 +187,4 @@ def _bounded(metric: Metric) -> Metric:
     return replace(metric, labels=tuple(_CLOSED.get(label.name, label) for label in metric.labels))
 
 
-TABLE: Final = (*(_bounded(metric) for metric in METRICS), POLICIES, *STATE, *HAPPENED)
+TABLE: Final = (*(_bounded(metric) for metric in METRICS), POLICIES, IN_FORCE, *STATE, *HAPPENED)

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Caps, Memory
+from inplace.controller.fence_probe import FenceProbe
 from inplace.controller.freeze_probe import FreezeProbe
 from inplace.controller.installed_policies import InstalledPolicies
 from inplace.controller.tally import Tally
@@ -38,6 +39,7 @@ class Sources(NamedTuple):
     queue: WorkQueue[Key]
     policies: InstalledPolicies
     probe: FreezeProbe
+    fence: FenceProbe
     memory: Memory
     caps: Caps
     tally: Tally
@@ -69,6 +71,7 @@ def _of_process(sources: Sources) -> dict[str, Read]:
         "workqueue_longest_running_processor_seconds": lambda: {_QUEUE: max(queue.running(), default=0.0)},
         "leader_election_master_status": lambda: _leader(sources),
         "inplace_policy_installed": lambda: {(name,): there for name, there in sources.policies.state.items()},
+        "inplace_fence_in_force": lambda: {(name,): refused for name, refused in sources.fence.results.items()},
         "inplace_cache_age_seconds": lambda: {(name,): reflector.age for name, reflector in reflectors},
         "inplace_cache_synced": lambda: {(name,): reflector.synced for name, reflector in reflectors},
         "inplace_cache_objects": lambda: {(name,): len(reflector.store) for name, reflector in reflectors},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from inplace.core.objects import names
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import Denied, KubeError, NotFound
@@ -64,5 +65,8 @@ class WatchedNamespace:
                 "namespace": self._namespace,
             },
             "type": "Normal",
+            # As the policies want it of our account (manifests/policies/validating/fence.yaml).
+            "source": {"component": names.CONTROLLER_NAME},
+            "reportingComponent": names.CONTROLLER_NAME,
         }
         await self._client.create(resources.EVENTS, self._namespace, body, type=dict, dry_run=True)

@@ -14,26 +14,31 @@ from aiohttp import web
 
 #: Returns why the check fails, None if it passes; fast, and never raises.
 Check = Callable[[], str | None]
+#: What is said besides the checks, in one line; fast, and never raises.
+Note = Callable[[], str]
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 _HEADERS: Final = {"Cache-Control": "no-cache, no-store, must-revalidate", "X-Content-Type-Options": "nosniff"}
 
 
-def probe_routes(live: Mapping[str, Check], ready: Mapping[str, Check]) -> Callable[[web.Application], None]:
+def probe_routes(
+    live: Mapping[str, Check], ready: Mapping[str, Check], notes: Mapping[str, Note] | None = None
+) -> Callable[[web.Application], None]:
     """Serve `live` at /livez and /healthz, `ready` at /readyz, and each check below them (`/readyz/cache-pods`).
 
     200, or 500 with every check named. `?verbose` lists the checks on success too; `?exclude=NAME` leaves one out.
+    `notes` stand below the checks of /readyz where these are listed, and fail nothing.
     """
 
     def add(app: web.Application) -> None:
-        for name, checks in (("livez", live), ("healthz", live), ("readyz", ready)):
-            app.router.add_get(f"/{name}", _all(name, checks))
+        for name, checks, said in (("livez", live, None), ("healthz", live, None), ("readyz", ready, notes)):
+            app.router.add_get(f"/{name}", _all(name, checks, said or {}))
             app.router.add_get(f"/{name}/{{check}}", _single(checks))
 
     return add
 
 
-def _all(endpoint: str, checks: Mapping[str, Check]) -> Handler:
+def _all(endpoint: str, checks: Mapping[str, Check], notes: Mapping[str, Note]) -> Handler:
     async def handle(request: web.Request) -> web.Response:
         excluded = set(request.query.getall("exclude", []))
         failed = False
@@ -46,6 +51,7 @@ def _all(endpoint: str, checks: Mapping[str, Check]) -> Handler:
         lines += [f"warn: some checks cannot be excluded: no match for {', '.join(unknown)}"] if unknown else []
         if not failed and "verbose" not in request.query:
             return _answer("ok")
+        lines += [f"[i]{name}: {note()}" for name, note in notes.items()]
         lines.append(f"{endpoint} check {'failed' if failed else 'passed'}")
         return _answer("\n".join(lines) + "\n", failed)
 

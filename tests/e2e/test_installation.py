@@ -187,13 +187,14 @@ async def _upgraded_behind_the_fence(world, installed):
         assert {pod.spec.containers[0].image for pod in pods} == {world.app("v2")}
     world.flavour = kinds.STATEFULSET
     owners = json.dumps({"metadata": {"finalizers": ["example.com/kept"]}})
-    says, target = "may not change the owners or finalizers", (await world.pods("web-statefulsets"))[0].name
+    says, target = "not its owners or finalizers", (await world.pods("web-statefulsets"))[0].name
     await refused(world, "patch", "pod", target, "-p", owners, says=says, ours=True)
 
     async def are_seen():
-        return set((await metric(controller, "inplace_policy_installed")).values()) == {1.0}
+        seen = [await metric(controller, name) for name in ("inplace_policy_installed", "inplace_fence_in_force")]
+        return all(set(found.values()) == {1.0} for found in seen)
 
-    await world.until(are_seen, "the controller to have seen every policy", 2 * world.patience)
+    await world.until(are_seen, "the controller to have seen every policy, and the fence in force", 2 * world.patience)
     (still,) = await installed.pods()
     assert still["metadata"]["uid"] == controller["metadata"]["uid"]
     assert still["status"]["containerStatuses"][0]["restartCount"] == 0

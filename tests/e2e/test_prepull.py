@@ -105,7 +105,9 @@ async def test_a_private_registry_with_the_pods_own_credentials(open_world):
 
 async def test_our_account_makes_no_pod_that_could_run_anything(open_world):
     async with open_world(controller=False) as world, bound(world, FENCE):
-        meta = {"name": "inplace-pull-x", "labels": {names.HELPER: names.PRE_PULL}}
+        served = {"apiVersion": "v1", "kind": "Pod", "name": "web-0", "uid": "5e6dc9b1-0000-4000-8000-000000000000"}
+        meta = {"name": "inplace-pull-x", "labels": {names.HELPER: names.PRE_PULL}, "ownerReferences": [served]}
+        meta["annotations"] = {names.PULLED: world.app("v1")}
         spec = {"containers": [{"name": "pull", "image": world.app("v1")}], "restartPolicy": "Never"}
         body = json.dumps({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec})
         await refused(world, "create", "-f", "-", stdin=body, ours=True, says="Pods that pull an image and run nothing")

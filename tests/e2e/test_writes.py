@@ -26,7 +26,7 @@ async def test_writes_per_pod(open_world, gate, writes):
         pods = [one for one in every if not one.object_ref.name.startswith(pull_pods.PREFIX)]
         helpers = [one.verb for one in every if one not in pods]
         assert helpers in ([], ["create", "delete"]), "one helper at most, where the node does not list the image"
-        assert [one for one in made if one.response_status.code in {409, 422}] == []
+        assert [one for one in made if one.response_status.code in {409, 422} and not one.dry_run] == []
         assert sum(one.verb == "patch" for one in pods) == writes * replicas
         assert sum(one.verb == "get" for one in pods) <= replicas
         assert {one.verb for one in pods} <= {"patch", "get"}
@@ -42,7 +42,9 @@ async def test_an_idle_workload_costs_no_writes(open_world):
         await asyncio.sleep(3)
         before = len(_entries(world))
         await asyncio.sleep(20)
-        assert [(one.verb, one.object_ref.resource) for one in _entries(world)[before:]] == []
+        # A dry run writes nothing: by some the controller tries, now and then, whether the policies are in force.
+        made = [one for one in _entries(world)[before:] if not one.dry_run]
+        assert [(one.verb, one.object_ref.resource) for one in made] == []
 
 
 @long

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -54,6 +55,17 @@ def scoped(namespace: str, *policies: str) -> tuple[list[dict[str, Any]], list[d
     return chosen, bindings
 
 
+def everywhere(suffix: str, *policies: str) -> list[dict[str, Any]]:
+    """These policies and their bindings to all namespaces, by names of their own: no test takes them for its own."""
+    chosen, bindings = copy.deepcopy(scoped(suffix, *policies))
+    for one in chosen:
+        one["metadata"]["name"] += f"-{suffix}"
+    for one in bindings:
+        one["spec"]["policyName"] += f"-{suffix}"
+        del one["spec"]["matchResources"]
+    return [*chosen, *bindings]
+
+
 @contextmanager
 def bound(kubeconfig: Path, namespace: str, *policies: str) -> Iterator[None]:
     """Bind policies to a namespace while the block runs; the policies themselves stay."""
@@ -86,10 +98,11 @@ def _resource(kind: str) -> Resource:
 
 
 def _kubectl(kubeconfig: Path, *arguments: str, stdin: str) -> None:
-    subprocess.run(
+    done = subprocess.run(
         ["kubectl", "--kubeconfig", str(kubeconfig), *arguments],
         input=stdin,
-        check=True,
+        check=False,
         capture_output=True,
         text=True,
     )
+    assert done.returncode == 0, done.stderr

@@ -239,12 +239,12 @@ def service_account_kubeconfig(cluster: api.Cluster) -> Path:
 
 
 def _rights() -> str:
-    """Everything in `manifests/` but the Deployment, whose image is built later."""
+    """Everything in `manifests/` but the Deployment, whose image is built later; and the fence around that account."""
     built = subprocess.run(
         ["kubectl", "kustomize", str(ROOT / "manifests")], check=True, capture_output=True, text=True
     )
     kept = [one for one in yaml.safe_load_all(built.stdout) if one["kind"] not in {"Deployment", "PodDisruptionBudget"}]
-    return yaml.safe_dump_all(kept)
+    return yaml.safe_dump_all([*kept, *policies.everywhere("suite", *policies.named("fence"))])
 
 
 def kubectl(cluster: api.Cluster, *arguments: str, stdin: str | None = None) -> str:

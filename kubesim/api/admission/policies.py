@@ -19,7 +19,7 @@ from kubesim.api.admission.expressions import CelError, Variables
 from kubesim.api.admission.matching import Attributes
 from kubesim.api.kinds import Kind, Tree
 from kubesim.api.registry import Place
-from kubesim.api.rules import strategy
+from kubesim.api.rules import strategy, workloads
 from kubesim.api.storage import Storage
 
 _CODES: Final = {"Unauthorized": 401, "Forbidden": 403, "RequestEntityTooLarge": 413}
@@ -95,6 +95,7 @@ class Policies:
         if not self._any(kinds.VALIDATING_POLICIES, place):
             return
         operation = "CREATE" if old is None else "DELETE" if new is None else "UPDATE"
+        old, new = _as_asked(place, old), _as_asked(place, new)
         attributes = self._attributes(place, operation, old)
         errors: list[str] = []
         for invocation in self._invocations(kinds.VALIDATING_POLICIES, attributes, new, errors):
@@ -261,6 +262,11 @@ def _groups(user: str) -> list[str]:
 
 def _error(invocation: Invocation, text: str) -> str:
     return f"policy '{invocation.name}' with binding '{invocation.bound_by}' denied request: {text}"
+
+
+def _as_asked(place: Place, tree: Tree | None) -> Tree | None:
+    """The object in the view of the request: an Event has two, and is stored in one of them."""
+    return workloads.core_event(tree) if tree is not None and place.kind is kinds.EVENTS else tree
 
 
 def _denial(place: Place, reason: str, code: int, messages: list[str], *, prefixed: bool) -> failure.Failure:

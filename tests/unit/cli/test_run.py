@@ -15,7 +15,7 @@ from inplace.cli.app import main
 from inplace.serve.metrics import Metrics
 
 HERE = ("127.0.0.1", 0)
-APP: Any = SimpleNamespace(live={"ping": lambda: None}, ready={"cache-pods": lambda: "not synced"})
+APP: Any = SimpleNamespace(live={"ping": lambda: None}, ready={"cache-pods": lambda: "not synced"}, notes={})
 PROBES = {"livez": 200, "readyz": 500}
 NEITHER = {"metrics": 404, "livez": 404, "readyz": 404}
 

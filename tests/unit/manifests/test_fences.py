@@ -57,27 +57,39 @@ def _some(every):
     return st.integers(0, 4).map(lambda number: every[:number])
 
 
+OWN_LABELS = (names.FROZEN, names.PHASE)
+OWN_ANNOTATIONS = (names.STATUS, names.ORIGINAL_STRATEGY, names.TEMPLATES, names.SETTINGS)
 marks = st.none() | st.dictionaries(
-    st.sampled_from(["team", "app.kubernetes.io/name", names.MODE, names.FROZEN, "inplace.development/x"]),
+    st.sampled_from(
+        ["team", "app.kubernetes.io/name", names.MODE, names.PREFIX + "drain", *OWN_LABELS, *OWN_ANNOTATIONS]
+    ),
     st.sampled_from(["1", "2"]),
 )
-
-
-def _foreign(found):
-    return {key: value for key, value in (found or {}).items() if not key.startswith(names.PREFIX)}
 
 
 @pytest.mark.parametrize("kind", admission.WORKLOADS)
 @given(
     before=marks, after=marks, field=st.sampled_from(["labels", "annotations"]), below=st.sampled_from(["", "status"])
 )
-def test_the_marks_of_others_stay(kind, before, after, field, below):
+def test_of_marks_only_our_own_change(kind, before, after, field, below):
     fence = fences.of_status(kind) if below else fences.of_workload(kind)
-    old, new = (changed(fence.old(), _with(field, found)) for found in (before, after))
-    guarded = field == "annotations" or not below  # the status endpoint drops labels, or takes no notice of them
-    allowed = _foreign(before) == _foreign(after) or not guarded
+    other = "annotations" if field == "labels" else "labels"
+    base = changed(fence.old(), put("metadata", other, value={names.STATUS: "{}"}))
+    old, new = (changed(base, _with(field, found)) for found in (before, after))
+    before, after = before or {}, after or {}
+    edited = {key for key in {*before, *after} if before.get(key) != after.get(key)}
     message = {"labels": fences.LABELS, "annotations": fences.ANNOTATIONS}[field]
+    allowed = all(_may_change(kind, field, below, key, after) for key in edited)
     assert refusal(fence, old, new) == ("" if allowed else message)
+
+
+def _may_change(kind, field, below, key, after):
+    if field == "labels":
+        return key in OWN_LABELS
+    if below:
+        return key == names.STATUS
+    set_freely = kind is kinds.DEPLOYMENTS or key in OWN_ANNOTATIONS or key not in after
+    return key.startswith(names.PREFIX) and set_freely
 
 
 def _with(field, found):
@@ -85,31 +97,177 @@ def _with(field, found):
 
 
 @pytest.mark.parametrize("kind", admission.WORKLOADS)
+@pytest.mark.parametrize("below", ["", "status"])
+def test_nothing_is_opted_in_or_frozen_by_us(kind, below):
+    fence = fences.of_status(kind) if below else fences.of_workload(kind)
+    old = changed(fence.old(), drop("metadata", "labels"), drop("metadata", "annotations"))
+    begins = [fence.changes[what][0] for what in ("our label", "our annotation", "freeze") if what in fence.changes]
+    begins += [put("metadata", "annotations", value={names.STATUS: "{}"})]
+    for change in begins:
+        assert refusal(fence, old, changed(old, change)) == fences.NOT_OPTED_IN
+    if below:
+        cleared = changed(old, put("status", "conditions", value=[{"type": "Available"}]))
+        assert refusal(fence, changed(old, fence.changes["stalled"][0]), cleared) == "", "the last write of an opt-out"
+    else:
+        owned = changed(old, put("metadata", "ownerReferences", value=[owned_by("Deployment")]))
+        belongs = kind is kinds.REPLICASETS
+        new = changed(owned, put("metadata", "annotations", value={names.SETTINGS: "{}"}))
+        assert refusal(fence, owned, new) == ("" if belongs else fences.NOT_OPTED_IN)
+
+
+CONTENT = {
+    "image": put("spec", "template", "spec", "containers", 0, "image", value="app:v2"),
+    "pull policy": put("spec", "template", "spec", "containers", 0, "imagePullPolicy", value="Always"),
+    "label": put("spec", "template", "metadata", "labels", "version", value="2"),
+    "annotation": put("spec", "template", "metadata", "annotations", value={"a": "b"}),
+}
+BREAKS_OUT = {
+    "host's processes": put("spec", "template", "spec", "hostPID", value=True),
+    "host's files": put("spec", "template", "spec", "volumes", value=[{"name": "x", "hostPath": {"path": "/"}}]),
+    "rights": put("spec", "template", "spec", "containers", 0, "securityContext", value={"privileged": True}),
+    "account": put("spec", "template", "spec", "serviceAccountName", value="admin"),
+    "command": put("spec", "template", "spec", "containers", 0, "command", value=["sh"]),
+    "node": put("spec", "template", "spec", "nodeName", value="control-plane"),
+    "container": lambda tree: tree["spec"]["template"]["spec"]["containers"].append({"name": "x", "image": "x"}),
+    "init container": put("spec", "template", "spec", "initContainers", value=[{"name": "x", "image": "x"}]),
+    "another's name": put("spec", "template", "spec", "containers", 0, "name", value="x"),
+    "finalizer": put("spec", "template", "metadata", "finalizers", value=["example.com/x"]),
+}
+
+
+@pytest.mark.parametrize("kind", admission.WORKLOADS)
 @given(
-    dry_run=st.booleans(), controller=st.sampled_from([True, False, None]), owner=st.sampled_from(["Deployment", "Job"])
+    dry_run=st.booleans(),
+    controller=st.sampled_from([True, False, None]),
+    owner=st.sampled_from(["Deployment", "Job"]),
+    content=st.sets(st.sampled_from(sorted(CONTENT)), min_size=1),
+    breaks=st.sets(st.sampled_from(sorted(BREAKS_OUT)), max_size=1),
 )
-def test_a_template_changes_in_dry_runs_and_below_a_deployment_only(kind, dry_run, controller, owner):
+def test_a_template_changes_in_dry_runs_and_below_a_deployment_only(kind, dry_run, controller, owner, content, breaks):
     fence = fences.of_workload(kind)
     old = changed(fence.old(), put("metadata", "ownerReferences", value=[owned_by(owner, controller=controller)]))
-    new = changed(old, fence.changes["template"][0])
-    follows = kind is kinds.REPLICASETS and bool(controller) and owner == "Deployment"
+    new = changed(old, *(CONTENT[what] for what in sorted(content)), *(BREAKS_OUT[what] for what in breaks))
+    follows = kind is kinds.REPLICASETS and bool(controller) and owner == "Deployment" and not breaks
     assert refusal(fence, old, new, dry_run=dry_run) == ("" if dry_run or follows else fences.TEMPLATE)
+
+
+def test_an_owner_that_the_write_itself_names_is_none():
+    fence = fences.of_workload(kinds.REPLICASETS)
+    adopts = put("metadata", "ownerReferences", value=[owned_by("Deployment")])
+    assert refusal(fence, fence.old(), changed(fence.old(), adopts, CONTENT["image"])) in (
+        fences.TEMPLATE,
+        fences.METADATA,
+    )
 
 
 @given(
     replicas=st.integers(0, 3),
+    running=st.integers(0, 1),
     controller=st.sampled_from([True, False, None]),
     owner=st.sampled_from(["Deployment", "Job", ""]),
 )
-def test_replica_sets_come_and_go_only_without_pods_and_below_a_deployment(replicas, controller, owner):
-    tree = workload(kinds.REPLICASETS, replicas=replicas)
-    if owner:
-        tree["metadata"]["ownerReferences"] = [owned_by(owner, controller=controller)]
-    allowed = replicas == 0 and owner == "Deployment" and bool(controller)
+def test_replica_sets_come_and_go_only_without_pods_and_below_a_deployment(replicas, running, controller, owner):
+    tree = _kept(replicas=replicas)
+    tree["status"] = {"replicas": running}
+    tree["metadata"]["ownerReferences"] = [owned_by(owner, controller=controller)] if owner else []
+    allowed = replicas == running == 0 and owner == "Deployment" and bool(controller)
     for old, new in ((None, tree), (tree, None)):
         said = admission.refusal("inplace-fence-replicasets", kinds.REPLICASETS, old, new)
         assert said == ("" if allowed else fences.REPLICA_SETS)
         assert admission.refusal("inplace-fence-replicasets", kinds.REPLICASETS, old, new, user=SOMEBODY) == ""
+
+
+def _kept(**spec):
+    """A ReplicaSet without Pods, as it is made to keep a template."""
+    tree = workload(kinds.REPLICASETS, labels={"app": "web", "pod-template-hash": "12ab"}, **{"replicas": 0, **spec})
+    return changed(tree, put("metadata", "name", value="web-12ab"), put("metadata", "ownerReferences", value=[_OWNER]))
+
+
+_OWNER = owned_by("Deployment")
+UNLIKE = {
+    "finalizers": (put("metadata", "finalizers", value=["example.com/x"]), fences.LIKE_A_DEPLOYMENT),
+    "no hash": (drop("metadata", "labels", "pod-template-hash"), fences.LIKE_A_DEPLOYMENT),
+    "another hash": (put("metadata", "labels", "pod-template-hash", value="34cd"), fences.LIKE_A_DEPLOYMENT),
+    "a later field": (put("spec", "somethingNew", value=1), fences.LIKE_A_DEPLOYMENT),
+    "another's name": (put("metadata", "name", value="shop-12ab"), fences.REPLICA_SETS),
+    "two owners": (put("metadata", "ownerReferences", value=[_OWNER, owned_by("Job")]), fences.REPLICA_SETS),
+    "another group": (
+        put("metadata", "ownerReferences", value=[{**_OWNER, "apiVersion": "example.com/v1"}]),
+        fences.REPLICA_SETS,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", UNLIKE)
+def test_a_replica_set_is_made_as_a_deployment_has_it(what):
+    change, message = UNLIKE[what]
+    made = changed(_kept(), change)
+    assert admission.refusal("inplace-fence-replicasets", kinds.REPLICASETS, None, made) == message
+    gone = admission.refusal("inplace-fence-replicasets", kinds.REPLICASETS, made, None)
+    assert gone == ("" if message == fences.LIKE_A_DEPLOYMENT else message)
+
+
+# --- Pods of others ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("owner", [None, owned_by("Job"), owned_by("Node"), owned_by("StatefulSet", controller=None)])
+@pytest.mark.parametrize("fence", [fences.POD, fences.POD_STATUS_FENCE], ids=["pods", "status"])
+def test_a_pod_that_no_workload_of_ours_controls_keeps_all_but_our_record_and_gate(owner, fence):
+    old = changed(fence.old(), put("metadata", "ownerReferences", value=[owner] if owner else []))
+    ours = {"record", "gate"}
+    taken = {"image": fences.IMAGES, "template's annotation": fences.POD_ANNOTATIONS}
+    taken |= {"template's label": fences.POD_LABELS, "revision": fences.POD_LABELS}
+    for what, message in {**taken, **dict.fromkeys(ours, "")}.items():
+        if what in fence.changes:
+            assert refusal(fence, old, changed(old, fence.changes[what][0])) == message
+
+
+# --- Events -----------------------------------------------------------------------------------------------------------
+
+
+def event(**fields):
+    """As kube.events writes it."""
+    about = {"kind": "Deployment", "name": "web", "namespace": "test", "uid": "u"}
+    said = {"reason": "Upgraded", "message": "done", "type": "Normal", "count": 1}
+    ours = {"source": {"component": names.CONTROLLER_NAME}, "reportingComponent": names.CONTROLLER_NAME}
+    return {"metadata": {"name": "web.1", "namespace": "test"}, "involvedObject": about, **said, **ours, **fields}
+
+
+FORGED = {
+    "reporter": (put("reportingComponent", value="kubelet"), fences.EVENTS),
+    "source": (put("source", value={"component": "kubelet"}), fences.EVENTS),
+    "no source": (drop("source"), fences.EVENTS),
+    "finalizers": (put("metadata", "finalizers", value=["example.com/x"]), fences.SAYS_AGAIN),
+    "owners": (put("metadata", "ownerReferences", value=[owned_by("Deployment")]), fences.SAYS_AGAIN),
+}
+RETOLD = {
+    "about something else": put("involvedObject", "name", value="other"),
+    "for another reason": put("reason", value="Failed"),
+    "as a warning": put("type", value="Warning"),
+}
+
+
+def of_event(old, new, **who):
+    return admission.refusal("inplace-fence-events", kinds.EVENTS, old, new, **who)
+
+
+def test_our_own_events_come_and_are_repeated():
+    assert of_event(None, event()) == of_event(event(), event(count=2, message="done again")) == ""
+
+
+@pytest.mark.parametrize("what", FORGED)
+def test_an_event_of_others_is_neither_forged_nor_changed(what):
+    change, message = FORGED[what]
+    forged = changed(event(), change)
+    assert of_event(None, forged) == of_event(event(), forged) == message
+    if message == fences.EVENTS:
+        assert of_event(forged, event()) == message
+    assert of_event(None, forged, user=SOMEBODY) == ""
+
+
+@pytest.mark.parametrize("what", RETOLD)
+def test_an_event_of_ours_says_the_same_again(what):
+    assert of_event(event(), changed(event(), RETOLD[what])) == fences.SAYS_AGAIN
 
 
 # --- helpers ----------------------------------------------------------------------------------------------------------
@@ -139,6 +297,13 @@ RUNS = {
 }
 MOUNTS = ("/", "/proc", "//proc/", "/./proc", "/x/../proc", "/proc/inplace.dev", "proc")
 RUNS |= {
+    "probe": put("spec", "containers", 0, "livenessProbe", value={"exec": {"command": ["x"]}}),
+    "port": put("spec", "containers", 0, "ports", value=[{"containerPort": 1}]),
+    "a field of a later Kubernetes": put("spec", "containers", 0, "somethingNew", value=1),
+    "for ever": drop("spec", "activeDeadlineSeconds"),
+    "for long": put("spec", "activeDeadlineSeconds", value=86400),
+}
+RUNS |= {
     f"mount at {path}": put("spec", "containers", 0, "volumeMounts", value=[{"name": "x", "mountPath": path}])
     for path in MOUNTS
 }
@@ -151,7 +316,10 @@ REACHES = {
     "privileged": lambda tree: tree["spec"]["containers"].append(PRIVILEGED),
     "privileged init": put("spec", "initContainers", value=[PRIVILEGED]),
     "capabilities": put("spec", "initContainers", value=[CAPABLE]),
-    "port": put("spec", "containers", 0, "ports", value=[{"containerPort": 1, "hostPort": 1}]),
+    "port": put(
+        "spec", "initContainers", value=[{"name": "x", "image": "x", "ports": [{"containerPort": 1, "hostPort": 1}]}]
+    ),
+    "devices": put("spec", "resourceClaims", value=[{"name": "gpu"}]),
     "proc": put("spec", "initContainers", value=[{"name": "x", "securityContext": {"procMount": "Unmasked"}}]),
     "host process": put("spec", "securityContext", value={"windowsOptions": {"hostProcess": True}}),
 }
@@ -169,6 +337,19 @@ NOT_OURS = {
     "another label": put("metadata", "labels", names.HELPER, value="else"),
     "another Pod's name": put("metadata", "name", value="web-0"),
     "controller": put("metadata", "ownerReferences", value=[owned_by("StatefulSet")]),
+}
+
+
+UNSERVED = {
+    "nobody": drop("metadata", "ownerReferences"),
+    "two": lambda tree: tree["metadata"]["ownerReferences"].append(owned_by("Pod", controller=None, uid="other")),
+    "another kind": put("metadata", "ownerReferences", value=[owned_by("Deployment", controller=None)]),
+    "finalizers": put("metadata", "finalizers", value=["example.com/x"]),
+    "no image": drop("metadata", "annotations", names.PULLED),
+}
+CRITICAL = {
+    "class": put("spec", "priorityClassName", value="system-node-critical"),
+    "number": put("spec", "priority", value=2000001000),
 }
 
 
@@ -197,6 +378,21 @@ def test_nothing_of_it_reaches_the_host(what):
     one = changed(helper(), REACHES[what])
     assert of_helper(None, one) == fences.REACHES_HOST
     assert of_helper(one, None) == ""
+
+
+@pytest.mark.parametrize("what", UNSERVED)
+def test_it_belongs_to_the_pod_that_it_serves(what):
+    one = changed(helper(), UNSERVED[what])
+    assert of_helper(None, one) == fences.SERVES
+    assert of_helper(one, None) == "", "whoever has taken its owner away, it may go"
+
+
+@pytest.mark.parametrize("what", CRITICAL)
+def test_no_other_pod_makes_room_for_it(what):
+    one = changed(helper(), CRITICAL[what])
+    assert of_helper(None, one) == fences.CRITICAL
+    assert of_helper(one, None) == ""
+    assert of_helper(None, changed(helper(), put("spec", "priorityClassName", value="globally-default"))) == ""
 
 
 @given(st.sets(st.sampled_from(sorted(RUNS))), st.sets(st.sampled_from(sorted(NOT_OURS)), max_size=1))

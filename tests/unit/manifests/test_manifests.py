@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 import inplace
+from hack.pages.rights import JUSTIFIED, POLICY_RIGHTS, PULL_RIGHTS
 from inplace.controller.app import LEASE_NAME
 
 ROOT = Path(__file__).parents[3]
@@ -21,57 +22,6 @@ CLUSTER, NAMESPACED = "manifests", "manifests/overlays/namespaced"
 USERS = {"inplace-viewer", "inplace-operator"}
 needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
 
-#: Every right that the controller has, and why. A right that is not here fails the test, and so does one too many.
-JUSTIFIED = {
-    ("", "pods", "get"): "a live read before the disruptive patch, and to settle an unknown outcome",
-    ("", "pods", "list"): "fill the cache",
-    ("", "pods", "watch"): "keep it",
-    ("", "pods", "patch"): "images, labels, annotations",
-    ("", "pods/status", "patch"): "the readiness gate, with the record in the same write",
-    ("", "nodes", "get"): "is the Pod's node ready, and how old is its kubelet",
-    ("", "nodes", "list"): "fill the cache",
-    ("", "nodes", "watch"): "keep it",
-    ("apps", "replicasets", "create"): "keep a Deployment's old template for kubectl rollout undo",
-    ("apps", "replicasets", "delete"): "one without Pods that would be taken for the active one",
-    ("apps", "controllerrevisions", "get"): "a revision that the cache lacks",
-    ("apps", "controllerrevisions", "list"): "fill the cache",
-    ("apps", "controllerrevisions", "watch"): "keep it",
-    ("discovery.k8s.io", "endpointslices", "list"): "does traffic still reach a drained Pod: fill the cache",
-    ("discovery.k8s.io", "endpointslices", "watch"): "keep it",
-    ("policy", "poddisruptionbudgets", "get"): "settle an unknown outcome",
-    ("policy", "poddisruptionbudgets", "list"): "what still may be disrupted: fill the cache",
-    ("policy", "poddisruptionbudgets", "watch"): "keep it",
-    ("policy", "poddisruptionbudgets/status", "patch"): "take from it before a Pod is disrupted",
-    ("", "events", "create"): "say what happened",
-    ("", "events", "patch"): "count a repeated Event instead of writing it again",
-    ("coordination.k8s.io", "leases", "get"): "leader election",
-    ("coordination.k8s.io", "leases", "create"): "leader election",
-    ("coordination.k8s.io", "leases", "update"): "leader election",
-} | {
-    ("apps", plural, verb): why
-    for plural in ("statefulsets", "daemonsets", "deployments", "replicasets")
-    for verb, why in {
-        "get": "read live to settle an unknown outcome",
-        "list": "fill the cache",
-        "watch": "keep it",
-        "patch": "freeze and restore, phase label; a ReplicaSet's template and annotations",
-    }.items()
-}
-JUSTIFIED |= {
-    ("apps", f"{plural}/status", "patch"): "our status and its conditions; currentRevision under OnDelete before 1.37"
-    for plural in ("statefulsets", "daemonsets", "deployments", "replicasets")
-}
-#: Only in the whole cluster: the controller of one namespace says that it cannot tell.
-POLICY_RIGHTS = {
-    ("admissionregistration.k8s.io", f"{plural}admissionpolicybindings", "get"): "say which of our policies are missing"
-    for plural in ("mutating", "validating")
-}
-JUSTIFIED |= POLICY_RIGHTS
-#: In a role of their own, so that it can be left out.
-PULL_RIGHTS = {
-    ("", "pods", "create"): "a pull Pod that pulls an image ahead",
-    ("", "pods", "delete"): "that pull Pod",
-}
 NODE_RIGHTS = {key for key in JUSTIFIED if key[1] == "nodes"}
 LEASE_RIGHTS = {key for key in JUSTIFIED if key[1] == "leases"}
 WORK_RIGHTS = JUSTIFIED.keys() - NODE_RIGHTS - LEASE_RIGHTS - POLICY_RIGHTS.keys()

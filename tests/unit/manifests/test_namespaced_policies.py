@@ -64,6 +64,23 @@ def cluster():
     return storage
 
 
+def test_an_installation_names_its_namespace_in_one_place(tmp_path):
+    copied = tmp_path / "manifests"
+    shutil.copytree(OVERLAY.parents[1], copied)
+    own = copied / "overlays" / "namespaced" / "policies"
+    path = own / "installation" / "kustomization.yaml"
+    text = path.read_text()
+    assert [line.strip() for line in text.splitlines() if "default" in line and not line.startswith("#")] == [
+        "nameSuffix: -default",
+        "- namespace=default",
+    ]
+    path.write_text(text.replace("-default", "-shop").replace("=default", "=shop"))
+    for part in ("all", "validating", "gate"):
+        done = subprocess.run(["kubectl", "kustomize", str(own / part)], capture_output=True, check=True)
+        assert "default" not in re.sub("pod-template|orValue|'Default'|-scheduler", "", done.stdout.decode())
+        assert list(yaml.safe_load_all(done.stdout)) == of(SECOND, part)
+
+
 def account(namespace):
     return f"system:serviceaccount:{namespace}:inplace"
 

@@ -300,6 +300,22 @@ CASES = (
         },
     ),
     Case(
+        "InplaceFenceOfAnother",
+        {
+            f'inplace_policy_installed{{{POD}, policy="inplace-fence-pods"}}': "1x40",
+            f'inplace_fence_in_force{{{POD}, policy="inplace-fence-pods"}}': "0x40",
+        },
+        10,
+        16,
+        {**INSTALLATION, "policy": "inplace-fence-pods"},
+        "The policy inplace-fence-pods is installed, and the API server would make a write of the controller in"
+        " inplace-system that it forbids: it names another account or namespace.",
+        never={
+            f'inplace_policy_installed{{{POD}, policy="inplace-fence-pods"}}': "0x40",
+            f'inplace_fence_in_force{{{POD}, policy="inplace-fence-pods"}}': "0x40",
+        },
+    ),
+    Case(
         "InplacePolicyGone",
         {f'inplace_policy_installed{{{POD}, policy="inplace-settings"}}': "1x5 0x30"},
         15,

@@ -54,6 +54,19 @@ async def test_recovery_shows_at_once(client, state):
     assert await get(client, "/readyz") == (200, "ok")
 
 
+async def test_notes_stand_below_the_checks_and_fail_nothing():
+    app = web.Application()
+    ready = {"cache-pods": lambda: "not filled yet"}
+    probes.probe_routes({"ping": lambda: None}, ready, {"fence": lambda: "not in force"})(app)
+    async with TestClient(TestServer(app)) as opened:
+        said = "[-]cache-pods failed: not filled yet\n[i]fence: not in force\nreadyz check failed\n"
+        assert await get(opened, "/readyz") == (500, said)
+        listed = "[+]cache-pods excluded: ok\n[i]fence: not in force\nreadyz check passed\n"
+        assert await get(opened, "/readyz?verbose&exclude=cache-pods") == (200, listed)
+        assert await get(opened, "/readyz?exclude=cache-pods") == (200, "ok")
+        assert await get(opened, "/livez?verbose") == (200, "[+]ping ok\nlivez check passed\n")
+
+
 async def test_verbose_lists_the_checks(client):
     assert await get(client, "/readyz?verbose") == (200, "[+]cache-pods ok\n[+]cache-nodes ok\nreadyz check passed\n")
 
