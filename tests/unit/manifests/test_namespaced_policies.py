@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from inplace.controller.app import ADVICE
 from inplace.core.objects import names
 from kubesim.api import kinds
 from kubesim.api.admission.policies import Policies
@@ -122,6 +123,11 @@ def test_two_installations_have_no_object_outside_of_their_namespaces_in_common(
     )
     assert first
     assert not first & second
+
+
+def test_the_advice_on_missing_rights_is_about_what_was_installed_and_not_about_another_installation():
+    assert "manifests/" not in ADVICE
+    assert "kubectl" not in ADVICE
 
 
 def test_an_installation_names_no_namespace_but_its_own():
