@@ -51,11 +51,14 @@ replaced; one that renders none is made in place, and `--wait` ends too early fo
 
 `helm upgrade` replaces the controller's Pods one by one; workloads wait meanwhile as they stand.
 
-Before `helm uninstall`, in this order, so that no Pod is born with a gate that nobody serves, and nothing stays frozen:
+Before `helm uninstall`, in this order, so that nothing stays frozen, and no Pod is born with a gate that nobody serves:
 ```
-helm upgrade inplace charts/inplace -n inplace-system --reuse-values --set policies.gate=false
 kubectl get statefulsets,daemonsets,deployments,replicasets -A -l inplace.dev/mode
-inplace disable TYPE/NAME         # each of those
+inplace disable TYPE/NAME -n NAMESPACE     # each of those
+```
+Then take the readiness gate `InPlaceUpdateReady` out of the Pod templates that have it, with the command that
+`inplace disable` prints: the native rollout replaces the Pods one last time (docs/how-to/uninstall.md). After that:
+```
 helm uninstall inplace -n inplace-system --wait
 ```
 The controller's Lease stays, `inplace-controller`: delete it, or the namespace. A server of 1.36 does not give the gate

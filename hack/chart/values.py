@@ -117,7 +117,7 @@ VALUES = (
     Value("policies.mutating", "Those that change writes too, which need Kubernetes 1.36.", SWITCH, True),
     Value(
         "policies.gate",
-        "Give new Pods of opted-in workloads the readiness gate. Switch it off before you uninstall.",
+        "Give new Pods of opted-in workloads the readiness gate. Opt them all out before you uninstall.",
         SWITCH,
         False,
     ),

@@ -107,8 +107,8 @@ MEANINGS: Final[dict[str, Meaning]] = {
     "spread-by": Meaning("none", "label of Pods or nodes: a batch is spread over its values"),
     "steps": Meaning(
         "none",
-        "so many Pods, then stop until `inplace promote`; `1:5m` goes on by itself after five minutes in which they"
-        " serve",
+        "so many Pods in all, then stop until `inplace promote`; `1:5m` goes on by itself after five minutes in which they"
+        " serve; a percentage is of the Pods wanted, rounded up: of 3 Pods 25% is 1 and 50% is 2",
     ),
     "pre-pull": Meaning(
         "`Required`",

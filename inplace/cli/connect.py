@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 import inplace
 from inplace.cli.errors import InputError
-from inplace.cli.options import Connection
+from inplace.cli.options import Connection, is_name
 from inplace.cluster.key import Key
 from inplace.cluster.live import Live
 from inplace.core import kinds
@@ -94,7 +94,7 @@ def parse_ref(text: str, namespace: str) -> Ref:
     word, slash, name = text.partition("/")
     kind = kinds.find(word.removesuffix(".apps"))
     accepted = ", ".join(f"{kind_.short_names[0]}/NAME" for kind_ in kinds.ALL)
-    if not slash or not name or kind is None:
+    if not slash or not is_name(name) or kind is None:
         raise InputError(f'unknown workload "{text}": expected {accepted}')
     return Ref(kind, namespace, name)
 

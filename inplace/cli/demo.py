@@ -26,6 +26,7 @@ from inplace.cli.errors import InputError
 from inplace.core import kinds
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
+from inplace.core.objects.plural import counted
 from inplace.core.plan.plan import plan
 from inplace.core.state import statuses
 from inplace.core.state.statuses import Phase, Status
@@ -152,7 +153,7 @@ async def _play(stage: Stage) -> list[str]:
     for old, new in zip(before, after, strict=True):
         same = "same UID, node and IP" if _identity(old) == _identity(new) else "ANOTHER POD"
         restarts, image = new["status"]["containerStatuses"][0]["restartCount"], new["spec"]["containers"][0]["image"]
-        summary.append(f"  {new['metadata']['name']}: {same}, {restarts} container restarts, runs {image}")
+        summary.append(f"  {new['metadata']['name']}: {same}, {counted(restarts, 'container restart')}, runs {image}")
     return summary
 
 

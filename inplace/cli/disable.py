@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 
 from inplace.cli import errors
 from inplace.cli.commands import command
-from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, run_async, show_unseen
+from inplace.cli.connect import Ref, cluster, parse_ref, run_async, show_unseen
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
 from inplace.cluster import send
 from inplace.cluster.live import Live
@@ -23,7 +24,9 @@ from inplace.cluster.memory import Memory
 from inplace.core.actions import patches
 from inplace.core.actions.actions import Action, PatchWorkload, WriteStatus, subject
 from inplace.core.objects import names
+from inplace.core.objects.plural import counted
 from inplace.core.objects.reasons import EventReason, Reason, ReasonCode
+from inplace.core.objects.workloads import Workload
 from inplace.core.plan import opt_out, plan
 from inplace.core.plan.plan import Planner
 from inplace.core.plan.result import Plan
@@ -31,6 +34,7 @@ from inplace.core.plan.status import explain
 from inplace.core.rollout.assess import PodAssessment
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state.statuses import Phase
+from inplace.core.template import trees
 from inplace.kube.errors import Conflict, PreconditionFailed
 
 #: How long opting out may take, and the longest time between two looks, in seconds.
@@ -73,9 +77,20 @@ async def _disable(connection: Connection, text: str, force: bool, dry_run: str)
     if left is not None:
         return _unfinished(ref, left)
     click.echo(f"{ref} disabled{dry_run_suffix(dry_run)}")
-    if has_gate(snapshot.workload):
-        click.echo(f"  the Pod template still has the readiness gate {names.GATE}: remove it before you uninstall")
+    for line in _gate_left(ref, snapshot.workload):
+        click.echo(line)
     return errors.OK
+
+
+def _gate_left(ref: Ref, workload: Workload) -> Iterator[str]:
+    """How to take the gate out of the template: not before this, for a workload that is opted in refuses the change."""
+    gates = trees.items(trees.tree(trees.decode(workload.spec.template).get("spec")).get("readinessGates"))
+    for index, gate in enumerate(gates):
+        if trees.tree(gate).get("conditionType") == names.GATE:
+            edit = f'[{{"op": "remove", "path": "/spec/template/spec/readinessGates/{index}"}}]'
+            yield f"  the Pod template still has the readiness gate {names.GATE}; before you uninstall inplace:"
+            yield f"    kubectl patch {ref} -n {ref.namespace} --type=json -p '{edit}'"
+            yield "  which is a native rollout: it replaces the Pods one last time"
 
 
 async def _with_target(live: Live, memory: Memory, changed: asyncio.Event) -> Snapshot:
@@ -96,12 +111,13 @@ async def _with_target(live: Live, memory: Memory, changed: asyncio.Event) -> Sn
 
 def _warn(ref: Ref, behind: list[PodAssessment], *, force: bool) -> None:
     names_ = ", ".join(pod.pod.name for pod in behind[:5]) + (", …" if len(behind) > 5 else "")
-    differ = f"{len(behind)} Pods differ from the template ({names_})"
+    differ = f"{counted(len(behind), 'Pod')} differ{'s' * (len(behind) == 1)} from the template ({names_})"
     if force:
         click.echo(f"warning: {differ}: the {ref.kind.name} controller replaces them", err=True)
         return
     click.echo(f"error: cannot disable {ref}: {differ}", err=True)
-    click.echo(f"  the {ref.kind.name} controller would replace them: upgrade them first, or use --force", err=True)
+    ways = "let the upgrade end, put back the template that they have, or use --force"
+    click.echo(f"  the {ref.kind.name} controller would replace them: {ways}", err=True)
 
 
 def _unfinished(ref: Ref, left: Plan) -> int:

@@ -152,8 +152,9 @@ async def _write(client: Client, ref: Ref, snapshot: Snapshot, mode: str, dry_ru
         click.echo(f"  {describe_request(request)}")
     if isinstance(frozen, Reason):
         click.echo(f"  not frozen yet: {frozen.message}")
-    lacking, templated = sum(not pod.has_gate(names.GATE) for pod in snapshot.pods), has_gate(snapshot.workload)
-    if lacking or not (templated or snapshot.pods):
-        which = f"{lacking} of {len(snapshot.pods)} Pods have" if templated else "the Pod template has"
+    staying = [pod for pod in snapshot.pods if pod.metadata.deletion_timestamp is None]
+    lacking, templated = sum(not pod.has_gate(names.GATE) for pod in staying), has_gate(snapshot.workload)
+    if lacking or not (templated or staying):
+        which = f"{lacking} of {len(staying)} Pods have" if templated else "the Pod template has"
         click.echo(f"  {which} no readiness gate {names.GATE}: Pods stay in Services while containers restart")
     return errors.OK

@@ -10,7 +10,7 @@ from inplace.cli import errors
 from inplace.cli.commands import command
 from inplace.cli.connect import Notes, Ref, cluster, read_live, run_async
 from inplace.cli.errors import InputError
-from inplace.cli.options import Connection, with_connection
+from inplace.cli.options import Connection, is_name, with_connection
 from inplace.core import kinds
 from inplace.core.objects.model import Pod, PodEvent
 from inplace.core.objects.workloads import Workload
@@ -28,11 +28,14 @@ from inplace.kube.errors import Forbidden
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
 @with_connection
 def explain(connection: Connection, pod: str, output: str) -> int:
-    """POD is a Pod's name, or pod/NAME. The timeline is that of the Pod, of its upgrade and of its Events.
+    """POD is a Pod's name, or pod/NAME. The timeline is that of the Pod, of its upgrade and of their Events.
 
     Exit codes: 0 explained, 1 error.
     """
-    return run_async(_explain(connection, pod.removeprefix("pods/").removeprefix("pod/").removeprefix("po/"), output))
+    word, slash, name = pod.rpartition("/")
+    if (slash and word not in {"pods", "pod", "po"}) or not is_name(name):
+        raise InputError(f'unknown Pod "{pod}": expected NAME or pod/NAME of a Pod')
+    return run_async(_explain(connection, name, output))
 
 
 async def _explain(connection: Connection, name: str, output: str) -> int:
@@ -47,7 +50,9 @@ async def _explain(connection: Connection, name: str, output: str) -> int:
         if own is None:
             raise InputError(f"pod/{name} no longer belongs to {ref}")
         events, hidden = await _events(client, pod)
-        explained = explanation.explain(str(ref), snapshot.workload.metadata.uid, pod, own, events)
+        pull_pods = snapshot.pull_pods.pods if snapshot.pull_pods is not None else ()
+        pulls = [(pull, (await _events(client, pull))[0]) for pull in explanation.pulls_for(pod, own, pull_pods)]
+        explained = explanation.explain(str(ref), snapshot.workload.metadata.uid, pod, own, events, pulls)
         Notes().show(*live.notes, *hidden)
         if output == "text":
             click.echo("\n".join(_lines(explained, client.clock.now())))
@@ -102,6 +107,7 @@ def _lines(explained: Explanation, now: datetime) -> list[str]:
         same = proof.from_image == proof.to_image
         change = proof.to_image if same else f"{proof.from_image} -> {proof.to_image}"
         lines += [f"  {proof.container}: {change}", f"    {proof.evidence or 'no evidence'}: {proof.means}"]
+    lines += [f"  {one.name}: {one.image}, wanted: {one.wanted_image}" for one in pod.containers if one.wanted_image]
     lines += ["", "Timeline (UTC)"]
     lines += [f"  {_time(moment.at)}  {moment.what}" for moment in explained.timeline] or ["  <none>"]
     return lines

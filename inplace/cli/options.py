@@ -38,6 +38,18 @@ def seconds(text: str) -> float:
     return float(match[1]) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[match[2] or "s"]
 
 
+def is_name(text: str) -> bool:
+    """Whether an object may have this name; anything else in a path would ask for something else, or be no path."""
+    return re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", text, re.ASCII) is not None
+
+
+def object_name(text: str) -> str:
+    """The name of an object. For use as an option's type."""
+    if not is_name(text):
+        raise click.BadParameter(f'invalid name "{text}": expected lower-case letters, digits, "-" and "."')
+    return text
+
+
 def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None:
     """Keep what was given; click parses the command's own options last, so they win over those before it."""
     if value is None or value is False or param.name is None:
@@ -53,7 +65,7 @@ def _option(*declarations: str, **attributes: Any) -> Callable[[_F], _F]:
 _OPTIONS: Final = (
     _option("--kubeconfig", metavar="FILE", help="Path to the kubeconfig file to use."),
     _option("--context", metavar="NAME", help="Name of the kubeconfig context to use."),
-    _option("-n", "--namespace", metavar="NAME", help="Namespace to use."),
+    _option("-n", "--namespace", type=object_name, metavar="NAME", help="Namespace to use."),
     # Known only to be refused with a reason.
     _option("-A", "--all-namespaces", is_flag=True, default=False, hidden=True),
     _option("-l", "--selector", metavar="SELECTOR", hidden=True),

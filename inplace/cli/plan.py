@@ -48,7 +48,7 @@ NOT_ASKED: Final = "the API server was not asked whether it accepts the change"
 def plan(connection: Connection, workload: str, images: tuple[str, ...], filename: str | None, output: str) -> int:
     """WORKLOAD is TYPE/NAME. Nothing is changed: the API server is asked by dry runs.
 
-    Exit codes: 0 nothing to do, 2 Pods are to change, now or later, 3 refused, 1 error.
+    Exit codes: 0 nothing to do, 2 Pods are to change, now or later, 3 refused or rolled back, 1 error.
     """
     if images and filename:
         raise InputError("--image and --filename are mutually exclusive")
@@ -72,7 +72,7 @@ async def _plan(
         raise InputError(f"cannot plan {ref}: {why}; try again in a moment")
     Notes().show(*live.notes, *notes)
     _show(ref, planned, output)
-    if planned.refused:
+    if planned.refused or planned.is_given_up:
         return errors.REFUSED
     return errors.OK if planned.is_done else errors.CHANGES
 
@@ -148,16 +148,25 @@ def _lines(ref: Ref, planned: Forecast) -> list[str]:
     if planned.is_done:
         return [*lines, *_nothing_to_do(ref, planned)]
     if planned.rolled_back_from:
-        again = "change the template, or inplace retry"
-        lines.append(
-            f"  rolled back: revision {planned.rolled_back_from} failed, the Pods go back to this one; {again}"
-        )
+        lines += _rolled_back(ref, planned)
+    if planned.is_given_up:
+        return [*lines, *_missing(ref, planned), *_pod_lines(planned)]
     lines += [_summary(planned), *_missing(ref, planned)]
     if planned.hold is not None:
         lines.append(f"  on hold: {planned.hold.code}: {planned.hold}")
     if planned.step:
         lines.append(f"  stops at {planned.step}")
     return [*lines, *_pod_lines(planned)]
+
+
+def _rolled_back(ref: Ref, planned: Forecast) -> list[str]:
+    """That the template's revision is not tried again by itself, and where the Pods are or go."""
+    there = sum(pod.verdict is Verdict.UP_TO_DATE for pod in planned.pods)
+    where = f"{there} of {len(planned.pods)} Pods are back at this one"
+    return [
+        f"  rolled back: the template asks for revision {planned.rolled_back_from}, which has failed; {where}",
+        f"  to go on: change the template, or run `inplace retry {ref} -n {ref.namespace}`",
+    ]
 
 
 def _nothing_to_do(ref: Ref, planned: Forecast) -> list[str]:
@@ -185,9 +194,10 @@ def _pod_lines(planned: Forecast) -> list[str]:
 
 def _summary(planned: Forecast) -> str:
     disrupted = sum(pod.disrupted for pod in planned.pods)
+    restart = "restarts" if disrupted == 1 else "restart"
     waves = f", in {planned.waves} wave{'s' * (planned.waves != 1)}" if planned.waves else ""
     return (
-        f"  {len(planned.changing)} of {len(planned.pods)} Pods change, {disrupted} of them restart containers, "
+        f"  {len(planned.changing)} of {len(planned.pods)} Pods change, {disrupted} of them {restart} containers, "
         f"at most {planned.budget} at a time{waves}; {len(planned.starting)} would start now{_others(planned)}"
     )
 

@@ -26,12 +26,15 @@ class Request(Struct, frozen=True):
 
     annotation: str
     phases: tuple[Phase, ...]
-    #: The past participle.
+    #: The past participle, and what is said once it is written: the controller has yet to answer.
     done: str
+    asked: str
 
 
-PROMOTE: Final = Request(names.PROMOTE, (Phase.AWAITING_PROMOTION,), "promoted")
-RETRY: Final = Request(names.RETRY, (Phase.DEGRADED, Phase.ROLLED_BACK, Phase.ROLLING_BACK), "retried")
+PROMOTE: Final = Request(names.PROMOTE, (Phase.AWAITING_PROMOTION,), "promoted", "promotion requested")
+RETRY: Final = Request(
+    names.RETRY, (Phase.DEGRADED, Phase.ROLLED_BACK, Phase.ROLLING_BACK), "retried", "retry requested"
+)
 
 
 @command("promote")
@@ -65,10 +68,10 @@ async def _request(connection: Connection, text: str, request: Request, dry_run:
         workload = await read_workload(client, ref)
         require_opted_in(workload, ref)
         _require_phase(ref, workload, request)
-        write = PatchWorkload(workload, None, request.done, annotations={request.annotation: secrets.token_hex(4)})
+        write = PatchWorkload(workload, None, request.asked, annotations={request.annotation: secrets.token_hex(4)})
         if dry_run != "client":
             await send.send(client, patches.build(write, client.clock.now()), dry_run=dry_run == "server")
-        click.echo(f"{ref} {request.done}{dry_run_suffix(dry_run)}")
+        click.echo(f"{ref}: {request.asked}{dry_run_suffix(dry_run)}")
         return errors.OK
 
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from inplace.cli.commands import command
 from inplace.cli.connect import USER_AGENT, cluster, run_async
 from inplace.cli.errors import InputError
-from inplace.cli.options import Connection, with_connection
+from inplace.cli.options import Connection, object_name, with_connection
 from inplace.cluster.memory import Caps
 from inplace.controller.app import App, Options
 from inplace.controller.metrics import TABLE
@@ -23,8 +23,15 @@ from inplace.serve.probes import probe_routes
 @command("run")
 @with_connection
 @click.option("--dry-run", is_flag=True, help="Write nothing; print each write that would be made.")
-@click.option("--lease-namespace", default="inplace-system", show_default=True, help="Namespace of the Lease.")
-@click.option("--watch-namespace", metavar="NAME", help="Watch only this namespace.")
+@click.option(
+    "--lease-namespace",
+    type=object_name,
+    default="inplace-system",
+    show_default=True,
+    metavar="NAME",
+    help="Namespace of the Lease.",
+)
+@click.option("--watch-namespace", type=object_name, metavar="NAME", help="Watch only this namespace.")
 @click.option("--no-leader-elect", is_flag=True, help="Disable leader election (single replica only).")
 @click.option(
     "--max-disrupted", type=click.IntRange(1), metavar="N", help="Maximum number of Pods out of service at once."

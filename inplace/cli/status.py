@@ -142,7 +142,7 @@ async def _follow(clock: Clock, ref: Ref, look: Look, draw: Draw, wait: Callable
 
     A workload whose label was removed ends only when nothing of ours is left on it.
     """
-    answered_at, warned = clock.monotonic(), False
+    answered_at, warned, behind = clock.monotonic(), False, False
     while True:
         workload, seen = await look()
         if not _is_ours(workload):
@@ -153,6 +153,11 @@ async def _follow(clock: Clock, ref: Ref, look: Look, draw: Draw, wait: Callable
             click.echo(f"{ref}: {Phase.REFUSED}: its status was {versions.why(version)}")
             return errors.REFUSED
         own = statuses.current(workload)
+        if is_behind(own, seen) and not behind:  # the watches bring what belongs together one after the other
+            behind = True
+            await wait()
+            continue
+        behind = False
         draw(own, seen)
         if own is not None and own.phase in _ENDS and workload.metadata.label(names.MODE) is not None:
             return _ENDS[own.phase]
@@ -161,6 +166,13 @@ async def _follow(clock: Clock, ref: Ref, look: Look, draw: Draw, wait: Callable
             click.echo(f"warning: no controller has responded for {SILENCE_SECONDS:g}s: is inplace running?", err=True)
             warned = True
         await wait()
+
+
+def is_behind(own: Status | None, seen: WorkloadView | None) -> bool:
+    """Whether the Pods that are seen are not yet those of which the controller has reported the end, or the reverse."""
+    if own is None or seen is None or seen.phase is None:
+        return False
+    return own.phase is not seen.phase and Phase.UP_TO_DATE in (own.phase, seen.phase)
 
 
 def _require_ours(workload: Workload, ref: Ref) -> None:

@@ -60,7 +60,7 @@ TAKEOVER: Final = timedelta(seconds=5)
 #: A cache without any event for this long is not ready (twice the longest watch).
 STALE_SECONDS: Final = 1260.0
 #: What to do about missing rights.
-ADVICE: Final = "kubectl apply -k manifests, or with --watch-namespace manifests/overlays/namespaced, gives all of them"
+ADVICE: Final = "apply again what this controller was installed from: manifests of its own release have all of them"
 
 
 class Options(Struct, frozen=True):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.kube import resource as resources
+from inplace.kube.client import PatchType
 from tests.commands.conftest import NAMESPACE
 
 
@@ -81,3 +84,34 @@ async def test_pods_from_before_the_gate_are_counted(shop):
         await shop.until(shop._is_observed, "the template to be observed")
         enabled = await shop.inplace("enable", "sts/web")
     assert f"  2 of 2 Pods have no readiness gate {names.GATE}: Pods stay in Services" in enabled.out
+
+
+async def test_a_pod_that_is_going_is_not_counted(shop):
+    async with shop.controller():
+        await shop.create_ready(2, gate=False, mode=None)
+        held = {"metadata": {"finalizers": ["example.com/kept"]}}
+        await shop.client.patch(resources.PODS, "web-1", NAMESPACE, held, patch_type=PatchType.MERGE, type=dict)
+        await shop.client.delete(resources.PODS, "web-1", NAMESPACE)
+        strategy = {"type": "RollingUpdate", "rollingUpdate": {"partition": 2}}
+        gates = {"template": {"spec": {"readinessGates": [{"conditionType": names.GATE}]}}}
+        await shop.patch({"spec": {"updateStrategy": strategy, **gates}})
+        await shop.until(shop._is_observed, "the template to be observed")
+        enabled = await shop.inplace("enable", "sts/web")
+    assert f"  1 of 1 Pods have no readiness gate {names.GATE}" in enabled.out, enabled
+
+
+async def test_disable_says_how_the_gate_leaves_the_template(shop):
+    """The command that it prints takes out our gate alone; before that the workload would have refused the change."""
+    gates = [{"conditionType": "example.com/other"}, {"conditionType": names.GATE}]
+    await shop.create(0, gate=False)
+    await shop.patch({"spec": {"template": {"spec": {"readinessGates": gates}}}})
+    await shop.until(shop._is_observed, "the template to be observed")
+    disabled = await shop.inplace("disable", "sts/web")
+    assert (disabled.code, disabled.out.splitlines()[0]) == (0, "statefulset/web disabled")
+    (command,) = (line.split() for line in disabled.out.splitlines() if "kubectl" in line)
+    assert command[:5] == ["kubectl", "patch", "statefulset/web", "-n", NAMESPACE]
+    edit = json.loads(" ".join(command[command.index("-p") + 1 :]).strip("'"))
+    await shop.client.patch(resources.STATEFULSETS, "web", NAMESPACE, edit, patch_type=PatchType.JSON, type=dict)
+    template = bytes((await shop.workload()).spec.template).decode()
+    assert names.GATE not in template
+    assert "example.com/other" in template

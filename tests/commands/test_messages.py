@@ -19,6 +19,7 @@ BARE = {
     "metadata": {"name": "bare"},
     "spec": {"containers": [{"name": "app", "image": "shop:v1"}]},
 }
+WAYS = "let the upgrade end, put back the template that they have, or use --force"
 TYPES = "expected sts/NAME, ds/NAME, deploy/NAME, rs/NAME"
 
 
@@ -47,6 +48,11 @@ async def test_errors(shop):
         (("status", "sts/web"), not_opted_in),
         (("promote", "sts/web"), not_opted_in),
         (("explain", "none"), 'pods "none" not found'),
+        (("explain", "sts/web"), 'unknown Pod "sts/web": expected NAME or pod/NAME of a Pod'),
+        (("explain", "pod/web-0/log"), 'unknown Pod "pod/web-0/log": expected NAME or pod/NAME of a Pod'),
+        (("explain", "web-0?x=y"), 'unknown Pod "web-0?x=y": expected NAME or pod/NAME of a Pod'),
+        (("status", "sts/web/scale"), f'unknown workload "sts/web/scale": {TYPES}'),
+        (("enable", "sts/.."), f'unknown workload "sts/..": {TYPES}'),
         (
             ("explain", "bare"),
             "pod/bare has no owner of a supported kind: expected StatefulSet, DaemonSet, Deployment, ReplicaSet",
@@ -88,7 +94,7 @@ async def test_disable_of_pods_that_differ(shop):
     assert (refused.code, refused.out) == (3, "")
     assert refused.err.splitlines() == [
         "error: cannot disable statefulset/web: 2 Pods differ from the template (web-1, web-0)",
-        "  the StatefulSet controller would replace them: upgrade them first, or use --force",
+        f"  the StatefulSet controller would replace them: {WAYS}",
     ]
     forced = await shop.inplace("disable", "sts/web", "--force")
     assert (forced.code, forced.out) == (0, "statefulset/web disabled\n")
@@ -126,7 +132,8 @@ async def test_promote_and_retry(shop):
         await shop.reported("AwaitingPromotion")
         for option, suffix in (("client", " (dry run)"), ("server", " (server dry run)"), ("none", "")):
             promoted = await shop.inplace("promote", "sts/web", f"--dry-run={option}")
-            assert (promoted.code, promoted.out, promoted.err) == (0, f"statefulset/web promoted{suffix}\n", "")
+            said = f"statefulset/web: promotion requested{suffix}\n"
+            assert (promoted.code, promoted.out, promoted.err) == (0, said, "")
         await shop.reported("UpToDate")
 
 

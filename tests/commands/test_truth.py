@@ -7,9 +7,12 @@ import json
 import re
 
 import pytest
+from msgspec.structs import replace
 
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
+from inplace.core.state import statuses
+from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from tests.commands.conftest import NAMESPACE
@@ -177,6 +180,27 @@ async def test_plan_of_what_a_partition_keeps_exits_as_it_says(shop, partition, 
     assert planned.code == code, planned
     assert ("nothing to do: 0 of 3 Pods change" in planned.out) is (code == 0)
     assert "skipped: " in planned.out
+
+
+async def test_plan_of_what_was_rolled_back_says_that_the_template_is_refused(shop):
+    """Every Pod is back at the last healthy revision: none is to change, and yet the template is not what runs."""
+    await frozen_at_v1(shop)
+    told = statuses.read((await shop.workload()).metadata)
+    assert told is not None
+    rolled = replace(told, phase=Phase.ROLLED_BACK, rolled_back_from=told.revision)
+    await shop.annotate(status=statuses.encode(rolled))
+    planned = await shop.inplace("plan", "sts/web")
+    assert planned.code == 3, planned
+    head, failed, way_out, *pods = planned.out.splitlines()
+    assert head == f"statefulset/web -n default, revision {told.healthy}"
+    assert failed.startswith(f"  rolled back: the template asks for revision {told.revision}, which has failed; 3 of 3")
+    assert way_out.endswith("or run `inplace retry statefulset/web -n default`")
+    assert len(pods) == 3
+    assert "nothing to do" not in planned.out
+    document = await shop.inplace("plan", "sts/web", "-o", "json")
+    assert (document.code, document.json()["rolledBackFrom"]) == (3, told.revision)
+    other = await shop.inplace("plan", "sts/web", "--image", "app=shop:v3")
+    assert (other.code, "rolled back" in other.out) == (2, False)
 
 
 async def test_plan_during_a_native_rollout_exits_as_it_says(shop):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import shlex
 
 from inplace.core.objects import names
 from inplace.core.state.statuses import Phase
 from tests.e2e.test_opting import _own
 from tests.scenarios import kinds
 from tests.scenarios.policies import GATE, HONEST_STATUS, KEEP_FREEZE
-from tests.scenarios.real import inplace
+from tests.scenarios.real import inplace, kubectl
 
 
 async def test_uninstalling_leaves_every_object_as_it_was(open_world):
@@ -23,10 +25,11 @@ async def test_uninstalling_leaves_every_object_as_it_was(open_world):
             await stack.enter_async_context(world.policies(KEEP_FREEZE, HONEST_STATUS, "refuse", "settings", "fence"))
             gate = await stack.enter_async_context(contextlib.AsyncExitStack())
             await gate.enter_async_context(world.policies(GATE))
-            uids = {}
+            uids, rolled = {}, [flavour for flavour in kinds.ALL if flavour is not kinds.REPLICASET]
             for flavour in kinds.ALL:
                 world.flavour, name = flavour, _name(flavour)
-                code, _, err = await inplace(world, "enable", f"{flavour.resource.plural}/{name}")
+                gated = ["--with-gate"] if flavour in rolled else []
+                code, _, err = await inplace(world, "enable", f"{flavour.resource.plural}/{name}", *gated)
                 assert code == 0, err
                 await world.wait_phase(name, Phase.UP_TO_DATE)
                 await _give_gates(world, name)
@@ -35,17 +38,25 @@ async def test_uninstalling_leaves_every_object_as_it_was(open_world):
                 world.flavour, name = flavour, _name(flavour)
                 await world.wait_upgraded(name, seconds=2 * world.patience)
                 uids[flavour.name] = {pod.uid for pod in await world.pods(name)}
-            # Uninstall: first the gate, so that no Pod is born with one that nobody serves.
-            await gate.aclose()
+            # Uninstall, in the order of docs/how-to/uninstall.md: opt out, then the gate out of the templates.
             for flavour in kinds.ALL:
-                code, _, err = await inplace(world, "disable", f"{flavour.resource.plural}/{_name(flavour)}")
+                world.flavour, name = flavour, _name(flavour)
+                code, out, err = await inplace(world, "disable", f"{flavour.resource.plural}/{name}")
                 assert code == 0, err
+                assert {pod.uid for pod in await world.pods(name)} == uids[flavour.name]
+                commands = [line.split("kubectl ")[1] for line in out.splitlines() if "kubectl patch" in line]
+                assert len(commands) == (flavour in rolled)
+                for command in commands:
+                    await asyncio.to_thread(kubectl, world.cluster, *shlex.split(command))
+            for flavour in rolled:
+                status = ("-n", world.namespace, "rollout", "status", f"{flavour.resource.plural}/{_name(flavour)}")
+                await asyncio.to_thread(kubectl, world.cluster, *status, "--timeout=120s")
+            await gate.aclose()
             await world.kill_controller()
         assert await world.is_clean()
         for flavour in kinds.ALL:
             world.flavour, name = flavour, _name(flavour)
             assert _own(await world.raw(name)) == before[flavour.name]
-            assert {pod.uid for pod in await world.pods(name)} == uids[flavour.name]
             await _replace_all(world, name)
             pods = await world.pods(name)
             assert not any(pod.has_gate(names.GATE) for pod in pods)

@@ -124,7 +124,7 @@ def _command(name):
 def _parse(words, example):
     """As the program would, without running the command."""
     try:
-        group = main.make_context("inplace", list(words))
+        group = main.make_context("inplace", ["shop" if word == "NAMESPACE" else word for word in words])
         name, command, rest = main.resolve_command(group, [*group._protected_args, *group.args])
         command.make_context(name, rest, parent=group)
     except click.ClickException as problem:

@@ -43,4 +43,5 @@ def _container(one: ContainerView) -> str:
     changed = one.from_image and one.from_image != one.image
     image = f"{one.from_image} -> {one.image}" if changed else one.image
     proof = f" ({one.evidence})" if one.evidence else ""
-    return f"{one.name} {image} {one.state}{proof}"
+    wanted = f", wanted: {one.wanted_image}" if one.wanted_image else ""
+    return f"{one.name} {image} {one.state}{proof}{wanted}"

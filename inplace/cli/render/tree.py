@@ -138,4 +138,6 @@ def _container(container: ContainerView) -> Text:
     line = Text.assemble((container.name, "bold"), f"  {image}  {container.state}")
     if container.evidence:
         line.append(f"  {container.evidence}", "green")
+    if container.wanted_image:
+        line.append(f"  wanted: {container.wanted_image}", "dim")
     return line

@@ -35,6 +35,7 @@ from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.kinds.partition import Unordered
 from inplace.core.objects import names
 from inplace.core.objects.model import ManagedFields, Pod, Tree
+from inplace.core.objects.plural import counted
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Revision, UpdateStrategy, Workload
 from inplace.core.settings.annotations import Native, Settings, amount_of
@@ -209,5 +210,5 @@ def _native_rollout(workload: Workload) -> Reason | None:
     older = status.current_number_scheduled - status.updated_number_scheduled
     if older <= 0:
         return None
-    why = f"native rollout in progress ({older} Pods remaining)"
+    why = f"native rollout in progress ({counted(older, 'Pod')} remaining)"
     return Reason(ReasonCode.NativeRollout, "status.updatedNumberScheduled", why)

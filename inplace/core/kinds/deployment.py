@@ -32,6 +32,7 @@ from inplace.core.kinds.kind import OwnedObjects, Template
 from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.objects import names
 from inplace.core.objects.model import Tree
+from inplace.core.objects.plural import counted
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import UpdateStrategy, Workload
 from inplace.core.settings.annotations import Native, Settings, amount_of
@@ -277,7 +278,7 @@ def _native_rollout(workload: Workload, owned: OwnedObjects) -> Reason | None:
     older = status.replicas - status.updated_replicas if _same(active, workload) else kind.replicas(workload)
     if older <= 0:
         return None
-    why = f"native rollout in progress ({older} Pods remaining)"
+    why = f"native rollout in progress ({counted(older, 'Pod')} remaining)"
     return Reason(ReasonCode.NativeRollout, "status.updatedReplicas", why)
 
 

@@ -35,6 +35,7 @@ from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.kinds.partition import partitioned, scaled_away
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod, Tree
+from inplace.core.objects.plural import counted
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import UpdateStrategy, Workload
 from inplace.core.settings.annotations import Native, Settings, amount_of
@@ -228,7 +229,9 @@ def _native_rollout(workload: Workload) -> Reason | None:
     if missing <= 0:
         return None
     return Reason(
-        ReasonCode.NativeRollout, "status.updatedReplicas", f"native rollout in progress ({missing} Pods remaining)"
+        ReasonCode.NativeRollout,
+        "status.updatedReplicas",
+        f"native rollout in progress ({counted(missing, 'Pod')} remaining)",
     )
 
 

@@ -255,6 +255,7 @@ class PodEvent(Part, frozen=True):
     reason: str = ""
     message: str = ""
     count: int = 0
+    first_timestamp: datetime | None = None
     last_timestamp: datetime | None = None
     event_time: datetime | None = None
 

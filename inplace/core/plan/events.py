@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inplace.core.actions.actions import Event
+from inplace.core.objects.plural import counted
 from inplace.core.objects.reasons import EventReason, ReasonCode
 from inplace.core.state import statuses
 from inplace.core.state.statuses import Failure, Phase, Status
@@ -21,7 +22,7 @@ def _of_phase(before: Status | None, after: Status, images: str) -> list[Event]:
         reason = EventReason.SettingInvalid if invalid else EventReason.Refused
         return [Event(reason, after.message, warning=True)]
     if after.phase is Phase.PROGRESSING and (moved or was is Phase.UP_TO_DATE):
-        note = f"upgrading {after.replicas} Pods in place to revision {after.revision}"
+        note = f"upgrading {counted(after.replicas, 'Pod')} in place to revision {after.revision}"
         note += f": {images}" if images else ""
         return [Event(EventReason.UpgradeStarted, note)]
     if after.phase is Phase.ROLLED_BACK and was is not Phase.ROLLED_BACK:

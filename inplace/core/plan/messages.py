@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from inplace.core.objects import names
+from inplace.core.objects.plural import counted
 from inplace.core.objects.reasons import Reason
 from inplace.core.plan.decision import Decision
 from inplace.core.rollout.assess import PodAssessment
@@ -33,7 +34,7 @@ def _headline(decision: Decision, phase: Phase) -> str:
         return f"{refused[0]}{more}"
     if phase is Phase.UP_TO_DATE:
         kept = len(assessment.pods) - len(participants)
-        return f"{_pods(done)} upgraded" + (f", {kept} kept on the old revision" if kept else "")
+        return f"{counted(done, 'Pod')} upgraded" + (f", {kept} kept on the old revision" if kept else "")
     reason = decision.hold.reason if decision.hold is not None else decision.overdue or _refused_write(decision)
     why = f": {reason.message}" if reason is not None else ""
     if phase is Phase.AWAITING_PROMOTION:
@@ -56,11 +57,8 @@ OPT_OUT_REFUSED: Final = "opted out, but the API server refuses to let go of the
 
 def opt_out_pending(behind: Sequence[PodAssessment]) -> str:
     """Why a workload stays frozen after its label was removed."""
+    differ = f"{counted(len(behind), 'Pod')} differ{'s' * (len(behind) == 1)}"
     return (
-        f"OptOutPending: {_pods(len(behind))} differ from the template, so the freeze stays. Put the label "
+        f"OptOutPending: {differ} from the template, so the freeze stays. Put the label "
         f"{names.MODE} back to upgrade them in place, or put the template back"
     )
-
-
-def _pods(count: int) -> str:
-    return f"{count} Pod{'s' * (count != 1)}"

@@ -20,6 +20,7 @@ from inplace.core.actions.actions import (
     PatchWorkload,
     WorkloadAction,
 )
+from inplace.core.objects.plural import counted
 from inplace.core.objects.reasons import Reason, ReasonCode, Wait
 from inplace.core.rollout import freeze, reported, verdicts
 from inplace.core.rollout.assess import Assessment
@@ -117,7 +118,9 @@ def too_many_failures(assessment: Assessment) -> Hold | None:
     failed, tolerated = verdicts.blamed(verdicts.failures(assessment.pods)), assessment.settings.max_failures
     if failed <= tolerated:
         return None
-    return Hold(Reason(ReasonCode.WorkloadDegraded, "", f"{failed} Pods failed, max-failures is {tolerated}"))
+    return Hold(
+        Reason(ReasonCode.WorkloadDegraded, "", f"{counted(failed, 'Pod')} failed, max-failures is {tolerated}")
+    )
 
 
 def leader_takeover(assessment: Assessment) -> Hold | None:

@@ -114,6 +114,11 @@ class Forecast(Struct, frozen=True, rename="camel"):
         return not any(pod.outstanding for pod in self.pods) and not self.rolled_back_from
 
     @property
+    def is_given_up(self) -> bool:
+        """Whether the template's revision has failed, and every Pod is back that can be: nothing moves any more."""
+        return bool(self.rolled_back_from) and not any(pod.outstanding for pod in self.pods)
+
+    @property
     def missing(self) -> int:
         """How many Pods there are yet to be made."""
         return max(0, self.desired - len(self.pods))

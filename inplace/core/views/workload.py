@@ -5,10 +5,12 @@ Texts and numbers only, so that it can be rendered as a table, as JSON or as lin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
@@ -22,6 +24,7 @@ from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state import records
 from inplace.core.state.records import Record
 from inplace.core.state.statuses import Phase, Status
+from inplace.core.template.change import PodChange
 
 #: What ends by itself at a known time; of everything else `until` is only when the controller looks again.
 TIMED: Final = frozenset(
@@ -35,7 +38,10 @@ TIMED: Final = frozenset(
 
 
 class ContainerView(Struct, frozen=True, rename="camel"):
-    """One container: the image that it runs or is moving to, its state, the evidence of its swap."""
+    """One container: the image that it has, its state, and the evidence of the swap that this revision took.
+
+    `from_image` is the image before that swap; `wanted_image` the one that it is to get and does not have yet.
+    """
 
     name: str
     image: str
@@ -44,6 +50,7 @@ class ContainerView(Struct, frozen=True, rename="camel"):
     ready: bool
     restarts: int
     evidence: str
+    wanted_image: str = ""
 
 
 class PodView(Struct, frozen=True, rename="camel"):
@@ -58,6 +65,12 @@ class PodView(Struct, frozen=True, rename="camel"):
     until: datetime | None
     deadline: datetime | None
     containers: tuple[ContainerView, ...]
+    #: The revision that it goes to, or stays at; empty if it is not known.
+    target: str = ""
+
+    def concerns(self, record: Record | None) -> bool:
+        """Whether a record is of the upgrade under way, or of the one to this revision: not of one before."""
+        return record is not None and (record.in_flight or record.target == self.target)
 
 
 class WorkloadView(Struct, frozen=True, rename="camel"):
@@ -99,7 +112,7 @@ def _pod(snapshot: Snapshot, assessed: PodAssessment, deferred: dict[str, Reason
     moving = record if record is not None and record.in_flight else None
     reason = explain(assessed, deferred)
     patience = timedelta(seconds=snapshot.parsed.settings.progress_deadline_seconds)
-    return PodView(
+    view = PodView(
         name=assessed.pod.name,
         node=assessed.pod.spec.node_name,
         revision=assessed.revision,
@@ -108,13 +121,16 @@ def _pod(snapshot: Snapshot, assessed: PodAssessment, deferred: dict[str, Reason
         reason=reason,
         until=_until(assessed, reason),
         deadline=_deadline(assessed, moving, patience),
-        containers=_containers(assessed.pod, record),
+        containers=(),
+        target=assessed.target,
     )
+    wanted = assessed.change.images if isinstance(assessed.change, PodChange) and assessed.excluded is None else {}
+    return replace(view, containers=_containers(assessed.pod, record if view.concerns(record) else None, wanted))
 
 
 def _bare(pod: Pod, revision: str) -> PodView:
     return PodView(
-        pod.name, pod.spec.node_name, revision, "Unmanaged", pod.ready, None, None, None, _containers(pod, None)
+        pod.name, pod.spec.node_name, revision, "Unmanaged", pod.ready, None, None, None, _containers(pod, None, {})
     )
 
 
@@ -153,7 +169,7 @@ def _stage(assessed: PodAssessment, record: Record | None) -> str:
             return "Failed"
 
 
-def _containers(pod: Pod, record: Record | None) -> tuple[ContainerView, ...]:
+def _containers(pod: Pod, record: Record | None, wanted: Mapping[str, str]) -> tuple[ContainerView, ...]:
     views = []
     for container in pod.spec.containers:
         status, before = pod.container_status(container.name), record.containers.get(container.name) if record else None
@@ -166,6 +182,7 @@ def _containers(pod: Pod, record: Record | None) -> tuple[ContainerView, ...]:
                 ready=status is not None and status.ready,
                 restarts=status.restart_count if status is not None else 0,
                 evidence=before.evidence if before is not None else "",
+                wanted_image=wanted.get(container.name, ""),
             )
         )
     return tuple(views)

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from hack.chart.names import CLUSTER_SCOPED, POLICIES
+from inplace.core.objects import names
 from tests import helm
 
 EVERYTHING = {
@@ -100,9 +101,8 @@ def test_in_one_namespace_nothing_is_bound_elsewhere():
 @pytest.mark.parametrize(
     ("values", "said", "unsaid"),
     [
-        ({}, ["-A -l inplace.dev/mode", "policies.enabled"], ["policies.gate", "watched=true"]),
-        ({"policies": {"enabled": True}}, [], ["policies.enabled", "policies.gate"]),
-        ({"policies": {"enabled": True, "gate": True}}, ["policies.gate=false"], ["policies.enabled"]),
+        ({}, ["-A -l inplace.dev/mode", "policies.enabled"], ["watched=true"]),
+        ({"policies": {"enabled": True, "gate": True}}, [], ["policies.enabled"]),
         (
             {"namespaced": True, "policies": {"enabled": True, "unwatched": True}},
             ["-n shop -l inplace.dev/mode", "kubectl label namespace shop inplace.dev/watched=true"],
@@ -113,6 +113,7 @@ def test_in_one_namespace_nothing_is_bound_elsewhere():
 def test_the_notes_say_what_is_so(values, said, unsaid):
     notes = helm.render(values, name="upgrades", namespace="shop")["templates/NOTES.txt"]
     assert "deployment/upgrades-inplace -n shop" in notes
+    assert notes.index("inplace disable") < notes.index(f"gate {names.GATE} out of the Pod templates")
     assert all(one in notes for one in said)
     assert not any(one in notes for one in unsaid)
     assert all(len(line) <= 120 for line in notes.splitlines())

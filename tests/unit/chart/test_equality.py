@@ -9,7 +9,7 @@ import pytest
 
 from hack.chart import files, objects
 from hack.chart.__main__ import BY_HAND
-from hack.chart.names import CLUSTER_SCOPED, POLICIES
+from hack.chart.names import CLUSTER_SCOPED
 from tests import helm
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
@@ -54,17 +54,14 @@ def test_the_chart_is_what_kustomize_makes(folders, values):
 
 @pytest.mark.parametrize(("folders", "values"), NAMESPACED.values(), ids=NAMESPACED)
 def test_in_one_namespace_too(folders, values):
-    """Names outside of namespaces, which the overlay leaves to whoever copies it, end with the namespace's."""
-    every = [one for folder in folders for one in objects.rendered(folder)]
-    wanted = by_name(one if one["kind"] in POLICIES else suffixed(one, "-default") for one in every)
-    found = helm.objects({"namespaced": True, **values}, namespace="default")
-    assert by_name(found) == wanted
+    wanted = by_name(one for folder in folders for one in objects.rendered(folder))
+    assert by_name(helm.objects({"namespaced": True, **values}, namespace="default")) == wanted
 
 
 def test_several_replicas_in_one_namespace():
     wanted = objects.rendered(HERE, objects.HA, "default")
     found = helm.objects({"namespaced": True, "replicaCount": 2}, namespace="default")
-    assert by_name(found) == by_name(suffixed(one, "-default") for one in wanted)
+    assert by_name(found) == by_name(wanted)
 
 
 def test_the_chart_in_the_repository_is_what_the_manifests_make():
@@ -73,16 +70,6 @@ def test_the_chart_in_the_repository_is_what_the_manifests_make():
     assert found == made.keys() | BY_HAND
     for name, text in made.items():
         assert (files.FOLDER / name).read_text() == text, f"{name} is stale, run: python -m hack.chart"
-
-
-def suffixed(one, suffix):
-    """With the names outside of namespaces that the chart gives."""
-    made = {**one}
-    if one["kind"] in CLUSTER_SCOPED:
-        made["metadata"] = {**one["metadata"], "name": one["metadata"]["name"] + suffix}
-    if one.get("roleRef", {}).get("kind") == "ClusterRole":
-        made["roleRef"] = {**one["roleRef"], "name": one["roleRef"]["name"] + suffix}
-    return made
 
 
 def by_name(found):

@@ -251,7 +251,7 @@ def test_a_pod_that_is_missing_or_not_available_is_no_native_rollout():
     assert isinstance(DEPLOYMENT.freeze(broken, owned, freeze_policy=False), PatchWorkload)
     older = replace(one, status=replace(one.status, replicas=2))
     found = DEPLOYMENT.freeze(older, owned, freeze_policy=False)
-    assert (found.code, "(1 Pods remaining)" in found.message) == (ReasonCode.NativeRollout, True)
+    assert (found.code, "(1 Pod remaining)" in found.message) == (ReasonCode.NativeRollout, True)
 
 
 @pytest.mark.parametrize(("updated", "frozen"), [(2, True), (1, False)])

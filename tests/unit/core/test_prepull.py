@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from inplace.cli.render.lines import describe
 from inplace.core.actions.actions import CloseGate, CreatePullPod, DeletePullPod, PatchImages
 from inplace.core.objects.images import registry_of
 from inplace.core.objects.model import Node, Owner, Pod, PodSpec, PodStatus, SecurityContext
@@ -16,7 +17,9 @@ from inplace.core.plan.status import explain
 from inplace.core.rollout import prepull, pull_pods
 from inplace.core.rollout.pull_pods import ImageOnNode, name_of
 from inplace.core.rollout.snapshot import PullPods, PullRequest, Pulls
+from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Phase
+from inplace.core.views import workload as view
 from tests.factories import (
     DIGEST,
     NEW,
@@ -479,3 +482,31 @@ def test_the_label_alone_makes_no_pull_pod():
     assert pull_pods.served(replace(meta, name="web-0")) is None
     assert pull_pods.served(replace(meta, labels={})) is None
     assert pull_pods.served(replace(meta, owner_references=(Owner(kind="StatefulSet", controller=True),))) is None
+
+
+# -- what people are shown of it
+
+
+def shown(one, **more):
+    """The line about web-0, whose images are pulled ahead."""
+    own, state = workload(annotations={"pre-pull": "Required"}, replicas=1), PullPods((helped(**more),))
+    shot = snapshot(one, workload=own, pull_pods=state)
+    (seen,) = view.build(shot, planning.plan(shot, later(30))).pods
+    return describe(seen)
+
+
+def test_a_pod_that_waits_for_its_image_shows_what_it_runs_and_what_is_wanted_and_no_proof_of_the_upgrade_before():
+    before = replace(swapping(PodPhase.DONE, evidence="ImageChanged"), base="web-oldest", target=OLD)
+    baseline = replace(before.containers["app"], from_="app:v0", to="app:v1")
+    one = pod(record=replace(before, containers={"app": baseline}))
+    assert shown(one, waiting="ContainerCreating").startswith("Waiting; app app:v1 running, wanted: app:v2; PrePull: ")
+    failed = shown(one, waiting="InvalidImageName")
+    assert failed.startswith("Failed; app app:v1 running, wanted: app:v2; ImagePull: image app:v2 on node node"), failed
+
+
+def test_a_pod_in_flight_and_one_that_is_there_show_their_swap():
+    moving = pod(image="app:v2", record=swapping())
+    assert "app app:v1 -> app:v2 running" in shown(moving)
+    done = pod(image="app:v2", revision=NEW, record=swapping(PodPhase.DONE, evidence="ImageChanged"))
+    assert "app app:v1 -> app:v2 running (ImageChanged)" in shown(done)
+    assert "wanted" not in shown(done)

@@ -36,7 +36,7 @@ def built(directory):
 
 
 #: kustomize's own, and Prometheus' (a test of its own compares the PrometheusRule with it).
-NO_OBJECTS = {"kustomization.yaml", "names.yaml", "rules.yaml"}
+NO_OBJECTS = {"kustomization.yaml", "replacements.yaml", "rules.yaml"}
 
 
 def files():
@@ -138,8 +138,8 @@ def test_the_cluster_wide_rights_are_just_those():
 @needs_kubectl
 def test_the_namespaced_installation_reads_nodes_and_nothing_else_outside():
     found = built(NAMESPACED)
-    assert rights(of_kind(found, "ClusterRole")["inplace-nodes"]) == NODE_RIGHTS
-    assert set(of_kind(found, "ClusterRole")) == {"inplace-nodes"}
+    assert rights(of_kind(found, "ClusterRole")["inplace-nodes-default"]) == NODE_RIGHTS
+    assert set(of_kind(found, "ClusterRole")) == {"inplace-nodes-default"}
     assert rights(of_kind(found, "Role")["inplace"]) == WORK_RIGHTS
     assert rights(of_kind(found, "Role")["inplace-pre-pull"]) == PULL_RIGHTS.keys()
     assert not of_kind(found, "Namespace")

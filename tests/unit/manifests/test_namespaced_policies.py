@@ -6,12 +6,14 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 
+from inplace.controller.app import ADVICE
 from inplace.core.objects import names
 from kubesim.api import kinds
 from kubesim.api.admission.policies import Policies
@@ -24,27 +26,33 @@ from tests.unit.manifests.admission import changed, owned_by, pod, workload
 
 pytestmark = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
 
-OVERLAY = Path(__file__).parents[3] / "manifests" / "overlays" / "namespaced"
+MANIFESTS = Path(__file__).parents[3] / "manifests"
+#: Where a user puts the namespace's name, and what stands before it on its line.
+PLACES = {"kustomization.yaml": "", "policies/installation/namespace.yaml": "  "}
 #: Two installations, and a namespace that nobody watches.
-FIRST, SECOND, NOBODYS = "default", "shop", "elsewhere"
+FIRST, SECOND, NOBODYS = "default", "shop-floor", "elsewhere"
 KIND = kinds.DAEMONSETS
 MODE = {names.MODE: "InPlaceOnly"}
 HELD, LOOSE = {"type": "OnDelete"}, {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}}
 
 
 @cache
-def built(*path):
-    """What kubectl would apply."""
-    done = subprocess.run(["kubectl", "kustomize", str(OVERLAY.joinpath(*path))], capture_output=True, check=True)
+def built(*path, namespace=FIRST):
+    """What kubectl would apply of a copy of the manifests with this name in its two places."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(MANIFESTS, folder, dirs_exist_ok=True)
+        overlay = Path(folder, "overlays", "namespaced")
+        for place, before in PLACES.items():
+            text = overlay.joinpath(place).read_text()
+            assert text.count(f"\n{before}namespace: {FIRST}\n") == 1
+            overlay.joinpath(place).write_text(text.replace(f"namespace: {FIRST}\n", f"namespace: {namespace}\n"))
+        done = subprocess.run(["kubectl", "kustomize", overlay.joinpath(*path)], capture_output=True, check=True)
     return done.stdout.decode()
 
 
 def of(namespace, *path):
-    """The objects of the installation in a namespace: its name stands wherever that of the other stood."""
-    text = built("policies", *path)
-    for left, right in (("default:inplace", "{}:inplace"), ("-default", "-{}"), ("name: default", "name: {}")):
-        text = text.replace(left, right.format(namespace))
-    return [one for one in yaml.safe_load_all(text) if one]
+    """The policies of the installation in a namespace."""
+    return [one for one in yaml.safe_load_all(built("policies", *path, namespace=namespace)) if one]
 
 
 @cache
@@ -64,21 +72,10 @@ def cluster():
     return storage
 
 
-def test_an_installation_names_its_namespace_in_one_place(tmp_path):
-    copied = tmp_path / "manifests"
-    shutil.copytree(OVERLAY.parents[1], copied)
-    own = copied / "overlays" / "namespaced" / "policies"
-    path = own / "installation" / "kustomization.yaml"
-    text = path.read_text()
-    assert [line.strip() for line in text.splitlines() if "default" in line and not line.startswith("#")] == [
-        "nameSuffix: -default",
-        "- namespace=default",
-    ]
-    path.write_text(text.replace("-default", "-shop").replace("=default", "=shop"))
-    for part in ("all", "validating", "gate"):
-        done = subprocess.run(["kubectl", "kustomize", str(own / part)], capture_output=True, check=True)
-        assert "default" not in re.sub("pod-template|orValue|'Default'|-scheduler", "", done.stdout.decode())
-        assert list(yaml.safe_load_all(done.stdout)) == of(SECOND, part)
+@pytest.mark.parametrize("part", ["all", "validating", "gate"])
+def test_nothing_of_an_installation_is_named_after_another_namespace(part):
+    text = built("policies", part, namespace=SECOND)
+    assert FIRST not in re.sub("pod-template|orValue|'Default'|default-scheduler", "", text)
 
 
 def account(namespace):
@@ -118,6 +115,45 @@ def test_each_installation_has_every_policy_and_binding_under_names_of_its_own()
     assert validating == {
         (one["kind"], one["metadata"]["name"]) for one in of(FIRST, "all") if one["kind"].startswith("Validating")
     }
+
+
+@pytest.mark.parametrize("path", [(), ("policies", "all"), ("policies", "gate"), ("policies", "validating")], ids=str)
+def test_two_installations_have_no_object_outside_of_their_namespaces_in_common(path):
+    first, second = (
+        {
+            (one["kind"], one["metadata"]["name"])
+            for one in yaml.safe_load_all(built(*path, namespace=namespace))
+            if "namespace" not in one["metadata"]
+        }
+        for namespace in (FIRST, SECOND)
+    )
+    assert first
+    assert not first & second
+
+
+def test_the_advice_on_missing_rights_is_about_what_was_installed_and_not_about_another_installation():
+    assert "manifests/" not in ADVICE
+    assert "kubectl" not in ADVICE
+
+
+def test_an_installation_names_no_namespace_but_its_own():
+    for path in ((), ("policies", "all"), ("policies", "gate")):
+        assert not re.search(rf"[ :-]{FIRST}\b(?!-)", built(*path, namespace=SECOND))
+
+
+def test_a_kustomization_that_sets_the_namespace_itself_names_the_role_after_it_by_the_same_file():
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(MANIFESTS, Path(folder, "manifests"))
+        here = "manifests/overlays/namespaced"
+        kustomization = {
+            "namespace": SECOND,
+            "resources": [here],
+            "replacements": [{"path": f"{here}/replacements.yaml"}],
+        }
+        Path(folder, "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+        done = subprocess.run(["kubectl", "kustomize", folder], capture_output=True, check=True)
+    wanted = list(yaml.safe_load_all(built(namespace=SECOND)))
+    assert sorted(map(str, yaml.safe_load_all(done.stdout))) == sorted(map(str, wanted))
 
 
 def test_every_binding_is_about_the_namespace_that_is_watched_and_no_other():

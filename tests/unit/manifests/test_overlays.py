@@ -27,6 +27,7 @@ from tests.unit.manifests.test_manifests import (
 pytestmark = needs_kubectl
 PAGE = ROOT / "docs" / "reference" / "installation.md"
 HA, POLICIES = "manifests/overlays/ha", "manifests/overlays/policies"
+MONITORING = "manifests/overlays/monitoring"
 OWN = {"app.kubernetes.io/name": "inplace"}
 KI, MI = 1024, 1024**2
 
@@ -167,6 +168,39 @@ def test_a_mixture_by_hand_is_the_sum_of_its_parts():
     page = on_page("kustomization.yaml")
     assert page.pop("images") == [{"name": "inplace", "newName": "registry.example.com/inplace", "newTag": "v1"}]
     assert mixture("page", **page) == {**named(built(POLICIES)), **named(built(HA))}
+
+
+def pages():
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_no_page_applies_a_controller_whose_image_nobody_has(page):
+    """What is below manifests/ names no registry: applied by itself it would take a running controller's image away."""
+    for folder in re.findall(r"kubectl apply -k (manifests\S*)", page.read_text()):
+        assert not [one for one in built(folder.rstrip("/`;,.")) if one["kind"] == "Deployment"], folder
+
+
+def test_the_kustomization_to_install_with_takes_every_part_and_its_image():
+    """What the page has behind a `#` is there to be taken in."""
+    page = (ROOT / "docs" / "how-to" / "install-kustomize.md").read_text()
+    text = re.search(r"```yaml\n(# kustomization.yaml.*?)```", page, re.DOTALL)[1]
+    every = yaml.safe_load(re.sub(r"^# (?=- |components:)", "", text, flags=re.MULTILINE))
+    for name, shown in (("how-to", yaml.safe_load(text)), ("how-to-every", every)):
+        parts = {key: [f"inplace/{one}" for one in shown.get(key, [])] for key in ("resources", "components")}
+        found = mixture(name, **{**shown, **parts})
+        (container,) = found["Deployment", "inplace"]["spec"]["template"]["spec"]["containers"]
+        assert container["image"] == "registry.example.com/inplace:0.1.0"
+    wanted = {**named(built(POLICIES)), **named(built(HA)), **named(built(MONITORING))}
+    assert found.keys() == wanted.keys()
+
+
+def test_the_readme_installs_with_an_image_of_yours():
+    readme = (ROOT / "README.md").read_text()
+    text = re.search(r"```yaml\n(# build/install/kustomization.yaml.*?)```", readme, re.DOTALL)[1]
+    found = mixture("readme", **yaml.safe_load(text))
+    (container,) = found["Deployment", "inplace"]["spec"]["template"]["spec"]["containers"]
+    assert container["image"] in readme.partition("PUSH=")[2].split()
 
 
 def test_a_standby_may_be_in_a_single_namespace_too():
