@@ -1,7 +1,7 @@
 """The cached objects of a cluster, and their relations.
 
-Only reflectors and lists write the stores; responses to our own writes never do, so that everything here was once true
-on the server.
+Only reflectors and lists write the stores, and live reads of the very version that is there; responses to our own
+writes never do, so that everything here was once true on the server.
 """
 
 from __future__ import annotations

@@ -12,10 +12,12 @@ import random
 import socket
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, Literal, TypeVar
 
 from msgspec import Struct
 
+from inplace.cluster import kept
 from inplace.cluster.cache import Cache
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Caps, Memory
@@ -58,6 +60,8 @@ WORKERS: Final = 4
 TAKEOVER: Final = timedelta(seconds=5)
 #: A cache without any event for this long is not ready (twice the longest watch).
 STALE_SECONDS: Final = 1260.0
+#: By cache: those of what may own its objects.
+_OWNERS: Final = {"replicasets": ("deployments",), "controllerrevisions": ("statefulsets", "daemonsets")}
 #: What to do about missing rights.
 ADVICE: Final = "kubectl apply -k manifests, or with --watch-namespace manifests/overlays/namespaced, gives all of them"
 
@@ -121,7 +125,7 @@ class App:
         """
         supervisor = Supervisor(self._clock, self._observer, signals=signals)
         for name, reflector in self._reflectors.items():
-            supervisor.add(Part(f"cache {name}", reflector.run))
+            supervisor.add(Part(f"cache {name}", partial(self._fill, name, reflector)))
         if self._elector is not None:
             supervisor.add(Part("leader election", self._elector.run))
         if not self._options.dry_run:
@@ -158,6 +162,12 @@ class App:
 
     # --- parts ------------------------------------------------------------------------------------------------------
 
+    async def _fill(self, name: str, reflector: AnyReflector) -> None:
+        """Keep one cache: that of what workloads own once these are known, for they say what is kept of it."""
+        for owners in _OWNERS.get(name, ()):
+            await self._reflectors[owners].wait_synced()
+        await reflector.run()
+
     async def _work(self) -> None:
         """Reconcile, once the caches are filled and this process leads."""
         for reflector in self._reflectors.values():
@@ -186,18 +196,19 @@ class App:
         reflectors: dict[str, AnyReflector] = {}
         for kind in kinds.ALL:
             resource, store = resources.find(kind.group, kind.plural), self.cache.workloads[kind.name]
-            reflectors[kind.plural] = self._reflect(resource, store, Workload, handlers.workload(kind.name), scope)
+            changed = handlers.workload(kind.name)
+            reflectors[kind.plural] = self._reflect(resource, store, Workload, changed, kept.workload, scope)
         reflectors["controllerrevisions"] = self._reflect(
-            resources.CONTROLLERREVISIONS, self.cache.revisions, Revision, handlers.revision, scope
+            resources.CONTROLLERREVISIONS, self.cache.revisions, Revision, handlers.revision, kept.revision, scope
         )
-        reflectors["nodes"] = self._reflect(resources.NODES, self.cache.nodes, Node, handlers.node, None)
+        reflectors["nodes"] = self._reflect(resources.NODES, self.cache.nodes, Node, handlers.node, kept.node, None)
         reflectors["endpointslices"] = self._reflect(
-            resources.ENDPOINTSLICES, self.cache.slices, EndpointSlice, handlers.slice, scope
+            resources.ENDPOINTSLICES, self.cache.slices, EndpointSlice, handlers.slice, kept.whole, scope
         )
         reflectors["poddisruptionbudgets"] = self._reflect(
-            resources.PODDISRUPTIONBUDGETS, self.cache.budgets, Pdb, handlers.budget, scope
+            resources.PODDISRUPTIONBUDGETS, self.cache.budgets, Pdb, handlers.budget, kept.budget, scope
         )
-        reflectors["pods"] = self._reflect(resources.PODS, self.cache.pods, Pod, handlers.pod, scope)
+        reflectors["pods"] = self._reflect(resources.PODS, self.cache.pods, Pod, handlers.pod, kept.pod, scope)
         return reflectors
 
     def _reflect(
@@ -206,6 +217,7 @@ class App:
         store: Store[T],
         type: type[T],
         on_change: Callable[[T | None, T | None, bool], None],
+        keep: Callable[[Cache, T, int], T],
         namespace: str | None,
     ) -> Reflector[T]:
         return Reflector(
@@ -215,6 +227,7 @@ class App:
             type,
             namespace=namespace,
             on_change=on_change,
+            keep=partial(keep, self.cache),
             clock=self._clock,
             observer=self._observer,
             rng=self._rng,

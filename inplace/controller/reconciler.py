@@ -15,7 +15,8 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from inplace.cluster.cache import Cache
-from inplace.cluster.gather import Gone, Incomplete, gather
+from inplace.cluster.gather import Gone, Incomplete, Partly, gather
+from inplace.cluster.kept import complete
 from inplace.cluster.key import ORPHAN, Key
 from inplace.cluster.memory import Memory
 from inplace.controller.tally import Tally
@@ -46,6 +47,8 @@ ACTIVE_SECONDS: Final = 1.0
 STATUS_RATE: Final = 2.0
 #: How long the caches may be incomplete before the API server is asked.
 CACHE_TIMEOUT: Final = 5.0
+#: Seconds to wait for the watch to show what has changed while it was read.
+CHANGED_PAUSE: Final = 1.0
 
 CarryOut = Callable[[Key, Snapshot, Action], None]
 
@@ -100,6 +103,9 @@ class Reconciler:
                 return Done()
             case Incomplete() as incomplete:
                 return await self._wait_for(key, incomplete)
+            case Partly(objects):
+                done = await complete(self._client, self._cache, key.kind, objects)
+                return RequeueAfter(MIN_PAUSE if done else CHANGED_PAUSE)
             case snapshot:
                 self._incomplete.pop(key, None)
                 return self._act(key, self._with_process_state(key, snapshot))

@@ -3,6 +3,7 @@
     KubeError
      ├─ ConfigError          the kubeconfig or the credentials cannot be used
      ├─ Unreachable          no response: refused, TLS, DNS, timeout, cut (`outcome_unknown`: a write may be done)
+     ├─ TooLarge             an answer larger than may be held in memory
      ├─ LeaseLost            another process may lead from now on
      └─ ApiError             the server answered with a Status
          ├─ Unauthorized     401
@@ -43,6 +44,10 @@ class Unreachable(KubeError):
     def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
         super().__init__(message)
         self.outcome_unknown = outcome_unknown
+
+
+class TooLarge(KubeError):
+    """An answer, or a line of a watch, has more bytes than may be held in memory."""
 
 
 class LeaseLost(KubeError):

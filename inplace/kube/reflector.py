@@ -20,7 +20,7 @@ from inplace.kube.client import Client
 from inplace.kube.errors import Expired, KubeError
 from inplace.kube.resource import Resource
 from inplace.kube.store import Store
-from inplace.kube.watch import Bookmark, Changed, Deleted, watch
+from inplace.kube.watch import Bookmark, Changed, Deleted, Lost, watch
 from inplace.runtime.clock import Clock, SystemClock
 from inplace.runtime.observe import NullObserver, Observer
 
@@ -42,7 +42,8 @@ SHORT_SECONDS: Final = 1.0
 class Reflector(Generic[T]):
     """Keeps a store like the server. `on_change(old, new, initial)` is synchronous and cheap.
 
-    Failures are retried for ever; those in `fatal` are raised by `run`.
+    `keep` says what is stored of an object that was received with so many bytes of JSON. Failures are retried for ever;
+    those in `fatal` are raised by `run`.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Reflector(Generic[T]):
         *,
         namespace: str | None = None,
         on_change: OnChange[T] = lambda old, new, initial: None,
+        keep: Callable[[T, int], T] = lambda item, size: item,
         clock: Clock | None = None,
         observer: Observer | None = None,
         rng: random.Random | None = None,
@@ -67,6 +69,7 @@ class Reflector(Generic[T]):
         self._type = type
         self._namespace = namespace
         self._on_change = on_change
+        self._keep = keep
         self._clock = clock or SystemClock()
         self._observer = observer or NullObserver()
         self._rng = rng or random.Random()  # noqa: S311 - jitter
@@ -136,7 +139,7 @@ class Reflector(Generic[T]):
             for raw in page.items:
                 item = self._decode(decoder, raw)
                 if item is not None:
-                    seen[self.store.key(item)] = item, len(raw)
+                    seen[self.store.key(item)] = self._keep(item, len(raw)), len(raw)
             version = page.metadata.resource_version
             self.last_contact = self._clock.monotonic()
             await asyncio.sleep(0)
@@ -184,11 +187,16 @@ class Reflector(Generic[T]):
                     case Bookmark(version):
                         self._version = version
                     case Changed(item, size):
-                        self._put(item, size, initial=False)
+                        self._put(self._keep(item, size), size, initial=False)
                         self._version = self.store.version(item)
                     case Deleted(item):
                         self._on_change(self.store.remove(self.store.key(item)) or item, None, False)
                         self._version = self.store.version(item)
+                    case Lost(namespace, name, version):  # no state of it is better than one that is out of date
+                        old = self.store.remove((namespace, name))
+                        if old is not None:
+                            self._on_change(old, None, False)
+                        self._version = version or self._version
         await self._closed(self._clock.monotonic() - began)
 
     async def _closed(self, lasted: float) -> None:

@@ -14,7 +14,7 @@ Indexer = Callable[[T], Iterable[Hashable]]
 
 
 class Store(Generic[T]):
-    """Objects by (namespace, name), and by the values of each index."""
+    """Objects by (namespace, name), and by the values of each index. An item may be a part of what was received."""
 
     def __init__(
         self,
@@ -63,6 +63,18 @@ class Store(Generic[T]):
             for value in indexer(item):
                 self._indexes[name].setdefault(value, set()).add(key)
         return old
+
+    def size(self, item: T) -> int:
+        """The size in bytes with which it is stored; 0 if it is not."""
+        return self._sizes.get(self.key(item), 0)
+
+    def refine(self, item: T) -> bool:
+        """Store more, or less, of the very version that is stored; False if another one is, or none."""
+        old = self._objects.get(self.key(item))
+        if old is None or self.version(old) != self.version(item):
+            return False
+        self.put(item, self.size(item))
+        return True
 
     def remove(self, key: Key) -> T | None:
         """Remove an object; returns it. For the reflector only."""

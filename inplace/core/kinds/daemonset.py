@@ -155,7 +155,7 @@ class DaemonSet(Unordered):
         return workload.status.desired_number_scheduled
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _fingerprint(template: Template) -> str:
     return trees.fingerprint_of(template.tree)
 

@@ -8,7 +8,6 @@ in an annotation of ours on the ReplicaSet for as long as Pods may differ
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 
 import msgspec
 from msgspec import Raw
@@ -17,6 +16,7 @@ from inplace.core.kinds import kind
 from inplace.core.kinds.kind import Revisions, Template
 from inplace.core.kinds.partition import Unordered
 from inplace.core.objects import names
+from inplace.core.objects.memo import memoised
 from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Workload
@@ -30,7 +30,7 @@ def recorded(replica_set: Workload) -> dict[str, Raw]:
     return dict(_decoded(replica_set.metadata.annotation(names.TEMPLATES) or "{}"))
 
 
-@lru_cache(maxsize=1024)
+@memoised(256, largest=65_536)
 def _decoded(text: str) -> dict[str, Raw]:
     """All of it, or nothing: anybody may write it."""
     try:

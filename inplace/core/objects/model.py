@@ -197,6 +197,8 @@ class Pod(Part, frozen=True):
     metadata: Meta = Meta()
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
+    #: Whether the cache keeps only a rest of it (`cluster.kept`).
+    partial: bool = False
 
     @property
     def uid(self) -> str:

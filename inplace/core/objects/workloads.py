@@ -76,6 +76,8 @@ class Workload(Part, frozen=True):
     metadata: WorkloadMeta = WorkloadMeta()
     spec: WorkloadSpec = WorkloadSpec()
     status: WorkloadStatus = WorkloadStatus()
+    #: Whether the cache keeps only a rest of it (`cluster.kept`).
+    partial: bool = False
 
 
 class Requirement(Part, frozen=True):
@@ -118,6 +120,8 @@ class Pdb(Part, frozen=True):
     metadata: Meta = Meta()
     spec: PdbSpec = PdbSpec()
     status: PdbStatus = PdbStatus()
+    #: Whether the cache keeps only a rest of it (`cluster.kept`).
+    partial: bool = False
 
 
 class Revision(Part, frozen=True):
@@ -126,3 +130,5 @@ class Revision(Part, frozen=True):
     metadata: Meta = Meta()
     revision: int = 0
     data: Raw = Raw(b"{}")
+    #: Whether the cache keeps only a rest of it (`cluster.kept`).
+    partial: bool = False

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -17,6 +16,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from inplace.core.objects import names
+from inplace.core.objects.memo import memoised
 from inplace.core.objects.model import Pod
 from inplace.core.state import versions
 from inplace.core.state.versions import Others
@@ -140,7 +140,7 @@ def of(pod: Pod, workload: str) -> Record | Unreadable | None:
     return None if isinstance(record, Record) and record.workload != workload else record
 
 
-@lru_cache(maxsize=4096)
+@memoised(4096, largest=4096)
 def decode(text: str) -> Record | Unreadable:
     """Decode a record; total on any input. Cached, because one plan decodes a record many times."""
     version = versions.foreign(text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -13,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.core.objects import names
+from inplace.core.objects.memo import memoised
 from inplace.core.objects.model import Meta
 from inplace.core.objects.reasons import Reason
 from inplace.core.objects.workloads import Workload
@@ -102,7 +102,7 @@ def read(metadata: Meta) -> Status | None:
     return _decode(text) if text is not None else None
 
 
-@lru_cache(maxsize=1024)
+@memoised(1024, largest=16_384)
 def _decode(text: str) -> Status | None:
     """Cached, because one plan reads it many times."""
     try:

@@ -8,13 +8,13 @@ import hashlib
 import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Raw
 
 from inplace.core.objects import names
+from inplace.core.objects.memo import memoised_by_digest
 from inplace.core.objects.model import Tree
 
 _CONTAINERS: Final = ("containers", "initContainers")
@@ -57,7 +57,7 @@ def bare(template: Tree) -> Tree:
     return {**template, "metadata": metadata}
 
 
-@lru_cache(maxsize=4096)
+@memoised_by_digest(4096)
 def _fingerprint(raw: bytes) -> str:
     return fingerprint_of(decode(raw))
 

@@ -122,6 +122,26 @@ async def test_what_cannot_be_decoded_is_counted_and_skipped():
         assert recorder.total("inplace_watch_undecodable_total") == 4
 
 
+async def test_of_what_cannot_be_decoded_any_more_no_older_state_is_left():
+    """A stale object would be acted on, and one that is gone for ever."""
+    bad = {"spec": {"containers": 7}}
+    lines = (event("MODIFIED", {**pod("a", "11"), **bad}), event("DELETED", {**pod("b", "12"), **bad}))
+    answers = (ok(page(pod("a", "5"), pod("b", "6"), pod("c", "7"))), stream(*lines), stream(then=_forever))
+    async with reflecting(*answers) as (_, store, changes, script, _):
+        await asyncio.sleep(5)
+        assert [one.name for one in store.values()] == ["c"]
+        assert changes[3:] == [("5", None, False), ("6", None, False)]
+        assert script.requests[2].query["resourceVersion"] == "12"
+
+
+async def test_a_line_without_an_end_is_not_held_in_memory(monkeypatch):
+    monkeypatch.setattr("inplace.kube.watch.MAX_BYTES", 100_000)
+    endless = stream(tail=b"x" * 200_000, then=_forever)
+    async with reflecting(ok(page()), endless, stream(then=_forever)) as (_, _, _, _, recorder):
+        await asyncio.sleep(5)
+        assert recorder.total("inplace_watch_restarts_total", why="error") == 1
+
+
 async def test_a_line_of_any_length_and_a_partial_one_at_the_end():
     long = pod("a", "11")
     long["metadata"]["annotations"] = {"x": "y" * 3_000_000}
