@@ -356,7 +356,7 @@ class Client:
         for warning in response.headers.getall("Warning", ()):
             self._observer.event("server.warning", level="warning", path=path, warning=warning)
         if response.status >= 300:
-            await self._refuse(response)
+            await self._refuse(response, headers.get("Authorization"))
         return response
 
     def _set(self, clock: ServerClock, date: str) -> None:
@@ -367,10 +367,10 @@ class Client:
                 seconds = clock.ahead.total_seconds()
                 self._observer.event("clock.corrected", level="warning", server_ahead_seconds=round(seconds))
 
-    async def _refuse(self, response: aiohttp.ClientResponse) -> None:
+    async def _refuse(self, response: aiohttp.ClientResponse, token: str | None) -> None:
         error = from_status(response.status, _status(await _read(response)), _retry_after(response))
         if isinstance(error, Unauthorized):
-            await self.connection.renew()
+            await self.connection.renew(token)
         raise error
 
 
