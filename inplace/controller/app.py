@@ -124,13 +124,14 @@ class App:
         `signals` False: the caller handles SIGTERM and SIGINT, and only cancellation ends it.
         """
         supervisor = Supervisor(self._clock, self._observer, signals=signals)
+        self.stop = supervisor.stop
         for name, reflector in self._reflectors.items():
             supervisor.add(Part(f"cache {name}", partial(self._fill, name, reflector)))
         if self._elector is not None:
             supervisor.add(Part("leader election", self._elector.run))
         if not self._options.dry_run:
             supervisor.add(Part("events", self._recorder.run))
-            supervisor.add(Part("writers", self._applier.run))
+            supervisor.add(Part("writers", self._applier.run, finish=self._applier.finish))
             supervisor.add(Part("freeze probe", self._probe.run))
         supervisor.add(Part("policies", self._policies.run))
         if self._options.watch_namespace:
@@ -253,6 +254,7 @@ class App:
             self._clock,
             self._rng,
             self._observer,
+            may_release=lambda: self._applier.is_settled,
         )
 
     # --- callbacks between the parts --------------------------------------------------------------------------------

@@ -48,22 +48,16 @@ from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
-from inplace.kube.errors import (
-    AlreadyExists,
-    KubeError,
-    NotFound,
-    Rejected,
-    Unreachable,
-)
+from inplace.kube.errors import AlreadyExists, KubeError, NotFound, Rejected, Unreachable
 from inplace.runtime.observe import Observer
 
 CONCURRENCY: Final = 48
 #: No write may take longer than this, or longer than what is left of the lease.
 WRITE_SECONDS: Final = 5.0
+#: For how long the API server works on a request at most (--request-timeout).
+SERVER_SECONDS: Final = 60.0
 #: How soon a workload is reconciled again after a write that did not take effect.
 RETRY_SECONDS: Final = 1.0
-
-
 #: Writes whose object is not pending afterwards: only the watch tells that it is there, or gone.
 SHOWN_BY_WATCH: Final = (CreateReplicaSet, DeleteReplicaSet)
 
@@ -119,6 +113,9 @@ class Applier:
         self._lease_left = lease_left
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self._group: asyncio.TaskGroup | None = None
+        self._tasks = set[asyncio.Task[None]]()
+        #: Until when a write that got no answer may still be carried out (monotonic).
+        self._doubtful_until = float("-inf")
 
     async def run(self) -> None:
         """Own the tasks of all writes until cancelled; writes in flight are cancelled with it."""
@@ -128,6 +125,17 @@ class Applier:
                 await asyncio.get_running_loop().create_future()
             finally:
                 self._group = None
+
+    async def finish(self) -> None:
+        """Start no write any more, and wait for the answers of those in flight, for as long as one may take."""
+        self._group = None
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=WRITE_SECONDS)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no write is under way, or may be carried out although nobody waits for its answer any more."""
+        return not self._tasks and self._memory.clock.monotonic() >= self._doubtful_until
 
     def submit(self, key: Key, snapshot: Snapshot, action: Action) -> None:
         """Start an action unless another one on the same object is in flight."""
@@ -140,7 +148,18 @@ class Applier:
         if isinstance(action, CreatePullPod):
             self._memory.requested_pull(action)
         due = _due(action, snapshot, self._memory)
-        self._group.create_task(self._carry_out(key, snapshot, action, due), name=f"{type(action).__name__} {key}")
+        name = f"{type(action).__name__} {key}"
+        task = self._group.create_task(self._carry_out(key, snapshot, action, due), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            self._doubt()
+
+    def _doubt(self) -> None:
+        self._doubtful_until = self._memory.clock.monotonic() + SERVER_SECONDS
 
     async def _carry_out(self, key: Key, snapshot: Snapshot, action: Action, due: float) -> None:
         meta = subject(action)
@@ -304,6 +323,8 @@ class Applier:
         request, meta = patches.build(action, self._memory.clock.now()), subject(action)
         if isinstance(request, Creation):
             return Outcome.UNKNOWN  # what is not there yet cannot be pending
+        if error.outcome_unknown:
+            self._doubt()
         tries = 0
         while error.outcome_unknown:
             try:
