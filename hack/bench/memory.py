@@ -28,7 +28,7 @@ SETTLE_SECONDS = 5.0
 
 
 class Result(Struct, frozen=True):
-    """Memory in MB: the peak, and what was measured or is allowed (docs/design/architecture.md, "Cost")."""
+    """Memory in MB: the peak, and what it should not exceed."""
 
     what: str
     peak_mb: float
@@ -84,8 +84,8 @@ SHAPES: dict[str, tuple[Callable[[ApiServer], None], int]] = {
     "an empty cluster": (_nothing, 60),
     "250 ReplicaSets of 1 MB, not opted in": (_large, 120),
     "2,000 Deployments with ten revisions, not opted in": (_history, 120),
-    "10,000 Pods, opted in": (lambda server: sync.fill(server, 10_000), 110),
-    "50,000 Pods, opted in": (lambda server: sync.fill(server, 50_000), 333),
+    "10,000 Pods, opted in": (lambda server: sync.fill(server, 10_000), 120),
+    "50,000 Pods, opted in": (lambda server: sync.fill(server, 50_000), 360),
 }
 
 

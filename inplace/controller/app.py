@@ -58,8 +58,13 @@ LEASE_NAME: Final = "inplace-controller"
 WORKERS: Final = 4
 #: A leader that took over from one that did not release the lease waits this long before its first drain.
 TAKEOVER: Final = timedelta(seconds=5)
-#: A cache without any event for this long is not ready (twice the longest watch).
-STALE_SECONDS: Final = 1260.0
+#: How long a watch lasts, in seconds, between these. HTTP/1.1 has no ping: a watch through a proxy that has lost the
+#: server looks like one without events, and is known to be dead only when it does not end in time.
+WATCH_SECONDS: Final = (20.0, 25.0)
+#: A cache that has heard nothing for this long is not ready (twice the longest watch).
+STALE_SECONDS: Final = 50.0
+#: Without these caches nothing new begins, and all else goes on: gates are opened, Pods in flight complete.
+OPTIONAL: Final = frozenset({"endpointslices", "poddisruptionbudgets"})
 #: By cache: those of what may own its objects.
 _OWNERS: Final = {"replicasets": ("deployments",), "controllerrevisions": ("statefulsets", "daemonsets")}
 #: What to do about missing rights.
@@ -171,8 +176,8 @@ class App:
 
     async def _work(self) -> None:
         """Reconcile, once the caches are filled and this process leads."""
-        for reflector in self._reflectors.values():
-            await reflector.wait_synced()
+        for name, reflector in self._reflectors.items():
+            await (reflector.wait_answered() if name in OPTIONAL else reflector.wait_synced())
         if self._elector is not None:
             await self._elector.wait_leading()
             self._led_since = None if self._elector.clean_takeover else self._clock.now()
@@ -183,7 +188,7 @@ class App:
             self._client,
             self._observer,
             self._dry_run.submit if self._options.dry_run else self._applier.submit,
-            Process(self._not_before, self._freeze_policy, self._probe.add, self.tally),
+            Process(self._not_before, self._stale, self._freeze_policy, self._probe.add, self.tally),
         )
         self._plans = True
         backoff: Backoff[Key] = Backoff(self._rng)
@@ -232,6 +237,7 @@ class App:
             clock=self._clock,
             observer=self._observer,
             rng=self._rng,
+            watch_seconds=WATCH_SECONDS,
         )
 
     def _cache_check(self, reflector: AnyReflector) -> Check:
@@ -290,6 +296,13 @@ class App:
 
     def _not_before(self) -> datetime | None:
         return None if self._led_since is None else self._led_since + TAKEOVER
+
+    def _stale(self) -> str:
+        """Which cache is not kept up to date, and why; empty if all are."""
+        for name, reflector in self._reflectors.items():
+            if (why := reflector.stale) is not None:
+                return f"{name}: {why}"
+        return ""
 
     def _freeze_policy(self, kind: str, namespace: str) -> bool | None:
         """Whether admission policies freeze workloads of a kind in a namespace; a dry run does not probe."""

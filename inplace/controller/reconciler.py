@@ -58,6 +58,8 @@ class Process(NamedTuple):
 
     #: Nothing disruptive starts before this: the previous leader may still be writing.
     not_before: Callable[[], datetime | None]
+    #: Why what is known of the cluster may be out of date; empty if it is not.
+    stale: Callable[[], str]
     #: Whether admission policies freeze workloads of a kind in a namespace; None if not known yet.
     freeze_policy: Callable[[str, str], bool | None]
     #: Start to probe that with this workload.
@@ -122,10 +124,11 @@ class Reconciler:
         return Done() if made.requeue_at is None else RequeueAfter((made.requeue_at - now).total_seconds())
 
     def _with_process_state(self, key: Key, snapshot: Snapshot) -> Snapshot:
-        """Add what other parts of this process know: active policies, the previous leader, the load."""
+        """Add what other parts of this process know: active policies, the previous leader, the caches, the load."""
         return replace(
             snapshot,
             not_before=self._process.not_before(),
+            stale=self._process.stale(),
             freeze_policy=self._process.freeze_policy(key.kind, key.namespace)
             if snapshot.kind.frozen_on_demand
             else False,

@@ -31,6 +31,8 @@ MIN_BACKOFF: Final = 0.8
 MAX_BACKOFF: Final = 30.0
 #: After this long without a problem the backoff is reset.
 RESET_SECONDS: Final = 120.0
+#: A problem that has lasted for so long makes what is stored unfit for decisions; an API server that restarts is back.
+STALE_SECONDS: Final = 15.0
 #: A watch lasts a random time between these, so that many clients do not reconnect at once.
 WATCH_SECONDS: Final = (300.0, 600.0)
 #: Some servers drop a stale watch without 410: after this many short watches, list again
@@ -60,9 +62,11 @@ class Reflector(Generic[T]):
         observer: Observer | None = None,
         rng: random.Random | None = None,
         fatal: tuple[type[KubeError], ...] = (),
+        watch_seconds: tuple[float, float] = WATCH_SECONDS,
     ) -> None:
         self._client = client
         self._fatal = fatal
+        self._watch_seconds = watch_seconds
         self._resource = resource
         self._source = f"cache of {resource.plural}"
         self.store = store
@@ -83,6 +87,8 @@ class Reflector(Generic[T]):
         self._expired = 0
         self.last_contact = self._clock.monotonic()
         self.problem: str | None = "not listed yet"
+        #: Since when there is a problem.
+        self._troubled_at: float | None = self.last_contact
         #: The error of the last attempt; None if it succeeded.
         self.failure: KubeError | None = None
 
@@ -95,6 +101,14 @@ class Reflector(Generic[T]):
     def synced(self) -> bool:
         """Whether the store has been filled and there is no problem now."""
         return self._filled.is_set() and self.problem is None
+
+    @property
+    def stale(self) -> str | None:
+        """Why nothing new may be decided on what is stored: it was never filled, or is not kept up for a while."""
+        if self.problem is None or self._troubled_at is None:
+            return None
+        lasts = self._clock.monotonic() - self._troubled_at >= STALE_SECONDS
+        return self.problem if lasts or not self._filled.is_set() else None
 
     async def wait_synced(self) -> None:
         """Wait for the first complete list."""
@@ -114,13 +128,11 @@ class Reflector(Generic[T]):
             except Expired as error:
                 self._version, self._expired = "", self._expired + 1
                 if self._expired > 1:  # once is nothing unusual
-                    self.problem, self.failure = str(error), error
-                    self._answered.set()
+                    self._failed(error)
                 self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="expired")
                 await self._back_off()
             except KubeError as error:
-                self.problem, self.failure = str(error), error
-                self._answered.set()
+                self._failed(error)
                 if isinstance(error, self._fatal):
                     raise
                 self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="error")
@@ -153,10 +165,16 @@ class Reflector(Generic[T]):
         self._filled.set()
         self._answered.set()
 
+    def _failed(self, error: KubeError) -> None:
+        self.problem, self.failure = str(error), error
+        if self._troubled_at is None:
+            self._troubled_at = self._clock.monotonic()
+        self._answered.set()
+
     def _succeeded(self) -> None:
         if self.failure is not None:
             self._client.outages.ended(self._source)
-        self.problem, self.failure = None, None
+        self.problem, self.failure, self._troubled_at = None, None, None
 
     def _decode(self, decoder: msgspec.json.Decoder[T], raw: msgspec.Raw) -> T | None:
         try:
@@ -175,7 +193,7 @@ class Reflector(Generic[T]):
             self._namespace,
             type=self._type,
             resource_version=self._version,
-            seconds=self._rng.uniform(*WATCH_SECONDS),
+            seconds=self._rng.uniform(*self._watch_seconds),
             observer=self._observer,
         )
         async with aclosing(events):

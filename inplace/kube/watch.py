@@ -21,8 +21,9 @@ from inplace.kube.unreachable import unreachable
 from inplace.runtime.observe import Observer
 
 T = TypeVar("T")
-#: How long after the server-side timeout the client gives up on a silent server.
-GRACE_SECONDS: Final = 30.0
+#: How long a server may take to begin to answer, and to end a watch at its timeout: then the client gives up.
+OPEN_SECONDS: Final = 30.0
+CLOSE_SECONDS: Final = 5.0
 
 
 class Changed(Struct, Generic[T], frozen=True):
@@ -100,9 +101,9 @@ async def watch(
     }
     decoder = msgspec.json.Decoder(type)
     try:
-        async with asyncio.timeout(GRACE_SECONDS):
+        async with asyncio.timeout(OPEN_SECONDS):
             response = await client.open_watch(resource, namespace, query)
-        async with response, asyncio.timeout(seconds + GRACE_SECONDS):
+        async with response, asyncio.timeout(seconds + CLOSE_SECONDS):
             async for line in _lines(response):
                 event = decode_line(line, decoder, resource, observer)
                 if event is not None:

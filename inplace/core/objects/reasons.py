@@ -280,6 +280,12 @@ class ReasonCode(StrEnum):
         "a new leader waits until the old one has certainly stopped",
         "after five seconds",
     )
+    CacheStale = (
+        "CacheStale",
+        Concern.WAITING,
+        "what the controller knows of the cluster may be out of date: a list or a watch fails, or a right is missing",
+        "by itself, or when the right that its message names is granted",
+    )
     OptOutPending = (
         "OptOutPending",
         Concern.WAITING,

@@ -104,6 +104,8 @@ class Snapshot(Struct, frozen=True, dict=True):
     failed_writes: tuple[FailedWrite, ...] = ()
     #: Nothing disruptive starts before this: the previous leader may still be writing.
     not_before: datetime | None = None
+    #: Why what is seen here may be out of date, and has been for a while; empty if it is not.
+    stale: str = ""
     #: When the freeze, lifted by another writer, was restored; the latest last.
     freeze_restored: tuple[datetime, ...] = ()
     #: The managedFields of which our entries were removed last.
