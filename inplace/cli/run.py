@@ -14,6 +14,7 @@ from inplace.cli.options import Connection, with_connection
 from inplace.cluster.memory import Caps
 from inplace.controller.app import App, Options
 from inplace.controller.metrics import TABLE
+from inplace.runtime.watchdog import Watchdog
 from inplace.serve.http import Address, ListenError, Server, metrics_routes, parse_listen
 from inplace.serve.logs import configure
 from inplace.serve.metrics import Metrics
@@ -92,6 +93,7 @@ async def _run(connection: Connection, options: Options, addresses: dict[str, Ad
     metrics = Metrics(TABLE)
     async with cluster(replace(connection, namespace=None), metrics) as (client, _), AsyncExitStack() as servers:
         app = App(client, client.clock, metrics, options, click.echo)
+        await servers.enter_async_context(Watchdog(metrics))
         for server in _servers(app, metrics, addresses):
             await servers.enter_async_context(server)
         metrics.event("controller.started", level="info", version=USER_AGENT, dry_run=options.dry_run)
