@@ -7,7 +7,7 @@ writes never do, so that everything here was once true on the server.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import Raw
 from msgspec.structs import replace
@@ -137,6 +137,15 @@ class Cache:
             kept[revision] = before if before and same else (raw, Template(revision, kind.read(raw)))
         self._templates[uid] = kept
         return {revision: template for revision, (_, template) in kept.items()}
+
+    def uids(self) -> frozenset[str]:
+        """The uids of everything that may be written to, or remembered."""
+        stores: tuple[Store[Any], ...] = (*self.workloads.values(), self.pods, self.budgets)
+        return frozenset(item.metadata.uid for store in stores for item in store.each())
+
+    def node_names(self) -> frozenset[str]:
+        """The names of all nodes."""
+        return frozenset(name for _, name in self.nodes.keys())  # noqa: SIM118 - a store is no dict
 
     def node(self, name: str) -> Node | None:
         """The node of this name."""

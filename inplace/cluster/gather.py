@@ -35,6 +35,8 @@ class Incomplete(Struct, frozen=True):
     reason: str
     workload: Workload
     missing: tuple[str, ...]
+    #: All that its Pods name, whether they exist or not.
+    named: frozenset[str] = frozenset()
 
 
 class Partly(Struct, frozen=True):
@@ -73,7 +75,7 @@ def gather(
         missing = {revision: wanted[revision] for revision in unknown if wanted[revision] not in absent}
         if missing:
             why = f"revision {', '.join(missing)} is not in the cache yet"
-            return Incomplete(why, workload, tuple(missing.values()))
+            return Incomplete(why, workload, tuple(missing.values()), frozenset(wanted.values()))
     nodes = {name: cache.node(name) for name in {pod.spec.node_name for pod in pods}}
     seen = Snapshot(
         kind=kind,

@@ -28,6 +28,7 @@ from inplace.controller.handlers import EventHandlers
 from inplace.controller.installed_policies import InstalledPolicies
 from inplace.controller.reconciler import Process, Reconciler
 from inplace.controller.samples import AnyReflector, Sources, register
+from inplace.controller.sweep import Sweep
 from inplace.controller.tally import Tally
 from inplace.controller.watched_namespace import WatchedNamespace
 from inplace.core import kinds
@@ -145,6 +146,7 @@ class App:
             )
             supervisor.add(Part("watched namespace", look.run))
         supervisor.add(Part("workers", self._work))
+        supervisor.add(Part("sweep", Sweep(self._clock, self.cache, self.memory, self.planner).run))
         supervisor.add(Part("loop lag", LoopLag(self._clock, self._observer).run))
         await supervisor.run()
 

@@ -181,7 +181,8 @@ class Reconciler:
             return RequeueAfter(left)
         for name in incomplete.missing:
             if not await self._owns_revision(incomplete.workload, name):
-                self._absent[key] = self._absent.get(key, frozenset()) | {name}
+                known = self._absent.get(key, frozenset()) & incomplete.named
+                self._absent[key] = known | {name}  # anybody may write the label: no more than Pods name
         self._observer.event("snapshot.incomplete", level="warning", **key._asdict(), message=incomplete.reason)
         self._incomplete.pop(key, None)
         return RequeueAfter(MIN_PAUSE)

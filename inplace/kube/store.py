@@ -42,6 +42,10 @@ class Store(Generic[T]):
         """All objects, sorted by key."""
         return tuple(self._objects[key] for key in sorted(self._objects))
 
+    def each(self) -> Iterable[T]:
+        """All objects, in no order."""
+        return self._objects.values()
+
     def by(self, index: str, value: Hashable) -> tuple[T, ...]:
         """The objects with this index value, sorted by key."""
         return tuple(self._objects[key] for key in sorted(self._indexes[index].get(value, ())))
