@@ -79,15 +79,20 @@ class FreezeProbe:
             now = self._clock.monotonic()
             probed = [scope for scope in self._subjects if due.get(scope, now) <= now]
             for several in (probed[first : first + AT_ONCE] for first in range(0, len(probed), AT_ONCE)):
-                known = await asyncio.gather(*(self._probe(scope) for scope in several))
-                for scope, conclusive in zip(several, known, strict=True):
-                    pause = max(PERIOD, len(self._subjects) / PER_SECOND) if conclusive else retry.get(scope, RETRY)
-                    retry[scope] = RETRY if conclusive else min(MAX_RETRY, 2 * pause)
-                    due[scope] = self._clock.monotonic() + pause
-            for scope in due.keys() - self._subjects.keys():
-                del due[scope], retry[scope]  # or the next workload of this namespace would wait for it
+                await asyncio.gather(*(self._look(scope, due, retry) for scope in several))
             pending = [due.get(scope, now) for scope in self._subjects]
             await self._sleep(min(pending, default=now + PERIOD) - self._clock.monotonic())
+
+    async def _look(self, scope: Scope, due: dict[Scope, float], retry: dict[Scope, float]) -> None:
+        """Probe, and say when to do so again."""
+        conclusive = await self._probe(scope)
+        if scope not in self._subjects:  # or the next workload of this namespace would wait for it
+            due.pop(scope, None)
+            retry.pop(scope, None)
+            return
+        pause = max(PERIOD, len(self._subjects) / PER_SECOND) if conclusive else retry.get(scope, RETRY)
+        retry[scope] = RETRY if conclusive else min(MAX_RETRY, 2 * pause)
+        due[scope] = self._clock.monotonic() + pause
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep this long, or until a scope is added."""
