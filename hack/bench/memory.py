@@ -48,6 +48,22 @@ def _large(server: ApiServer) -> None:
         sync.store(registry, Place(kinds.REPLICASETS, NAMESPACE, name), _workload(name, template, 0))
 
 
+def _mixed(server: ApiServer) -> None:
+    """50 objects of 1 MB of each sort that is watched and that a tenant may create."""
+    registry, large = _registry(server), "x" * 1_000_000
+    template = _template("large", [{"name": "X", "value": large}])
+    for number in range(50):
+        name = f"large-{number}"
+        for kind in (kinds.DEPLOYMENTS, kinds.STATEFULSETS):
+            sync.store(registry, Place(kind, NAMESPACE, name), _workload(name, template, 0))
+        sync.store(registry, Place(kinds.PODS, NAMESPACE, name), {"metadata": {"name": name}, "spec": template["spec"]})
+        revision = {"metadata": {"name": name}, "revision": 1, "data": {"spec": {"template": template}}}
+        sync.store(registry, Place(kinds.REVISIONS, NAMESPACE, name), revision)
+        expression = {"key": "app", "operator": "In", "values": [f"{n:063}" for n in range(15_000)]}
+        budget = {"metadata": {"name": name}, "spec": {"selector": {"matchExpressions": [expression]}}}
+        sync.store(registry, Place(kinds.PDBS, NAMESPACE, name), budget)
+
+
 def _history(server: ApiServer) -> None:
     """2,000 Deployments with ten ReplicaSets each, all of ordinary size."""
     registry = _registry(server)
@@ -83,6 +99,7 @@ def _template(name: str, env: list[dict[str, str]]) -> dict[str, Any]:
 SHAPES: dict[str, tuple[Callable[[ApiServer], None], int]] = {
     "an empty cluster": (_nothing, 60),
     "250 ReplicaSets of 1 MB, not opted in": (_large, 120),
+    "250 objects of 1 MB of five kinds, not opted in": (_mixed, 120),
     "2,000 Deployments with ten revisions, not opted in": (_history, 120),
     "10,000 Pods, opted in": (lambda server: sync.fill(server, 10_000), 120),
     "50,000 Pods, opted in": (lambda server: sync.fill(server, 50_000), 360),

@@ -177,13 +177,14 @@ class Client:
                     raise
                 size = max(1, size // 4)
                 continue
-            page = decode(body, Page)
-            yield page
+            page, length = decode(body, Page), len(body)
             token = page.metadata.continue_
+            yield page
             if not token:
                 return
-            if len(body) < PAGE_BYTES // 4:
+            if length < PAGE_BYTES // 4:
                 size = min(limit, 2 * size)
+            del body, page  # before the next one is read
 
     async def patch(
         self,

@@ -16,7 +16,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from inplace.kube.client import Client
+from inplace.kube.client import Client, Page
 from inplace.kube.errors import Expired, KubeError
 from inplace.kube.resource import Resource
 from inplace.kube.store import Store
@@ -148,12 +148,10 @@ class Reflector(Generic[T]):
         version = ""
         decoder = msgspec.json.Decoder(self._type)
         async for page in self._client.pages(self._resource, self._namespace):
-            for raw in page.items:
-                item = self._decode(decoder, raw)
-                if item is not None:
-                    seen[self.store.key(item)] = self._keep(item, len(raw)), len(raw)
+            seen.update(self._read(page, decoder))
             version = page.metadata.resource_version
             self.last_contact = self._clock.monotonic()
+            del page  # before the next one is read
             await asyncio.sleep(0)
         for key in self.store.keys() - seen.keys():
             self._on_change(self.store.remove(key), None, initial)
@@ -164,6 +162,15 @@ class Reflector(Generic[T]):
         self._succeeded()
         self._filled.set()
         self._answered.set()
+
+    def _read(self, page: Page, decoder: msgspec.json.Decoder[T]) -> dict[tuple[str, str], tuple[T, int]]:
+        """What is kept of a page, by key, with the sizes."""
+        found: dict[tuple[str, str], tuple[T, int]] = {}
+        for raw in page.items:
+            item = self._decode(decoder, raw)
+            if item is not None:
+                found[self.store.key(item)] = self._keep(item, len(raw)), len(raw)
+        return found
 
     def _failed(self, error: KubeError) -> None:
         self.problem, self.failure = str(error), error
