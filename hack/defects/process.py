@@ -151,14 +151,14 @@ DEFECTS: Final = (
         "controller/app.py",
         "reflector.wait_answered() if name in OPTIONAL else reflector.wait_synced()",
         "reflector.wait_synced()",
-        ("faults/test_rights.py",),
+        ("faults/test_optional_caches.py",),
     ),
     Defect(
         "take a cache that was never filled for empty",
         "kube/reflector.py",
         "        return self.problem if lasts or not self._filled.is_set() else None\n",
         "        return self.problem if lasts and self._filled.is_set() else None\n",
-        (REFLECTOR, "faults/test_rights.py"),
+        (REFLECTOR, "faults/test_optional_caches.py"),
     ),
     not_checked("stale_cache", "begin on caches that are out of date", "unit/core/test_holds.py"),
     Defect(

@@ -6,6 +6,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache, wraps
+from threading import Lock
 from typing import TypeVar
 
 A = TypeVar("A", str, bytes)
@@ -32,16 +33,20 @@ def memoised_by_digest(most: int) -> Callable[[Callable[[bytes], R]], Callable[[
 
     def memoise(function: Callable[[bytes], R]) -> Callable[[bytes], R]:
         known: OrderedDict[bytes, R] = OrderedDict()
+        turn = Lock()  # plans may be made in several threads, as lru_cache takes into account too
 
         @wraps(function)
         def call(raw: bytes) -> R:
             digest = hashlib.sha256(raw).digest()
-            if digest in known:
-                known.move_to_end(digest)
-                return known[digest]
-            result = known[digest] = function(raw)
-            if len(known) > most:
-                known.popitem(last=False)
+            with turn:
+                if digest in known:
+                    known.move_to_end(digest)
+                    return known[digest]
+            result = function(raw)
+            with turn:
+                known[digest] = result
+                if len(known) > most:
+                    known.popitem(last=False)
             return result
 
         return call
