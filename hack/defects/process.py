@@ -112,8 +112,8 @@ DEFECTS: Final = (
     Defect(
         "leave a plugin behind",
         "kube/plugin.py",
-        "            process.kill()\n",
-        "            pass\n",
+        "        process._transport.close()  #",
+        "        pass  #",
         (CONNECTION,),
     ),
     # --- the lease, and the end

@@ -11,7 +11,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final
 
 from inplace.kube.errors import ConfigError
@@ -38,8 +37,8 @@ async def ask(command: Sequence[str], environment: Mapping[str, str], api_versio
         answer, said = await asyncio.gather(_first(process.stdout), _last(process.stderr))
         code = await process.wait()
     finally:
-        with suppress(ProcessLookupError):
-            process.kill()
+        process._transport.close()  # type: ignore[attr-defined]  # kills it, and lets go of pipes that its children hold
+        await process.wait()
     if code != 0:
         raise ConfigError(f"exec plugin {command[0]} ended with {code}: {said or 'it said nothing'}")
     return _status(answer, command[0], api_version)
