@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
+import msgspec
 
 from inplace.cli import errors, manifest
 from inplace.cli.commands import command
@@ -19,7 +20,8 @@ from inplace.cli.render.document import FORMATS, render
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.settings.annotations import Native, parse
 from inplace.core.template import diff as change
-from inplace.core.template.change import Edits, PodChange, Refused, Verdict
+from inplace.core.template import trees
+from inplace.core.template.change import Edits, PodChange, Refused, Verdict, too_large
 from inplace.core.template.trees import tree
 
 
@@ -57,6 +59,9 @@ def diff(old: str, new: str, output: str, kubelet: tuple[int, int] | None) -> in
 
 def judge(before: Manifest, after: Manifest, kubelet: tuple[int, int] | None) -> Verdict:
     """The verdict under the new manifest's own settings; settings that cannot be read refuse every change."""
+    for excess in (trees.excess(msgspec.json.encode(side.template)) for side in (before, after)):
+        if excess:
+            return Refused((too_large("the template", excess),))
     parsed = parse(after.metadata, Native())
     verdict = change.diff(
         before.template,

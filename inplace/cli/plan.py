@@ -124,7 +124,7 @@ def _named(snapshot: Snapshot, tree: Tree) -> Template:
     known = sorted(snapshot.revisions.values(), key=lambda template: trees.fingerprint_of(template.tree) != own)
     verdicts = ((template, diff.diff(template.tree, tree)) for template in known)
     same = (template for template, verdict in verdicts if isinstance(verdict, PodChange) and verdict.is_empty)
-    return next(same, Template(UNNAMED, tree))
+    return next(same, Template(UNNAMED, tree, trees.excess(msgspec.json.encode(tree))))
 
 
 def _show(ref: Ref, planned: Forecast, output: str) -> None:

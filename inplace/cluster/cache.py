@@ -134,7 +134,7 @@ class Cache:
         for revision, raw in kind.templates(workload, owned).items():
             before = known.get(revision)
             same = before is not None and before[0] == raw
-            kept[revision] = before if before and same else (raw, Template(revision, kind.read(raw)))
+            kept[revision] = before if before and same else (raw, Template.read(revision, raw, kind.read))
         self._templates[uid] = kept
         return {revision: template for revision, (_, template) in kept.items()}
 

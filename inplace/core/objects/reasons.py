@@ -59,6 +59,12 @@ class ReasonCode(StrEnum):
         "the status of the workload, or the record on one of its Pods, has a format of another version of inplace",
         "run that version again, or remove the annotation",
     )
+    TemplateTooLarge = (
+        "TemplateTooLarge",
+        Concern.REFUSED,
+        "a Pod template, or a revision of it, is larger than 256 KiB of JSON, or nested more than 64 levels deep",
+        "move what is large into ConfigMaps, or use `InPlaceIfPossible` or the native rollout",
+    )
     ContainersChanged = (
         "ContainersChanged",
         Concern.REFUSED,
