@@ -11,6 +11,7 @@ from inplace.cli.commands import command
 from inplace.cli.connect import USER_AGENT, cluster, run_async
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
+from inplace.cli.say import say
 from inplace.cluster.memory import Caps
 from inplace.controller.app import App, Options
 from inplace.controller.metrics import TABLE
@@ -91,7 +92,7 @@ def _address(option: str, text: str) -> Address | None:
 async def _run(connection: Connection, options: Options, addresses: dict[str, Address | None]) -> int:
     metrics = Metrics(TABLE)
     async with cluster(replace(connection, namespace=None), metrics) as (client, _), AsyncExitStack() as servers:
-        app = App(client, client.clock, metrics, options, click.echo)
+        app = App(client, client.clock, metrics, options, say)
         for server in _servers(app, metrics, addresses):
             await servers.enter_async_context(server)
         metrics.event("controller.started", level="info", version=USER_AGENT, dry_run=options.dry_run)
