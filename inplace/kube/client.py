@@ -19,6 +19,7 @@ import aiohttp
 import msgspec
 from msgspec import Raw, Struct
 
+from inplace.kube import pages
 from inplace.kube.connection import Connection
 from inplace.kube.errors import (
     ApiError,
@@ -31,6 +32,7 @@ from inplace.kube.errors import (
     from_status,
 )
 from inplace.kube.outages import Outages
+from inplace.kube.pages import Page
 from inplace.kube.resource import Resource
 from inplace.kube.unreachable import unreachable
 from inplace.runtime.clock import Clock, ServerClock
@@ -51,20 +53,6 @@ class PatchType(StrEnum):
     MERGE = "application/merge-patch+json"
     STRATEGIC = "application/strategic-merge-patch+json"
     APPLY = "application/apply-patch+yaml"
-
-
-class ListMeta(Struct, frozen=True, rename="camel"):
-    """metav1.ListMeta."""
-
-    resource_version: str = ""
-    continue_: str = msgspec.field(default="", name="continue")
-
-
-class Page(Struct, frozen=True):
-    """One page of a list; items are decoded one by one."""
-
-    metadata: ListMeta = ListMeta()
-    items: tuple[Raw, ...] = ()
 
 
 class List(Struct, Generic[T], frozen=True):
@@ -164,7 +152,7 @@ class Client:
         token = ""
         while True:
             body = await self._call("GET", resource.path(namespace), {**query, "continue": token}, timeout=timeout)
-            page = decode(body, Page)
+            page = await pages.read(body)
             yield page
             token = page.metadata.continue_
             if not token:
@@ -377,7 +365,7 @@ def _status(body: bytes) -> Status:
     """The Status in a response; if it is none (a proxy's HTML), its beginning as the message."""
     try:
         return msgspec.json.decode(body, type=Status)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         return Status(message=" ".join(body[:200].decode(errors="replace").split()))
 
 

@@ -16,7 +16,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from inplace.kube.client import Client
+from inplace.kube.client import PAGE, Client
 from inplace.kube.errors import Expired, KubeError
 from inplace.kube.resource import Resource
 from inplace.kube.store import Store
@@ -142,8 +142,10 @@ class Reflector(Generic[T]):
             await asyncio.sleep(0)
         for key in self.store.keys() - seen.keys():
             self._on_change(self.store.remove(key), None, initial)
-        for item, size in seen.values():
+        for number, (item, size) in enumerate(seen.values(), start=1):
             self._put(item, size, initial)
+            if number % PAGE == 0:
+                await asyncio.sleep(0)  # each may be an event for many
         self._observer.count("inplace_relists_total", resource=self._resource.plural)
         self._version = version
         self._succeeded()
