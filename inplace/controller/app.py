@@ -24,6 +24,7 @@ from inplace.controller.dry_run import DryRun
 from inplace.controller.freeze_probe import FreezeProbe
 from inplace.controller.handlers import EventHandlers
 from inplace.controller.installed_policies import InstalledPolicies
+from inplace.controller.planning import Planning
 from inplace.controller.reconciler import Process, Reconciler
 from inplace.controller.samples import AnyReflector, Sources, register
 from inplace.controller.tally import Tally
@@ -98,6 +99,7 @@ class App:
         self.cache = Cache()
         self.memory = Memory(clock, self.cache, options.caps, asks=not options.dry_run, observer=observer)
         self.planner = Planner()
+        self._planning = Planning(self.planner, clock)
         self.queue: WorkQueue[Key] = WorkQueue(clock, observer)
         self.tally = Tally(clock, observer)
         self._identity = f"{socket.gethostname()}_{os.getpid()}"
@@ -168,7 +170,7 @@ class App:
         reconciler = Reconciler(
             self.cache,
             self.memory,
-            self.planner,
+            self._planning,
             self._client,
             self._observer,
             self._dry_run.submit if self._options.dry_run else self._applier.submit,
@@ -284,7 +286,7 @@ class App:
         """Drop everything about a deleted workload (uid)."""
         self.cache.forget(workload)
         self.memory.forget(workload)
-        self.planner.forget(workload)
+        self._planning.forget(workload)
 
     def _announce(self, workload: Workload, event: Event) -> None:
         meta = workload.metadata

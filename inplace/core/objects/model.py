@@ -17,6 +17,8 @@ from msgspec import Raw, Struct, field
 Tree = dict[str, Any]
 #: A year, in seconds: what names more is reckoned with as if it were that.
 LONGEST_GRACE: Final = 365 * 24 * 3600
+#: The longest list of a node's images that is read, in bytes of JSON: some thousand images.
+LONGEST_IMAGES: Final = 256 * 1024
 
 
 class Part(Struct, frozen=True, gc=False, rename="camel"):
@@ -279,7 +281,12 @@ class NodeStatus(Part, frozen=True):
     images: Raw = Raw(b"[]")
 
     def image_names(self) -> list[tuple[str, ...]]:
-        """The names of each listed image. A list that cannot be decoded is as good as none: it only supports proofs."""
+        """The names of each listed image. A list that cannot be decoded is as good as none: it only supports proofs.
+
+        So is one that is longer than any kubelet's: of 50 images, or as many as are kept if that is not limited.
+        """
+        if len(bytes(self.images)) > LONGEST_IMAGES:
+            return []
         try:
             return [image.names or () for image in msgspec.json.decode(self.images, type=tuple[NodeImage, ...])]
         except (msgspec.MsgspecError, RecursionError):

@@ -44,6 +44,8 @@ class Evidence(StrEnum):
 
 #: Maximum length of a message in a record or a status; registries send whole pages.
 MESSAGE_LIMIT: Final = 400
+#: The longest record that is read: of some fifty containers. Nobody else bounds what stands in an annotation.
+MAX_LENGTH: Final = 16 * 1024
 IN_FLIGHT: Final = (PodPhase.DRAINING, PodPhase.SWAPPING)
 
 
@@ -143,6 +145,8 @@ def of(pod: Pod, workload: str) -> Record | Unreadable | None:
 @lru_cache(maxsize=4096)
 def decode(text: str) -> Record | Unreadable:
     """Decode a record; total on any input. Cached, because one plan decodes a record many times."""
+    if len(text) > MAX_LENGTH:
+        return Unreadable(text, f"{len(text)} characters long, and at most {MAX_LENGTH} are read")
     version = versions.foreign(text)
     if version is not None:
         return Unreadable(text, versions.why(version), version)

@@ -21,7 +21,7 @@ from inplace.core.template.paths import Chosen, Path
 _CONTAINERS: Final = ("containers", "initContainers")
 #: The largest template that is compared, in bytes of JSON, and how deep it may be nested. The API server takes 1.5 MB,
 #: and any depth in a ControllerRevision; one tenant's templates must not take the time that all others share.
-MAX_BYTES: Final = 256 * 1024
+MAX_BYTES: Final = 128 * 1024
 MAX_DEPTH: Final = 64
 
 
@@ -55,24 +55,29 @@ def excess(raw: Raw | bytes) -> str:
 
     What is beyond them costs no more than one look at its bytes.
     """
-    encoded = bytes(raw)
+    return _within(bytes(raw))[1]
+
+
+def _within(encoded: bytes) -> tuple[Any, str]:
+    """What it holds, and why that is not looked into."""
     if len(encoded) > MAX_BYTES:
-        return f"{-(-len(encoded) // 1024)} KiB of JSON, and at most {MAX_BYTES // 1024} KiB are compared"
-    if encoded.count(b"{") + encoded.count(b"[") > MAX_DEPTH and _is_deep(encoded):
-        return f"nested more than {MAX_DEPTH} levels deep"
-    return ""
-
-
-def _is_deep(encoded: bytes) -> bool:
+        return None, f"{-(-len(encoded) // 1024)} KiB of JSON, and at most {MAX_BYTES // 1024} KiB are compared"
     try:
-        level = [msgspec.json.decode(encoded)]
+        value = msgspec.json.decode(encoded)
     except RecursionError:
-        return True
+        return None, _TOO_DEEP
+    many = encoded.count(b"{") + encoded.count(b"[") > MAX_DEPTH
+    return value, _TOO_DEEP if many and _is_deep(value) else ""
+
+
+_TOO_DEEP: Final = f"nested more than {MAX_DEPTH} levels deep"
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
     for _ in range(MAX_DEPTH):
-        below = (
-            value.values() if isinstance(value, dict) else value for value in level if isinstance(value, dict | list)
-        )
-        level = [value for values in below for value in values]
+        below = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [one for values in below for one in values]
         if not level:
             return False
     return True
@@ -92,7 +97,8 @@ def bare(template: Tree) -> Tree:
 
 @lru_cache(maxsize=4096)
 def _fingerprint(raw: bytes) -> str:
-    return hashlib.sha256(raw).hexdigest()[:10] if excess(raw) else fingerprint_of(decode(raw))
+    value, too_much = _within(raw)
+    return hashlib.sha256(raw).hexdigest()[:10] if too_much else fingerprint_of(tree(value))
 
 
 def fingerprint(raw: Raw | bytes) -> str:

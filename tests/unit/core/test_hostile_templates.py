@@ -232,7 +232,7 @@ def test_a_workload_with_such_a_template_is_refused_with_the_reason(where):
     made = plan(found, NOW)
     assert made.status.phase is Phase.REFUSED
     assert made.status.reasons[0].code == ReasonCode.TemplateTooLarge
-    assert "257 KiB of JSON, and at most 256 KiB are compared" in made.status.reasons[0].message
+    assert "129 KiB of JSON, and at most 128 KiB are compared" in made.status.reasons[0].message
 
 
 def test_a_pod_at_such_a_template_is_left_alone():
