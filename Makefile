@@ -70,6 +70,7 @@ e2e-full: $(READY)  ## everything, long: all worlds, versions and seeds, deliber
 	$(BIN)/python -m hack.table build/scenarios > docs/reference/scenarios.md
 	$(BIN)/python -m hack.judges build/judges > docs/reference/judges.md
 	$(BIN)/python -m tests.campaign --seeds 10000
+	$(BIN)/python -m tests.fuzz --inputs 1000000
 	$(BIN)/python -m hack.mutation
 	$(BIN)/python -m hack.mutation --campaign
 	hack/bench/run --long

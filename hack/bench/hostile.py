@@ -98,7 +98,7 @@ def _node(number: int, images: int = 0) -> Tree:
     }
 
 
-def _upgrade(
+def upgrade(
     old: Tree,
     new: Tree,
     pods: int = 3,
@@ -124,13 +124,13 @@ def _annotated(**settings: str) -> Tree:
 
 
 def _many_pods() -> Objects:
-    return _upgrade(*PLAIN, 10_000)
+    return upgrade(*PLAIN, 10_000)
 
 
 def _many_relabelled() -> Objects:
     new = _template("app:v1")
     new["metadata"]["labels"]["new"] = "label"
-    return _upgrade(_template("app:v1"), new, 10_000)
+    return upgrade(_template("app:v1"), new, 10_000)
 
 
 def _others_pods() -> Objects:
@@ -140,13 +140,13 @@ def _others_pods() -> Objects:
 def _long_mount_path() -> Objects:
     path = "/.env[" * (OBJECT // 12)
     old, new = (_template("app:v1", volumeMounts=[{"name": "v", "mountPath": path, "subPath": sub}]) for sub in "ab")
-    return _upgrade(old, new)
+    return upgrade(old, new)
 
 
 def _patterns() -> Objects:
     keys = [f"{number:03}{'a' * 250}/{'a' * 60}" for number in range(MAX_BYTES // 335)]
     old, new = (_template("app:v1", dict.fromkeys(keys, value)) for value in "12")
-    return _upgrade(old, new, annotations=_annotated(restart_on=",".join(f"*{'a' * 250}{one}" for one in range(2))))
+    return upgrade(old, new, annotations=_annotated(restart_on=",".join(f"*{'a' * 250}{one}" for one in range(2))))
 
 
 def _many_differences() -> Objects:
@@ -154,22 +154,22 @@ def _many_differences() -> Objects:
         _template("app:v1", env=[{"name": f"{prefix}{number:05}"} for number in range(MAX_BYTES // 20)])
         for prefix in "ab"
     )
-    return _upgrade(old, new)
+    return upgrade(old, new)
 
 
 def _many_settings() -> Objects:
     unknown = {f"{names.PREFIX}progress-deadline-second-{number}": "" for number in range(ANNOTATIONS // 50)}
-    return _upgrade(*PLAIN, annotations=unknown)
+    return upgrade(*PLAIN, annotations=unknown)
 
 
 def _long_setting() -> Objects:
-    return _upgrade(*PLAIN, annotations=_annotated(steps=",".join(map(str, range(1, ANNOTATIONS // 7)))))
+    return upgrade(*PLAIN, annotations=_annotated(steps=",".join(map(str, range(1, ANNOTATIONS // 7)))))
 
 
 def _deep_revisions() -> Objects:
     deep = b'{"metadata":{"name":"deep-%d","namespace":"tenant"},"data":%s1%s}'
     revisions = [deep % (number, b'{"a":' * 9000, b"}" * 9000) for number in range(20)]
-    found = _upgrade(*PLAIN)
+    found = upgrade(*PLAIN)
     return {**found, "controllerrevisions": [*found["controllerrevisions"], *revisions]}
 
 
@@ -181,12 +181,12 @@ def _own_owner() -> Objects:
 
 def _forged_records() -> Objects:
     containers = {f"c{number}": {"id": "x", "image": "y"} for number in range(ANNOTATIONS // 40)}
-    return _upgrade(*PLAIN, 100, pod_annotations={names.STATE: _record(containers)})
+    return upgrade(*PLAIN, 100, pod_annotations={names.STATE: _record(containers)})
 
 
 def _long_records() -> Objects:
     containers = {f"c{number}": {"id": "x"} for number in range(MAX_LENGTH // 22)}
-    return _upgrade(*PLAIN, 99, pod_annotations={names.STATE: _record(containers)})
+    return upgrade(*PLAIN, 99, pod_annotations={names.STATE: _record(containers)})
 
 
 def _record(containers: Tree) -> str:
@@ -208,10 +208,10 @@ def _forged_status() -> Objects:
         "updatedAt": "2026-01-01T00:00:00Z",
         "reasons": reasons,
     }
-    return _upgrade(*PLAIN, annotations={names.STATUS: json.dumps(status)})
+    return upgrade(*PLAIN, annotations={names.STATUS: json.dumps(status)})
 
 
-def _deployment(children: Iterable[Tree]) -> Objects:
+def deployment(children: Iterable[Tree]) -> Objects:
     labels = {names.MODE: "InPlaceOnly"}
     own = {"metadata": _meta("web", labels=labels), "spec": {"replicas": 3, "template": PLAIN[1], "selector": {}},
            "status": {"observedGeneration": 1, "replicas": 3}}  # fmt: skip
@@ -219,39 +219,39 @@ def _deployment(children: Iterable[Tree]) -> Objects:
     return {"deployments": _encoded([own]), "replicasets": _encoded(children), "pods": _encoded(pods)}
 
 
-def _child(number: int, template: Tree, annotations: Tree | None = None) -> Tree:
+def child(number: int, template: Tree, annotations: Tree | None = None) -> Tree:
     replicas = 3 if number == 0 else 0
     metadata = _meta(f"web-{number}", ("Deployment", "web"), annotations=annotations or {})
     return {"metadata": metadata, "spec": {"replicas": replicas, "template": template, "selector": {}}, "status": {}}
 
 
 def _large_children() -> Objects:
-    return _deployment(_child(number, _template(f"app:{number}", env=[{"name": "x" * OBJECT}])) for number in range(50))
+    return deployment(child(number, _template(f"app:{number}", env=[{"name": "x" * OBJECT}])) for number in range(50))
 
 
 def _nearly_large_children() -> Objects:
-    return _deployment(
-        _child(number, _template(f"app:{number}", env=[{"name": f"a{each:05}"} for each in range(MAX_BYTES // 20)]))
+    return deployment(
+        child(number, _template(f"app:{number}", env=[{"name": f"a{each:05}"} for each in range(MAX_BYTES // 20)]))
         for number in range(50)
     )
 
 
 def _many_children() -> Objects:
-    return _deployment(_child(number, _template(f"app:{number}")) for number in range(5000))
+    return deployment(child(number, _template(f"app:{number}")) for number in range(5000))
 
 
 def _recorded_templates() -> Objects:
     kept = {f"{number:010}": _template(f"app:{number}") for number in range(ANNOTATIONS // 200)}
-    return _deployment([_child(0, PLAIN[0], {names.TEMPLATES: json.dumps(kept)})])
+    return deployment([child(0, PLAIN[0], {names.TEMPLATES: json.dumps(kept)})])
 
 
 def _many_images() -> Objects:
-    return _upgrade(*PLAIN, 100, images=500)
+    return upgrade(*PLAIN, 100, images=500)
 
 
 def _forged_images() -> Objects:
     """A node that somebody has taken over."""
-    found = _upgrade(*PLAIN, 100)
+    found = upgrade(*PLAIN, 100)
     return {**found, "nodes": [*found["nodes"], *_encoded([_node(0, OBJECT // 40)])]}
 
 

@@ -22,6 +22,7 @@ from msgspec import Raw, Struct
 from inplace.kube import pages
 from inplace.kube.connection import Connection
 from inplace.kube.errors import (
+    UNDECODABLE,
     ApiError,
     KubeError,
     ServerError,
@@ -352,7 +353,7 @@ def decode(body: bytes | Raw, type: type[T]) -> T:
         return Raw(bytes(body))  # type: ignore[return-value]
     try:
         return msgspec.json.decode(body, type=type)
-    except (msgspec.MsgspecError, RecursionError) as error:  # nested deeper than the decoder goes
+    except UNDECODABLE as error:
         raise KubeError(f"unexpected response from the server: {error}: {bytes(body)[:80]!r}") from error
 
 
@@ -365,7 +366,7 @@ def _status(body: bytes) -> Status:
     """The Status in a response; if it is none (a proxy's HTML), its beginning as the message."""
     try:
         return msgspec.json.decode(body, type=Status)
-    except (msgspec.MsgspecError, RecursionError):
+    except UNDECODABLE:
         return Status(message=" ".join(body[:200].decode(errors="replace").split()))
 
 

@@ -25,8 +25,12 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
+
+#: What a decoder raises: no JSON, or not of the type; not UTF-8, or a number of thousands of digits; nested too deep.
+UNDECODABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class KubeError(Exception):

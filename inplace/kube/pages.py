@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from inplace.kube.errors import KubeError
+from inplace.kube.errors import UNDECODABLE, KubeError
 
 #: A string, or a bracket that is in none.
 _TOKENS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
@@ -42,7 +42,7 @@ async def read(body: bytes) -> Page:
         return msgspec.json.decode(body, type=Page)
     except RecursionError:
         return await _cut(body)
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         raise _unexpected(body, str(error)) from error
 
 
@@ -79,7 +79,7 @@ def _tokens(body: bytes) -> Iterator[tuple[bytes, int]]:
 def _metadata(raw: bytes) -> ListMeta:
     try:
         return msgspec.json.decode(raw, type=ListMeta)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except UNDECODABLE as error:
         raise _unexpected(raw, str(error)) from error
 
 

@@ -17,7 +17,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from inplace.kube.client import PAGE, Client
-from inplace.kube.errors import Expired, KubeError
+from inplace.kube.errors import UNDECODABLE, Expired, KubeError
 from inplace.kube.resource import Resource
 from inplace.kube.store import Store
 from inplace.kube.watch import Bookmark, Changed, Deleted, watch
@@ -160,7 +160,7 @@ class Reflector(Generic[T]):
     def _decode(self, decoder: msgspec.json.Decoder[T], raw: msgspec.Raw) -> T | None:
         try:
             return decoder.decode(raw)
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except UNDECODABLE as error:
             self._observer.count("inplace_watch_undecodable_total", resource=self._resource.plural)
             fields = {"resource": self._resource.plural, "error": str(error)}
             self._observer.event("list.undecodable", level="warning", **fields)

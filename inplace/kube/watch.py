@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from inplace.kube.client import Client
-from inplace.kube.errors import ApiError, Expired, Status, from_status
+from inplace.kube.errors import UNDECODABLE, ApiError, Expired, Status, from_status
 from inplace.kube.resource import Resource
 from inplace.kube.unreachable import unreachable
 from inplace.runtime.observe import Observer
@@ -114,7 +114,7 @@ def decode_line(
         if envelope.type == "BOOKMARK":
             return Bookmark(msgspec.json.decode(envelope.object, type=_Marked).metadata.resource_version)
         item = decoder.decode(envelope.object)
-    except (msgspec.MsgspecError, RecursionError) as error:  # nested deeper than the decoder goes
+    except UNDECODABLE as error:
         observer.count("inplace_watch_undecodable_total", resource=resource.plural)
         observer.event("watch.undecodable", level="warning", resource=resource.plural, error=str(error), line=line[:80])
         return None

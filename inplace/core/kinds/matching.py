@@ -18,6 +18,7 @@ from inplace.core.kinds.kind import Revisions, Template
 from inplace.core.kinds.partition import Unordered
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod, Tree
+from inplace.core.objects.reading import UNREADABLE
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Workload
 from inplace.core.state import records
@@ -37,9 +38,14 @@ def _decoded(text: str) -> dict[str, Raw]:
         found = msgspec.json.decode(text, type=dict[str, Raw])
         for raw in found.values():
             trees.decode(raw)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    except UNREADABLE:
         return {}
     return found
+
+
+def can_record(templates: Mapping[str, Raw]) -> bool:
+    """Whether they are within the bounds of what is compared; else the change is refused, and nothing is recorded."""
+    return not any(trees.excess(raw) for raw in templates.values())
 
 
 def encoded(templates: Mapping[str, Raw]) -> str:

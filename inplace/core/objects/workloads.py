@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec import Raw
 
-from inplace.core.objects.model import Meta, Part, WorkloadMeta
+from inplace.core.objects.model import Meta, Part, Time, WorkloadMeta
 
 
 class RollingUpdate(Part, frozen=True):
@@ -104,7 +104,7 @@ class PdbStatus(Part, frozen=True):
 
     observed_generation: int = 0
     disruptions_allowed: int = 0
-    disrupted_pods: dict[str, datetime] | None = None
+    disrupted_pods: dict[str, Time] | None = None
 
     @property
     def entries(self) -> dict[str, datetime]:

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
+from inplace.core.objects.reading import UNREADABLE
 from inplace.core.state import versions
 from inplace.core.state.versions import Others
 
@@ -152,7 +153,7 @@ def decode(text: str) -> Record | Unreadable:
         return Unreadable(text, versions.why(version), version)
     try:
         record = replace(_DECODER.decode(text), others=versions.others(text, Record))
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+    except UNREADABLE as error:
         return Unreadable(text, str(error))
     changed_at = record.started_at if record.ready_changed_at is msgspec.UNSET else record.ready_changed_at
     times = (record.started_at, record.deadline, changed_at)

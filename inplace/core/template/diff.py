@@ -178,7 +178,7 @@ def _rest(tree: Tree, images: Mapping[str, str]) -> Tree:
 
 
 def _without_image(container: object, images: Mapping[str, str]) -> object:
-    if not isinstance(container, dict) or container.get("name") not in images:
+    if not isinstance(container, dict) or str(container.get("name") or "") not in images:
         return container
     return {key: value for key, value in container.items() if key != "image"}
 

@@ -16,6 +16,7 @@ from msgspec import Raw
 
 from inplace.core.objects import names
 from inplace.core.objects.model import Tree
+from inplace.core.objects.reading import UNREADABLE
 from inplace.core.template.paths import Chosen, Path
 
 _CONTAINERS: Final = ("containers", "initContainers")
@@ -66,6 +67,8 @@ def _within(encoded: bytes) -> tuple[Any, str]:
         value = msgspec.json.decode(encoded)
     except RecursionError:
         return None, _TOO_DEEP
+    except UNREADABLE as error:
+        return None, f"no JSON that can be read ({error})"
     many = encoded.count(b"{") + encoded.count(b"[") > MAX_DEPTH
     return value, _TOO_DEEP if many and _is_deep(value) else ""
 
