@@ -14,11 +14,13 @@ export PYTHONDONTWRITEBYTECODE :=
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
-$(READY): pyproject.toml constraints.txt
+# The last line: what builds our wheel is what its hashes say, for our wheel is built in this environment.
+$(READY): pyproject.toml constraints.txt hack/image/backend.lock
 	@$(PYTHON) -c 'import sys; sys.exit("inplace needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check 'pip==25.3'
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --group dev --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --build-constraint constraints.txt --group dev --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --force-reinstall --only-binary :all: -r hack/image/backend.lock
 	@touch $@
 
 lint: $(READY)  ## ruff, mypy --strict, import contracts
