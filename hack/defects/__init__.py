@@ -11,6 +11,7 @@ from hack.defects import (
     cluster,
     commands,
     deployments,
+    hostile,
     lifecycle,
     metrics,
     pull_pods,
@@ -35,4 +36,5 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     *versions.DEFECTS,
     *metrics.DEFECTS,
     *reports.DEFECTS,
+    *hostile.DEFECTS,
 )

@@ -159,6 +159,8 @@ _DENIED: Final = re.compile(r'User "[^"]*" cannot \S+ (resource|path) ')
 #: The server's words for a patch that does not apply, and what they mean.
 _UNSAID: Final = "the server rejected our request due to an error in our request"
 CHANGED: Final = "the object has changed since it was read, or the patch does not apply to it"
+#: What the server puts after its words for a changed Pod: the whole spec, its env included (validation.go, `specDiff`).
+_SPEC_DIFF: Final = re.compile(r"(pod updates may not change fields other than [^\n]*)\n.*", re.DOTALL)
 #: How the message of a webhook's denial begins, whatever its code.
 _WEBHOOK: Final = "admission webhook "
 _HINTS: Final[Mapping[int, str]] = {
@@ -176,6 +178,7 @@ def from_status(code: int, status: Status, retry_after: float | None = None) -> 
     if code == 422 and _is_failed_test(status):
         kind = PreconditionFailed
         status = replace(status, message=CHANGED) if status.message == _UNSAID else status
+    status = replace(status, message=_SPEC_DIFF.sub(r"\1", status.message))
     wait = retry_after
     if wait is None and status.details is not None and status.details.retry_after_seconds:
         wait = float(status.details.retry_after_seconds)
