@@ -19,7 +19,7 @@ from inplace.core.settings.annotations import MAX_UNKNOWN, Native, parse
 from inplace.core.settings.grammar import MAX_GLOBS, MAX_GLOBS_TEXT, MAX_TEXT, globs
 from inplace.core.state.statuses import Phase
 from inplace.core.template import diff, trees
-from inplace.core.template.change import Refused
+from inplace.core.template.change import PodChange, Refused
 from tests import factories
 from tests.factories import NEW, NOW, OLD, pod, snapshot
 
@@ -240,3 +240,4 @@ def test_a_pod_at_such_a_template_is_left_alone():
     large = Template.read(NEW, Raw(msgspec.json.encode(template(**LARGE))), trees.decode)
     made = plan(snapshot(pod(revision=NEW), revisions={NEW: large}), NOW)
     assert made.status.reasons == ()
+    assert [one.change for one in made.pods] == [PodChange()]

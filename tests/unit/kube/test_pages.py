@@ -99,7 +99,7 @@ async def test_a_cache_fills_and_follows_without_the_deep_one():
     assert DEEP in body
     answers = text(200, body.decode()), stream(event("ADDED", pod("c", "11")), then=_forever)
     async with reflecting(*answers) as (reflector, store, _, _, recorder):
-        await reflector.wait_synced()
+        await asyncio.wait_for(reflector.wait_synced(), 60)
         await asyncio.sleep(1)
         assert reflector.synced
         assert sorted(one.name for one in store.values()) == ["a", "b", "c"]
