@@ -1,10 +1,12 @@
 # The controller's image for whoever builds with docker, podman or buildah. `make image` builds another form of it, from
 # packages, without a base to pull and without a shell; what is ours and what it depends on are the same in both.
 #
-#   make wheel && docker build --build-arg REVISION=$(git rev-parse HEAD) --tag inplace .
+#   make wheel && docker build --build-arg BASE=docker.io/library/python@sha256:… \
+#     --build-arg REVISION=$(git rev-parse HEAD) --tag inplace .
 #
-# A tag can move: give BASE with a digest (…@sha256:…) for builds that can be repeated.
-ARG BASE=docker.io/library/python:3.13-slim-bookworm
+# There is no default for the base, because a tag can move: give a Python of Debian's by its digest. The digest of today is
+# what `skopeo inspect --format '{{.Digest}}' docker://docker.io/library/python:3.13-slim-bookworm` says.
+ARG BASE
 
 FROM ${BASE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1

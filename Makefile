@@ -14,11 +14,13 @@ export PYTHONDONTWRITEBYTECODE :=
 help:  ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
 
-$(READY): pyproject.toml constraints.txt
+# The last line: what builds our wheel is what its hashes say, for our wheel is built in this environment.
+$(READY): pyproject.toml constraints.txt hack/image/backend.lock
 	@$(PYTHON) -c 'import sys; sys.exit("inplace needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check 'pip==25.3'
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --group dev --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --build-constraint constraints.txt --group dev --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --no-deps --force-reinstall --only-binary :all: -r hack/image/backend.lock
 	@touch $@
 
 lint: $(READY)  ## ruff, mypy --strict, import contracts
@@ -70,11 +72,12 @@ e2e-full: $(READY)  ## everything, long: all worlds, versions and seeds, deliber
 	$(BIN)/python -m hack.table build/scenarios > docs/reference/scenarios.md
 	$(BIN)/python -m hack.judges build/judges > docs/reference/judges.md
 	$(BIN)/python -m tests.campaign --seeds 10000
+	$(BIN)/python -m tests.fuzz --inputs 1000000
 	$(BIN)/python -m hack.mutation
 	$(BIN)/python -m hack.mutation --campaign
 	hack/bench/run --long
 
-bench: $(READY)  ## what the controller costs, beside the floor (as root; BENCH=throughput|sync|events|overhead for one)
+bench: $(READY)  ## what the controller costs, beside the floor (as root; BENCH=throughput|sync|events|block|overhead for one)
 	hack/bench/run $(BENCH)
 
 cluster-up: $(READY)  ## start the real cluster and print its kubeconfig (K8S=1.33|1.34|1.35|1.36 RUNTIME=2.2|1.6), or one of HOLLOW=20 model nodes

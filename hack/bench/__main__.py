@@ -2,7 +2,9 @@
 
     throughput   hollow nodes of a real API server: Pods per second beside the floor, CPU and memory of the controller
     sync         10,000 Pods on the embedded server: first sync, memory, idling
+    memory       the largest memory of the controller: large objects and long histories that are not opted in, many Pods
     events       one watch event, beside plain JSON
+    block        how long hostile and large inputs keep the event loop, beside the 250 ms that none may
     overhead     our own part of an upgrade on the real kubelet (needs root)
 
 Results are printed as tables, the ratio first, and written as JSON with --json FILE.
@@ -20,7 +22,7 @@ from typing import Any
 
 import msgspec
 
-from hack.bench import events, overhead, sync, throughput
+from hack.bench import block, events, memory, overhead, sync, throughput
 
 LONG_IDLE = 600.0
 
@@ -57,7 +59,9 @@ def _sync(long: bool) -> Any:
 BENCHES: dict[str, Callable[[bool], Any]] = {
     "throughput": _throughput,
     "sync": _sync,
+    "memory": lambda _: memory.measure_all(),
     "events": lambda _: [events.measure()],
+    "block": lambda _: block.measure(),
     "overhead": lambda _: asyncio.run(overhead.measure_all()),
 }
 

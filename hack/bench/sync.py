@@ -49,10 +49,10 @@ async def measure(pods: int = 10_000, idle: float = 60.0) -> Result:
     async with ApiServer(SystemClock(), random.Random(1)) as server:
         fill(server, pods)
         with tempfile.TemporaryDirectory() as folder:
-            process, port = _start(server, Path(folder))
+            process, port = start(server, Path(folder))
             try:
                 began = time.monotonic()
-                await _ready(port)
+                await ready(port)
                 took = time.monotonic() - began
                 synced = cost(process.pid)
                 await asyncio.sleep(10)  # what the first plans cost is not idling
@@ -72,7 +72,7 @@ async def measure(pods: int = 10_000, idle: float = 60.0) -> Result:
     )
 
 
-def _start(server: ApiServer, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
+def start(server: ApiServer, folder: Path) -> tuple[subprocess.Popen[bytes], int]:
     kubeconfig = write_kubeconfig(server.url, folder / "kubeconfig")
     with closing(socket.socket()) as one:
         one.bind(("127.0.0.1", 0))
@@ -82,7 +82,7 @@ def _start(server: ApiServer, folder: Path) -> tuple[subprocess.Popen[bytes], in
         return subprocess.Popen([str(PROGRAM), "run", *options], stdout=log, stderr=log), port
 
 
-async def _ready(port: int) -> None:
+async def ready(port: int) -> None:
     async with asyncio.timeout(120), aiohttp.ClientSession() as session:
         while True:
             try:
@@ -102,7 +102,7 @@ def fill(server: ApiServer, pods: int) -> None:
     registry = Registry(server.storage, SystemClock(), random.Random(2))
     registry.create(Place(kinds.NAMESPACES), {"metadata": {"name": NAMESPACE}})
     for number in range(20):
-        _store(registry, Place(kinds.NODES, "", f"node-{number}"), _node(number))
+        store(registry, Place(kinds.NODES, "", f"node-{number}"), _node(number))
     for number in range(WORKLOADS):
         _workload(registry, f"set-{number}", pods // WORKLOADS)
 
@@ -122,11 +122,11 @@ def _workload(registry: Registry, name: str, replicas: int) -> None:
         },
     }
     status = {**numbers, "currentRevision": revision, "updateRevision": revision, "observedGeneration": 1}
-    uid = _store(registry, Place(kinds.STATEFULSETS, NAMESPACE, name), workload, status)
+    uid = store(registry, Place(kinds.STATEFULSETS, NAMESPACE, name), workload, status)
     owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": name, "uid": uid, "controller": True}
     data = {"spec": {"template": {**template, "$patch": "replace"}}}
     held = {"metadata": {"name": revision, "ownerReferences": [owner]}, "data": data, "revision": 1}
-    _store(registry, Place(kinds.REVISIONS, NAMESPACE, revision), held)
+    store(registry, Place(kinds.REVISIONS, NAMESPACE, revision), held)
     for ordinal in range(replicas):
         pod = {
             "metadata": {
@@ -136,10 +136,10 @@ def _workload(registry: Registry, name: str, replicas: int) -> None:
             },
             "spec": {**template["spec"], "nodeName": f"node-{ordinal % 20}"},
         }
-        _store(registry, Place(kinds.PODS, NAMESPACE, f"{name}-{ordinal}"), pod, _pod_status(ordinal))
+        store(registry, Place(kinds.PODS, NAMESPACE, f"{name}-{ordinal}"), pod, _pod_status(ordinal))
 
 
-def _store(registry: Registry, place: Place, body: dict[str, Any], status: dict[str, Any] | None = None) -> str:
+def store(registry: Registry, place: Place, body: dict[str, Any], status: dict[str, Any] | None = None) -> str:
     made = registry.create(place, body).tree
     if status is not None:
         tree = {**made, "metadata": {**made["metadata"]}, "status": {**made.get("status", {}), **status}}

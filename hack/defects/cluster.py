@@ -206,7 +206,7 @@ DEFECTS: Final = (
     Defect(
         "probe again at once what the server does not answer",
         "controller/freeze_probe.py",
-        "retry[scope] = min(MAX_RETRY, 2 * pause)",
+        "retry[scope] = RETRY if conclusive else min(MAX_RETRY, 2 * pause)",
         "retry[scope] = RETRY",
         ("faults/test_bounds.py::test_no_write_of_ours_is_repeated_in_a_hot_loop",),
     ),
@@ -255,8 +255,8 @@ DEFECTS: Final = (
     Defect(
         "go by the machine's clock",
         "runtime/clock.py",
-        "return self._own.now() + self.ahead",
-        "return self._own.now()",
+        "return self._reckoned() + self.ahead",
+        "return self._reckoned()",
         (
             "unit/runtime/test_clock.py::test_the_first_answer_is_believed",
             "faults/test_clocks.py::test_what_is_reserved_from_a_budget_is_neither_stale_nor_of_the_future",

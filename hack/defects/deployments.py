@@ -196,8 +196,8 @@ DEFECTS: Final = (
     Defect(
         "ask late about a namespace that was empty before",
         "controller/freeze_probe.py",
-        "                if scope not in self._subjects:\n",
-        "                if False:\n",
+        "        if scope not in self._subjects:  # or",
+        "        if False:  # or",
         (
             "scenarios/test_interlock.py::test_the_first_deployment_of_a_namespace_stands_resumed_as_soon_as_the_policies_are_known",
         ),

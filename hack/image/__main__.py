@@ -55,6 +55,8 @@ def _lock(_: argparse.Namespace) -> None:
     for module in (debian, wheels):
         text = module.lock()
         Path(module.LOCK).write_text(text)
+    text = wheels.lock_backend()
+    wheels.BACKEND_LOCK.write_text(text)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,9 @@ from hack.release import distributions
 
 ROOT = distributions.ROOT
 LOCK = Path(__file__).with_name("requirements.lock")
+#: The build backend and what it needs, which make our own wheel: of pure Python, so one wheel each.
+BACKEND_LOCK = LOCK.with_name("backend.lock")
+BACKEND = "hatchling"
 SITE = "opt/inplace/lib/python3.11/site-packages"
 _PROGRAM = "opt/inplace/bin/inplace"
 #: As pip writes it down: where it is, seen from SITE.
@@ -71,11 +74,19 @@ def lock() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _offered(python: str, platform: str) -> Iterator[tuple[str, str]]:
+def lock_backend() -> str:
+    """The text of a new `backend.lock`, at the versions of constraints.txt."""
+    lines = ["# The build backend, by the hashes of its wheels. Refresh with: make lock"]
+    found = {one for python in PYTHONS for one in _offered(python, "linux-amd64", BACKEND)}
+    lines += [f"{requirement} \\\n    --hash=sha256:{sha256}" for requirement, sha256 in sorted(found)]
+    return "\n".join(lines) + "\n"
+
+
+def _offered(python: str, platform: str, what: str = str(ROOT)) -> Iterator[tuple[str, str]]:
     """Requirement and hash of each wheel that is chosen there."""
     constraints = ("--constraint", str(ROOT / "constraints.txt"))
     options = ("--dry-run", "--ignore-installed", "--quiet", "--report", "-", "--target", "unused")
-    report = _pip("install", *options, *target(python, platform), *constraints, str(ROOT))
+    report = _pip("install", *options, *target(python, platform), *constraints, what)
     for one in json.loads(report)["install"]:
         if "dir_info" not in one["download_info"]:
             requirement = f"{one['metadata']['name']}=={one['metadata']['version']}"

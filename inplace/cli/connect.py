@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
-import click
 from msgspec import Struct
 from msgspec.structs import replace
 
 import inplace
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, is_name
+from inplace.cli.say import say
 from inplace.cluster.key import Key
 from inplace.cluster.live import Live
 from inplace.core import kinds
@@ -124,7 +124,7 @@ class Notes:
         for note in notes:
             if note not in self._shown:
                 self._shown.add(note)
-                click.echo(f"note: {note}", err=True)
+                say(f"note: {note}", err=True)
 
 
 def show_unseen(live: Live) -> None:

@@ -23,6 +23,7 @@ from msgspec import Struct
 from inplace.cli.commands import command
 from inplace.cli.connect import USER_AGENT, Ref, read_live, run_async
 from inplace.cli.errors import InputError
+from inplace.cli.say import say
 from inplace.core import kinds
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
@@ -76,19 +77,19 @@ def demo(no_color: bool, plain: bool, keep: bool) -> int:
 async def _demo(*, no_color: bool, plain: bool, keep: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="inplace-demo-") as folder:
         async with _cluster(Path(folder) / "kubeconfig") as client:
-            _say("A cluster runs inside this process. Look in from another terminal:\n")
-            _say(f"  export KUBECONFIG={folder}/kubeconfig")
-            _say("  kubectl get pods -w\n")
+            say("A cluster runs inside this process. Look in from another terminal:\n")
+            say(f"  export KUBECONFIG={folder}/kubeconfig")
+            say("  kubectl get pods -w\n")
             ref = Ref(kinds.BY_NAME["StatefulSet"], NAMESPACE, NAME)
             if plain:
                 from inplace.cli.render.lines import Lines
 
-                summary = await _play(Stage(client, ref, Lines(_say).draw, _say))
+                summary = await _play(Stage(client, ref, Lines(say).draw, say))
             else:
                 summary = await _play_live(client, ref, no_color=no_color)
-            _say("\n".join(summary))
+            say("\n".join(summary))
             if keep:
-                _say("\nThe cluster stays until Ctrl-C.")
+                say("\nThe cluster stays until Ctrl-C.")
                 await asyncio.Event().wait()
     return 0
 
@@ -117,7 +118,7 @@ async def _cluster(kubeconfig: Path) -> AsyncIterator[Client]:
         await user.create(resources.NAMESPACES, None, {"metadata": {"name": NAMESPACE}}, type=dict)
         cluster.write_kubeconfig(kubeconfig, NAMESPACE)
         client = cluster.client(USER_AGENT)
-        app = App(client, clock, NullObserver(), Options(watch_namespace=NAMESPACE, leader_elect=False), _say)
+        app = App(client, clock, NullObserver(), Options(watch_namespace=NAMESPACE, leader_elect=False), say)
         async with asyncio.TaskGroup() as group:
             controller = group.create_task(app.run(signals=False))
             try:
@@ -213,7 +214,3 @@ def _manifest() -> dict[str, Any]:
             "template": template,
         },
     }
-
-
-def _say(text: str) -> None:
-    click.echo(text)

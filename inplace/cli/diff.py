@@ -10,16 +10,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
+import msgspec
 
 from inplace.cli import errors, manifest
 from inplace.cli.commands import command
 from inplace.cli.errors import InputError
 from inplace.cli.manifest import Manifest
 from inplace.cli.render.document import FORMATS, render
+from inplace.cli.say import say
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.settings.annotations import Native, parse
 from inplace.core.template import diff as change
-from inplace.core.template.change import Edits, PodChange, Refused, Verdict
+from inplace.core.template import trees
+from inplace.core.template.change import Edits, PodChange, Refused, Verdict, too_large
 from inplace.core.template.trees import tree
 
 
@@ -50,13 +53,17 @@ def diff(old: str, new: str, output: str, kubelet: tuple[int, int] | None) -> in
         raise InputError(f"OLD is a {before.kind} but NEW is a {after.kind}: expected two versions of one workload")
     verdict = judge(before, after, kubelet)
     lines = text(verdict) if output == "text" else [render(document(verdict), output)]
+    head, color = ("not in place", "red") if isinstance(verdict, Refused) else ("in place", "green")
     for line in lines:
-        click.echo(line)
+        say(line, head=head if output == "text" else "", color=color)
     return _exit_code(verdict)
 
 
 def judge(before: Manifest, after: Manifest, kubelet: tuple[int, int] | None) -> Verdict:
     """The verdict under the new manifest's own settings; settings that cannot be read refuse every change."""
+    for excess in (trees.excess(msgspec.json.encode(side.template)) for side in (before, after)):
+        if excess:
+            return Refused((too_large("the template", excess),))
     parsed = parse(after.metadata, Native())
     verdict = change.diff(
         before.template,
@@ -102,7 +109,7 @@ def document(verdict: Verdict) -> dict[str, Any]:
 def text(verdict: Verdict) -> Iterator[str]:
     """The verdict for a person, a line per change or reason."""
     if isinstance(verdict, Refused):
-        yield click.style("not in place", fg="red", bold=True)
+        yield "not in place"
         yield from (f"  {reason}" for reason in verdict.reasons)
         return
     if verdict.is_empty:
@@ -110,7 +117,7 @@ def text(verdict: Verdict) -> Iterator[str]:
     else:
         count = len(verdict.restarts)
         which = f"{count} container{'s' * (count != 1)} restart{'s' * (count == 1)}" if count else "no restart"
-        yield f"{click.style('in place', fg='green', bold=True)}: {which}"
+        yield f"in place: {which}"
         yield from (f"  image {name}: {image}" for name, image in verdict.images.items())
         yield from _edits("label", verdict.labels)
         yield from _edits("annotation", verdict.annotations)

@@ -18,6 +18,7 @@ from inplace.cli import errors
 from inplace.cli.commands import command
 from inplace.cli.connect import Ref, cluster, parse_ref, run_async, show_unseen
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
+from inplace.cli.say import say
 from inplace.cluster import send
 from inplace.cluster.live import Live
 from inplace.cluster.memory import Memory
@@ -76,9 +77,9 @@ async def _disable(connection: Connection, text: str, force: bool, dry_run: str)
             left = None if dry_run != "none" else await _opt_out(live, memory, changed, force=bool(behind))
     if left is not None:
         return _unfinished(ref, left)
-    click.echo(f"{ref} disabled{dry_run_suffix(dry_run)}")
+    say(f"{ref} disabled{dry_run_suffix(dry_run)}")
     for line in _gate_left(ref, snapshot.workload):
-        click.echo(line)
+        say(line)
     return errors.OK
 
 
@@ -113,23 +114,23 @@ def _warn(ref: Ref, behind: list[PodAssessment], *, force: bool) -> None:
     names_ = ", ".join(pod.pod.name for pod in behind[:5]) + (", …" if len(behind) > 5 else "")
     differ = f"{counted(len(behind), 'Pod')} differ{'s' * (len(behind) == 1)} from the template ({names_})"
     if force:
-        click.echo(f"warning: {differ}: the {ref.kind.name} controller replaces them", err=True)
+        say(f"warning: {differ}: the {ref.kind.name} controller replaces them", err=True)
         return
-    click.echo(f"error: cannot disable {ref}: {differ}", err=True)
+    say(f"error: cannot disable {ref}: {differ}", err=True)
     ways = "let the upgrade end, put back the template that they have, or use --force"
-    click.echo(f"  the {ref.kind.name} controller would replace them: {ways}", err=True)
+    say(f"  the {ref.kind.name} controller would replace them: {ways}", err=True)
 
 
 def _unfinished(ref: Ref, left: Plan) -> int:
     """Say what keeps the workload from being opted out, and what to do."""
     if left.status is None or left.status.phase is not Phase.PAUSED:
-        click.echo(f"error: timed out waiting for the native rollout of {ref}: retry when it completes", err=True)
+        say(f"error: timed out waiting for the native rollout of {ref}: retry when it completes", err=True)
         return errors.TIMED_OUT
-    click.echo(f"error: {ref} is not disabled yet: {left.status.message}", err=True)
+    say(f"error: {ref} is not disabled yet: {left.status.message}", err=True)
     for pod in left.pods:
         why = explain(pod, left.deferred)
         if why is not None and why.code != ReasonCode.OptOutPending:
-            click.echo(f"  {pod.pod.name}: {why.code}: {why}", err=True)
+            say(f"  {pod.pod.name}: {why.code}: {why}", err=True)
     return errors.REFUSED
 
 

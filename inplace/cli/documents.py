@@ -16,9 +16,11 @@ import yaml
 
 from inplace.cli.errors import InputError
 
-#: Deeper nesting is no manifest, and would exhaust the stack; nor are more values, which aliases can multiply.
+#: Deeper nesting is no manifest, and would exhaust the stack; nor are more values or characters: aliases multiply them.
 _DEEPEST: Final = 100
-_MOST: Final = 1_000_000
+_MOST: Final = 500_000
+_MOST_CHARACTERS: Final = 64 * 2**20
+_TOO_DEEP: Final = f"nested more than {_DEEPEST} levels deep"
 
 _TAG: Final = "tag:yaml.org,2002:"
 #: A scalar without quotes and without a tag: its text says what it is.
@@ -44,6 +46,13 @@ class _Loader(yaml.SafeLoader):
             return _TAG + ("str" if not implicit[0] else "merge" if value == "<<" else _PLAIN)
         return _TAG + ("seq" if kind is yaml.SequenceNode else "map")
 
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Put what is merged where it belongs. Of equal keys only the last counts, so that merges cannot multiply."""
+        super().flatten_mapping(node)
+        scalars = {(key.tag, key.value): (key, value) for key, value in node.value if isinstance(key, yaml.ScalarNode)}
+        others = [pair for pair in node.value if not isinstance(pair[0], yaml.ScalarNode)]
+        node.value = [*others, *scalars.values()]
+
     def scan_to_next_token(self) -> None:
         """Skip what separates tokens; where a key may stand, a tab would be indentation."""
         while self.peek() == "\t" and (self.flow_level or not self.allow_simple_key):
@@ -58,7 +67,9 @@ def read(where: str, text: str) -> list[Any]:
     try:
         if text.lstrip().startswith(("{", "[")):  # JSON may be indented by tabs, which YAML refuses
             return [_limited(msgspec.json.decode(text))]
-    except (msgspec.DecodeError, RecursionError):
+    except RecursionError as error:
+        raise InputError(f"{where}: {_TOO_DEEP}") from error
+    except msgspec.DecodeError:
         pass  # YAML in flow style starts with a brace as well, and its error names the line
     except ValueError as error:
         raise InputError(f"{where}: {error}") from error
@@ -67,14 +78,34 @@ def read(where: str, text: str) -> list[Any]:
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
         raise InputError(f"{where}: {line}{error.problem or error.context}") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise InputError(f"{where}: invalid YAML or JSON: {error}") from error
+    except RecursionError as error:
+        raise InputError(f"{where}: {_TOO_DEEP}") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{where}: invalid YAML or JSON: {' '.join(str(error).split())}") from error
     except ValueError as error:
         raise InputError(f"{where}: {error}") from error
 
 
+class _Left:
+    """How much a text may still hold."""
+
+    def __init__(self) -> None:
+        self.values, self.characters = _MOST, _MOST_CHARACTERS
+
+    def take(self, node: yaml.Node, depth: int) -> None:
+        """Another value. Raises ValueError if it is one too many, or too deep."""
+        self.values -= 1
+        self.characters -= len(node.value) if isinstance(node, yaml.ScalarNode) else 0
+        if depth > _DEEPEST:
+            raise ValueError(_TOO_DEEP)
+        if self.values < 0:
+            raise ValueError(f"more than {_MOST} values")
+        if self.characters < 0:
+            raise ValueError(f"more than {_MOST_CHARACTERS} characters, with what aliases repeat")
+
+
 def _documents(text: str) -> Iterator[Any]:
-    loader, left = _Loader(text), iter(range(_MOST))
+    loader, left = _Loader(text), _Left()
     try:
         while loader.check_node():
             if (node := loader.get_node()) is not None:
@@ -83,8 +114,8 @@ def _documents(text: str) -> Iterator[Any]:
         loader.dispose()
 
 
-def _value(loader: _Loader, node: yaml.Node, left: Iterator[int], depth: int) -> Any:
-    _count(left, depth)
+def _value(loader: _Loader, node: yaml.Node, left: _Left, depth: int) -> Any:
+    left.take(node, depth)
     if isinstance(node, yaml.ScalarNode):
         return _scalar(node)
     if isinstance(node, yaml.SequenceNode):
@@ -94,13 +125,6 @@ def _value(loader: _Loader, node: yaml.Node, left: Iterator[int], depth: int) ->
     assert isinstance(node, yaml.MappingNode)
     loader.flatten_mapping(node)
     return {_key(key): _value(loader, below, left, depth + 1) for key, below in node.value}
-
-
-def _count(left: Iterator[int], depth: int) -> None:
-    if depth > _DEEPEST:
-        raise ValueError(f"nested more than {_DEEPEST} levels deep")
-    if next(left, None) is None:
-        raise ValueError(f"more than {_MOST} values")
 
 
 def _key(node: yaml.Node) -> str:
@@ -150,6 +174,8 @@ def _plain(text: str) -> object:
 def _whole(number: str) -> int | None:
     """None beyond 64 bits: Go reads such digits as a float."""
     digits = number.lstrip("+-")
+    if len(digits) > 100:
+        return None
     octal = re.fullmatch(r"0[oO]?([0-7]+)", digits)
     value = int(octal[1], 8) if octal else int(digits, 0)
     value = -value if number.startswith("-") else value
@@ -168,7 +194,7 @@ def _error(node: yaml.Node, problem: str) -> yaml.MarkedYAMLError:
 def _limited(value: Any, depth: int = 0) -> Any:
     """The value of a JSON text, if it is not nested too deep."""
     if depth > _DEEPEST:
-        raise ValueError(f"nested more than {_DEEPEST} levels deep")
+        raise ValueError(_TOO_DEEP)
     below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for each in below:
         _limited(each, depth + 1)

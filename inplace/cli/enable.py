@@ -11,6 +11,7 @@ from inplace.cli import errors
 from inplace.cli.commands import command
 from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, read_live, run_async, show_unseen
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, seconds, with_connection
+from inplace.cli.say import say
 from inplace.cluster import send
 from inplace.core.actions import patches
 from inplace.core.actions.actions import PatchWorkload
@@ -65,7 +66,7 @@ async def _enable(connection: Connection, text: str, mode: str, gate_timeout: fl
         before = snapshot.workload.metadata.label(names.MODE)
         against = objections(snapshot, snapshot.parsed)
         for reason in against:
-            click.echo(f"error: cannot enable {ref}: {reason.code}: {reason}", err=True)
+            say(f"error: cannot enable {ref}: {reason.code}: {reason}", err=True)
         if against:
             return errors.REFUSED
         templated, rolls = has_gate(snapshot.workload), before is None and not snapshot.kind.held(snapshot.workload)
@@ -81,7 +82,7 @@ async def _enable(connection: Connection, text: str, mode: str, gate_timeout: fl
                 return errors.TIMED_OUT
             snapshot = rolled
         if before == mode:
-            click.echo(f"{ref} already enabled ({mode})")
+            say(f"{ref} already enabled ({mode})")
             return errors.OK
         return await _write(client, ref, snapshot, mode, dry_run)
 
@@ -92,7 +93,7 @@ def _no_rollout(ref: Ref, *, opted_in: bool) -> int:
         if opted_in
         else (f"its {ref.kind.name} controller replaces no Pods", "add it to the template, and delete the Pods by hand")
     )
-    click.echo(f"error: cannot add the readiness gate to {ref}: {why}: {what}", err=True)
+    say(f"error: cannot add the readiness gate to {ref}: {why}: {what}", err=True)
     return errors.REFUSED
 
 
@@ -105,7 +106,7 @@ async def _add_gate(client: Client, ref: Ref, snapshot: Snapshot, dry_run: str) 
     edit = PatchWorkload(snapshot.workload, None, "add the readiness gate", {"template": template})
     if dry_run != "client":
         await send.send(client, patches.build(edit, client.clock.now()), dry_run=dry_run == "server")
-    click.echo(f"{ref} has the readiness gate {names.GATE} in its template{dry_run_suffix(dry_run)}")
+    say(f"{ref} has the readiness gate {names.GATE} in its template{dry_run_suffix(dry_run)}")
 
 
 async def _rolled_out(client: Client, ref: Ref, timeout: float) -> Snapshot | None:
@@ -119,10 +120,10 @@ async def _rolled_out(client: Client, ref: Ref, timeout: float) -> Snapshot | No
             return snapshot
         if wait != said:
             said = wait
-            click.echo(f"  {said}")
+            say(f"  {said}")
         if clock.monotonic() > deadline:
-            click.echo(f"error: timed out after {timeout:g}s waiting for {ref}: {said}", err=True)
-            click.echo("  it is not enabled yet: inplace must run, or nobody opens the gates of new Pods", err=True)
+            say(f"error: timed out after {timeout:g}s waiting for {ref}: {said}", err=True)
+            say("  it is not enabled yet: inplace must run, or nobody opens the gates of new Pods", err=True)
             return None
         await clock.sleep(LOOK_SECONDS)
 
@@ -147,14 +148,14 @@ async def _write(client: Client, ref: Ref, snapshot: Snapshot, mode: str, dry_ru
     request = patches.build(edit, client.clock.now())
     if dry_run != "client":
         await send.send(client, request, dry_run=dry_run == "server")
-    click.echo(f"{ref} enabled ({mode}){dry_run_suffix(dry_run)}")
+    say(f"{ref} enabled ({mode}){dry_run_suffix(dry_run)}")
     if dry_run == "client":
-        click.echo(f"  {describe_request(request)}")
+        say(f"  {describe_request(request)}")
     if isinstance(frozen, Reason):
-        click.echo(f"  not frozen yet: {frozen.message}")
+        say(f"  not frozen yet: {frozen.message}")
     staying = [pod for pod in snapshot.pods if pod.metadata.deletion_timestamp is None]
     lacking, templated = sum(not pod.has_gate(names.GATE) for pod in staying), has_gate(snapshot.workload)
     if lacking or not (templated or staying):
         which = f"{lacking} of {len(staying)} Pods have" if templated else "the Pod template has"
-        click.echo(f"  {which} no readiness gate {names.GATE}: Pods stay in Services while containers restart")
+        say(f"  {which} no readiness gate {names.GATE}: Pods stay in Services while containers restart")
     return errors.OK

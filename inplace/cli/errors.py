@@ -12,6 +12,8 @@ from typing import Final
 
 import click
 
+from inplace.cli.say import say
+
 OK: Final = 0
 ERROR: Final = 1
 CHANGES: Final = 2
@@ -32,7 +34,7 @@ def run(command: Callable[[], int | None]) -> int:
     except click.Abort:
         return INTERRUPTED
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.message, err=True)
+        say(error.message, err=True)
         return ERROR
     except click.UsageError as error:
         hint = f" (see {error.ctx.command_path} --help)" if error.ctx is not None else ""
@@ -71,5 +73,5 @@ def _lowered(message: str) -> str:
 
 
 def _fail(message: str) -> int:
-    click.echo(f"error: {' '.join(message.split())}", err=True)
+    say(f"error: {' '.join(message.split())}", err=True)
     return ERROR

@@ -11,6 +11,7 @@ from inplace.cli.commands import command
 from inplace.cli.connect import Notes, Ref, cluster, read_live, run_async
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, is_name, with_connection
+from inplace.cli.say import say
 from inplace.core import kinds
 from inplace.core.objects.model import Pod, PodEvent
 from inplace.core.objects.workloads import Workload
@@ -55,11 +56,11 @@ async def _explain(connection: Connection, name: str, output: str) -> int:
         explained = explanation.explain(str(ref), snapshot.workload.metadata.uid, pod, own, events, pulls)
         Notes().show(*live.notes, *hidden)
         if output == "text":
-            click.echo("\n".join(_lines(explained, client.clock.now())))
+            say("\n".join(_lines(explained, client.clock.now())))
         else:
             from inplace.cli.render.document import render
 
-            click.echo(render(explained, output))
+            say(render(explained, output))
         return errors.OK
 
 

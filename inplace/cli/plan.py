@@ -18,6 +18,7 @@ from inplace.cli.commands import command
 from inplace.cli.connect import Notes, Ref, cluster, how_to_opt_in, parse_ref, read_live, run_async
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
+from inplace.cli.say import say
 from inplace.cluster import send
 from inplace.cluster.live import Live
 from inplace.core.kinds import Template
@@ -124,16 +125,16 @@ def _named(snapshot: Snapshot, tree: Tree) -> Template:
     known = sorted(snapshot.revisions.values(), key=lambda template: trees.fingerprint_of(template.tree) != own)
     verdicts = ((template, diff.diff(template.tree, tree)) for template in known)
     same = (template for template, verdict in verdicts if isinstance(verdict, PodChange) and verdict.is_empty)
-    return next(same, Template(UNNAMED, tree))
+    return next(same, Template(UNNAMED, tree, trees.excess(msgspec.json.encode(tree))))
 
 
 def _show(ref: Ref, planned: Forecast, output: str) -> None:
     if output == "json":
-        click.echo(msgspec.json.format(msgspec.json.encode(planned)).decode())
+        say(msgspec.json.format(msgspec.json.encode(planned)).decode())
     elif output == "yaml":
-        click.echo(yaml.safe_dump(msgspec.to_builtins(planned), sort_keys=False).rstrip())
+        say(yaml.safe_dump(msgspec.to_builtins(planned), sort_keys=False).rstrip())
     else:
-        click.echo("\n".join(_lines(ref, planned)))
+        say("\n".join(_lines(ref, planned)))
 
 
 def _lines(ref: Ref, planned: Forecast) -> list[str]:

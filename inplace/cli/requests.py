@@ -12,6 +12,7 @@ from inplace.cli import errors
 from inplace.cli.commands import command
 from inplace.cli.connect import Ref, cluster, parse_ref, read_workload, require_opted_in, run_async
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
+from inplace.cli.say import say
 from inplace.cluster import send
 from inplace.core.actions import patches
 from inplace.core.actions.actions import PatchWorkload
@@ -71,7 +72,7 @@ async def _request(connection: Connection, text: str, request: Request, dry_run:
         write = PatchWorkload(workload, None, request.asked, annotations={request.annotation: secrets.token_hex(4)})
         if dry_run != "client":
             await send.send(client, patches.build(write, client.clock.now()), dry_run=dry_run == "server")
-        click.echo(f"{ref}: {request.asked}{dry_run_suffix(dry_run)}")
+        say(f"{ref}: {request.asked}{dry_run_suffix(dry_run)}")
         return errors.OK
 
 

@@ -11,9 +11,11 @@ from inplace.cli.commands import command
 from inplace.cli.connect import USER_AGENT, cluster, run_async
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, object_name, with_connection
+from inplace.cli.say import say
 from inplace.cluster.memory import Caps
 from inplace.controller.app import App, Options
 from inplace.controller.metrics import TABLE
+from inplace.runtime.watchdog import Watchdog
 from inplace.serve.http import Address, ListenError, Server, metrics_routes, parse_listen
 from inplace.serve.logs import configure
 from inplace.serve.metrics import Metrics
@@ -98,7 +100,8 @@ def _address(option: str, text: str) -> Address | None:
 async def _run(connection: Connection, options: Options, addresses: dict[str, Address | None]) -> int:
     metrics = Metrics(TABLE)
     async with cluster(replace(connection, namespace=None), metrics) as (client, _), AsyncExitStack() as servers:
-        app = App(client, client.clock, metrics, options, click.echo)
+        app = App(client, client.clock, metrics, options, say)
+        await servers.enter_async_context(Watchdog(metrics))
         for server in _servers(app, metrics, addresses):
             await servers.enter_async_context(server)
         metrics.event("controller.started", level="info", version=USER_AGENT, dry_run=options.dry_run)

@@ -24,6 +24,7 @@ from inplace.cli.connect import (
     show_unseen,
 )
 from inplace.cli.options import Connection, seconds, with_connection
+from inplace.cli.say import say
 from inplace.cluster.live import Live
 from inplace.core.objects import names
 from inplace.core.objects.reasons import ReasonCode
@@ -81,7 +82,7 @@ async def _status(connection: Connection, text: str, watch: bool, timeout: float
         except TimeoutError:
             if not limit.expired():
                 raise
-            click.echo(f"error: timed out after {timeout:g}s waiting for {ref}", err=True)
+            say(f"error: timed out after {timeout:g}s waiting for {ref}", err=True)
             return errors.TIMED_OUT
 
 
@@ -95,7 +96,7 @@ async def _once(client: Client, ref: Ref, output: str) -> int:
     own = statuses.current(snapshot.workload)
     if statuses.foreign(snapshot.workload.metadata) is not None:
         own = seen.status  # what this version makes of it
-    click.echo(render(msgspec.to_builtins(msgspec.structs.replace(seen, status=own)), output))
+    say(render(msgspec.to_builtins(msgspec.structs.replace(seen, status=own)), output))
     return _ENDS.get(own.phase, errors.OK) if own is not None else errors.OK
 
 
@@ -108,7 +109,7 @@ async def _plain(client: Client, ref: Ref) -> int:
         if line not in printed:
             printed.clear()
             printed.add(line)
-            click.echo(line)
+            say(line)
 
     async def look() -> tuple[Workload, WorkloadView | None]:
         return await read_workload(client, ref), None
@@ -146,11 +147,11 @@ async def _follow(clock: Clock, ref: Ref, look: Look, draw: Draw, wait: Callable
     while True:
         workload, seen = await look()
         if not _is_ours(workload):
-            click.echo(f"{ref}: opted out")
+            say(f"{ref}: opted out")
             return errors.OK
         version = statuses.foreign(workload.metadata)
         if version is not None and workload.metadata.label(names.MODE) is not None:
-            click.echo(f"{ref}: {Phase.REFUSED}: its status was {versions.why(version)}")
+            say(f"{ref}: {Phase.REFUSED}: its status was {versions.why(version)}")
             return errors.REFUSED
         own = statuses.current(workload)
         if is_behind(own, seen) and not behind:  # the watches bring what belongs together one after the other
@@ -163,7 +164,7 @@ async def _follow(clock: Clock, ref: Ref, look: Look, draw: Draw, wait: Callable
             return _ENDS[own.phase]
         answered_at = clock.monotonic() if own is not None else answered_at
         if not warned and clock.monotonic() - answered_at > SILENCE_SECONDS:
-            click.echo(f"warning: no controller has responded for {SILENCE_SECONDS:g}s: is inplace running?", err=True)
+            say(f"warning: no controller has responded for {SILENCE_SECONDS:g}s: is inplace running?", err=True)
             warned = True
         await wait()
 

@@ -9,6 +9,7 @@ import click
 import inplace
 from inplace.cli.commands import command
 from inplace.cli.render.document import FORMATS, render
+from inplace.cli.say import say
 
 
 @command("version")
@@ -19,4 +20,4 @@ def version(output: str) -> None:
     Exit codes: 0 printed.
     """
     found = {"version": inplace.__version__, "python": platform.python_version()}
-    click.echo(f"inplace {inplace.__version__}" if output == "text" else render(found, output))
+    say(f"inplace {inplace.__version__}" if output == "text" else render(found, output))

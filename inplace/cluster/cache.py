@@ -3,14 +3,14 @@
 Whom an object names as its owner is input: a relation counts only within a namespace, between kinds that belong
 together, and if name and uid are those of the object that is named (`Identity`).
 
-Only reflectors and lists write the stores; responses to our own writes never do, so that everything here was once true
-on the server.
+Only reflectors and lists write the stores, and live reads of the very version that is there; responses to our own
+writes never do, so that everything here was once true on the server.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from msgspec import Raw
 from msgspec.structs import replace
@@ -165,9 +165,18 @@ class Cache:
         for revision, raw in kind.templates(workload, owned).items():
             before = known.get(revision)
             same = before is not None and before[0] == raw
-            kept[revision] = before if before and same else (raw, Template(revision, kind.read(raw)))
+            kept[revision] = before if before and same else (raw, Template.read(revision, raw, kind.read))
         self._templates[uid] = kept
         return {revision: template for revision, (_, template) in kept.items()}
+
+    def uids(self) -> frozenset[str]:
+        """The uids of everything that may be written to, or remembered."""
+        stores: tuple[Store[Any], ...] = (*self.workloads.values(), self.pods, self.budgets)
+        return frozenset(item.metadata.uid for store in stores for item in store.each())
+
+    def node_names(self) -> frozenset[str]:
+        """The names of all nodes."""
+        return frozenset(name for _, name in self.nodes.keys())  # noqa: SIM118 - a store is no dict
 
     def node(self, name: str) -> Node | None:
         """The node of this name."""

@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.cluster.cache import Cache, is_ours
+from inplace.cluster.kept import Partial, lacking
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
 from inplace.core import kinds
@@ -34,6 +35,14 @@ class Incomplete(Struct, frozen=True):
     reason: str
     workload: Workload
     missing: tuple[str, ...]
+    #: All that its Pods name, whether they exist or not.
+    named: frozenset[str] = frozenset()
+
+
+class Partly(Struct, frozen=True):
+    """The cache keeps only a rest of these objects: they are to be read live (`kept.complete`)."""
+
+    objects: tuple[Partial, ...]
 
 
 class Gone(Struct, frozen=True):
@@ -42,7 +51,7 @@ class Gone(Struct, frozen=True):
 
 def gather(
     cache: Cache, memory: Memory | None, key: Key, now: datetime, *, absent: frozenset[str] = frozenset()
-) -> Snapshot | Incomplete | Gone:
+) -> Snapshot | Incomplete | Partly | Gone:
     """One consistent look. `absent` names revisions that a live read has shown not to exist, or not to be its own."""
     kind = kinds.BY_NAME[key.kind]
     workload = cache.workload(key)
@@ -52,15 +61,20 @@ def gather(
         return Gone()  # it belongs to another workload, which is looked at as a whole
     owned = cache.owned(workload, kind)
     pods = cache.pods_of(workload, owned)
-    revisions = cache.templates(workload, kind, owned)
     ours = is_ours(workload.metadata)
+    budgets = cache.budgets.by("namespace", key.namespace) if ours else ()
+    whole = not workload.partial or any(pod.metadata.annotation(names.STATE) is not None for pod in pods)
+    partial = lacking((workload, *owned.children, *owned.revisions, *pods, *budgets)) if whole else ()
+    if partial:
+        return Partly(partial)
+    revisions = cache.templates(workload, kind, owned) if whole else {}
     if ours or memory is None:
         wanted = kind.expected(workload, pods)
         unknown = sorted(wanted.keys() - revisions.keys())
         missing = {revision: wanted[revision] for revision in unknown if wanted[revision] not in absent}
         if missing:
             why = f"revision {', '.join(missing)} is not in the cache yet"
-            return Incomplete(why, workload, tuple(missing.values()))
+            return Incomplete(why, workload, tuple(missing.values()), frozenset(wanted.values()))
     nodes = {name: cache.node(name) for name in {pod.spec.node_name for pod in pods}}
     seen = Snapshot(
         kind=kind,
@@ -69,7 +83,7 @@ def gather(
         revisions=revisions,
         owned=owned,
         nodes={name: node for name, node in nodes.items() if node is not None},
-        budgets=cache.budgets.by("namespace", key.namespace) if ours else (),
+        budgets=budgets,
         unseen=frozenset(cache.unseen),
     )
     return _inferred(seen, cache, now) if memory is None else _remembered(seen, memory)

@@ -5,8 +5,9 @@ Observations of Pods in flight, writes whose result has not been seen yet, refus
 
 from __future__ import annotations
 
+from collections.abc import Container
 from datetime import datetime, timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -136,7 +137,13 @@ class Memory:
 
     def forget(self, uid: str) -> None:
         """Drop everything remembered about an object that is gone."""
-        for memory in (
+        for memory in self._by_uid():
+            memory.pop(uid, None)
+        self.expectations.forget(uid)
+        self.tries.forget(uid)
+
+    def _by_uid(self) -> tuple[dict[str, Any], ...]:
+        return (
             self.observations,
             self.observed_at,
             self.released,
@@ -147,10 +154,14 @@ class Memory:
             self._freeze_restored,
             self._dry_runs or {},
             self._disrupted,
-        ):
-            memory.pop(uid, None)
-        self.expectations.forget(uid)
-        self.tries.forget(uid)
+        )
+
+    def keep(self, existing: Container[str]) -> None:
+        """Drop everything about objects (uids) that do not exist, and are not being written."""
+        known = {uid for memory in self._by_uid() for uid in memory} | self.tries.objects()
+        for uid in known - self.writing:
+            if uid not in existing:
+                self.forget(uid)
 
     # --- what writers report ----------------------------------------------------------------------------------------
 

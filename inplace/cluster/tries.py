@@ -164,6 +164,12 @@ class Tries:
         found = (failed.write for key, failed in self._failed.items() if key.workload == workload)
         return tuple(sorted(found, key=lambda write: write.since))
 
+    def objects(self) -> set[str]:
+        """The objects and workloads (uids) of which anything is remembered."""
+        return {
+            uid for memory in (self._failed, self._made) for key in memory for uid in (key.uid, key.workload) if uid
+        }
+
     def forget(self, uid: str) -> None:
         """Drop everything about an object, or a workload, that is gone."""
         for memory in (self._failed, self._made):

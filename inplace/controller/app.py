@@ -12,10 +12,12 @@ import random
 import socket
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, Literal, TypeVar
 
 from msgspec import Struct
 
+from inplace.cluster import kept
 from inplace.cluster.cache import Cache
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Caps, Memory
@@ -25,8 +27,10 @@ from inplace.controller.fence_probe import FenceProbe
 from inplace.controller.freeze_probe import FreezeProbe
 from inplace.controller.handlers import EventHandlers
 from inplace.controller.installed_policies import InstalledPolicies
+from inplace.controller.planning import Planning
 from inplace.controller.reconciler import Process, Reconciler
 from inplace.controller.samples import AnyReflector, Sources, register
+from inplace.controller.sweep import Sweep
 from inplace.controller.tally import Tally
 from inplace.controller.watched_namespace import WatchedNamespace
 from inplace.core import kinds
@@ -57,8 +61,15 @@ LEASE_NAME: Final = "inplace-controller"
 WORKERS: Final = 4
 #: A leader that took over from one that did not release the lease waits this long before its first drain.
 TAKEOVER: Final = timedelta(seconds=5)
-#: A cache without any event for this long is not ready (twice the longest watch).
-STALE_SECONDS: Final = 1260.0
+#: How long a watch lasts, in seconds, between these. HTTP/1.1 has no ping: a watch through a proxy that has lost the
+#: server looks like one without events, and is known to be dead only when it does not end in time.
+WATCH_SECONDS: Final = (20.0, 25.0)
+#: A cache that has heard nothing for this long is not ready (twice the longest watch).
+STALE_SECONDS: Final = 50.0
+#: Without these caches nothing new begins, and all else goes on: gates are opened, Pods in flight complete.
+OPTIONAL: Final = frozenset({"endpointslices", "poddisruptionbudgets"})
+#: By cache: those of what may own its objects.
+_OWNERS: Final = {"replicasets": ("deployments",), "controllerrevisions": ("statefulsets", "daemonsets")}
 #: What to do about missing rights.
 ADVICE: Final = "apply again what this controller was installed from: manifests of its own release have all of them"
 
@@ -99,6 +110,7 @@ class App:
         self.cache = Cache()
         self.memory = Memory(clock, self.cache, options.caps, asks=not options.dry_run, observer=observer)
         self.planner = Planner()
+        self._planning = Planning(self.planner, clock)
         self.queue: WorkQueue[Key] = WorkQueue(clock, observer)
         self.tally = Tally(clock, observer)
         self._identity = f"{socket.gethostname()}_{os.getpid()}"
@@ -129,13 +141,14 @@ class App:
         `signals` False: the caller handles SIGTERM and SIGINT, and only cancellation ends it.
         """
         supervisor = Supervisor(self._clock, self._observer, signals=signals)
+        self.stop = supervisor.stop
         for name, reflector in self._reflectors.items():
-            supervisor.add(Part(f"cache {name}", reflector.run))
+            supervisor.add(Part(f"cache {name}", partial(self._fill, name, reflector)))
         if self._elector is not None:
             supervisor.add(Part("leader election", self._elector.run))
         if not self._options.dry_run:
             supervisor.add(Part("events", self._recorder.run))
-            supervisor.add(Part("writers", self._applier.run))
+            supervisor.add(Part("writers", self._applier.run, finish=self._applier.finish))
             supervisor.add(Part("freeze probe", self._probe.run))
             supervisor.add(Part("fence probe", self._probe_fence))
         supervisor.add(Part("policies", self._policies.run))
@@ -145,6 +158,7 @@ class App:
             )
             supervisor.add(Part("watched namespace", look.run))
         supervisor.add(Part("workers", self._work))
+        supervisor.add(Part("sweep", Sweep(self._clock, self.cache, self.memory, self._planning).run))
         supervisor.add(Part("loop lag", LoopLag(self._clock, self._observer).run))
         await supervisor.run()
 
@@ -173,21 +187,27 @@ class App:
 
     # --- parts ------------------------------------------------------------------------------------------------------
 
+    async def _fill(self, name: str, reflector: AnyReflector) -> None:
+        """Keep one cache: that of what workloads own once these are known, for they say what is kept of it."""
+        for owners in _OWNERS.get(name, ()):
+            await self._reflectors[owners].wait_synced()
+        await reflector.run()
+
     async def _work(self) -> None:
         """Reconcile, once the caches are filled and this process leads."""
-        for reflector in self._reflectors.values():
-            await reflector.wait_synced()
+        for name, reflector in self._reflectors.items():
+            await (reflector.wait_answered() if name in OPTIONAL else reflector.wait_synced())
         if self._elector is not None:
             await self._elector.wait_leading()
             self._led_since = None if self._elector.clean_takeover else self._clock.now()
         reconciler = Reconciler(
             self.cache,
             self.memory,
-            self.planner,
+            self._planning,
             self._client,
             self._observer,
             self._dry_run.submit if self._options.dry_run else self._applier.submit,
-            Process(self._not_before, self._freeze_policy, self._probe.add, self.tally),
+            Process(self._not_before, self._stale, self._freeze_policy, self._probe.add, self.tally),
         )
         self._plans = True
         backoff: Backoff[Key] = Backoff(self._rng)
@@ -207,18 +227,21 @@ class App:
         reflectors: dict[str, AnyReflector] = {}
         for kind in kinds.ALL:
             resource, store = resources.find(kind.group, kind.plural), self.cache.workloads[kind.name]
-            reflectors[kind.plural] = self._reflect(resource, store, Workload, handlers.workload(kind.name), scope)
+            changed = handlers.workload(kind.name)
+            reflectors[kind.plural] = self._reflect(
+                resource, store, Workload, changed, partial(kept.workload, kind.name), scope
+            )
         reflectors["controllerrevisions"] = self._reflect(
-            resources.CONTROLLERREVISIONS, self.cache.revisions, Revision, handlers.revision, scope
+            resources.CONTROLLERREVISIONS, self.cache.revisions, Revision, handlers.revision, kept.revision, scope
         )
-        reflectors["nodes"] = self._reflect(resources.NODES, self.cache.nodes, Node, handlers.node, None)
+        reflectors["nodes"] = self._reflect(resources.NODES, self.cache.nodes, Node, handlers.node, kept.node, None)
         reflectors["endpointslices"] = self._reflect(
-            resources.ENDPOINTSLICES, self.cache.slices, EndpointSlice, handlers.slice, scope
+            resources.ENDPOINTSLICES, self.cache.slices, EndpointSlice, handlers.slice, kept.whole, scope
         )
         reflectors["poddisruptionbudgets"] = self._reflect(
-            resources.PODDISRUPTIONBUDGETS, self.cache.budgets, Pdb, handlers.budget, scope
+            resources.PODDISRUPTIONBUDGETS, self.cache.budgets, Pdb, handlers.budget, kept.budget, scope
         )
-        reflectors["pods"] = self._reflect(resources.PODS, self.cache.pods, Pod, handlers.pod, scope)
+        reflectors["pods"] = self._reflect(resources.PODS, self.cache.pods, Pod, handlers.pod, kept.pod, scope)
         return reflectors
 
     def _reflect(
@@ -227,6 +250,7 @@ class App:
         store: Store[T],
         type: type[T],
         on_change: Callable[[T | None, T | None, bool], None],
+        keep: Callable[[Cache, T, int], T],
         namespace: str | None,
     ) -> Reflector[T]:
         return Reflector(
@@ -236,9 +260,11 @@ class App:
             type,
             namespace=namespace,
             on_change=on_change,
+            keep=partial(keep, self.cache),
             clock=self._clock,
             observer=self._observer,
             rng=self._rng,
+            watch_seconds=WATCH_SECONDS,
         )
 
     def _cache_check(self, reflector: AnyReflector) -> Check:
@@ -261,6 +287,7 @@ class App:
             self._clock,
             self._rng,
             self._observer,
+            may_release=lambda: self._applier.is_settled,
         )
 
     # --- callbacks between the parts --------------------------------------------------------------------------------
@@ -298,6 +325,13 @@ class App:
     def _not_before(self) -> datetime | None:
         return None if self._led_since is None else self._led_since + TAKEOVER
 
+    def _stale(self) -> str:
+        """Which cache is not kept up to date, and why; empty if all are."""
+        for name, reflector in self._reflectors.items():
+            if (why := reflector.stale) is not None:
+                return f"{name}: {why}"
+        return ""
+
     def _freeze_policy(self, kind: str, namespace: str) -> bool | None:
         """Whether admission policies freeze workloads of a kind in a namespace; a dry run does not probe."""
         return False if self._options.dry_run else self._probe.is_active(kind, namespace)
@@ -306,7 +340,7 @@ class App:
         """Drop everything about a deleted workload (uid)."""
         self.cache.forget(workload)
         self.memory.forget(workload)
-        self.planner.forget(workload)
+        self._planning.forget(workload)
 
     def _announce(self, workload: Workload, event: Event) -> None:
         meta = workload.metadata

@@ -17,13 +17,12 @@ from inplace.cluster import send
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
 from inplace.cluster.tries import Ending, ending_of, fatal
-from inplace.controller.counts import Counts
+from inplace.controller.counts import Counts, became_possible
 from inplace.controller.write_log import WriteLog
 from inplace.core.actions import patches
 from inplace.core.actions.actions import (
     Action,
     CloseGate,
-    Complete,
     CreatePullPod,
     CreateReplicaSet,
     DeletePullPod,
@@ -48,22 +47,16 @@ from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
-from inplace.kube.errors import (
-    AlreadyExists,
-    KubeError,
-    NotFound,
-    Rejected,
-    Unreachable,
-)
+from inplace.kube.errors import AlreadyExists, KubeError, NotFound, Rejected, Unreachable
 from inplace.runtime.observe import Observer
 
 CONCURRENCY: Final = 48
 #: No write may take longer than this, or longer than what is left of the lease.
 WRITE_SECONDS: Final = 5.0
+#: For how long the API server works on a request at most (--request-timeout).
+SERVER_SECONDS: Final = 60.0
 #: How soon a workload is reconciled again after a write that did not take effect.
 RETRY_SECONDS: Final = 1.0
-
-
 #: Writes whose object is not pending afterwards: only the watch tells that it is there, or gone.
 SHOWN_BY_WATCH: Final = (CreateReplicaSet, DeleteReplicaSet)
 
@@ -119,6 +112,9 @@ class Applier:
         self._lease_left = lease_left
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self._group: asyncio.TaskGroup | None = None
+        self._tasks = set[asyncio.Task[None]]()
+        #: Until when a write that got no answer may still be carried out (monotonic).
+        self._doubtful_until = float("-inf")
 
     async def run(self) -> None:
         """Own the tasks of all writes until cancelled; writes in flight are cancelled with it."""
@@ -128,6 +124,17 @@ class Applier:
                 await asyncio.get_running_loop().create_future()
             finally:
                 self._group = None
+
+    async def finish(self) -> None:
+        """Start no write any more, and wait for the answers of those in flight, for as long as one may take."""
+        self._group = None
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=WRITE_SECONDS)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether no write is under way, or may be carried out although nobody waits for its answer any more."""
+        return not self._tasks and self._memory.clock.monotonic() >= self._doubtful_until
 
     def submit(self, key: Key, snapshot: Snapshot, action: Action) -> None:
         """Start an action unless another one on the same object is in flight."""
@@ -139,8 +146,19 @@ class Applier:
             self._memory.disrupts(action.pod.metadata)
         if isinstance(action, CreatePullPod):
             self._memory.requested_pull(action)
-        due = _due(action, snapshot, self._memory)
-        self._group.create_task(self._carry_out(key, snapshot, action, due), name=f"{type(action).__name__} {key}")
+        due = became_possible(action, snapshot, self._memory)
+        name = f"{type(action).__name__} {key}"
+        task = self._group.create_task(self._carry_out(key, snapshot, action, due), name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled():
+            self._doubt()
+
+    def _doubt(self) -> None:
+        self._doubtful_until = self._memory.clock.monotonic() + SERVER_SECONDS
 
     async def _carry_out(self, key: Key, snapshot: Snapshot, action: Action, due: float) -> None:
         """One write, from its turn to its report. Whatever goes wrong with one object, those on others go on."""
@@ -313,6 +331,8 @@ class Applier:
         request, meta = patches.build(action, self._memory.clock.now()), subject(action)
         if isinstance(request, Creation):
             return Outcome.UNKNOWN  # what is not there yet cannot be pending
+        if error.outcome_unknown:
+            self._doubt()
         tries = 0
         while error.outcome_unknown:
             try:
@@ -369,19 +389,3 @@ def needs_live_read(action: Action) -> TypeGuard[PatchImages]:
         return False
     found = records.of(action.pod, action.record.workload)
     return not (isinstance(found, Record) and found.phase is PodPhase.DRAINING)
-
-
-def _due(action: Action, snapshot: Snapshot, memory: Memory) -> float:
-    """When this write became possible, on the monotonic clock: the time after that is our own overhead.
-
-    A patch is possible once Ready=False was observed and the grace period is over, completion once the evidence was
-    observed.
-    """
-    now, uid = memory.clock.monotonic(), subject(action).uid
-    observation = snapshot.observations.get(uid)
-    if isinstance(action, PatchImages) and observation is not None and observation.out_at is not None:
-        return now - max(
-            0.0,
-            (memory.clock.now() - observation.out_at).total_seconds() - snapshot.parsed.settings.grace_period_seconds,
-        )
-    return memory.observed_at.get(uid, now) if isinstance(action, Complete) else now

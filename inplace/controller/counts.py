@@ -10,7 +10,7 @@ from typing import Final
 
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
-from inplace.core.actions.actions import Action, Complete, DeletePullPod, PatchImages, WriteStatus
+from inplace.core.actions.actions import Action, Complete, DeletePullPod, PatchImages, WriteStatus, subject
 from inplace.core.objects.reasons import EventReason
 from inplace.core.plan.endings import Ending, Result, endings
 from inplace.core.pod import lifecycle
@@ -69,3 +69,19 @@ def evidence(record: Record) -> str:
     """The weakest evidence for any container of a completed Pod; `None` if none was swapped."""
     found = lifecycle.evidence_of(record).values()
     return str(max(found, key=_LADDER.index)) if found else NONE
+
+
+def became_possible(action: Action, snapshot: Snapshot, memory: Memory) -> float:
+    """When this write became possible, on the monotonic clock: the time after that is our own overhead.
+
+    A patch is possible once Ready=False was observed and the grace period is over, completion once the evidence was
+    observed.
+    """
+    now, uid = memory.clock.monotonic(), subject(action).uid
+    observation = snapshot.observations.get(uid)
+    if isinstance(action, PatchImages) and observation is not None and observation.out_at is not None:
+        return now - max(
+            0.0,
+            (memory.clock.now() - observation.out_at).total_seconds() - snapshot.parsed.settings.grace_period_seconds,
+        )
+    return memory.observed_at.get(uid, now) if isinstance(action, Complete) else now

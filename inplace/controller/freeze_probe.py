@@ -27,6 +27,10 @@ from inplace.runtime.observe import Observer
 
 #: Seconds between probes of a namespace: how long a workload may be unprotected after a policy was removed.
 PERIOD: Final = 10.0
+#: Probes per second over all namespaces, the first ones aside: with more than fifty each is probed less often.
+PER_SECOND: Final = 5.0
+#: Probes at a time: one that is not answered holds up few others.
+AT_ONCE: Final = 8
 #: Seconds after which an inconclusive probe is repeated: at first, and at most, twice as long each time.
 RETRY: Final = 1.0
 MAX_RETRY: Final = 30.0
@@ -71,19 +75,24 @@ class FreezeProbe:
         due: dict[Scope, float] = {}
         retry: dict[Scope, float] = {}
         while True:
-            now = self._clock.monotonic()
-            for scope in [scope for scope in self._subjects if due.get(scope, now) <= now]:
-                if await self._probe(scope):
-                    pause, retry[scope] = PERIOD, RETRY
-                else:
-                    pause = retry.get(scope, RETRY)
-                    retry[scope] = min(MAX_RETRY, 2 * pause)
-                due[scope] = self._clock.monotonic() + pause
-                if scope not in self._subjects:
-                    del due[scope]  # or the next workload of this namespace would wait for it
             self._added.clear()
+            now = self._clock.monotonic()
+            probed = [scope for scope in self._subjects if due.get(scope, now) <= now]
+            for several in (probed[first : first + AT_ONCE] for first in range(0, len(probed), AT_ONCE)):
+                await asyncio.gather(*(self._look(scope, due, retry) for scope in several))
             pending = [due.get(scope, now) for scope in self._subjects]
             await self._sleep(min(pending, default=now + PERIOD) - self._clock.monotonic())
+
+    async def _look(self, scope: Scope, due: dict[Scope, float], retry: dict[Scope, float]) -> None:
+        """Probe, and say when to do so again."""
+        conclusive = await self._probe(scope)
+        if scope not in self._subjects:  # or the next workload of this namespace would wait for it
+            due.pop(scope, None)
+            retry.pop(scope, None)
+            return
+        pause = max(PERIOD, len(self._subjects) / PER_SECOND) if conclusive else retry.get(scope, RETRY)
+        retry[scope] = RETRY if conclusive else min(MAX_RETRY, 2 * pause)
+        due[scope] = self._clock.monotonic() + pause
 
     async def _sleep(self, seconds: float) -> None:
         """Sleep this long, or until a scope is added."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from inplace.cluster.cache import Cache
+from inplace.cluster.kept import shed
 from inplace.cluster.key import ORPHAN, Key
 from inplace.cluster.memory import Memory
 from inplace.core.objects import names
@@ -34,6 +35,8 @@ class EventHandlers:
             if workload is not None:
                 own = Key(kind, workload.metadata.namespace, workload.metadata.name)
                 self._queue.add(self._cache.key_of(workload.metadata, kind) or own, low=initial)
+            if new is not None and new.partial and old is not None and not old.partial:
+                shed(self._cache, kind, new)
             if new is None and old is not None:
                 self._forget(old.metadata.uid)
 

@@ -7,6 +7,7 @@ a fortieth of the time as long as users do not notice the delay. Events in betwe
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -15,16 +16,17 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from inplace.cluster.cache import Cache
-from inplace.cluster.gather import Gone, Incomplete, gather
+from inplace.cluster.gather import Incomplete, Partly, gather
+from inplace.cluster.kept import complete
 from inplace.cluster.key import ORPHAN, Key
 from inplace.cluster.memory import Memory
+from inplace.controller.planning import Planning
 from inplace.controller.tally import Tally
 from inplace.core import kinds
 from inplace.core.actions.actions import Action
 from inplace.core.objects import names
 from inplace.core.objects.workloads import Revision, Workload
 from inplace.core.plan import orphans
-from inplace.core.plan.plan import Planner
 from inplace.core.plan.result import Plan
 from inplace.core.pod.states import InProgress
 from inplace.core.rollout import disruption_budgets
@@ -46,6 +48,8 @@ ACTIVE_SECONDS: Final = 1.0
 STATUS_RATE: Final = 2.0
 #: How long the caches may be incomplete before the API server is asked.
 CACHE_TIMEOUT: Final = 5.0
+#: Seconds to wait for the watch to show what has changed while it was read.
+CHANGED_PAUSE: Final = 1.0
 
 CarryOut = Callable[[Key, Snapshot, Action], None]
 
@@ -55,6 +59,8 @@ class Process(NamedTuple):
 
     #: Nothing disruptive starts before this: the previous leader may still be writing.
     not_before: Callable[[], datetime | None]
+    #: Why what is known of the cluster may be out of date; empty if it is not.
+    stale: Callable[[], str]
     #: Whether admission policies freeze workloads of a kind in a namespace; None if not known yet.
     freeze_policy: Callable[[str, str], bool | None]
     #: Start to probe that with this workload.
@@ -70,7 +76,7 @@ class Reconciler:
         self,
         cache: Cache,
         memory: Memory,
-        planner: Planner,
+        planning: Planning,
         client: Client,
         observer: Observer,
         carry_out: CarryOut,
@@ -78,7 +84,9 @@ class Reconciler:
     ) -> None:
         self._cache = cache
         self._memory = memory
-        self._planner = planner
+        self._planning = planning
+        #: From a look to what follows from its plan: one workload at a time, or two would spend the same room.
+        self._turn = asyncio.Lock()
         self._client = client
         self._clock = memory.clock
         self._observer = observer
@@ -94,15 +102,19 @@ class Reconciler:
         """Gather, plan and apply once."""
         if key.kind == ORPHAN:
             return self._release(key)
-        match gather(self._cache, self._memory, key, self._clock.now(), absent=self._absent.get(key, frozenset())):
-            case Gone():
-                self._forget(key)
-                return Done()
-            case Incomplete() as incomplete:
-                return await self._wait_for(key, incomplete)
-            case snapshot:
+        async with self._turn:
+            absent = self._absent.get(key, frozenset())
+            seen = gather(self._cache, self._memory, key, self._clock.now(), absent=absent)
+            if isinstance(seen, Snapshot):
                 self._incomplete.pop(key, None)
-                return self._act(key, self._with_process_state(key, snapshot))
+                return await self._act(key, self._with_process_state(key, seen))
+        if isinstance(seen, Incomplete):
+            return await self._wait_for(key, seen)
+        if isinstance(seen, Partly):
+            done = await complete(self._client, self._cache, key.kind, seen.objects)
+            return RequeueAfter(MIN_PAUSE if done else CHANGED_PAUSE)
+        self._forget(key)
+        return Done()
 
     def _release(self, key: Key) -> Result:
         """End what was begun on a Pod that nobody owns any more."""
@@ -116,22 +128,22 @@ class Reconciler:
         return Done() if made.requeue_at is None else RequeueAfter((made.requeue_at - now).total_seconds())
 
     def _with_process_state(self, key: Key, snapshot: Snapshot) -> Snapshot:
-        """Add what other parts of this process know: active policies, the previous leader, the load."""
+        """Add what other parts of this process know: active policies, the previous leader, the caches, the load."""
         return replace(
             snapshot,
             not_before=self._process.not_before(),
+            stale=self._process.stale(),
             freeze_policy=self._process.freeze_policy(key.kind, key.namespace)
             if snapshot.kind.frozen_on_demand
             else False,
             status_every=timedelta(seconds=max(1.0, len(self._rested) / STATUS_RATE)),
         )
 
-    def _act(self, key: Key, snapshot: Snapshot) -> Result:
+    async def _act(self, key: Key, snapshot: Snapshot) -> Result:
         if snapshot.freeze_policy is None and snapshot.workload.metadata.label(names.MODE) is not None:
             self._process.probe_freeze_policy(key)
-        began, now = self._clock.monotonic(), self._clock.now()
-        plan = self._planner.plan(snapshot, now)
-        took = self._clock.monotonic() - began
+        now = self._clock.now()
+        plan, took = await self._planning.plan(snapshot, now)
         self._observer.observe("inplace_plan_seconds", took, kind=key.kind)
         rest = self._rest(key, took)
         for action in plan.actions:
@@ -172,7 +184,8 @@ class Reconciler:
             return RequeueAfter(left)
         for name in incomplete.missing:
             if not await self._owns_revision(key, incomplete.workload, name):
-                self._absent[key] = self._absent.get(key, frozenset()) | {name}
+                known = self._absent.get(key, frozenset()) & incomplete.named
+                self._absent[key] = known | {name}  # anybody may write the label: no more than Pods name
         self._observer.event("snapshot.incomplete", level="warning", **key._asdict(), message=incomplete.reason)
         self._incomplete.pop(key, None)
         return RequeueAfter(MIN_PAUSE)

@@ -19,18 +19,22 @@ import aiohttp
 import msgspec
 from msgspec import Raw, Struct
 
+from inplace.kube import bodies, pages
 from inplace.kube.connection import Connection
 from inplace.kube.errors import (
+    UNDECODABLE,
     ApiError,
     KubeError,
     ServerError,
     Status,
     Throttled,
+    TooLarge,
     Unauthorized,
     Unreachable,
     from_status,
 )
 from inplace.kube.outages import Outages
+from inplace.kube.pages import Page
 from inplace.kube.resource import Resource
 from inplace.kube.unreachable import unreachable
 from inplace.runtime.clock import Clock, ServerClock
@@ -40,6 +44,9 @@ T = TypeVar("T")
 DEFAULT_SECONDS: Final = 30.0
 FIELD_MANAGER: Final = "inplace"
 PAGE: Final = 500
+#: A page of more bytes is asked for again with fewer objects: however large the objects of others are, no more of them
+#: than this is in memory at once. One object alone may have as much as any answer.
+PAGE_BYTES: Final = 8 * 2**20
 #: Attempts of one call while the server is unreachable; callers that loop try again anyway.
 MAX_TRIES: Final = 3
 
@@ -51,20 +58,6 @@ class PatchType(StrEnum):
     MERGE = "application/merge-patch+json"
     STRATEGIC = "application/strategic-merge-patch+json"
     APPLY = "application/apply-patch+yaml"
-
-
-class ListMeta(Struct, frozen=True, rename="camel"):
-    """metav1.ListMeta."""
-
-    resource_version: str = ""
-    continue_: str = msgspec.field(default="", name="continue")
-
-
-class Page(Struct, frozen=True):
-    """One page of a list; items are decoded one by one."""
-
-    metadata: ListMeta = ListMeta()
-    items: tuple[Raw, ...] = ()
 
 
 class List(Struct, Generic[T], frozen=True):
@@ -160,15 +153,26 @@ class Client:
         timeout: float | None = None,
     ) -> AsyncIterator[Page]:
         """Read all objects page by page. Raises Expired if the continue token expires."""
-        query = {"limit": str(limit), "labelSelector": label_selector, "fieldSelector": field_selector}
-        token = ""
+        query = {"labelSelector": label_selector, "fieldSelector": field_selector}
+        token, size = "", limit
         while True:
-            body = await self._call("GET", resource.path(namespace), {**query, "continue": token}, timeout=timeout)
-            page = decode(body, Page)
-            yield page
+            asked = {**query, "limit": str(size), "continue": token}
+            most = PAGE_BYTES if size > 1 else bodies.MAX_BYTES
+            try:
+                body = await self._call("GET", resource.path(namespace), asked, timeout=timeout, most=most)
+            except TooLarge:
+                if size == 1:
+                    raise
+                size = max(1, size // 4)
+                continue
+            page, length = await pages.read(body), len(body)
             token = page.metadata.continue_
+            yield page
             if not token:
                 return
+            if length < PAGE_BYTES // 4:
+                size = min(limit, 2 * size)
+            del body, page  # before the next one is read
 
     async def patch(
         self,
@@ -267,6 +271,7 @@ class Client:
         *,
         content_type: str = "application/json",
         timeout: float | None = None,
+        most: int = bodies.MAX_BYTES,
     ) -> bytes:
         """Send, and retry as long as that is safe, within one deadline."""
         seconds = self._timeout if timeout is None else timeout
@@ -278,7 +283,7 @@ class Client:
             try:
                 async with asyncio.timeout(deadline - self.clock.monotonic()):
                     response = await self._send(method, path, query or {}, data, content_type, watch=False)
-                    return await _read(response)
+                    return await bodies.read(response, most)
             except (TimeoutError, aiohttp.ClientError, OSError) as error:
                 server, unknown = self.connection.address, _unknown(method, error)
                 failure: KubeError = unreachable(server, error, outcome_unknown=unknown)
@@ -340,7 +345,7 @@ class Client:
         for warning in response.headers.getall("Warning", ()):
             self._observer.event("server.warning", level="warning", path=path, warning=warning)
         if response.status >= 300:
-            await self._refuse(response)
+            await self._refuse(response, headers.get("Authorization"))
         return response
 
     def _set(self, clock: ServerClock, date: str) -> None:
@@ -351,10 +356,10 @@ class Client:
                 seconds = clock.ahead.total_seconds()
                 self._observer.event("clock.corrected", level="warning", server_ahead_seconds=round(seconds))
 
-    async def _refuse(self, response: aiohttp.ClientResponse) -> None:
-        error = from_status(response.status, _status(await _read(response)), _retry_after(response))
+    async def _refuse(self, response: aiohttp.ClientResponse, token: str | None) -> None:
+        error = from_status(response.status, _status(await bodies.read(response)), _retry_after(response))
         if isinstance(error, Unauthorized):
-            await self.connection.renew()
+            await self.connection.renew(token)
         raise error
 
 
@@ -364,20 +369,15 @@ def decode(body: bytes | Raw, type: type[T]) -> T:
         return Raw(bytes(body))  # type: ignore[return-value]
     try:
         return msgspec.json.decode(body, type=type)
-    except (msgspec.MsgspecError, RecursionError) as error:  # nested deeper than the decoder goes
+    except UNDECODABLE as error:
         raise KubeError(f"unexpected response from the server: {error}: {bytes(body)[:80]!r}") from error
-
-
-async def _read(response: aiohttp.ClientResponse) -> bytes:
-    async with response:
-        return await response.read()
 
 
 def _status(body: bytes) -> Status:
     """The Status in a response; if it is none (a proxy's HTML), its beginning as the message."""
     try:
         return msgspec.json.decode(body, type=Status)
-    except msgspec.MsgspecError:
+    except UNDECODABLE:
         return Status(message=" ".join(body[:200].decode(errors="replace").split()))
 
 

@@ -35,7 +35,10 @@ _KEEPALIVE: Final = (
 )
 #: Exec tokens are renewed this long before they expire.
 RENEW_BEFORE: Final = timedelta(seconds=60)
-#: Connections for calls; watches and the lease have sessions of their own.
+#: How long credentials may take to be renewed, and how long nobody asks for them again, in seconds, however it ended.
+RENEW_SECONDS: Final = 30.0
+RENEW_PAUSE: Final = 10.0
+#: Connections for calls; watches have a session of their own.
 CALLS: Final = 64
 
 Reload = Callable[[Any], Awaitable[Any]]
@@ -53,8 +56,14 @@ class Connection:
         self._as_user = as_user
         self._agent = agent
         self._renewing = asyncio.Lock()
+        #: When they were renewed last, by the monotonic clock, and why that failed.
+        self._renewed_at = float("-inf")
+        self._failure: ConfigError | None = None
         self._expires: datetime | None = None
+        self.tls: ssl.SSLContext | None = None
+        self._certificate = b""
         self._sessions: list[aiohttp.ClientSession] = []
+        self._retired: list[aiohttp.ClientSession] = []
         self.namespace = namespace
         self.host: str = str(configuration.host).rstrip("/")
 
@@ -67,7 +76,7 @@ class Connection:
     async def __aexit__(
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        for session in self._sessions:
+        for session in (*self._sessions, *self._retired):
             await session.close()
 
     @property
@@ -80,24 +89,88 @@ class Connection:
         return URL(self.host + path, encoded=True)
 
     async def headers(self) -> dict[str, str]:
-        """Headers of a request: who we are, and a token that is still valid."""
+        """Headers of a request: who we are, and a token that is still valid.
+
+        Raises ConfigError if there is none; one that could not be renewed is good until it expires.
+        """
         if self._expires is not None and self._clock.now() > self._expires - RENEW_BEFORE:
-            await self.renew()
-        token = await self._configuration.get_api_key_with_prefix("BearerToken")
+            try:
+                await self.renew(self._token)
+            except ConfigError:
+                if self._clock.now() >= self._expires:
+                    raise
+        token = await self._refreshed()
         headers = {"User-Agent": self._agent, "Accept": "application/json", "Accept-Encoding": "identity"}
-        if token:
-            headers["Authorization"] = token.strip()
+        if token and self._is_private:
+            headers["Authorization"] = token
         if self._as_user:
             headers["Impersonate-User"] = self._as_user
         return headers
 
-    async def renew(self) -> bool:
-        """Reload the credentials, after a 401 or before they expire. False if they are the same as before."""
+    async def renew(self, used: str | None) -> None:
+        """Reload the credentials, after a 401 or before they expire, unless they are not those `used` any more.
+
+        Many calls fail for one reason at the same time: one reloads, and nobody does again for a while. Raises
+        ConfigError if that fails, or has failed just now.
+        """
         async with self._renewing:
-            before = self._configuration.api_key.get("BearerToken")
-            loader = await self._reload(self._configuration)
+            if used != self._token:
+                return
+            if self._clock.monotonic() < self._renewed_at + RENEW_PAUSE:
+                if self._failure is not None:
+                    raise self._failure
+                return
+            try:
+                async with asyncio.timeout(RENEW_SECONDS):
+                    loader = await self._reload(self._configuration)
+                await self._renew_certificate()
+                self._failure = None
+            except ConfigError as error:
+                self._failure = error
+                raise
+            except Exception as error:  # of the library, of a file, of a plugin: none of them may end the process
+                why = " ".join(str(error).split()) or type(error).__name__
+                why = f"no answer within {RENEW_SECONDS:.0f} s" if isinstance(error, TimeoutError) else why
+                self._failure = ConfigError(f"the credentials of {self.address} cannot be renewed: {why}")
+                raise self._failure from error
+            finally:
+                self._renewed_at = self._clock.monotonic()
             self._expires = getattr(loader, "exec_plugin_expiry", None)
-            return bool(self._configuration.api_key.get("BearerToken") != before)
+
+    @property
+    def _token(self) -> str | None:
+        token = self._configuration.api_key.get("BearerToken")
+        return token.strip() if token else None
+
+    async def _refreshed(self) -> str | None:
+        """The token, from its file if it is time to read that again; while it cannot be read, the one from before."""
+        try:
+            token = await self._configuration.get_api_key_with_prefix("BearerToken")
+        except Exception:  # noqa: BLE001 - of the library or a file; a token that is too old is answered with 401
+            return self._token
+        return token.strip() if token else None
+
+    @property
+    def _is_private(self) -> bool:
+        """Whether nobody can listen: as kubectl does, no token is sent over plain HTTP, but on this machine."""
+        return self.host.startswith("https:") or URL(self.host).host in {"127.0.0.1", "::1", "localhost"}
+
+    async def _renew_certificate(self) -> None:
+        """Use a client certificate that has changed: for new connections, so that no old one is used for long."""
+        if self.tls is None or not self._configuration.cert_file:
+            return
+        before, self._certificate = self._certificate, self._read_certificate()
+        if self._certificate == before:
+            return
+        self.tls.load_cert_chain(self._configuration.cert_file, keyfile=self._configuration.key_file)
+        for session in self._retired:  # what was asked on them is answered by now
+            await session.close()
+        self._retired, self._sessions = self._sessions, []
+        self.calls, self.watches = self._session(CALLS), self._session(0)
+
+    def _read_certificate(self) -> bytes:
+        files = (self._configuration.cert_file, self._configuration.key_file or self._configuration.cert_file)
+        return b"".join(Path(file).read_bytes() for file in files)
 
     @property
     def server_name(self) -> str | None:
@@ -132,6 +205,7 @@ class Connection:
             context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
             if configuration.cert_file:
                 context.load_cert_chain(configuration.cert_file, keyfile=configuration.key_file)
+                self._certificate = self._read_certificate()
         except (OSError, ssl.SSLError) as error:
             raise ConfigError(f"the certificates of {self.address} cannot be used: {error}") from error
         if hasattr(ssl, "VERIFY_X509_STRICT"):
@@ -189,11 +263,12 @@ def _in_cluster(clock: Clock, agent: str, as_user: str | None) -> Connection:
     configuration = make()
     try:
         config.load_incluster_config(client_configuration=configuration)
-    except config.ConfigException as error:
+    except (config.ConfigException, OSError) as error:
         raise ConfigError(f"the Pod's own credentials cannot be used: {error}") from error
 
-    async def reload(_: Any) -> None:
-        """The library's own hook reads the token file again."""
+    async def reload(into: Any) -> None:
+        """Read the token file at once; the library's hook does each minute, by the wall clock."""
+        config.load_incluster_config(client_configuration=into)
 
     return Connection(configuration, reload, clock, namespace=_own_namespace(), as_user=as_user, agent=agent)
 

@@ -3,6 +3,7 @@
     KubeError
      ├─ ConfigError          the kubeconfig or the credentials cannot be used
      ├─ Unreachable          no response: refused, TLS, DNS, timeout, cut (`outcome_unknown`: a write may be done)
+     ├─ TooLarge             an answer larger than may be held in memory
      ├─ LeaseLost            another process may lead from now on
      └─ ApiError             the server answered with a Status
          ├─ Unauthorized     401
@@ -25,8 +26,12 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
+
+#: What a decoder raises: no JSON, or not of the type; not UTF-8, or a number of thousands of digits; nested too deep.
+UNDECODABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 
 class KubeError(Exception):
@@ -43,6 +48,10 @@ class Unreachable(KubeError):
     def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
         super().__init__(message)
         self.outcome_unknown = outcome_unknown
+
+
+class TooLarge(KubeError):
+    """An answer, or a line of a watch, has more bytes than may be held in memory."""
 
 
 class LeaseLost(KubeError):
@@ -155,6 +164,8 @@ _DENIED: Final = re.compile(r'User "[^"]*" cannot \S+ (resource|path) ')
 #: The server's words for a patch that does not apply, and what they mean.
 _UNSAID: Final = "the server rejected our request due to an error in our request"
 CHANGED: Final = "the object has changed since it was read, or the patch does not apply to it"
+#: What the server puts after its words for a changed Pod: the whole spec, its env included (validation.go, `specDiff`).
+_SPEC_DIFF: Final = re.compile(r"(pod updates may not change fields other than [^\n]*)\n.*", re.DOTALL)
 #: How the message of a webhook's denial begins, whatever its code.
 _WEBHOOK: Final = "admission webhook "
 _HINTS: Final[Mapping[int, str]] = {
@@ -172,6 +183,7 @@ def from_status(code: int, status: Status, retry_after: float | None = None) -> 
     if code == 422 and _is_failed_test(status):
         kind = PreconditionFailed
         status = replace(status, message=CHANGED) if status.message == _UNSAID else status
+    status = replace(status, message=_SPEC_DIFF.sub(r"\1", status.message))
     wait = retry_after
     if wait is None and status.details is not None and status.details.retry_after_seconds:
         wait = float(status.details.retry_after_seconds)

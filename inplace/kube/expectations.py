@@ -12,6 +12,7 @@ from inplace.runtime.observe import NullObserver, Observer
 
 #: After this long, stop waiting for the cache to show a write; the next reconciliation trusts the cache.
 OVERDUE_SECONDS: Final = 10.0
+FORGET_SECONDS: Final = 600.0
 
 
 class Expectations:
@@ -29,8 +30,16 @@ class Expectations:
         return uid in self._expected
 
     def expect(self, uid: str, resource_version: str) -> None:
-        """A write returned this version."""
-        self._expected[uid] = (resource_version, self._clock.monotonic())
+        """A write returned this version.
+
+        The answer may come after the object was seen to be deleted, and then nobody asks for it any more: what has been
+        expected for much too long is dropped.
+        """
+        now = self._clock.monotonic()
+        self._expected.pop(uid, None)
+        self._expected[uid] = (resource_version, now)
+        while (oldest := next(iter(self._expected))) != uid and now - self._expected[oldest][1] > FORGET_SECONDS:
+            del self._expected[oldest]
 
     def satisfied(self, uid: str, resource_version: str) -> bool:
         """Whether the cached object reflects all our writes. Overdue expectations are dropped and counted."""

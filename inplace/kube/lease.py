@@ -4,6 +4,9 @@ Whether a lease is still valid depends on when this process, by its monotonic cl
 on the times in it. Work must stop *before* the lease can be taken: `remaining` counts from before the last successful
 renewal was sent. There is no fencing, so every write is also a compare-and-set.
 
+A Lease that is deleted was held all the same. Its holder, who may still write, creates it again at its next renewal;
+who has seen it held waits until it would have ended.
+
 Who waits for the lease looks more often than client-go does, and just when it ends: a released lease is taken within
 two seconds, and that of a process that died within two seconds after its end.
 """
@@ -61,7 +64,9 @@ class Elector:
         renew_deadline: float = 10.0,
         retry_period: float = 2.0,
         standby_period: float = 1.0,
+        may_release: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`may_release`: whether, at the end, nothing that was written under the lease may still be on its way."""
         self._client = client
         self._namespace = namespace
         self._name = name
@@ -73,6 +78,7 @@ class Elector:
         self._deadline = renew_deadline
         self._period = retry_period
         self._standby_period = standby_period
+        self._may_release = may_release
         self._leading = asyncio.Event()
         self._renewed = float("-inf")
         self._seen: _Lease | None = None
@@ -106,7 +112,7 @@ class Elector:
         finally:
             led = self._leading.is_set() and self.remaining() > 0
             self._leading.clear()
-            if led:
+            if led and self._may_release():
                 await self._release()
 
     async def _hold(self) -> None:
@@ -137,7 +143,9 @@ class Elector:
         try:
             lease = await self._client.get(LEASES, self._name, self._namespace, type=_Lease, timeout=self._timeout())
         except NotFound:
-            self.clean_takeover = True
+            if self._seen is not None and self._clock.monotonic() < self._ends_at(self._seen):
+                return False
+            self.clean_takeover = False  # there may have been one just now
             return await self._create(began)
         self._observe(lease)
         free = not lease.spec.holder_identity
@@ -162,7 +170,12 @@ class Elector:
         began = self._clock.monotonic()
         lease = self._seen
         if lease is None or self.problem is not None:
-            lease = await self._client.get(LEASES, self._name, self._namespace, type=_Lease, timeout=self._timeout())
+            try:
+                lease = await self._client.get(
+                    LEASES, self._name, self._namespace, type=_Lease, timeout=self._timeout()
+                )
+            except NotFound:
+                return await self._create(began)
         if lease.spec.holder_identity != self._identity:
             self._renewed = float("-inf")
             holder = lease.spec.holder_identity
@@ -170,6 +183,8 @@ class Elector:
             raise LeaseLost(f"lease {self._namespace}/{self._name} {lost}")
         try:
             return await self._put(lease, lease.spec.lease_transitions, began)
+        except NotFound:
+            return await self._create(began)
         except Conflict:
             self._seen = None
             raise

@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from inplace.kube.errors import Denied, KubeError, Unauthorized, Unreachable
+from inplace.kube.errors import ConfigError, Denied, KubeError, Unauthorized, Unreachable
 from inplace.runtime.clock import Clock
 from inplace.runtime.observe import Observer
 
@@ -30,6 +30,7 @@ _DENIAL: Final = re.compile(
 LINES: Final[dict[type[KubeError], tuple[str, str]]] = {
     Denied: ("rights.missing", "rights.granted"),
     Unauthorized: ("credentials.rejected", "credentials.accepted"),
+    ConfigError: ("credentials.not_renewed", "credentials.renewed"),
     Unreachable: ("server.unreachable", "server.reached"),
 }
 

@@ -16,11 +16,12 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from inplace.kube.client import Client
-from inplace.kube.errors import Expired, KubeError
+from inplace.kube.client import PAGE, Client
+from inplace.kube.errors import UNDECODABLE, Expired, KubeError
+from inplace.kube.pages import Page
 from inplace.kube.resource import Resource
 from inplace.kube.store import Store
-from inplace.kube.watch import Bookmark, Changed, Deleted, watch
+from inplace.kube.watch import Bookmark, Changed, Deleted, Lost, watch
 from inplace.runtime.clock import Clock, SystemClock
 from inplace.runtime.observe import NullObserver, Observer
 
@@ -31,6 +32,8 @@ MIN_BACKOFF: Final = 0.8
 MAX_BACKOFF: Final = 30.0
 #: After this long without a problem the backoff is reset.
 RESET_SECONDS: Final = 120.0
+#: A problem that has lasted for so long makes what is stored unfit for decisions; an API server that restarts is back.
+STALE_SECONDS: Final = 15.0
 #: A watch lasts a random time between these, so that many clients do not reconnect at once.
 WATCH_SECONDS: Final = (300.0, 600.0)
 #: Some servers drop a stale watch without 410: after this many short watches, list again
@@ -42,7 +45,8 @@ SHORT_SECONDS: Final = 1.0
 class Reflector(Generic[T]):
     """Keeps a store like the server. `on_change(old, new, initial)` is synchronous and cheap.
 
-    Failures are retried for ever; those in `fatal` are raised by `run`.
+    `keep` says what is stored of an object that was received with so many bytes of JSON. Failures are retried for ever;
+    those in `fatal` are raised by `run`.
     """
 
     def __init__(
@@ -54,19 +58,23 @@ class Reflector(Generic[T]):
         *,
         namespace: str | None = None,
         on_change: OnChange[T] = lambda old, new, initial: None,
+        keep: Callable[[T, int], T] = lambda item, size: item,
         clock: Clock | None = None,
         observer: Observer | None = None,
         rng: random.Random | None = None,
         fatal: tuple[type[KubeError], ...] = (),
+        watch_seconds: tuple[float, float] = WATCH_SECONDS,
     ) -> None:
         self._client = client
         self._fatal = fatal
+        self._watch_seconds = watch_seconds
         self._resource = resource
         self._source = f"cache of {resource.plural}"
         self.store = store
         self._type = type
         self._namespace = namespace
         self._on_change = on_change
+        self._keep = keep
         self._clock = clock or SystemClock()
         self._observer = observer or NullObserver()
         self._rng = rng or random.Random()  # noqa: S311 - jitter
@@ -80,6 +88,8 @@ class Reflector(Generic[T]):
         self._expired = 0
         self.last_contact = self._clock.monotonic()
         self.problem: str | None = "not listed yet"
+        #: Since when there is a problem.
+        self._troubled_at: float | None = self.last_contact
         #: The error of the last attempt; None if it succeeded.
         self.failure: KubeError | None = None
 
@@ -92,6 +102,14 @@ class Reflector(Generic[T]):
     def synced(self) -> bool:
         """Whether the store has been filled and there is no problem now."""
         return self._filled.is_set() and self.problem is None
+
+    @property
+    def stale(self) -> str | None:
+        """Why nothing new may be decided on what is stored: it was never filled, or is not kept up for a while."""
+        if self.problem is None or self._troubled_at is None:
+            return None
+        lasts = self._clock.monotonic() - self._troubled_at >= STALE_SECONDS
+        return self.problem if lasts or not self._filled.is_set() else None
 
     async def wait_synced(self) -> None:
         """Wait for the first complete list."""
@@ -111,13 +129,11 @@ class Reflector(Generic[T]):
             except Expired as error:
                 self._version, self._expired = "", self._expired + 1
                 if self._expired > 1:  # once is nothing unusual
-                    self.problem, self.failure = str(error), error
-                    self._answered.set()
+                    self._failed(error)
                 self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="expired")
                 await self._back_off()
             except KubeError as error:
-                self.problem, self.failure = str(error), error
-                self._answered.set()
+                self._failed(error)
                 if isinstance(error, self._fatal):
                     raise
                 self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="error")
@@ -133,32 +149,47 @@ class Reflector(Generic[T]):
         version = ""
         decoder = msgspec.json.Decoder(self._type)
         async for page in self._client.pages(self._resource, self._namespace):
-            for raw in page.items:
-                item = self._decode(decoder, raw)
-                if item is not None:
-                    seen[self.store.key(item)] = item, len(raw)
+            seen.update(self._read(page, decoder))
             version = page.metadata.resource_version
             self.last_contact = self._clock.monotonic()
+            del page  # before the next one is read
             await asyncio.sleep(0)
         for key in self.store.keys() - seen.keys():
             self._on_change(self.store.remove(key), None, initial)
-        for item, size in seen.values():
+        for number, (item, size) in enumerate(seen.values(), start=1):
             self._put(item, size, initial)
+            if number % PAGE == 0:
+                await asyncio.sleep(0)  # each may be an event for many
         self._observer.count("inplace_relists_total", resource=self._resource.plural)
         self._version = version
         self._succeeded()
         self._filled.set()
         self._answered.set()
 
+    def _read(self, page: Page, decoder: msgspec.json.Decoder[T]) -> dict[tuple[str, str], tuple[T, int]]:
+        """What is kept of a page, by key, with the sizes."""
+        found: dict[tuple[str, str], tuple[T, int]] = {}
+        for raw in page.items:
+            item = self._decode(decoder, raw)
+            if item is not None:
+                found[self.store.key(item)] = self._keep(item, len(raw)), len(raw)
+        return found
+
+    def _failed(self, error: KubeError) -> None:
+        self.problem, self.failure = str(error), error
+        if self._troubled_at is None:
+            self._troubled_at = self._clock.monotonic()
+        self._answered.set()
+
     def _succeeded(self) -> None:
         if self.failure is not None:
             self._client.outages.ended(self._source)
-        self.problem, self.failure = None, None
+        self.problem, self.failure, self._troubled_at = None, None, None
 
     def _decode(self, decoder: msgspec.json.Decoder[T], raw: msgspec.Raw) -> T | None:
         try:
             return decoder.decode(raw)
-        except (msgspec.MsgspecError, RecursionError) as error:
+        except UNDECODABLE as error:
             self._observer.count("inplace_watch_undecodable_total", resource=self._resource.plural)
             fields = {"resource": self._resource.plural, "error": str(error)}
             self._observer.event("list.undecodable", level="warning", **fields)
@@ -172,7 +203,7 @@ class Reflector(Generic[T]):
             self._namespace,
             type=self._type,
             resource_version=self._version,
-            seconds=self._rng.uniform(*WATCH_SECONDS),
+            seconds=self._rng.uniform(*self._watch_seconds),
             observer=self._observer,
         )
         async with aclosing(events):
@@ -184,11 +215,16 @@ class Reflector(Generic[T]):
                     case Bookmark(version):
                         self._version = version
                     case Changed(item, size):
-                        self._put(item, size, initial=False)
+                        self._put(self._keep(item, size), size, initial=False)
                         self._version = self.store.version(item)
                     case Deleted(item):
                         self._on_change(self.store.remove(self.store.key(item)) or item, None, False)
                         self._version = self.store.version(item)
+                    case Lost(namespace, name, version):  # no state of it is better than one that is out of date
+                        old = self.store.remove((namespace, name))
+                        if old is not None:
+                            self._on_change(old, None, False)
+                        self._version = version or self._version
         await self._closed(self._clock.monotonic() - began)
 
     async def _closed(self, lasted: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import quote
 
 from msgspec import Struct
 
@@ -17,10 +18,10 @@ class Resource(Struct, frozen=True):
     namespaced: bool = True
 
     def path(self, namespace: str | None = None, name: str | None = None, subresource: str = "") -> str:
-        """The URL path; of all namespaces if none is given."""
+        """The URL path; of all namespaces if none is given. A name is one segment of it, whatever it holds."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        scope = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
-        item = f"/{name}" if name else ""
+        scope = f"/namespaces/{_segment(namespace)}" if self.namespaced and namespace else ""
+        item = f"/{_segment(name)}" if name else ""
         suffix = f"/{subresource}" if subresource else ""
         return f"{root}{scope}/{self.plural}{item}{suffix}"
 
@@ -28,6 +29,11 @@ class Resource(Struct, frozen=True):
     def api_version(self) -> str:
         """The `apiVersion` of objects."""
         return f"{self.group}/{self.version}" if self.group else self.version
+
+
+def _segment(name: str) -> str:
+    """Encoded; names come from references, too, which anybody may write: `../../../nodes/x` would be another object."""
+    return name.replace(".", "%2E") if name in {".", ".."} else quote(name, safe="")
 
 
 PODS: Final = Resource("", "v1", "pods", "Pod")

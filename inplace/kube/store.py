@@ -14,7 +14,7 @@ Indexer = Callable[[T], Iterable[Hashable]]
 
 
 class Store(Generic[T]):
-    """Objects by (namespace, name), and by the values of each index."""
+    """Objects by (namespace, name), and by the values of each index. An item may be a part of what was received."""
 
     def __init__(
         self,
@@ -42,6 +42,10 @@ class Store(Generic[T]):
         """All objects, sorted by key."""
         return tuple(self._objects[key] for key in sorted(self._objects))
 
+    def each(self) -> Iterable[T]:
+        """All objects, in no order."""
+        return self._objects.values()
+
     def by(self, index: str, value: Hashable) -> tuple[T, ...]:
         """The objects with this index value, sorted by key."""
         return tuple(self._objects[key] for key in sorted(self._indexes[index].get(value, ())))
@@ -63,6 +67,18 @@ class Store(Generic[T]):
             for value in indexer(item):
                 self._indexes[name].setdefault(value, set()).add(key)
         return old
+
+    def size(self, item: T) -> int:
+        """The size in bytes with which it is stored; 0 if it is not."""
+        return self._sizes.get(self.key(item), 0)
+
+    def refine(self, item: T) -> bool:
+        """Store more, or less, of the very version that is stored; False if another one is, or none."""
+        old = self._objects.get(self.key(item))
+        if old is None or self.version(old) != self.version(item):
+            return False
+        self.put(item, self.size(item))
+        return True
 
     def remove(self, key: Key) -> T | None:
         """Remove an object; returns it. For the reflector only."""

@@ -1,7 +1,7 @@
 """One watch: a long-lived request, turned into typed events and one typed end.
 
 The server-side timeout is not enough: the client gives up on its own if the server neither sends nor closes. Objects
-that cannot be decoded are counted and skipped; bookmarks are never decoded as objects.
+that cannot be decoded are counted and reported as lost; bookmarks are never decoded as objects.
 """
 
 from __future__ import annotations
@@ -14,15 +14,17 @@ import aiohttp
 import msgspec
 from msgspec import Raw, Struct
 
+from inplace.kube.bodies import MAX_BYTES
 from inplace.kube.client import Client
-from inplace.kube.errors import ApiError, Expired, Status, from_status
+from inplace.kube.errors import UNDECODABLE, ApiError, Expired, Status, TooLarge, from_status
 from inplace.kube.resource import Resource
 from inplace.kube.unreachable import unreachable
 from inplace.runtime.observe import Observer
 
 T = TypeVar("T")
-#: How long after the server-side timeout the client gives up on a silent server.
-GRACE_SECONDS: Final = 30.0
+#: How long a server may take to begin to answer, and to end a watch at its timeout: then the client gives up.
+OPEN_SECONDS: Final = 30.0
+CLOSE_SECONDS: Final = 5.0
 
 
 class Changed(Struct, Generic[T], frozen=True):
@@ -38,10 +40,21 @@ class Deleted(Struct, Generic[T], frozen=True):
     object: T
 
 
+class Lost(Struct, frozen=True):
+    """An object has changed, or is gone, and cannot be decoded: what is known of it is out of date."""
+
+    namespace: str
+    name: str
+    resource_version: str
+
+
 class Bookmark(Struct, frozen=True):
     """All events up to this version have been sent."""
 
     resource_version: str
+
+
+Event = Changed[T] | Deleted[T] | Lost | Bookmark
 
 
 class _Envelope(Struct, frozen=True):
@@ -49,15 +62,22 @@ class _Envelope(Struct, frozen=True):
     object: Raw
 
 
-class _Version(Struct, frozen=True, rename="camel"):
+class _Which(Struct, frozen=True, rename="camel"):
+    namespace: str = ""
+    name: str = ""
     resource_version: str = ""
 
 
 class _Marked(Struct, frozen=True):
-    metadata: _Version = _Version()
+    metadata: _Which = _Which()
+
+
+class _Named(Struct, frozen=True):
+    object: _Marked = _Marked()
 
 
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
+_NAMED: Final = msgspec.json.Decoder(_Named)
 
 
 async def watch(
@@ -69,7 +89,7 @@ async def watch(
     resource_version: str,
     seconds: float,
     observer: Observer,
-) -> AsyncGenerator[Changed[T] | Deleted[T] | Bookmark, None]:
+) -> AsyncGenerator[Event[T], None]:
     """Events from a version on, until the server closes the watch.
 
     Raises Expired if the version is too old (as a response or as an event), Unreachable if the connection is cut or
@@ -82,9 +102,9 @@ async def watch(
     }
     decoder = msgspec.json.Decoder(type)
     try:
-        async with asyncio.timeout(GRACE_SECONDS):
+        async with asyncio.timeout(OPEN_SECONDS):
             response = await client.open_watch(resource, namespace, query)
-        async with response, asyncio.timeout(seconds + GRACE_SECONDS):
+        async with response, asyncio.timeout(seconds + CLOSE_SECONDS):
             async for line in _lines(response):
                 event = decode_line(line, decoder, resource, observer)
                 if event is not None:
@@ -94,19 +114,28 @@ async def watch(
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """Whole lines of any length; a partial line at the end was cut off and is dropped."""
-    rest = b""
+    """Whole lines; a partial line at the end was cut off and is dropped. Raises TooLarge if one does not end."""
+    rest, size = list[bytes](), 0
     async for chunk in response.content.iter_any():
-        *whole, rest = (rest + chunk).split(b"\n")
-        for line in whole:
-            if line:
-                yield line
+        first, *others = chunk.split(b"\n")
+        rest.append(first)
+        size += len(first)
+        if size > MAX_BYTES:
+            raise TooLarge(f"a line of the watch has more than {MAX_BYTES} bytes")
+        if others:
+            whole, rest, size = [b"".join(rest), *others[:-1]], [others[-1]], len(others[-1])
+            for line in whole:
+                if line:
+                    yield line
 
 
 def decode_line(
     line: bytes, decoder: msgspec.json.Decoder[T], resource: Resource, observer: Observer
-) -> Changed[T] | Deleted[T] | Bookmark | None:
-    """Decode one line of a watch; None if it is undecodable, which is counted. Raises Expired and other ApiErrors."""
+) -> Event[T] | None:
+    """Decode one line of a watch. What is undecodable is counted: Lost, or None if not even its name can be read.
+
+    Raises Expired and other ApiErrors.
+    """
     try:
         envelope = _ENVELOPE.decode(line)
         if envelope.type == "ERROR":
@@ -114,12 +143,20 @@ def decode_line(
         if envelope.type == "BOOKMARK":
             return Bookmark(msgspec.json.decode(envelope.object, type=_Marked).metadata.resource_version)
         item = decoder.decode(envelope.object)
-    except (msgspec.MsgspecError, RecursionError) as error:  # nested deeper than the decoder goes
+    except UNDECODABLE as error:
         observer.count("inplace_watch_undecodable_total", resource=resource.plural)
         observer.event("watch.undecodable", level="warning", resource=resource.plural, error=str(error), line=line[:80])
-        return None
+        return _lost(line)
     observer.count("inplace_watch_events_total", resource=resource.plural, type=envelope.type)
     return Deleted(item) if envelope.type == "DELETED" else Changed(item, len(envelope.object))
+
+
+def _lost(line: bytes) -> Lost | None:
+    try:
+        which = _NAMED.decode(line).object.metadata
+    except UNDECODABLE:
+        return None
+    return Lost(which.namespace, which.name, which.resource_version) if which.name else None
 
 
 def _error(raw: Raw) -> ApiError:

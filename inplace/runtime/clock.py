@@ -75,11 +75,14 @@ class ServerClock:
     """UTC as the API server has it; the rest is this machine's.
 
     What ours is compared with was written by the server, or by those who ask it: the creation of a Pod, the entries of
-    a PodDisruptionBudget, a Lease. A machine whose clock is wrong would take all of them for too old or too young.
+    a PodDisruptionBudget, a Lease. A machine whose clock is wrong would take all of them for too old or too young. Time
+    passes as the monotonic clock has it: whoever sets the machine's clock moves no deadline and ends no pause.
     """
 
     def __init__(self, own: Clock) -> None:
         self._own = own
+        #: What the machine's clocks showed when this one was first asked: UTC, and monotonic.
+        self._began: tuple[datetime, float] | None = None
         self._ahead: timedelta | None = None
         self._told: float | None = None
 
@@ -93,7 +96,7 @@ class ServerClock:
 
         The first answer is believed, and after that what has been told for `STEADY` seconds.
         """
-        ahead = at - self._own.now()
+        ahead = at - self._reckoned()
         if abs(ahead) > _ABSURD:
             return False
         ahead = ahead if abs(ahead) >= TOLERANCE else timedelta()
@@ -113,7 +116,14 @@ class ServerClock:
 
     def now(self) -> datetime:
         """UTC."""
-        return self._own.now() + self.ahead
+        return self._reckoned() + self.ahead
+
+    def _reckoned(self) -> datetime:
+        """UTC as this machine had it at first, and the time that has passed since."""
+        if self._began is None:
+            self._began = self._own.now(), self._own.monotonic()
+        began, at = self._began
+        return began + timedelta(seconds=self._own.monotonic() - at)
 
     async def sleep(self, seconds: float) -> None:
         """This machine's."""

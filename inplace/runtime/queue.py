@@ -19,6 +19,9 @@ K = TypeVar("K", bound=Hashable)
 #: Number of resting keys above which expired ones are dropped.
 _MAX_RESTING: Final = 1_000
 
+#: Number of times in the heap, beside two for each key, above which those that are not due any more are dropped.
+_MAX_STALE: Final = 64
+
 
 class ShutDownError(Exception):
     """The queue is shut down and empty."""
@@ -97,7 +100,14 @@ class WorkQueue(Generic[K]):
         self._due[key] = due
         self._serial += 1
         heapq.heappush(self._heap, (due, self._serial, key))
+        if len(self._heap) > 2 * len(self._due) + _MAX_STALE:
+            self._drop_stale()
         self._set_timer()
+
+    def _drop_stale(self) -> None:
+        """Drop the times that are not due any more: an earlier one has replaced them, or was promoted."""
+        self._heap = [entry for entry in self._heap if self._due.get(entry[2]) == entry[0]]
+        heapq.heapify(self._heap)
 
     async def get(self) -> K:
         """Take the next key, to be processed by this caller until `done`. Raises ShutDownError at the end."""

@@ -1,22 +1,26 @@
 """The HTTP servers of the process, for probes and metrics: one for both, or one for each, if it has an address.
 
 Does not depend on what is measured and checked. Plain HTTP on purpose: no secrets are served, and NetworkPolicies can
-limit access.
+limit access. Whoever has it all the same cannot hold up the process (`guard`).
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, cast
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from inplace.serve.guard import Guards
 from inplace.serve.probes import Handler
 
+#: For how long the encoded metrics are served again, in seconds: to encode them takes the event loop a millisecond.
+ENCODED_SECONDS: Final = 1.0
 #: How long requests in flight may still take at shutdown, in seconds; ours take milliseconds.
 SHUTDOWN_SECONDS: Final = 1.0
 
@@ -49,9 +53,18 @@ def metrics_routes(registry: CollectorRegistry) -> Routes:
 
 
 def _metrics(registry: CollectorRegistry) -> Handler:
+    #: By content type, of which there are a few: until when it holds, and what was encoded.
+    encoded: dict[str, tuple[float, bytes]] = {}
+
     async def handle(request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(registry), headers={"Content-Type": content_type})
+        now = asyncio.get_running_loop().time()
+        until, body = encoded.get(content_type, (now, b""))
+        if now >= until:
+            body = encode(registry)
+            encoded.clear()
+            encoded[content_type] = now + ENCODED_SECONDS, body
+        return web.Response(body=body, headers={"Content-Type": content_type})
 
     return handle
 
@@ -66,6 +79,12 @@ class Server:
         for add in routes:
             add(app)
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS)
+        self._guards = Guards(self._protocol)
+        app.middlewares.append(self._guards.watch)
+        self._listener: asyncio.Server | None = None
+
+    def _protocol(self) -> asyncio.Protocol:
+        return cast("web.Server", self._runner.server)()
 
     async def __aenter__(self) -> Self:
         if self._address is None:
@@ -73,7 +92,7 @@ class Server:
         host, port = self._address
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, host, port).start()
+            self._listener = await asyncio.get_running_loop().create_server(self._guards, host, port)
         except OSError as error:
             await self._runner.cleanup()
             why = error.strerror or error
@@ -84,11 +103,11 @@ class Server:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._address is not None:
+        if self._listener is not None:
+            self._listener.close()
             await self._runner.cleanup()
 
     @property
     def port(self) -> int | None:
         """The port of the server: the configured one or, if that is 0, the one that the system assigned."""
-        addresses = self._runner.addresses
-        return int(addresses[0][1]) if addresses else None
+        return int(self._listener.sockets[0].getsockname()[1]) if self._listener is not None else None

@@ -15,6 +15,8 @@ from typing import Any, Final, TextIO
 import structlog
 from structlog.typing import EventDict, Processor
 
+from inplace.runtime.printable import printable
+
 #: The values of `--log-level`, from the most to the least verbose.
 LEVELS: Final = ("debug", "info", "warning", "error")
 
@@ -57,16 +59,28 @@ def _common() -> list[Processor]:
 def _renderer(out: TextIO) -> list[Processor]:
     if out.isatty():
         return [
+            structlog.processors.format_exc_info,
             _for_people,
+            _printable,  # before the renderer adds its colors
             structlog.dev.ConsoleRenderer(
-                colors=not os.environ.get("NO_COLOR"), timestamp_key="time", sort_keys=False, pad_event_to=26
+                colors=not os.environ.get("NO_COLOR"),
+                timestamp_key="time",
+                sort_keys=False,
+                pad_event_to=26,
+                exception_formatter=structlog.dev.plain_traceback,  # it is text already
             ),
         ]
     return [
         structlog.processors.format_exc_info,
         _ordered,
         structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
+        lambda _logger, _method, line: printable(str(line)),
     ]
+
+
+def _printable(_logger: Any, _method: str, line: EventDict) -> EventDict:
+    """What is no text is shown by its repr, which escapes; lists and maps too."""
+    return {key: printable(value if isinstance(value, str) else repr(value)) for key, value in line.items()}
 
 
 #: The order of the keys; others follow as they were given.

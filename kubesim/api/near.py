@@ -48,12 +48,13 @@ class _Session:
 
 
 class _Response:
-    """Where an aiohttp response would be, to a call that has been answered whole."""
+    """Where an aiohttp response would be, to a call that has been answered whole: its own `content`."""
 
     def __init__(self, reply: Reply, now: datetime) -> None:
         self.status = reply.code
         self.headers = CIMultiDict({**reply.headers, "Date": format_datetime(now, usegmt=True)})
         self._body = reply.body
+        self.content = self
 
     async def __aenter__(self) -> Self:
         return self
@@ -61,9 +62,9 @@ class _Response:
     async def __aexit__(self, *_: object) -> None:
         """Nothing is open."""
 
-    async def read(self) -> bytes:
-        """The body."""
-        return self._body
+    async def iter_any(self) -> AsyncIterator[bytes]:
+        """The body, at once."""
+        yield self._body
 
 
 class _Watch:

@@ -43,6 +43,26 @@ async def test_a_standby_takes_over(open_world, tmp_path):
         assert not [line for replica in (first, second, third) for line in _said(replica) if line["level"] == "error"]
 
 
+async def test_a_lease_that_is_deleted_stays_its_holders(open_world, tmp_path):
+    async with open_world(controller=False) as world, AsyncExitStack() as stack:
+        if await _holder(world):  # of a controller that was killed
+            await world.client.delete(resources.LEASES, "inplace-controller", SYSTEM)
+        first, second = [_replica(world, tmp_path / name, stack) for name in ("first", "second")]
+        await first.start_controller()
+        await world.until(lambda: _held_by_other(world, ""), "the first to hold the lease")
+        holder = await _holder(world)
+        await second.start_controller()
+        await world.create_web(replicas=2)
+        await world.set_image(world.app("v2"))
+        for _ in range(3):
+            await world.client.delete(resources.LEASES, "inplace-controller", SYSTEM)
+            await world.until(lambda: _held_by_other(world, ""), "the lease to be there again")
+            assert await _holder(world) == holder
+        await world.wait_upgraded()
+        assert not _said(second, "lease.acquired"), "there was never a second leader"
+        assert [line["event"] for line in _said(first) if line["event"].startswith("lease.")] == ["lease.acquired"]
+
+
 def _replica(world: RealWorld, scratch: Path, stack: AsyncExitStack) -> RealWorld:
     """One more controller of the same namespace."""
     scratch.mkdir()

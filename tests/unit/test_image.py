@@ -7,6 +7,7 @@ import io
 import json
 import re
 import tarfile
+from importlib import metadata
 
 import pytest
 from cyclonedx.schema import SchemaVersion
@@ -122,6 +123,32 @@ def test_a_bill_of_materials_names_both_halves():
     assert components["click"]["purl"] == "pkg:pypi/click@0"
     assert components[locked.name]["hashes"] == [{"alg": "SHA-256", "content": locked.sha256}]
     assert "hashes" not in components["click"], "another version than that of the lock"
+
+
+def test_the_build_backend_is_locked_at_the_versions_that_make_test_runs_with():
+    text = wheels.BACKEND_LOCK.read_text()
+    locked = dict(re.findall(r"^(\S+)==(\S+) \\\n    --hash=sha256:[0-9a-f]{64}$", text, re.MULTILINE))
+    assert len(locked) == text.count("--hash=") == text.count("==")
+    pinned = dict(line.split("==") for line in (wheels.ROOT / "constraints.txt").read_text().splitlines()[1:])
+    assert locked.items() <= pinned.items()
+    needed = {
+        re.split(r"[ <>=;\[]", one)[0] for one in metadata.requires(wheels.BACKEND) or () if "python_version" not in one
+    }
+    assert {wheels.BACKEND, *needed} <= locked.keys()
+    assert f"-r {wheels.BACKEND_LOCK.relative_to(wheels.ROOT)}" in (wheels.ROOT / "Makefile").read_text()
+
+
+def test_the_audit_reads_the_locks_that_are_shipped():
+    audit = (wheels.ROOT / ".github/workflows/audit.yml").read_text()
+    assert set(re.findall(r"--requirement (\S+)", audit)) == {
+        str(path.relative_to(wheels.ROOT)) for path in (wheels.LOCK, wheels.BACKEND_LOCK)
+    }
+
+
+def test_the_dockerfile_takes_no_base_by_a_tag():
+    text = (wheels.ROOT / "Dockerfile").read_text()
+    assert re.findall(r"^ARG BASE.*$", text, re.MULTILINE) == ["ARG BASE"]
+    assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {"${BASE}"}
 
 
 def test_every_package_is_locked():

@@ -14,6 +14,7 @@ from rich.tree import Tree
 
 from inplace.core.state.statuses import Phase, Status
 from inplace.core.views.workload import ContainerView, PodView, WorkloadView
+from inplace.runtime.printable import printable
 
 _STAGES: Final = {
     "Done": ("✔", "green"),
@@ -102,7 +103,7 @@ def _height(drawn: RenderableType, console: Console) -> int:
 def render(status: Status | None, seen: WorkloadView, hidden: Sequence[PodView] = ()) -> RenderableType:
     """The whole picture; of hidden Pods only how many there are of each stage."""
     phase = status.phase if status is not None else None
-    head = Text.assemble(
+    head = _text(
         (f"{seen.kind} {seen.namespace}/{seen.name}  ", "bold"),
         (str(phase or "waiting for the controller"), _PHASES.get(phase, "cyan") if phase else "dim"),
         (f"  revision {seen.target}", "dim"),
@@ -114,30 +115,35 @@ def render(status: Status | None, seen: WorkloadView, hidden: Sequence[PodView] 
             branch.add(_container(container))
     if hidden:
         stages = ", ".join(f"{count} {stage}" for stage, count in Counter(pod.stage for pod in hidden).items())
-        tree.add(Text(f"… and {len(hidden)} more: {stages}", "dim"))
-    footer = [] if status is None else [Text(status.message, "dim")]
+        tree.add(_text((f"… and {len(hidden)} more: {stages}", "dim")))
+    footer = [] if status is None else [_text((status.message, "dim"))]
     return Group(tree, *footer)
 
 
 def _pod(pod: PodView) -> Text:
     sign, style = _STAGES.get(pod.stage, ("?", ""))
-    line = Text.assemble((f"{sign} {pod.name}", style), "  ", (pod.stage, style), "  ", pod.node)
+    line = [(f"{sign} {pod.name}", style), ("  ", ""), (pod.stage, style), (f"  {pod.node}", "")]
     if not pod.ready:
-        line.append("  not ready", "yellow")
+        line.append(("  not ready", "yellow"))
     if pod.reason is not None:
-        line.append(f"  {pod.reason.code}: {pod.reason}", "dim")
+        line.append((f"  {pod.reason.code}: {pod.reason}", "dim"))
     for word, at in (("until", pod.until), ("deadline", pod.deadline)):
         if at is not None:
-            line.append(f"  {word} {at:%H:%M:%S}Z", "dim")
-    return line
+            line.append((f"  {word} {at:%H:%M:%S}Z", "dim"))
+    return _text(*line)
 
 
 def _container(container: ContainerView) -> Text:
     changed = container.from_image and container.from_image != container.image
     image = f"{container.from_image} → {container.image}" if changed else container.image
-    line = Text.assemble((container.name, "bold"), f"  {image}  {container.state}")
+    line = [(container.name, "bold"), (f"  {image}  {container.state}", "")]
     if container.evidence:
-        line.append(f"  {container.evidence}", "green")
+        line.append((f"  {container.evidence}", "green"))
     if container.wanted_image:
-        line.append(f"  wanted: {container.wanted_image}", "dim")
-    return line
+        line.append((f"  wanted: {container.wanted_image}", "dim"))
+    return _text(*line)
+
+
+def _text(*parts: tuple[str, str]) -> Text:
+    """Words with their styles: the only way from the view to the terminal. rich itself strips but a few characters."""
+    return Text.assemble(*((printable(words), style) for words, style in parts))

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
-import msgspec
 from msgspec import Raw
 
 from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload, WorkloadAction
@@ -36,6 +35,7 @@ from inplace.core.kinds.partition import Unordered
 from inplace.core.objects import names
 from inplace.core.objects.model import ManagedFields, Pod, Tree
 from inplace.core.objects.plural import counted
+from inplace.core.objects.reading import read
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Revision, UpdateStrategy, Workload
 from inplace.core.settings.annotations import Native, Settings, amount_of
@@ -162,13 +162,13 @@ class DaemonSet(Unordered):
         return workload.status.desired_number_scheduled
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)
 def _fingerprint(template: Template) -> str:
     return trees.fingerprint_of(template.tree)
 
 
 def _strategy(workload: Workload) -> UpdateStrategy:
-    return msgspec.json.decode(workload.spec.update_strategy, type=UpdateStrategy)
+    return read(workload.spec.update_strategy, UpdateStrategy, UpdateStrategy())
 
 
 def _own(workload: Workload) -> Replaced:
@@ -189,9 +189,9 @@ def _own(workload: Workload) -> Replaced:
 
 def _applied(workload: Workload) -> list[Tree]:
     """The fields of the strategy in each configuration of the workload's spec that others apply server-side."""
-    entries = msgspec.json.decode(workload.metadata.managed_fields, type=list[ManagedFields])
+    entries = read(workload.metadata.managed_fields, list[ManagedFields], [])
     others = [one.fields for one in entries if one.operation == "Apply" and one.manager != names.FIELD_MANAGER]
-    specs = [trees.tree(trees.decode(fields).get("f:spec")) for fields in others]
+    specs = [trees.tree(read(fields, Tree, {}).get("f:spec")) for fields in others]
     return [trees.tree(spec.get("f:updateStrategy")) for spec in specs if spec]
 
 

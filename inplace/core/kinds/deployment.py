@@ -16,7 +16,6 @@ import itertools
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
 from msgspec import Raw
 
 from inplace.core.actions.actions import (
@@ -33,6 +32,7 @@ from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.objects import names
 from inplace.core.objects.model import Tree
 from inplace.core.objects.plural import counted
+from inplace.core.objects.reading import read
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import UpdateStrategy, Workload
 from inplace.core.settings.annotations import Native, Settings, amount_of
@@ -145,6 +145,8 @@ class Deployment(matching.MatchedByTemplate):
         if new is None:
             return None  # it is not applied yet
         kept |= {current: active.spec.template, target.revision: new}
+        if not matching.can_record(kept):
+            return None
         return PatchReplicaSet(workload, active, "record both templates", {}, {names.TEMPLATES: matching.encoded(kept)})
 
     def prepare(
@@ -190,7 +192,7 @@ class Deployment(matching.MatchedByTemplate):
 
 
 def _strategy(workload: Workload) -> UpdateStrategy:
-    return msgspec.json.decode(workload.spec.strategy, type=UpdateStrategy)
+    return read(workload.spec.strategy, UpdateStrategy, UpdateStrategy())
 
 
 # --- ReplicaSets -----------------------------------------------------------------------------------------------------
@@ -305,9 +307,9 @@ def _keep_history(workload: Workload, owned: OwnedObjects, active: Workload) -> 
     known = any(trees.fingerprint(child.spec.template) == current for child in lasting)
     if known or workload.spec.revision_history_limit == 0:
         return None
-    selector: dict[str, Any] = msgspec.json.decode(workload.spec.selector)
+    selector = read(workload.spec.selector, dict[str, Any], {})
     own = _free_hash(workload, owned, current)
-    labels = {**(selector.get("matchLabels") or {}), names.TEMPLATE_HASH_LABEL: own}
+    labels = {**trees.tree(selector.get("matchLabels")), names.TEMPLATE_HASH_LABEL: own}
     template = _with_label(trees.bare(trees.decode(active.spec.template)), own)
     revision_labels = {
         key: text for key, text in (active.metadata.annotations or {}).items() if key not in undo.NOT_HISTORY

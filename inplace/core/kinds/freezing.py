@@ -10,9 +10,11 @@ from msgspec import Struct
 from inplace.core.actions.actions import PatchWorkload
 from inplace.core.objects import names
 from inplace.core.objects.model import Tree
+from inplace.core.objects.reading import UNREADABLE, read
 from inplace.core.objects.reasons import EventReason
 from inplace.core.objects.workloads import Workload
 from inplace.core.settings.annotations import amount_of
+from inplace.core.template import trees
 
 ROLLING_UPDATE: Final = "RollingUpdate"
 ON_DELETE: Final = "OnDelete"
@@ -53,14 +55,14 @@ def is_frozen(workload: Workload) -> bool:
 
 def replaced(strategy: msgspec.Raw) -> Replaced:
     """What a freeze replaces of this strategy, as the API server has it."""
-    found = msgspec.json.decode(strategy, type=_Strategy)
+    found = read(strategy, _Strategy, _Strategy())
     return Replaced(found.type or ROLLING_UPDATE, found.rolling_update.partition if found.rolling_update else None)
 
 
 def rolling(workload: Workload, known: Replaced) -> Tree:
     """`rollingUpdate` but for the partition: what the spec has of it, else what is recorded."""
-    strategy: Tree = msgspec.json.decode(workload.spec.update_strategy)
-    block = {**known.rolling, **(strategy.get("rollingUpdate") or {})}
+    strategy = read(workload.spec.update_strategy, Tree, {})
+    block = {**known.rolling, **trees.tree(strategy.get("rollingUpdate"))}
     return {key: value for key, value in block.items() if key != "partition"}
 
 
@@ -69,7 +71,7 @@ def recorded(workload: Workload) -> Replaced | None:
     text = workload.metadata.annotation(names.ORIGINAL_STRATEGY)
     try:
         found = msgspec.json.decode(text or "", type=_Strategy)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    except UNREADABLE:
         return None
     block, type_ = found.rolling_update or _Block(), found.type or ROLLING_UPDATE
     amounts = {"maxUnavailable": block.max_unavailable, "maxSurge": block.max_surge}
@@ -87,7 +89,7 @@ def original(workload: Workload) -> Replaced:
 
 def respecified(workload: Workload, own: Replaced) -> Tree:
     """The strategy with this type and partition, and all else as its owner last wrote it."""
-    strategy: Tree = msgspec.json.decode(workload.spec.update_strategy)
+    strategy = read(workload.spec.update_strategy, Tree, {})
     block = rolling(workload, own) | ({} if own.partition is None else {"partition": own.partition})
     others = {key: value for key, value in strategy.items() if key != "rollingUpdate"}
     return {"updateStrategy": {**others, "type": own.type, **({"rollingUpdate": block} if block else {})}}

@@ -12,13 +12,23 @@ from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.reasons import Reason
 from inplace.core.objects.workloads import Revision, Workload
 from inplace.core.settings.annotations import Native, Settings
+from inplace.core.template import trees
 
 
 class Template(Struct, frozen=True, eq=False):
     """The Pod template of one revision. Compared by identity, so that results computed from it can be memoised."""
 
     revision: str
+    #: Empty if the template is in excess of what is compared.
     tree: Tree
+    #: Why it is not looked into; empty if it is (`trees.excess`).
+    excess: str = ""
+
+    @classmethod
+    def read(cls, revision: str, raw: Raw, read: Callable[[Raw], Tree]) -> Template:
+        """The template that `read` finds in what the API server sent, unless that is in excess."""
+        excess = trees.excess(raw)
+        return cls(revision, {} if excess else read(raw), excess)
 
 
 class OwnedObjects(Struct, frozen=True):

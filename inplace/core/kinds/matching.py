@@ -19,6 +19,7 @@ from inplace.core.kinds.partition import Unordered
 from inplace.core.objects import names
 from inplace.core.objects.memo import memoised
 from inplace.core.objects.model import Pod, Tree
+from inplace.core.objects.reading import UNREADABLE
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Workload
 from inplace.core.state import records
@@ -37,8 +38,13 @@ def _decoded(text: str) -> dict[str, Raw]:
     try:
         found = msgspec.json.decode(text, type=dict[str, Raw])
         return {name: raw for name, raw in found.items() if trees.fingerprint_of(trees.decode(raw)) == name}
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    except UNREADABLE:
         return {}
+
+
+def can_record(templates: Mapping[str, Raw]) -> bool:
+    """Whether they are within the bounds of what is compared; else the change is refused, and nothing is recorded."""
+    return not any(trees.excess(raw) for raw in templates.values())
 
 
 def encoded(templates: Mapping[str, Raw]) -> str:

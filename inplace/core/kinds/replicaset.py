@@ -105,6 +105,8 @@ class ReplicaSet(matching.MatchedByTemplate):
         if target.revision in templates or target.revision != trees.fingerprint(workload.spec.template):
             return None  # it is on record, or not applied yet
         templates[target.revision] = workload.spec.template
+        if not matching.can_record(templates):
+            return None
         return PatchReplicaSet(
             workload, workload, "record the new template", {}, {names.TEMPLATES: matching.encoded(templates)}
         )

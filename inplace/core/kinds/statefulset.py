@@ -7,10 +7,10 @@ Re-created Pods come back at the current revision and are upgraded again; the St
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
-import msgspec
 from msgspec import Raw
 
 from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload, PatchWorkloadStatus, WorkloadAction
@@ -36,6 +36,7 @@ from inplace.core.kinds.partition import partitioned, scaled_away
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.plural import counted
+from inplace.core.objects.reading import read
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import UpdateStrategy, Workload
 from inplace.core.settings.annotations import Native, Settings, amount_of
@@ -185,7 +186,7 @@ class StatefulSet:
 
 
 def _strategy(workload: Workload) -> UpdateStrategy:
-    return msgspec.json.decode(workload.spec.update_strategy, type=UpdateStrategy)
+    return read(workload.spec.update_strategy, UpdateStrategy, UpdateStrategy())
 
 
 def _held(workload: Workload) -> bool:
@@ -237,4 +238,4 @@ def _native_rollout(workload: Workload) -> Reason | None:
 
 def _ordinal(pod: Pod) -> int:
     tail = pod.name.rpartition("-")[2]
-    return int(tail) if tail.isdigit() else -1
+    return int(tail) if re.fullmatch(r"\d{1,10}", tail, re.ASCII) else -1

@@ -18,6 +18,7 @@ import msgspec
 from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload
 from inplace.core.objects import names
 from inplace.core.objects.model import Meta
+from inplace.core.objects.reading import UNREADABLE
 from inplace.core.objects.workloads import Workload
 from inplace.core.template import trees
 
@@ -92,6 +93,6 @@ def _kept(active: Workload) -> dict[str, str] | None:
         return None
     try:
         kept = msgspec.json.decode(text, type=dict[str, str])
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    except UNREADABLE:
         return None
     return {key: value for key, value in kept.items() if _is_setting(key)}

@@ -7,10 +7,11 @@ does (docs/design/protocol.md, "The diff"). Does not depend on registries, or on
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
+
+from inplace.core.objects.memo import memoised
 
 #: What a reference without a registry means (distribution/reference, normalize.go).
 DEFAULT_REGISTRY: Final = "docker.io"
@@ -65,7 +66,7 @@ def _split_registry(name: str) -> tuple[str, str]:
     return DEFAULT_REGISTRY if head == _LEGACY_REGISTRY else head, rest
 
 
-@lru_cache(maxsize=4096)
+@memoised(4096, largest=1024)
 def normalise(reference: str) -> str:
     """The reference with everything implied written out; what is no reference is returned as it is."""
     image = parse(reference)

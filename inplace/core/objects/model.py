@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Raw, Struct, field
 
+from inplace.core.objects.reading import UNREADABLE
+
 #: A JSON tree. Pod templates stay whole (`template`): what is not understood is compared and kept all the same.
 Tree = dict[str, Any]
+#: An instant, which is compared with others: one without a time zone is none, and its object is not decoded.
+Time = Annotated[datetime, msgspec.Meta(tz=True)]
 #: A year, in seconds: what names more is reckoned with as if it were that.
 LONGEST_GRACE: Final = 365 * 24 * 3600
+#: The longest list of a node's images that is read, in bytes of JSON: some thousand images.
+LONGEST_IMAGES: Final = 256 * 1024
 
 
 class Part(Struct, frozen=True, gc=False, rename="camel"):
@@ -45,8 +51,8 @@ class Meta(Part, frozen=True):
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
     owner_references: tuple[Owner, ...] = ()
-    creation_timestamp: datetime | None = None
-    deletion_timestamp: datetime | None = None
+    creation_timestamp: Time | None = None
+    deletion_timestamp: Time | None = None
 
     def label(self, key: str) -> str | None:
         """Value of a label; None if absent."""
@@ -82,7 +88,7 @@ class Condition(Part, frozen=True):
     status: str = ""
     reason: str = ""
     message: str = ""
-    last_transition_time: datetime | None = None
+    last_transition_time: Time | None = None
 
 
 class RestartRule(Part, frozen=True):
@@ -144,7 +150,7 @@ class Waiting(Part, frozen=True):
 class Running(Part, frozen=True):
     """ContainerStateRunning."""
 
-    started_at: datetime | None = None
+    started_at: Time | None = None
 
 
 class Terminated(Part, frozen=True):
@@ -153,8 +159,8 @@ class Terminated(Part, frozen=True):
     exit_code: int = 0
     reason: str = ""
     message: str = ""
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
+    started_at: Time | None = None
+    finished_at: Time | None = None
     container_id: str = field(default="", name="containerID")
 
 
@@ -197,6 +203,8 @@ class Pod(Part, frozen=True):
     metadata: Meta = Meta()
     spec: PodSpec = PodSpec()
     status: PodStatus = PodStatus()
+    #: Whether the cache keeps only a rest of it (`cluster.kept`).
+    partial: bool = False
 
     @property
     def uid(self) -> str:
@@ -255,9 +263,9 @@ class PodEvent(Part, frozen=True):
     reason: str = ""
     message: str = ""
     count: int = 0
-    first_timestamp: datetime | None = None
-    last_timestamp: datetime | None = None
-    event_time: datetime | None = None
+    first_timestamp: Time | None = None
+    last_timestamp: Time | None = None
+    event_time: Time | None = None
 
 
 class NodeInfo(Part, frozen=True):
@@ -280,10 +288,15 @@ class NodeStatus(Part, frozen=True):
     images: Raw = Raw(b"[]")
 
     def image_names(self) -> list[tuple[str, ...]]:
-        """The names of each listed image. A list that cannot be decoded is as good as none: it only supports proofs."""
+        """The names of each listed image. A list that cannot be decoded is as good as none: it only supports proofs.
+
+        So is one that is longer than any kubelet's: of 50 images, or as many as are kept if that is not limited.
+        """
+        if len(bytes(self.images)) > LONGEST_IMAGES:
+            return []
         try:
             return [image.names or () for image in msgspec.json.decode(self.images, type=tuple[NodeImage, ...])]
-        except (msgspec.MsgspecError, RecursionError):
+        except UNREADABLE:
             return []
 
 

@@ -1,7 +1,6 @@
 """Reason codes and the reasons that carry them: every "why not" that a person or a metric ever sees.
 
-A code is spelled here as it appears in status, Events and metrics, and carries its own meaning:
-`docs/reference/reasons.md` is generated from this table (`make docs`).
+Codes are spelled as in status, Events and metrics; `docs/reference/reasons.md` is generated from them (`make docs`).
 """
 
 from __future__ import annotations
@@ -58,6 +57,12 @@ class ReasonCode(StrEnum):
         Concern.REFUSED,
         "the status of the workload, or the record on one of its Pods, has a format of another version of inplace",
         "run that version again, or remove the annotation",
+    )
+    TemplateTooLarge = (
+        "TemplateTooLarge",
+        Concern.REFUSED,
+        "a Pod template, or a revision of it, is larger than 128 KiB of JSON, or nested more than 64 levels deep",
+        "move what is large into ConfigMaps, or use `InPlaceIfPossible` or the native rollout",
     )
     ContainersChanged = (
         "ContainersChanged",
@@ -279,6 +284,12 @@ class ReasonCode(StrEnum):
         Concern.WAITING,
         "a new leader waits until the old one has certainly stopped",
         "after five seconds",
+    )
+    CacheStale = (
+        "CacheStale",
+        Concern.WAITING,
+        "what the controller knows of the cluster may be out of date: a list or a watch fails, or a right is missing",
+        "by itself, or when the right that its message names is granted",
     )
     OptOutPending = (
         "OptOutPending",

@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Raw
 
-from inplace.core.objects.model import Meta, Part, WorkloadMeta
+from inplace.core.objects.model import Meta, Part, Time, WorkloadMeta
 
 #: A request that is longer is known by its hash.
 REQUEST_CHARACTERS: Final = 64
@@ -81,6 +81,8 @@ class Workload(Part, frozen=True):
     metadata: WorkloadMeta = WorkloadMeta()
     spec: WorkloadSpec = WorkloadSpec()
     status: WorkloadStatus = WorkloadStatus()
+    #: Whether the cache keeps only a rest of it (`cluster.kept`).
+    partial: bool = False
 
 
 class Requirement(Part, frozen=True):
@@ -109,7 +111,7 @@ class PdbStatus(Part, frozen=True):
 
     observed_generation: int = 0
     disruptions_allowed: int = 0
-    disrupted_pods: dict[str, datetime] | None = None
+    disrupted_pods: dict[str, Time] | None = None
 
     @property
     def entries(self) -> dict[str, datetime]:
@@ -132,6 +134,8 @@ class Pdb(Part, frozen=True):
     metadata: Meta = Meta()
     spec: PdbSpec = PdbSpec()
     status: PdbStatus = PdbStatus()
+    #: Whether the cache keeps only a rest of it (`cluster.kept`).
+    partial: bool = False
 
 
 class Revision(Part, frozen=True):
@@ -140,3 +144,5 @@ class Revision(Part, frozen=True):
     metadata: Meta = Meta()
     revision: int = 0
     data: Raw = Raw(b"{}")
+    #: Whether the cache keeps only a rest of it (`cluster.kept`).
+    partial: bool = False

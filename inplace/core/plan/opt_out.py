@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
-import msgspec
 from msgspec.structs import replace
 
 from inplace.core.actions.actions import Abort, Action, ClearStatus, ReleaseFields, subject
 from inplace.core.objects import names
 from inplace.core.objects.model import ManagedFields
+from inplace.core.objects.reading import read
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import messages
 from inplace.core.pod.states import Ineligible, InProgress, UpToDate
@@ -75,7 +75,7 @@ def release(snapshot: Snapshot) -> tuple[ReleaseFields, ...]:
     found = snapshot.workload.metadata.managed_fields
     if bytes(found) == snapshot.released:
         return ()
-    entries = msgspec.json.decode(found, type=list[ManagedFields])
+    entries = read(found, list[ManagedFields], [])
     ours = tuple(place for place, entry in enumerate(entries) if entry.manager == names.FIELD_MANAGER)
     return (ReleaseFields(snapshot.workload, ours),) if ours and len(ours) < len(entries) else ()
 

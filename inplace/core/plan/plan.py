@@ -7,6 +7,7 @@ A plan holds only independent actions, at most one for each object; an order com
 
 from __future__ import annotations
 
+from collections.abc import Container
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -90,6 +91,10 @@ class Planner:
     def forget(self, workload: str) -> None:
         """Drop everything about a deleted workload (uid)."""
         self._assessor.forget(workload)
+
+    def keep(self, workloads: Container[str], nodes: Container[str]) -> None:
+        """Drop everything about workloads (uids) and nodes (names) that do not exist."""
+        self._assessor.keep(workloads, nodes)
 
     def _opted_in(self, snapshot: Snapshot, now: datetime) -> Plan:
         decision = self.decide(snapshot, now)

@@ -9,7 +9,7 @@ from typing import Final
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.plan.decision import Decision
 from inplace.core.pod.states import Pending
-from inplace.core.rollout import freeze, steps
+from inplace.core.rollout import freeze, holds, steps
 from inplace.core.state.statuses import Status
 
 #: How soon a workload that waits for the cap over all workloads is planned again.
@@ -38,6 +38,7 @@ def _times(decision: Decision, status: Status) -> Iterator[datetime | None]:
         if not isinstance(pod.state, Pending):
             yield pod.state.until
     yield snapshot.not_before
+    yield now + holds.STALE_AGAIN if snapshot.stale else None
     if any(reason.code == ReasonCode.DisruptionCap for reason in admission.deferred.values()):
         yield now + _ROOM_AGAIN
     if any(reason.code in _REFUSED_BY_ADMISSION for reason in status.reasons):

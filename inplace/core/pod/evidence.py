@@ -27,7 +27,7 @@ GENERATION_SINCE: Final = (1, 34)
 
 def kubelet_version(node: Node | None) -> tuple[int, int] | None:
     """Minor version of the node's kubelet; None if unknown."""
-    match = re.match(r"v?(\d+)\.(\d+)", node.status.node_info.kubelet_version) if node else None
+    match = re.match(r"v?(\d{1,4})\.(\d{1,4})(?!\d)", node.status.node_info.kubelet_version, re.ASCII) if node else None
     return (int(match[1]), int(match[2])) if match else None
 
 

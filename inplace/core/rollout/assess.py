@@ -12,7 +12,7 @@ The plan, the recheck before a disruptive write, the forecast and opting out are
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from datetime import datetime
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -168,6 +168,13 @@ class Assessor:
         self._comparison.forget(workload)
         self._revisions.forget(workload)
         self._pods.forget(workload)
+
+    def keep(self, workloads: Container[str], nodes: Container[str]) -> None:
+        """Drop everything about workloads (uids) and nodes (names) that do not exist."""
+        for uid in self._revisions.workloads() | self._pods.workloads():
+            if uid not in workloads:
+                self.forget(uid)
+        self._node_images.keep(nodes)
 
     def assess(self, snapshot: Snapshot, now: datetime) -> Assessment:
         """Assess a workload that is opted in, or would be. The same look is assessed once, whoever asks."""

@@ -21,7 +21,7 @@ from inplace.core.settings.annotations import DrainPolicy, Settings
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.core.template import diff
-from inplace.core.template.change import PodChange, Refused, Verdict
+from inplace.core.template.change import PodChange, Refused, Verdict, too_large
 from inplace.core.template.diff import TemplatePair
 
 
@@ -130,6 +130,9 @@ class Comparison:
             why = f"{which} is unknown, so its difference from the template cannot be determined"
             return Refused((Reason(ReasonCode.BaseUnknown, f"pods[{pod.name}]", why),))
         bases = tuple(dict.fromkeys((base, *inputs.attempted)))
+        large = next((one for one in (target, *bases) if one.excess), None)
+        if large is not None and bases != (target,):
+            return Refused((too_large(f"the template of revision {large.revision}", large.excess),))
         verdicts = [self._diff(each, target, settings, inputs.kubelet) for each in bases]
         refused = [reason for verdict in verdicts if isinstance(verdict, Refused) for reason in verdict.reasons]
         if refused:

@@ -7,7 +7,7 @@ first answer counts.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
@@ -42,6 +42,8 @@ class Hold(Struct, frozen=True):
 
 Check = Callable[[Assessment], Hold | None]
 
+#: How soon a workload that waits for the caches is planned again.
+STALE_AGAIN: Final = timedelta(seconds=5)
 #: What admission refuses in a live Pod it would refuse in a new one as well; and that one Pod's revision is not known
 #: says nothing about the change.
 _NOT_HANDED_OVER: Final = (ReasonCode.AdmissionRejected, ReasonCode.BaseUnknown)
@@ -132,6 +134,14 @@ def leader_takeover(assessment: Assessment) -> Hold | None:
     return Hold(Reason(ReasonCode.LeaderTakeover, "", why), until)
 
 
+def stale_cache(assessment: Assessment) -> Hold | None:
+    """What is to be disrupted, or protects it, may have changed unseen."""
+    why = assessment.snapshot.stale
+    if not why:
+        return None
+    return Hold(Reason(ReasonCode.CacheStale, "", f"nothing new begins while {why}"), assessment.now + STALE_AGAIN)
+
+
 def dry_run_pending(assessment: Assessment) -> Hold | None:
     """The dry runs are not complete."""
     pending = assessment.dry_runs.pending
@@ -169,6 +179,7 @@ HOLDS: Final[tuple[Check, ...]] = (
     not_recorded,  # Pods in flight are to get another template on the way
     paused,  # inplace.dev/paused
     too_many_failures,  # more Pods failed than max-failures tolerates
+    stale_cache,  # what is known of the cluster may be out of date
     leader_takeover,  # the previous leader may still be writing
     dry_run_pending,  # admission has not answered for every sort of Pod
     not_prepared,  # the ReplicaSet does not have the new template yet

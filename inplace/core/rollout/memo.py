@@ -8,7 +8,7 @@ them, so that most inputs are the very same object.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Container, Hashable, Iterable
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -56,6 +56,10 @@ class PerPod(Generic[Inputs, Answer]):
         """The workload is gone."""
         self._known.pop(workload, None)
 
+    def workloads(self) -> set[str]:
+        """The workloads (uids) of which anything is known."""
+        return set(self._known)
+
 
 class Bounded(Generic[T]):
     """Results by their inputs, the oldest dropped first."""
@@ -80,6 +84,11 @@ class NodeImages:
     def __init__(self, size: int = 10_000) -> None:
         self._size = size
         self._known: dict[str, tuple[Node, frozenset[str]]] = {}
+
+    def keep(self, nodes: Container[str]) -> None:
+        """Drop the others: with an autoscaler, nodes come and go."""
+        for name in [name for name in self._known if name not in nodes]:
+            del self._known[name]
 
     def of(self, node: Node) -> frozenset[str]:
         """The names that this node lists. It lists fifty images at most, so absence proves nothing."""

@@ -14,7 +14,7 @@ from inplace.core.state.statuses import Status
 #: Refusals by the API server, found by the controller's dry runs.
 _REFUSALS: Final = (ReasonCode.AdmissionRejected, ReasonCode.ImageRewritten)
 #: What holds the whole workload.
-_HOLDS: Final = (ReasonCode.FreezeContested, ReasonCode.LeaderTakeover)
+_HOLDS: Final = (ReasonCode.FreezeContested, ReasonCode.LeaderTakeover, ReasonCode.CacheStale)
 #: What holds single Pods.
 _DEFERRALS: Final = (ReasonCode.PrePullImpossible,)
 #: Transient reasons: a report of them is outdated before it is read.

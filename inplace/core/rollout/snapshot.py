@@ -21,6 +21,8 @@ from inplace.core.settings.annotations import Parsed, parse
 from inplace.core.state import records, statuses, versions
 from inplace.core.state.records import Unreadable
 from inplace.core.state.statuses import Status
+from inplace.core.template import trees
+from inplace.core.template.change import too_large
 
 
 class Pulls(NamedTuple):
@@ -113,6 +115,8 @@ class Snapshot(Struct, frozen=True, dict=True):
     failed_writes: tuple[FailedWrite, ...] = ()
     #: Nothing disruptive starts before this: the previous leader may still be writing.
     not_before: datetime | None = None
+    #: Why what is seen here may be out of date, and has been for a while; empty if it is not.
+    stale: str = ""
     #: When the freeze, lifted by another writer, was restored; the latest last.
     freeze_restored: tuple[datetime, ...] = ()
     #: The managedFields of which our entries were removed last.
@@ -169,9 +173,12 @@ class Snapshot(Struct, frozen=True, dict=True):
 
 
 def objections(snapshot: Snapshot, parsed: Parsed) -> tuple[Reason, ...]:
-    """Why the workload is refused regardless of its template: another version's state, settings, strategy, owner."""
+    """Why the workload is refused whatever is to change: another version's state, settings, strategy, owner, size."""
     unsupported = snapshot.kind.unsupported(snapshot.workload, parsed.settings)
-    return (*_of_other_versions(snapshot), *parsed.errors, *((unsupported,) if unsupported is not None else ()))
+    excess = trees.excess(snapshot.workload.spec.template)
+    large = too_large("the template", excess) if excess else None
+    last = (reason for reason in (unsupported, large) if reason is not None)
+    return (*_of_other_versions(snapshot), *parsed.errors, *last)
 
 
 def _of_other_versions(snapshot: Snapshot) -> Iterator[Reason]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from difflib import get_close_matches
 from enum import StrEnum
+from itertools import islice
 from typing import Any, Final
 
 from msgspec import Struct
@@ -19,7 +20,18 @@ from inplace.core.objects import known_keys, names
 from inplace.core.objects.model import Meta
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.settings import grammar
-from inplace.core.settings.grammar import MAX_COUNT, MAX_SECONDS, Amount, Gate, GateStep, Step, amount_of
+from inplace.core.settings.grammar import (
+    MAX_COUNT,
+    MAX_GLOBS,
+    MAX_GLOBS_TEXT,
+    MAX_SECONDS,
+    MAX_TEXT,
+    Amount,
+    Gate,
+    GateStep,
+    Step,
+    amount_of,
+)
 
 
 class Mode(StrEnum):
@@ -174,7 +186,9 @@ _SETTINGS: Final[dict[str, _Setting]] = {
     "steps": _Setting(grammar.steps, "growing counts or percentages, each with an optional pause: 1:5m, 10%, 50%"),
     "pre-pull": _choice(PrePullPolicy),
     "restart-on": _Setting(
-        grammar.globs, "glob patterns of label and annotation keys: checksum/*, example.com/config-*"
+        grammar.globs,
+        f"at most {MAX_GLOBS} glob patterns of label and annotation keys, {MAX_GLOBS_TEXT} characters in all:"
+        " checksum/*, example.com/config-*",
     ),
     "init-images": _choice(InitImages, supported_values=(InitImages.REFUSE,)),
     "disruption-budgets": _choice(DisruptionBudgets),
@@ -183,6 +197,9 @@ _SETTINGS: Final[dict[str, _Setting]] = {
 #: Settings whose default is not safe if the value is invalid: a Pod that is being drained would be swapped without its
 #: grace period, and a pause would end.
 _CAREFUL: Final[dict[str, object]] = {"paused": True, "grace_period_seconds": MAX_SECONDS}
+
+#: How many unknown keys are named.
+MAX_UNKNOWN: Final = 16
 
 #: Settings that are compared with the deadline.
 _TIMING = frozenset({"min-ready-seconds", "grace-period-seconds", "progress-deadline-seconds", "drain"})
@@ -205,7 +222,7 @@ _OUR_ANNOTATIONS = frozenset(
 def parse(metadata: Meta, native: Native) -> Parsed:
     """Parse the settings of a workload; `native` has the defaults of its strategy. All errors are listed."""
     given = {name: text for name in _SETTINGS if (text := metadata.annotation(names.PREFIX + name)) is not None}
-    read = {name: _SETTINGS[name].parse(text) for name, text in given.items()}
+    read = {name: _SETTINGS[name].parse(text) if len(text) <= MAX_TEXT else None for name, text in given.items()}
     mode = metadata.label(names.MODE)
     bad = [name for name, value in read.items() if value is None]
     values: dict[str, Any] = {_field(name): value for name, value in read.items() if name not in bad}
@@ -218,7 +235,7 @@ def parse(metadata: Meta, native: Native) -> Parsed:
             *_mode_errors(mode),
             *(_invalid(name, f"{_quote(given[name])} is not accepted: use {_SETTINGS[name].accepts}") for name in bad),
             *_conflicts(settings, native, given, bad),
-            *_unknown(metadata),
+            *_some(_unknown(metadata)),
         ),
         not_implemented=tuple(name for name, value in read.items() if name not in bad and not _acted_on(name, value)),
     )
@@ -282,6 +299,13 @@ def _unknown(metadata: Meta) -> Iterator[Reason]:
             known = name in _SETTINGS or key in _OUR_ANNOTATIONS
             message = f"{key} is an annotation, not a label" if known else f"no label of ours; is it {names.MODE}?"
             yield Reason(ReasonCode.SettingInvalid, f"metadata.labels[{key}]", message)
+
+
+def _some(errors: Iterator[Reason]) -> Iterator[Reason]:
+    """The first of them, and that there are more: what is unknown may be any number of keys."""
+    yield from islice(errors, MAX_UNKNOWN)
+    if (another := next(errors, None)) is not None:
+        yield Reason(another.code, another.path, "there are more unknown keys than are listed here")
 
 
 def _did_you_mean(name: str) -> str:

@@ -21,6 +21,12 @@ MAX_COUNT: Final = 2147483647
 #: Thirty days in seconds: a longer wait is a typing error, and sums of waits must not overflow dates.
 MAX_SECONDS: Final = 30 * 24 * 3600
 
+#: How long a value may be, in characters.
+MAX_TEXT: Final = 4096
+#: How many glob patterns a list may have, and its characters in all.
+MAX_GLOBS: Final = 32
+MAX_GLOBS_TEXT: Final = 512
+
 #: Parses one value; None if the text is invalid.
 Parse = Callable[[str], Any]
 
@@ -140,7 +146,9 @@ def label_key(text: str) -> str | None:
 
 
 def globs(text: str) -> tuple[str, ...] | None:
-    """Distinct glob patterns, comma-separated."""
+    """Distinct glob patterns, comma-separated. Not many, nor long ones: each is held against every key that changes."""
+    if len(text) > MAX_GLOBS_TEXT or text.count(",") >= MAX_GLOBS:
+        return None
     return _list(text, lambda part: part if re.fullmatch(r"\S+", part) else None)
 
 

@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-import msgspec
-
-from inplace.core.objects import names
+from inplace.core.objects import names, reading
 from inplace.core.objects.model import Meta
 from inplace.core.objects.workloads import Workload
 from inplace.core.state.statuses import Phase, Status
@@ -28,8 +26,7 @@ Condition = dict[str, Any]
 
 def read(workload: Workload) -> list[Condition] | None:
     """The conditions of the workload's status as they were read; None if there is no list."""
-    conditions: list[Condition] | None = msgspec.json.decode(workload.status.conditions)
-    return conditions
+    return reading.read(workload.status.conditions, list[Condition] | None, None)  # type: ignore[arg-type]
 
 
 def stand(workload: Workload) -> bool:

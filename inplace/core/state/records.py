@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from inplace.core.objects import names
 from inplace.core.objects.memo import memoised
 from inplace.core.objects.model import LONGEST_GRACE, Pod
+from inplace.core.objects.reading import UNREADABLE
 from inplace.core.state import versions
 from inplace.core.state.versions import Others
 
@@ -45,7 +46,7 @@ class Evidence(StrEnum):
 #: Maximum length of a message in a record or a status; registries send whole pages.
 MESSAGE_LIMIT: Final = 400
 #: What has more characters is none of ours, which have some 500 for each container. It is not decoded.
-LIMIT: Final = 64 * 1024
+LIMIT: Final = 16 * 1024
 #: No attempt lasts longer: the largest setting (30 days), and the longest grace period that is reckoned with.
 LONGEST: Final = timedelta(days=30, seconds=LONGEST_GRACE)
 #: How far the clock of a leader before may have been ahead of this one's.
@@ -157,14 +158,14 @@ def decode(text: str) -> Record | Unreadable:
     return _decode(text)
 
 
-@memoised(4096, largest=4096)
+@memoised(4096, largest=LIMIT)
 def _decode(text: str) -> Record | Unreadable:
     version = versions.foreign(text)
     if version is not None:
         return Unreadable(text, versions.why(version), version)
     try:
         record = replace(_DECODER.decode(text), others=versions.others(text, Record))
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+    except UNREADABLE as error:
         return Unreadable(text, str(error))
     changed_at = record.started_at if record.ready_changed_at is msgspec.UNSET else record.ready_changed_at
     times = (record.started_at, record.deadline, changed_at)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from inplace.core.objects import names
 from inplace.core.objects.memo import memoised
 from inplace.core.objects.model import Meta
+from inplace.core.objects.reading import UNREADABLE
 from inplace.core.objects.reasons import Reason
 from inplace.core.objects.workloads import Workload
 from inplace.core.state import versions
@@ -110,7 +111,7 @@ def read(metadata: Meta) -> Status | None:
 def _decode(text: str) -> Status | None:
     try:
         status = replace(_DECODER.decode(text), others=versions.others(text, Status))
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    except UNREADABLE:
         return None
     return status if status.v == VERSION and _is_sane(status) else None
 

@@ -14,6 +14,8 @@ import msgspec
 from msgspec import Struct, UnsetType
 from msgspec.structs import replace
 
+from inplace.core.objects.reading import UNREADABLE
+
 VERSION: Final = 1
 
 #: By name: the fields that only another release knows; UNSET if there are none.
@@ -31,7 +33,7 @@ def foreign(text: str) -> int | None:
     """
     try:
         version = _DECODER.decode(text).v
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+    except UNREADABLE:
         return None
     return version if version != VERSION else None
 

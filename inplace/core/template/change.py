@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
-from inplace.core.objects.reasons import Reason
+from inplace.core.objects.reasons import Reason, ReasonCode
 
 
 class Edits(Struct, frozen=True):
@@ -108,3 +108,9 @@ class Refused(Struct, frozen=True):
 
 
 Verdict = PodChange | Refused
+
+
+def too_large(what: str, excess: str) -> Reason:
+    """Why nothing is said of a change from or to a template that is not looked into (`trees.excess`)."""
+    why = f"{what} is {excess}: move what is large into ConfigMaps, or let the workload's own rollout replace the Pods"
+    return Reason(ReasonCode.TemplateTooLarge, "spec.template", why)

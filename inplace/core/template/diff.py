@@ -7,21 +7,21 @@ budgets and the state of a Pod; whether *this* Pod may be upgraded now is decide
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from inplace.core.objects import known_keys, names
 from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.settings.annotations import InitImages
-from inplace.core.template import defaults, keys, trees
+from inplace.core.template import defaults, keys, paths, trees
 from inplace.core.template.change import Edits, PodChange, Refused, Verdict
 from inplace.core.template.keys import UNDO
+from inplace.core.template.paths import Chosen
 from inplace.core.template.trees import Difference
+from inplace.core.template.words import describe, short
 
 #: The kubelet restarts native sidecars on a change of image from here on (docs/design/kubernetes.md §2.3).
 SIDECAR_SINCE: Final = (1, 32)
@@ -178,7 +178,7 @@ def _rest(tree: Tree, images: Mapping[str, str]) -> Tree:
 
 
 def _without_image(container: object, images: Mapping[str, str]) -> object:
-    if not isinstance(container, dict) or container.get("name") not in images:
+    if not isinstance(container, dict) or str(container.get("name") or "") not in images:
         return container
     return {key: value for key, value in container.items() if key != "image"}
 
@@ -198,43 +198,24 @@ def _ours(key: str) -> bool:
 
 # -- refusals
 
-_CONTAINER: Final = r"spec\.(?:containers|initContainers)"
-_CONTAINER_LIST = re.compile(rf"{_CONTAINER}(?:\[[^\]]*\])?")
-_RESIZE = re.compile(rf"(?:{_CONTAINER}\[[^\]]*\]|spec)\.resources\.(?:limits|requests)\[(?:cpu|memory)\]")
-_ENV_VALUE = re.compile(r".*\.env\[[^\]]*\](?:\.value)?")
-
 
 def _refuse(difference: Difference) -> Reason:
-    change = _describe(difference)
-    if _CONTAINER_LIST.fullmatch(difference.path):
-        return Reason(
-            ReasonCode.ContainersChanged, difference.path, f"{change}: a live Pod keeps its list of containers; {UNDO}"
-        )
-    if _RESIZE.fullmatch(difference.path):
-        return Reason(
-            ReasonCode.ResizeNotSupported, difference.path, f"{change}: resizing in place is not supported yet; {UNDO}"
-        )
-    return Reason(
-        ReasonCode.FieldChanged, difference.path, f"{change}: a live Pod keeps this field as it was created; {UNDO}"
-    )
-
-
-def _describe(difference: Difference) -> str:
-    """The change in words; values of env are omitted because they may be passwords."""
-    if difference.old is None or difference.new is None:
-        verb, value = ("added", difference.new) if difference.old is None else ("removed", difference.old)
-        plain = isinstance(value, str | int | float) and not _ENV_VALUE.fullmatch(difference.path)
-        return f"{verb} ({_short(value)})" if plain else verb
-    if _CONTAINER_LIST.fullmatch(difference.path) and isinstance(difference.new, list):
-        return f"reordered from {', '.join(difference.old)} to {', '.join(difference.new)}"
-    if _ENV_VALUE.fullmatch(difference.path):
-        return "the value changed"
-    return f"changed from {_short(difference.old)} to {_short(difference.new)}"
-
-
-def _short(value: object) -> str:
-    text = value if isinstance(value, str) and value else msgspec.json.encode(value).decode()
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    where, change = paths.text(difference.path), describe(difference)
+    match difference.path:
+        case ("spec", "containers" | "initContainers") | ("spec", "containers" | "initContainers", Chosen()):
+            why = f"{change}: a live Pod keeps its list of containers; {UNDO}"
+            return Reason(ReasonCode.ContainersChanged, where, why)
+        case (
+            "spec",
+            "containers" | "initContainers",
+            Chosen(),
+            "resources",
+            "limits" | "requests",
+            Chosen(resource),
+        ) | ("spec", "resources", "limits" | "requests", Chosen(resource)) if resource in {"cpu", "memory"}:
+            why = f"{change}: resizing in place is not supported yet; {UNDO}"
+            return Reason(ReasonCode.ResizeNotSupported, where, why)
+    return Reason(ReasonCode.FieldChanged, where, f"{change}: a live Pod keeps this field as it was created; {UNDO}")
 
 
 def _refuse_images(
@@ -300,7 +281,7 @@ def _key_notes(old: Tree, new: Tree) -> Iterator[Reason]:
         for key in {**before, **after}:
             if key.startswith(names.PREFIX) and before.get(key) != after.get(key):
                 message = f"keys under {names.PREFIX} in a Pod template are not carried over to live Pods"
-                yield Reason(ReasonCode.ReservedKey, f"metadata.{field}[{key}]", message)
+                yield Reason(ReasonCode.ReservedKey, paths.text(("metadata", field, Chosen(key))), message)
 
 
 # -- template against live Pod
@@ -352,6 +333,13 @@ def _metadata_drift(between: TemplatePair, pod: Pod) -> Iterator[Reason]:
         live = found or {}
         for key, value in target.items():
             if key not in changed and _ours(key) and live.get(key) != value:
-                now = f"set it to {_short(live[key])}" if key in live else "removed it"
-                message = f"another writer {now}, the template has {_short(value)}; left alone"
-                yield Reason(ReasonCode.DriftDetected, f"pods[{pod.name}].metadata.{field}[{key}]", message)
+                where = paths.text((f"pods[{pod.name}]", "metadata", field, Chosen(key)))
+                yield Reason(ReasonCode.DriftDetected, where, f"{_drift(field, live.get(key), value)}; left alone")
+
+
+def _drift(field: str, live: str | None, wanted: str) -> str:
+    """What another writer did to a key. A label holds a word, an annotation any text: that is not said."""
+    if field == "annotations":
+        return f"another writer {'removed' if live is None else 'changed'} it"
+    now = "removed it" if live is None else f"set it to {short(live)}"
+    return f"another writer {now}, the template has {short(wanted)}"

@@ -13,8 +13,9 @@ from typing import Final
 from inplace.core.objects import known_keys, names
 from inplace.core.objects.model import Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.template import trees
+from inplace.core.template import paths, trees
 from inplace.core.template.change import Edits
+from inplace.core.template.paths import Chosen
 
 #: Annotations that the API server does not let change on a live Pod (ValidatePodSpecificAnnotationUpdates).
 _FIXED_ANNOTATIONS: Final = ("container.apparmor.security.beta.kubernetes.io/", names.MIRROR_ANNOTATION)
@@ -50,17 +51,17 @@ def refuse_restarts(
 
 def refuse_downward(target: Tree, images: Collection[str], labels: Edits, annotations: Edits) -> Iterator[Reason]:
     """Env is resolved when a container is created: it is stale if a key changes and the container does not restart."""
-    paths = {f"metadata.labels['{key}']" for key in labels.keys}
-    paths |= {f"metadata.annotations['{key}']" for key in annotations.keys}
-    if not paths:
+    changed = {f"metadata.labels['{key}']" for key in labels.keys}
+    changed |= {f"metadata.annotations['{key}']" for key in annotations.keys}
+    if not changed:
         return
     for name, container in trees.all_containers(target).items():
         if name in images:
             continue
         for env in trees.items(container.get("env")):
             read = str(trees.tree(trees.tree(env.get("valueFrom")).get("fieldRef")).get("fieldPath"))
-            if read in paths:
-                why = f"container {name} reads it into env {env.get('name')} and would have to restart"
+            if read in changed:
+                why = f"container {name} reads it into env {paths.cut(str(env.get('name')))} and would have to restart"
                 message = f"{why}: not supported in place yet; {UNDO}"
                 yield Reason(ReasonCode.DownwardEnvNotSupported, read.replace("'", ""), message)
 
@@ -103,10 +104,10 @@ def _refuse_fixed(annotations: Edits) -> Iterator[Reason]:
     for key in annotations.keys:
         if key.startswith(_FIXED_ANNOTATIONS):
             message = f"the API server does not let this annotation change on a live Pod; {UNDO}"
-            yield Reason(ReasonCode.FieldChanged, f"metadata.annotations[{key}]", message)
+            yield Reason(ReasonCode.FieldChanged, paths.text(("metadata", "annotations", Chosen(key))), message)
 
 
 def _paths(labels: Edits, annotations: Edits) -> Iterator[tuple[str, str]]:
     """Every changed key, with its path before it."""
     for field, edits in (("labels", labels), ("annotations", annotations)):
-        yield from ((f"metadata.{field}[{key}]", key) for key in edits.keys)
+        yield from ((paths.text(("metadata", field, Chosen(key))), key) for key in edits.keys)

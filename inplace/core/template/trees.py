@@ -16,14 +16,20 @@ from msgspec import Raw
 from inplace.core.objects import names
 from inplace.core.objects.memo import memoised_by_digest
 from inplace.core.objects.model import Tree
+from inplace.core.objects.reading import UNREADABLE
+from inplace.core.template.paths import Chosen, Path
 
 _CONTAINERS: Final = ("containers", "initContainers")
+#: The largest template that is compared, in bytes of JSON, and how deep it may be nested. The API server takes 1.5 MB,
+#: and any depth in a ControllerRevision; one tenant's templates must not take the time that all others share.
+MAX_BYTES: Final = 128 * 1024
+MAX_DEPTH: Final = 64
 
 
 class Difference(NamedTuple):
     """One path at which two trees differ; None stands for absent."""
 
-    path: str
+    path: Path
     old: Any
     new: Any
 
@@ -45,6 +51,41 @@ def of_revision(data: Raw | bytes) -> Tree:
     return {key: value for key, value in template.items() if key != "$patch"}
 
 
+def excess(raw: Raw | bytes) -> str:
+    """Why a template is not looked into, in words; empty if it is within bounds.
+
+    What is beyond them costs no more than one look at its bytes.
+    """
+    return _within(bytes(raw))[1]
+
+
+def _within(encoded: bytes) -> tuple[Any, str]:
+    """What it holds, and why that is not looked into."""
+    if len(encoded) > MAX_BYTES:
+        return None, f"{-(-len(encoded) // 1024)} KiB of JSON, and at most {MAX_BYTES // 1024} KiB are compared"
+    try:
+        value = msgspec.json.decode(encoded)
+    except RecursionError:
+        return None, _TOO_DEEP
+    except UNREADABLE as error:
+        return None, f"no JSON that can be read ({error})"
+    many = encoded.count(b"{") + encoded.count(b"[") > MAX_DEPTH
+    return value, _TOO_DEEP if many and _is_deep(value) else ""
+
+
+_TOO_DEEP: Final = f"nested more than {MAX_DEPTH} levels deep"
+
+
+def _is_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        below = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = [one for values in below for one in values]
+        if not level:
+            return False
+    return True
+
+
 def bare(template: Tree) -> Tree:
     """The template without metadata added by a controller or an older server.
 
@@ -59,13 +100,15 @@ def bare(template: Tree) -> Tree:
 
 @memoised_by_digest(4096)
 def _fingerprint(raw: bytes) -> str:
-    return fingerprint_of(decode(raw))
+    value, too_much = _within(raw)
+    return hashlib.sha256(raw).hexdigest()[:10] if too_much else fingerprint_of(tree(value))
 
 
 def fingerprint(raw: Raw | bytes) -> str:
     """A short hash of a template's content: equal for equal templates, regardless of the object that holds them.
 
-    Only for our own use: the hashes of controllers cannot be computed outside Go and differ between its releases.
+    Only for our own use: the hashes of controllers cannot be computed outside Go and differ between its releases. One
+    in `excess` is equal only to itself, byte by byte.
     """
     return _fingerprint(bytes(raw))
 
@@ -138,7 +181,7 @@ def differences(a: Tree, b: Tree) -> list[Difference]:
     Null, an empty list and an empty map count as absent, as in the API server's encoding (`omitempty`); quantities
     are compared by value. An object on one side only is one difference, at its own path.
     """
-    return list(_tree_differences("", "", a, b))
+    return list(_tree_differences((), "", a, b))
 
 
 # -- the comparison
@@ -160,19 +203,20 @@ _KEYS: Final[dict[str, tuple[str, ...]]] = {
     "schedulingGates": ("name",),
     "hostAliases": ("ip",),
 }
-#: Maps whose keys the user chose; written in brackets because such keys contain dots and slashes.
+#: Maps whose keys the user chose.
 _QUANTITY_MAPS: Final = frozenset({"limits", "requests", "overhead"})
-_MAPS: Final = _QUANTITY_MAPS | {"labels", "annotations", "nodeSelector", "matchLabels", "volumeAttributes"}
+_MAPS: Final = _QUANTITY_MAPS | {"labels", "annotations", "nodeSelector", "matchLabels", "volumeAttributes", "options"}
 _QUANTITIES: Final = frozenset({"sizeLimit", "divisor"})
 #: Fields for which the API server encodes absent as an empty object: maps, and structs that are not pointers.
 _EMPTY_IS_ABSENT: Final = _MAPS | {"metadata", "resources"}
-_IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_]*")
+#: What may be the name of a field; no field of the API has one as long as this allows.
+_FIELD = re.compile(r"[A-Za-z_$][A-Za-z0-9_]{0,99}")
 
 
-def _tree_differences(path: str, field: str, a: Tree, b: Tree) -> Iterator[Difference]:
+def _tree_differences(path: Path, field: str, a: Tree, b: Tree) -> Iterator[Difference]:
     for key in {**a, **b}:
-        bracket = field in _MAPS or not _IDENTIFIER.fullmatch(key)
-        below = f"{path}[{key}]" if bracket else f"{path}.{key}" if path else key
+        chosen = field in _MAPS or not _FIELD.fullmatch(key)
+        below = (*path, Chosen(key) if chosen else key)
         yield from _value_differences(below, _field_below(field, key), a.get(key), b.get(key))
 
 
@@ -183,7 +227,7 @@ def _field_below(field: str, key: str) -> str:
     return "" if field in _MAPS else key
 
 
-def _value_differences(path: str, field: str, a: object, b: object) -> Iterator[Difference]:
+def _value_differences(path: Path, field: str, a: object, b: object) -> Iterator[Difference]:
     if field in _EMPTY_IS_ABSENT:
         a, b = ({} if value is None else value for value in (a, b))
     a, b = (None if value == [] else value for value in (a, b))
@@ -195,16 +239,16 @@ def _value_differences(path: str, field: str, a: object, b: object) -> Iterator[
         yield Difference(path, a, b)
 
 
-def _list_differences(path: str, field: str, a: list[Any], b: list[Any]) -> Iterator[Difference]:
+def _list_differences(path: Path, field: str, a: list[Any], b: list[Any]) -> Iterator[Difference]:
     old, new = _keyed(field, a), _keyed(field, b)
     if old is None or new is None:
         for index, (before, after) in enumerate(zip(a, b, strict=False)):
-            yield from _value_differences(f"{path}[{index}]", "", before, after)
-        yield from (Difference(f"{path}[{index}]", a[index], None) for index in range(len(b), len(a)))
-        yield from (Difference(f"{path}[{index}]", None, b[index]) for index in range(len(a), len(b)))
+            yield from _value_differences((*path, Chosen(str(index))), "", before, after)
+        yield from (Difference((*path, Chosen(str(index))), a[index], None) for index in range(len(b), len(a)))
+        yield from (Difference((*path, Chosen(str(index))), None, b[index]) for index in range(len(a), len(b)))
         return
     for key in {**old, **new}:
-        yield from _value_differences(f"{path}[{key}]", "", old.get(key), new.get(key))
+        yield from _value_differences((*path, Chosen(key)), "", old.get(key), new.get(key))
     orders = [key for key in old if key in new], [key for key in new if key in old]
     if orders[0] != orders[1]:
         yield Difference(path, *orders)

@@ -111,6 +111,7 @@ _CLAIMS: dict[str, Claim] = {
     ReasonCode.Preflight: _nobody,
     ReasonCode.Reserving: _nobody,
     ReasonCode.LeaderTakeover: _nobody,
+    ReasonCode.CacheStale: _nobody,
     ReasonCode.Freezing: _nobody,
     ReasonCode.Preparing: _nobody,
     ReasonCode.RevisionUnknown: _nobody,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from inplace.cli import documents
@@ -84,9 +86,18 @@ def test_documents(text, read):
         pytest.param(
             "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
             + "\n".join(f"{n}: &{n} [{', '.join([f'*{p}'] * 10)}]" for p, n in zip("abcdef", "bcdefg", strict=True)),
-            "file: more than 1000000 values",
+            "file: more than 500000 values",
             id="aliases of aliases",
         ),
+        pytest.param(
+            f"a: &a '{'x' * 100_000}'\nb: [{', '.join(['*a'] * 1000)}]",
+            "file: more than 67108864 characters, with what aliases repeat",
+            id="aliases of a long text",
+        ),
+        pytest.param("a: \0", "file: invalid YAML or JSON: unacceptable character", id="control characters"),
+        pytest.param('{"a":' * 900 + "1" + "}" * 900, "file: nested more than 100 levels deep", id="deep JSON"),
+        pytest.param(f"a: {'[' * 900}x{']' * 900}", "file: nested more than 100 levels deep", id="deep flow"),
+        pytest.param("- " * 3000 + "x", "file: nested more than 100 levels deep", id="deep block"),
         pytest.param("[" * 102 + "]" * 102, "file: nested more than 100 levels deep", id="deep JSON"),
     ],
 )
@@ -95,3 +106,26 @@ def test_bad_input_is_one_line(text, said):
         documents.read("file", text)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_merges_do_not_multiply():
+    """Each map merges the one before it nine times: 9 ** 30 pairs, but for those that another overrides."""
+    nine = [f"b{n}: &b{n} {{k{n}: {n}, <<: [{', '.join([f'*b{n - 1}'] * 9)}]}}" for n in range(1, 31)]
+    began = time.process_time()
+    (found,) = documents.read("file", "\n".join(["b0: &b0 {x: 1}", *nine]))
+    assert time.process_time() - began < 2
+    assert found["b30"] == {"x": 1, **{f"k{n}": n for n in range(1, 31)}}
+
+
+def test_of_equal_keys_the_last_counts_and_an_own_key_before_what_is_merged():
+    assert documents.read("file", "a: &a {x: 1, w: 1}\nb: {x: 2, <<: *a, z: 3, z: 4}")[0]["b"] == {
+        "x": 2,
+        "w": 1,
+        "z": 4,
+    }
+
+
+def test_numbers_of_many_digits_cost_nothing():
+    began = time.process_time()
+    documents.read("file", f"a: {'9' * 100_000}\nb: 0x{'f' * 100_000}\nc: 0{'7' * 100_000}")
+    assert time.process_time() - began < 2

@@ -41,7 +41,7 @@ from inplace.kube.client import Client
 from inplace.kube.connection import plain
 from inplace.runtime.clock import LoopClock
 from inplace.runtime.observe import NullObserver
-from kubesim.api.faults import Answer, Cut
+from kubesim.api.faults import Answer, Cut, Delay
 from kubesim.api.server import ApiServer
 from tests.factories import pod, snapshot, swapping, workload
 from tests.unit.kube.server import Recorder
@@ -315,3 +315,20 @@ async def test_a_refusal_on_a_pod_that_nobody_owns_ends_no_process():
         assert [name for name, _ in writers.said.events] == ["write.stuck", "write.failed"]
         assert {fields["kind"] for _, fields in writers.said.events} == {ORPHAN}
         assert not writers.events
+
+
+@pytest.mark.looptime(noop_cycles=0)
+@pytest.mark.parametrize(("seconds", "settled"), [(3.0, True), (60.0, False)])
+async def test_at_the_end_writes_in_flight_are_answered_and_none_begins(seconds, settled):
+    async with writing() as writers:
+        writers.server.plan = lambda request: Delay(seconds) if request.verb == "patch" else None
+        writers.applier.submit(KEY, snapshot(writers.pod), OpenGate(writers.pod))
+        await asyncio.sleep(0.1)
+        assert not writers.applier.is_settled
+        began = asyncio.get_running_loop().time()
+        await writers.applier.finish()
+        assert asyncio.get_running_loop().time() - began < 6
+        assert writers.applier.is_settled is settled
+        writers.memory.writing.clear()
+        writers.applier.submit(KEY, snapshot(writers.pod), OpenGate(writers.pod))
+        assert not writers.memory.writing, "no other begins"

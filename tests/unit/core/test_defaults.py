@@ -246,5 +246,5 @@ def test_a_real_api_server_fills_in_the_same():
     stored = json.loads((DATA / "template.stored.json").read_text())
     found = trees.differences(defaults.apply(given), stored)
     # The one default that the server fills into Pods and not into templates.
-    assert found == [("spec.enableServiceLinks", True, None)]
+    assert found == [(("spec", "enableServiceLinks"), True, None)]
     assert diff.diff(given, stored) == diff.diff(stored, given) == PodChange()

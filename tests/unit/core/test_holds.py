@@ -52,6 +52,7 @@ CHECKS = [
     pytest.param(
         {"pods": (pod(), FAILED), "workload": workload(replicas=2)}, ReasonCode.WorkloadDegraded, id="failures"
     ),
+    pytest.param({"stale": "pods: away"}, ReasonCode.CacheStale, id="stale"),
     pytest.param({"not_before": later(5)}, ReasonCode.LeaderTakeover, id="takeover"),
     pytest.param({"dry_runs": {}}, ReasonCode.Preflight, id="dry runs"),
     pytest.param({"reported": reported(LeaderTakeover=1)}, ReasonCode.LeaderTakeover, id="reported"),
@@ -143,6 +144,7 @@ def test_what_lifts_a_hold_is_done():
     assert takeover is not None
     assert takeover.until == later(5)
     assert plan(snapshot(pod(), not_before=later(5)), NOW).requeue_at == later(5)
+    assert plan(snapshot(pod(), stale="pods: away"), NOW).requeue_at == NOW + holds.STALE_AGAIN
     assert hold(pod(), not_before=later(5), at=5) is None
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from msgspec import Raw
 
-from inplace.core.template import trees
+from inplace.core.template import paths, trees
 
 TEMPLATE = {
     "metadata": {"labels": {"app": "web"}, "annotations": {"a/b": "c", "n": None}},
@@ -126,9 +126,12 @@ def app(**fields):
     ],
 )
 def test_differences(a, b, expected):
-    assert trees.differences(a, b) == expected
+    forth, back = (
+        [(paths.text(path), old, new) for path, old, new in trees.differences(*sides)] for sides in ((a, b), (b, a))
+    )
+    assert forth == expected
     assert [(path, new, old) for path, old, new in expected] == sorted(
-        trees.differences(b, a), key=lambda one: [path for path, _, _ in expected].index(one.path)
+        back, key=lambda one: [path for path, _, _ in expected].index(one[0])
     )
 
 

@@ -6,9 +6,11 @@ import re
 
 import msgspec
 import pytest
+from aiohttp import web
 
 from inplace.core.objects.model import Pod
-from inplace.kube import errors
+from inplace.kube import bodies, errors
+from inplace.kube import client as client_module
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from inplace.kube.resource import PODS
@@ -236,3 +238,40 @@ async def test_a_failed_precondition_says_what_the_servers_words_mean():
     async with serving(status(422, message=said, reason="Invalid")) as (client, _, _):
         with pytest.raises(errors.PreconditionFailed, match="changed since it was read"):
             await _get(client)
+
+
+class _Large:
+    """A list of objects of one size, in pages of as many as are asked for; says which limits were."""
+
+    def __init__(self, sizes):
+        self.sizes = sizes
+        self.limits = []
+
+    async def __call__(self, request):
+        first, limit = int(request.query.get("continue", 0)), int(request.query["limit"])
+        self.limits.append(limit)
+        last = min(first + limit, len(self.sizes))
+        items = [pod(f"p{n}", "1", padding="x" * self.sizes[n]) for n in range(first, last)]
+        token = str(last) if last < len(self.sizes) else ""
+        return web.json_response(page(*items, token=token))
+
+
+async def test_no_page_is_larger_than_may_be_in_memory_at_once(monkeypatch):
+    """Small objects may come before large ones, so the size of one page says nothing of the next."""
+    monkeypatch.setattr(client_module, "PAGE_BYTES", 100_000)
+    large = _Large([100] * 600 + [30_000] * 20 + [200_000] + [100] * 600)
+    async with serving(large) as (client, _, _):
+        pages = [found async for found in client.pages(PODS)]
+        assert [len(found.items) for found in pages if len(found.items) == 1 and len(found.items[0]) > 100_000] == [1]
+        assert all(sum(len(item) for item in found.items) <= 100_000 for found in pages if len(found.items) > 1)
+        assert sum(len(found.items) for found in pages) == 1221
+        assert max(large.limits[-3:]) > 100, "and once they are small again the pages grow"
+        assert len(large.limits) < 60
+
+
+async def test_an_answer_that_has_no_end_is_not_read_to_it(monkeypatch):
+    monkeypatch.setattr(bodies, "MAX_BYTES", 100_000)
+    large = _Large([200_000])
+    async with serving(large) as (client, _, _):
+        with pytest.raises(errors.TooLarge, match="more than"):
+            await client.list(PODS, type=Pod, limit=1)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 import yaml
 
+from inplace.kube import connection as connection_module
 from inplace.kube.connection import connect
 from inplace.kube.errors import ConfigError
 from inplace.runtime.clock import SystemClock
@@ -106,3 +112,164 @@ async def test_a_certificate_that_cannot_be_read(tmp_path):
 async def test_a_certificate_that_does_not_exist(tmp_path):
     with pytest.raises(ConfigError, match="gone"):
         await _connect(_write(tmp_path / "c", {"token": "a"}, **{"certificate-authority": str(tmp_path / "gone")}))
+
+
+# --- credentials are renewed, or not
+
+
+class Hand:
+    """A clock that is set by hand."""
+
+    def __init__(self):
+        self.at = 0.0
+
+    def monotonic(self):
+        return self.at
+
+    def now(self):
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.at)
+
+
+def _plugin(folder, body):
+    """A kubeconfig whose plugin runs this code; `n` counts its runs, `print_token(token, seconds)` answers."""
+    runs = folder / "runs"
+    runs.write_text("")
+    program = folder / "plugin.py"
+    program.write_text(
+        f"import json, sys, time, datetime\n"
+        f"open({str(runs)!r}, 'a').write('x')\n"
+        f"n = len(open({str(runs)!r}).read())\n"
+        f"def print_token(token, seconds):\n"
+        f"    at = datetime.datetime(2026, 1, 1) + datetime.timedelta(seconds=seconds)\n"
+        f"    status = {{'token': token, 'expirationTimestamp': at.isoformat() + 'Z'}}\n"
+        f"    print(json.dumps({{'apiVersion': 'client.authentication.k8s.io/v1', "
+        f"'kind': 'ExecCredential', 'status': status}}))\n{body}\n"
+    )
+    run = {"command": sys.executable, "args": [str(program)], "interactiveMode": "Never"}
+    user = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", **run}}
+    return _write(folder / "c", user), lambda: len(runs.read_text())
+
+
+async def _opened(path, clock):
+    return await connect(kubeconfig=path, user_agent="test", clock=clock)
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("sys.exit('denied by the provider') if n > 1 else print_token('t1', 100)", "denied by the provider"),
+        ("print('no JSON') if n > 1 else print_token('t1', 100)", "prints what is no JSON"),
+        ("print('[]') if n > 1 else print_token('t1', 100)", "prints something else"),
+        ("print('x' * 3_000_000) if n > 1 else print_token('t1', 100)", "more than 1048576 bytes"),
+        ("time.sleep(60) if n > 1 else print_token('t1', 100)", "no answer within"),
+    ],
+    ids=["fails", "talks", "answers another question", "talks without end", "hangs"],
+)
+async def test_a_plugin_that_does_not_answer_ends_nothing_and_its_token_is_used_until_it_expires(
+    tmp_path, monkeypatch, body, why
+):
+    monkeypatch.setattr(connection_module, "RENEW_SECONDS", 2.0)
+    path, runs = _plugin(tmp_path, body)
+    clock = Hand()
+    async with await _opened(path, clock) as connection:
+        clock.at = 50.0  # it is to be renewed, and is good for a while
+        for _ in range(3):
+            assert (await connection.headers())["Authorization"] == "Bearer t1"
+        assert runs() == 2, "nobody asks again at once"
+        clock.at = 101.0
+        with pytest.raises(ConfigError, match=why) as caught:
+            await connection.headers()
+        assert "\n" not in str(caught.value)
+        assert runs() == 3
+
+
+async def test_what_a_plugin_says_beside_its_answer_holds_nothing_up(tmp_path):
+    """It writes more to stderr than a pipe holds before it answers."""
+    path, _ = _plugin(tmp_path, "sys.stderr.write('talk ' * 100_000); print_token(f't{n}', 100)")
+    async with asyncio.timeout(20), await _opened(path, Hand()) as connection:
+        assert (await connection.headers())["Authorization"] == "Bearer t1"
+
+
+async def test_a_plugin_that_hangs_is_not_left_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(connection_module, "RENEW_SECONDS", 1.0)
+    mark = tmp_path / "pid"
+    hang = f"(open({str(mark)!r}, 'w').write(str(__import__('os').getpid())), time.sleep(60))"
+    body = f"print_token('t1', 100) if n == 1 else {hang}"
+    path, _ = _plugin(tmp_path, body)
+    clock = Hand()
+    async with await _opened(path, clock) as connection:
+        clock.at = 50.0
+        await connection.headers()
+        await asyncio.sleep(0.2)
+        assert not Path(f"/proc/{mark.read_text()}/cmdline").exists()
+
+
+async def test_many_that_are_refused_at_once_ask_the_plugin_once(tmp_path):
+    path, runs = _plugin(tmp_path, "print_token(f't{n}', 1000)")
+    async with await _opened(path, Hand()) as connection:
+        await asyncio.gather(*(connection.renew("Bearer t1") for _ in range(48)))
+        assert runs() == 2
+        assert (await connection.headers())["Authorization"] == "Bearer t2"
+        await connection.renew("Bearer t2")
+        assert runs() == 2, "and not again so soon"
+
+
+@pytest.mark.parametrize(
+    ("server", "sent"),
+    [("https://10.0.0.1", True), ("http://10.0.0.1", False), ("http://127.0.0.1:8001", True), ("http://[::1]:1", True)],
+)
+async def test_a_token_is_not_sent_where_others_can_listen(tmp_path, server, sent):
+    async with await _connect(_write(tmp_path / "c", {"token": "abc"}, server=server)) as connection:
+        assert ("Authorization" in await connection.headers()) is sent
+
+
+def _certificate(folder, name):
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]
+    subprocess.run([*make, "-subj", f"/CN={name}", "-keyout", key, "-out", cert], check=True, capture_output=True)
+    return {"client-certificate": str(cert), "client-key": str(key)}
+
+
+async def test_a_client_certificate_that_is_replaced_is_used_for_new_connections(tmp_path):
+    path, clock = _write(tmp_path / "c", _certificate(tmp_path, "first")), Hand()
+    async with await _opened(path, clock) as connection:
+        await connection.renew(None)
+        before = connection.calls
+        _certificate(tmp_path, "second")
+        clock.at = 100.0
+        await connection.renew(None)
+        assert connection.calls is not before
+        assert not before.closed, "what is under way goes on"
+        clock.at = 200.0
+        (tmp_path / "cert.pem").write_text("half of a fi")
+        with pytest.raises(ConfigError, match="cannot be renewed"):
+            await connection.renew(None)
+        _certificate(tmp_path, "third")
+        clock.at = 300.0
+        await connection.renew(None)
+        assert before.closed
+
+
+async def test_the_token_of_the_pod_is_read_again_when_it_is_refused_and_kept_while_its_file_is_not_there(
+    tmp_path, monkeypatch
+):
+    folder = tmp_path / "serviceaccount"
+    folder.mkdir()
+    (folder / "token").write_text("first")
+    (folder / "ca.crt").write_text("not used before a connection is opened")
+    library = import_module("kubernetes_asyncio.config.incluster_config")
+    monkeypatch.setattr(library, "SERVICE_TOKEN_FILENAME", str(folder / "token"))
+    monkeypatch.setattr(library, "SERVICE_CERT_FILENAME", str(folder / "ca.crt"))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    clock = Hand()
+    connection = await connect(user_agent="test", clock=clock)
+    (folder / "token").write_text("")
+    with pytest.raises(ConfigError, match="cannot be renewed"):
+        await connection.renew("Bearer first")
+    assert (await connection.headers())["Authorization"] == "Bearer first"
+    (folder / "token").write_text("second")
+    clock.at = 100.0
+    await connection.renew("Bearer first")
+    assert (await connection.headers())["Authorization"] == "Bearer second"

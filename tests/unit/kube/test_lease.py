@@ -38,6 +38,8 @@ class LeaseServer:
         body = await request.json()
         if request.method == "POST" and self.lease is not None:
             return web.json_response({"code": 409, "reason": "AlreadyExists"}, status=409)
+        if request.method == "PUT" and self.lease is None:
+            return web.json_response({"code": 404, "reason": "NotFound"}, status=404)
         if request.method == "PUT" and body["metadata"]["resourceVersion"] != str(self.version):
             return web.json_response({"code": 409, "reason": "Conflict"}, status=409)
         self.version += 1
@@ -164,6 +166,46 @@ async def test_a_lease_taken_by_another_ends_leading_at_once():
         with pytest.raises(LeaseLost, match="taken by b"):
             await task
         assert not a.is_leader
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_a_lease_that_is_deleted_is_its_holders_all_the_same(seed):
+    """Otherwise two would lead until the next renewal, which may take seconds."""
+    server, rng = LeaseServer(), random.Random(seed)
+    async with serving(server) as (client, _, recorder):
+        a, b = _elector(client, recorder, "a"), _elector(client, recorder, "b")
+        tasks = [asyncio.ensure_future(a.run())]
+        await a.wait_leading()
+        tasks.append(asyncio.ensure_future(b.run()))
+        await asyncio.sleep(5)
+        for _ in range(20):
+            server.lease = None
+            for _ in range(40):
+                await asyncio.sleep(rng.uniform(0.01, 0.3))
+                assert (a.is_leader, b.is_leader) == (True, False)
+            assert server.holder == "a"
+        await _end(*tasks)
+
+
+async def test_who_finds_no_lease_takes_it_and_does_not_trust_that_there_was_none():
+    server = LeaseServer()
+    async with serving(server) as (client, _, recorder):
+        a = _elector(client, recorder, "a")
+        task = asyncio.ensure_future(a.run())
+        await a.wait_leading()
+        assert not a.clean_takeover
+        await _end(task)
+
+
+async def test_a_lease_is_not_released_while_a_write_may_still_be_on_its_way():
+    server = LeaseServer()
+    async with serving(server) as (client, _, recorder):
+        a = _elector(client, recorder, "a")
+        a._may_release = lambda: False
+        task = asyncio.ensure_future(a.run())
+        await a.wait_leading()
+        await _end(task)
+        assert server.holder == "a"
 
 
 def _said(recorder) -> list[tuple[str, object]]:

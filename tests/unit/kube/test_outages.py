@@ -6,7 +6,17 @@ from datetime import UTC, datetime
 
 import pytest
 
-from inplace.kube.errors import ApiError, Denied, Invalid, KubeError, Status, Unauthorized, Unreachable, from_status
+from inplace.kube.errors import (
+    ApiError,
+    ConfigError,
+    Denied,
+    Invalid,
+    KubeError,
+    Status,
+    Unauthorized,
+    Unreachable,
+    from_status,
+)
 from inplace.kube.outages import GATHER_SECONDS, REPEAT_SECONDS, Outages
 from inplace.runtime.clock import LoopClock
 from tests.unit.kube.server import Recorder, serving, status
@@ -139,3 +149,13 @@ async def test_the_client_says_when_the_server_answers():
         with pytest.raises(ApiError):
             await client.version()
         assert [name for name, _ in observer.events] == ["server.unreachable", "server.reached"]
+
+
+async def test_credentials_that_cannot_be_renewed_are_one_line_whoever_needs_them(outages, said):
+    failed = ConfigError("the credentials of https://10.0.0.1 cannot be renewed: exec plugin aws ended with 1")
+    await suffer(outages, {"cache of pods": failed, "lease": failed, "events": failed}, 60)
+    outages.ended("cache of pods")
+    outages.ended("lease")
+    outages.ended("events")
+    assert [name for name, _ in said.events] == ["credentials.not_renewed", "credentials.renewed"]
+    assert said.events[0][1]["error"] == str(failed)

@@ -9,9 +9,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from inplace.controller.app import WATCH_SECONDS
 from inplace.core.objects.model import Pod
 from inplace.kube import resource as resources
-from inplace.kube.reflector import Reflector
+from inplace.kube.reflector import STALE_SECONDS, Reflector
 from inplace.kube.store import Store
 from tests.unit.kube.server import event, ok, page, pod, serving, status, stream, text
 
@@ -23,7 +24,7 @@ async def _forever() -> None:
 
 
 @asynccontextmanager
-async def reflecting(*answers):
+async def reflecting(*answers, **options):
     async with serving(*answers) as (client, script, recorder):
         store: Store[Pod] = Store(
             key=lambda one: (one.metadata.namespace, one.name), version=lambda one: one.metadata.resource_version
@@ -43,6 +44,7 @@ async def reflecting(*answers):
             clock=client.clock,
             observer=recorder,
             rng=random.Random(1),
+            **options,
         )
         task = asyncio.ensure_future(reflector.run())
         try:
@@ -122,6 +124,26 @@ async def test_what_cannot_be_decoded_is_counted_and_skipped():
         assert recorder.total("inplace_watch_undecodable_total") == 4
 
 
+async def test_of_what_cannot_be_decoded_any_more_no_older_state_is_left():
+    """A stale object would be acted on, and one that is gone for ever."""
+    bad = {"spec": {"containers": 7}}
+    lines = (event("MODIFIED", {**pod("a", "11"), **bad}), event("DELETED", {**pod("b", "12"), **bad}))
+    answers = (ok(page(pod("a", "5"), pod("b", "6"), pod("c", "7"))), stream(*lines), stream(then=_forever))
+    async with reflecting(*answers) as (_, store, changes, script, _):
+        await asyncio.sleep(5)
+        assert [one.name for one in store.values()] == ["c"]
+        assert changes[3:] == [("5", None, False), ("6", None, False)]
+        assert script.requests[2].query["resourceVersion"] == "12"
+
+
+async def test_a_line_without_an_end_is_not_held_in_memory(monkeypatch):
+    monkeypatch.setattr("inplace.kube.watch.MAX_BYTES", 100_000)
+    endless = stream(tail=b"x" * 200_000, then=_forever)
+    async with reflecting(ok(page()), endless, stream(then=_forever)) as (_, _, _, _, recorder):
+        await asyncio.sleep(5)
+        assert recorder.total("inplace_watch_restarts_total", why="error") == 1
+
+
 async def test_a_line_of_any_length_and_a_partial_one_at_the_end():
     long = pod("a", "11")
     long["metadata"]["annotations"] = {"x": "y" * 3_000_000}
@@ -137,6 +159,35 @@ async def test_a_silent_server_is_given_up():
         await asyncio.sleep(700)
         assert len(script.requests) == 3
         assert recorder.total("inplace_watch_restarts_total", why="error") == 1
+
+
+async def test_a_watch_that_is_dead_and_does_not_look_so_is_noticed_within_half_a_minute():
+    """Behind a proxy that has lost the server there is neither an event nor an end."""
+    late = stream(event("ADDED", pod("b", "11")), then=_forever)
+    async with reflecting(ok(page()), stream(then=_forever), late, watch_seconds=WATCH_SECONDS) as (_, store, *_):
+        await asyncio.sleep(31.5)
+        assert len(store) == 1
+
+
+async def test_nothing_is_decided_on_what_was_never_read_or_is_not_kept_up_for_a_while():
+    forbidden = status(403, reason="Forbidden", message="cannot list")
+    async with reflecting(forbidden, ok(page()), stream(then=_forever)) as (reflector, _, _, script, _):
+        await reflector.wait_answered()
+        assert reflector.stale == "cannot list"
+        await reflector.wait_synced()
+        assert reflector.stale is None
+        script.answers = [*script.answers[:3], *(200 * [status(500, message="down")])]
+        while reflector.problem is None:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.5)
+        assert reflector.stale is None
+        await asyncio.sleep(STALE_SECONDS + 1)
+        assert reflector.stale == "down"
+        script.answers = [
+            *(len(script.requests) * [status(500)]),
+            stream(event("ADDED", pod("b", "11")), then=_forever),
+        ]
+        await asyncio.sleep(60)
+        assert reflector.stale is None
 
 
 async def test_a_watch_that_ends_at_once_is_not_opened_in_a_hot_loop_and_is_listed_again():

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inplace.core.objects import names
+from inplace.core.objects.known_keys import RESTART_ON
 from inplace.core.settings import annotations as table
 from inplace.core.settings.annotations import Mode
-from inplace.core.settings.grammar import MAX_COUNT, MAX_SECONDS
+from inplace.core.settings.grammar import MAX_COUNT, MAX_GLOBS, MAX_GLOBS_TEXT, MAX_SECONDS
 from kubesim.api import kinds
 from tests.unit.manifests import admission
 
@@ -57,6 +58,21 @@ def test_it_accepts_what_the_code_accepts(name, text):
 @given(text=values)
 def test_what_is_left_to_the_controller_passes(name, text):
     assert refusal({names.PREFIX + name: text}) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "accepted"),
+    [
+        (",".join(f"a{one}" for one in range(MAX_GLOBS)), True),
+        (",".join(f"a{one}" for one in range(MAX_GLOBS + 1)), False),
+        ("a" * MAX_GLOBS_TEXT, True),
+        ("a" * (MAX_GLOBS_TEXT + 1), False),
+        (",".join(RESTART_ON), True),
+    ],
+)
+def test_patterns_are_as_many_and_as_long_as_the_code_accepts(text, accepted):
+    assert (refusal({names.PREFIX + "restart-on": text}) == "") is accepted
+    assert (table._SETTINGS["restart-on"].parse(text) is not None) is accepted
 
 
 @pytest.mark.parametrize("name", CHECKED)

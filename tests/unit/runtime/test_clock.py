@@ -43,3 +43,26 @@ def test_two_servers_behind_one_address_do_not_make_time_jump():
         own.seconds = float(second)
         clock.heard(own.now() + timedelta(minutes=second % 2))
     assert clock.ahead == timedelta()
+
+
+class Set(FakeClock):
+    """A machine whose clock somebody sets."""
+
+    def __init__(self):
+        super().__init__()
+        self.set = timedelta()
+
+    def now(self):
+        return super().now() + self.set
+
+
+@pytest.mark.parametrize("hours", [-1000, -1, 1, 1000])
+def test_whoever_sets_the_machines_clock_moves_no_time(hours):
+    own = Set()
+    clock = ServerClock(own)
+    clock.heard(EPOCH + timedelta(minutes=5))
+    before = clock.now()
+    own.set = timedelta(hours=hours)
+    own.seconds += 3
+    assert clock.now() - before == timedelta(seconds=3)
+    assert not clock.heard(before + timedelta(seconds=3)), "and the server's time is what it was"

@@ -169,3 +169,21 @@ async def test_a_rest_that_is_over_holds_nothing_back():
     queue.add("a")
     assert await queue.get() == "a"
     assert CLOCK.monotonic() < 6.1
+
+
+@pytest.mark.looptime
+async def test_a_busy_key_that_asks_for_a_look_in_a_month_keeps_one_time_and_not_one_for_each_look():
+    queue, month = WorkQueue(CLOCK), 30 * 86_400.0
+    queue.add("idle")
+    for _ in range(2_000):
+        queue.add("busy")
+        while queue:
+            key = await queue.get()
+            queue.rest(key, 0.5)
+            queue.add_after(key, month)
+            queue.done(key)
+        queue.add("busy")  # an event in its rest
+        assert await queue.get() == "busy"
+        queue.done("busy")
+    assert len(queue._heap) < 100
+    assert await queue.get() in {"busy", "idle"}

@@ -7,6 +7,7 @@ import itertools
 import os
 import random
 import signal
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -110,6 +111,23 @@ async def test_a_part_that_does_not_stop_is_named_and_the_others_stop():
     await supervisor.run()
     assert "-caches" in log
     assert ("part.stuck", "stuck") in [(name, fields.get("part")) for name, fields in recorder.events]
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(("takes", "whole"), [(1, True), (60, False)])
+async def test_a_part_finishes_its_work_before_the_parts_that_it_needs_stop_and_not_for_ever(takes, whole):
+    log: list[str] = []
+    supervisor = Supervisor(CLOCK, Recorder(), signals=False)
+
+    async def finish():
+        await asyncio.sleep(takes)
+        log.append("=writers")
+
+    supervisor.add(_part("lease", log))
+    supervisor.add(replace(_part("writers", log), finish=finish))
+    asyncio.get_running_loop().call_later(5, supervisor.stop)
+    await supervisor.run()
+    assert log == ["+lease", "+writers", *(["=writers"] if whole else []), "-writers", "-lease"]
 
 
 async def test_a_part_that_fails_ends_everything_with_its_own_error():

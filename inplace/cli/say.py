@@ -1,0 +1,15 @@
+"""The only way from a command to the terminal, but for what is drawn (`render.tree`)."""
+
+from __future__ import annotations
+
+import click
+
+from inplace.runtime.printable import printable
+
+
+def say(text: str, *, err: bool = False, head: str = "", color: str | None = None) -> None:
+    """Print lines, on stderr with `err`; `head`, if they begin with it, stands out in this color on a terminal."""
+    rest = printable(text)
+    if head and rest.startswith(head):
+        rest = click.style(head, fg=color, bold=True) + rest.removeprefix(head)
+    click.echo(rest, err=err)

@@ -1,0 +1,89 @@
+"""A plan that takes long leaves the event loop to others."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+
+import pytest
+
+from inplace.controller import planning
+from inplace.controller.planning import LONG_SECONDS, MANY_PODS, Planning
+from inplace.core.plan.plan import Planner, plan
+from inplace.runtime.clock import SystemClock
+from tests.factories import NOW, pod, snapshot
+
+FEW = snapshot(pod())
+MANY = snapshot(*(pod(name=f"web-{number}", uid=f"web-{number}") for number in range(MANY_PODS)))
+
+
+class Slow(Planner):
+    """Computes, without ever giving its turn away, and notes where."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds, self.threads = seconds, list[str]()
+        self.forgotten = list[str]()
+
+    def plan(self, snapshot, now):
+        self.threads.append(threading.current_thread().name)
+        end = time.monotonic() + self.seconds
+        while time.monotonic() < end:
+            pass
+        return super().plan(snapshot, now)
+
+    def forget(self, workload):
+        self.forgotten.append(threading.current_thread().name)
+        super().forget(workload)
+
+
+@pytest.fixture
+def beside(monkeypatch):
+    made = Slow(0.5)
+    monkeypatch.setattr(planning, "Planner", lambda: made)
+    return made
+
+
+async def test_a_plan_of_many_pods_is_made_beside_the_loop(beside):
+    found = Planning(Planner(), SystemClock())
+    turns = 0
+
+    async def others():
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0.005)
+            turns += 1
+
+    task = asyncio.ensure_future(others())
+    made, took = await found.plan(MANY, NOW)
+    task.cancel()
+    assert made == plan(MANY, NOW)
+    assert took >= 0.5
+    assert beside.threads == ["plan_0"]
+    assert turns > 3, "the loop went on"
+
+
+async def test_a_workload_whose_plan_took_long_is_planned_beside_from_then_on(beside):
+    here = Slow(LONG_SECONDS * 2)
+    found = Planning(here, SystemClock())
+    assert not found.is_long(FEW)
+    await found.plan(FEW, NOW)
+    assert found.is_long(FEW)
+    await found.plan(FEW, NOW)
+    assert (here.threads, beside.threads) == (["MainThread"], ["plan_0"])
+    beside.seconds = 0
+    await found.plan(FEW, NOW)
+    assert not found.is_long(FEW), "it was quick this time"
+
+
+async def test_what_both_remember_of_a_workload_is_forgotten(beside):
+    here = Slow(0)
+    found = Planning(here, SystemClock())
+    found.forget("web")
+    assert (here.forgotten, beside.forgotten) == (["MainThread"], []), "no thread is started to forget"
+    await found.plan(MANY, NOW)
+    found.forget("web")
+    await found.plan(MANY, NOW)
+    assert beside.forgotten == ["plan_0"], "not while it may be planning"
+    assert not here._assessor._pods._known

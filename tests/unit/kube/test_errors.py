@@ -1,0 +1,22 @@
+"""What the server says of a refusal reaches people, but for the specs that it prints."""
+
+from __future__ import annotations
+
+from inplace.kube.errors import Invalid, Status, from_status
+
+
+def test_the_spec_that_the_server_prints_is_left_out():
+    """As Kubernetes 1.36 answers where a webhook changes more than the image (ValidatePodUpdate)."""
+    fields = "`spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`"
+    words = f'Pod "web-0" is invalid: spec: Forbidden: pod updates may not change fields other than {fields}'
+    dump = '  core.PodSpec{\n  \tEnv: []core.EnvVar{{Name: "PASSWORD", Value: "hunter2"}},\n  }\n'
+    error = from_status(422, Status(message=f"{words}\n{dump}", reason="Invalid"))
+    assert str(error) == words
+    assert "hunter2" not in error.message
+
+
+def test_the_lines_of_a_webhook_are_kept():
+    words = 'admission webhook "x" denied the request:\n\nrequire-labels:\n  no label'
+    error = from_status(422, Status(message=words))
+    assert isinstance(error, Invalid)
+    assert error.message == words
