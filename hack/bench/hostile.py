@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from inplace.core.objects import names
-from inplace.core.state.records import MAX_LENGTH
+from inplace.core.state.records import LIMIT
 from inplace.core.template.trees import MAX_BYTES
 
 Tree = dict[str, Any]
@@ -185,7 +185,7 @@ def _forged_records() -> Objects:
 
 
 def _long_records() -> Objects:
-    containers = {f"c{number}": {"id": "x"} for number in range(MAX_LENGTH // 22)}
+    containers = {f"c{number}": {"id": "x"} for number in range(LIMIT // 22)}
     return upgrade(*PLAIN, 99, pod_annotations={names.STATE: _record(containers)})
 
 

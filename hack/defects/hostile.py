@@ -60,7 +60,7 @@ DEFECTS: Final = (
     Defect(
         "read a record of any length",
         "core/state/records.py",
-        "    if len(text) > MAX_LENGTH:\n",
+        "    if len(text) > LIMIT:\n",
         "    if False:\n",
         (f"{OBJECTS}::test_a_record_of_fifty_containers_is_read_and_one_of_thousands_is_not",),
     ),

@@ -6,7 +6,7 @@ import json
 
 from inplace.core.objects.model import LONGEST_IMAGES, NodeStatus, Raw
 from inplace.core.state import records
-from inplace.core.state.records import MAX_LENGTH, Baseline, Record, Unreadable
+from inplace.core.state.records import LIMIT, Baseline, Record, Unreadable
 from tests.factories import node, pod, swapping
 
 
@@ -17,7 +17,7 @@ def test_a_record_of_fifty_containers_is_read_and_one_of_thousands_is_not():
     assert records.decode(records.encode(fifty)) == fifty
     many = records.replace(fifty, containers={f"c{number}": Baseline() for number in range(5000)})
     text = records.encode(many)
-    assert records.decode(text) == Unreadable(text, f"{len(text)} characters long, and at most {MAX_LENGTH} are read")
+    assert records.decode(text) == Unreadable("", f"{len(text)} characters, and a record has at most {LIMIT}")
     assert isinstance(records.read(pod(record=text)), Unreadable)
     assert isinstance(records.read(pod(record=fifty)), Record)
 
