@@ -106,3 +106,29 @@ async def test_a_certificate_that_cannot_be_read(tmp_path):
 async def test_a_certificate_that_does_not_exist(tmp_path):
     with pytest.raises(ConfigError, match="gone"):
         await _connect(_write(tmp_path / "c", {"token": "a"}, **{"certificate-authority": str(tmp_path / "gone")}))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("https://127.0.0.1:6443", "https://127.0.0.1:6443-1", "port can't be converted to integer"),
+        ("https://127.0.0.1:6443", "nothing", "clusters: server 'nothing' is no address: expected https://HOST"),
+        ("namespace: n", "namespace: [n]", "contexts: namespace ['n'] is no name"),
+    ],
+)
+async def test_what_the_library_takes_as_it_comes_is_checked(tmp_path, old, new, said):
+    text = """
+apiVersion: v1
+kind: Config
+current-context: c
+clusters: [{name: k, cluster: {server: "https://127.0.0.1:6443", insecure-skip-tls-verify: true}}]
+contexts: [{name: c, context: {cluster: k, user: u, namespace: n}}]
+users: [{name: u, user: {token: t}}]
+"""
+    assert old in text
+    path = tmp_path / "config"
+    path.write_text(text.replace(old, new))
+    with pytest.raises(ConfigError) as caught:
+        await connect(user_agent="test", kubeconfig=str(path), in_cluster=False, clock=SystemClock())
+    assert str(caught.value).startswith(f"kubeconfig {path} cannot be used: ")
+    assert said in str(caught.value)
