@@ -297,16 +297,26 @@ async def _from_file(
     configuration = make()
     try:
         loader = await load(configuration)
+        _check(str(configuration.host), loader.current_context)
     except Exception as error:
         raise ConfigError(_explain(name, context, error)) from error
     host = str(configuration.host)
     if URL(host).raw_user or URL(host).raw_password:
         where = f"kubeconfig {name}: the address of the server {address(host)}"
         raise ConfigError(f"{where} has a user or password in it: expected them under users")
-    namespace = (loader.current_context or {}).get("context", {}).get("namespace", "")
+    namespace = ((loader.current_context or {}).get("context") or {}).get("namespace") or ""
     connection = Connection(configuration, load, clock, namespace=namespace, as_user=as_user, agent=agent)
     connection._expires = getattr(loader, "exec_plugin_expiry", None)
     return connection
+
+
+def _check(host: str, context: Any) -> None:
+    """What the library takes as it comes. Raises ValueError."""
+    if URL(host).port is None:
+        raise ValueError(f"clusters: server {host[:100]!r} is no address: expected https://HOST or https://HOST:PORT")
+    namespace = ((context or {}).get("context") or {}).get("namespace")
+    if namespace is not None and not isinstance(namespace, str):
+        raise ValueError(f"contexts: namespace {namespace!r} is no name")
 
 
 def _explain(name: str, context: str | None, error: Exception) -> str:

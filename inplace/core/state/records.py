@@ -45,7 +45,8 @@ class Evidence(StrEnum):
 
 #: Maximum length of a message in a record or a status; registries send whole pages.
 MESSAGE_LIMIT: Final = 400
-#: What has more characters is none of ours, which have some 500 for each container. It is not decoded.
+#: What has more characters is none of ours, which have some 500 for each container. It is not decoded: a hundred Pods
+#: with forged records of this size are planned in less than a fifth of a second (hack/bench/block.py).
 LIMIT: Final = 16 * 1024
 #: No attempt lasts longer: the largest setting (30 days), and the longest grace period that is reckoned with.
 LONGEST: Final = timedelta(days=30, seconds=LONGEST_GRACE)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 
-from inplace.core.objects.model import LONGEST_IMAGES, NodeStatus, Raw
+from msgspec import Raw
+from msgspec.structs import replace
+
+from inplace.core.objects.model import LONGEST_IMAGES, NodeStatus
 from inplace.core.state import records
 from inplace.core.state.records import LIMIT, Baseline, Record, Unreadable
 from tests.factories import node, pod, swapping
@@ -12,10 +15,10 @@ from tests.factories import node, pod, swapping
 
 def test_a_record_of_fifty_containers_is_read_and_one_of_thousands_is_not():
     one = next(iter(swapping().containers.values()))
-    full = records.replace(one, id="containerd://" + "1" * 64, image_id="registry.example/team/app@sha256:" + "1" * 64)
-    fifty = records.replace(swapping(), containers={f"container-{number}": full for number in range(50)})
+    full = replace(one, id="containerd://" + "1" * 64, image_id="registry.example/team/app@sha256:" + "1" * 64)
+    fifty = replace(swapping(), containers={f"container-{number}": full for number in range(50)})
     assert records.decode(records.encode(fifty)) == fifty
-    many = records.replace(fifty, containers={f"c{number}": Baseline() for number in range(5000)})
+    many = replace(fifty, containers={f"c{number}": Baseline() for number in range(5000)})
     text = records.encode(many)
     assert records.decode(text) == Unreadable("", f"{len(text)} characters, and a record has at most {LIMIT}")
     assert isinstance(records.read(pod(record=text)), Unreadable)

@@ -9,10 +9,11 @@ import time
 
 import msgspec
 import pytest
+from msgspec import Raw
 from msgspec.structs import replace
 
 from inplace.core.kinds import Template
-from inplace.core.objects.model import Container, Meta, Pod, PodSpec, Raw
+from inplace.core.objects.model import Container, Meta, Pod, PodSpec
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.plan.plan import plan
 from inplace.core.settings.annotations import MAX_UNKNOWN, Native, parse
@@ -101,7 +102,10 @@ def test_an_annotation_of_a_live_pod_is_not_said():
         metadata=Meta(name="web-0", annotations={"token": f"{SECRET}-too"}),
         spec=PodSpec(containers=(Container(name="app", image="app:1"),)),
     )
-    change = diff.change_for(diff.diff(base, target), diff.template_pair([base], target), pod, ())
+    verdict = diff.diff(base, target)
+    assert isinstance(verdict, PodChange)
+    change = diff.change_for(verdict, diff.template_pair([base], target), pod, ())
+    assert isinstance(change, PodChange)
     assert [note.code for note in change.notes] == [ReasonCode.DriftDetected]
     assert "hunter2" not in str(change.notes)
 

@@ -273,3 +273,29 @@ async def test_the_token_of_the_pod_is_read_again_when_it_is_refused_and_kept_wh
     clock.at = 100.0
     await connection.renew("Bearer first")
     assert (await connection.headers())["Authorization"] == "Bearer second"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("https://127.0.0.1:6443", "https://127.0.0.1:6443-1", "port can't be converted to integer"),
+        ("https://127.0.0.1:6443", "nothing", "clusters: server 'nothing' is no address: expected https://HOST"),
+        ("namespace: n", "namespace: [n]", "contexts: namespace ['n'] is no name"),
+    ],
+)
+async def test_what_the_library_takes_as_it_comes_is_checked(tmp_path, old, new, said):
+    text = """
+apiVersion: v1
+kind: Config
+current-context: c
+clusters: [{name: k, cluster: {server: "https://127.0.0.1:6443", insecure-skip-tls-verify: true}}]
+contexts: [{name: c, context: {cluster: k, user: u, namespace: n}}]
+users: [{name: u, user: {token: t}}]
+"""
+    assert old in text
+    path = tmp_path / "config"
+    path.write_text(text.replace(old, new))
+    with pytest.raises(ConfigError) as caught:
+        await connect(user_agent="test", kubeconfig=str(path), in_cluster=False, clock=SystemClock())
+    assert str(caught.value).startswith(f"kubeconfig {path} cannot be used: ")
+    assert said in str(caught.value)
