@@ -13,7 +13,8 @@ import yaml
 from inplace.controller import installed_policies
 from inplace.core import kinds
 
-POLICIES = Path(__file__).parents[3] / "manifests" / "policies"
+ROOT = Path(__file__).parents[3]
+POLICIES = ROOT / "manifests" / "policies"
 ACCOUNT = "system:serviceaccount:inplace-system:inplace"
 
 
@@ -65,3 +66,15 @@ def test_every_kind_that_can_be_frozen_keeps_its_freeze():
         one["metadata"]["name"].removeprefix("inplace-keep-freeze-") for one in objects() if "keep-freeze" in str(one)
     }
     assert held - {""} >= {kind.plural for kind in kinds.ALL if kind.name != "ReplicaSet"}
+
+
+def test_the_page_has_every_policy_and_names_tests_that_there_are():
+    page = (ROOT / "docs" / "reference" / "policies.md").read_text()
+    unwatched = ROOT / "manifests" / "overlays" / "namespaced" / "unwatched" / "policy.yaml"
+    every = [*objects(), *yaml.safe_load_all(unwatched.read_text())]
+    policies = {one["metadata"]["name"] for one in every if not one["kind"].endswith("Binding")}
+    assert policies == set(re.findall(r"`(inplace-[a-z-]+)`", page))
+    tests = {
+        name for path in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", path.read_text())
+    }
+    assert set(re.findall(r"`(test_\w+)`", page)) <= tests
