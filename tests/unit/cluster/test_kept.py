@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import tracemalloc
+from collections.abc import Callable
 from functools import partial
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -19,6 +21,7 @@ from inplace.core.objects.model import Node, Pod
 from inplace.core.objects.workloads import Pdb, Revision, Workload
 from inplace.core.plan import opt_out
 from inplace.core.rollout.snapshot import Snapshot
+from inplace.kube.client import Client
 from tests.factories import NOW
 from tests.property.simulation import FakeClock
 from tests.unit.cluster.test_cache import owned_by
@@ -26,7 +29,7 @@ from tests.unit.cluster.test_cache import owned_by
 MEGABYTE = "x" * 1_000_000
 OPTED_IN = {names.MODE: "InPlaceOnly"}
 KEY = Key("Deployment", "default", "web")
-KEPT = {
+KEPT: dict[Any, Callable[[Cache, Any, int], Any]] = {
     Workload: partial(kept.workload, "Deployment"),
     Revision: kept.revision,
     Pod: kept.pod,
@@ -62,11 +65,11 @@ def replica_set(version="1", text="a", **meta):
 
 
 def large(type_):
-    meta = {"name": "a", "namespace": "default", "uid": "a", "resourceVersion": "1"}
+    meta: dict[str, Any] = {"name": "a", "namespace": "default", "uid": "a", "resourceVersion": "1"}
     annotations = {"last": MEGABYTE}
     env = [{"name": "X", "value": MEGABYTE}]
     many = [{"name": f"container-{n}", "image": "x"} for n in range(30_000)]
-    spec = {
+    spec: dict[Any, dict[str, Any]] = {
         Workload: {"template": {"spec": {"containers": [{"env": env}]}}},
         Pod: {"nodeName": "n", "containers": many, "readinessGates": [{"conditionType": names.GATE}]},
         Pdb: {"selector": {"matchExpressions": [{"key": "a", "operator": "In", "values": ["x" * 63] * 15_000}]}},
@@ -153,7 +156,7 @@ async def test_a_live_read_never_goes_back_or_ahead_in_time(live, done):
     arrives(cache, "Deployment", deployment())
     rest = arrives(cache, "ReplicaSet", replica_set())
     server = _Server(replica_set(version=live), Workload)
-    assert await kept.complete(server, cache, "ReplicaSet", [rest]) is done
+    assert await kept.complete(cast("Client", server), cache, "ReplicaSet", [rest]) is done
     stored = cache.workloads["ReplicaSet"].get("default", "web-1")
     assert stored.metadata.resource_version == "1"
     assert stored.partial is not done

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import cast
 
 import pytest
 
@@ -13,6 +14,7 @@ from inplace.cluster.key import Key
 from inplace.controller.freeze_probe import PER_SECOND, PERIOD, FreezeProbe
 from inplace.core.objects import names
 from inplace.core.objects.workloads import Workload
+from inplace.kube.client import Client
 from inplace.kube.errors import Unreachable
 from inplace.kube.outages import Outages
 from inplace.runtime.clock import LoopClock
@@ -45,7 +47,7 @@ async def probing(namespaces):
         meta = {"name": "web", "namespace": f"n{number}", "uid": f"u{number}", "labels": {names.MODE: "InPlaceOnly"}}
         spec = {"template": {"metadata": {}, "spec": {}}, "paused": False}
         cache.workloads["Deployment"].put(decode({"metadata": meta, "spec": spec}, Workload))
-    probe = FreezeProbe(server, cache, CLOCK, NullObserver(), found.append)
+    probe = FreezeProbe(cast("Client", server), cache, CLOCK, NullObserver(), found.append)
     task = asyncio.create_task(probe.run())
     for number in range(namespaces):
         probe.add(Key("Deployment", f"n{number}", "web"))

@@ -44,7 +44,12 @@ def test_large_texts_are_not_remembered(call, encoded):
 
 def test_a_fingerprint_is_computed_once_for_equal_content(monkeypatch):
     computed = []
-    monkeypatch.setattr(trees, "fingerprint_of", lambda tree: computed.append(tree) or "abc")
+
+    def compute(tree):
+        computed.append(tree)
+        return "abc"
+
+    monkeypatch.setattr(trees, "fingerprint_of", compute)
     for _ in range(3):
         assert trees.fingerprint(b'{"spec":{"only":"here"}}') == "abc"
     assert len(computed) == 1

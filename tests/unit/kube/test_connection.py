@@ -129,6 +129,9 @@ class Hand:
     def now(self):
         return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.at)
 
+    async def sleep(self, seconds):
+        raise NotImplementedError
+
 
 def _plugin(folder, body):
     """A kubeconfig whose plugin runs this code; `n` counts its runs, `print_token(token, seconds)` answers."""
