@@ -73,7 +73,7 @@ def sort_of(action: Action) -> str:
 def about(action: Action) -> str:
     """The path of what a write is about; empty for one that the whole workload waits for."""
     match action:
-        case PatchWorkload() | PatchReplicaSet() | CreateReplicaSet() | DeleteReplicaSet():
+        case PatchWorkload() | PatchReplicaSet() | CreateReplicaSet() | DeleteReplicaSet() | DryRunPatch():
             return ""
         case PatchWorkloadStatus():
             return "status"
@@ -104,7 +104,7 @@ def _describe_pod(action: PodAction) -> Description:
         case Complete(pod, record):
             return Description("pod.completed", "complete", f"complete Pod {pod.name} at revision {record.target}")
         case RecordFailure(pod, record):
-            sentence = f"record that Pod {pod.name} failed: {record.reason}: {record.message}"
+            sentence = f"record that Pod {pod.name} failed ({record.reason})"
             return Description("pod.failed", "record_failure", sentence)
         case DryRunPatch(pod, images):
             sentence = f"dry-run the patch of Pod {pod.name} to {', '.join(images.values())}"

@@ -150,7 +150,7 @@ def test_what_lifts_a_hold_is_done():
 
 def test_a_dry_run_that_is_denied_is_the_reason_in_place_of_the_check():
     (asked,) = hold(pod(), dry_runs={}).dry_runs
-    denied = Reason(ReasonCode.WriteRefused, "pods[web-0]", "cannot patch pods")
+    denied = Reason(ReasonCode.WriteRefused, "", "cannot patch pods")
     failed = FailedWrite(asked.pod.uid, "dry_run_patch", denied, NOW, later(2), later(32))
     found = hold(pod(), dry_runs={}, failed_writes=(failed,))
     assert found is not None
