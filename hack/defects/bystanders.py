@@ -128,8 +128,8 @@ DEFECTS: Final = (
     Defect(
         "tell drift that is not stored again and again",
         "core/plan/events.py",
-        "after.reasons[: statuses.MAX_REASONS]",
-        "after.reasons",
+        "for reason in statuses.kept(after.reasons)",
+        "for reason in after.reasons",
         ("unit/core/test_pod.py::test_drift_beyond_what_is_stored_is_not_told_again_and_again",),
     ),
     Defect(

@@ -32,7 +32,8 @@ SECTIONS: Final = {
     Concern.REFUSED: Section(
         "The change is refused",
         "Found before any Pod is disrupted. The workload is `Refused`, or, with `InPlaceIfPossible`, its native\n"
-        "rollout replaces the Pods. Every reason is listed, not only the first.",
+        "rollout replaces the Pods. Not only the first reason is listed, but up to ten; with more, the last one says how many\n"
+        "are left out.",
         "what to do",
     ),
     Concern.WAITING: Section(

@@ -19,7 +19,7 @@ from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, is_name
 from inplace.cli.say import say
 from inplace.cluster.key import Key
-from inplace.cluster.live import Live
+from inplace.cluster.live import Live, require_top
 from inplace.core import kinds
 from inplace.core.kinds import Kind
 from inplace.core.objects import names
@@ -100,9 +100,10 @@ def parse_ref(text: str, namespace: str) -> Ref:
 
 
 async def read_workload(client: Client, ref: Ref) -> Workload:
-    """The workload, live."""
+    """The workload, live. Raises NoSuchWorkload if it belongs to another one."""
     where = resources.find(ref.kind.group, ref.kind.plural)
     found = await client.get(where, ref.name, ref.namespace, type=Workload)
+    require_top(found, ref.key)
     return replace(found, kind=ref.kind.name)
 
 

@@ -141,20 +141,21 @@ def _lines(ref: Ref, planned: Forecast) -> list[str]:
     lines = [f"{ref} -n {ref.namespace}, revision {planned.target}"]
     if not planned.opted_in:
         lines.append(f"  not opted in: {how_to_opt_in(ref)}")
+    if not planned.frozen:
+        lines.append(f"  not frozen: until it is, the {ref.kind.name} controller replaces the Pods at a change")
     lines += [f"  refused: {reason.code}: {reason}" for reason in planned.refused]
     lines += [f"  note: {reason.code}: {reason}" for reason in planned.notes]
     if planned.refused:
         native = f"  not in place: the {ref.kind.name} controller would replace the Pods"
-        return [*lines, native if planned.falls_back else "  no Pod would be changed"]
+        return [*lines, native if planned.falls_back or not planned.frozen else "  no Pod would be changed"]
+    on_hold = [f"  on hold: {planned.hold.code}: {planned.hold}"] if planned.hold is not None else []
     if planned.is_done:
-        return [*lines, *_nothing_to_do(ref, planned)]
+        return [*lines, *([] if planned.frozen else on_hold), *_nothing_to_do(ref, planned)]
     if planned.rolled_back_from:
         lines += _rolled_back(ref, planned)
     if planned.is_given_up:
         return [*lines, *_missing(ref, planned), *_pod_lines(planned)]
-    lines += [_summary(planned), *_missing(ref, planned)]
-    if planned.hold is not None:
-        lines.append(f"  on hold: {planned.hold.code}: {planned.hold}")
+    lines += [_summary(planned), *_missing(ref, planned), *on_hold]
     if planned.step:
         lines.append(f"  stops at {planned.step}")
     return [*lines, *_pod_lines(planned)]

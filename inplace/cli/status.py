@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 import click
@@ -27,7 +27,7 @@ from inplace.cli.options import Connection, seconds, with_connection
 from inplace.cli.say import say
 from inplace.cluster.live import Live
 from inplace.core.objects import names
-from inplace.core.objects.reasons import ReasonCode
+from inplace.core.objects.reasons import Reason
 from inplace.core.objects.workloads import Workload
 from inplace.core.plan.plan import Planner, plan
 from inplace.core.state import statuses, versions
@@ -164,7 +164,9 @@ async def _follow(clock: Clock, ref: Ref, look: Look, draw: Draw, wait: Callable
             return _ENDS[own.phase]
         answered_at = clock.monotonic() if own is not None else answered_at
         if not warned and clock.monotonic() - answered_at > SILENCE_SECONDS:
-            say(f"warning: no controller has responded for {SILENCE_SECONDS:g}s: is inplace running?", err=True)
+            silent = f"no controller has reported for {SILENCE_SECONDS:g}s"
+            why = "none runs for this namespace, or it may not write the status (WriteRefused in kubectl describe)"
+            say(f"warning: {silent}: {why}", err=True)
             warned = True
         await wait()
 
@@ -194,7 +196,12 @@ def _line(ref: Ref, now: Status | None) -> str:
     if now.phase not in _ENDS and now.waiting:
         parts.append(", ".join(f"{count} {reason}" for reason, count in now.waiting.items()))
     parts += [f"{failure.pod}: {failure.code}: {failure.message}" for failure in now.failures]
-    told = now.reasons[1:] if now.phase is Phase.REFUSED else now.reasons
-    always = now.phase is Phase.REFUSED
-    parts += [f"{reason.code}: {reason}" for reason in told if always or reason.code == ReasonCode.DriftDetected]
+    told = now.reasons[1:] if now.phase is Phase.REFUSED else _untold(now)
+    parts += [f"{reason.code}: {reason}" for reason in told]
     return "\n  ".join(parts)
+
+
+def _untold(now: Status) -> Iterator[Reason]:
+    """The reasons that neither the headline nor a failure has in full."""
+    said = (now.message, *(failure.message for failure in now.failures))
+    return (reason for reason in now.reasons if not any(reason.message in text for text in said))

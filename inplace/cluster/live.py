@@ -47,6 +47,13 @@ class NoSuchWorkload(KubeError):
     """The workload does not exist, or belongs to another one."""
 
 
+def require_top(workload: Workload, key: Key) -> None:
+    """Raise NoSuchWorkload if it belongs to another workload, which is looked at as a whole."""
+    owner = kinds.owner_of(workload.metadata, key.kind)
+    if owner is not None:
+        raise NoSuchWorkload(f"{key} belongs to {owner.kind.lower()}/{owner.name}: use that instead")
+
+
 class Live:
     """One workload as it is now. Fill it with `load`, or let `watching` keep it."""
 
@@ -75,14 +82,10 @@ class Live:
         if isinstance(found, Snapshot):
             return found
         assert isinstance(found, Gone)
-        raise NoSuchWorkload(self._missing())
-
-    def _missing(self) -> str:
         workload = self.cache.workload(self.key)
-        owner = kinds.owner_of(workload.metadata, self.key.kind) if workload is not None else None
-        if owner is None:
-            return f'{self._kind.plural}.{self._kind.group} "{self.key.name}" not found'
-        return f"{self.key} belongs to {owner.kind.lower()}/{owner.name}: use that instead"
+        if workload is not None:
+            require_top(workload, self.key)
+        raise NoSuchWorkload(f'{self._kind.plural}.{self._kind.group} "{self.key.name}" not found')
 
     # --- by lists ---------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import msgspec
 
+from inplace.cluster.tries import words
 from inplace.core import kinds
 from inplace.core.actions import patches
 from inplace.core.actions.actions import DryRunPatch
@@ -66,7 +67,7 @@ async def ask(client: Client, action: DryRunPatch, now: datetime, *, timeout: fl
     except Denied:
         raise
     except Rejected as error:
-        return dry_runs.refusal(action.pod.name, action.images, str(error))
+        return dry_runs.refusal(action.pod.name, action.images, words(error))
     return dry_runs.rewritten(stored, action.images)
 
 

@@ -68,6 +68,9 @@ class Ending(Enum):
         return timedelta(seconds=min(longest, doubled))
 
 
+#: The policies that bound what our account may write (manifests/policies/validating/fence.yaml).
+FENCE: Final = "ValidatingAdmissionPolicy 'inplace-fence-"
+ADDED: Final = "; another admission policy or webhook may have added to this write"
 #: The server has said no.
 _NO: Final = (Ending.REFUSED, Ending.DENIED)
 
@@ -235,5 +238,10 @@ def fatal(action: Action, ending: Ending, error: KubeError) -> Reason | None:
         why = f"the Pod changed under our hands at each of {MAX_STALE} tries to write it"
         return Reason(ReasonCode.PreconditionFailed, "", why)
     if isinstance(action, PatchImages) or (ending is Ending.DENIED and isinstance(action, Complete)):
-        return Reason(ReasonCode.AdmissionRejected, "", str(error))
+        return Reason(ReasonCode.AdmissionRejected, "", words(error))
     return None
+
+
+def words(error: KubeError) -> str:
+    """The server's words; with a hint where our own policies refuse our own write, which we would not make."""
+    return f"{error}{ADDED if FENCE in str(error) else ''}"

@@ -16,7 +16,7 @@ from typing import Final, Protocol, TypeGuard
 from inplace.cluster import send
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
-from inplace.cluster.tries import Ending, ending_of, fatal
+from inplace.cluster.tries import Ending, ending_of, fatal, words
 from inplace.controller.counts import Counts, became_possible
 from inplace.controller.write_log import WriteLog
 from inplace.core.actions import patches
@@ -227,7 +227,7 @@ class Applier:
         ending = ending_of(error)
         refuses = ending in (Ending.REFUSED, Ending.DENIED)
         does = describe_action(action).sentence
-        why = f"the API server refuses to {does}: {error}" if refuses else f"cannot {does}: {error}"
+        why = f"the API server refuses to {does}: {words(error)}" if refuses else f"cannot {does}: {error}"
         self._remember(snapshot, action, ending, why, fatal(action, ending, error))
         if isinstance(error, Unreachable) and not isinstance(action, DryRunPatch):
             return await self._settle(snapshot, action, error)
@@ -278,7 +278,7 @@ class Applier:
         except Rejected as error:
             if not isinstance(action, CreatePullPod):
                 return await self._failed(snapshot, action, error)
-            self._memory.answered_pull(action, str(error))
+            self._memory.answered_pull(action, words(error))
             return self._log_failure(snapshot, Outcome.REFUSED, action, error)
         except KubeError as error:
             if isinstance(action, CreatePullPod):

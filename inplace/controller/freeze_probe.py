@@ -53,6 +53,8 @@ class FreezeProbe:
         self._observer = observer
         self._requeue = requeue
         self._results: dict[Scope, bool] = {}
+        #: By scope, the error that was reported last; none since the last answer.
+        self._unknown: dict[Scope, str] = {}
         self._subjects: dict[Scope, Key] = {}
         self._added = asyncio.Event()
 
@@ -110,13 +112,17 @@ class FreezeProbe:
         if key is None:
             self._subjects.pop(scope)
             self._results.pop(scope, None)
+            self._unknown.pop(scope, None)
             return True
         source = f"freeze probe of {scope}"
         try:
             active = await self._dry_run(key)
             self._client.outages.ended(source)
+            self._unknown.pop(scope, None)
         except KubeError as error:
-            level = "debug" if self._client.outages.failed(source, error) else "info"
+            told = self._client.outages.failed(source, error) or self._unknown.get(scope) == str(error)
+            self._unknown[scope] = str(error)
+            level = "debug" if told else "info"
             self._observer.event("freeze_policy.unknown", level=level, **key._asdict(), error=str(error))
             if isinstance(error, Denied) or not isinstance(error, Rejected):
                 return False

@@ -7,11 +7,13 @@ import time
 
 import pytest
 
+from inplace.core.objects.workloads import Workload
 from inplace.core.state import versions
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from tests.commands.conftest import NAMESPACE
 from tests.commands.test_truth import AT_ONCE
+from tests.scenarios import kinds, manifests
 
 BARE = {
     "apiVersion": "v1",
@@ -60,6 +62,25 @@ async def test_errors(shop):
     ):
         done = await shop.inplace(*arguments, stdin="")
         assert (done.code, done.out, done.err) == (1, "", f"error: {message}\n")
+
+
+@pytest.mark.parametrize(
+    "command", [("status",), ("status", "-o", "json"), ("promote",), ("retry",), ("plan",), ("enable",), ("disable",)]
+)
+async def test_of_what_belongs_to_another_workload_every_command_names_that(shop, command):
+    body = manifests.workload(kinds.BY_NAME["Deployment"], "shop", "shop:v1", replicas=1)
+    await shop.client.create(resources.DEPLOYMENTS, NAMESPACE, body, type=dict)
+    await shop.until(lambda: replica_sets(shop), "the ReplicaSet")
+    (child,) = await replica_sets(shop)
+    done = await shop.inplace(command[0], f"rs/{child}", *command[1:])
+    message = f"replicaset/{child} belongs to deployment/shop: use that instead"
+    assert (done.code, done.out, done.err) == (1, "", f"error: {message}\n")
+
+
+async def replica_sets(shop):
+    return [
+        one.metadata.name for one in (await shop.client.list(resources.REPLICASETS, NAMESPACE, type=Workload)).items
+    ]
 
 
 async def test_enable_and_disable(shop):
@@ -143,8 +164,9 @@ async def test_status_without_a_controller(shop, monkeypatch):
     waited = await shop.inplace("status", "sts/web", "--timeout", "1500ms")
     assert waited.code == 124
     assert waited.out == "statefulset/web: waiting for the controller to observe this change\n"
+    why = "none runs for this namespace, or it may not write the status (WriteRefused in kubectl describe)"
     assert waited.err.splitlines() == [
-        "warning: no controller has responded for 0.5s: is inplace running?",
+        f"warning: no controller has reported for 0.5s: {why}",
         "error: timed out after 1.5s waiting for statefulset/web",
     ]
 

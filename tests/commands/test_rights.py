@@ -45,6 +45,24 @@ async def test_without_rights_on_what_is_optional(shop):
     assert sorted(line.removeprefix("note: ") for line in watched.err.splitlines()[:-1]) == EVERYTHING
 
 
+async def test_without_rights_on_nodes_the_failure_of_a_pull_is_told(shop):
+    """The workload's owner reads Pods, and sees the one that pulls."""
+    shop.denied = deny("nodes")
+    async with shop.controller():
+        await shop.create_ready(2, gate=False)
+        await shop.reported("UpToDate")
+        await shop.set_image("none")
+        await shop.until(lambda: explains(shop, "ImagePull: image shop:none on node"), "the failure to be told")
+        once = await shop.inplace("status", "sts/web", "-o", "json")
+        watched = await shop.inplace("status", "sts/web", "--watch", "--timeout", "1s")
+    assert once.pod("web-1")["reason"]["code"] == "ImagePull"
+    assert "ImagePull: image shop:none on node" in " ".join(watched.out.split())
+
+
+async def explains(shop, text):
+    return text in (await shop.inplace("explain", "web-1")).out
+
+
 async def test_enable_and_disable_without_them(shop):
     await shop.create_ready(2, mode=None, gate=False, annotations=AT_ONCE)
     shop.denied = deny(*UNSEEN)

@@ -15,7 +15,8 @@ from inplace.core.state import statuses
 from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
-from tests.commands.conftest import NAMESPACE
+from kubesim.api.faults import Answer
+from tests.commands.conftest import COMMANDS, NAMESPACE
 from tests.scenarios.manifests import statefulset
 
 GRACE = {"grace-period-seconds": "60", "pre-pull": "Never"}
@@ -317,3 +318,26 @@ def rewriting():
             resource,
             {"apiVersion": f"{group}/{version}", "kind": kind, "metadata": {"name": "mirror"}, "spec": spec},
         )
+
+
+async def test_a_controller_that_may_not_patch_pods_is_told_by_every_command(shop):
+    async with shop.controller():
+        await shop.create_ready(2, gate=False)
+        await shop.reported("UpToDate")
+        shop.cluster.server.plan = denying_patches
+        await shop.set_image("v2")
+        await shop.until(lambda: is_told(shop, "WriteRefused"), "the refusal to be reported")
+        text = await shop.inplace("status", "sts/web", "--timeout", "1s")
+        document = await shop.inplace("status", "sts/web", "-o", "json")
+        explained = [await shop.inplace("explain", f"web-{n}") for n in range(2)]
+        planned = await shop.inplace("plan", "sts/web")
+    assert "0 of 2 Pods upgraded: the API server refuses to dry-run the patch of Pod web-" in text.out
+    assert {pod["reason"]["code"] for pod in document.json()["pods"]} == {"WriteRefused"}
+    for done in (*explained, planned):
+        assert "the API server refuses to dry-run the patch" in done.out
+        assert "checking by dry run" not in done.out
+
+
+def denying_patches(request):
+    patches = (request.plural, request.subresource, request.verb) == ("pods", "", "patch")
+    return Answer(403) if patches and not request.agent.startswith(COMMANDS) else None

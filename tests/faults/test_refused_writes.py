@@ -165,10 +165,11 @@ async def test_a_status_that_is_refused_is_told_by_an_event(code):
             lambda request: (request.plural, request.subresource) == ("statefulsets", "status"), code
         )
         await world.set_image(world.app("v2"))
-        await world.clock.sleep(100)
+        await world.clock.sleep(LONG)
         assert "WriteRefused" in await told(world)
         world.cluster.server.plan = nothing
         await world.wait_upgraded()
+        assert "Degraded" not in await told(world), "the upgrade went on, and only the report was late"
 
 
 @pytest.mark.parametrize("code", CODES)

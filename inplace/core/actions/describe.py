@@ -5,7 +5,7 @@ Log events are named `subject.verb`. The names and labels are an interface: dash
 
 from __future__ import annotations
 
-from typing import NamedTuple, assert_never
+from typing import Final, NamedTuple, assert_never
 
 import msgspec
 
@@ -35,6 +35,10 @@ from inplace.core.actions.actions import (
 )
 from inplace.core.actions.patches import Creation, Patch, Removal, Request
 from inplace.core.objects import names
+from inplace.core.objects.reasons import EventReason
+
+#: The label, and so the sort, of the write of a status.
+REPORT: Final = "write_status"
 
 
 class Description(NamedTuple):
@@ -69,7 +73,7 @@ def sort_of(action: Action) -> str:
 def about(action: Action) -> str:
     """The path of what a write is about; empty for one that the whole workload waits for."""
     match action:
-        case PatchWorkload() | PatchReplicaSet() | CreateReplicaSet() | DeleteReplicaSet():
+        case PatchWorkload() | PatchReplicaSet() | CreateReplicaSet() | DeleteReplicaSet() | DryRunPatch():
             return ""
         case PatchWorkloadStatus():
             return "status"
@@ -100,7 +104,7 @@ def _describe_pod(action: PodAction) -> Description:
         case Complete(pod, record):
             return Description("pod.completed", "complete", f"complete Pod {pod.name} at revision {record.target}")
         case RecordFailure(pod, record):
-            sentence = f"record that Pod {pod.name} failed: {record.reason}: {record.message}"
+            sentence = f"record that Pod {pod.name} failed ({record.reason})"
             return Description("pod.failed", "record_failure", sentence)
         case DryRunPatch(pod, images):
             sentence = f"dry-run the patch of Pod {pod.name} to {', '.join(images.values())}"
@@ -114,8 +118,8 @@ def _describe_pod(action: PodAction) -> Description:
 def _describe_workload(action: WorkloadAction) -> Description:
     match action:
         case PatchWorkload(_, reason, note):
-            detail = f" ({reason}: {note})" if reason is not None else f": {note}"
-            return Description("workload.patched", "patch_workload", f"change the workload{detail}")
+            sentence = _EDITS.get(str(reason), f"change the workload: {note}")
+            return Description("workload.patched", "patch_workload", sentence)
         case PatchWorkloadStatus(_, status):
             fields = ", ".join(f"{key} to {value}" for key, value in status.items())
             sentence = f"set {fields} in the workload's status"
@@ -132,7 +136,7 @@ def _describe_workload(action: WorkloadAction) -> Description:
         case LabelPhase(_, phase):
             return Description("workload.phase_labeled", "label_phase", f"label the workload {phase}")
         case WriteStatus(_, status):
-            return Description("workload.status_written", "write_status", f"report {status.phase}: {status.message}")
+            return Description("workload.status_written", REPORT, f"report the phase {status.phase}")
         case ClearStatus():
             return Description("workload.status_cleared", "clear_status", "remove our status")
         case ReleaseFields():
@@ -140,6 +144,16 @@ def _describe_workload(action: WorkloadAction) -> Description:
             return Description("workload.fields_released", "release_fields", sentence)
         case _:
             assert_never(action)
+
+
+#: What a change of the workload that its owner is told of is an attempt at.
+_EDITS: Final[dict[str, str]] = {
+    EventReason.Frozen: "freeze the workload",
+    EventReason.FreezeLost: "restore the freeze of the workload",
+    EventReason.StrategyForgotten: "replace the lost record of the workload's strategy",
+    EventReason.Restored: "restore the workload's own strategy",
+    EventReason.HandedOver: "hand the workload over to its native rollout",
+}
 
 
 def describe_request(request: Request) -> str:

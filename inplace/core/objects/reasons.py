@@ -169,8 +169,8 @@ class ReasonCode(StrEnum):
     AdmissionRejected = (
         "AdmissionRejected",
         Concern.REFUSED,
-        "the API server rejects the patch, in a dry run or for good",
-        "see its message; asked again every 30 seconds",
+        "the API server rejects the patch: in a dry run, or of a Pod in flight, which has failed then",
+        "see its message; a dry run is asked again every 30 seconds, a Pod that has failed by `inplace retry`",
     )
 
     # A Pod is not started, for now
@@ -375,6 +375,7 @@ class EventReason(StrEnum):
     Refused = "Refused"
     SettingInvalid = "SettingInvalid"
     PodFailed = "PodFailed"
+    PrePullImpossible = "PrePullImpossible"
     Degraded = "Degraded"
     DriftDetected = "DriftDetected"
     RolledBack = "RolledBack"

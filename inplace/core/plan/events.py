@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from inplace.core.actions.actions import Event
 from inplace.core.objects.plural import counted
-from inplace.core.objects.reasons import EventReason, ReasonCode
+from inplace.core.objects.reasons import EventReason, Reason, ReasonCode
+from inplace.core.rollout import prepull
 from inplace.core.state import statuses
 from inplace.core.state.statuses import Failure, Phase, Status
 
 
-def events(before: Status | None, after: Status, images: str = "") -> tuple[Event, ...]:
-    """The Events to record with this status; `images` are those that are asked for."""
-    return (*_of_phase(before, after, images), *_of_failures(before, after), *_of_drift(before, after))
+def events(before: Status | None, after: Status, images: str = "", *, upgraded: bool = False) -> tuple[Event, ...]:
+    """The Events to record with this status.
+
+    `images` are those that are asked for; `upgraded`: whether we have moved any Pod to this revision.
+    """
+    return (
+        *_of_phase(before, after, images, upgraded=upgraded),
+        *_of_failures(before, after),
+        *_of_pre_pull(before, after),
+        *_of_drift(before, after),
+    )
 
 
-def _of_phase(before: Status | None, after: Status, images: str) -> list[Event]:
+def _of_phase(before: Status | None, after: Status, images: str, *, upgraded: bool) -> list[Event]:
     was = before.phase if before is not None else None
     moved = before is not None and before.revision not in ("", after.revision)  # "": the first look at a new workload
-    if after.phase is Phase.REFUSED and (was is not Phase.REFUSED or before is None or before.reasons != after.reasons):
+    if after.phase is Phase.REFUSED and (
+        was is not Phase.REFUSED or before is None or before.reasons != statuses.kept(after.reasons)
+    ):
         invalid = any(reason.code == ReasonCode.SettingInvalid for reason in after.reasons)
         reason = EventReason.SettingInvalid if invalid else EventReason.Refused
         return [Event(reason, after.message, warning=True)]
@@ -31,14 +42,14 @@ def _of_phase(before: Status | None, after: Status, images: str) -> list[Event]:
         return [Event(EventReason.RolledBack, note, warning=True)]
     if after.phase is Phase.DEGRADED and was is not Phase.DEGRADED and not new_failures(before, after):
         return [Event(EventReason.Degraded, after.message, warning=True)]  # a Pod that has failed says so itself
-    if after.phase is Phase.UP_TO_DATE and before is not None and _has_upgraded(before, after):
+    if after.phase is Phase.UP_TO_DATE and before is not None and _has_upgraded(before, after, upgraded):
         return [Event(EventReason.UpgradeCompleted, f"revision {after.revision}: {after.message}")]
     return []
 
 
-def _has_upgraded(before: Status, after: Status) -> bool:
-    """Whether what ends is an upgrade: the first look after opting in mostly finds that there is nothing to do."""
-    moved = before.in_flight or before.failed or before.updated != after.updated
+def _has_upgraded(before: Status, after: Status, upgraded: bool) -> bool:
+    """Whether what ends is an upgrade: after opting in, Pods that were not Ready are waited for, and not upgraded."""
+    moved = upgraded and (before.in_flight or before.failed or before.updated != after.updated)
     return before.phase is not Phase.UP_TO_DATE and bool(moved or before.healthy not in ("", after.revision))
 
 
@@ -55,10 +66,24 @@ def _of_failures(before: Status | None, after: Status) -> list[Event]:
     ]
 
 
+def _of_pre_pull(before: Status | None, after: Status) -> list[Event]:
+    """That the API server refuses pull Pods: the Pods that wait for them fail only at their deadline.
+
+    One that a node turns away has an Event of its own, and its successor has another.
+    """
+    known = before is not None and any(_is_refused_pull(reason) for reason in before.reasons)
+    told = () if known else (reason for reason in after.reasons if _is_refused_pull(reason))
+    return [Event(EventReason.PrePullImpossible, str(reason), warning=True) for reason in told]
+
+
+def _is_refused_pull(reason: Reason) -> bool:
+    return reason.code == ReasonCode.PrePullImpossible and prepull.NOT_CREATED in reason.message
+
+
 def _of_drift(before: Status | None, after: Status) -> list[Event]:
     known = {reason.path for reason in before.reasons if reason.code == ReasonCode.DriftDetected} if before else set()
     return [
         Event(EventReason.DriftDetected, str(reason), warning=True)
-        for reason in after.reasons[: statuses.MAX_REASONS]  # what is not stored would be told again and again
+        for reason in statuses.kept(after.reasons)  # what is not stored would be told again and again
         if reason.code == ReasonCode.DriftDetected and reason.path not in known
     ]

@@ -37,7 +37,8 @@ from inplace.core.rollout.admit import admit
 from inplace.core.rollout.assess import Assessor, PodAssessment
 from inplace.core.rollout.holds import Hold
 from inplace.core.rollout.snapshot import Snapshot
-from inplace.core.state import conditions, statuses
+from inplace.core.state import conditions, records, statuses
+from inplace.core.state.records import PodPhase, Record
 from inplace.core.state.statuses import Phase, Status
 from inplace.core.template import trees
 
@@ -246,12 +247,20 @@ def _write(
     if stale or not statuses.same(before, reported):
         at_once = before is None or moves or before.updated_at > now  # others may have written the time
         due = now if before is None or at_once else before.updated_at + snapshot.status_every
-        told = events(before, reported, _images(decision))
+        told = events(before, reported, _images(decision), upgraded=_has_upgraded(decision))
         report = WriteStatus(workload, reported, told, kind.labels_with_status, kind.keeps_conditions)
         if due <= now and not snapshot.rests(report, now):
             return report, due
         return (None if first and write is not None else write), due
     return write, None
+
+
+def _has_upgraded(decision: Decision) -> bool:
+    """Whether any Pod is at the template's revision because we moved it there."""
+    snapshot, asked = decision.assessment.snapshot, decision.asked
+    found = (records.of(pod, snapshot.workload.metadata.uid) for pod in snapshot.pods)
+    own = (record for record in found if isinstance(record, Record) and record.phase is PodPhase.DONE)
+    return asked is not None and any(record.target == asked.revision for record in own)
 
 
 def _images(decision: Decision) -> str:

@@ -8,12 +8,14 @@ from typing import Final
 
 from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload
 from inplace.core.objects import names
-from inplace.core.objects.reasons import Reason, ReasonCode, Wait
+from inplace.core.objects.reasons import EventReason, Reason, ReasonCode, Wait
 from inplace.core.objects.workloads import Workload
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state import statuses
 from inplace.core.state.statuses import Phase
 
+#: Why a write on the workload takes its Pods from the native controller.
+FREEZES: Final = (EventReason.Frozen, EventReason.FreezeLost)
 #: A freeze that was restored this often within this time is contested; then it rests, at first for so long.
 CONTESTED_AFTER: Final = 3
 CONTESTED_WITHIN: Final = timedelta(minutes=10)

@@ -20,12 +20,14 @@ from inplace.core.actions.actions import (
     PatchWorkload,
     WorkloadAction,
 )
+from inplace.core.objects import names
 from inplace.core.objects.plural import counted
 from inplace.core.objects.reasons import Reason, ReasonCode, Wait
 from inplace.core.rollout import freeze, reported, verdicts
 from inplace.core.rollout.assess import Assessment
 from inplace.core.rollout.targets import AtStep, Unknown
 from inplace.core.settings.annotations import Mode
+from inplace.core.state import statuses
 
 
 class Hold(Struct, frozen=True):
@@ -38,6 +40,11 @@ class Hold(Struct, frozen=True):
     write: WorkloadAction | None = None
     #: The dry runs that end it.
     dry_runs: tuple[DryRunPatch, ...] = ()
+
+    @property
+    def ended_by(self) -> tuple[WorkloadAction | DryRunPatch, ...]:
+        """All that the controller does to end it."""
+        return self.dry_runs if self.write is None else (self.write, *self.dry_runs)
 
 
 Check = Callable[[Assessment], Hold | None]
@@ -52,26 +59,29 @@ _NOT_HANDED_OVER: Final = (ReasonCode.AdmissionRejected, ReasonCode.BaseUnknown)
 def first(assessment: Assessment) -> Hold | None:
     """The first reason why nothing may start.
 
-    Where the API server refuses the write that would end it, that is the reason.
+    Where the API server refuses the write, or a dry run, that would end it, that is the reason.
     """
     hold = next((hold for check in HOLDS if (hold := check(assessment)) is not None), None)
-    if hold is None or hold.write is None:
+    if hold is None or not hold.ended_by:
         return hold
-    failed = assessment.snapshot.failure_of(hold.write)
+    failures = (assessment.snapshot.failure_of(action) for action in hold.ended_by)
+    failed = next((failed for failed in failures if failed is not None and failed.reason is not None), None)
     if failed is not None and failed.reason is not None:
-        return Hold(failed.reason, failed.again, hold.write)
-    return reported_by_the_controller(assessment) or hold
+        return Hold(failed.reason, failed.again, hold.write, hold.dry_runs)
+    return (reported_by_the_controller(assessment) if hold.write is not None else None) or hold
 
 
 def lasting(assessment: Assessment) -> Hold | None:
     """The first hold that the controller's own writes and dry runs do not end; used by forecasts.
 
     What is to be recorded or prepared always ends by a write, and is not asked: nothing can be prepared for a template
-    that is not applied.
+    that is not applied. That the API server refuses the freeze comes first: nothing else is made in place then.
     """
+    if (freeze_refused := _freeze_refused(assessment)) is not None:
+        return freeze_refused
     checks = (check for check in HOLDS if check not in {not_prepared, not_recorded})
     holds = (hold for check in checks if (hold := check(assessment)) is not None)
-    return next((hold for hold in holds if assessment.refused or not (hold.write or hold.dry_runs)), None)
+    return next((hold for hold in holds if assessment.refused or not hold.ended_by), None)
 
 
 def refused(assessment: Assessment) -> Hold | None:
@@ -94,6 +104,21 @@ def freeze_not_in_place(assessment: Assessment) -> Hold | None:
             return Hold(Reason(ReasonCode.Freezing, "spec", write.note), write=write)
         case write:
             return Hold(Reason(ReasonCode.Preparing, "spec", write.note), write=write)
+
+
+def is_unfrozen(assessment: Assessment) -> bool:
+    """Whether a change of the template is rolled out natively, although the workload is opted in."""
+    hold, meta = freeze_not_in_place(assessment), assessment.snapshot.workload.metadata
+    write = hold.write if hold is not None else None
+    holds_back = isinstance(write, PatchWorkload) and bool(write.spec) and write.why in freeze.FREEZES
+    return holds_back and meta.label(names.MODE) is not None
+
+
+def _freeze_refused(assessment: Assessment) -> Hold | None:
+    """The workload is not frozen, and the controller's write that would freeze it is refused, whatever the target."""
+    status = statuses.current(assessment.snapshot.workload)
+    reason = reported.refused_write(status, "") if is_unfrozen(assessment) else None
+    return Hold(reason) if reason is not None else None
 
 
 def target_unknown(assessment: Assessment) -> Hold | None:

@@ -36,6 +36,8 @@ MAX_PULLS: Final = 40
 MAX_PULLS_PER_REGISTRY: Final = 20
 #: How soon a workload that waits for a slot is planned again.
 _SLOT_AGAIN: Final = timedelta(seconds=1)
+#: What a reason says of a pull Pod that the API server refuses.
+NOT_CREATED: Final = "cannot create a pull Pod"
 #: How long a pull Pod that a kubelet rejected stays to be read, before another is created.
 REJECTED_STAYS: Final = timedelta(seconds=30)
 
@@ -107,6 +109,7 @@ def check(
     wanted = {restart.pod.uid: (_wanted(restart), node) for restart, node in restarting}
     needed = _needed(wanted, listed)
     pods = {pod.name: pod for pod in snapshot.pull_pods.pods}
+    needed |= _told(snapshot, {uid: found for uid, (found, node) in wanted.items() if node is None}, pods)
     deadline = timedelta(seconds=settings.progress_deadline_seconds)
     checks = {
         image: _check(snapshot, image, pods.get(name_of(snapshot.workload, image)), now, deadline)
@@ -203,7 +206,7 @@ def _wanted(restart: Restart) -> tuple[ImageOnNode, ...]:
 
 
 def _needed(
-    wanted: Mapping[str, tuple[tuple[ImageOnNode, ...], Node]], listed: NodeImages
+    wanted: Mapping[str, tuple[tuple[ImageOnNode, ...], Node | None]], listed: NodeImages
 ) -> dict[str, tuple[ImageOnNode, ...]]:
     """By uid: what of it may not be there."""
     lacking = {
@@ -211,17 +214,32 @@ def _needed(
             image for image in found if image.policy == "Always" or images.normalise(image.image) not in listed.of(node)
         )
         for uid, (found, node) in wanted.items()
+        if node is not None
     }
     return {uid: found for uid, found in lacking.items() if found}
 
 
-def _reachable(snapshot: Snapshot, changes: Changes) -> list[tuple[Restart, Node]]:
-    """The restarts on nodes that can pull for them, and that stay."""
+def _told(
+    snapshot: Snapshot, wanted: Mapping[str, tuple[ImageOnNode, ...]], pods: Mapping[str, Pod]
+) -> dict[str, tuple[ImageOnNode, ...]]:
+    """By uid: what is missing on nodes that may not be read, as the pull Pods and the controller's report show."""
+
+    def is_missing(image: ImageOnNode) -> bool:
+        reported_missing = reported.missing_pull(snapshot.reported, _where(image)) is not None
+        return name_of(snapshot.workload, image) in pods or reported_missing
+
+    lacking = {uid: tuple(filter(is_missing, found)) for uid, found in wanted.items()}
+    return {uid: found for uid, found in lacking.items() if found}
+
+
+def _reachable(snapshot: Snapshot, changes: Changes) -> list[tuple[Restart, Node | None]]:
+    """The restarts on nodes that can pull for them, and that stay; on any, if nodes may not be read."""
     found = ((restart, snapshot.nodes.get(restart.pod.spec.node_name)) for restart in changes.restarting(snapshot.pods))
+    unseen = "nodes" in snapshot.unseen
     return [
         (restart, node)
         for restart, node in found
-        if node is not None and node.can_run(restart.pod) and not node.is_leaving
+        if (unseen if node is None else node.can_run(restart.pod) and not node.is_leaving)
     ]
 
 
@@ -260,12 +278,12 @@ def _check(
         return _PRESENT
     status = pull_pod.container_status(pull_pods.CONTAINER) if pull_pod is not None else None
     waiting = status.state.waiting if status is not None else None
-    where = f"image {image.image} on node {image.node}"
+    what = _where(image)
     held_up = pull_pods.held_up_by(pull_pod) if pull_pod is not None else ""
     if pull_pod is not None and waiting is not None and waiting.reason in failures.PULL:
         return _judged(
             ReasonCode.ImagePull,
-            f"{where}: {waiting.reason}: {waiting.message}",
+            f"{what}: {waiting.reason}: {waiting.message}",
             final=pull_pods.has_failed(pull_pod, now),
             until=made + pull_pods.SECOND_TRY if made is not None else None,
         )
@@ -275,9 +293,9 @@ def _check(
             or ": ".join(text for text in (pull_pod.status.reason, pull_pod.status.message) if text)
             or "it ended before the image was pulled"
         )
-        return _judged(ReasonCode.PrePullImpossible, f"{where}: the pull Pod: {why}", final=now >= over, until=over)
-    if pull_pod is None and asked is not None and asked.refused:
-        text = f"{where}: cannot create a pull Pod: {asked.refused}"
+        return _judged(ReasonCode.PrePullImpossible, f"{what}: the pull Pod: {why}", final=now >= over, until=over)
+    if pull_pod is None and asked is not None and asked.refused and asked.adapted:
+        text = f"{what}: {NOT_CREATED}: {asked.refused}"
         return _judged(
             ReasonCode.PrePullImpossible, text, final=now >= over, until=asked.again if now < asked.again else over
         )
@@ -285,17 +303,22 @@ def _check(
     if made is not None:
         over = made + deadline  # however long it took until one could be created
     if now >= over:
-        why = f"deadline exceeded: {where} is not there{tail}"
+        why = f"deadline exceeded: {what} is not there{tail}"
         return _judged(ReasonCode.DeadlineExceeded, why, final=True, until=over)
-    told = reported.missing_pull(snapshot.reported, where) if pull_pod is None else None
+    told = reported.missing_pull(snapshot.reported, what) if pull_pod is None else None
     if told is not None:
         return ImageCheck(told[0], failed=told[1])
     crowded = _crowded(snapshot.pull_pods.busy, image)
     if pull_pod is None and (asked is None or now >= asked.again) and crowded:
-        return ImageCheck(Reason(ReasonCode.PullLimit, "", f"{where}: {crowded}"), until=now + _SLOT_AGAIN)
+        return ImageCheck(Reason(ReasonCode.PullLimit, "", f"{what}: {crowded}"), until=now + _SLOT_AGAIN)
     unseen = asked is not None and pull_pod is None and now < asked.again  # or gone again: it is asked for anew then
     until = asked.again if asked is not None and unseen else over
-    return _judged(ReasonCode.PrePull, f"pulling {where} first{tail}", final=False, until=until)
+    return _judged(ReasonCode.PrePull, f"pulling {what} first{tail}", final=False, until=until)
+
+
+def _where(image: ImageOnNode) -> str:
+    """What a reason about this image begins with."""
+    return f"image {image.image} on node {image.node}"
 
 
 def _judged(code: ReasonCode, message: str, *, final: bool, until: datetime | None) -> ImageCheck:

@@ -87,5 +87,9 @@ def refused_write(status: Status | None, path: str) -> Reason | None:
 
 
 def _waiting(status: Status, codes: tuple[ReasonCode, ...]) -> Reason | None:
+    """What Pods wait for: in the words of the reason, if the report has one, else what its code means."""
     code = next((code for code in codes if status.waiting.get(code)), None)
-    return Reason(code, "", f"{code.meaning} (reported by the controller)") if code is not None else None
+    if code is None:
+        return None
+    own = next((reason for reason in status.reasons if reason.code == code), None)
+    return own or Reason(code, "", f"{code.meaning} (reported by the controller)")

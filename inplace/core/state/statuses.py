@@ -138,6 +138,14 @@ def encode(status: Status) -> str:
     return text.decode()
 
 
+def kept(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
+    """The reasons that a status has room for; the last of them says how many it has not."""
+    if len(reasons) <= MAX_REASONS:
+        return reasons
+    there, left_out = reasons[: MAX_REASONS - 1], reasons[MAX_REASONS - 1 :]
+    return (*there, Reason(left_out[0].code, "", f"{len(left_out)} more reasons are left out"))
+
+
 def same(before: Status | None, after: Status) -> bool:
     """Whether two statuses differ in nothing but the time."""
     return before is not None and encode(replace(before, updated_at=after.updated_at)) == encode(after)
@@ -148,8 +156,7 @@ def _shorten(status: Status, cut: int) -> Status:
         status,
         message=_cut(status.message, cut),
         reasons=tuple(
-            Reason(r.code, _cut(r.path, max(cut, PATH_CHARACTERS)), _cut(r.message, cut))
-            for r in status.reasons[:MAX_REASONS]
+            Reason(r.code, _cut(r.path, max(cut, PATH_CHARACTERS)), _cut(r.message, cut)) for r in kept(status.reasons)
         ),
         failures=tuple(Failure(f.pod, f.code, _cut(f.message, cut)) for f in status.failures[:MAX_FAILURES]),
     )

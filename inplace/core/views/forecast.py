@@ -20,6 +20,7 @@ from inplace.core.plan.plan import Planner, is_opted_in
 from inplace.core.plan.status import explain
 from inplace.core.pod.availability import drains
 from inplace.core.pod.states import Failed, Ineligible, InProgress, Pending, UpToDate
+from inplace.core.rollout import holds
 from inplace.core.rollout.admit import candidates
 from inplace.core.rollout.assess import Assessment, PodAssessment
 from inplace.core.rollout.snapshot import Snapshot
@@ -91,6 +92,8 @@ class Forecast(Struct, frozen=True, rename="camel"):
     rolled_back_from: str = ""
     #: What is refused in place is left to the native rollout, which replaces Pods.
     falls_back: bool = False
+    #: False: opted in, but not frozen, so that a change of the template now is the native controller's.
+    frozen: bool = True
 
     @property
     def starting(self) -> tuple[PodForecast, ...]:
@@ -149,6 +152,7 @@ def forecast(snapshot: Snapshot, now: datetime, planner: Planner | None = None) 
         step=str(decision.step) if decision.step is not None else "",
         rolled_back_from=asked.revision if asked is not None and assessment.rolling_back else "",
         falls_back=decision.falls_back,
+        frozen=not holds.is_unfrozen(assessment),
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from inplace.cluster.cache import Cache
 from inplace.cluster.memory import Memory
-from inplace.cluster.tries import CALM, MAX_STALE, NOT_KEPT, PASSING, Ending
+from inplace.cluster.tries import ADDED, CALM, MAX_STALE, NOT_KEPT, PASSING, Ending, words
 from inplace.core.actions.actions import (
     Abort,
     CloseGate,
@@ -19,6 +19,7 @@ from inplace.core.actions.actions import (
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Phase
+from inplace.kube.errors import Forbidden, Status
 from tests.factories import pod, swapping, workload
 from tests.property.simulation import FakeClock
 
@@ -160,3 +161,11 @@ def test_what_is_gone_is_forgotten(memory):
     fails(memory, Ending.REFUSED)
     memory.forget(DRAINING.uid)
     assert memory.tries.of("web") == ()
+
+
+@pytest.mark.parametrize("policy", ["inplace-fence-workloads", "inplace-fence-workloads-shop", "other"])
+def test_a_refusal_by_the_fence_hints_at_what_others_add(policy):
+    """A namespace in which another policy stamps every write, in the name of whoever writes."""
+    text = f"ValidatingAdmissionPolicy '{policy}' with binding '{policy}' denied request: no"
+    said = words(Forbidden(403, Status(message=text)))
+    assert said == text + (ADDED if policy != "other" else "")

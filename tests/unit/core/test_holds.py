@@ -10,7 +10,7 @@ from inplace.core.objects import names
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan.plan import Planner, plan
 from inplace.core.rollout import freeze, holds
-from inplace.core.rollout.snapshot import PullPods
+from inplace.core.rollout.snapshot import FailedWrite, PullPods
 from inplace.core.state import statuses
 from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Phase, Status
@@ -146,6 +146,22 @@ def test_what_lifts_a_hold_is_done():
     assert plan(snapshot(pod(), not_before=later(5)), NOW).requeue_at == later(5)
     assert plan(snapshot(pod(), stale="pods: away"), NOW).requeue_at == NOW + holds.STALE_AGAIN
     assert hold(pod(), not_before=later(5), at=5) is None
+
+
+def test_a_dry_run_that_is_denied_is_the_reason_in_place_of_the_check():
+    (asked,) = hold(pod(), dry_runs={}).dry_runs
+    denied = Reason(ReasonCode.WriteRefused, "", "cannot patch pods")
+    failed = FailedWrite(asked.pod.uid, "dry_run_patch", denied, NOW, later(2), later(32))
+    found = hold(pod(), dry_runs={}, failed_writes=(failed,))
+    assert found is not None
+    assert (found.reason, found.dry_runs) == (denied, (asked,)), "it is asked again"
+    made = plan(snapshot(pod(), dry_runs={}, failed_writes=(failed,)), NOW)
+    assert made.status is not None
+    assert made.status.message == "0 of 1 Pods upgraded: cannot patch pods"
+    passing = replace(failed, reason=None)
+    found = hold(pod(), dry_runs={}, failed_writes=(passing,))
+    assert found is not None
+    assert found.reason.code == ReasonCode.Preflight
 
 
 def test_a_forecast_goes_by_what_the_controllers_own_writes_do_not_lift():

@@ -18,7 +18,7 @@ from inplace.core.actions.actions import (
     WriteStatus,
 )
 from inplace.core.objects import names
-from inplace.core.objects.reasons import ReasonCode
+from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import plan as planning
 from inplace.core.plan.plan import Planner
 from inplace.core.pod.observation import PodObservation
@@ -28,7 +28,7 @@ from inplace.core.state.statuses import Phase, Status
 from inplace.core.views import forecast as forecasts
 from inplace.core.views import workload as views
 from inplace.core.views.forecast import Verdict
-from tests.factories import NEW, NOW, OLD, later, pod, snapshot, stamp, swapping, workload
+from tests.factories import NEW, NOW, OLD, later, pod, snapshot, stamp, swapping, template, workload
 from tests.unit.core.test_kinds import deployment, looked, replica_set
 from tests.unit.core.test_reserve import budget
 
@@ -267,6 +267,30 @@ def test_a_plan_says_that_there_is_something_to_do_where_it_exits_so(seen, annot
     assert made.is_done is done
     assert ("nothing to do" in said) is done
     assert says in said
+
+
+REFUSED_FREEZE = Reason(ReasonCode.WriteRefused, "", "the API server refuses to freeze the workload: no")
+
+
+@pytest.mark.parametrize("target", [None, template(NEW, "app:v2")])
+def test_a_plan_of_a_workload_that_could_not_be_frozen_says_what_a_change_would_do(target):
+    """Also of a template that is not applied: the refusal is not about it."""
+    own = workload(replicas=1, frozen=False, update=OLD)
+    unfrozen = reporting(own, reasons=(REFUSED_FREEZE,))
+    told = statuses.read(unfrozen.metadata) if target is None else None
+    look = snapshot(pod(), workload=unfrozen, target=target, reported=told)
+    made = forecasts.forecast(look, NOW)
+    said = lines(Ref(kinds.BY_NAME["StatefulSet"], "default", "web"), made)
+    assert not made.frozen
+    assert made.hold == REFUSED_FREEZE
+    assert made.waves == len(made.starting) == 0
+    assert "  not frozen: until it is, the StatefulSet controller replaces the Pods at a change" in said
+    assert f"  on hold: WriteRefused: {REFUSED_FREEZE}" in said
+    frozen = reporting(workload(replicas=1, update=OLD), reasons=(REFUSED_FREEZE,))
+    made = forecasts.forecast(replace(look, workload=frozen, reported=None), NOW)
+    assert (made.frozen, made.hold) == (True, None), "what was refused has been done since"
+    made = forecasts.forecast(replace(look, workload=workload(replicas=1, mode=None, frozen=False, update=OLD)), NOW)
+    assert made.frozen, "a workload that is not opted in is to be frozen when it is"
 
 
 def test_a_forecast_counts_the_waves_up_to_the_step():

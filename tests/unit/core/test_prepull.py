@@ -10,15 +10,16 @@ from inplace.core.actions.actions import CloseGate, CreatePullPod, DeletePullPod
 from inplace.core.objects.images import registry_of
 from inplace.core.objects.model import Node, Owner, Pod, PodSpec, PodStatus, SecurityContext
 from inplace.core.objects.names import HELPER, PRE_PULL, PULLED
-from inplace.core.objects.reasons import ReasonCode
+from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import plan as planning
 from inplace.core.plan.plan import Planner
 from inplace.core.plan.status import explain
-from inplace.core.rollout import prepull, pull_pods
+from inplace.core.pod.states import Failed, Pending
+from inplace.core.rollout import prepull, pull_pods, reported
 from inplace.core.rollout.pull_pods import ImageOnNode, name_of
 from inplace.core.rollout.snapshot import PullPods, PullRequest, Pulls
 from inplace.core.state.records import PodPhase
-from inplace.core.state.statuses import Phase
+from inplace.core.state.statuses import Failure, Phase, Status
 from inplace.core.views import workload as view
 from tests.factories import (
     DIGEST,
@@ -510,3 +511,54 @@ def test_a_pod_in_flight_and_one_that_is_there_show_their_swap():
     done = pod(image="app:v2", revision=NEW, record=swapping(PodPhase.DONE, evidence="ImageChanged"))
     assert "app app:v1 -> app:v2 running (ImageChanged)" in shown(done)
     assert "wanted" not in shown(done)
+
+
+# --- nodes that may not be read
+
+
+def seen_without_nodes(*helpers, reported=None):
+    own = workload(annotations={"pre-pull": "Required"}, replicas=1)
+    shown = {"unseen": frozenset({"nodes"}), "nodes": {}, "pull_pods": PullPods(helpers), "reported": reported}
+    (assessed,) = planning.plan(snapshot(pod(), workload=own, **shown), later(60)).pods
+    return assessed
+
+
+def test_without_the_right_to_read_nodes_the_pull_pod_tells():
+    failed = seen_without_nodes(helped(waiting="ErrImagePull", message="not found"))
+    assert isinstance(failed.state, Failed)
+    assert failed.state.reason.code == ReasonCode.ImagePull
+    assert "not found" in failed.state.reason.message
+    waits = seen_without_nodes(helped())
+    assert isinstance(waits.state, Pending)
+    assert waits.state.waits_for is not None
+    assert waits.state.waits_for.code == ReasonCode.PrePull
+    free = seen_without_nodes()
+    assert isinstance(free.state, Pending)
+    assert free.state.waits_for is None, "nobody says that the image is not there"
+
+
+def test_without_the_right_to_read_nodes_the_report_tells_of_a_refused_pull_pod():
+    why = f"image app:v2 on node node: {prepull.NOT_CREATED}: exceeded quota"
+    told = Status(1, 2, NEW, Phase.PROGRESSING, 1, 0, 1, 0, 0, NOW, waiting={"PrePullImpossible": 1})
+    waits = seen_without_nodes(reported=replace(told, reasons=(Reason(ReasonCode.PrePullImpossible, "", why),)))
+    assert isinstance(waits.state, Pending)
+    assert waits.state.waits_for == Reason(ReasonCode.PrePullImpossible, "", why)
+    failed = seen_without_nodes(reported=replace(told, failures=(Failure("web-0", "PrePullImpossible", why),)))
+    assert isinstance(failed.state, Failed)
+    assert failed.state.reason.message == why
+
+
+def test_the_words_of_a_refusal_are_told_of_every_pod_that_waits_for_it():
+    """The report has them once, of one of the images."""
+    why = Reason(ReasonCode.PrePullImpossible, "", "image app:v2 on node other: exceeded quota")
+    told = Status(1, 2, NEW, Phase.PROGRESSING, 1, 0, 1, 0, 0, NOW, waiting={"PrePullImpossible": 2}, reasons=(why,))
+    assert reported.missing_pull(told, "image app:v2 on node node") == (why, False)
+    assert reported.deferral(told, "web-1") == why
+
+
+def test_a_pull_pod_is_impossible_only_once_it_was_refused_as_it_was_adapted():
+    request = PullRequest(NOW, "app:v2", later(30), "must specify limits")
+    made = plan(asked={name_of(workload(), WANTED): request}, at=1)
+    assert made.status is not None
+    assert made.status.reasons == ()
+    assert pulls(made)

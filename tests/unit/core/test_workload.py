@@ -361,8 +361,8 @@ def test_events_stand_for_changes_and_never_for_single_pods():
     def said(phase, revision=NEW, **fields):
         return Status(1, 1, revision, phase, 3, 0, 3, 0, 0, NOW, **fields)
 
-    def reasons(before, after):
-        return [event.reason for event in events.events(before, after)]
+    def reasons(before, after, *, upgraded=True):
+        return [event.reason for event in events.events(before, after, upgraded=upgraded)]
 
     progressing, done = said(Phase.PROGRESSING), said(Phase.UP_TO_DATE)
     assert reasons(None, done) == []
@@ -376,6 +376,16 @@ def test_events_stand_for_changes_and_never_for_single_pods():
     assert reasons(replace(progressing, in_flight=1), done) == [EventReason.UpgradeCompleted]
     assert reasons(replace(progressing, healthy=OLD), done) == [EventReason.UpgradeCompleted]
     assert reasons(progressing, done) == [], "opted in, and nothing to do"
+    waited = reasons(replace(progressing, updated=1), replace(done, updated=3), upgraded=False)
+    assert waited == [], "opted in while its Pods were not Ready"
+    cannot = Reason(
+        ReasonCode.PrePullImpossible, "", "image app:v2 on node n: cannot create a pull Pod: exceeded quota"
+    )
+    impossible = replace(progressing, reasons=(cannot,))
+    assert reasons(progressing, impossible) == [EventReason.PrePullImpossible]
+    assert reasons(impossible, replace(impossible, updated=1)) == []
+    turned_away = Reason(ReasonCode.PrePullImpossible, "", "image app:v2 on node n: the pull Pod: OutOfpods")
+    assert reasons(progressing, replace(progressing, reasons=(turned_away,))) == [], "one per pull Pod would be many"
     refused = said(Phase.REFUSED, reasons=(Reason(ReasonCode.FieldChanged, "a", "b"),))
     assert reasons(done, refused) == [EventReason.Refused]
     assert reasons(refused, refused) == []
@@ -473,3 +483,11 @@ def test_the_headline_says_why_a_write_is_refused():
     made = planning.plan(snapshot(pod(), workload=workload(replicas=1), failed_writes=(refused,)), NOW)
     assert made.status is not None
     assert made.status.message == "0 of 1 Pods upgraded: no"
+
+
+def test_a_report_that_was_refused_is_no_reason_in_one_that_gets_through():
+    said = Reason(ReasonCode.WriteRefused, "metadata.annotations[inplace.dev/status]", "no")
+    write = FailedWrite(workload().metadata.uid, "write_status", said, NOW, later(30), later(7200))
+    made = planning.plan(snapshot(pod(), workload=workload(replicas=1), failed_writes=(write,)), later(3600))
+    assert made.status is not None
+    assert (made.status.phase, made.status.reasons) == (Phase.PROGRESSING, ())

@@ -1,0 +1,39 @@
+"""What `inplace status` prints of a status."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from inplace.cli.connect import Ref
+from inplace.cli.status import _line as line
+from inplace.core import kinds
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.state import statuses
+from inplace.core.state.statuses import MAX_REASONS, Failure, Phase, Status
+from tests.factories import NOW, workload
+
+WEB = Ref(kinds.BY_NAME["StatefulSet"], "default", "web")
+TOLD = Status(1, 1, "web-1", Phase.PROGRESSING, 3, 0, 3, 0, 0, NOW, message="0 of 3 Pods upgraded")
+
+
+def test_the_words_of_every_reason_are_told_once():
+    quota = Reason(ReasonCode.PrePullImpossible, "", "image app:v2 on node n: exceeded quota")
+    waits = replace(TOLD, waiting={"PrePullImpossible": 1}, reasons=(quota,))
+    assert line(WEB, waits).splitlines()[1:] == ["  1 PrePullImpossible", f"  PrePullImpossible: {quota}"]
+    held = replace(TOLD, message=f"0 of 3 Pods upgraded: {quota.message}", reasons=(quota,))
+    assert line(WEB, held).count("exceeded quota") == 1
+    failed = replace(TOLD, failures=(Failure("web-0", "PrePullImpossible", quota.message),), reasons=(quota,))
+    assert line(WEB, failed).count("exceeded quota") == 1
+
+
+def test_how_many_reasons_are_left_out_is_told():
+    fields = tuple(Reason(ReasonCode.FieldChanged, f"spec.f{n}", f"field {n} changed") for n in range(13))
+    whole = replace(TOLD, phase=Phase.REFUSED, reasons=fields)
+    stored = statuses.encode(whole)
+    own = workload()
+    found = statuses.read(replace(own.metadata, annotations={"inplace.dev/status": stored}))
+    assert found is not None
+    assert len(found.reasons) == MAX_REASONS
+    assert found.reasons[:-1] == fields[: MAX_REASONS - 1]
+    assert line(WEB, found).splitlines()[-1] == "  FieldChanged: 4 more reasons are left out"
+    assert statuses.encode(found) == stored, "read and written again, it says the same"
