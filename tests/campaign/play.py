@@ -235,6 +235,7 @@ class _Player:
 
     def _look(self, name: str, quiet: float) -> None:
         stage, ledger = self._stage, self._stage.ledger
+        quiet = min(quiet, max(0.0, stage.clock.monotonic() - stage.restored_at))
         everything = [one for kind in (kinds.PODS, kinds.REVISIONS, *kinds.TEMPLATED) for one in ledger.objects(kind)]
         self.trace.sights.append(
             Sight(

@@ -65,6 +65,8 @@ class Stage(EmbeddedWorld):
         self.alarms = alarms
         self.ledger = Ledger(cluster.server, clock)
         self.refusals: dict[str, Refusal] = {}
+        #: When the last readiness that was taken away comes back by itself (monotonic).
+        self.restored_at = 0.0
         self._policies = AsyncExitStack()
         cluster.server.plan = self._plan
 

@@ -76,6 +76,25 @@ def test_an_ordinary_story_is_quiet_with_us_and_without(kind):
             ),
             id="a strategy is not compared if the server takes it only with the policies",
         ),
+        pytest.param(
+            Story(
+                Start("Deployment", strategy="recreate", settings={"max-unavailable": "100%"}),
+                (Move("apply", "slow", 3.0), Move("pod-image", "2 v2", 60.0)),
+            ),
+            id="what somebody set by hand on a Pod with Recreate is not our doing",
+        ),
+        pytest.param(
+            Story(
+                Start("StatefulSet", settings={"progress-deadline-seconds": "120"}),
+                (
+                    Move("image", "v4"),
+                    Move("refuse", "image patches: 404", 20.0),
+                    Move("image", "v1"),
+                    Move("flap", "2 300", 400.0),
+                ),
+            ),
+            id="a readiness that comes back begins a wait anew",
+        ),
     ],
 )
 def test_what_the_protocol_promises_no_better_is_no_fault(story):

@@ -105,6 +105,7 @@ async def _original(stage: Stage, _: Intent, text: str) -> None:
 
 async def _flap(stage: Stage, _: Intent, argument: str) -> None:
     number, seconds = _at_pod(argument)
+    stage.restored_at = max(stage.restored_at, stage.clock.monotonic() + float(seconds))
     _at_worker(stage, lambda: stage.cluster.kubelet.fail_probes(_pod(stage, number)["metadata"]["uid"], float(seconds)))
 
 
