@@ -98,13 +98,6 @@ DEFECTS: Final = (
         ("scenarios/test_prepull.py::test_for_an_image_that_does_not_exist_no_container_is_killed",),
     ),
     Defect(
-        "forget what the controller has reserved",
-        GATHER,
-        "        reserved=_reserved(seen),\n",
-        "",
-        ("unit/cluster/test_gather.py::test_what_is_reserved_for_our_pods_is_ours",),
-    ),
-    Defect(
         "forget that a policy freezes in time",
         GATHER,
         "freeze_policy=relies_on_policy and",

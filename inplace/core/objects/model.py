@@ -61,8 +61,8 @@ class Meta(Part, frozen=True):
         return next((owner for owner in self.owner_references if owner.controller), None)
 
 
-class WorkloadMeta(Meta, frozen=True):
-    """ObjectMeta of a workload. Who manages its fields stays raw: it matters when a workload is opted out."""
+class ManagedMeta(Meta, frozen=True):
+    """ObjectMeta of what has fields of ours beside those of others. Who manages them stays raw: it seldom matters."""
 
     managed_fields: Raw = Raw(b"[]")
 

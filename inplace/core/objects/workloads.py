@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec import Raw
 
-from inplace.core.objects.model import Meta, Part, WorkloadMeta
+from inplace.core.objects.model import ManagedMeta, Meta, Part
 
 
 class RollingUpdate(Part, frozen=True):
@@ -73,7 +73,7 @@ class Workload(Part, frozen=True):
     """A workload of any supported kind."""
 
     kind: str = ""
-    metadata: WorkloadMeta = WorkloadMeta()
+    metadata: ManagedMeta = ManagedMeta()
     spec: WorkloadSpec = WorkloadSpec()
     status: WorkloadStatus = WorkloadStatus()
     #: Whether the cache keeps only a rest of it (`cluster.kept`).
@@ -117,7 +117,7 @@ class PdbStatus(Part, frozen=True):
 class Pdb(Part, frozen=True):
     """A PodDisruptionBudget."""
 
-    metadata: Meta = Meta()
+    metadata: ManagedMeta = ManagedMeta()
     spec: PdbSpec = PdbSpec()
     status: PdbStatus = PdbStatus()
     #: Whether the cache keeps only a rest of it (`cluster.kept`).

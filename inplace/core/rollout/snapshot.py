@@ -17,7 +17,7 @@ from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Pdb, Workload
 from inplace.core.pod.observation import PodObservation
 from inplace.core.settings.annotations import Parsed, parse
-from inplace.core.state import records, statuses, versions
+from inplace.core.state import records, reservations, statuses, versions
 from inplace.core.state.records import Unreadable
 from inplace.core.state.statuses import Status
 
@@ -118,8 +118,6 @@ class Snapshot(Struct, frozen=True, dict=True):
     dry_runs: Mapping[str, Reason | None] | None = None
     #: The state of pre-pull; None without pre-pull.
     pull_pods: PullPods | None = None
-    #: By uid of a budget: the names of the Pods for which we have reserved from it.
-    reserved: Mapping[str, frozenset[str]] = {}
     #: By uid of a budget: when a recount was last requested.
     recounted_at: Mapping[str, datetime] = {}
     #: Since when Pods wait for what others must end, and nothing else happens.
@@ -134,6 +132,11 @@ class Snapshot(Struct, frozen=True, dict=True):
     def parsed(self) -> Parsed:
         """The workload's settings, and what is wrong with them."""
         return parse(self.workload.metadata, self.kind.native(self.workload))
+
+    @cached_property
+    def reserved(self) -> Mapping[str, frozenset[str]]:
+        """By uid of a budget: the names of the Pods for which we, or a leader before us, have reserved from it."""
+        return {pdb.metadata.uid: reservations.of(pdb) for pdb in self.budgets}
 
     def failure_of(self, action: Action) -> FailedWrite | None:
         """Whether this write has failed lately."""
