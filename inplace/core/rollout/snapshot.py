@@ -106,6 +106,8 @@ class Snapshot(Struct, frozen=True, dict=True):
     not_before: datetime | None = None
     #: Why what is seen here may be out of date, and has been for a while; empty if it is not.
     stale: str = ""
+    #: No deadline of a Pod is over before this: what shows that it was met may not be known yet.
+    no_verdict_before: datetime | None = None
     #: When the freeze, lifted by another writer, was restored; the latest last.
     freeze_restored: tuple[datetime, ...] = ()
     #: The managedFields of which our entries were removed last.
