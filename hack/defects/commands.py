@@ -98,6 +98,27 @@ DEFECTS: Final = (
         ("scenarios/test_prepull.py::test_for_an_image_that_does_not_exist_no_container_is_killed",),
     ),
     Defect(
+        "say that nobody does what has only just become due",
+        "core/views/silence.py",
+        "plan(snapshot, since).actions",
+        "plan(snapshot, now).actions",
+        ("unit/core/test_silence.py::test_a_pod_out_of_service_whose_next_step_is_due_for_long_has_no_controller",),
+    ),
+    Defect(
+        "say that nobody does what the controller may not do yet",
+        "core/views/silence.py",
+        "return not waiting & set(_HELD)",
+        "return True",
+        ("unit/core/test_silence.py::test_there_is_no_warning_without_a_sign",),
+    ),
+    Defect(
+        "describe work that nobody does",
+        "cli/connect.py",
+        "    if warning:\n        click.echo",
+        "    if False:\n        click.echo",
+        ("commands/test_messages.py::test_an_upgrade_whose_controller_has_died_midway_is_said_to_have_none",),
+    ),
+    Defect(
         "forget that a policy freezes in time",
         GATHER,
         "freeze_policy=relies_on_policy and",

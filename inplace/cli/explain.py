@@ -8,7 +8,7 @@ import click
 
 from inplace.cli import errors
 from inplace.cli.commands import command
-from inplace.cli.connect import Notes, Ref, cluster, read_live, run_async
+from inplace.cli.connect import Notes, Ref, cluster, read_live, run_async, warn_if_unattended
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
 from inplace.core import kinds
@@ -49,6 +49,7 @@ async def _explain(connection: Connection, name: str, output: str) -> int:
         events, hidden = await _events(client, pod)
         explained = explanation.explain(str(ref), snapshot.workload.metadata.uid, pod, own, events)
         Notes().show(*live.notes, *hidden)
+        warn_if_unattended(snapshot, live.clock.now())
         if output == "text":
             click.echo("\n".join(_lines(explained, client.clock.now())))
         else:

@@ -68,10 +68,11 @@ class ManagedMeta(Meta, frozen=True):
 
 
 class ManagedFields(Part, frozen=True):
-    """Whose fields an entry of managedFields lists, and which."""
+    """Whose fields an entry of managedFields lists, which, and since when."""
 
     manager: str = ""
     operation: str = ""
+    time: datetime | None = None
     fields: Raw = field(name="fieldsV1", default=Raw(b"{}"))
 
 
