@@ -134,7 +134,7 @@ async def _play(objects: Mapping[str, list[bytes]], seconds: float) -> int:
         Reflector(client, resource, store, type_, on_change=changed, clock=clock)
         for resource, store, type_, changed in served
     ]
-    process = Process(lambda: None, lambda: "", lambda *_: True, lambda _: None, Tally(clock, observer))
+    process = Process(lambda: None, lambda: "", lambda: None, lambda *_: True, lambda _: None, Tally(clock, observer))
     reconciler = Reconciler(cache, memory, planning, client, observer, carried_out, process)
     worker = Worker(queue, reconciler.reconcile, 10, Backoff[Key](random.Random(1)), clock, observer)
     tasks = [asyncio.ensure_future(reflector.run()) for reflector in reflectors]

@@ -280,6 +280,20 @@ DEFECTS: Final = (
         ("unit/core/test_reserve.py::test_why_a_budget_gives_nothing",),
     ),
     Defect(
+        "take every entry for ours",
+        "core/state/reservations.py",
+        'if f"{_FIELD}{name}" in paths)',
+        "if paths)",
+        ("unit/core/test_reserve.py::test_what_is_not_begun_any_more_is_given_back_and_what_is_of_others_left_alone",),
+    ),
+    Defect(
+        "forget what the leader before has reserved",
+        "cluster/kept.py",
+        "    meta = replace(found.metadata, managed_fields=_own_fields(found.metadata))\n    if size <= LARGE:",
+        "    meta = replace(found.metadata, managed_fields=_NOTHING.metadata.managed_fields)\n    if size <= LARGE:",
+        ("scenarios/test_budgets.py::test_what_a_killed_controller_has_reserved_is_given_back_as_if_it_lived",),
+    ),
+    Defect(
         "never give up on an image",
         PREPULL,
         "ImageWait(worst.missing, worst.failed)",

@@ -23,6 +23,27 @@ DEFECTS: Final = (
         ("unit/core/test_pod.py::test_a_pod_behind_its_target_is_drained_through_its_gate",),
     ),
     Defect(
+        "judge by what was known before an outage",
+        "core/pod/states.py",
+        "deadline if self.no_verdict_before is None else max(deadline, self.no_verdict_before)",
+        "deadline",
+        ("unit/core/test_pod.py::test_no_deadline_is_over_before_it_can_be_known_whether_it_was_met",),
+    ),
+    Defect(
+        "judge at once what was not looked at for a while",
+        "controller/app.py",
+        "timedelta(seconds=left) if left > 0 else None",
+        "timedelta(seconds=left) if left > 1e9 else None",
+        ("faults/test_outages.py",),
+    ),
+    Defect(
+        "take a cache for out of date until something happens",
+        "kube/reflector.py",
+        "            self._succeeded()  # nothing has happened; a server need not say so\n",
+        "",
+        ("faults/test_outages.py",),
+    ),
+    Defect(
         "skip the grace period",
         LIFECYCLE,
         "    if context.now >= over:\n        return None",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import TypeVar
 
 from msgspec import Struct
@@ -24,6 +25,8 @@ from inplace.core import kinds
 from inplace.core.kinds import Kind
 from inplace.core.objects import names
 from inplace.core.objects.workloads import Workload
+from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.views import silence
 from inplace.kube import resource as resources
 from inplace.kube.client import DEFAULT_SECONDS, Client
 from inplace.kube.connection import connect
@@ -131,6 +134,14 @@ class Notes:
 def show_unseen(live: Live) -> None:
     """A line on stderr for everything that the user's rights do not show."""
     Notes().show(*live.notes)
+
+
+def warn_if_unattended(snapshot: Snapshot, now: datetime) -> bool:
+    """Say on stderr that no controller does what is due; returns whether that was said."""
+    warning = silence.unattended(snapshot, now)
+    if warning:
+        say(f"warning: {warning}", err=True)
+    return bool(warning)
 
 
 def require_opted_in(workload: Workload, ref: Ref) -> None:

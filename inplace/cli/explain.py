@@ -8,7 +8,7 @@ import click
 
 from inplace.cli import errors
 from inplace.cli.commands import command
-from inplace.cli.connect import Notes, Ref, cluster, read_live, run_async
+from inplace.cli.connect import Notes, Ref, cluster, read_live, run_async, warn_if_unattended
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, is_name, with_connection
 from inplace.cli.say import say
@@ -55,6 +55,7 @@ async def _explain(connection: Connection, name: str, output: str) -> int:
         pulls = [(pull, (await _events(client, pull))[0]) for pull in explanation.pulls_for(pod, own, pull_pods)]
         explained = explanation.explain(str(ref), snapshot.workload.metadata.uid, pod, own, events, pulls)
         Notes().show(*live.notes, *hidden)
+        warn_if_unattended(snapshot, live.clock.now())
         if output == "text":
             say("\n".join(_lines(explained, client.clock.now())))
         else:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from inplace.cli import errors, manifest
 from inplace.cli.commands import command
-from inplace.cli.connect import Notes, Ref, cluster, how_to_opt_in, parse_ref, read_live, run_async
+from inplace.cli.connect import Notes, Ref, cluster, how_to_opt_in, parse_ref, read_live, run_async, warn_if_unattended
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, with_connection
 from inplace.cli.say import say
@@ -64,6 +64,7 @@ async def _plan(
         ref = parse_ref(text, namespace)
         live = await read_live(client, ref)
         snapshot = live.snapshot()
+        warn_if_unattended(snapshot, live.clock.now())
         target = _target(snapshot, ref, images, filename)
         if target is not None:  # what the controller reported is about another template
             snapshot = replace(snapshot, target=target, reported=None)

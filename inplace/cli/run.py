@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import AsyncExitStack
+from typing import Final
 
 import click
 from msgspec.structs import replace
@@ -20,6 +22,12 @@ from inplace.serve.http import Address, ListenError, Server, metrics_routes, par
 from inplace.serve.logs import configure
 from inplace.serve.metrics import Metrics
 from inplace.serve.probes import probe_routes
+
+#: What the API server takes for the name of a namespace (RFC 1123, a label).
+NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", re.ASCII)
+NAME_LENGTH: Final = 63
+#: The addresses that stand for all of a machine's.
+EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104  compared with, not bound
 
 
 @command("run")
@@ -73,8 +81,15 @@ def run(
         raise InputError(
             "run supports neither --all-namespaces nor --selector: it watches all namespaces, or --watch-namespace"
         )
+    for option, namespace in (
+        ("--lease-namespace", lease_namespace),
+        ("--watch-namespace", watch_namespace),
+        ("--namespace", connection.namespace),
+    ):
+        _check_namespace(option, namespace)
     given = {"--listen": listen} if probe_listen is None else {"--listen": listen, "--probe-listen": probe_listen}
     addresses = {option: _address(option, text) for option, text in given.items()}
+    _check_distinct(addresses)
     if metrics_per_workload and (addresses["--listen"] is None or dry_run):
         off = "--listen off" if addresses["--listen"] is None else "--dry-run"
         raise InputError(f"--metrics-per-workload cannot be used with {off}: nobody could read the metric")
@@ -95,6 +110,26 @@ def _address(option: str, text: str) -> Address | None:
         return parse_listen(text, option)
     except ListenError as error:
         raise InputError(str(error)) from error
+
+
+def _check_namespace(option: str, name: str | None) -> None:
+    if name is not None and (len(name) > NAME_LENGTH or not NAME.fullmatch(name)):
+        raise InputError(
+            f'invalid {option} "{name}": expected the name of a namespace, such as inplace-system: at most '
+            f"{NAME_LENGTH} lowercase letters, digits and dashes, with a letter or digit first and last"
+        )
+
+
+def _check_distinct(addresses: dict[str, Address | None]) -> None:
+    """Two servers cannot have the same address; port 0 is a free one for each."""
+    probes, metrics = addresses.get("--probe-listen"), addresses["--listen"]
+    if probes is None or metrics is None or probes[1] != metrics[1] or not probes[1]:
+        return
+    if probes[0] == metrics[0] or {probes[0], metrics[0]} & set(EVERYWHERE):
+        raise InputError(
+            f"invalid --probe-listen: port {probes[1]} is that of --listen: expected another port, or "
+            "no --probe-listen to have the probes at --listen"
+        )
 
 
 async def _run(connection: Connection, options: Options, addresses: dict[str, Address | None]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Final
 
 import click
@@ -22,6 +23,7 @@ from inplace.cli.connect import (
     require_opted_in,
     run_async,
     show_unseen,
+    warn_if_unattended,
 )
 from inplace.cli.options import Connection, seconds, with_connection
 from inplace.cli.say import say
@@ -30,11 +32,14 @@ from inplace.core.objects import names
 from inplace.core.objects.reasons import Reason
 from inplace.core.objects.workloads import Workload
 from inplace.core.plan.plan import Planner, plan
+from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state import statuses, versions
 from inplace.core.state.statuses import Phase, Status
+from inplace.core.views import silence
 from inplace.core.views import workload as view
 from inplace.core.views.workload import WorkloadView
 from inplace.kube.client import Client
+from inplace.kube.errors import KubeError
 from inplace.runtime.clock import Clock
 
 POLL_SECONDS: Final = 0.5
@@ -42,6 +47,8 @@ POLL_SECONDS: Final = 0.5
 REDRAW_SECONDS: Final = 1.0
 #: How long a controller may take to answer a change before we say that none does.
 SILENCE_SECONDS: Final = 10.0
+#: How often to look whether anybody does what is due.
+LOOK_AGAIN: Final = timedelta(seconds=10)
 _ENDS: Final = {
     Phase.UP_TO_DATE: errors.OK,
     Phase.REFUSED: errors.REFUSED,
@@ -93,11 +100,31 @@ async def _once(client: Client, ref: Ref, output: str) -> int:
     snapshot = live.snapshot()
     seen = view.build(snapshot, plan(snapshot, live.clock.now()))
     show_unseen(live)
+    warn_if_unattended(snapshot, live.clock.now())
     own = statuses.current(snapshot.workload)
     if statuses.foreign(snapshot.workload.metadata) is not None:
         own = seen.status  # what this version makes of it
     say(render(msgspec.to_builtins(msgspec.structs.replace(seen, status=own)), output))
     return _ENDS.get(own.phase, errors.OK) if own is not None else errors.OK
+
+
+class Unattended:
+    """Says once that no controller does what is due; looked for only now and then, for it takes a plan."""
+
+    def __init__(self) -> None:
+        self._again: datetime | None = None
+        self._said = False
+
+    def is_possible(self, workload: Workload, now: datetime) -> bool:
+        """Whether to look: of a change that nobody has observed yet, `_follow` speaks sooner."""
+        own = statuses.current(workload)
+        if self._said or own is None or own.phase in _ENDS or now < own.updated_at + silence.SILENCE:
+            return False
+        return self._again is None or now >= self._again
+
+    def show(self, snapshot: Snapshot, now: datetime) -> None:
+        """Warn if it is so."""
+        self._again, self._said = now + LOOK_AGAIN, warn_if_unattended(snapshot, now)
 
 
 async def _plain(client: Client, ref: Ref) -> int:
@@ -111,8 +138,14 @@ async def _plain(client: Client, ref: Ref) -> int:
             printed.add(line)
             say(line)
 
+    unattended = Unattended()
+
     async def look() -> tuple[Workload, WorkloadView | None]:
-        return await read_workload(client, ref), None
+        workload = await read_workload(client, ref)
+        if unattended.is_possible(workload, client.clock.now()):
+            with contextlib.suppress(KubeError):  # who may not see the Pods is not told
+                unattended.show((await read_live(client, ref)).snapshot(), client.clock.now())
+        return workload, None
 
     return await _follow(client.clock, ref, look, draw, lambda: client.clock.sleep(POLL_SECONDS))
 
@@ -121,13 +154,15 @@ async def _watched(client: Client, ref: Ref) -> int:
     """The live tree: one list, then events; and once a second, for what the passing of time alone changes."""
     from inplace.cli.render.tree import LiveTree
 
-    live, planner, notes = Live(client, ref.key), Planner(), Notes()
+    live, planner, notes, unattended = Live(client, ref.key), Planner(), Notes(), Unattended()
     async with live.watching() as changed:
 
         async def look() -> tuple[Workload, WorkloadView | None]:
             changed.clear()
             notes.show(*live.notes, *([f"out of date, retrying: {live.problem}"] if live.problem else []))
             snapshot = live.snapshot()
+            if unattended.is_possible(snapshot.workload, live.clock.now()):
+                unattended.show(snapshot, live.clock.now())
             return snapshot.workload, view.build(snapshot, planner.plan(snapshot, live.clock.now()))
 
         async def wait() -> None:

@@ -105,7 +105,6 @@ def _remembered(seen: Snapshot, memory: Memory) -> Snapshot:
         dry_runs=memory.dry_runs(uid),
         room=memory.room(seen.workload.metadata.namespace),
         pull_pods=memory.pull_pods(seen.workload, seen.owned),
-        reserved={pdb.uid: memory.reserved[pdb.uid] for pdb in budgets if pdb.uid in memory.reserved},
         recounted_at={pdb.uid: memory.recounted_at[pdb.uid] for pdb in budgets if pdb.uid in memory.recounted_at},
         blocked_since=memory.blocked_since.get(uid),
     )
@@ -125,13 +124,6 @@ def _inferred(seen: Snapshot, cache: Cache, now: datetime) -> Snapshot:
         seen,
         observations={uid: observation for uid, observation in inferred.items() if observation is not None},
         pull_pods=PullPods(cache.pull_pods_of(seen.workload, seen.owned)),
-        reserved=_reserved(seen),
         freeze_policy=relies_on_policy and seen.workload.metadata.label(names.FROZEN) is None,
         reported=reported,
     )
-
-
-def _reserved(seen: Snapshot) -> dict[str, frozenset[str]]:
-    """Entries of budgets that can only be ours: those for Pods that the controller has started, or is about to."""
-    names_ = {pod.name for pod in seen.pods}
-    return {pdb.metadata.uid: frozenset(pdb.status.entries.keys() & names_) for pdb in seen.budgets}

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 from inplace.cluster.cache import Cache, identity
 from inplace.core import kinds
 from inplace.core.objects import names
-from inplace.core.objects.model import Meta, Node, Pod, PodSpec, WorkloadMeta
+from inplace.core.objects.model import ManagedMeta, Meta, Node, Pod, PodSpec
 from inplace.core.objects.workloads import Pdb, PdbSpec, Revision, Workload
 from inplace.core.state import conditions
 from inplace.kube import resource as resources
@@ -81,9 +81,11 @@ def pod(cache: Cache, found: Pod, size: int) -> Pod:
 
 def budget(cache: Cache, found: Pdb, size: int) -> Pdb:
     """A PodDisruptionBudget: whole if it is not large."""
+    meta = replace(found.metadata, managed_fields=_own_fields(found.metadata))
     if size <= LARGE:
-        return found
-    return replace(found, metadata=_bare(found.metadata), spec=PdbSpec(), partial=True)
+        return replace(found, metadata=meta)
+    bare = _bare(meta, managed_fields=_NOTHING.metadata.managed_fields)
+    return replace(found, metadata=bare, spec=PdbSpec(), partial=True)
 
 
 def node(cache: Cache, found: Node, size: int) -> Node:
@@ -166,8 +168,8 @@ def _is_reported_on(found: Workload) -> bool:
     return any(type_.encode() in bytes(found.status.conditions) for type_ in conditions.OURS)
 
 
-def _own_fields(meta: WorkloadMeta) -> Raw:
-    """The managedFields, if some are ours: they are to be released (`opt_out.release`)."""
+def _own_fields(meta: ManagedMeta) -> Raw:
+    """The managedFields, if some are ours: to be released (`opt_out.release`), or reservations (`reservations.of`)."""
     ours = f'"{names.FIELD_MANAGER}"'.encode() in bytes(meta.managed_fields)
     return meta.managed_fields.copy() if ours else _NOTHING.metadata.managed_fields
 

@@ -86,8 +86,7 @@ class Memory:
         self.tries = Tries(clock)
         #: By uid of a workload: the managedFields of which our entries were removed last.
         self.released: dict[str, bytes] = {}
-        #: By uid of a budget: the Pods for which we have reserved from it, and when it was asked to recount.
-        self.reserved: dict[str, frozenset[str]] = {}
+        #: By uid of a budget: when it was asked to recount.
         self.recounted_at: dict[str, datetime] = {}
         #: By uid of a workload: since when its Pods wait for what others must end, and nothing else happens.
         self.blocked_since: dict[str, datetime] = {}
@@ -147,7 +146,6 @@ class Memory:
             self.observations,
             self.observed_at,
             self.released,
-            self.reserved,
             self.recounted_at,
             self.blocked_since,
             self._pull_requests,

@@ -40,6 +40,7 @@ from inplace.core.objects.endpoints import EndpointSlice
 from inplace.core.objects.model import Node, Pod
 from inplace.core.objects.workloads import Pdb, Revision, Workload
 from inplace.core.plan.plan import Planner
+from inplace.core.pod.evidence import KUBELET_SYNC
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.events import EventRecorder, ObjectRef
@@ -70,6 +71,8 @@ STALE_SECONDS: Final = 50.0
 OPTIONAL: Final = frozenset({"endpointslices", "poddisruptionbudgets"})
 #: By cache: those of what may own its objects.
 _OWNERS: Final = {"replicasets": ("deployments",), "controllerrevisions": ("statefulsets", "daemonsets")}
+#: The caches of what shows that a deadline was met.
+_EVIDENCE: Final = ("pods", "nodes")
 #: What to do about missing rights.
 ADVICE: Final = "apply again what this controller was installed from: manifests of its own release have all of them"
 
@@ -118,6 +121,8 @@ class App:
         self._elector = self._make_elector()
         self._reflectors = self._make_reflectors()
         self._led_since: datetime | None = None
+        #: Since when this process leads (monotonic).
+        self._led_at = 0.0
         self._plans = False
         self._applier = Applier(
             client, self.memory, self.planner.recheck, observer, self._announce, self._requeue, self._lease_left
@@ -199,6 +204,7 @@ class App:
             await (reflector.wait_answered() if name in OPTIONAL else reflector.wait_synced())
         if self._elector is not None:
             await self._elector.wait_leading()
+            self._led_at = self._clock.monotonic()
             self._led_since = None if self._elector.clean_takeover else self._clock.now()
         reconciler = Reconciler(
             self.cache,
@@ -207,7 +213,9 @@ class App:
             self._client,
             self._observer,
             self._dry_run.submit if self._options.dry_run else self._applier.submit,
-            Process(self._not_before, self._stale, self._freeze_policy, self._probe.add, self.tally),
+            Process(
+                self._not_before, self._stale, self._no_verdict_before, self._freeze_policy, self._probe.add, self.tally
+            ),
         )
         self._plans = True
         backoff: Backoff[Key] = Backoff(self._rng)
@@ -218,6 +226,11 @@ class App:
         for reflector in self._reflectors.values():
             await reflector.wait_synced()
         await self._fence.run()
+
+    def _process(self) -> Process:
+        return Process(
+            self._not_before, self._stale, self._no_verdict_before, self._freeze_policy, self._probe.add, self.tally
+        )
 
     def _make_reflectors(self) -> dict[str, AnyReflector]:
         handlers, scope = (
@@ -331,6 +344,13 @@ class App:
             if (why := reflector.stale) is not None:
                 return f"{name}: {why}"
         return ""
+
+    def _no_verdict_before(self) -> datetime | None:
+        """While the server was away, kubelets could not report either; and a standby has looked at nothing so far."""
+        known = [self._reflectors[name].current_since(self._led_at) for name in _EVIDENCE]
+        now = self._clock.monotonic()
+        left = max(now if since is None else since for since in known) + KUBELET_SYNC.total_seconds() - now
+        return self._clock.now() + timedelta(seconds=left) if left > 0 else None
 
     def _freeze_policy(self, kind: str, namespace: str) -> bool | None:
         """Whether admission policies freeze workloads of a kind in a namespace; a dry run does not probe."""

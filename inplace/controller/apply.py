@@ -292,13 +292,9 @@ class Applier:
 
     async def _reserve(self, snapshot: Snapshot, action: ReserveDisruptions) -> Outcome:
         """Reserve from a budget."""
-        outcome, uid, reserved = await self._write(snapshot, action), action.budget.metadata.uid, self._memory.reserved
-        if outcome is Outcome.APPLIED:
-            reserved[uid] = action.ours
-            if action.recount:
-                self._memory.recounted_at[uid] = self._memory.clock.now()
-        elif outcome is Outcome.UNKNOWN:  # an entry that stands is ours, and not an eviction's
-            reserved[uid] = reserved.get(uid, frozenset()) | action.ours
+        outcome = await self._write(snapshot, action)
+        if outcome is Outcome.APPLIED and action.recount:
+            self._memory.recounted_at[action.budget.metadata.uid] = self._memory.clock.now()
         return outcome
 
     async def _confirm(self, snapshot: Snapshot, action: PatchImages) -> PatchImages | None:

@@ -61,6 +61,8 @@ class Process(NamedTuple):
     not_before: Callable[[], datetime | None]
     #: Why what is known of the cluster may be out of date; empty if it is not.
     stale: Callable[[], str]
+    #: No deadline is over before this: what shows that it was met may not be known yet.
+    no_verdict_before: Callable[[], datetime | None]
     #: Whether admission policies freeze workloads of a kind in a namespace; None if not known yet.
     freeze_policy: Callable[[str, str], bool | None]
     #: Start to probe that with this workload.
@@ -133,6 +135,7 @@ class Reconciler:
             snapshot,
             not_before=self._process.not_before(),
             stale=self._process.stale(),
+            no_verdict_before=self._process.no_verdict_before(),
             freeze_policy=self._process.freeze_policy(key.kind, key.namespace)
             if snapshot.kind.frozen_on_demand
             else False,

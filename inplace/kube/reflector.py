@@ -90,6 +90,8 @@ class Reflector(Generic[T]):
         self.problem: str | None = "not listed yet"
         #: Since when there is a problem.
         self._troubled_at: float | None = self.last_contact
+        #: When the last problem was over.
+        self._mended_at = self.last_contact
         #: The error of the last attempt; None if it succeeded.
         self.failure: KubeError | None = None
 
@@ -110,6 +112,10 @@ class Reflector(Generic[T]):
             return None
         lasts = self._clock.monotonic() - self._troubled_at >= STALE_SECONDS
         return self.problem if lasts or not self._filled.is_set() else None
+
+    def current_since(self, when: float) -> float | None:
+        """Since when what is stored has been kept up, if the server was heard of at this time or later; None if not."""
+        return self._mended_at if self.problem is None and self.last_contact >= when else None
 
     async def wait_synced(self) -> None:
         """Wait for the first complete list."""
@@ -184,6 +190,8 @@ class Reflector(Generic[T]):
     def _succeeded(self) -> None:
         if self.failure is not None:
             self._client.outages.ended(self._source)
+        if self.problem is not None:
+            self._mended_at = self._clock.monotonic()
         self.problem, self.failure, self._troubled_at = None, None, None
 
     def _decode(self, decoder: msgspec.json.Decoder[T], raw: msgspec.Raw) -> T | None:
@@ -233,6 +241,7 @@ class Reflector(Generic[T]):
         self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="closed")
         if lasted >= SHORT_SECONDS:
             self._short = self._expired = 0
+            self._succeeded()  # nothing has happened; a server need not say so
             return
         self._short += 1
         if self._short >= MAX_SHORT:

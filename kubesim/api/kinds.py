@@ -133,6 +133,8 @@ _BY_PATH: Final[Mapping[tuple[str, str, str], Kind]] = {
 }
 #: The kinds whose spec holds a Pod template.
 TEMPLATED: Final = (STATEFULSETS, DAEMONSETS, DEPLOYMENTS, REPLICASETS)
+#: The kinds of whose fields the managers are tracked; a server tracks them of all.
+MANAGED: Final = (*TEMPLATED, PDBS)
 #: What `kubectl scale` works on.
 SCALED: Final = (STATEFULSETS, DEPLOYMENTS, REPLICASETS)
 

@@ -17,11 +17,14 @@ from msgspec import Struct
 from inplace.runtime.clock import Clock
 from kubesim.api import failure, kinds, selectors
 from kubesim.api.kinds import Kind, Tree
+from kubesim.api.patching import managers
 from kubesim.api.rules import strategy
 from kubesim.api.storage import Storage, Stored
 from kubesim.objects import stamp
 
 Change = Callable[[Tree], Tree]
+#: Who the server is to itself.
+_ITSELF: Final = "kube-apiserver"
 _SUFFIX: Final = "bcdfghjklmnpqrstvwxz2456789"
 
 
@@ -302,7 +305,10 @@ class Registry:
                 disrupted = {**(status.get("disruptedPods") or {}), place.name: stamp(self._clock.now())}
                 tree = {**budget.tree, "metadata": {**budget.tree["metadata"]}}
                 tree["status"] = {**status, "disruptionsAllowed": allowed - 1, "disruptedPods": disrupted}
-                self.storage.put(kinds.PDBS, budget.namespace, budget.name, tree)
+                managed = managers.updated(
+                    kinds.PDBS, budget.tree, tree, manager=_ITSELF, subresource="status", now=stamp(self._clock.now())
+                )
+                self.storage.put(kinds.PDBS, budget.namespace, budget.name, managed)
 
 
 def json_text(value: Any) -> str:

@@ -72,8 +72,8 @@ class Verbs:
         return self._verbs[call.target.verb](call)
 
     def _managing(self, call: Call) -> Managing:
-        """Who manages what after a write: tracked for workloads, and known already of what is applied."""
-        tracked = call.target.kind in kinds.TEMPLATED and "apply-patch" not in call.content_type
+        """Who manages what after a write: tracked for some kinds, and known already of what is applied."""
+        tracked = call.target.kind in kinds.MANAGED and "apply-patch" not in call.content_type
         manager, subresource = call.query.get("fieldManager") or "unknown", call.target.subresource
         now = stamp(self._clock.now())
 

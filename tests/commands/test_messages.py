@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
+from datetime import timedelta
 
 import pytest
 
 from inplace.core.objects.workloads import Workload
-from inplace.core.state import versions
+from inplace.core.state import records, versions
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from tests.commands.conftest import NAMESPACE
@@ -169,6 +171,34 @@ async def test_status_without_a_controller(shop, monkeypatch):
         f"warning: no controller has reported for 0.5s: {why}",
         "error: timed out after 1.5s waiting for statefulset/web",
     ]
+
+
+async def test_an_upgrade_whose_controller_has_died_midway_is_said_to_have_none(shop, monkeypatch):
+    monkeypatch.setattr("inplace.core.views.silence.SILENCE", timedelta(seconds=2))
+    async with shop.controller():
+        await shop.create_ready(2, annotations={"grace-period-seconds": "1"})
+        await shop.reported("UpToDate")
+        await shop.set_image("v2")
+        await shop.until(lambda: _is_in_flight(shop), "a Pod to be drained")
+        for command in (["plan", "sts/web"], ["explain", "web-1"], ["status", "sts/web", "-o", "json"]):
+            assert "warning" not in (await shop.inplace(*command)).err
+    warning = "warning: no controller has responded for 2s: is inplace running? It should "
+    await asyncio.sleep(4)
+    for command in (
+        ["plan", "sts/web"],
+        ["explain", "web-1"],
+        ["status", "sts/web", "-o", "json"],
+        ["status", "sts/web", "--timeout", "1s"],
+        ["status", "sts/web", "--watch", "--timeout", "1s"],
+    ):
+        said = (await shop.inplace(*command)).err
+        assert said.count(warning) == 1, (command, said)
+        assert "web-1" in said
+
+
+async def _is_in_flight(shop):
+    record = records.read(await shop.pod("web-1"))
+    return isinstance(record, records.Record) and record.in_flight
 
 
 @pytest.mark.parametrize("output", ["text", "json"])

@@ -18,6 +18,7 @@ from inplace.core.state import records
 from tests.e2e.replicas import Leases, Replicas, pod_of, replicas
 from tests.scenarios import invariants, kinds
 from tests.scenarios.markers import long
+from tests.scenarios.test_budgets import budget, emptied
 from tests.scenarios.world import identity
 
 #: Two upgrades of three Pods, and on a busy machine a minute for a Pod to start.
@@ -28,6 +29,8 @@ LOG = logging.getLogger(__name__)
 #: at most; the rest is for a machine that has much else to do.
 CLEAN, LATE = 4.0, 4.0
 SIZE, BUDGET = 3, 1
+#: After so many seconds the disruption controller drops an entry for a Pod that was not deleted, and warns of it.
+FORGOTTEN = 120.0
 WORKLOADS = {"stateful": kinds.STATEFULSET, "stateless": kinds.DEPLOYMENT}
 
 Judge = Callable[[], Awaitable[None]]
@@ -92,6 +95,7 @@ async def _begin(world: Replicas, grace: int) -> Judge:
         world.flavour = flavour
         await world.create(world.manifest(name, replicas=SIZE, annotations={"grace-period-seconds": str(grace)}))
         before[name] = [identity(pod) for pod in await world.pods(name)]
+        await budget(world, name, {"matchLabels": {"app": name}}, maxUnavailable=BUDGET)
     since = world.clock.monotonic()
     for name, flavour in WORKLOADS.items():
         world.flavour = flavour
@@ -111,6 +115,9 @@ async def _begin(world: Replicas, grace: int) -> Judge:
             assert [pod.status.container_statuses[0].restart_count for pod in pods] == [1] * SIZE
             assert [history.restarts(pod.name, "app") for pod in pods] == [1] * SIZE
             invariants.check(history, replicas=SIZE, budget=BUDGET, since=since)
+            await emptied(world, name)
+        if SIZE * grace < FORGOTTEN / 2:
+            assert world.clock.monotonic() - since < FORGOTTEN, "nothing has waited until a reservation was forgotten"
 
     return upgraded
 

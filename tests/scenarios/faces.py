@@ -24,6 +24,7 @@ from inplace.core.state import records, statuses
 from inplace.core.state.records import Record
 from inplace.core.state.statuses import Status
 from inplace.core.views import forecast as forecasts
+from inplace.core.views import silence
 from inplace.core.views import workload as views
 from inplace.core.views.forecast import Forecast, PodForecast, Verdict
 from inplace.core.views.workload import PodView, WorkloadView
@@ -53,6 +54,7 @@ class Faces:
     momentary: int = 0
     untruths: list[str] = field(default_factory=list)
     _last: dict[str, object] = field(default_factory=dict)
+    _began: datetime | None = None
 
     def compare(self, snapshot: Snapshot, decided: Plan, now: datetime) -> None:
         """Ask the commands about the workload that was decided on just now."""
@@ -71,6 +73,10 @@ class Faces:
         told = gather(self.cache, None, key, now)
         if not isinstance(told, Snapshot):
             return
+        self._began = self._began or now
+        warned = silence.unattended(told, now) if now > self._began + silence.SILENCE else ""
+        if warned:
+            self.untruths.append(f"{key}: {warned}")
         decision = _Step(snapshot, decided, statuses.current(snapshot.workload))
         view, forecast = views.build(told, self.planner.plan(told, now)), forecasts.forecast(told, now, self.planner)
         for pod in views.build(snapshot, decided).pods:

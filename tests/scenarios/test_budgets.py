@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 from contextlib import asynccontextmanager
 
+import pytest
+
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.objects.workloads import Pdb
 from inplace.core.state.statuses import Phase
@@ -165,6 +167,38 @@ async def test_an_eviction_storm_beside_the_upgrade_never_exceeds_the_budget(ope
         assert gone, "evictions had their turns too"
         await world.wait_upgraded(seconds=2 * world.patience)
         assert world.history.least_serving(began) >= 2
+
+
+@MANY
+@pytest.mark.parametrize("drained", [False, True], ids=["before the drain", "once drained"])
+async def test_what_a_killed_controller_has_reserved_is_given_back_as_if_it_lived(open_world, drained):
+    """An entry that stays counts for two minutes: nobody else may be evicted, and the upgrade waits for itself."""
+    async with open_world() as world:
+        await world.create_web(replicas=3)
+        await budget(world, maxUnavailable=1)
+        reserved = asyncio.Event()
+
+        def note(_old, new, _initial):
+            if new is not None and new.status.entries:
+                reserved.set()
+
+        async def unready() -> bool:
+            ready = {pod.name for pod in await world.pods() if pod.ready}
+            return bool((await read(world)).status.entries.keys() - ready)
+
+        async with world.watching(PDBS, Pdb, note):
+            await world.set_image(world.app("v2"))
+            await asyncio.wait_for(reserved.wait(), world.patience)
+        if drained:
+            await world.until(unready, "a drained Pod that has an entry")
+        await world.kill_controller()
+        entries = (await read(world)).status.entries
+        assert entries, "killed in time"
+        await world.start_controller()
+        began = world.clock.monotonic()
+        await world.wait_upgraded(seconds=2 * world.patience)
+        await emptied(world)
+        assert world.clock.monotonic() - began < 60, f"{entries} stood in its way"
 
 
 @long

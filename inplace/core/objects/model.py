@@ -67,17 +67,18 @@ class Meta(Part, frozen=True):
         return next((owner for owner in self.owner_references if owner.controller), None)
 
 
-class WorkloadMeta(Meta, frozen=True):
-    """ObjectMeta of a workload. Who manages its fields stays raw: it matters when a workload is opted out."""
+class ManagedMeta(Meta, frozen=True):
+    """ObjectMeta of what has fields of ours beside those of others. Who manages them stays raw: it seldom matters."""
 
     managed_fields: Raw = Raw(b"[]")
 
 
 class ManagedFields(Part, frozen=True):
-    """Whose fields an entry of managedFields lists, and which."""
+    """Whose fields an entry of managedFields lists, which, and since when."""
 
     manager: str = ""
     operation: str = ""
+    time: datetime | None = None
     fields: Raw = field(name="fieldsV1", default=Raw(b"{}"))
 
 

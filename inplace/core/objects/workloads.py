@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Raw
 
-from inplace.core.objects.model import Meta, Part, Time, WorkloadMeta
+from inplace.core.objects.model import ManagedMeta, Meta, Part, Time
 
 #: A request that is longer is known by its hash.
 REQUEST_CHARACTERS: Final = 64
@@ -78,7 +78,7 @@ class Workload(Part, frozen=True):
     """A workload of any supported kind."""
 
     kind: str = ""
-    metadata: WorkloadMeta = WorkloadMeta()
+    metadata: ManagedMeta = ManagedMeta()
     spec: WorkloadSpec = WorkloadSpec()
     status: WorkloadStatus = WorkloadStatus()
     #: Whether the cache keeps only a rest of it (`cluster.kept`).
@@ -131,7 +131,7 @@ def request(workload: Workload, key: str) -> str:
 class Pdb(Part, frozen=True):
     """A PodDisruptionBudget."""
 
-    metadata: Meta = Meta()
+    metadata: ManagedMeta = ManagedMeta()
     spec: PdbSpec = PdbSpec()
     status: PdbStatus = PdbStatus()
     #: Whether the cache keeps only a rest of it (`cluster.kept`).

@@ -87,7 +87,7 @@ def _settling(pod: Pod, last: Record | None, context: PodContext) -> PodState:
     missing = available(pod, context)
     if missing is None or context.settled:
         return UpToDate()
-    deadline = _deadline_of_readiness(pod, last) if last is not None else _deadline_of_birth(pod, context)
+    deadline = context.due(_deadline_of_readiness(pod, last) if last is not None else _deadline_of_birth(pod, context))
     if last is not None:
         verdict = _late_verdict(pod, last, deadline, context)
     else:
@@ -162,7 +162,7 @@ def _in_progress(pod: Pod, record: Record, context: PodContext) -> PodState:
     state = advance(pod, record, context)
     if not isinstance(state, InProgress) or state.action is not None:
         return state
-    deadline = failures.deadline(pod, record, context.patience)
+    deadline = context.due(failures.deadline(pod, record, context.patience))
     if context.now >= deadline:
         verdict = failures.expired(pod, record, context.observation, eligibility.node_ready(pod, context), state.reason)
         return attempt.fail(pod, record, verdict)

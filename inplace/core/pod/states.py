@@ -61,6 +61,12 @@ class PodContext(Struct, frozen=True):
     digests: Mapping[str, str] = {}
     #: By revision: the labels of its Pods.
     revision_labels: Mapping[str, Mapping[str, str]] = {}
+    #: No deadline is over before this.
+    no_verdict_before: datetime | None = None
+
+    def due(self, deadline: datetime) -> datetime:
+        """When a deadline is over: not before it is known whether it was met."""
+        return deadline if self.no_verdict_before is None else max(deadline, self.no_verdict_before)
 
     @property
     def is_opting_out(self) -> bool:

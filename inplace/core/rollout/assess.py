@@ -135,6 +135,7 @@ class _Common(NamedTuple):
     retry: str
     revision_labels: Mapping[str, Mapping[str, str]]
     nodes_visible: bool
+    no_verdict_before: datetime | None
 
 
 class _Inputs(NamedTuple):
@@ -301,6 +302,7 @@ def _common(snapshot: Snapshot, settings: Settings, to: Targets, hold: Reason | 
         retry=rollback.request(workload),
         revision_labels=_revision_labels(snapshot),
         nodes_visible="nodes" not in snapshot.unseen,
+        no_verdict_before=snapshot.no_verdict_before,
     )
 
 
@@ -368,6 +370,7 @@ def _context(common: _Common, inputs: _Inputs, now: datetime) -> PodContext:
         base=inputs.revision,
         node=inputs.node,
         nodes_visible=common.nodes_visible,
+        no_verdict_before=common.no_verdict_before,
         observation=inputs.observation,
         hold=common.hold,
         unrecorded=common.unrecorded,

@@ -302,6 +302,7 @@ def _check(
     tail = f": {held_up}" if held_up else ""
     if made is not None:
         over = made + deadline  # however long it took until one could be created
+    over = max(over, snapshot.no_verdict_before or over)
     if now >= over:
         why = f"deadline exceeded: {what} is not there{tail}"
         return _judged(ReasonCode.DeadlineExceeded, why, final=True, until=over)

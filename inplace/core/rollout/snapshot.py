@@ -18,7 +18,7 @@ from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Pdb, Workload
 from inplace.core.pod.observation import PodObservation
 from inplace.core.settings.annotations import Parsed, parse
-from inplace.core.state import records, statuses, versions
+from inplace.core.state import records, reservations, statuses, versions
 from inplace.core.state.records import Unreadable
 from inplace.core.state.statuses import Status
 from inplace.core.template import trees
@@ -117,6 +117,8 @@ class Snapshot(Struct, frozen=True, dict=True):
     not_before: datetime | None = None
     #: Why what is seen here may be out of date, and has been for a while; empty if it is not.
     stale: str = ""
+    #: No deadline of a Pod is over before this: what shows that it was met may not be known yet.
+    no_verdict_before: datetime | None = None
     #: When the freeze, lifted by another writer, was restored; the latest last.
     freeze_restored: tuple[datetime, ...] = ()
     #: The managedFields of which our entries were removed last.
@@ -129,8 +131,6 @@ class Snapshot(Struct, frozen=True, dict=True):
     dry_runs: Mapping[str, Reason | None] | None = None
     #: The state of pre-pull; None without pre-pull.
     pull_pods: PullPods | None = None
-    #: By uid of a budget: the names of the Pods for which we have reserved from it.
-    reserved: Mapping[str, frozenset[str]] = {}
     #: By uid of a budget: when a recount was last requested.
     recounted_at: Mapping[str, datetime] = {}
     #: Since when Pods wait for what others must end, and nothing else happens.
@@ -150,6 +150,11 @@ class Snapshot(Struct, frozen=True, dict=True):
     def destinations(self) -> Mapping[str, Template]:
         """By name: the revisions that Pods may be moved to."""
         return self.kind.destinations(self.workload, self.owned, self.pods, self.revisions)
+
+    @cached_property
+    def reserved(self) -> Mapping[str, frozenset[str]]:
+        """By uid of a budget: the names of the Pods for which we, or a leader before us, have reserved from it."""
+        return {pdb.metadata.uid: reservations.of(pdb) for pdb in self.budgets}
 
     def failure_of(self, action: Action) -> FailedWrite | None:
         """Whether this write has failed lately."""

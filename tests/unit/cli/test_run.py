@@ -53,3 +53,36 @@ def test_an_address_that_is_none_is_an_error_that_names_option_and_value(option)
     done = CliRunner().invoke(main, ["run", option, "8080"])
     assert done.exit_code == 1
     assert f"{option} '8080' is no address: use HOST:PORT, such as 127.0.0.1:8080, or off" in done.output
+
+
+@pytest.mark.parametrize("option", ["--watch-namespace", "--lease-namespace", "--namespace"])
+@pytest.mark.parametrize("value", ["Foo Bar", "", "-a", "a.b", "a" * 64])
+def test_what_is_no_name_of_a_namespace_is_an_error_that_names_option_and_value(option, value):
+    done = CliRunner().invoke(main, ["run", option, value])
+    assert done.exit_code == 1
+    assert f'invalid {option} "{value}": expected the name of a namespace, such as inplace-system' in done.output
+
+
+@pytest.mark.parametrize(
+    ("listen", "probes"),
+    [("127.0.0.1:8080", "127.0.0.1:8080"), (":8080", "127.0.0.1:8080"), ("127.0.0.1:8080", "[::]:8080")],
+)
+def test_one_address_for_two_servers_is_an_error_that_names_it(listen, probes):
+    done = CliRunner().invoke(main, ["run", "--listen", listen, "--probe-listen", probes])
+    assert done.exit_code == 1
+    assert "invalid --probe-listen: port 8080 is that of --listen: expected another port" in done.output
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        {"--listen": ("127.0.0.1", 0), "--probe-listen": ("127.0.0.1", 0)},
+        {"--listen": ("127.0.0.1", 1), "--probe-listen": ("127.0.0.2", 1)},
+        {"--listen": ("127.0.0.1", 1), "--probe-listen": ("127.0.0.1", 2)},
+        {"--listen": ("127.0.0.1", 1), "--probe-listen": None},
+        {"--listen": None, "--probe-listen": ("127.0.0.1", 1)},
+        {"--listen": ("127.0.0.1", 1)},
+    ],
+)
+def test_other_addresses_are_two(addresses):
+    run._check_distinct(addresses)

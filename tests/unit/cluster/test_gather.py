@@ -14,12 +14,12 @@ from inplace.core.actions.actions import Abort
 from inplace.core.objects import names
 from inplace.core.objects.endpoints import EndpointSlice
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.objects.workloads import Pdb, Revision
+from inplace.core.objects.workloads import Revision
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state import statuses
 from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Phase, Status
-from tests.factories import NEW, NOW, OLD, container, decode, later, node, pod, stamp, swapping, workload
+from tests.factories import NEW, NOW, OLD, container, decode, later, node, pod, swapping, workload
 from tests.property.simulation import FakeClock
 from tests.unit.core.test_kinds import deployment, replica_set
 from tests.unit.core.test_prepull import helped
@@ -159,14 +159,6 @@ def reporting(one, generation, phase=Phase.PROGRESSING):
 def test_a_report_of_another_generation_is_not_believed(generation, believed):
     own = reporting(workload(replicas=1, generation=2), generation)
     assert (looked(filled(pod(), own=own)).reported is not None) is believed
-
-
-def test_what_is_reserved_for_our_pods_is_ours():
-    cache = filled(pod())
-    entries = {"web-0": stamp(NOW), "db-0": stamp(NOW)}
-    meta = {"name": "all", "namespace": "default", "uid": "pdb"}
-    cache.budgets.put(decode({"metadata": meta, "spec": {}, "status": {"disruptedPods": entries}}, Pdb))
-    assert looked(cache).reserved == {"pdb": {"web-0"}}
 
 
 def test_pull_pods_are_seen():

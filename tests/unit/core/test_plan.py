@@ -192,10 +192,10 @@ def test_a_pod_of_an_unknown_revision_is_not_waited_for_where_no_native_rollout_
 
 
 def test_what_is_reserved_is_given_back_when_opting_out():
-    taken = budget(allowed=0, entries={"web-0": 0})
+    taken = budget(allowed=0, entries={"web-0": 0}, ours=["web-0"])
     one = upgraded(record=None)
     own = workload(replicas=1, mode=None)
-    made = plan(one, workload=own, budgets=(taken,), reserved={"pdb-web": frozenset({"web-0"})})
+    made = plan(one, workload=own, budgets=(taken,))
     [back] = [one for one in made.actions if hasattr(one, "entries")]
     assert back.entries == {}
 

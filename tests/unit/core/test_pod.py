@@ -547,6 +547,23 @@ def test_a_pod_that_was_created_at_the_target_is_judged_by_its_deadline_too(expe
     assert [failure.code for failure in made.status.failures] == ([] if expected is None else [expected])
 
 
+@pytest.mark.parametrize(
+    "one",
+    [
+        pytest.param(swapped(container("c://1")), id="in flight"),
+        pytest.param(upgraded(ready_since=later(5)), id="its gate is open"),
+        pytest.param(born(container("c://1", image="app:v2")), id="created so"),
+    ],
+)
+def test_no_deadline_is_over_before_it_can_be_known_whether_it_was_met(one):
+    away = {"no_verdict_before": later(700), "nodes": {"node": node()}}
+    waits, actions = plan(one, at=699, **away)
+    assert (actions, waits.status.failures) == ([], ())
+    assert waits.requeue_at <= later(700)
+    made, actions = plan(one, at=700, **away)
+    assert actions or made.status.failures
+
+
 def test_a_pod_that_waited_for_a_node_is_judged_from_when_it_had_one():
     waited = born(scheduled_since=later(5000))
     waits, _ = plan(waited, at=5599)

@@ -283,6 +283,12 @@ def test_a_container_that_cannot_be_made_has_its_image():
     assert starts(plan(helpers=[helped(waiting="CreateContainerError")]))
 
 
+def test_no_pull_is_given_up_before_it_can_be_known_whether_it_has_succeeded():
+    pulling = {"helpers": [helped(waiting="ContainerCreating")], "no_verdict_before": later(700)}
+    assert plan(**pulling, at=699).status.failures == ()
+    assert plan(**pulling, at=700).status.failures
+
+
 @pytest.mark.parametrize(
     ("state", "at", "verdict"),
     [

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from inplace.core.actions import patches
 from inplace.core.actions.actions import CloseGate, PatchImages, ReserveDisruptions
-from inplace.core.objects import selectors
+from inplace.core.objects import names, selectors
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.objects.workloads import LabelSelector, Pdb, Requirement
 from inplace.core.plan import plan as planning
@@ -20,11 +20,19 @@ from inplace.core.state.statuses import Phase
 from tests.factories import NOW, decode, later, pod, snapshot, stamp, swapping, workload
 
 
-def budget(*, allowed=1, entries=None, name="web", generation=1, observed=1, chosen=None):
-    """A PodDisruptionBudget of web; `entries`: seconds by Pod."""
+def managed(manager, *keys):
+    """An entry of managedFields, for these keys of `disruptedPods`."""
+    fields = {"f:status": {"f:disruptedPods": {".": {}, **{f"f:{key}": {} for key in keys}}}}
+    return {"manager": manager, "operation": "Update", "subresource": "status", "fieldsV1": fields}
+
+
+def budget(*, allowed=1, entries=None, name="web", generation=1, observed=1, chosen=None, ours=()):
+    """A PodDisruptionBudget of web; `entries`: seconds by Pod; `ours`: those that we have written."""
+    others = (entries or {}).keys() - set(ours)
     tree = {
         "metadata": {"name": name, "namespace": "default", "uid": f"pdb-{name}", "resourceVersion": "5",
-                     "generation": generation},
+                     "generation": generation,
+                     "managedFields": [managed("kube-apiserver", *others), managed(names.FIELD_MANAGER, *ours)]},
         "spec": {"selector": {"matchLabels": {"app": "web"}} if chosen is None else chosen},
         "status": {
             "observedGeneration": observed, "disruptionsAllowed": allowed,
@@ -34,11 +42,10 @@ def budget(*, allowed=1, entries=None, name="web", generation=1, observed=1, cho
     return decode(tree, Pdb)
 
 
-def plan(*budgets, at=0.0, pods=None, annotations=None, ours=(), **changes):
+def plan(*budgets, at=0.0, pods=None, annotations=None, **changes):
     found = pods or [pod(), pod(name="web-1")]
     own = workload(replicas=len(found), annotations=annotations)
-    reserved = {one.metadata.uid: frozenset(ours) for one in budgets}
-    shot = snapshot(*found, workload=own, budgets=budgets, reserved=reserved, **changes)
+    shot = snapshot(*found, workload=own, budgets=budgets, **changes)
     return planning.plan(shot, later(at))
 
 
@@ -56,7 +63,7 @@ def test_it_is_reserved_first_and_begun_then():
     assert (list(taken.entries), taken.allowed, taken.ours) == (["web-1"], 0, {"web-1"})
     assert not starts(made)
     assert made.deferred["web-1"].code == ReasonCode.Reserving
-    begun = plan(budget(allowed=0, entries={"web-1": 0}), ours=["web-1"])
+    begun = plan(budget(allowed=0, entries={"web-1": 0}, ours=["web-1"]))
     assert starts(begun) == ["web-1"]
     assert not reserves(begun)
 
@@ -121,18 +128,18 @@ def test_a_drained_pod_gives_its_entry_back_once_everybody_knows_that_it_is_unre
     record = swapping()
     flying = pod(name="web-1", record=record, ready=False, gate="False", image="app:v2", generation=2)
     observations = {flying.uid: PodObservation(record.started_at, unready_at=NOW)}
-    held = budget(allowed=0, entries={"web-1": 0})
-    assert not reserves(plan(held, pods=[flying], ours=["web-1"], observations=observations, at=1))
-    (back,) = reserves(plan(held, pods=[flying], ours=["web-1"], observations=observations, at=2))
+    held = budget(allowed=0, entries={"web-1": 0}, ours=["web-1"])
+    assert not reserves(plan(held, pods=[flying], observations=observations, at=1))
+    (back,) = reserves(plan(held, pods=[flying], observations=observations, at=2))
     assert (back.entries, back.allowed, back.ours) == ({}, 0, frozenset())
 
 
-@pytest.mark.parametrize("known", [["web-1"], []], ids=["by this process", "after a restart"])
-def test_an_ungated_swap_keeps_its_entry_and_renews_it(known):
+@pytest.mark.parametrize("ours", [["web-1"], []], ids=["ours", "set anew by an eviction"])
+def test_an_ungated_swap_keeps_its_entry_and_renews_it(ours):
     flying = pod(name="web-1", gate=None, record=swapping(), image="app:v2", generation=2)
-    held = budget(allowed=0, entries={"web-1": 0, "db-0": 0})
-    assert not reserves(plan(held, pods=[flying], ours=known, at=59))
-    (renewed,) = reserves(plan(held, pods=[flying], ours=known, at=60))
+    held = budget(allowed=0, entries={"web-1": 0, "db-0": 0}, ours=ours)
+    assert not reserves(plan(held, pods=[flying], at=59))
+    (renewed,) = reserves(plan(held, pods=[flying], at=60))
     assert renewed.entries == {"web-1": later(60), "db-0": NOW}
     assert renewed.allowed == 0
 
@@ -144,9 +151,9 @@ def test_an_entry_that_was_dropped_meanwhile_is_taken_anew():
 
 
 def test_what_is_not_begun_any_more_is_given_back_and_what_is_of_others_left_alone():
-    held = budget(allowed=0, entries={"web-1": 0, "db-0": 0})
-    (back,) = reserves(plan(held, ours=["web-1", "db-0"], annotations={"paused": "true"}))
-    assert back.entries == {"db-0": NOW}
+    held = budget(allowed=0, entries={"web-0": 0, "web-1": 0, "db-0": 0}, ours=["web-1", "db-0"])
+    (back,) = reserves(plan(held, annotations={"paused": "true"}))
+    assert back.entries == {"web-0": NOW, "db-0": NOW}, "an eviction's, and another workload's"
     assert back.ours == {"db-0"}, "of another workload"
 
 

@@ -11,6 +11,7 @@ import yaml
 from hack.monitoring import __main__ as command
 from hack.monitoring import dashboard, expressions, rules
 from hack.monitoring.schema import schema
+from tests.unit import test_log_events as log_events
 from tests.unit.monitoring import cases
 
 ALERTS = {alert.name: alert for alert in rules.alerts()}
@@ -127,3 +128,16 @@ def test_the_prometheus_rule_has_the_alerts_of_the_file_and_no_others():
     made = yaml.safe_load((rules.FOLDER / "prometheus-rule.yaml").read_text())
     assert (made["apiVersion"], made["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
     assert made["spec"] == rules.content()
+
+
+def test_what_runbooks_look_for_in_the_log_is_logged_by_default():
+    """Where an event is at debug in some cases, what sums these up is looked for too."""
+    rows = {row[0].strip("`"): row for row in log_events.rows(4)}
+    pattern = r"kubectl logs .*\| grep (?:-\w+ )?'?([^'\n]+?)'?$"
+    looked_for = [set(words.split("|")) for words in re.findall(pattern, RUNBOOKS.read_text(), re.MULTILINE)]
+    assert len(looked_for) == RUNBOOKS.read_text().count("| grep") - 1, "all but one, which is about metrics"
+    for events in looked_for:
+        assert events <= rows.keys()
+        assert "debug" not in {rows[event][1] for event in events}
+        partly = [event for event in events if "debug for" in rows[event][3]]
+        assert not partly or {"write.stuck", "rights.missing"} <= events
