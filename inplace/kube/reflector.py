@@ -20,7 +20,7 @@ from inplace.kube.client import Client, Page
 from inplace.kube.errors import Expired, KubeError
 from inplace.kube.resource import Resource
 from inplace.kube.store import Store
-from inplace.kube.watch import Bookmark, Changed, Deleted, Lost, watch
+from inplace.kube.watch import Bookmark, Changed, Deleted, Lost, Opened, watch
 from inplace.runtime.clock import Clock, SystemClock
 from inplace.runtime.observe import NullObserver, Observer
 
@@ -206,6 +206,10 @@ class Reflector(Generic[T]):
         async with aclosing(events):
             async for event in events:
                 self.last_contact = self._clock.monotonic()
+                if isinstance(event, Opened):
+                    if not self._expired:  # or that may be all that it has to say, once more
+                        self._succeeded()
+                    continue
                 self._short, self._expired = 0, 0
                 self._succeeded()
                 match event:
@@ -230,6 +234,7 @@ class Reflector(Generic[T]):
         self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="closed")
         if lasted >= SHORT_SECONDS:
             self._short = self._expired = 0
+            self._succeeded()
             return
         self._short += 1
         if self._short >= MAX_SHORT:

@@ -47,13 +47,17 @@ class Lost(Struct, frozen=True):
     resource_version: str
 
 
+class Opened(Struct, frozen=True):
+    """The server has begun to answer: a quiet watch says nothing else for long."""
+
+
 class Bookmark(Struct, frozen=True):
     """All events up to this version have been sent."""
 
     resource_version: str
 
 
-Event = Changed[T] | Deleted[T] | Lost | Bookmark
+Event = Opened | Changed[T] | Deleted[T] | Lost | Bookmark
 
 
 class _Envelope(Struct, frozen=True):
@@ -104,6 +108,7 @@ async def watch(
         async with asyncio.timeout(OPEN_SECONDS):
             response = await client.open_watch(resource, namespace, query)
         async with response, asyncio.timeout(seconds + CLOSE_SECONDS):
+            yield Opened()
             async for line in _lines(response):
                 event = decode_line(line, decoder, resource, observer)
                 if event is not None:
