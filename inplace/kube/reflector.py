@@ -20,7 +20,7 @@ from inplace.kube.client import Client, Page
 from inplace.kube.errors import Expired, KubeError
 from inplace.kube.resource import Resource
 from inplace.kube.store import Store
-from inplace.kube.watch import Bookmark, Changed, Deleted, Lost, Opened, watch
+from inplace.kube.watch import Bookmark, Changed, Deleted, Lost, watch
 from inplace.runtime.clock import Clock, SystemClock
 from inplace.runtime.observe import NullObserver, Observer
 
@@ -202,14 +202,11 @@ class Reflector(Generic[T]):
             resource_version=self._version,
             seconds=self._rng.uniform(*self._watch_seconds),
             observer=self._observer,
+            opened=self._opened,
         )
         async with aclosing(events):
             async for event in events:
                 self.last_contact = self._clock.monotonic()
-                if isinstance(event, Opened):
-                    if not self._expired:  # or that may be all that it has to say, once more
-                        self._succeeded()
-                    continue
                 self._short, self._expired = 0, 0
                 self._succeeded()
                 match event:
@@ -227,6 +224,12 @@ class Reflector(Generic[T]):
                             self._on_change(old, None, False)
                         self._version = version or self._version
         await self._closed(self._clock.monotonic() - began)
+
+    def _opened(self) -> None:
+        """The server answers, though after 410 that may be all that it says once more."""
+        self.last_contact = self._clock.monotonic()
+        if not self._expired:
+            self._succeeded()
 
     async def _closed(self, lasted: float) -> None:
         """The server ended the watch. Several short watches in a row mean that the version is stale."""
