@@ -213,6 +213,7 @@ class Reflector(Generic[T]):
             resource_version=self._version,
             seconds=self._rng.uniform(*self._watch_seconds),
             observer=self._observer,
+            opened=self._opened,
         )
         async with aclosing(events):
             async for event in events:
@@ -234,6 +235,12 @@ class Reflector(Generic[T]):
                             self._on_change(old, None, False)
                         self._version = version or self._version
         await self._closed(self._clock.monotonic() - began)
+
+    def _opened(self) -> None:
+        """The server answers, though after 410 that may be all that it says once more."""
+        self.last_contact = self._clock.monotonic()
+        if not self._expired:
+            self._succeeded()
 
     async def _closed(self, lasted: float) -> None:
         """The server ended the watch. Several short watches in a row mean that the version is stale."""

@@ -7,7 +7,7 @@ that cannot be decoded are counted and reported as lost; bookmarks are never dec
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Final, Generic, TypeVar
 
 import aiohttp
@@ -89,8 +89,11 @@ async def watch(
     resource_version: str,
     seconds: float,
     observer: Observer,
+    opened: Callable[[], None] = lambda: None,
 ) -> AsyncGenerator[Event[T], None]:
     """Events from a version on, until the server closes the watch.
+
+    `opened` is called when the server begins to answer: a quiet watch says nothing else for long.
 
     Raises Expired if the version is too old (as a response or as an event), Unreachable if the connection is cut or
     silent, and any other ApiError of the server.
@@ -105,6 +108,7 @@ async def watch(
         async with asyncio.timeout(OPEN_SECONDS):
             response = await client.open_watch(resource, namespace, query)
         async with response, asyncio.timeout(seconds + CLOSE_SECONDS):
+            opened()
             async for line in _lines(response):
                 event = decode_line(line, decoder, resource, observer)
                 if event is not None:

@@ -169,6 +169,16 @@ async def test_a_watch_that_is_dead_and_does_not_look_so_is_noticed_within_half_
         assert len(store) == 1
 
 
+async def test_a_quiet_watch_that_is_opened_again_is_no_problem_any_more():
+    """Nothing may happen for hours, and until then nothing new would begin."""
+    answers = (ok(page(pod("a", "5"))), status(500, message="down"), stream(then=_forever))
+    async with reflecting(*answers) as (reflector, *_):
+        await asyncio.sleep(0.1)
+        assert reflector.problem == "down"
+        await asyncio.sleep(5)
+        assert (reflector.problem, reflector.stale) == (None, None)
+
+
 async def test_nothing_is_decided_on_what_was_never_read_or_is_not_kept_up_for_a_while():
     forbidden = status(403, reason="Forbidden", message="cannot list")
     async with reflecting(forbidden, ok(page()), stream(then=_forever)) as (reflector, _, _, script, _):
