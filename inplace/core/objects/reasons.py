@@ -355,11 +355,7 @@ class ReasonCode(StrEnum):
         "`inplace retry`",
     )
     PreconditionFailed = "PreconditionFailed", Concern.FAILED, "the Pod changed at each of three attempts to write it"
-    ImageOverridden = (
-        "ImageOverridden",
-        Concern.FAILED,
-        "another writer changed the image while the Pod was being upgraded",
-    )
+    ImageOverridden = "ImageOverridden", Concern.FAILED, "another writer changed the image during the Pod's upgrade"
     Unknown = "Unknown", Concern.FAILED, "a code written by another version of inplace"
 
 
