@@ -114,8 +114,8 @@ DEFECTS: Final = (
     Defect(
         "describe work that nobody does",
         "cli/connect.py",
-        "    if warning:\n        click.echo",
-        "    if False:\n        click.echo",
+        "    if warning:\n        say",
+        "    if False:\n        say",
         ("commands/test_messages.py::test_an_upgrade_whose_controller_has_died_midway_is_said_to_have_none",),
     ),
     Defect(

@@ -43,10 +43,13 @@ def is_name(text: str) -> bool:
     return re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", text, re.ASCII) is not None
 
 
-def object_name(text: str) -> str:
-    """The name of an object. For use as an option's type."""
-    if not is_name(text):
-        raise click.BadParameter(f'invalid name "{text}": expected lower-case letters, digits, "-" and "."')
+def namespace_name(text: str) -> str:
+    """The name of a namespace. For use as an option's type."""
+    if re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", text, re.ASCII) is None:
+        raise click.BadParameter(
+            f'invalid name "{text}": expected the name of a namespace, such as inplace-system: at most 63 lower-case '
+            "letters, digits and dashes, with a letter or digit first and last"
+        )
     return text
 
 
@@ -65,7 +68,7 @@ def _option(*declarations: str, **attributes: Any) -> Callable[[_F], _F]:
 _OPTIONS: Final = (
     _option("--kubeconfig", metavar="FILE", help="Path to the kubeconfig file to use."),
     _option("--context", metavar="NAME", help="Name of the kubeconfig context to use."),
-    _option("-n", "--namespace", type=object_name, metavar="NAME", help="Namespace to use."),
+    _option("-n", "--namespace", type=namespace_name, metavar="NAME", help="Namespace to use."),
     # Known only to be refused with a reason.
     _option("-A", "--all-namespaces", is_flag=True, default=False, hidden=True),
     _option("-l", "--selector", metavar="SELECTOR", hidden=True),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -12,7 +11,7 @@ from msgspec.structs import replace
 from inplace.cli.commands import command
 from inplace.cli.connect import USER_AGENT, cluster, run_async
 from inplace.cli.errors import InputError
-from inplace.cli.options import Connection, object_name, with_connection
+from inplace.cli.options import Connection, namespace_name, with_connection
 from inplace.cli.say import say
 from inplace.cluster.memory import Caps
 from inplace.controller.app import App, Options
@@ -23,9 +22,6 @@ from inplace.serve.logs import configure
 from inplace.serve.metrics import Metrics
 from inplace.serve.probes import probe_routes
 
-#: What the API server takes for the name of a namespace (RFC 1123, a label).
-NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", re.ASCII)
-NAME_LENGTH: Final = 63
 #: The addresses that stand for all of a machine's.
 EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104  compared with, not bound
 
@@ -35,13 +31,13 @@ EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104  compared with, not bound
 @click.option("--dry-run", is_flag=True, help="Write nothing; print each write that would be made.")
 @click.option(
     "--lease-namespace",
-    type=object_name,
+    type=namespace_name,
     default="inplace-system",
     show_default=True,
     metavar="NAME",
     help="Namespace of the Lease.",
 )
-@click.option("--watch-namespace", type=object_name, metavar="NAME", help="Watch only this namespace.")
+@click.option("--watch-namespace", type=namespace_name, metavar="NAME", help="Watch only this namespace.")
 @click.option("--no-leader-elect", is_flag=True, help="Disable leader election (single replica only).")
 @click.option(
     "--max-disrupted", type=click.IntRange(1), metavar="N", help="Maximum number of Pods out of service at once."
@@ -81,12 +77,6 @@ def run(
         raise InputError(
             "run supports neither --all-namespaces nor --selector: it watches all namespaces, or --watch-namespace"
         )
-    for option, namespace in (
-        ("--lease-namespace", lease_namespace),
-        ("--watch-namespace", watch_namespace),
-        ("--namespace", connection.namespace),
-    ):
-        _check_namespace(option, namespace)
     given = {"--listen": listen} if probe_listen is None else {"--listen": listen, "--probe-listen": probe_listen}
     addresses = {option: _address(option, text) for option, text in given.items()}
     _check_distinct(addresses)
@@ -110,14 +100,6 @@ def _address(option: str, text: str) -> Address | None:
         return parse_listen(text, option)
     except ListenError as error:
         raise InputError(str(error)) from error
-
-
-def _check_namespace(option: str, name: str | None) -> None:
-    if name is not None and (len(name) > NAME_LENGTH or not NAME.fullmatch(name)):
-        raise InputError(
-            f'invalid {option} "{name}": expected the name of a namespace, such as inplace-system: at most '
-            f"{NAME_LENGTH} lowercase letters, digits and dashes, with a letter or digit first and last"
-        )
 
 
 def _check_distinct(addresses: dict[str, Address | None]) -> None:

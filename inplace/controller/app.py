@@ -213,9 +213,7 @@ class App:
             self._client,
             self._observer,
             self._dry_run.submit if self._options.dry_run else self._applier.submit,
-            Process(
-                self._not_before, self._stale, self._no_verdict_before, self._freeze_policy, self._probe.add, self.tally
-            ),
+            self._process(),
         )
         self._plans = True
         backoff: Backoff[Key] = Backoff(self._rng)

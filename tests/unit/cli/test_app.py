@@ -114,9 +114,7 @@ def test_where_the_demos_cluster_is_missing_that_is_said(monkeypatch):
         pytest.param(("diff", "a", "b", "c"), "got unexpected extra argument (c)", id="extra argument"),
         pytest.param(("--colour", "diff"), "no such option", id="unknown option"),
         pytest.param(("diff", "a", "b", "-o", "xml"), "'xml' is not one of 'text', 'json', 'yaml'", id="bad choice"),
-        pytest.param(
-            ("-n", "a/b", "version"), 'invalid name "a/b": expected lower-case letters, digits', id="namespace"
-        ),
+        pytest.param(("-n", "a/b", "version"), 'invalid name "a/b": expected the name of a namespace', id="namespace"),
         pytest.param(("run", "--watch-namespace", "a/b"), 'invalid name "a/b": expected', id="watched namespace"),
         pytest.param(("run", "--lease-namespace", ".."), 'invalid name "..": expected', id="namespace of the Lease"),
         pytest.param(

@@ -60,7 +60,8 @@ def test_an_address_that_is_none_is_an_error_that_names_option_and_value(option)
 def test_what_is_no_name_of_a_namespace_is_an_error_that_names_option_and_value(option, value):
     done = CliRunner().invoke(main, ["run", option, value])
     assert done.exit_code == 1
-    assert f'invalid {option} "{value}": expected the name of a namespace, such as inplace-system' in done.output
+    assert f"{option}'" in done.output
+    assert f'invalid name "{value}": expected the name of a namespace, such as inplace-system' in done.output
 
 
 @pytest.mark.parametrize(
