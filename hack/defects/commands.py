@@ -107,8 +107,8 @@ DEFECTS: Final = (
     Defect(
         "say that nobody does what the controller may not do yet",
         "core/views/silence.py",
-        "return not waiting & set(_HELD)",
-        "return True",
+        "            return not waiting & set(_HELD)\n        case OpenGate",
+        "            return True\n        case OpenGate",
         ("unit/core/test_silence.py::test_there_is_no_warning_without_a_sign",),
     ),
     Defect(

@@ -73,11 +73,11 @@ class Faces:
         told = gather(self.cache, None, key, now)
         if not isinstance(told, Snapshot):
             return
-        self._began = self._began or now
-        warned = silence.unattended(told, now) if now > self._began + silence.SILENCE else ""
-        if warned:
-            self.untruths.append(f"{key}: {warned}")
         decision = _Step(snapshot, decided, statuses.current(snapshot.workload))
+        self._began = self._began or now
+        if decision.reported is not None and now > self._began + silence.SILENCE:  # else it is about to be reported on
+            warned = silence.unattended(told, now)
+            self.untruths += [f"{key}: {warned}"] if warned else []
         view, forecast = views.build(told, self.planner.plan(told, now)), forecasts.forecast(told, now, self.planner)
         for pod in views.build(snapshot, decided).pods:
             self.compared += 1

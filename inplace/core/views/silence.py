@@ -11,7 +11,17 @@ from typing import Final
 
 import msgspec
 
-from inplace.core.actions.actions import Action, CloseGate, CreatePullPod, PatchImages, PodAction, ReserveDisruptions
+from inplace.core.actions.actions import (
+    Abort,
+    Action,
+    CloseGate,
+    Complete,
+    CreatePullPod,
+    OpenGate,
+    PatchImages,
+    RecordFailure,
+    ReserveDisruptions,
+)
 from inplace.core.actions.describe import describe_action
 from inplace.core.objects import names
 from inplace.core.objects.model import ManagedFields, Pod
@@ -27,6 +37,10 @@ SILENCE: Final = timedelta(seconds=30)
 #: What holds every write, and what holds beginnings, that no object shows but the report.
 _REFUSED: Final = (ReasonCode.WriteRefused,)
 _HELD: Final = (ReasonCode.DisruptionCap, ReasonCode.PullLimit, ReasonCode.CacheStale)
+#: What is reported before the first pull and the first reservation are asked for.
+_AT_FIRST: Final = frozenset(
+    {ReasonCode.Preflight, ReasonCode.Freezing, ReasonCode.Preparing, ReasonCode.PendingWrite, ReasonCode.Budget}
+)
 
 
 def unattended(snapshot: Snapshot, now: datetime) -> str:
@@ -59,14 +73,29 @@ def _is_certain(action: Action, snapshot: Snapshot) -> bool:
     waiting = {*told.waiting, *(reason.code for reason in told.reasons)} if told is not None else set[str]()
     if waiting & set(_REFUSED):
         return False
-    if isinstance(action, CreatePullPod) or (isinstance(action, CloseGate | PatchImages) and _is_beginning(action.pod)):
-        return not waiting & set(_HELD)
-    return isinstance(action, PodAction) or (isinstance(action, ReserveDisruptions) and not action.recount)
+    match action:
+        case CreatePullPod() | ReserveDisruptions():
+            return told is not None and not told.failures and waiting <= _AT_FIRST
+        case CloseGate(pod) | PatchImages(pod) if not _in_flight(pod):
+            return not waiting & set(_HELD)
+        case OpenGate(pod) | CloseGate(pod) | PatchImages(pod) | Complete(pod) | RecordFailure(pod) | Abort(pod):
+            return not _is_ambiguous(pod)
+        case _:
+            return False
 
 
-def _is_beginning(pod: Pod) -> bool:
+def _in_flight(pod: Pod) -> bool:
     record = records.read(pod)
-    return not isinstance(record, Record) or not record.in_flight
+    return isinstance(record, Record) and record.in_flight
+
+
+def _is_ambiguous(pod: Pod) -> bool:
+    """Whether only who has watched can tell what a container stems from: its image is the same as before."""
+    record = records.read(pod)
+    if not isinstance(record, Record):
+        return False
+    known = [(pod.container_status(name), before) for name, before in record.containers.items()]
+    return any(before.unsettled or (now is not None and now.image_id == before.image_id) for now, before in known)
 
 
 def _times(snapshot: Snapshot) -> Iterator[datetime]:

@@ -34,7 +34,7 @@ def updated(kind: Kind, live: Tree | None, new: Tree, *, manager: str, subresour
         else:
             kept.append(_left(entry, written, removed))
     owned = fields.union(fields.without(mine["fieldsV1"], removed), written)
-    mine = mine if owned == mine["fieldsV1"] else {**mine, "time": now, "fieldsV1": owned}
+    mine = mine if owned == mine["fieldsV1"] and not written else {**mine, "time": now, "fieldsV1": owned}
     return _with(new, [*kept, mine])
 
 

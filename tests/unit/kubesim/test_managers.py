@@ -67,6 +67,9 @@ def test_what_is_changed_changes_hands_and_what_is_removed_is_nobodys():
     assert own_strategy(gone, "inplace") == {"f:type": {}}
     same = updated(gone, now="9")
     assert same == gone, "who changes nothing has nothing more, and no other time"
+    again = updated(gone, strategy(type="RollingUpdate"), now="9")
+    times = {entry["manager"]: entry["time"] for entry in again["metadata"]["managedFields"]}
+    assert times["inplace"] == "9", "another value of what it has already"
 
 
 def test_each_endpoint_manages_its_own_part():
