@@ -34,6 +34,8 @@ MAX_BACKOFF: Final = 30.0
 RESET_SECONDS: Final = 120.0
 #: A problem that has lasted for so long makes what is stored unfit for decisions; an API server that restarts is back.
 STALE_SECONDS: Final = 15.0
+#: How long a watch that is opened again after so long may take to bring what has happened meanwhile.
+CATCH_UP_SECONDS: Final = 1.0
 #: A watch lasts a random time between these, so that many clients do not reconnect at once.
 WATCH_SECONDS: Final = (300.0, 600.0)
 #: Some servers drop a stale watch without 410: after this many short watches, list again
@@ -92,6 +94,7 @@ class Reflector(Generic[T]):
         self._troubled_at: float | None = self.last_contact
         #: When the last problem was over.
         self._mended_at = self.last_contact
+        self._was_stale = False
         #: The error of the last attempt; None if it succeeded.
         self.failure: KubeError | None = None
 
@@ -109,7 +112,8 @@ class Reflector(Generic[T]):
     def stale(self) -> str | None:
         """Why nothing new may be decided on what is stored: it was never filled, or is not kept up for a while."""
         if self.problem is None or self._troubled_at is None:
-            return None
+            behind = self._clock.monotonic() < self._mended_at + CATCH_UP_SECONDS
+            return "what has happened meanwhile is being read" if behind and self._was_stale else None
         lasts = self._clock.monotonic() - self._troubled_at >= STALE_SECONDS
         return self.problem if lasts or not self._filled.is_set() else None
 
@@ -191,6 +195,7 @@ class Reflector(Generic[T]):
         if self.failure is not None:
             self._client.outages.ended(self._source)
         if self.problem is not None:
+            self._was_stale = self._filled.is_set() and self.stale is not None
             self._mended_at = self._clock.monotonic()
         self.problem, self.failure, self._troubled_at = None, None, None
 

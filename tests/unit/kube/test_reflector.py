@@ -12,7 +12,7 @@ import pytest
 from inplace.controller.app import WATCH_SECONDS
 from inplace.core.objects.model import Pod
 from inplace.kube import resource as resources
-from inplace.kube.reflector import STALE_SECONDS, Reflector
+from inplace.kube.reflector import CATCH_UP_SECONDS, STALE_SECONDS, Reflector
 from inplace.kube.store import Store
 from tests.unit.kube.server import event, ok, page, pod, serving, status, stream, text
 
@@ -177,6 +177,17 @@ async def test_a_quiet_watch_that_is_opened_again_is_no_problem_any_more():
         assert reflector.problem == "down"
         await asyncio.sleep(5)
         assert (reflector.problem, reflector.stale) == (None, None)
+
+
+async def test_what_has_happened_during_a_long_outage_is_read_before_anything_new_begins():
+    answers = (ok(page(pod("a", "5"))), status(500, message="down"), *(9 * [status(500, message="down")]))
+    async with reflecting(*answers, stream(then=_forever)) as (reflector, *_):
+        await asyncio.sleep(STALE_SECONDS + 1)
+        while reflector.problem is not None:  # noqa: ASYNC110 - it has no event
+            await asyncio.sleep(0.1)
+        assert reflector.stale == "what has happened meanwhile is being read"
+        await asyncio.sleep(CATCH_UP_SECONDS)
+        assert reflector.stale is None
 
 
 async def test_nothing_is_decided_on_what_was_never_read_or_is_not_kept_up_for_a_while():
