@@ -6,7 +6,7 @@ the ReplicaSet's template has changed (docs/design/protocol.md, "Kinds and their
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Raw
@@ -17,6 +17,7 @@ from inplace.core.kinds.freezing import is_frozen, thaw
 from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
 from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.objects import names
+from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import EventReason, Reason
 from inplace.core.objects.workloads import Workload
 from inplace.core.settings.annotations import Native, Settings
@@ -67,6 +68,12 @@ class ReplicaSet(matching.MatchedByTemplate):
 
     def fall_back(self, workload: Workload) -> PatchWorkload | None:
         """None: a ReplicaSet replaces no Pods on a change."""
+        return None
+
+    def hand_back(
+        self, workload: Workload, owned: OwnedObjects, target: Template, pods: Iterable[tuple[Pod, str]]
+    ) -> WorkloadAction | None:
+        """Nothing: it replaces no Pods."""
         return None
 
     def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
