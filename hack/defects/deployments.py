@@ -75,8 +75,8 @@ DEFECTS: Final = (
     Defect(
         "delete again and again what does not go",
         DEPLOYMENT,
-        "staying = (child for child in _rivals(owned, active, target) if child.metadata.deletion_timestamp is None)",
-        "staying = iter(_rivals(owned, active, target))",
+        "staying = (child for child in _rivals(owned, active, revision) if child.metadata.deletion_timestamp is None)",
+        "staying = iter(_rivals(owned, active, revision))",
         (
             "faults/test_replica_sets.py::test_a_replica_set_with_the_wanted_template_that_does_not_go_holds_up_only_the_resume",
         ),
@@ -84,7 +84,7 @@ DEFECTS: Final = (
     Defect(
         "resume a Deployment that would roll over to another ReplicaSet",
         DEPLOYMENT,
-        "if _rivals(owned, active, target):  #",
+        "if _rivals(owned, active, target.revision):  #",
         "if False:  #",
         (
             "faults/test_replica_sets.py::test_a_replica_set_with_the_wanted_template_that_does_not_go_holds_up_only_the_resume",
@@ -98,6 +98,89 @@ DEFECTS: Final = (
         (
             "faults/test_replica_sets.py::test_a_replica_set_with_the_wanted_template_that_does_not_go_holds_up_only_the_resume",
         ),
+    ),
+    # --- before its own controller takes over
+    Defect(
+        "thaw a Deployment whose ReplicaSet has the template that its Pods lack",
+        DEPLOYMENT,
+        "        if found is None:\n            return None\n",
+        "        if True:\n            return None\n",
+        (
+            "unit/core/test_hand_back.py::test_a_replica_set_with_the_template_of_no_pod_that_differs_gets_theirs_again",
+            f"{MENDED}[thaw a Deployment whose ReplicaSet has the template that its Pods lack]",
+        ),
+    ),
+    Defect(
+        "thaw a Deployment whose ReplicaSet has another template than its Pods",
+        DEPLOYMENT,
+        "whole=True) if self.held(workload) else None",
+        "whole=True) if False else None",
+        (
+            "unit/core/test_hand_back.py::test_where_no_pod_differs_the_replica_set_gets_the_template_before_the_thaw",
+            f"{MENDED}[thaw a Deployment whose ReplicaSet has another template than its Pods]",
+        ),
+    ),
+    Defect(
+        "let the last Pods of a native rollout speak for the new ReplicaSet",
+        DEPLOYMENT,
+        "return revision != target.revision and not elsewhere and",
+        "return revision != target.revision and",
+        (
+            "unit/core/test_hand_back.py::test_only_a_pod_of_that_replica_set_which_stays_and_is_known_speaks_for_another_template",
+        ),
+    ),
+    Defect(
+        "leave a template in the history twice",
+        DEPLOYMENT,
+        "            return _without_twins(workload, owned, target)\n",
+        "            return None\n",
+        ("unit/core/test_hand_back.py::test_the_history_has_that_template_once",),
+    ),
+    Defect(
+        "hand over a Deployment whose ReplicaSet has the template that its Pods lack",
+        "core/rollout/holds.py",
+        "write = freeze.hand_back(snapshot) or snapshot.kind",
+        "write = snapshot.kind",
+        ("unit/core/test_hand_back.py::test_a_hand_over_gives_the_replica_set_its_template_back_first",),
+    ),
+    Defect(
+        "take a Pod that is only drained for one that differs",
+        "core/plan/opt_out.py",
+        "not isinstance(pod.state, UpToDate) and not _is_only_drained(assessment, pod)",
+        "not isinstance(pod.state, UpToDate)",
+        ("unit/core/test_hand_back.py::test_a_pod_that_is_only_drained_and_has_what_is_asked_for_does_not_differ",),
+    ),
+    Defect(
+        "keep quiet about what others have thawed",
+        "core/plan/opt_out.py",
+        "return not behind or (not snapshot.kind.held(snapshot.workload) and not is_in_flight(behind))",
+        "return not behind",
+        (
+            "unit/core/test_hand_back.py::test_what_others_have_thawed_is_repaired_before_the_records_go_which_tell_what_pods_have",
+        ),
+    ),
+    Defect(
+        "forget what Pods have before it is handed back",
+        "core/plan/opt_out.py",
+        "wanted = cleanup(snapshot) if first is None else (first,)",
+        "wanted = cleanup(snapshot) if first is None else (first, *on_pods(snapshot))",
+        (
+            "unit/core/test_hand_back.py::test_what_others_have_thawed_is_repaired_before_the_records_go_which_tell_what_pods_have",
+        ),
+    ),
+    Defect(
+        "hand back by what the cache shows no more",
+        "core/plan/opt_out.py",
+        "if any(child.metadata.uid in snapshot.pending for child in owned):",
+        "if False:",
+        ("unit/core/test_hand_back.py::test_nobody_can_tell_before_the_cache_shows_our_last_write_on_a_replica_set",),
+    ),
+    Defect(
+        "leave new Pods without their gates",
+        "cli/disable.py",
+        "not opt_out.cleanup(snapshot) and not awaited:",
+        "not opt_out.cleanup(snapshot):",
+        ("commands/test_messages.py::test_disable_by_force_stays_until_the_new_pods_have_their_gates",),
     ),
     # --- without Pods
     Defect(

@@ -147,7 +147,7 @@ DEFECTS: Final = (
     Defect(
         "leave an older ReplicaSet with the wanted template",
         DEPLOYMENT,
-        "return [child for child in others if trees.fingerprint(child.spec.template) == target.revision]",
+        "return [child for child in others if trees.fingerprint(child.spec.template) == revision]",
         "return []",
         ("unit/core/test_kinds.py::test_an_equal_replica_set_makes_way",),
     ),
@@ -375,15 +375,15 @@ DEFECTS: Final = (
     Defect(
         "leave helper Pods behind when opting out",
         OPT_OUT,
-        "pulls = prepull.cleanup(snapshot)",
-        "pulls = ()",
+        "return (*prepull.cleanup(snapshot), *marked)",
+        "return marked",
         ("unit/core/test_prepull.py::test_opting_out_leaves_no_helper",),
     ),
     Defect(
         "keep what is reserved when opting out",
         OPT_OUT,
-        "return (*released, *possible(",
-        "return (*released[:0], *possible(",
+        "return (*released, *possible(snapshot, wanted))",
+        "return possible(snapshot, wanted)",
         ("unit/core/test_plan.py::test_what_is_reserved_is_given_back_when_opting_out",),
     ),
     Defect(

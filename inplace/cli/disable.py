@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from inplace.cli import errors
 from inplace.cli.commands import command
-from inplace.cli.connect import Ref, cluster, parse_ref, run_async, show_unseen
+from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, run_async, show_unseen
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
 from inplace.cli.say import say
 from inplace.cluster import send
@@ -25,18 +25,18 @@ from inplace.cluster.memory import Memory
 from inplace.core.actions import patches
 from inplace.core.actions.actions import Action, PatchWorkload, WriteStatus, subject
 from inplace.core.objects import names
-from inplace.core.objects.plural import counted
 from inplace.core.objects.reasons import EventReason, Reason, ReasonCode
 from inplace.core.objects.workloads import Workload
-from inplace.core.plan import opt_out, plan
+from inplace.core.plan import gates, messages, opt_out, plan
 from inplace.core.plan.plan import Planner
 from inplace.core.plan.result import Plan
 from inplace.core.plan.status import explain
+from inplace.core.rollout import changes, freeze
 from inplace.core.rollout.assess import PodAssessment
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state.statuses import Phase
 from inplace.core.template import trees
-from inplace.kube.errors import Conflict, PreconditionFailed
+from inplace.kube.errors import Conflict, NotFound, PreconditionFailed
 
 #: How long opting out may take, and the longest time between two looks, in seconds.
 TIMEOUT_SECONDS: Final = 120.0
@@ -70,13 +70,13 @@ async def _disable(connection: Connection, text: str, force: bool, dry_run: str)
             show_unseen(live)
             snapshot = await _with_target(live, memory, changed)
             behind = plan.behind(_without_mode(snapshot), clock.now())
-            if behind:
-                _warn(ref, behind, force=force)
+            if behind and (force or _is_kept(snapshot, behind)):
+                _warn(ref, snapshot, behind, force=force)
                 if not force:
                     return errors.REFUSED
-            left = None if dry_run != "none" else await _opt_out(live, memory, changed, force=bool(behind))
+            left = None if dry_run != "none" else await opted_out(live, memory, changed, force=force)
     if left is not None:
-        return _unfinished(ref, left)
+        return _unfinished(ref, snapshot, left)
     say(f"{ref} disabled{dry_run_suffix(dry_run)}")
     for line in _gate_left(ref, snapshot.workload):
         say(line)
@@ -110,21 +110,46 @@ async def _with_target(live: Live, memory: Memory, changed: asyncio.Event) -> Sn
             await asyncio.wait_for(changed.wait(), LOOK_SECONDS)
 
 
-def _warn(ref: Ref, behind: list[PodAssessment], *, force: bool) -> None:
+def _is_kept(snapshot: Snapshot, behind: list[PodAssessment]) -> bool:
+    """Whether the freeze is all that keeps these Pods, and nothing else is to be done for them.
+
+    It is not if somebody has lifted it; and if only the label is gone, Pods in flight are to be ended.
+    """
+    if snapshot.workload.metadata.label(names.MODE) is not None:
+        return True
+    return snapshot.kind.held(snapshot.workload) and not opt_out.is_in_flight(behind)
+
+
+def _replaces(snapshot: Snapshot) -> bool:
+    """Whether a native rollout begins without our freeze."""
+    kind, workload = snapshot.kind, snapshot.workload
+    lifted = not kind.held(workload) and not workload.spec.paused
+    return lifted or kind.fall_back(workload) is not None
+
+
+def _warn(ref: Ref, snapshot: Snapshot, behind: list[PodAssessment], *, force: bool) -> None:
     names_ = ", ".join(pod.pod.name for pod in behind[:5]) + (", …" if len(behind) > 5 else "")
-    differ = f"{counted(len(behind), 'Pod')} differ{'s' * (len(behind) == 1)} from the template ({names_})"
+    differ = f"{messages.differing(len(behind))} ({names_})"
+    if _replaces(snapshot):
+        what = f"the {ref.kind.name} controller {'replaces' if force else 'would replace'} them"
+    elif snapshot.workload.spec.paused:
+        what = f"they {'are' if force else 'would be'} replaced once it is resumed"
+    else:
+        what = f"no controller {'replaces them: they stay until they are deleted' if force else 'would replace them'}"
     if force:
-        say(f"warning: {differ}: the {ref.kind.name} controller replaces them", err=True)
+        say(f"warning: {differ}: {what}", err=True)
         return
-    say(f"error: cannot disable {ref}: {differ}", err=True)
     ways = "let the upgrade end, put back the template that they have, or use --force"
-    say(f"  the {ref.kind.name} controller would replace them: {ways}", err=True)
+    say(f"error: cannot disable {ref}: {differ}", err=True)
+    say(f"  {what}: {ways}", err=True)
 
 
-def _unfinished(ref: Ref, left: Plan) -> int:
+def _unfinished(ref: Ref, snapshot: Snapshot, left: Plan) -> int:
     """Say what keeps the workload from being opted out, and what to do."""
     if left.status is None or left.status.phase is not Phase.PAUSED:
-        say(f"error: timed out waiting for the native rollout of {ref}: retry when it completes", err=True)
+        say(f"error: timed out waiting for the native rollout of {ref}: run this command again", err=True)
+        if has_gate(snapshot.workload):
+            say("  until it, or a controller, opens their readiness gate new Pods do not serve", err=True)
         return errors.TIMED_OUT
     say(f"error: {ref} is not disabled yet: {left.status.message}", err=True)
     for pod in left.pods:
@@ -134,28 +159,34 @@ def _unfinished(ref: Ref, left: Plan) -> int:
     return errors.REFUSED
 
 
-async def _opt_out(live: Live, memory: Memory, changed: asyncio.Event, *, force: bool) -> Plan | None:
+async def opted_out(live: Live, memory: Memory, changed: asyncio.Event, *, force: bool) -> Plan | None:
     """Write what opting out takes, look by look, until nothing of ours is left; the last plan if it does not end so.
 
     That is when Pods have come to differ meanwhile, or when it takes too long.
     """
     clock, planner = live.clock, Planner()
     began = moved = clock.monotonic()
+    first, standing = live.snapshot(memory), frozenset[str]()
+    behind = bool(plan.behind(_without_mode(first), clock.now()))
+    force = force and behind
+    replaces = behind and _replaces(first) and (force or not first.kind.held(first.workload))
     while True:
         changed.clear()
         snapshot = live.snapshot(memory)
         gone = snapshot.workload.metadata.label(names.MODE) is None
-        if gone and not snapshot.pending and not opt_out.cleanup(snapshot):
+        awaited = _awaited(snapshot, clock.now(), replaces=replaces)
+        if gone and not snapshot.pending and not opt_out.cleanup(snapshot) and not awaited:
             return None
         last, now = planner.plan(snapshot, clock.now()), clock.monotonic()
         is_stuck = gone and not force and last.status is not None and last.status.phase is Phase.PAUSED
         moved = moved if is_stuck else now
+        began, standing = (now, awaited) if awaited != standing else (began, standing)
         if now > began + TIMEOUT_SECONDS or now > moved + REVISION_SECONDS:
             return last
         for action in _next(snapshot, planner, clock.now(), force=force):
             try:
                 version = await send.send(live.client, patches.build(action, clock.now()))
-            except (PreconditionFailed, Conflict):
+            except (PreconditionFailed, Conflict, NotFound):
                 continue  # another writer was faster, perhaps the controller: look again
             if version:
                 memory.wrote(subject(action).uid, version)
@@ -169,15 +200,33 @@ def _next(snapshot: Snapshot, planner: Planner, now: datetime, *, force: bool) -
     With `force` the native controller gets its way first; what it replaces nothing for is left as it is.
     """
     workload = snapshot.workload
-    if workload.metadata.uid in snapshot.pending:
+    if any(one.metadata.uid in snapshot.pending for one in (workload, *snapshot.owned.children)):
         return []
     if workload.metadata.label(names.MODE) is not None:
         return [PatchWorkload(workload, EventReason.Restored, "opted out", labels={names.MODE: None})]
     if force and workload.metadata.label(names.FROZEN) is not None:
-        fall_back = snapshot.kind.fall_back(workload)
-        return [fall_back] if fall_back is not None else list(opt_out.cleanup(snapshot))
+        write = freeze.hand_back(snapshot) or snapshot.kind.fall_back(workload)
+        return [write] if write is not None else list(opt_out.cleanup(snapshot))
     planned = planner.plan(snapshot, now).actions
     return [action for action in planned if not isinstance(action, WriteStatus)]
+
+
+def _awaited(snapshot: Snapshot, now: datetime, *, replaces: bool) -> frozenset[str]:
+    """What has to come before nobody needs us: gates that are to be opened, and Pods that are to be replaced (uids).
+
+    Without a controller nobody else opens the gates of the new Pods.
+    """
+    opening = gates.opening(snapshot, now)
+    awaited = {subject(action).uid for action in opening.actions}
+    if opening.due is not None:
+        awaited.add(names.GATE)
+    if replaces:
+        awaited |= {pod.pod.uid for pod in plan.behind(snapshot, now)}
+        going = changes.scaled_away(snapshot)
+        lasting = [pod for pod in snapshot.pods if pod.uid not in going and pod.metadata.deletion_timestamp is None]
+        missing = snapshot.kind.desired(snapshot.workload) - len(lasting)
+        awaited |= {f"missing {number}" for number in range(missing)}
+    return frozenset(awaited)
 
 
 def _without_mode(snapshot: Snapshot) -> Snapshot:

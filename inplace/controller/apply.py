@@ -30,6 +30,7 @@ from inplace.core.actions.actions import (
     DryRunPatch,
     Event,
     PatchImages,
+    PatchReplicaSet,
     PatchWorkload,
     PodAction,
     ReleaseFields,
@@ -360,6 +361,8 @@ class Applier:
                     self._memory.restored_freeze(workload.metadata.uid)
                 if why is not None:
                     self._announce(workload, Event(why, note))
+            case PatchReplicaSet(workload, child, note, why=EventReason() as why):
+                self._announce(workload, Event(why, f"ReplicaSet {child.metadata.name}: {note}"))
             case ReleaseFields(workload):
                 self._memory.released[workload.metadata.uid] = bytes(workload.metadata.managed_fields)
             case WriteStatus(workload, events=events):

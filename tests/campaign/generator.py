@@ -19,7 +19,20 @@ TURNS = (
 WAITS = (0.2, 1.0, 3.0, 3.0, 8.0, 20.0, 20.0, 60.0, 60.0)
 #: What tends to come after what: faults live where one move meets another.
 AFTER: dict[str, tuple[str, ...]] = {
-    "image": ("flap", "kill", "undo", "opt-out", "promote", "delete-replicaset", "node-away", "refuse", "resume"),
+    "image": (
+        "flap",
+        "kill",
+        "undo",
+        "opt-out",
+        "force-disable",
+        "replace-without-label",
+        "back-and-out",
+        "promote",
+        "delete-replicaset",
+        "node-away",
+        "refuse",
+        "resume",
+    ),
     "apply": ("revert", "revert", "flap", "promote"),
     "strategy": ("image", "apply", "opt-out"),
     "setting": ("image",),

@@ -88,7 +88,7 @@ async def write(stage: Stage, body: Tree) -> None:
     if stage.tool == "server-side-apply":
         await _apply_server_side(stage, body)
     elif stage.tool == "replace":
-        await _replace(stage, body)
+        await replace(stage, body)
     else:
         await _apply(stage, body)
 
@@ -112,7 +112,7 @@ async def _apply_server_side(stage: Stage, body: Tree) -> None:
         await stage.client.patch(*where, body, **options, force=True)
 
 
-async def _replace(stage: Stage, body: Tree) -> None:
+async def replace(stage: Stage, body: Tree) -> None:
     """`kubectl replace`, as Argo CD with Replace=true does."""
     await stage.client.replace(stage.flavour.resource, "web", stage.namespace, body, type=dict)
 

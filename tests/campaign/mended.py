@@ -61,6 +61,15 @@ MENDED: tuple[Mended, ...] = (
         '"moves":[["image","crash",60.0],["opt-in","InPlaceOnly",60.0]]}',
     ),
     Mended(
+        "thaw a Deployment whose ReplicaSet has the template that its Pods lack",
+        '{"start":{"kind":"Deployment","replicas":3},"moves":[["image","v2",3.0],["replace-without-label","",400.0]]}',
+    ),
+    Mended(
+        "thaw a Deployment whose ReplicaSet has another template than its Pods",
+        '{"start":{"kind":"Deployment","replicas":3,"settings":{"grace-period-seconds":"20"}},'
+        '"moves":[["image","v2",8.0],["back-and-out","v1",60.0]]}',
+    ),
+    Mended(
         "hold a Deployment without a ReplicaSet",
         '{"start":{"kind":"Deployment"},"moves":[["delete-replicaset","",60.0]]}',
     ),

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from inplace.core.objects import names
 from inplace.core.objects.workloads import Workload
 from inplace.core.state import records, versions
 from inplace.kube import resource as resources
@@ -138,6 +139,67 @@ async def test_disable_of_pods_that_come_to_differ_meanwhile(shop, monkeypatch):
     assert time.monotonic() < began + 8
     assert (ended.code, ended.out) == (3, "")
     assert ended.err.startswith("error: statefulset/web is not disabled yet: OptOutPending: 2 Pods differ from the")
+
+
+async def test_disable_by_force_stays_until_the_new_pods_have_their_gates(shop):
+    """There is no controller: nobody else would open them."""
+    async with shop.controller():
+        await shop.create_ready(2, annotations={"paused": "true"})
+        await shop.reported("UpToDate")
+        await shop.set_image("v2")
+        await shop.reported("Paused")
+    forced = await shop.inplace("disable", "sts/web", "--force")
+    assert (forced.code, forced.out.splitlines()[0]) == (0, "statefulset/web disabled")
+    for name in ("web-0", "web-1"):
+        one = await shop.pod(name)
+        assert one.spec.containers[0].image == "shop:v2"
+        assert one.is_true(names.GATE)
+
+
+async def test_disable_puts_a_pod_back_into_service_that_is_only_drained(shop):
+    async with shop.controller():
+        await shop.create_ready(1, annotations={"grace-period-seconds": "60", "pre-pull": "Never"})
+        await shop.reported("UpToDate")
+        await shop.set_image("v2")
+        await shop.until(lambda: _is_drained(shop), "web-0 to be drained")
+    await shop.set_image("v1")
+    uid = (await shop.pod("web-0")).uid
+    ended = await shop.inplace("disable", "sts/web")
+    assert (ended.code, ended.out.splitlines()[0], ended.err) == (0, "statefulset/web disabled", "")
+    one = await shop.pod("web-0")
+    assert (one.uid, one.is_true(names.GATE)) == (uid, True)
+
+
+async def test_disable_without_the_label_puts_it_back_although_others_differ(shop, monkeypatch):
+    """The freeze stays, for its owner to decide."""
+    monkeypatch.setattr("inplace.cli.disable.REVISION_SECONDS", 0.5)
+    async with shop.controller():
+        await shop.create_ready(1, annotations={"grace-period-seconds": "60", "pre-pull": "Never"})
+        await shop.reported("UpToDate")
+        await shop.set_image("v2")
+        await shop.until(lambda: _is_drained(shop), "web-0 to be drained")
+    await shop.patch({"metadata": {"labels": {names.MODE: None}}})
+    ended = await shop.inplace("disable", "sts/web")
+    assert (ended.code, ended.out) == (3, "")
+    assert "1 Pod differs from the template, so the freeze stays" in ended.err
+    assert (await shop.pod("web-0")).is_true(names.GATE)
+
+
+async def test_disable_by_force_of_what_no_controller_replaces(shop):
+    async with shop.controller():
+        await shop.create_ready(1, gate=False, annotations={"paused": "true"}, strategy={"type": "OnDelete"})
+        await shop.reported("UpToDate")
+        await shop.set_image("v2")
+        await shop.reported("Paused")
+    uid = (await shop.pod("web-0")).uid
+    forced = await shop.inplace("disable", "sts/web", "--force")
+    assert (forced.code, forced.out) == (0, "statefulset/web disabled\n")
+    assert forced.err.startswith("warning: 1 Pod differs from the template (web-0): no controller replaces them")
+    assert (await shop.pod("web-0")).uid == uid
+
+
+async def _is_drained(shop):
+    return not (await shop.pod("web-0")).ready
 
 
 async def test_promote_and_retry(shop):

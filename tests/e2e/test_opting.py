@@ -73,8 +73,9 @@ async def test_disable_says_what_it_would_do_to_pods_that_differ(open_world, fla
         await world.wait_phase("web", Phase.PAUSED)
         code, out, err = await inplace(world, "disable", ref)
         assert (code, out) == (3, "")
-        assert "Pods differ from the template" in err
-        assert f"the {flavour.name} controller would replace them" in err
+        assert " from the template" in err
+        who = "no controller" if flavour.name == "ReplicaSet" else f"the {flavour.name} controller"
+        assert f"{who} would replace them" in err
         assert (await world.workload()).metadata.label(names.MODE) is not None
         assert {pod.uid for pod in await world.pods()} == uids
         code, out, err = await inplace(world, "disable", ref, "--force")
@@ -97,3 +98,50 @@ async def test_a_dry_run_of_enable_changes_nothing(open_world, flavour):
         code, _, err = await inplace(world, "enable", ref, "--mode", "Sometimes")
         assert code == 1
         assert "InPlaceOnly" in err
+
+
+async def _halfway(world):
+    """A Deployment of three of which one is upgraded."""
+    world.flavour = kinds.BY_NAME["Deployment"]
+    await world.create_web(replicas=3, annotations={"grace-period-seconds": "2"})
+    await world.set_image(world.app("v2"))
+
+    async def mixed() -> bool:
+        status = await world.status()
+        return status is not None and status.updated == 1
+
+    await world.until(mixed, "one Pod to be upgraded")
+
+
+async def _are_new(world) -> bool:
+    pods = await world.pods()
+    alike = all(pod.spec.containers[0].image == world.app("v2") and pod.ready for pod in pods)
+    return len(pods) == 3 and alike
+
+
+@pytest.mark.parametrize("controller", [True, False], ids=["with a controller", "without one"])
+async def test_disable_by_force_in_the_middle_of_an_upgrade_ends_at_the_template(open_world, controller):
+    """Without a controller the command stays until the last new Pod has its gate."""
+    async with open_world() as world:
+        await _halfway(world)
+        if not controller:
+            await world.kill_controller()
+        code, out, err = await inplace(world, "disable", "deploy/web", "--force")
+        assert (code, out.splitlines()[0]) == (0, "deployment/web disabled"), err
+        assert "the Deployment controller replaces them" in err
+        gates = [pod.condition(names.GATE) for pod in await world.pods()]
+        assert all(gate is not None and gate.status == "True" for gate in gates)
+        await world.until(lambda: _are_new(world), "three new Pods that serve")
+        assert await world.is_clean()
+
+
+async def test_disable_ends_what_somebody_has_thawed_in_the_middle_of_an_upgrade(open_world):
+    """`kubectl replace` without our label; nobody but the command is there to repair it."""
+    async with open_world() as world:
+        await _halfway(world)
+        await world.kill_controller()
+        await world.replace_web("v2", replicas=3, mode=None)
+        code, _, err = await inplace(world, "disable", "deploy/web")
+        assert code == 0, err
+        await world.until(lambda: _are_new(world), "three new Pods that serve")
+        assert await world.is_clean()

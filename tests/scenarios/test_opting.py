@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from inplace.core import kinds
 from inplace.core.objects import names
+from inplace.core.objects.workloads import Workload
 from inplace.core.state import conditions, records
 from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Phase
+from inplace.core.template import trees
+from inplace.kube import resource as resources
 from tests.scenarios import invariants
-from tests.scenarios.markers import core_of_held, core_of_many
+from tests.scenarios.markers import core_of_deployments, core_of_held, core_of_many
+from tests.scenarios.markers import kinds as of_kinds
 
 ENV = {"spec": {"template": {"spec": {"containers": [{"name": "app", "env": [{"name": "COLOUR", "value": "blue"}]}]}}}}
 NO_ENV = {"spec": {"template": {"spec": {"containers": [{"name": "app", "env": None}]}}}}
@@ -143,3 +149,80 @@ async def test_the_label_is_removed_and_the_template_put_back(open_world):
         await world.clock.sleep(3)
         assert {pod.uid for pod in await world.pods()} == uids
         assert {pod.spec.containers[0].image for pod in await world.pods()} == {world.app("v1")}
+
+
+async def _halfway(world):
+    """Some Pods are upgraded, and others are not."""
+    await world.create_web(replicas=3, annotations={"grace-period-seconds": "2"})
+    await world.set_image(world.app("v2"))
+
+    async def mixed() -> bool:
+        status = await world.status()
+        return status is not None and status.updated == 1 and not status.failed
+
+    await world.until(mixed, "one Pod to be upgraded")
+
+
+async def _rolled_out(world, tag="v2"):
+    """All Pods run the template's image, and nothing of ours is left."""
+
+    async def agreed() -> bool:
+        pods = await world.pods()
+        alike = {pod.spec.containers[0].image for pod in pods} == {world.app(tag)}
+        return alike and len(pods) == 3 and all(pod.ready for pod in pods)
+
+    await world.until(agreed, "all Pods to run the template's image", 2 * world.patience)
+    await world.until(world.is_clean, "nothing of ours on any object")
+    await world.stays(agreed, "as the template asks for", 2)
+
+
+async def _by_a_replace(world):
+    await world.replace_web("v2", replicas=3, mode=None)
+
+
+async def _by_hand(world):
+    spec: dict[str, Any] = {"paused": None}
+    if world.flavour.name == "StatefulSet":
+        spec = {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}}
+    await world.patch({"metadata": {"labels": {names.MODE: None}}, "spec": spec})
+
+
+@core_of_held
+@of_kinds("StatefulSet", "Deployment", because="the others replace no Pod, or have one on the real cluster")
+@pytest.mark.parametrize("thawed", [_by_a_replace, _by_hand], ids=["by a replace", "by hand"])
+async def test_somebody_opts_out_and_thaws_in_the_middle_of_an_upgrade(open_world, thawed):
+    """The native rollout ends what we have begun, also where its controller had taken it for finished."""
+    async with open_world() as world:
+        await _halfway(world)
+        await thawed(world)
+        await _rolled_out(world)
+
+
+@core_of_held
+@of_kinds("StatefulSet", "Deployment", because="the others replace no Pod, or have one on the real cluster")
+async def test_the_template_is_put_back_and_the_label_removed_while_a_pod_is_only_drained(open_world):
+    """The Pods have what the template asks for: none is replaced, and the drained one serves again."""
+    async with open_world() as world:
+        await world.create_web(replicas=3, annotations={"grace-period-seconds": "60"})
+        uids = {pod.uid for pod in await world.pods()}
+        await _draining(world)
+        containers = [{"name": "app", "image": world.app("v1")}]
+        spec = {"template": {"spec": {"containers": containers}}}
+        await world.patch({"metadata": {"labels": {names.MODE: None}}, "spec": spec})
+        await _rolled_out(world, "v1")
+        assert {pod.uid for pod in await world.pods()} == uids
+
+
+@core_of_deployments
+@of_kinds("Deployment", because="the others have their history in ControllerRevisions")
+async def test_a_template_that_a_replica_set_was_given_back_stands_in_the_history_once(open_world):
+    async with open_world() as world:
+        await _halfway(world)
+        await _by_a_replace(world)
+        await _rolled_out(world)
+        listed = await world.client.list(resources.REPLICASETS, world.namespace, type=Workload)
+        found = [trees.fingerprint(one.spec.template) for one in listed.items]
+        assert len(found) == len(set(found)) == 2
+        [old] = [one for one in listed.items if one.spec.replicas == 0]
+        await world.undo(int(old.metadata.annotation(names.DEPLOYMENT_REVISION) or 0))
+        await _rolled_out(world, "v1")

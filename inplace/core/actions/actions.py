@@ -124,13 +124,14 @@ class PatchWorkloadStatus(Struct, frozen=True):
 
 
 class PatchReplicaSet(Struct, frozen=True):
-    """Change a ReplicaSet between this workload and its Pods. `spec` and `annotations` as in PatchWorkload."""
+    """Change a ReplicaSet between this workload and its Pods. `spec`, `annotations` and `why` as in PatchWorkload."""
 
     workload: Workload
     child: Workload
     note: str
     spec: Tree = {}
     annotations: dict[str, str | None] = {}
+    why: EventReason | None = None
 
 
 class CreateReplicaSet(Struct, frozen=True):

@@ -97,6 +97,12 @@ class DaemonSet(Unordered):
         replaces = is_frozen(workload) and self.held(workload) and own.type != ON_DELETE
         return fall_back(workload, respecified(workload, own)) if replaces else None
 
+    def hand_back(
+        self, workload: Workload, owned: OwnedObjects, target: Template, pods: Iterable[tuple[Pod, str]]
+    ) -> WorkloadAction | None:
+        """Nothing: it goes by the labels of its Pods."""
+        return None
+
     def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
         """Restore the original strategy and remove our keys."""
         ours = self.held(workload) and (is_frozen(workload) or recorded(workload) is not None)

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from msgspec import Raw
@@ -30,10 +31,10 @@ from inplace.core.kinds.freezing import fall_back, freeze, is_frozen, thaw
 from inplace.core.kinds.kind import OwnedObjects, Template
 from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.objects import names
-from inplace.core.objects.model import Tree
+from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.plural import counted
 from inplace.core.objects.reading import read
-from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.reasons import EventReason, Reason, ReasonCode
 from inplace.core.objects.workloads import UpdateStrategy, Workload
 from inplace.core.settings.annotations import Native, Settings, amount_of
 from inplace.core.settings.grammar import Amount
@@ -107,6 +108,26 @@ class Deployment(matching.MatchedByTemplate):
         """Resume it."""
         return fall_back(workload, {"paused": False}) if self.held(workload) else None
 
+    def hand_back(
+        self, workload: Workload, owned: OwnedObjects, target: Template, pods: Iterable[tuple[Pod, str]]
+    ) -> WorkloadAction | None:
+        """Its controller goes by the templates of ReplicaSets, whatever their Pods have: the active one gets the
+        template of its Pods that are behind, and the Deployment's where none is and the freeze is ours to lift.
+        """
+        active = _active(workload, owned)
+        behind = Counter(revision for pod, revision in pods if _is_left_behind(pod, revision, active, target))
+        if not behind:
+            return self.prepare(workload, owned, target, whole=True) if self.held(workload) else None
+        if active is None or trees.fingerprint(active.spec.template) != target.revision:
+            return _without_twins(workload, owned, target)
+        known = self.templates(workload, owned)
+        found = next((known[revision] for revision, _ in behind.most_common() if revision in known), None)
+        if found is None:
+            return None
+        why = None if self.held(workload) else EventReason.HandedOver
+        note = "its template is that of its Pods again, so that the native rollout replaces them"
+        return PatchReplicaSet(workload, active, note, {"template": _with_hash(found, active)}, why=why)
+
     def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
         """Resume it without our keys, then remove our annotations from its ReplicaSets.
 
@@ -163,13 +184,13 @@ class Deployment(matching.MatchedByTemplate):
         # A ReplicaSet that has the healthy template is all that vouches for it, until the active one has it as well.
         goes_back = target.revision != trees.fingerprint(workload.spec.template)
         if trees.fingerprint(active.spec.template) == target.revision:
-            return _make_way(workload, owned, active, target) if goes_back else None
+            return _make_way(workload, owned, active, target.revision) if goes_back else None
         record = self.record(workload, owned, target)
         if record is not None or not whole:
             return record
         template = _with_hash(self.templates(workload, owned)[target.revision], active)
         return (
-            (_make_way(workload, owned, active, target) if not goes_back else None)
+            (_make_way(workload, owned, active, target.revision) if not goes_back else None)
             or _keep_history(workload, owned, active)
             or PatchReplicaSet(workload, active, "set the new template", {"template": template})
         )
@@ -186,8 +207,8 @@ class Deployment(matching.MatchedByTemplate):
         left = undo.forget(workload, [active], [names.TEMPLATES]) or undo.forget(workload, others, undo.NOT_HISTORY)
         if left is not None or not freeze_policy:
             return left
-        if _rivals(owned, active, target):  # resumed, it would roll over to the oldest of them
-            return _make_way(workload, owned, active, target)
+        if _rivals(owned, active, target.revision):  # resumed, it would roll over to the oldest of them
+            return _make_way(workload, owned, active, target.revision)
         return _resume(workload, "no change is pending")
 
 
@@ -284,18 +305,32 @@ def _native_rollout(workload: Workload, owned: OwnedObjects) -> Reason | None:
     return Reason(ReasonCode.NativeRollout, "status.updatedReplicas", why)
 
 
-def _rivals(owned: OwnedObjects, active: Workload, target: Template) -> list[Workload]:
-    """ReplicaSets without Pods that have the new template as well: only the active one may have it
+def _rivals(owned: OwnedObjects, active: Workload, revision: str) -> list[Workload]:
+    """ReplicaSets without Pods that have this template as well: only the active one may have it
     (docs/design/kubernetes.md §6.3.1)."""
     others = (child for child in owned.children if child.metadata.uid != active.metadata.uid and not _has_pods(child))
-    return [child for child in others if trees.fingerprint(child.spec.template) == target.revision]
+    return [child for child in others if trees.fingerprint(child.spec.template) == revision]
 
 
-def _make_way(workload: Workload, owned: OwnedObjects, active: Workload, target: Template) -> DeleteReplicaSet | None:
+def _make_way(workload: Workload, owned: OwnedObjects, active: Workload, revision: str) -> DeleteReplicaSet | None:
     """Delete the next of these. One with a finalizer may stay for long, and does no harm while it is paused."""
-    staying = (child for child in _rivals(owned, active, target) if child.metadata.deletion_timestamp is None)
+    staying = (child for child in _rivals(owned, active, revision) if child.metadata.deletion_timestamp is None)
     rival = next(staying, None)
     return DeleteReplicaSet(workload, rival, "the active ReplicaSet takes over its template") if rival else None
+
+
+def _is_left_behind(pod: Pod, revision: str, active: Workload | None, target: Template) -> bool:
+    """Whether it differs from the template, and belongs to the active ReplicaSet: no rollout replaces it then."""
+    owner = pod.metadata.controller()
+    elsewhere = active is not None and owner is not None and owner.uid != active.metadata.uid
+    return revision != target.revision and not elsewhere and pod.metadata.deletion_timestamp is None
+
+
+def _without_twins(workload: Workload, owned: OwnedObjects, target: Template) -> DeleteReplicaSet | None:
+    """Delete the next ReplicaSet that only keeps a template which one with Pods has again: the history has it once."""
+    filled = ((child, trees.fingerprint(child.spec.template)) for child in owned.children if _has_pods(child))
+    older = (_make_way(workload, owned, child, found) for child, found in filled if found != target.revision)
+    return next((write for write in older if write is not None), None)
 
 
 def _keep_history(workload: Workload, owned: OwnedObjects, active: Workload) -> CreateReplicaSet | None:

@@ -119,6 +119,14 @@ class Kind(Protocol):
         """The write that falls back to the native rollout; None if that would not replace Pods either."""
         ...
 
+    def hand_back(
+        self, workload: Workload, owned: OwnedObjects, target: Template, pods: Iterable[tuple[Pod, str]]
+    ) -> WorkloadAction | None:
+        """The next write after which its own controller, if the freeze is lifted, replaces the Pods that differ from
+        the template, and no others; None if it does. `pods`: each with the revision that it is at.
+        """
+        ...
+
     def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
         """The next write that restores the original strategy and removes our metadata; None if nothing is left."""
         ...

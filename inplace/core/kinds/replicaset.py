@@ -70,6 +70,12 @@ class ReplicaSet(matching.MatchedByTemplate):
         """None: a ReplicaSet replaces no Pods on a change."""
         return None
 
+    def hand_back(
+        self, workload: Workload, owned: OwnedObjects, target: Template, pods: Iterable[tuple[Pod, str]]
+    ) -> WorkloadAction | None:
+        """Nothing: it replaces no Pods."""
+        return None
+
     def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
         """Remove our keys."""
         return thaw(workload, {})

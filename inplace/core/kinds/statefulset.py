@@ -96,6 +96,12 @@ class StatefulSet:
         replaces = _held_by_us(workload) and original(workload).type != ON_DELETE
         return fall_back(workload, _thawed_spec(workload)) if replaces else None
 
+    def hand_back(
+        self, workload: Workload, owned: OwnedObjects, target: Template, pods: Iterable[tuple[Pod, str]]
+    ) -> WorkloadAction | None:
+        """Nothing: it goes by the labels of its Pods."""
+        return None
+
     def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
         """Restore the original strategy and remove our keys."""
         return thaw(workload, _thawed_spec(workload) if _held_by_us(workload) else {})

@@ -10,32 +10,46 @@ from inplace.core.state import statuses
 from inplace.core.state.statuses import Failure, Phase, Status
 
 
-def events(before: Status | None, after: Status, images: str = "", *, upgraded: bool = False) -> tuple[Event, ...]:
+def events(
+    before: Status | None, after: Status, images: str = "", *, upgraded: bool = False, opted_in: bool = True
+) -> tuple[Event, ...]:
     """The Events to record with this status.
 
     `images` are those that are asked for; `upgraded`: whether we have moved any Pod to this revision.
     """
     return (
-        *_of_phase(before, after, images, upgraded=upgraded),
+        *(_of_start(before, after, images) if opted_in else ()),
+        *_of_phase(before, after, upgraded=upgraded),
         *_of_failures(before, after),
         *_of_pre_pull(before, after),
         *_of_drift(before, after),
     )
 
 
-def _of_phase(before: Status | None, after: Status, images: str, *, upgraded: bool) -> list[Event]:
+def _of_start(before: Status | None, after: Status, images: str) -> list[Event]:
+    """That an upgrade begins: not while the native controller rolls out, which may leave nothing to do in place."""
+    if before is None or after.phase is not Phase.PROGRESSING or _is_native(after):
+        return []
+    moved = before.revision not in ("", after.revision)  # "": the first look at a new workload
+    if not (moved or before.phase is Phase.UP_TO_DATE or (before.phase is Phase.PROGRESSING and _is_native(before))):
+        return []
+    note = f"upgrading {counted(after.replicas, 'Pod')} in place to revision {after.revision}"
+    return [Event(EventReason.UpgradeStarted, note + (f": {images}" if images else ""))]
+
+
+def _is_native(status: Status) -> bool:
+    """Whether Pods wait for a native rollout."""
+    return ReasonCode.NativeRollout in status.waiting
+
+
+def _of_phase(before: Status | None, after: Status, *, upgraded: bool) -> list[Event]:
     was = before.phase if before is not None else None
-    moved = before is not None and before.revision not in ("", after.revision)  # "": the first look at a new workload
     if after.phase is Phase.REFUSED and (
         was is not Phase.REFUSED or before is None or before.reasons != statuses.kept(after.reasons)
     ):
         invalid = any(reason.code == ReasonCode.SettingInvalid for reason in after.reasons)
         reason = EventReason.SettingInvalid if invalid else EventReason.Refused
         return [Event(reason, after.message, warning=True)]
-    if after.phase is Phase.PROGRESSING and (moved or was is Phase.UP_TO_DATE):
-        note = f"upgrading {counted(after.replicas, 'Pod')} in place to revision {after.revision}"
-        note += f": {images}" if images else ""
-        return [Event(EventReason.UpgradeStarted, note)]
     if after.phase is Phase.ROLLED_BACK and was is not Phase.ROLLED_BACK:
         first = f": {after.failures[0].message}" if after.failures else ""
         note = f"revision {after.revision} failed, and the Pods are back at {after.healthy}{first}"

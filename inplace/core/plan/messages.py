@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from inplace.core.objects import names
 from inplace.core.objects.plural import counted
-from inplace.core.objects.reasons import Reason
+from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan.decision import Decision
-from inplace.core.rollout.assess import PodAssessment
 from inplace.core.state.statuses import Phase
 
 
@@ -33,8 +31,10 @@ def _headline(decision: Decision, phase: Phase) -> str:
         more = f" (and {len(refused) - 1} more)" if len(refused) > 1 else ""
         return f"{refused[0]}{more}"
     if phase is Phase.UP_TO_DATE:
-        kept = len(assessment.pods) - len(participants)
-        return f"{counted(done, 'Pod')} upgraded" + (f", {kept} kept on the old revision" if kept else "")
+        excluded = [pod for pod in assessment.pods if pod.excluded and pod.excluded.code == ReasonCode.Partition]
+        kept = sum(pod.revision != pod.target for pod in excluded)
+        upgraded = counted(done + len(excluded) - kept, "Pod")
+        return f"{upgraded} upgraded" + (f", {kept} kept on the old revision" if kept else "")
     reason = decision.hold.reason if decision.hold is not None else decision.overdue or _refused_write(decision)
     why = f": {reason.message}" if reason is not None else ""
     if phase is Phase.AWAITING_PROMOTION:
@@ -55,10 +55,16 @@ def _refused_write(decision: Decision) -> Reason | None:
 OPT_OUT_REFUSED: Final = "opted out, but the API server refuses to let go of the workload: see the reasons"
 
 
-def opt_out_pending(behind: Sequence[PodAssessment]) -> str:
-    """Why a workload stays frozen after its label was removed."""
-    differ = f"{counted(len(behind), 'Pod')} differ{'s' * (len(behind) == 1)}"
+def opt_out_pending(behind: int, *, held: bool) -> str:
+    """Why a workload stays frozen after its label was removed; or, if others have thawed it, what goes on."""
+    if not held:
+        return f"OptOutPending: {differing(behind)}: the native rollout replaces them once no Pod is in flight"
     return (
-        f"OptOutPending: {differ} from the template, so the freeze stays. Put the label "
-        f"{names.MODE} back to upgrade them in place, or put the template back"
+        f"OptOutPending: {differing(behind)}, so the freeze stays. Put the label {names.MODE} back to upgrade in "
+        "place, or run inplace disable --force to leave them to the native rollout"
     )
+
+
+def differing(count: int) -> str:
+    """How many Pods differ from the template."""
+    return f"{counted(count, 'Pod')} differ{'s' * (count == 1)} from the template"

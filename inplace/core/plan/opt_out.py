@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
@@ -10,16 +10,17 @@ from msgspec.structs import replace
 
 from inplace.core.actions.actions import Abort, Action, ClearStatus, ReleaseFields, subject
 from inplace.core.objects import names
-from inplace.core.objects.model import ManagedFields
+from inplace.core.objects.model import ManagedFields, Meta
 from inplace.core.objects.reading import read
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import messages
 from inplace.core.pod.states import Ineligible, InProgress, UpToDate
-from inplace.core.rollout import prepull
+from inplace.core.rollout import freeze, prepull
 from inplace.core.rollout.assess import Assessment, PodAssessment
 from inplace.core.rollout.disruption_budgets import Reservations
 from inplace.core.rollout.snapshot import Snapshot
-from inplace.core.state import conditions
+from inplace.core.state import conditions, records
+from inplace.core.state.records import PodPhase, Record
 from inplace.core.state.statuses import Phase, Status
 
 WHY: Final = Reason(ReasonCode.OptOutPending, "", "opted out: Pods in flight complete, no others start")
@@ -30,10 +31,22 @@ def behind(assessment: Assessment) -> list[PodAssessment]:
     return [pod for pod in assessment.pods if _is_behind(assessment, pod)]
 
 
-def pending_status(status: Status, behind: list[PodAssessment]) -> Status:
+def may_let_go(snapshot: Snapshot, behind: list[PodAssessment]) -> bool:
+    """Whether our metadata can go: nothing differs, or nothing holds the Pods that differ, as somebody has lifted the
+    freeze, and none of them is in flight."""
+    return not behind or (not snapshot.kind.held(snapshot.workload) and not is_in_flight(behind))
+
+
+def is_in_flight(behind: list[PodAssessment]) -> bool:
+    """Whether one of these Pods is in flight."""
+    return any(isinstance(pod.state, InProgress) for pod in behind)
+
+
+def pending_status(snapshot: Snapshot, status: Status, behind: list[PodAssessment]) -> Status:
     """The status of a workload whose label was removed while its Pods differ from the template."""
-    phase = Phase.PROGRESSING if any(isinstance(pod.state, InProgress) for pod in behind) else Phase.PAUSED
-    return replace(status, phase=phase, message=messages.opt_out_pending(behind))
+    phase = Phase.PROGRESSING if is_in_flight(behind) else Phase.PAUSED
+    held = snapshot.kind.held(snapshot.workload)
+    return replace(status, phase=phase, message=messages.opt_out_pending(len(behind), held=held))
 
 
 def refused_status(status: Status) -> Status:
@@ -43,9 +56,18 @@ def refused_status(status: Status) -> Status:
 
 
 def last_writes(snapshot: Snapshot, now: datetime) -> tuple[Action, ...]:
-    """Release reservations, and clean up."""
-    released = Reservations(snapshot, now).writes()
-    return (*released, *possible(snapshot, cleanup(snapshot)))
+    """Release reservations, see to it that the native rollout replaces what differs and nothing else, and clean up.
+
+    Until the cache shows our last write on a ReplicaSet nobody can tell what that rollout would do.
+    """
+    released, owned = Reservations(snapshot, now).writes(), snapshot.owned.children
+    if any(child.metadata.uid in snapshot.pending for child in owned):
+        return released
+    first = freeze.hand_back(snapshot)
+    wanted = cleanup(snapshot) if first is None else (first,)
+    if first is not None and snapshot.kind.held(snapshot.workload):
+        wanted = (first, *on_pods(snapshot))  # else the records tell what those Pods have that differ
+    return (*released, *possible(snapshot, wanted))
 
 
 def possible(snapshot: Snapshot, actions: Iterable[Action]) -> tuple[Action, ...]:
@@ -53,12 +75,17 @@ def possible(snapshot: Snapshot, actions: Iterable[Action]) -> tuple[Action, ...
     return tuple(action for action in actions if subject(action).uid not in snapshot.pending)
 
 
+def on_pods(snapshot: Snapshot) -> tuple[Action, ...]:
+    """The writes that remove our metadata from the Pods, and our pull Pods."""
+    marked = tuple(Abort(pod) for pod in snapshot.pods if pod.metadata.annotation(names.STATE) is not None)
+    return (*prepull.cleanup(snapshot), *marked)
+
+
 def cleanup(snapshot: Snapshot) -> tuple[Action, ...]:
     """The writes that remove our metadata: first on the Pods, then on the workload, which stays frozen until then."""
-    pulls = prepull.cleanup(snapshot)
-    marked = tuple(Abort(pod) for pod in snapshot.pods if pod.metadata.annotation(names.STATE) is not None)
-    if marked or pulls:
-        return (*pulls, *marked)
+    first = on_pods(snapshot)
+    if first:
+        return first
     thaw = snapshot.kind.thaw(snapshot.workload, snapshot.owned)
     if thaw is not None:
         return (thaw,)
@@ -86,9 +113,17 @@ def _is_behind(assessment: Assessment, pod: PodAssessment) -> bool:
         unknown = isinstance(pod.state, Ineligible) and pod.state.reason.code == ReasonCode.BaseUnknown
         if unknown and snapshot.kind.fall_back(snapshot.workload) is None:
             return False  # no native rollout would replace it, and nobody can tell what it lacks
-        return not isinstance(pod.state, UpToDate)
+        return not isinstance(pod.state, UpToDate) and not _is_only_drained(assessment, pod)
     kept_by_us = pod.excluded.code == ReasonCode.Partition and snapshot.kind.native(snapshot.workload).partition is None
     return kept_by_us and pod.revision != (target.revision if target is not None else "")
+
+
+def _is_only_drained(assessment: Assessment, pod: PodAssessment) -> bool:
+    """Whether the Pod has what the template asks for, and nothing but its gate is to be put back."""
+    record, target = records.of(pod.pod, assessment.snapshot.workload.metadata.uid), assessment.destination
+    drained = isinstance(record, Record) and record.phase is PodPhase.DRAINING and not record.containers
+    alive = pod.pod.metadata.deletion_timestamp is None
+    return drained and alive and target is not None and pod.revision == target.revision
 
 
 def was_ours(snapshot: Snapshot) -> bool:
@@ -104,4 +139,10 @@ def has_our_metadata(snapshot: Snapshot) -> bool:
     """Whether the workload or its Pods have metadata of ours, apart from the opt-in and the settings."""
     meta = snapshot.workload.metadata
     noted = any(meta.annotation(key) is not None for key in (names.STATUS, names.ORIGINAL_STRATEGY))
-    return was_ours(snapshot) or noted or any(pod.metadata.annotation(names.STATE) is not None for pod in snapshot.pods)
+    everything = (*((pod.metadata, names.STATE) for pod in snapshot.pods), *_templates_of(snapshot))
+    return was_ours(snapshot) or noted or any(one.annotation(key) is not None for one, key in everything)
+
+
+def _templates_of(snapshot: Snapshot) -> Iterator[tuple[Meta, str]]:
+    """Where templates are on record while Pods may differ from what their ReplicaSet has."""
+    return ((child.metadata, names.TEMPLATES) for child in snapshot.owned.children)

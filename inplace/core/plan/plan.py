@@ -110,9 +110,9 @@ class Planner:
         hold = Hold(opt_out.WHY)
         decision = Decision(assessment, hold, admit(assessment, hold))
         behind = opt_out.behind(assessment)
-        if not behind and decision.asked is not None:
+        if decision.asked is not None and opt_out.may_let_go(snapshot, behind):
             return _last_writes(decision)
-        reported = opt_out.pending_status(status(decision), behind)
+        reported = opt_out.pending_status(snapshot, status(decision), behind)
         actions = (*_in_motion(decision), *decision.admission.reservations.writes())
         if not opt_out.was_ours(snapshot):
             return Plan(actions, None, requeue_at(decision, reported), assessment.pods, decision.admission.deferred)
@@ -247,7 +247,13 @@ def _write(
     if stale or not statuses.same(before, reported):
         at_once = before is None or moves or before.updated_at > now  # others may have written the time
         due = now if before is None or at_once else before.updated_at + snapshot.status_every
-        told = events(before, reported, _images(decision), upgraded=_has_upgraded(decision))
+        told = events(
+            before,
+            reported,
+            _images(decision),
+            upgraded=_has_upgraded(decision),
+            opted_in=is_opted_in(snapshot),
+        )
         report = WriteStatus(workload, reported, told, kind.labels_with_status, kind.keeps_conditions)
         if due <= now and not snapshot.rests(report, now):
             return report, due

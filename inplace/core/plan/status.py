@@ -69,7 +69,12 @@ def _updated(decision: Decision, revision: str) -> int:
     would make it a revision that had (`Status.is_settled`)."""
     if decision.asked is None and decision.before is not None:
         return decision.before.updated
-    return sum(pod.revision == revision for pod in decision.assessment.pods)
+    present = (pod for pod in decision.assessment.pods if not _is_scaled_away(pod))
+    return sum(pod.revision == revision for pod in present)
+
+
+def _is_scaled_away(pod: PodAssessment) -> bool:
+    return pod.excluded is not None and pod.excluded.code == ReasonCode.ScaledAway
 
 
 def _retried(decision: Decision) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from msgspec import Struct
 
@@ -23,6 +23,9 @@ from inplace.core.state.records import PodPhase, Record
 from inplace.core.template import diff
 from inplace.core.template.change import PodChange, Refused, Verdict, too_large
 from inplace.core.template.diff import TemplatePair
+
+#: One object: the memo of Pods compares by identity.
+_AWAY: Final = Reason(ReasonCode.ScaledAway, "metadata.ownerReferences", "its ReplicaSet is scaled to 0")
 
 
 class Restart(NamedTuple):
@@ -86,6 +89,7 @@ class Comparison:
         excluded = snapshot.kind.excluded(
             snapshot.workload, settings, snapshot.pods, targets.is_moved(snapshot, target)
         )
+        excluded = {**excluded, **scaled_away(snapshot)}
         if isinstance(to, Rollback):  # no Pod is kept on a revision that has failed
             excluded = {uid: reason for uid, reason in excluded.items() if reason.code != ReasonCode.Partition}
         if target is None:
@@ -150,6 +154,13 @@ class Comparison:
             (base, target, restart_on, init_images, kubelet),
             lambda: diff.diff(base.tree, target.tree, restart_on=restart_on, init_images=init_images, kubelet=kubelet),
         )
+
+
+def scaled_away(snapshot: Snapshot) -> dict[str, Reason]:
+    """The Pods of ReplicaSets at 0 replicas. Nobody compares them any more, nor keeps their template."""
+    empty = {child.metadata.uid for child in snapshot.owned.children if child.spec.replicas == 0}
+    owners = ((pod, pod.metadata.controller()) for pod in snapshot.pods) if empty else ()
+    return {pod.uid: _AWAY for pod, owner in owners if owner is not None and owner.uid in empty}
 
 
 def refusals(snapshot: Snapshot, to: Targets, changes: Changes) -> tuple[Reason, ...]:

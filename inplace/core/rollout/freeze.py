@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload
+from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload, WorkloadAction
 from inplace.core.objects import names
 from inplace.core.objects.reasons import EventReason, Reason, ReasonCode, Wait
 from inplace.core.objects.workloads import Workload
@@ -32,6 +32,18 @@ def needed(snapshot: Snapshot, now: datetime) -> PatchWorkload | PatchReplicaSet
     if snapshot.freeze_policy is None and _was_left_resumed(snapshot.workload):
         return Wait(Reason(ReasonCode.Preflight, "spec", "checking by dry run whether admission policies freeze it"))
     return conflict(snapshot.freeze_restored, now) or found
+
+
+def hand_back(snapshot: Snapshot) -> WorkloadAction | None:
+    """The next write before the freeze may be lifted, or after somebody else has lifted it: its own controller then
+    replaces the Pods that differ from the template, and no others.
+    """
+    kind, workload = snapshot.kind, snapshot.workload
+    target = kind.target(workload, snapshot.revisions)
+    if isinstance(target, Reason):
+        return None
+    pods = [(pod, snapshot.revision_of(pod)) for pod in snapshot.pods]
+    return kind.hand_back(workload, snapshot.owned, target, pods)
 
 
 def _next_write(snapshot: Snapshot) -> PatchWorkload | PatchReplicaSet | Reason | None:

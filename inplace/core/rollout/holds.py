@@ -88,9 +88,12 @@ def refused(assessment: Assessment) -> Hold | None:
     """The change cannot be made in place; if the user allows it, the native rollout makes it."""
     if not assessment.refused:
         return None
-    kind, workload = assessment.snapshot.kind, assessment.snapshot.workload
-    write = kind.fall_back(workload) if falls_back(assessment) else freeze_not_in_place(assessment)
-    return Hold(assessment.refused[0], write=write.write if isinstance(write, Hold) else write)
+    snapshot = assessment.snapshot
+    if falls_back(assessment):
+        write = freeze.hand_back(snapshot) or snapshot.kind.fall_back(snapshot.workload)
+        return Hold(assessment.refused[0], write=write)
+    hold = freeze_not_in_place(assessment)
+    return Hold(assessment.refused[0], write=hold.write if hold is not None else None)
 
 
 def freeze_not_in_place(assessment: Assessment) -> Hold | None:

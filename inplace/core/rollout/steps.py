@@ -1,7 +1,8 @@
 """Steps of a rollout: only some Pods are at the new revision until a user promotes it or a pause is over.
 
 The current step is part of the status: the status is written first, and Pods start once that is done. A change of the
-template and a rollback end the steps. A Pod that is created at the new revision before its turn goes back.
+template and a rollback end the steps. A Pod that is created at the new revision before its turn goes back; one that was
+upgraded stays.
 """
 
 from __future__ import annotations
@@ -66,14 +67,15 @@ def ends(at: CurrentStep | None, reached_at: datetime | None) -> datetime | None
 def early(
     snapshot: Snapshot, at: CurrentStep, asked: Template, moved: Callable[[Pod], bool], rank: Callable[[Pod], object]
 ) -> frozenset[str]:
-    """The Pods at the new revision beyond the limit: preferably those created there, not those upgraded there."""
+    """The Pods that were created at the new revision, beyond the limit. What was upgraded stays, whenever the limit was
+    set."""
 
     def born(pod: Pod) -> bool:
         record = records.of(pod, snapshot.workload.metadata.uid)
         return not (isinstance(record, Record) and record.target == asked.revision)
 
     there = sorted((pod for pod in snapshot.pods if moved(pod)), key=lambda pod: (born(pod), rank(pod)))
-    return frozenset(pod.uid for pod in there[at.limit :])
+    return frozenset(pod.uid for pod in there[at.limit :] if born(pod))
 
 
 def beyond(at: CurrentStep) -> Reason:

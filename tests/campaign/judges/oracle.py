@@ -66,8 +66,14 @@ def _compared(name: str, mine: Sight, twin: Sight) -> Iterator[Verdict]:
     if held and not out:
         yield from _strategy(mine, twin)
     yield from _metadata(name, mine.workload, twin.workload)
-    if out:
+    if out or (name == "calm" and _has_let_go(mine)):
         yield from _pods(mine, twin)
+
+
+def _has_let_go(sight: Sight) -> bool:
+    """Whether nobody upgrades it in place, and nothing of ours keeps its own controller from replacing Pods."""
+    found = sight.workload
+    return not sight.intent.opted_in and found is not None and label(found, names.FROZEN) is None
 
 
 def _strategy(mine: Sight, twin: Sight) -> Iterator[Verdict]:

@@ -9,8 +9,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+from inplace.core.objects import names
+from inplace.core.state import records
+from inplace.core.state.records import PodPhase, Record
 from tests.campaign.judges.verdict import Verdict
-from tests.campaign.ledger import Tree, member_changes, tag
+from tests.campaign.ledger import Tree, annotation, member_changes, tag
 from tests.campaign.story import Intent
 from tests.campaign.trace import Trace
 
@@ -20,6 +23,48 @@ FROZEN_AFTER = 55.0
 
 def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
     """Every Pod that Kubernetes' controllers deleted."""
+    yield from _while_opted_in(ours)
+    yield from _after_opting_out(ours)
+
+
+def _after_opting_out(ours: Trace) -> Iterator[Verdict]:
+    """By an opt-out none is replaced where all have the template's image at that moment."""
+    pods: dict[str, Tree] = {}
+    moments, calm = list(ours.intents), False
+    before: Intent | None = None
+    for entry, change in member_changes(ours.entries):
+        while moments and moments[0][0] <= entry.at:
+            intent = moments.pop(0)[1]
+            calm, before = before is not None and _is_mere_opt_out(before, intent, list(pods.values())), intent
+        old, new = change.old, change.new
+        if new is not None:
+            pods[new["metadata"]["uid"]] = new
+        elif old is not None:
+            pods.pop(old["metadata"]["uid"], None)
+        if calm and entry.manager and entry.request.verb == "delete" and old is not None:
+            if old["status"].get("phase") in {"Failed", "Succeeded"}:
+                continue
+            yield Verdict("replaced", "needlessly", f"{entry.at:.1f} s: {change.name} had what was asked for")
+            return
+
+
+def _is_mere_opt_out(before: Intent, now: Intent, pods: list[Tree]) -> bool:
+    """Whether this is all that a move does, and every Pod has the image that is wanted."""
+    out = before.opted_in and not now.opted_in and now.alive and now.quiet and now.replicas == before.replicas
+    plain = not (now.commit.env or now.commit.label or now.restarted or now.touched or now.crashed)
+    alive = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
+    there = all(tag(pod) == now.tag and not _is_unproven(pod) for pod in alive)
+    return out and plain and there and len(alive) == len(pods) == now.replicas
+
+
+def _is_unproven(pod: Tree) -> bool:
+    """Whether its image was patched, and nothing shows yet that it runs."""
+    text = annotation(pod, names.STATE)
+    record = records.decode(text) if text is not None else None
+    return isinstance(record, Record) and record.phase in {PodPhase.SWAPPING, PodPhase.FAILED}
+
+
+def _while_opted_in(ours: Trace) -> Iterator[Verdict]:
     pods: dict[str, Tree] = {}
     moments = _image_changes(ours)
     #: Whether a native rollout was under way when the image was last changed.

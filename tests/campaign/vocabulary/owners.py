@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from inplace.core.objects import names
 from kubesim.api import kinds
-from tests.campaign import kubectl
+from tests.campaign import commands, kubectl
 from tests.campaign.kubectl import Refused
 from tests.campaign.stage import Stage
 from tests.campaign.story import BAD, GOOD, Intent
@@ -105,6 +105,22 @@ async def _budget(stage: Stage, intent: Intent, _: str) -> None:
     await stage.client.create(kinds.PDBS.resource, stage.namespace, body, type=dict)
 
 
+async def _force_disable(stage: Stage, intent: Intent, _: str) -> None:
+    if stage.ours:
+        await commands.force_disable(stage)
+    else:
+        await _label_mode(stage, intent, "")
+
+
+async def _replace_without_label(stage: Stage, intent: Intent, _: str) -> None:
+    await kubectl.replace(stage, kubectl.manifest(stage, intent))
+
+
+async def _back_and_out(stage: Stage, intent: Intent, tag: str) -> None:
+    body = {"template": {"spec": {"containers": [{"name": "app", "image": stage.app(tag)}]}}}
+    await kubectl.patch(stage, {"metadata": {"labels": {names.MODE: None}}, "spec": body})
+
+
 async def _request(stage: Stage, _: Intent, key: str) -> None:
     await kubectl.metadata(stage, "annotations", names.PREFIX + key, stage.clock.now().isoformat())
 
@@ -196,6 +212,24 @@ VERBS = (
         allowed=lambda intent, _: intent.opted_in,
     ),
     Verb(
+        "force-disable", 4, one_of(""), _force_disable,
+        lambda intent, _: f"inplace disable {short(intent)} --force",
+        change=lambda intent, _: replace(intent, mode=None, lifted=intent.lifted + 1),
+        allowed=lambda intent, _: intent.opted_in,
+    ),
+    Verb(
+        "replace-without-label", 4, one_of(""), _replace_without_label,
+        lambda intent, _: f"kubectl replace -f web.yaml   # without {names.MODE}",
+        change=lambda intent, _: replace(intent, mode=None, paused=False, lifted=intent.lifted + 1),
+        allowed=lambda intent, _: intent.opted_in,
+    ),
+    Verb(
+        "back-and-out", 4, _earlier_tag, _back_and_out,
+        lambda intent, tag: f"kubectl patch {short(intent)} …   # app:{tag} again, and no {names.MODE}, in one write",
+        change=lambda intent, tag: replace(_tagged(intent, tag), mode=None),
+        allowed=lambda intent, tag: intent.opted_in and tag in intent.tags,
+    ),
+    Verb(
         "image", 22, _tag, _set_image,
         lambda intent, tag: f"kubectl set image {short(intent)} app=app:{tag}",
         change=_tagged,
@@ -245,6 +279,7 @@ VERBS = (
     Verb(
         "orphan", 2, one_of(""), _orphan,
         lambda intent, _: f"kubectl delete {short(intent)} --cascade=orphan && kubectl create -f web.yaml",
+        change=lambda intent, _: replace(intent, paused=False),
     ),
     Verb(
         "env", 2, one_of("debug", "info"), _env,

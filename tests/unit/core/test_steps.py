@@ -32,6 +32,14 @@ def test_those_born_at_the_new_revision_go_back_before_those_that_were_brought_t
     assert early(2) == set()
 
 
+def test_what_was_upgraded_stays_when_a_step_is_set_later_or_lowered():
+    done = replace(swapping(), phase=PodPhase.DONE)
+    brought = [pod(name=f"web-{number}", uid=f"{number}", revision=NEW, record=done) for number in range(3)]
+    born = pod(name="web-9", uid="born", revision=NEW)
+    found = steps.early(snapshot(*brought, born), STOP, template(NEW, "app:v2"), lambda _: True, lambda one: one.name)
+    assert found == {"born"}
+
+
 def before(**fields):
     return Status(1, 1, NEW, Phase.AWAITING_PROMOTION, 3, 1, 3, 0, 0, NOW, **fields)
 
