@@ -47,8 +47,9 @@ AFTER: dict[str, tuple[str, ...]] = {
     "pod-image": ("image",),
     "pod-label": ("image",),
     "refuse": ("image", "image", "apply", "opt-in"),
-    "registry-away": ("image", "image"),
-    "node-away": ("opt-in", "image"),
+    "registry-away": ("image", "image", "registry-back"),
+    "node-away": ("opt-in", "image", "node-back"),
+    "budget": ("image", "no-budget"),
 }
 #: How much likelier that is.
 LIKELIER = 5

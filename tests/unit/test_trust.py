@@ -28,7 +28,7 @@ AS_IT_IS = {("STATE", "core/actions/patches.py"), ("STATE", "cluster/memory.py")
 #: Where the owners that an object names are read at all.
 OWNERS = {
     "core/kinds/__init__.py",  # owner_of: who of them owns it
-    "core/kinds/ownership.py",  # who else controls a workload
+    "core/kinds/ownership.py",  # who else controls a workload, and which of its ReplicaSets a Pod names
     "core/rollout/pull_pods.py",  # the Pod that a pull Pod serves
     "core/plan/orphans.py",  # whether there is any
     "controller/apply.py",  # whether what has a name already is ours

@@ -29,7 +29,7 @@ from inplace.core.actions.actions import (
 from inplace.core.kinds import kind, matching, undo
 from inplace.core.kinds.freezing import fall_back, freeze, is_frozen, thaw
 from inplace.core.kinds.kind import OwnedObjects, Template
-from inplace.core.kinds.ownership import owned_elsewhere
+from inplace.core.kinds.ownership import owned_elsewhere, set_of
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.plural import counted
@@ -321,8 +321,7 @@ def _make_way(workload: Workload, owned: OwnedObjects, active: Workload, revisio
 
 def _is_left_behind(pod: Pod, revision: str, active: Workload | None, target: Template) -> bool:
     """Whether it differs from the template, and belongs to the active ReplicaSet: no rollout replaces it then."""
-    owner = pod.metadata.controller()
-    elsewhere = active is not None and owner is not None and owner.uid != active.metadata.uid
+    elsewhere = active is not None and set_of(pod) not in ("", active.metadata.uid)
     return revision != target.revision and not elsewhere and pod.metadata.deletion_timestamp is None
 
 

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 
 from inplace.core.kinds import Template
+from inplace.core.kinds.ownership import set_of
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
@@ -159,8 +160,7 @@ class Comparison:
 def scaled_away(snapshot: Snapshot) -> dict[str, Reason]:
     """The Pods of ReplicaSets at 0 replicas. Nobody compares them any more, nor keeps their template."""
     empty = {child.metadata.uid for child in snapshot.owned.children if child.spec.replicas == 0}
-    owners = ((pod, pod.metadata.controller()) for pod in snapshot.pods) if empty else ()
-    return {pod.uid: _AWAY for pod, owner in owners if owner is not None and owner.uid in empty}
+    return {pod.uid: _AWAY for pod in snapshot.pods if set_of(pod) in empty} if empty else {}
 
 
 def refusals(snapshot: Snapshot, to: Targets, changes: Changes) -> tuple[Reason, ...]:
