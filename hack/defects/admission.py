@@ -128,6 +128,13 @@ DEFECTS: Final = (
         ("unit/core/test_rollout.py::test_a_missing_pod_uses_the_budget",),
     ),
     Defect(
+        "hold a Pod that is tried again by the step that it has used up itself",
+        QUOTAS,
+        " and pod.uid not in self.step_taken",
+        "",
+        ("unit/core/test_admit.py::test_a_pod_that_is_tried_again_keeps_its_place_in_the_step",),
+    ),
+    Defect(
         "forget the caps",
         QUOTAS,
         "_CAPPED if self.room is not None and self.room <= 0 else None",
@@ -151,15 +158,15 @@ DEFECTS: Final = (
     Defect(
         "take nothing from the step",
         QUOTAS,
-        "self.step_left - bool(self.step_to and moves_to == self.step_to)",
+        "self.step_left - self._takes_place(pod, moves_to)",
         "self.step_left",
         ("unit/core/test_admit.py::test_no_more_start_than_the_step_allows",),
     ),
     Defect(
         "forget who has moved at this step",
         QUOTAS,
-        "step_left=step.limit - used",
-        "step_left=step.limit",
+        "left = step.limit - len(taken)",
+        "left = step.limit",
         ("unit/core/test_admit.py::test_no_more_start_than_the_step_allows",),
     ),
     Defect(

@@ -112,4 +112,9 @@ MENDED: tuple[Mended, ...] = (
         '{"start":{"kind":"Deployment","replicas":1,"settings":{"steps":"1"}},'
         '"moves":[["scale","0",20.0],["setting","steps-",20.0],["image","v2",20.0],["undo","v1",28.0]]}',
     ),
+    Mended(
+        "hold a Pod that is tried again by the step that it has used up itself",
+        '{"start":{"kind":"ReplicaSet","replicas":2,"settings":{"steps":"1"}},'
+        '"moves":[["image","crash",3.0],["retry","retry",1.0]]}',
+    ),
 )

@@ -70,13 +70,17 @@ def _admit_one(
     """The verdict on one Pod, and what is left for the next."""
     disruptive, moves_to = disrupts(state.action), target_of(state.action)
     costs, may_be_starting = disruptive and not state.broken, disruptive and state.broken and runs(pod)
-    reason = quotas.beyond_step(moves_to)
+    reason = quotas.beyond_step(pod, moves_to)
     if reason is not None:
         return _Verdict(reason, within_quotas=False, within_step=False), quotas, reservations
     reason = quotas.exhausted(costs=costs, may_be_starting=may_be_starting)
     if reason is not None:  # its turn comes at this step, so that one beyond the step waits for that
-        return _Verdict(reason, within_quotas=False), quotas.take(moves_to, costs=False, disruptive=False), reservations
-    quotas = quotas.take(moves_to, costs=costs, disruptive=disruptive)
+        return (
+            _Verdict(reason, within_quotas=False),
+            quotas.take(pod, moves_to, costs=False, disruptive=False),
+            reservations,
+        )
+    quotas = quotas.take(pod, moves_to, costs=costs, disruptive=disruptive)
     lacking = state.waits_for if disruptive else None
     if lacking is None and disruptive:
         reservations, lacking = reservations.reserve(pod)

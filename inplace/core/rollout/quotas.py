@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.states import InProgress, Pending
 from inplace.core.rollout import max_unavailable, reported, steps, targets
@@ -30,6 +31,8 @@ class Quotas(Struct, frozen=True):
     step_to: str = ""
     step_left: int = 0
     step_reason: Reason | None = None
+    #: By uid: the Pods that are there or on their way, one that is tried again included. They take no place.
+    step_taken: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, assessment: Assessment) -> Quotas:
@@ -43,12 +46,16 @@ class Quotas(Struct, frozen=True):
             return quotas
         asked, step = assessment.targets.asked, assessment.targets.step
         moved = targets.is_moved(snapshot, asked)
-        used = sum(moved(pod.pod) for pod in assessment.pods)
-        return replace(quotas, step_to=asked.revision, step_left=step.limit - used, step_reason=steps.beyond(step))
+        taken = frozenset(pod.pod.uid for pod in assessment.pods if moved(pod.pod))
+        left = step.limit - len(taken)
+        return replace(quotas, step_to=asked.revision, step_left=left, step_reason=steps.beyond(step), step_taken=taken)
 
-    def beyond_step(self, moves_to: str) -> Reason | None:
+    def beyond_step(self, pod: Pod, moves_to: str) -> Reason | None:
         """Why a Pod may not move to this revision at the current step."""
-        return self.step_reason if self.step_to and moves_to == self.step_to and self.step_left <= 0 else None
+        return self.step_reason if self._takes_place(pod, moves_to) and self.step_left <= 0 else None
+
+    def _takes_place(self, pod: Pod, moves_to: str) -> bool:
+        return bool(self.step_to) and moves_to == self.step_to and pod.uid not in self.step_taken
 
     def exhausted(self, *, costs: bool, may_be_starting: bool) -> Reason | None:
         """Why a Pod may not start; None if it `costs` nothing, because it is broken or not disrupted.
@@ -65,14 +72,14 @@ class Quotas(Struct, frozen=True):
             return Reason(ReasonCode.Budget, "", f"max-unavailable {self.max_unavailable} is used up")
         return _CAPPED if self.room is not None and self.room <= 0 else None
 
-    def take(self, moves_to: str, *, costs: bool, disruptive: bool) -> Quotas:
+    def take(self, pod: Pod, moves_to: str, *, costs: bool, disruptive: bool) -> Quotas:
         """What is left after a Pod was admitted."""
         return replace(
             self,
             unavailable=self.unavailable - costs,
             at_once=self.at_once - disruptive,
             room=self.room - costs if self.room is not None else None,
-            step_left=self.step_left - bool(self.step_to and moves_to == self.step_to),
+            step_left=self.step_left - self._takes_place(pod, moves_to),
         )
 
 

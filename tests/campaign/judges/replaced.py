@@ -111,7 +111,7 @@ def _holds(intent: Intent) -> bool:
 
 def _lifts(before: Intent, now: Intent) -> bool:
     """Whether a move may take the freeze away, or makes Pods go for another reason than the template."""
-    if now.replicas < before.replicas or now.policies != before.policies:
+    if now.replicas < before.replicas or now.policies != before.policies or now.deleted != before.deleted:
         return True
     return not now.policies and now.lifted != before.lifted
 

@@ -18,8 +18,9 @@ from tests.campaign.vocabulary.others import SORTS
 SLACK = 150.0
 #: Within so many seconds of a change nothing is said of what should be.
 SOON = 50.0
-#: A write that is refused is tried again within so many seconds.
-RECENT = 70.0
+#: A write that is refused is tried again within so many seconds, and twice within twice as many.
+AGAIN = 35.0
+RECENT = 2 * AGAIN
 #: Codes in whose words a refusal is told.
 _VERDICTS = ("400", "403", "404", "409", "413", "422", "429", "500", "503")
 #: Changes that no Pod can take in place.
@@ -90,7 +91,7 @@ def _refusals(ours: Trace, sight: Sight, status: Status) -> Iterator[Verdict]:
         sort, _, answer = what.partition(": ")
         since = min(at for at, intent in ours.intents if what in intent.refused)
         tries = [one for one in recent if str(one.code) == answer and SORTS[sort](one.request)]
-        if answer not in _VERDICTS or len(tries) < 2 or sight.at - since < SOON:
+        if answer not in _VERDICTS or len(tries) < 2 or sight.at - since < SOON or sight.at - tries[-1].at > AGAIN:
             continue
         if WORDS[int(answer)][1][:40] not in said:
             yield Verdict("waits", f"unsaid: {sort}", f"{sight.name}, {sight.at:.0f} s: {what}: {said!r}")

@@ -274,7 +274,7 @@ VERBS = (
     ),
     Verb(
         "delete-replicaset", 4, one_of(""), _delete_set, lambda intent, _: "kubectl delete rs web-…   # the active one",
-        kinds=HELD,
+        change=lambda intent, _: replace(intent, deleted=intent.deleted + 1), kinds=HELD,
     ),
     Verb(
         "orphan", 2, one_of(""), _orphan,

@@ -111,6 +111,17 @@ def test_no_more_start_than_the_step_allows(moved, starts):
     assert set(codes(made).values()) == {"Step"}
 
 
+def test_a_pod_that_is_tried_again_keeps_its_place_in_the_step():
+    """It has failed at the new revision: held by the step that it has used up itself, it would wait for ever."""
+    found, own = at_step(4, moved=(3,))
+    failed = replace(swapping(), phase=PodPhase.FAILED, reason="CrashLoop", message="exits")
+    found[2] = pod(name="web-2", ready=False, record=failed)
+    assert started(admission(*found, annotations=own)) == [], "a failure is not tried again by itself"
+    made = admission(*found, annotations={**own, "retry": "again"})
+    assert started(made) == ["web-2"]
+    assert codes(made) == {"web-1": "Step", "web-0": "Step"}
+
+
 def test_images_are_pulled_ahead_for_pods_within_the_step_only():
     found, own = at_step(4)
     made = admission(*found, annotations=own, pull_pods=PullPods())
