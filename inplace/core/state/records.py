@@ -7,6 +7,7 @@ of its own, never an exception. Does not depend on the transitions of a record.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
@@ -48,6 +49,9 @@ MESSAGE_LIMIT: Final = 400
 #: What has more characters is none of ours, which have some 500 for each container. It is not decoded: a hundred Pods
 #: with forged records of this size are planned in less than a fifth of a second (hack/bench/block.py).
 LIMIT: Final = 16 * 1024
+#: What a record has besides its containers, messages included, and a container besides its name and images.
+_FRAME: Final = 2 * MESSAGE_LIMIT + 400
+_BASELINE: Final = 400
 #: No attempt lasts longer: the largest setting (30 days), and the longest grace period that is reckoned with.
 LONGEST: Final = timedelta(days=30, seconds=LONGEST_GRACE)
 #: How far the clock of a leader before may have been ahead of this one's.
@@ -150,6 +154,14 @@ def of(pod: Pod, workload: str) -> Record | Unreadable | None:
     """
     record = read(pod)
     return None if isinstance(record, Record) and record.workload != workload else record
+
+
+def largest(images: Mapping[str, tuple[str, str]]) -> int:
+    """How many characters the record of an attempt may come to have that swaps these containers, from and to these
+    images: each image stands in it twice, the second time with the digest that runs.
+    """
+    each = (len(name) + 3 * max(len(old), len(new)) for name, (old, new) in images.items())
+    return _FRAME + sum(each) + _BASELINE * len(images)
 
 
 def decode(text: str) -> Record | Unreadable:

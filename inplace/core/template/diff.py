@@ -16,8 +16,9 @@ from inplace.core.objects import known_keys, names
 from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.settings.annotations import InitImages
+from inplace.core.state import records
 from inplace.core.template import defaults, keys, paths, trees
-from inplace.core.template.change import Edits, PodChange, Refused, Verdict
+from inplace.core.template.change import Edits, PodChange, Refused, Verdict, too_large
 from inplace.core.template.keys import UNDO
 from inplace.core.template.paths import Chosen
 from inplace.core.template.trees import Difference
@@ -60,12 +61,22 @@ def diff(
         *(_refuse(difference) for difference in trees.differences(_rest(old, images), _rest(new, images))),
         *_refuse_images(new, images, init_images, kubelet),
         *keys.refuse(new, images, labels, annotations, restart_on),
+        *_refuse_record(old, images),
     )
     if reasons:
         return Refused(reasons)
     return PodChange.of_images(
         images, labels, annotations, notes=(*_sidecar_notes(new, images, kubelet), *_key_notes(old, new))
     )
+
+
+def _refuse_record(old: Tree, images: Mapping[str, str]) -> Iterator[Reason]:
+    """What an attempt must remember has to fit into a record that is read again."""
+    before = trees.images(old)
+    size = records.largest({name: (before.get(name, ""), image) for name, image in images.items()})
+    if size > records.LIMIT:
+        what = f"what is to be remembered of an upgrade of {len(images)} containers"
+        yield too_large(what, f"up to {size} characters, more than the {records.LIMIT} of a record")
 
 
 class TemplatePair(Struct, frozen=True, eq=False):

@@ -23,6 +23,8 @@ from inplace.core.rollout.steps import CurrentStep
 from inplace.core.state import records, statuses
 from inplace.core.state.records import PodPhase, Record, Unreadable
 from inplace.core.state.statuses import Failure, Phase, Status
+from inplace.core.template import diff, trees
+from inplace.core.template.change import PodChange, Refused
 from tests.factories import NOW, OLD, later, pod, snapshot, swapping, workload
 
 
@@ -151,3 +153,32 @@ def test_a_status_from_the_future_neither_keeps_the_next_from_being_written_nor_
     at = CurrentStep(0, 1, 2, timedelta(seconds=10))
     advanced = steps.advance(own, at, replace(forged, reached_at=future), same=True, reached=True, now=NOW)
     assert advanced.reached_at == NOW
+
+
+def many(count, tag):
+    """A template of so many containers with long names."""
+    image = "registry.example.com/" + "x" * 100 + ":" + tag
+    return {"spec": {"containers": [{"name": f"container-{n:02}", "image": image} for n in range(count)]}}
+
+
+def largest(count):
+    """The largest record of their upgrade."""
+    old, new = trees.images(many(count, "v1")), trees.images(many(count, "v2"))
+    id_, expected = "containerd://" + "a" * 64, "sha256:" + "c" * 64
+    baselines = {
+        name: records.Baseline(old[name], image, id_, f"{image}@sha256:{'b' * 64}", expected)
+        for name, image in new.items()
+    }
+    return replace(swapping(), containers=baselines, message="m" * records.MESSAGE_LIMIT)
+
+
+def test_an_upgrade_of_more_containers_than_a_record_has_room_for_is_refused():
+    """What is written has to be read again: the largest record of what is accepted is within the bound."""
+    verdicts = {count: diff.diff(many(count, "v1"), many(count, "v2")) for count in range(1, 40)}
+    fits = max(count for count, verdict in verdicts.items() if isinstance(verdict, PodChange))
+    assert 15 < fits < 30
+    assert len(records.encode(largest(fits))) <= records.LIMIT
+    refused = verdicts[fits + 1]
+    assert isinstance(refused, Refused)
+    assert [reason.code for reason in refused.reasons] == [ReasonCode.TemplateTooLarge]
+    assert f"an upgrade of {fits + 1} containers is up to" in refused.reasons[0].message
