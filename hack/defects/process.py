@@ -18,6 +18,13 @@ LATE: Final = "faults/test_opting_in_late.py"
 DEFECTS: Final = (
     # --- memory
     Defect(
+        "look below a workload that is nobody's for records of Pods alone",
+        "cluster/gather.py",
+        "return recorded or any(child.metadata.annotation(names.TEMPLATES) is not None for child in owned.children)",
+        "return recorded",
+        ("unit/cluster/test_kept.py::test_a_workload_is_read_whole_for_what_is_left_below_it",),
+    ),
+    Defect(
         "keep the templates of what nobody has opted in",
         "cluster/kept.py",
         "        template=left.template,\n",

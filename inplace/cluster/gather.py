@@ -20,8 +20,9 @@ from inplace.cluster.kept import Partial, lacking
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
 from inplace.core import kinds
+from inplace.core.kinds import OwnedObjects
 from inplace.core.objects import names
-from inplace.core.objects.model import Meta
+from inplace.core.objects.model import Meta, Pod
 from inplace.core.objects.workloads import Workload
 from inplace.core.pod.observation import infer
 from inplace.core.rollout.snapshot import PullPods, Snapshot
@@ -63,7 +64,7 @@ def gather(
     pods = cache.pods_of(workload, owned)
     ours = is_ours(workload.metadata)
     budgets = cache.budgets.by("namespace", key.namespace) if ours else ()
-    whole = not workload.partial or any(pod.metadata.annotation(names.STATE) is not None for pod in pods)
+    whole = not workload.partial or _is_anything_left(pods, owned)
     partial = lacking((workload, *owned.children, *owned.revisions, *pods, *budgets)) if whole else ()
     if partial:
         return Partly(partial)
@@ -87,6 +88,12 @@ def gather(
         unseen=frozenset(cache.unseen),
     )
     return _inferred(seen, cache, now) if memory is None else _remembered(seen, memory)
+
+
+def _is_anything_left(pods: Iterable[Pod], owned: OwnedObjects) -> bool:
+    """Whether there is anything of ours below a workload that shows nothing of ours itself: it is to be removed."""
+    recorded = any(pod.metadata.annotation(names.STATE) is not None for pod in pods)
+    return recorded or any(child.metadata.annotation(names.TEMPLATES) is not None for child in owned.children)
 
 
 def _remembered(seen: Snapshot, memory: Memory) -> Snapshot:

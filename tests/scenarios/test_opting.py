@@ -168,12 +168,15 @@ async def _rolled_out(world, tag="v2"):
 
     async def agreed() -> bool:
         pods = await world.pods()
-        alike = {pod.spec.containers[0].image for pod in pods} == {world.app(tag)}
-        return alike and len(pods) == 3 and all(pod.ready for pod in pods)
+        return {pod.spec.containers[0].image for pod in pods} == {world.app(tag)} and len(pods) == 3
 
-    await world.until(agreed, "all Pods to run the template's image", 2 * world.patience)
+    async def serving() -> bool:
+        return await agreed() and all(pod.ready for pod in await world.pods())
+
+    await world.until(serving, "all Pods to run the template's image", 2 * world.patience)
     await world.until(world.is_clean, "nothing of ours on any object")
     await world.stays(agreed, "as the template asks for", 2)
+    await world.until(serving, "the kubelet to have seen the last gate that was opened")
 
 
 async def _by_a_replace(world):

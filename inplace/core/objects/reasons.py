@@ -61,7 +61,7 @@ class ReasonCode(StrEnum):
     TemplateTooLarge = (
         "TemplateTooLarge",
         Concern.REFUSED,
-        "a Pod template, or a revision of it, is over 128 KiB of JSON or 64 levels deep, or some 20 images change at once",
+        "a Pod template, or a revision of it, is over 128 KiB of JSON or 64 levels deep, or swaps some 20 containers",
         "move what is large into ConfigMaps, or use `InPlaceIfPossible` or the native rollout",
     )
     ContainersChanged = (

@@ -186,3 +186,13 @@ def test_what_is_left_to_clean_up_after_an_opt_out_is_kept():
     assert isinstance(snapshot, Snapshot)
     assert [type(one).__name__ for one in opt_out.cleanup(snapshot)] == ["ClearStatus"]
     assert len(opt_out.release(snapshot)) == 1
+
+
+def test_a_workload_is_read_whole_for_what_is_left_below_it():
+    """Nothing of ours is on it nor on its Pods any more: the record of templates is still to be removed."""
+    cache = Cache()
+    arrives(cache, "Deployment", deployment())
+    arrives(cache, "ReplicaSet", replica_set(annotations={names.TEMPLATES: "{}"}))
+    found = gather(cache, Memory(FakeClock(), cache), KEY, NOW)
+    assert isinstance(found, Partly)
+    assert [each.metadata.name for each in found.objects] == ["web"]
