@@ -37,13 +37,6 @@ DEFECTS: Final = (
         ("faults/test_outages.py",),
     ),
     Defect(
-        "take a cache for out of date until something happens",
-        "kube/reflector.py",
-        "            self._succeeded()  # nothing has happened; a server need not say so\n",
-        "",
-        ("faults/test_outages.py",),
-    ),
-    Defect(
         "skip the grace period",
         LIFECYCLE,
         "    if context.now >= over:\n        return None",

@@ -253,7 +253,7 @@ class Reflector(Generic[T]):
         self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="closed")
         if lasted >= SHORT_SECONDS:
             self._short = self._expired = 0
-            self._succeeded()  # nothing has happened; a server need not say so
+            self._succeeded()
             return
         self._short += 1
         if self._short >= MAX_SHORT:
