@@ -28,16 +28,6 @@ _REPLACED = (
     '"moves":[["apply","v3",1.0]],"seed":2999}'
 )
 
-_UNHEARD = (
-    "The owner takes a setting away while no controller runs, and then undoes a rollout: kubectl copies it back"
-    " from the ReplicaSet's annotations. What was kept still has it, and nothing on any object tells that it was gone."
-)
-_UNDONE = (
-    '{"start":{"kind":"Deployment","replicas":1,"settings":{"steps":"1"}},'
-    '"moves":[["scale","0",1.0],["kill","",1.0],["setting","steps-",1.0],["image","v1-alias",1.0],["undo","v1",1.0]],'
-    '"seed":5401}'
-)
-
 KNOWN: tuple[Known, ...] = (
     Known(
         "waits/not mended: Refused BaseUnknown",
@@ -77,8 +67,6 @@ KNOWN: tuple[Known, ...] = (
         '{"start":{"kind":"DaemonSet","replicas":1,"gate":true,"mode":"InPlaceOnly","strategy":"default","settings":{},'
         '"policies":false,"tool":"apply"},"moves":[["strategy","ondelete",1.0]],"seed":418}',
     ),
-    Known("oracle/calm: annotations setting", ("Deployment",), _UNHEARD, _UNDONE),
-    Known("waits/not mended: AwaitingPromotion -", ("Deployment",), _UNHEARD, _UNDONE),
     Known(
         "pods/label before swap",
         ("StatefulSet", "DaemonSet", "Deployment", "ReplicaSet"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from inplace.core.objects import names
 from inplace.core.objects.model import Meta
@@ -96,6 +97,12 @@ class Trace:
         """What was wanted within a time, at least one."""
         before = [intent for at, intent in self.intents if at <= begin]
         return [*before[-1:], *(intent for at, intent in self.intents if begin < at <= end)] or [self.intents[0][1]]
+
+    @property
+    def has_unheard_settings(self) -> bool:
+        """Whether the owner changed settings while no controller ran: nobody can tell what an undo then copies back."""
+        pairs = pairwise(intent for _, intent in self.intents)
+        return any(not now.alive and now.settings != before.settings for before, now in pairs)
 
     def since_unquiet(self, at: float) -> float:
         """How long nothing has been amiss, up to a time."""

@@ -24,11 +24,12 @@ def judge(ours: Trace, native: Trace) -> Iterator[Verdict]:
     """Every sight of the end, beside its twin; what follows from an earlier difference is not said again."""
     if _invalid(native) - _invalid(ours):
         return
-    calm = list(_at("calm", ours, native))
+    unheard = {"annotations setting"} if ours.has_unheard_settings else set[str]()
+    calm = [one for one in _at("calm", ours, native) if one.fault.partition(": ")[2] not in unheard]
     yield from calm
     if not ours.is_mended or not ours.is_out:
         return
-    known = {one.fault.partition(": ")[2] for one in calm}
+    known = {one.fault.partition(": ")[2] for one in calm} | unheard
     out = [one for one in _at("opted out", ours, native) if one.fault.partition(": ")[2] not in known]
     yield from out
     if not out:

@@ -55,6 +55,8 @@ def _phase(ours: Trace, sight: Sight, status: Status) -> Iterator[Verdict]:
     if _lost(ours, sight, status):
         return
     if sight.name.startswith("mended"):
+        if ours.has_unheard_settings:
+            return
         if status.phase is not Phase.UP_TO_DATE:
             yield Verdict("waits", f"not mended: {status.phase} {_codes(status)}", where)
         elif any(tag(pod) != tag(sight.template) for pod in sight.pods):
