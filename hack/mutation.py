@@ -102,7 +102,8 @@ def _problems(defect: Defect, root: Path) -> Iterator[str]:
 
 def judge(code: int, output: str) -> Run:
     """What pytest's exit code and output say. A test that was stopped for its time has shown nothing."""
-    failed = re.findall(r"^FAILED (.+?)(?: - .*)?$", output, re.MULTILINE)
+    # A test may also end in an error after its last line: of a connection that is left open, for example.
+    failed = re.findall(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", output, re.MULTILINE)
     hung = re.search(r"Timeout \(>[\d.]+s\) from pytest-timeout", output) is not None
     if code == 0:
         return Run(Outcome.MISSED)

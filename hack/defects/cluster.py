@@ -173,7 +173,7 @@ DEFECTS: Final = (
         ERRORS,
         " and not status.message.startswith(_WEBHOOK)",
         "",
-        (f"{REFUSED_WRITES}::test_what_is_refused_for_good_is_said_and_not_asked_again_and_again",),
+        ("unit/kube/test_errors.py::test_the_lines_of_a_webhook_are_kept",),
     ),
     Defect(
         "forget why a write was refused",
@@ -243,7 +243,7 @@ DEFECTS: Final = (
         "core/rollout/admit.py",
         "lacking or _refused(assessment, state.action) or",
         "lacking or",
-        (f"{REFUSED_WRITES}::test_what_is_refused_for_good_is_said_and_not_asked_again_and_again",),
+        ("unit/core/test_admit.py::test_a_pod_whose_start_was_refused_waits_with_the_reason_and_is_asked_for_again",),
     ),
     Defect(
         "call a write that is refused for long progress",

@@ -116,13 +116,6 @@ DEFECTS: Final = (
         "        if token:\n",
         (CONNECTION,),
     ),
-    Defect(
-        "leave a plugin behind",
-        "kube/plugin.py",
-        "        process._transport.close()  #",
-        "        pass  #",
-        (CONNECTION,),
-    ),
     # --- the lease, and the end
     Defect(
         "take a lease that was deleted under its holder",
@@ -143,7 +136,7 @@ DEFECTS: Final = (
         "controller/apply.py",
         "            await asyncio.wait(self._tasks, timeout=WRITE_SECONDS)\n",
         "            await asyncio.sleep(0)\n",
-        (APPLY,),
+        ("faults/test_stop.py",),
     ),
     Defect(
         "believe that a write without an answer was not made",

@@ -301,7 +301,7 @@ async def test_a_status_of_another_version_is_named_and_not_waited_for(shop):
         resources.STATEFULSETS, "web", NAMESPACE, body, patch_type=PatchType.MERGE, type=dict, subresource="status"
     )
     why = f"its status was {versions.why(2)}"
-    done = await shop.inplace("status", "sts/web")
+    done = await shop.inplace("status", "sts/web", "--timeout", "20s")
     assert (done.code, done.out) == (3, f"statefulset/web: Refused: {why}\n")
     told = json.loads((await shop.inplace("status", "sts/web", "-o", "json")).out)
     assert [reason["code"] for reason in told["status"]["reasons"]] == ["VersionUnknown"]

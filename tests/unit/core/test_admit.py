@@ -5,16 +5,17 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from inplace.core.actions.describe import sort_of
 from inplace.core.kinds import Template
 from inplace.core.objects import names
-from inplace.core.objects.reasons import ReasonCode
+from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan.plan import Planner
 from inplace.core.rollout import order
-from inplace.core.rollout.snapshot import PullPods
+from inplace.core.rollout.snapshot import FailedWrite, PullPods
 from inplace.core.state import statuses
 from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Phase, Status
-from tests.factories import NEW, NOW, OLD, container, node, pod, snapshot, swapping, template, workload
+from tests.factories import NEW, NOW, OLD, container, later, node, pod, snapshot, swapping, template, workload
 
 #: NEW differs from OLD in a label only.
 LABEL_ONLY = {
@@ -84,6 +85,18 @@ def test_pods_that_may_only_be_starting_are_not_swapped_all_at_once(waiting, beg
 def test_a_change_of_labels_costs_nothing_and_waits_for_nothing():
     made = admission(*pods(3), revisions=LABEL_ONLY, room=0, pull_pods=PullPods())
     assert started(made) == ["web-2", "web-1", "web-0"]
+
+
+def test_a_pod_whose_start_was_refused_waits_with_the_reason_and_is_asked_for_again():
+    refused = Reason(ReasonCode.WriteRefused, "", "the API server refuses to drain Pod web-1")
+    failed = FailedWrite("uid-web-1", "drain", refused, NOW, later(30), later(60))
+    found = [pod(name=f"web-{n}", uid=f"uid-web-{n}") for n in range(2)]
+    drain = admission(*found).granted[0]
+    failed = replace(failed, sort=sort_of(drain))
+    made = admission(*found, failed_writes=(failed,))
+    assert started(made) == []
+    assert made.deferred["web-1"] is refused
+    assert started(admission(*found, failed_writes=(failed,), now=later(30))) == ["web-1"]
 
 
 # --- steps
