@@ -7,7 +7,7 @@ from typing import Final
 from hack.defects.defect import Defect
 
 DIFF: Final = "core/template/diff.py"
-GATES: Final = "core/plan/gates.py"
+GATES: Final = "core/plan/readiness_gates.py"
 
 DEFECTS: Final = (
     Defect(
@@ -36,7 +36,7 @@ DEFECTS: Final = (
         "    if not closed(pod) or kept or",
         "    if True or",
         (
-            "unit/core/test_gates.py::test_a_gate_is_closed_by_an_attempt_in_flight_or_not_at_all",
+            "unit/core/test_readiness_gates.py::test_a_gate_is_closed_by_an_attempt_in_flight_or_not_at_all",
             "scenarios/test_gate.py::test_a_gate_that_is_closed_without_a_record_is_opened",
         ),
     ),
@@ -45,21 +45,21 @@ DEFECTS: Final = (
         GATES,
         "    kept = isinstance(record, Record) and record.in_flight\n",
         "    kept = False\n",
-        ("unit/core/test_gates.py::test_a_gate_is_closed_by_an_attempt_in_flight_or_not_at_all",),
+        ("unit/core/test_readiness_gates.py::test_a_gate_is_closed_by_an_attempt_in_flight_or_not_at_all",),
     ),
     Defect(
         "open a gate again and again without a pause",
         GATES,
         "    return since + CLOSED if since is not None and since <= now else now\n",
         "    return now\n",
-        ("unit/core/test_gates.py::test_whoever_closes_a_gate_again_and_again_is_not_answered_at_once",),
+        ("unit/core/test_readiness_gates.py::test_whoever_closes_a_gate_again_and_again_is_not_answered_at_once",),
     ),
     Defect(
         "take a retry for answered while a gate is closed",
         "core/plan/status.py",
-        "    if gates.answers_retry(snapshot):\n",
+        "    if readiness_gates.answers_retry(snapshot):\n",
         "    if True:\n",
-        ("unit/core/test_gates.py::test_a_retry_is_answered_when_the_gate_is_open",),
+        ("unit/core/test_readiness_gates.py::test_a_retry_is_answered_when_the_gate_is_open",),
     ),
     Defect(
         "call a Pod behind for a record that nobody can read",

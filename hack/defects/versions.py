@@ -54,7 +54,7 @@ DEFECTS: Final = (
     ),
     Defect(
         "take a retry for a word about another version's record",
-        "core/plan/gates.py",
+        "core/plan/readiness_gates.py",
         "    if record.version is not None:\n        return False\n",
         "",
         (TESTS + "test_a_retry_does_not_take_over_what_another_version_wrote_and_opting_out_does",),

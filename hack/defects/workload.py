@@ -260,7 +260,7 @@ DEFECTS: Final = (
     ),
     Defect(
         "open a gate while a write is under way",
-        "core/plan/gates.py",
+        "core/plan/readiness_gates.py",
         " and pod.uid not in snapshot.pending:\n            yield pod",
         ":\n            yield pod",
         ("unit/core/test_plan.py::test_nothing_is_written_while_a_write_is_under_way",),

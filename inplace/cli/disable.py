@@ -27,7 +27,7 @@ from inplace.core.actions.actions import Action, PatchWorkload, WriteStatus, sub
 from inplace.core.objects import names
 from inplace.core.objects.reasons import EventReason, Reason, ReasonCode
 from inplace.core.objects.workloads import Workload
-from inplace.core.plan import gates, messages, opt_out, plan
+from inplace.core.plan import messages, opt_out, plan, readiness_gates
 from inplace.core.plan.plan import Planner
 from inplace.core.plan.result import Plan
 from inplace.core.plan.status import explain
@@ -216,7 +216,7 @@ def _awaited(snapshot: Snapshot, now: datetime, *, replaces: bool) -> frozenset[
 
     Without a controller nobody else opens the gates of the new Pods.
     """
-    opening = gates.opening(snapshot, now)
+    opening = readiness_gates.opening(snapshot, now)
     awaited = {subject(action).uid for action in opening.actions}
     if opening.due is not None:
         awaited.add(names.GATE)

@@ -25,7 +25,7 @@ from inplace.core.actions.actions import (
 )
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
-from inplace.core.plan import gates, opt_out
+from inplace.core.plan import opt_out, readiness_gates
 from inplace.core.plan.decision import Decision
 from inplace.core.plan.events import events
 from inplace.core.plan.requeue import requeue_at
@@ -51,7 +51,7 @@ class Planner:
 
     def plan(self, snapshot: Snapshot, now: datetime) -> Plan:
         """Decide everything about one workload."""
-        opening = gates.opening(snapshot, now)
+        opening = readiness_gates.opening(snapshot, now)
         decided = self._opted_in(snapshot, now) if is_opted_in(snapshot) else self._opted_out(snapshot, now)
         spoken_for = {action.pod.uid for action in opening.actions}
         others = (action for action in decided.actions if subject(action).uid not in spoken_for)

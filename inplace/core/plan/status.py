@@ -7,7 +7,7 @@ from collections import Counter
 import msgspec
 
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.plan import gates
+from inplace.core.plan import readiness_gates
 from inplace.core.plan.decision import Decision
 from inplace.core.plan.messages import message
 from inplace.core.plan.phase import phase
@@ -80,7 +80,7 @@ def _is_scaled_away(pod: PodAssessment) -> bool:
 def _retried(decision: Decision) -> str:
     """The last request to retry that was answered; one that is to open gates, not before these are open."""
     snapshot, before = decision.assessment.snapshot, decision.before
-    if gates.answers_retry(snapshot):
+    if readiness_gates.answers_retry(snapshot):
         return rollback.request(snapshot.workload)
     return before.retried if before is not None else ""
 

@@ -1,7 +1,7 @@
 """The grammar of setting values: amounts, durations, lists of names; text -> value, or None if it is invalid.
 
 Every function is total and as strict as the API server. Does not depend on the annotation that a text came from, on
-defaults, or on what a value is for (`schema`).
+defaults, or on what a value is for (`annotations`).
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ from inplace.core.objects import names
 from inplace.core.objects.model import Meta
 from inplace.core.objects.reasons import EventReason, ReasonCode
 from inplace.core.objects.workloads import Workload
-from inplace.core.plan import gates
 from inplace.core.plan import plan as planning
+from inplace.core.plan import readiness_gates
 from inplace.core.plan.plan import Planner
 from inplace.core.state import conditions, records, statuses, versions
 from inplace.core.state.records import PodPhase, Record, Unreadable
@@ -161,7 +161,7 @@ def test_a_record_of_another_version_that_came_meanwhile_is_seen_before_the_firs
 def test_a_retry_does_not_take_over_what_another_version_wrote_and_opting_out_does():
     theirs = pod(gate="False", ready=False, record='{"v":2}')
     asked = snapshot(theirs, workload=workload(replicas=1, annotations={"retry": "a"}))
-    assert gates.opening(asked, later(60)).actions == ()
+    assert readiness_gates.opening(asked, later(60)).actions == ()
     out = snapshot(theirs, workload=workload(replicas=1, mode=None))
     assert [type(one) for one in planning.plan(out, later(60)).actions if hasattr(one, "pod")] == [OpenGate]
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from inplace.core.actions import patches
 from inplace.core.actions.actions import OpenGate
 from inplace.core.objects import names
-from inplace.core.plan import gates
+from inplace.core.plan import readiness_gates
 from inplace.core.plan.plan import plan
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase
@@ -26,7 +26,9 @@ def closed(record=None, since=NOW, **fields):
 
 
 def opened(one, at, **fields):
-    return [action.pod.name for action in gates.opening(snapshot(one, workload=workload(**fields)), at).actions]
+    return [
+        action.pod.name for action in readiness_gates.opening(snapshot(one, workload=workload(**fields)), at).actions
+    ]
 
 
 @pytest.mark.parametrize("phase", list(PodPhase))
@@ -37,7 +39,7 @@ def test_a_gate_is_closed_by_an_attempt_in_flight_or_not_at_all(phase):
 
 def test_whoever_closes_a_gate_again_and_again_is_not_answered_at_once():
     look = snapshot(closed())
-    assert gates.opening(look, later(9)) == gates.Opening((), later(10))
+    assert readiness_gates.opening(look, later(9)) == readiness_gates.Opening((), later(10))
     at = plan(look, later(9)).requeue_at
     assert at is not None
     assert at <= later(10)
@@ -64,7 +66,9 @@ def test_a_retry_is_answered_when_the_gate_is_open():
     assert plan(snapshot(closed(UNREADABLE), workload=asked), later(10)).status.retried == ""
     assert plan(snapshot(pod(record=UNREADABLE), workload=asked), later(10)).status.retried == "a"
     old = workload(replicas=1, annotations={"retry": "a", "status": _told(retried="a")})
-    assert gates.opening(snapshot(closed(UNREADABLE), workload=old), later(10)).actions == (), "answered before"
+    assert readiness_gates.opening(snapshot(closed(UNREADABLE), workload=old), later(10)).actions == (), (
+        "answered before"
+    )
 
 
 def _told(**changes):
