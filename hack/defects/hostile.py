@@ -74,8 +74,8 @@ DEFECTS: Final = (
     Defect(
         "forget that a plan took long",
         "controller/planning.py",
-        "            self._long[uid] = took\n",
-        "            pass\n",
+        "        self._took[snapshot.workload.metadata.uid] = took\n",
+        "",
         (f"{PLANNING}::test_a_workload_whose_plan_took_long_is_planned_beside_from_then_on",),
     ),
     # --- one object hurts no other

@@ -2,8 +2,8 @@
 
 A plan is a function of its snapshot, so it may be made anywhere; but it cannot be interrupted, and while the event loop
 makes one the lease is not renewed, no probe is answered, and no other tenant is served. The interpreter takes turns
-between threads every 5 ms, so that beside a plan in a thread the loop goes on. A plan in the loop is cheaper by two
-switches, and nearly all are over in a millisecond.
+between threads every 5 ms, so that beside a plan in a thread the loop goes on; but each of the two then waits for the
+other, and a plan in the loop is over sooner. Nearly all are over in a few milliseconds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from inplace.core.plan.result import Plan
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.runtime.clock import Clock
 
-#: A workload whose last plan took longer, in seconds, or that has so many Pods, is planned in the thread.
+#: A workload whose last plan took longer, in seconds of computing, is planned in the thread; and so is one of so many
+#: Pods for the first time.
 LONG_SECONDS: Final = 0.05
 MANY_PODS: Final = 100
 
@@ -35,39 +36,41 @@ class Planning:
         self._beside = Planner()
         self._thread: ThreadPoolExecutor | None = None
         self._clock = clock
-        #: By uid of the workload: how long its last plan took, if that was long.
-        self._long: dict[str, float] = {}
+        #: By uid of the workload: how long its last plan took.
+        self._took: dict[str, float] = {}
 
     async def plan(self, snapshot: Snapshot, now: datetime) -> tuple[Plan, float]:
-        """The plan, and how long it took, in seconds."""
-        uid, began = snapshot.workload.metadata.uid, self._clock.monotonic()
+        """The plan, and how long it took: seconds of computing, whatever else ran beside it."""
         if self.is_long(snapshot):
             self._thread = self._thread or ThreadPoolExecutor(1, thread_name_prefix="plan")
-            made = await asyncio.get_running_loop().run_in_executor(self._thread, self._beside.plan, snapshot, now)
+            loop = asyncio.get_running_loop()
+            made, took = await loop.run_in_executor(self._thread, self._timed, self._beside, snapshot, now)
         else:
-            made = self._here.plan(snapshot, now)
-        took = self._clock.monotonic() - began
-        if took > LONG_SECONDS:
-            self._long[uid] = took
-        else:
-            self._long.pop(uid, None)
+            made, took = self._timed(self._here, snapshot, now)
+        self._took[snapshot.workload.metadata.uid] = took
         return made, took
+
+    def _timed(self, planner: Planner, snapshot: Snapshot, now: datetime) -> tuple[Plan, float]:
+        began = self._clock.computing()
+        made = planner.plan(snapshot, now)
+        return made, self._clock.computing() - began
 
     def is_long(self, snapshot: Snapshot) -> bool:
         """Whether the next plan is likely to take long."""
-        return len(snapshot.pods) >= MANY_PODS or snapshot.workload.metadata.uid in self._long
+        took = self._took.get(snapshot.workload.metadata.uid)
+        return len(snapshot.pods) >= MANY_PODS if took is None else took > LONG_SECONDS
 
     def keep(self, workloads: Container[str], nodes: Container[str]) -> None:
         """Drop everything about workloads (uids) and nodes (names) that do not exist."""
-        for uid in [uid for uid in self._long if uid not in workloads]:
-            del self._long[uid]
+        for uid in [uid for uid in self._took if uid not in workloads]:
+            del self._took[uid]
         self._here.keep(workloads, nodes)
         if self._thread is not None:
             self._thread.submit(self._beside.keep, workloads, nodes)
 
     def forget(self, workload: str) -> None:
         """Drop everything about a deleted workload (uid); in the thread once it has finished what it is at."""
-        self._long.pop(workload, None)
+        self._took.pop(workload, None)
         self._here.forget(workload)
         if self._thread is not None:
             self._thread.submit(self._beside.forget, workload)

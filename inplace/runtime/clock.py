@@ -27,6 +27,10 @@ class Clock(Protocol):
         """Seconds from an arbitrary start; never goes back."""
         ...
 
+    def computing(self) -> float:
+        """Seconds for which this thread has computed, from an arbitrary start."""
+        ...
+
     def now(self) -> datetime:
         """UTC, timezone-aware."""
         ...
@@ -42,6 +46,10 @@ class SystemClock:
     def monotonic(self) -> float:
         """`time.monotonic`."""
         return time.monotonic()
+
+    def computing(self) -> float:
+        """`time.thread_time`."""
+        return time.thread_time()
 
     def now(self) -> datetime:
         """UTC."""
@@ -61,6 +69,10 @@ class LoopClock:
     def monotonic(self) -> float:
         """`loop.time()`."""
         return asyncio.get_running_loop().time()
+
+    def computing(self) -> float:
+        """Nothing takes time here, so that a run can be repeated."""
+        return 0.0
 
     def now(self) -> datetime:
         """The epoch plus the loop's time."""
@@ -113,6 +125,10 @@ class ServerClock:
     def monotonic(self) -> float:
         """This machine's."""
         return self._own.monotonic()
+
+    def computing(self) -> float:
+        """This machine's."""
+        return self._own.computing()
 
     def now(self) -> datetime:
         """UTC."""

@@ -49,6 +49,9 @@ class FakeClock:
     def monotonic(self) -> float:
         return self.seconds
 
+    def computing(self) -> float:
+        return 0.0
+
     def now(self) -> datetime:
         return EPOCH + timedelta(seconds=self.seconds)
 

@@ -28,8 +28,8 @@ class Slow(Planner):
 
     def plan(self, snapshot, now):
         self.threads.append(threading.current_thread().name)
-        end = time.monotonic() + self.seconds
-        while time.monotonic() < end:
+        end = time.thread_time() + self.seconds
+        while time.thread_time() < end:
             pass
         return super().plan(snapshot, now)
 
@@ -77,13 +77,36 @@ async def test_a_workload_whose_plan_took_long_is_planned_beside_from_then_on(be
     assert not found.is_long(FEW), "it was quick this time"
 
 
+async def test_many_pods_are_planned_in_the_loop_once_that_is_known_to_be_quick(beside):
+    here = Slow(0)
+    beside.seconds = 0
+    found = Planning(here, SystemClock())
+    await found.plan(MANY, NOW)
+    await found.plan(MANY, NOW)
+    assert (here.threads, beside.threads) == (["MainThread"], ["plan_0"])
+    found.keep((), ())
+    assert found.is_long(MANY), "forgotten with its workload"
+
+
+async def test_what_is_computed_beside_a_plan_does_not_count_for_it(beside):
+    beside.seconds = 0
+
+    class Sleepy(Slow):
+        def plan(self, snapshot, now):
+            time.sleep(LONG_SECONDS * 2)
+            return super().plan(snapshot, now)
+
+    _, took = await Planning(Sleepy(0), SystemClock()).plan(FEW, NOW)
+    assert took < LONG_SECONDS
+
+
 async def test_what_both_remember_of_a_workload_is_forgotten(beside):
     here = Slow(0)
     found = Planning(here, SystemClock())
     found.forget("web")
     assert (here.forgotten, beside.forgotten) == (["MainThread"], []), "no thread is started to forget"
     await found.plan(MANY, NOW)
-    found.forget("web")
+    found.forget(MANY.workload.metadata.uid)
     await found.plan(MANY, NOW)
     assert beside.forgotten == ["plan_0"], "not while it may be planning"
     assert not here._assessor._pods._known

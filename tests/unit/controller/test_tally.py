@@ -29,6 +29,9 @@ class Clock:
     def monotonic(self) -> float:
         return self.at
 
+    def computing(self) -> float:
+        return 0.0
+
     def now(self) -> datetime:
         return later(self.at)
 

@@ -126,6 +126,9 @@ class Hand:
     def monotonic(self):
         return self.at
 
+    def computing(self):
+        return 0.0
+
     def now(self):
         return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.at)
 

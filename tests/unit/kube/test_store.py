@@ -46,6 +46,9 @@ class Clock:
     def monotonic(self):
         return self.seconds
 
+    def computing(self):
+        return 0.0
+
     def now(self):
         return datetime(2026, 1, 1, tzinfo=UTC)
 
