@@ -88,8 +88,9 @@ class Memory:
         self.released: dict[str, bytes] = {}
         #: By uid of a budget: when it was asked to recount.
         self.recounted_at: dict[str, datetime] = {}
-        #: By uid of a workload: since when its Pods wait for what others must end, and nothing else happens.
+        #: By uid of a workload: since when it waits for what others must end, and how far that has come.
         self.blocked_since: dict[str, datetime] = {}
+        self._blocked_at: dict[str, int] = {}
         #: Workloads that look at budgets.
         self.reserving: set[Key] = set()
         #: By uid of a workload and name: the pull Pods asked for.
@@ -148,6 +149,7 @@ class Memory:
             self.released,
             self.recounted_at,
             self.blocked_since,
+            self._blocked_at,
             self._pull_requests,
             self._freeze_restored,
             self._dry_runs or {},
@@ -190,6 +192,13 @@ class Memory:
         becoming_ready = done and not pod.ready  # its gate is open, and the kubelet will say so
         if not becoming_ready and not self.is_pending(pod.metadata):
             self._disrupted.pop(pod.uid, None)
+
+    def note_blocked(self, workload: str, progress: int | None) -> None:
+        """What a workload (uid) waits for has come so far; None: it does not wait for others."""
+        if progress is None:
+            self.blocked_since.pop(workload, None)
+        elif workload not in self.blocked_since or self._blocked_at.get(workload) != progress:
+            self.blocked_since[workload], self._blocked_at[workload] = self.clock.now(), progress
 
     def record_dry_run(self, workload: str, sort: str, refusal: Reason | None) -> None:
         """Record the result of a dry run, which expires after a while, much later if it was accepted."""

@@ -164,10 +164,7 @@ class Reconciler:
             self._memory.reserving.add(key)
         else:
             self._memory.reserving.discard(key)
-        if plan.blocked:
-            self._memory.blocked_since.setdefault(uid, self._clock.now())
-        else:
-            self._memory.blocked_since.pop(uid, None)
+        self._memory.note_blocked(uid, plan.blocked.progress if plan.blocked is not None else None)
 
     def _rest(self, key: Key, took: float) -> float:
         """How long to leave a workload alone, by the duration of its plan and the number of active workloads."""

@@ -42,15 +42,6 @@ KNOWN: tuple[Known, ...] = (
         _REPLACED,
     ),
     Known(
-        "waits/no end: Progressing NativeRollout,Terminating",
-        ("StatefulSet",),
-        "A native rollout that was in progress at the opt-in is waited for without a deadline, also if it can go on no"
-        " more, because its next Pod is on a node that is gone and stays Terminating.",
-        '{"start":{"kind":"StatefulSet","replicas":3,"settings":{"progress-deadline-seconds":"120"}},'
-        '"moves":[["opt-out","",60.0],["image","missing",1.0],["node-away","1",1.0],["opt-in","InPlaceOnly",3.0],["image","v3",60.0],'
-        '["autoscaler","",400.0]],"seed":2136}',
-    ),
-    Known(
         "waits/no cause: UpToDate DriftDetected",
         ("ReplicaSet",),
         "A Pod that a bare ReplicaSet made of a template that was never recorded, because the server refused that write"

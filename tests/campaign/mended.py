@@ -87,6 +87,18 @@ MENDED: tuple[Mended, ...] = (
         '{"start":{"kind":"Deployment","strategy":"recreate"},"moves":[["image","v2",60.0]]}',
     ),
     Mended(
+        "wait without end where a Pod is behind the step",
+        '{"start":{"kind":"Deployment","replicas":2,"gate":true,"mode":"InPlaceOnly","strategy":"one",'
+        '"settings":{"steps":"1"},"policies":false,"tool":"apply"},'
+        '"moves":[["budget","2",60.0],["image","v2",3.0]]}',
+    ),
+    Mended(
+        "wait without end for a native rollout",
+        '{"start":{"kind":"Deployment","replicas":2,"gate":true,"mode":"InPlaceOnly","strategy":"one",'
+        '"settings":{"steps":"1"},"policies":false,"tool":"apply"},'
+        '"moves":[["image","crash",3.0],["resume","",60.0]]}',
+    ),
+    Mended(
         "put back the metadata that others have changed",
         '{"start":{"kind":"StatefulSet"},"moves":[["pod-label","0 role=primary",1.0],["image","v2",60.0]]}',
     ),

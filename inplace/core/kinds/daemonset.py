@@ -63,6 +63,10 @@ class DaemonSet(Unordered):
         why = f"unsupported strategy {strategy}: expected RollingUpdate or OnDelete"
         return Reason(ReasonCode.StrategyUnsupported, "spec.updateStrategy.type", why)
 
+    def together(self, workload: Workload) -> bool:
+        """Never: one Pod after the other."""
+        return False
+
     def native(self, workload: Workload) -> Native:
         """`rollingUpdate.maxUnavailable` as the user wrote it (a surge has none), and `minReadySeconds`."""
         allowed = rolling(workload, _own(workload) if self.held(workload) else Replaced()).get("maxUnavailable")

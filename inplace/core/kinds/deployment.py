@@ -63,11 +63,19 @@ class Deployment(matching.MatchedByTemplate):
         Recreate promises that no two versions serve side by side, which one Pod after the other would break. The pause
         works with both strategies.
         """
-        together = self.desired(workload) <= 1 or settings.max_unavailable == Amount(100, percent=True)
-        if _strategy(workload).type != "Recreate" or together:
+        if _strategy(workload).type != "Recreate" or self.desired(workload) <= 1:
             return owned_elsewhere(workload)
         why = "strategy Recreate with more than one replica: old and new Pods would serve side by side"
-        return Reason(ReasonCode.StrategyUnsupported, "spec.strategy.type", f"{why}; {_ALL_AT_ONCE}")
+        if settings.max_unavailable != Amount(100, percent=True):
+            return Reason(ReasonCode.StrategyUnsupported, "spec.strategy.type", f"{why}; {_ALL_AT_ONCE}")
+        if settings.steps:
+            why = f"{why} at each of the {names.PREFIX}steps; remove that setting"
+            return Reason(ReasonCode.StrategyUnsupported, "spec.strategy.type", why)
+        return owned_elsewhere(workload)
+
+    def together(self, workload: Workload) -> bool:
+        """With the strategy Recreate."""
+        return _strategy(workload).type == "Recreate"
 
     def native(self, workload: Workload) -> Native:
         """`rollingUpdate.maxUnavailable` and `minReadySeconds`."""

@@ -83,6 +83,10 @@ class Kind(Protocol):
         """The desired number of Pods."""
         ...
 
+    def together(self, workload: Workload) -> bool:
+        """Whether no Pod starts before all can, because two versions must not serve side by side."""
+        ...
+
     # --- the freeze ---------------------------------------------------------------------------------------------------
 
     @property

@@ -42,6 +42,10 @@ class ReplicaSet(matching.MatchedByTemplate):
         """Owned by any other workload, such as an Argo Rollout, which finds its ReplicaSets by their hash."""
         return owned_elsewhere(workload, by_any=True)
 
+    def together(self, workload: Workload) -> bool:
+        """Never: it has no strategy."""
+        return False
+
     def native(self, workload: Workload) -> Native:
         """`minReadySeconds`; a ReplicaSet has no strategy."""
         return Native(min_ready_seconds=workload.spec.min_ready_seconds)

@@ -64,6 +64,10 @@ class StatefulSet:
         why = f"unsupported strategy {strategy}: expected RollingUpdate or OnDelete"
         return Reason(ReasonCode.StrategyUnsupported, "spec.updateStrategy.type", why)
 
+    def together(self, workload: Workload) -> bool:
+        """Never: one Pod after the other."""
+        return False
+
     def native(self, workload: Workload) -> Native:
         """`rollingUpdate` as the user wrote it, and `minReadySeconds`."""
         own = original(workload) if _held_by_us(workload) else replaced(workload.spec.update_strategy)

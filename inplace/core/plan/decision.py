@@ -56,7 +56,9 @@ class Decision(Struct, frozen=True, dict=True):
 
     @cached_property
     def blocked(self) -> Blocked | None:
-        """The wait if nothing goes on, and others must end what Pods wait for; None while we hold them ourselves."""
+        """The wait if nothing goes on, and others must end it; None while we hold the Pods ourselves."""
+        if self.hold is not None and self.is_held_by(ReasonCode.NativeRollout):
+            return blocked.by_native_rollout(self.hold.reason, self.assessment.snapshot.workload)
         held = self.hold is not None and self.hold.reason.code not in MOMENTARY
         return None if held or self.is_step_reached else blocked.first(self.assessment, self.admission)
 

@@ -225,8 +225,7 @@ def _finish(decision: Decision, reported: Status, write: WorkloadAction | None, 
     wanted = (each for each in (write, label) if each is not None)
     actions = (*actions, *(each for each in wanted if subject(each).uid not in snapshot.pending))
     at = requeue_at(decision, reported, due)
-    blocked = decision.blocked is not None
-    return Plan(actions, reported, at, decision.assessment.pods, decision.admission.deferred, blocked)
+    return Plan(actions, reported, at, decision.assessment.pods, decision.admission.deferred, decision.blocked)
 
 
 def _write(

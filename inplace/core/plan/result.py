@@ -9,6 +9,7 @@ from msgspec import Struct
 from inplace.core.actions.actions import Action
 from inplace.core.objects.reasons import Reason
 from inplace.core.rollout.assess import PodAssessment
+from inplace.core.rollout.blocked import Blocked
 from inplace.core.state.statuses import Status
 
 
@@ -24,5 +25,5 @@ class Plan(Struct, frozen=True):
     pods: tuple[PodAssessment, ...] = ()
     #: By name: why pending Pods do not start.
     deferred: dict[str, Reason] = {}
-    #: Whether nothing goes on, and others must end what Pods wait for.
-    blocked: bool = False
+    #: The wait if nothing goes on, and others must end it.
+    blocked: Blocked | None = None

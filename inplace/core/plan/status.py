@@ -109,7 +109,8 @@ def _waiting(decision: Decision) -> dict[str, int]:
 def _is_served_by(pods: tuple[PodAssessment, ...], revision: str) -> bool:
     """Whether no Pod is kept on another revision, and at least one is available: what never ran is not healthy.
 
-    A Pod that another writer has changed says nothing of its revision.
+    A Pod that another writer has changed says nothing of its revision, nor does one that is being deleted.
     """
     kept = any(pod.excluded is not None and pod.excluded.code == ReasonCode.Partition for pod in pods)
-    return not kept and any(pod.available and pod.revision == revision and not pod.drift for pod in pods)
+    staying = (pod for pod in pods if pod.pod.metadata.deletion_timestamp is None)
+    return not kept and any(pod.available and pod.revision == revision and not pod.drift for pod in staying)

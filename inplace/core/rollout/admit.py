@@ -44,6 +44,12 @@ class _Verdict(NamedTuple):
     within_step: bool = True
 
 
+class _Judged(NamedTuple):
+    pod: Pod
+    state: Pending
+    verdict: _Verdict
+
+
 def admit(assessment: Assessment, hold: Hold | None) -> Admission:
     """Grant starts within the quotas; a hold defers every one."""
     pods = (pod.pod for pod in assessment.pods)
@@ -51,12 +57,14 @@ def admit(assessment: Assessment, hold: Hold | None) -> Admission:
     pending = candidates(assessment)
     if hold is not None:
         return Admission(reservations, deferred={pod.pod.name: hold.reason for pod, _ in pending})
-    quotas, verdicts = Quotas.of(assessment), list[tuple[Pod, Pending, _Verdict]]()
+    quotas, verdicts, reserved = Quotas.of(assessment), list[_Judged](), reservations
     for pod, state in pending:
-        verdict, quotas, reservations = _admit_one(assessment, pod.pod, state, quotas, reservations)
-        verdicts.append((pod.pod, state, verdict))
+        verdict, quotas, reserved = _admit_one(assessment, pod.pod, state, quotas, reserved)
+        verdicts.append(_Judged(pod.pod, state, verdict))
+    if assessment.snapshot.kind.together(assessment.snapshot.workload) and (first := _unready(verdicts)) is not None:
+        verdicts, reserved = [_waits_with(first, one) for one in verdicts], reservations
     return Admission(
-        reservations,
+        reserved,
         granted=tuple(state.action for _, state, verdict in verdicts if verdict.reason is None),
         deferred={pod.name: verdict.reason for pod, _, verdict in verdicts if verdict.reason is not None},
         unprepared=tuple(pod for pod, _, verdict in verdicts if verdict.reason is not None and verdict.within_quotas),
@@ -86,6 +94,23 @@ def _admit_one(
         reservations, lacking = reservations.reserve(pod)
     lacking = lacking or _refused(assessment, state.action) or reported.deferral(assessment.snapshot.reported, pod.name)
     return _Verdict(lacking), quotas, reservations
+
+
+def _unready(verdicts: Sequence[_Judged]) -> _Judged | None:
+    """The first Pod that may start by the quotas, and whose image is not there yet."""
+    for one in verdicts:
+        if disrupts(one.state.action) and one.verdict.within_quotas and one.state.waits_for is not None:
+            return one
+    return None
+
+
+def _waits_with(first: _Judged, one: _Judged) -> _Judged:
+    """A Pod that could start waits for the one that must start in the same moment."""
+    lacking = first.state.waits_for
+    if lacking is None or one.verdict.reason is not None or not disrupts(one.state.action):
+        return one
+    why = f"strategy Recreate: starts together with {first.pod.name}, which waits: {lacking.message}"
+    return one._replace(verdict=_Verdict(Reason(lacking.code, lacking.path, why)))
 
 
 def _refused(assessment: Assessment, start: PodAction) -> Reason | None:

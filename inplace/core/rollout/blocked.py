@@ -1,4 +1,5 @@
-"""What nobody but others can end: a budget that allows nothing, pulls that hang, a node that is away, a failed Pod.
+"""What nobody but others can end: a budget that allows nothing, pulls that hang, a node that is away, a failed Pod, a
+native rollout.
 
 Such a wait goes on for as long as it lasts. Beyond the progress deadline it counts as progress no longer, as that of a
 Deployment does (`ProgressDeadlineExceeded`): the workload is `Degraded`, with the reason.
@@ -12,6 +13,7 @@ from typing import Final
 from msgspec import Struct
 
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.workloads import Workload
 from inplace.core.pod.states import Failed, Ineligible, Pending, UpToDate
 from inplace.core.rollout.admit import Admission
 from inplace.core.rollout.assess import Assessment, PodAssessment
@@ -21,12 +23,15 @@ from inplace.core.state.statuses import Phase
 
 
 class Blocked(Struct, frozen=True):
-    """A wait; `failed`: its Pod has failed, and had its time already."""
+    """A wait; `failed`: its Pod has failed, and had its time already. One whose `progress` changes begins anew."""
 
     reason: Reason
     failed: bool = False
+    progress: int = 0
 
 
+#: Who waits for the budget or the next step waits for those that keep it.
+_BEHIND: Final = frozenset({ReasonCode.Budget, ReasonCode.Step})
 _BY_OTHERS: Final = frozenset(
     {
         ReasonCode.DisruptionBudget,
@@ -48,8 +53,13 @@ def first(assessment: Assessment, admission: Admission) -> Blocked | None:
     waits = [_wait(pod, admission) for pod in assessment.participants if not pod.done]
     if any(wait is None for wait in waits):
         return None
-    # Who waits for the budget waits for those that keep it.
-    return next((wait for wait in waits if wait is not None and wait.reason.code != ReasonCode.Budget), None)
+    return next((wait for wait in waits if wait is not None and wait.reason.code not in _BEHIND), None)
+
+
+def by_native_rollout(reason: Reason, workload: Workload) -> Blocked:
+    """A rollout of the workload's own controller, which is never interrupted, and may not be able to end."""
+    status = workload.status
+    return Blocked(reason, progress=max(status.updated_replicas, status.updated_number_scheduled))
 
 
 def _wait(pod: PodAssessment, admission: Admission) -> Blocked | None:
@@ -62,7 +72,7 @@ def _wait(pod: PodAssessment, admission: Admission) -> Blocked | None:
             return Blocked(reason)
         case Ineligible(reason=reason) if reason.code in _BY_OTHERS:
             return Blocked(reason)
-        case Pending() if deferred is not None and deferred.code in {*_BY_OTHERS, ReasonCode.Budget}:
+        case Pending() if deferred is not None and deferred.code in _BY_OTHERS | _BEHIND:
             return Blocked(deferred)
         case _:
             return None

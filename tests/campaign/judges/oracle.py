@@ -26,6 +26,9 @@ def judge(ours: Trace, native: Trace) -> Iterator[Verdict]:
         return
     unheard = {"annotations setting"} if ours.has_unheard_settings else set[str]()
     calm = [one for one in _at("calm", ours, native) if one.fault.partition(": ")[2] not in unheard]
+    if ours.story.start.kind == "DaemonSet" and any(move.verb == "orphan" for move in ours.story.moves):
+        # One that is created anew counts its generations from 1, and takes older Pods with that number for its own.
+        calm = [one for one in calm if one.fault != "images of Pods"]
     yield from calm
     if not ours.is_mended or not ours.is_out:
         return
@@ -122,13 +125,20 @@ def _owners(keys: dict[str, str]) -> dict[str, str]:
 def _pods(mine: Sight, twin: Sight) -> Iterator[Verdict]:
     if len(mine.pods) != len(twin.pods):
         yield Verdict("oracle", "count of Pods", f"with us {len(mine.pods)}, without {len(twin.pods)}")
-    wanted = tag(mine.template)
-    if sum(map(is_ready, twin.pods)) == len(twin.pods) and not all(map(is_ready, mine.pods)):
-        yield Verdict("oracle", "Pods not Ready", f"{sum(map(is_ready, mine.pods))} of {len(mine.pods)} are Ready")
-    if mine.intent.kind == "ReplicaSet":
-        return
+    wanted, by_hand = tag(mine.template), _is_left_to_its_owner(mine)
+    judged = [pod for pod in mine.pods if tag(pod) == wanted or not by_hand]
+    if sum(map(is_ready, twin.pods)) == len(twin.pods) and not all(map(is_ready, judged)):
+        yield Verdict("oracle", "Pods not Ready", f"{sum(map(is_ready, judged))} of {len(judged)} are Ready")
+    if by_hand or mine.intent.touched:
+        return  # an image that somebody has set by hand on a Pod stays
     if any(tag(pod) != wanted for pod in mine.pods) and all(tag(pod) == wanted for pod in twin.pods):
         yield Verdict("oracle", "images of Pods", f"with us {[tag(pod) for pod in mine.pods]}, wanted {wanted}")
+
+
+def _is_left_to_its_owner(sight: Sight) -> bool:
+    """Whether nobody replaces its Pods: what was upgraded before the opt-out stays at that image."""
+    strategy = (sight.workload or {})["spec"].get("updateStrategy", {})
+    return sight.intent.kind == "ReplicaSet" or strategy.get("type") == "OnDelete"
 
 
 def _undone(ours: Trace, native: Trace) -> Iterator[Verdict]:

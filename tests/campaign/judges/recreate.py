@@ -1,7 +1,8 @@
 """Under the strategy Recreate two versions never serve side by side by our doing.
 
 Pods that are asked to swap in the same moment may still stop at different times (docs/explanation/the-freeze.md): what
-a Pod is asked to run counts. What somebody set by hand on a Pod is not our doing.
+a Pod is asked to run counts. What somebody set by hand on a Pod is not our doing, nor is a Pod that was only coming up
+when the others were asked.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
     pods: dict[str, Tree] = {}
     swapped: set[str] = set()
     by_hand: set[str] = set()
+    coming_up: set[str] = set()
     serving: set[str] = set()
     since: float | None = None
     for entry, change in member_changes(ours.entries):
@@ -40,8 +42,9 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
                 intent = ours.intent_at(entry.at)
                 if intent.opted_in and intent.commit.strategy == "recreate":
                     swapped.add(uid)
+                    coming_up |= {other for other, pod in pods.items() if not is_ready(pod)} - swapped
         ours_serve = any(uid in swapped and is_ready(pod) for uid, pod in pods.items())
-        serving = _serving({uid: pod for uid, pod in pods.items() if uid not in by_hand})
+        serving = _serving({uid: pod for uid, pod in pods.items() if uid not in by_hand | (coming_up - swapped)})
         overlaps = len(serving) > 1 and ours_serve
         overlaps = overlaps and ours.intent_at(entry.at).commit.strategy == "recreate"
         since = (since if since is not None else entry.at) if overlaps else None

@@ -63,7 +63,9 @@ def _phase(ours: Trace, sight: Sight, status: Status) -> Iterator[Verdict]:
             yield Verdict("waits", "mended in name only", f"{where}: {[tag(pod) for pod in sight.pods]}")
         return
     overdue = sight.quiet >= sight.intent.deadline + SLACK
-    if overdue and status.phase in {Phase.PROGRESSING, Phase.HANDED_OVER, Phase.ROLLING_BACK}:
+    # The native rollout of an image that does not run ends by its own controller's word, if at all.
+    given_up = status.phase is Phase.HANDED_OVER and tag(sight.template) in BAD
+    if overdue and not given_up and status.phase in {Phase.PROGRESSING, Phase.HANDED_OVER, Phase.ROLLING_BACK}:
         yield Verdict("waits", f"no end: {status.phase} {_codes(status)}", where)
     cause = _CAUSES.get(status.phase)
     if cause is not None and sight.quiet >= SOON and not cause(ours, sight, status):

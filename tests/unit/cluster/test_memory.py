@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
@@ -15,7 +15,7 @@ from inplace.core.rollout import pull_pods
 from inplace.core.rollout.snapshot import Pulls
 from inplace.core.state.records import PodPhase
 from tests.factories import later, pod, swapping, workload
-from tests.property.simulation import FakeClock
+from tests.property.simulation import EPOCH, FakeClock
 
 SWAPPING = pod(record=swapping(PodPhase.SWAPPING))
 
@@ -155,3 +155,13 @@ def test_pulls_are_counted_by_namespace():
     memory.requested_pull(replace(PULL, workload=replace(PULL.workload, metadata=meta), name="inplace-pull-2"))
     memory.requested_pull(PULL)
     assert pulls(memory).busy == {"registry.test": Pulls(1, 2)}
+
+
+def test_a_wait_that_gets_on_begins_anew():
+    clock = FakeClock()
+    memory = Memory(clock, Cache(), Caps())
+    for at, progress, since in ((0, 1, 0), (5, 1, 0), (10, 2, 10), (15, 2, 10), (20, None, None), (25, 2, 25)):
+        clock.seconds = at
+        memory.note_blocked("web", progress)
+        found = memory.blocked_since.get("web")
+        assert found == (None if since is None else EPOCH + timedelta(seconds=since))

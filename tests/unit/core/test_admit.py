@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from inplace.core.actions.describe import sort_of
 from inplace.core.kinds import Template
+from inplace.core.kinds.statefulset import StatefulSet
 from inplace.core.objects import names
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan.plan import Planner
@@ -155,6 +156,38 @@ def test_a_pod_that_the_budget_defers_is_not_pulled_for_first():
     assert codes(made) == {"web-2": "PrePull", "web-1": "Budget", "web-0": "Budget"}
     assert [one.name for one in made.unprepared] == ["web-2"]
     assert [one.name for one in made.next_up] == ["web-2", "web-1", "web-0"]
+
+
+# --- together
+
+
+class Recreated(StatefulSet):
+    """As a Deployment with the strategy Recreate."""
+
+    def together(self, workload):
+        return True
+
+
+def on(name, one):
+    return replace(one, spec=replace(one.spec, node_name=name))
+
+
+@pytest.mark.parametrize(
+    ("kind", "starts"), [(StatefulSet(), ["web-0"]), (Recreated(), [])], ids=["rolling", "recreate"]
+)
+def test_two_versions_do_not_serve_side_by_side_because_one_image_is_late(kind, starts):
+    found = [on("has", pod(name="web-0")), on("lacks", pod(name="web-1"))]
+    nodes = {"has": node(images=(("app:v2",),)), "lacks": node()}
+    own = {"max-unavailable": "100%"}
+    made = admission(*found, kind=kind, annotations=own, nodes=nodes, pull_pods=PullPods())
+    assert started(made) == starts
+    assert codes(made) == {one.name: "PrePull" for one in found if one.name not in starts}
+    if not starts:
+        assert made.deferred["web-0"].message.startswith("strategy Recreate: starts together with web-1, which waits: ")
+        assert made.deferred["web-1"].message in made.deferred["web-0"].message
+    there = {name: node(images=(("app:v2",),)) for name in nodes}
+    both = admission(*found, kind=kind, annotations=own, nodes=there, pull_pods=PullPods())
+    assert started(both) == ["web-1", "web-0"]
 
 
 # --- spread

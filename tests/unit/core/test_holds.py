@@ -256,3 +256,16 @@ def test_nothing_is_handed_over_that_a_partition_of_ours_keeps():
 def test_a_status_is_no_hold():
     said = statuses.encode(reported())
     assert hold(pod(), workload=workload(replicas=1, annotations={"status": said})) is None
+
+
+def test_a_native_rollout_that_gets_no_further_counts_as_progress_until_the_deadline():
+    """It is never interrupted, and its own controller may not be able to end it."""
+    found = snapshot(pod(), workload=workload(replicas=2, frozen=False, strategy={"type": "RollingUpdate"}, updated=1))
+    early, late = (plan(replace(found, blocked_since=NOW), later(at)) for at in (599, 600))
+    for made, phase in ((early, Phase.PROGRESSING), (late, Phase.DEGRADED)):
+        assert made.status is not None
+        assert (made.status.phase, "native rollout in progress" in made.status.message) == (phase, True)
+        assert made.blocked is not None
+        assert made.blocked.progress == 1
+    assert early.requeue_at == later(600)
+    assert [reason.code for reason in late.status.reasons] == [ReasonCode.NativeRollout]

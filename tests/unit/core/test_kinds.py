@@ -558,3 +558,23 @@ def test_templates_that_nobody_can_read_are_none(text):
     one = workload(replicas=1)
     marked = replace(one, metadata=replace(one.metadata, annotations={names.TEMPLATES: text}))
     assert matching.recorded(marked) == {}
+
+
+@pytest.mark.parametrize(
+    ("replicas", "own", "says"),
+    [
+        (1, {"steps": "1"}, None),
+        (2, {}, '; set inplace.dev/max-unavailable to "100%" to swap all of them at once'),
+        (2, {"max-unavailable": "100%"}, None),
+        (2, {"max-unavailable": "100%", "steps": "1"}, " at each of the inplace.dev/steps; remove that setting"),
+    ],
+)
+def test_recreate_means_that_no_two_versions_serve_side_by_side(replicas, own, says):
+    annotations = {names.PREFIX + key: value for key, value in own.items()}
+    metadata = {"name": "web", "labels": {names.MODE: "InPlaceOnly"}, "annotations": annotations}
+    spec = {"replicas": replicas, "strategy": {"type": "Recreate"}}
+    found = decode({"kind": "Deployment", "metadata": metadata, "spec": spec}, Workload)
+    reason = DEPLOYMENT.unsupported(found, parse(found.metadata, DEPLOYMENT.native(found)).settings)
+    why = "strategy Recreate with more than one replica: old and new Pods would serve side by side"
+    assert (reason and (reason.code, reason.message)) == (says and (ReasonCode.StrategyUnsupported, why + says))
+    assert DEPLOYMENT.together(found)

@@ -175,6 +175,14 @@ def test_a_wait_beyond_the_deadline_is_no_progress_any_more():
     assert "allows no disruption now" in late.status.message
 
 
+def test_who_waits_for_the_next_step_waits_for_those_that_keep_it():
+    made = plan(budget(allowed=0), annotations={"steps": "1"}, blocked_since=NOW, at=600)
+    assert {str(reason.code) for reason in made.deferred.values()} == {"DisruptionBudget", "Step"}
+    assert made.status is not None
+    assert made.status.phase is Phase.DEGRADED
+    assert "allows no disruption now" in made.status.message
+
+
 def test_a_command_goes_by_what_the_controller_has_reported_of_a_wait():
     late = plan(budget(allowed=0), blocked_since=NOW, at=600).status
     assert late is not None
