@@ -11,12 +11,13 @@ ARG BASE
 FROM ${BASE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /src
-COPY hack/image/requirements.lock dist/kubectl_inplace-*-py3-none-any.whl ./
+COPY hack/image/requirements.lock dist ./
 # The very wheels that make test runs with, by their hashes, and ours: nothing is built here. The models of a cluster are
-# for the demo. Bytecode is written now, because later nothing can be.
+# for the demo. wait-ready is there if `make wheel` had a Go to compile it with. Bytecode is written now, because later nothing can be.
 RUN python -m venv /opt/inplace \
  && cd /opt/inplace && bin/pip install --no-compile --no-deps --require-hashes --only-binary :all: -r /src/requirements.lock \
  && bin/pip install --no-compile --no-deps --no-index /src/*.whl \
+ && if [ -e /src/wait-ready ]; then cp /src/wait-ready bin/; fi \
  && rm -r lib/python3*/site-packages/kubesim bin/kubectl* \
  && sed -i -e '/^kubesim\//d' -e '/bin\/kubectl/d' lib/python3*/site-packages/kubectl_inplace-*.dist-info/RECORD \
  && bin/pip uninstall --yes pip setuptools \

@@ -28,6 +28,7 @@ lint: $(READY)  ## ruff, mypy --strict, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	if command -v go > /dev/null; then cd wait-ready && test -z "$$(gofmt -l . | tee /dev/stderr)" && go vet .; fi
 
 demo: $(READY)  ## the real controller on a cluster inside the process: an upgrade, a bad image, the recovery
 	@$(BIN)/inplace demo
@@ -55,7 +56,7 @@ image: $(READY)  ## the controller's image, without a daemon, into build/image (
 	$(BIN)/python -m hack.image build
 	$(if $(PUSH),$(BIN)/python -m hack.image push $(if $(PLAIN_HTTP),--plain-http) $(PUSH))
 
-wheel: $(READY)  ## the wheel, into dist/: what the Dockerfile needs
+wheel: $(READY)  ## the wheel and the program wait-ready, into dist/: what the Dockerfile needs
 	$(BIN)/python -m hack.release wheel
 
 release: $(READY)  ## the files of a release, into dist/ (IMAGE=NAME@DIGEST: install.yaml for it; URL=…: krew's manifest too)

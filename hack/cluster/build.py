@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from hack.cluster.settings import DEFAULT_KUBERNETES, ETCD, KUBERNETES, RUNTIMES, ClusterError, cache_root
@@ -36,10 +36,13 @@ class Recipe:
     tags: str = ""
     ldflags: str = "-s -w"
     links: tuple[str, ...] = ()
+    #: What Go is told besides, such as for which machine.
+    environment: dict[str, str] = field(default_factory=dict)
 
     def folder(self) -> Path:
         """Its place in the cache; a changed source or flag makes another one."""
-        content = hashlib.sha256(repr((self.programs, self.tags, self.ldflags, self.links)).encode())
+        flags = (self.programs, self.tags, self.ldflags, self.links, *sorted(self.environment.items()))
+        content = hashlib.sha256(repr(flags).encode())
         for source in self.sources:
             content.update(source.name.encode() + b"\0" + source.read_bytes())
         return cache_root() / f"{self.component}-{self.version}-{content.hexdigest()[:8]}"
@@ -149,7 +152,7 @@ def _compile(recipe: Recipe, work: Path) -> Path:
 
 def _go(recipe: Recipe, sources: Path, output: Path, package: str) -> None:
     # go.mod and go.sum are committed: a build that would change them is an error, not a surprise.
-    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off"}
+    environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=readonly", "GOWORK": "off", **recipe.environment}
     command = ["go", "build", "-trimpath", "-buildvcs=false", "-tags", recipe.tags, "-ldflags", recipe.ldflags]
     done = subprocess.run(
         [*command, "-o", str(output), package],

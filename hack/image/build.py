@@ -1,4 +1,4 @@
-"""The image from its halves: three layers, the configuration, and what names and explains it."""
+"""The image from its halves: its layers, the configuration, and what names and explains it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from hack.cluster.settings import cache_root
-from hack.image import debian, oci, tree, wheels
+from hack.image import debian, oci, tree, wait_ready, wheels
 from hack.release.distributions import TIME
 from inplace import __version__
 
@@ -27,7 +27,10 @@ def build(time: int = TIME) -> oci.Image:
     root, layers = _foundation(time)
     ours = wheels.ours(time)
     wheels.compiled(ours, root)
-    return oci.image([*layers, oci.Layer.of("inplace", ours.layer(time))], _configuration(time), time)
+    own = [oci.Layer.of("inplace", ours.layer(time))]
+    if any((tools := wait_ready.tree()).paths()):
+        own.insert(0, oci.Layer.of("wait-ready", tools.layer(time)))
+    return oci.image([*layers, *own], _configuration(time), time)
 
 
 def _foundation(time: int) -> tuple[Path, list[oci.Layer]]:

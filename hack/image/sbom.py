@@ -1,7 +1,8 @@
 """The bill of materials of an image, in CycloneDX: both halves, read from what is truly in it.
 
-Debian's packages are known by the files that dpkg leaves (`debian.STATUS`), the wheels by their metadata. What a lock
-has for the same version adds the hash of the archive. The same image gives the same bill.
+Debian's packages are known by the files that dpkg leaves (`debian.STATUS`), the wheels by their metadata, a program in
+Go by what its linker left in it. What a lock has for the same version adds the hash of the archive. The same image
+gives the same bill.
 """
 
 from __future__ import annotations
@@ -21,16 +22,19 @@ from cyclonedx.model.component import Component, ComponentType
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from hack.image import debian, oci, wheels
+from hack.image import debian, oci, wait_ready, wheels
 from hack.image.tree import merged
+from inplace import __version__
 
 MEDIA_TYPE = "application/vnd.cyclonedx+json"
 _STATUS = "var/lib/dpkg/status"
 _RELEASE = "usr/lib/os-release"
+#: Ours; all else is a library of theirs.
+_PROGRAMS = ("kubectl-inplace", wait_ready.NAME)
 
 
 class Package(NamedTuple):
-    """Something with a version of its own: where it comes from (`deb` or `pypi`), and which files it installs."""
+    """Something with a version of its own: from `deb`, `pypi` or `golang`, and the files that it installs."""
 
     kind: str
     name: str
@@ -41,7 +45,7 @@ class Package(NamedTuple):
 
 def packages(files: Mapping[str, oci.File]) -> list[Package]:
     """What an image of these files is made of, in order."""
-    return sorted([*_debian(files), *_wheels(files)], key=lambda one: (one.kind, one.name.lower()))
+    return sorted([*_debian(files), *_wheels(files), *_go(files)], key=lambda one: (one.kind, one.name.lower()))
 
 
 def bill(image: oci.Image, time: int) -> bytes:
@@ -93,6 +97,18 @@ def _wheels(files: Mapping[str, oci.File]) -> Iterable[Package]:
             yield Package("pypi", metadata["Name"], metadata["Version"], own, metadata)
 
 
+def _go(files: Mapping[str, oci.File]) -> Iterable[Package]:
+    """The static program, and the only thing that is linked into it: the standard library, by whose version advisories
+    go.
+    """
+    program = files.get(wait_ready.PROGRAM)
+    if program is not None:
+        about = message_from_bytes(b"License-Expression: Apache-2.0\nSummary: Waits until an endpoint answers\n")
+        yield Package("golang", wait_ready.NAME, __version__, frozenset({wait_ready.PROGRAM}), about)
+        library = message_from_bytes(b"License-Expression: BSD-3-Clause\nSummary: The standard library of Go\n")
+        yield Package("golang", "stdlib", wait_ready.made_with(program.content), frozenset(), library)
+
+
 def _resolved(path: PurePosixPath) -> str:
     parts: list[str] = []
     for part in path.parts:
@@ -108,10 +124,8 @@ def _component(package: Package, system: str, sha256: str | None) -> Component:
     licenses = [LicenseFactory().make_from_string(text)] if (text := _license(metadata)) else []
     return Component(
         name=package.name, version=package.version, bom_ref=f"{package.kind}:{package.name}",
-        type=ComponentType.APPLICATION if package.name == "kubectl-inplace" else ComponentType.LIBRARY,
-        purl=_debian_purl(package, system) if package.kind == "deb" else PackageURL(
-            "pypi", name=package.name.lower().replace("_", "-"), version=package.version
-        ),
+        type=ComponentType.APPLICATION if package.name in _PROGRAMS else ComponentType.LIBRARY,
+        purl=_purl(package, system),
         licenses=licenses, description=metadata["Summary"] or (metadata["Description"] or "").split("\n")[0],
         hashes=[HashType(alg=HashAlgorithm.SHA_256, content=sha256)] if sha256 else [],
     )  # fmt: skip
@@ -119,6 +133,15 @@ def _component(package: Package, system: str, sha256: str | None) -> Component:
 
 def _license(metadata: Message) -> str:
     return metadata["License-Expression"] or metadata["License"] or ""
+
+
+def _purl(package: Package, system: str) -> PackageURL:
+    match package.kind:
+        case "deb":
+            return _debian_purl(package, system)
+        case "golang" if package.name == wait_ready.NAME:
+            return PackageURL("golang", "inplace.dev", package.name, package.version)
+    return PackageURL(package.kind, name=package.name.lower().replace("_", "-"), version=package.version)
 
 
 def _debian_purl(package: Package, system: str) -> PackageURL:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from hack.cluster.settings import ClusterError
+from hack.image import wait_ready
 from hack.image.oci import digest
 from hack.image.wheels import PLATFORMS
 from hack.release import distributions, manifests, plugin
@@ -24,7 +25,7 @@ def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m hack.release", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("wheel", help="only the wheel, which the Dockerfile takes")
+    commands.add_parser("wheel", help="only the wheel and wait-ready, which the Dockerfile takes")
     build = commands.add_parser("build", help=f"everything, into {DIST.name}/, which is emptied first")
     build.add_argument("--platform", action="append", choices=PLATFORMS, help="of the plugin's archives; default: all")
     build.add_argument("--image", metavar="REFERENCE", help="the image that install.yaml names, best by its digest")
@@ -35,6 +36,8 @@ def main() -> int:
         DIST.mkdir(exist_ok=True)
         if options.command == "wheel":
             print(distributions.wheel(DIST, time).relative_to(distributions.ROOT))
+            if (program := wait_ready.program()) is not None:
+                print(Path(shutil.copy(program, DIST)).relative_to(distributions.ROOT))
         else:
             _build(options, time)
     except ClusterError as error:

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import click
 
-#: Command -> (module, short help), in the order of the help page. The module has a click command of the same name.
+#: Command -> (module, short help), in the order of the help page. The module has a click command of the
+#: same name, with `_` for `-`.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("inplace.cli.run", "Run the controller."),
     "plan": ("inplace.cli.plan", "Show what an upgrade would do, to which Pods, and why."),
@@ -22,6 +23,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "disable": ("inplace.cli.disable", "Disable in-place upgrades for a workload and leave nothing behind."),
     "promote": ("inplace.cli.requests", "Continue a rollout that has stopped at a step."),
     "retry": ("inplace.cli.requests", "Retry what failed or was rolled back."),
+    "wait-ready": ("inplace.cli.wait_ready", "Wait until an endpoint answers, as a postStart hook does."),
     "demo": ("inplace.cli.demo", "Watch an upgrade on a cluster inside this process."),
     "version": ("inplace.cli.version", "Print the version."),
 }

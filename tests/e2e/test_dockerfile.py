@@ -10,7 +10,7 @@ import pytest
 
 import inplace
 from hack.cluster import packages
-from hack.image import oci, sbom
+from hack.image import oci, sbom, wait_ready
 from hack.image.build import build
 from hack.release import distributions
 
@@ -61,6 +61,8 @@ def test_it_builds_what_make_image_builds(buildah, tmp_path):
         shutil.copy(distributions.ROOT / name, context)
     (context / "dist").mkdir()
     distributions.wheel(context / "dist")
+    if (program := wait_ready.program()) is not None:
+        shutil.copy(program, context / "dist")
     given = ("--build-arg", f"BASE={based_on_debian(buildah, tmp_path)}", "--build-arg", "REVISION=0123abc")
     volumes = [word for path in _MACHINES if Path(path).exists() for word in ("--volume", f"{path}:{path}:ro")]
     how = ("--isolation", "chroot", "--network", "host", "--pull-never", *volumes)
@@ -82,6 +84,7 @@ def compare(theirs, ours):
     assert labels["org.opencontainers.image.revision"] == "0123abc"
 
     files, own_files = theirs.files(), ours.files()
+    assert files.get(wait_ready.PROGRAM) == own_files.get(wait_ready.PROGRAM)
     assert _depends_on(files) == _depends_on(own_files)
     assert {"kubectl-inplace", "aiohttp"} <= set(_depends_on(files))
     assert _modules(files) == _modules(own_files)

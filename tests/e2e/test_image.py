@@ -10,9 +10,12 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 import inplace
-from hack.image import sbom
+from hack.image import sbom, wait_ready
 from hack.image.build import build
 from hack.release.distributions import TIME
+
+#: What no lock has the archive of.
+OURS = {"kubectl-inplace", "wait-ready", "stdlib"}
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +28,7 @@ def test_the_image_has_a_numeric_user_and_neither_shell_nor_package_manager(imag
     assert entry["User"] == "65532:65532"
     assert entry["Entrypoint"] == ["/opt/inplace/bin/inplace"]
     programs = {name for name in names if name.startswith(("usr/bin/", "opt/inplace/bin/"))}
-    assert programs == {"usr/bin/python3.11", "opt/inplace/bin/inplace"}
+    assert programs == {"usr/bin/python3.11", "opt/inplace/bin/inplace", wait_ready.PROGRAM}
     assert not any("/pip/" in name or "kubesim" in name for name in names)
     assert image.size < 40e6, "bytes to pull"
 
@@ -45,7 +48,7 @@ def test_every_file_belongs_to_something_that_the_bill_of_materials_names(image)
     strangers = [path for path in files if path.startswith(("usr/", "opt/")) and _source(path) not in owned]
     assert strangers == []
     hashed = {one["name"] for one in components if "hashes" in one}
-    assert {one.name for one in found} - hashed <= {"kubectl-inplace"}, "the locks say which archive it was"
+    assert {one.name for one in found} - hashed <= OURS, "the locks say which archive it was"
 
 
 def _source(path):

@@ -42,7 +42,7 @@ def loaded_by(*args):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_of_the_table_is_there(name):
     module, short = COMMANDS[name]
-    command = getattr(import_module(module), name)
+    command = getattr(import_module(module), name.replace("-", "_"))
     assert isinstance(command, click.Command)
     assert command.name == name
     assert short.endswith(".")

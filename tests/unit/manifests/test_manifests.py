@@ -244,5 +244,9 @@ def test_the_build_context_has_what_the_recipe_copies_and_no_more():
     rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
     assert rules[0] == "*"
     sent = [rule[1:] for rule in rules if rule.startswith("!")]
-    assert all(any(fnmatch(name, rule) for rule in sent) for name in copied)
-    assert all(any(fnmatch(name, rule) for name in copied) for rule in sent)
+
+    def is_sent(name, rule):
+        return fnmatch(name, rule) or rule.startswith(f"{name}/")
+
+    assert all(any(is_sent(name, rule) for rule in sent) for name in copied)
+    assert all(any(is_sent(name, rule) for name in copied) for rule in sent)
