@@ -16,7 +16,7 @@ from msgspec import Raw
 from inplace.core.kinds import kind
 from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
 from inplace.core.kinds.partition import Unordered
-from inplace.core.objects import names
+from inplace.core.objects import aliases, names
 from inplace.core.objects.memo import memoised
 from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.reading import UNREADABLE
@@ -120,7 +120,12 @@ def _best(workload: Workload, pod: Pod, fitting: Iterable[Template]) -> str:
 def wrong_images(pod: Pod, tree: Tree) -> int:
     """How many of the template's containers have another image in the Pod, or are missing there."""
     live = {container.name: container.image for container in (*pod.spec.containers, *pod.spec.init_containers)}
-    return sum(live.get(name) != image for name, image in trees.images(tree).items())
+    return sum(not _has(live.get(name), image) for name, image in trees.images(tree).items())
+
+
+def _has(live: str | None, image: str) -> bool:
+    """Whether a container has an image of a template, or an alias of it, as a restart leaves it."""
+    return live == image or (live is not None and aliases.is_alias(live, image, unchanged=True))
 
 
 def _agreement(pod: Pod, tree: Tree) -> tuple[int, int]:

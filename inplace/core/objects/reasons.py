@@ -327,6 +327,12 @@ class ReasonCode(StrEnum):
         Concern.IN_FLIGHT,
         "note: the old container may take longer to stop than `progress-deadline-seconds`, which begin when it has",
     )
+    ByCommand = (
+        "ByCommand",
+        Concern.IN_FLIGHT,
+        "a command works on the Pod by the rights of its user (`by: command` in the record), and costs budget",
+        "when it is done; at the deadline that it has recorded the gate is opened, and the Pod counts as failed",
+    )
     WaitingForSwap = "WaitingForSwap", Concern.IN_FLIGHT, "waiting for evidence that the new container runs"
     WaitingForReady = "WaitingForReady", Concern.IN_FLIGHT, "waiting for the containers, or the Pod, to become Ready"
     MinReadySeconds = "MinReadySeconds", Concern.IN_FLIGHT, "waiting for `min-ready-seconds`"

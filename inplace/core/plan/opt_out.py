@@ -121,7 +121,9 @@ def _is_behind(assessment: Assessment, pod: PodAssessment) -> bool:
 def _is_only_drained(assessment: Assessment, pod: PodAssessment) -> bool:
     """Whether the Pod has what the template asks for, and nothing but its gate is to be put back."""
     record, target = records.of(pod.pod, assessment.snapshot.workload.metadata.uid), assessment.destination
-    drained = isinstance(record, Record) and record.phase is PodPhase.DRAINING and not record.containers
+    if not isinstance(record, Record) or not record.is_ours:
+        return False
+    drained = record.phase is PodPhase.DRAINING and not record.containers
     alive = pod.pod.metadata.deletion_timestamp is None
     return drained and alive and target is not None and pod.revision == target.revision
 

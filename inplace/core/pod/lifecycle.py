@@ -13,6 +13,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from inplace.core.actions.actions import Abort
@@ -158,6 +159,8 @@ def _in_progress(pod: Pod, record: Record, context: PodContext) -> PodState:
         path = f"metadata.annotations[{names.STATE}]"
         why = f"the deadline {record.deadline:%Y-%m-%d} is farther away than that of any attempt"
         return attempt.fail(pod, record, Reason(ReasonCode.StateUnreadable, path, why))
+    if not record.is_ours:
+        return _by_other(pod, record, context)
     advance = _draining if record.phase is PodPhase.DRAINING else _swapping
     state = advance(pod, record, context)
     if not isinstance(state, InProgress) or state.action is not None:
@@ -167,6 +170,17 @@ def _in_progress(pod: Pod, record: Record, context: PodContext) -> PodState:
         verdict = failures.expired(pod, record, context.observation, eligibility.node_ready(pod, context), state.reason)
         return attempt.fail(pod, record, verdict)
     return replace(state, until=min(state.until or deadline, deadline))
+
+
+def _by_other(pod: Pod, record: Record, context: PodContext) -> InProgress:
+    """A command works on the Pod by the rights of its user: it counts, and is left alone until its deadline."""
+    due = context.due(record.deadline)
+    if context.now >= due:
+        why = f"deadline exceeded: the command of a user that worked on the Pod has not ended ({record.phase})"
+        return attempt.fail(pod, replace(record, by=UNSET), Reason(ReasonCode.DeadlineExceeded, "", why))
+    until = f"{record.deadline:%H:%M:%S} UTC"
+    why = f"a command works on the Pod by the rights of its user ({record.phase}); left alone until {until}"
+    return InProgress(Reason(ReasonCode.ByCommand, f"metadata.annotations[{names.STATE}]", why), until=due)
 
 
 def _held(record: Record, context: PodContext) -> Reason | None:

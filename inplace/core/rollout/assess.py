@@ -114,7 +114,9 @@ class Assessment(Struct, frozen=True):
         """Pods in flight to another revision than their target, to which they are to change on the way."""
         for pod in self.pods:
             record = records.of(pod.pod, self.snapshot.workload.metadata.uid)
-            if isinstance(record, Record) and record.in_flight and record.target != pod.target:
+            if not isinstance(record, Record) or not record.is_ours:
+                continue
+            if record.in_flight and record.target != pod.target:
                 yield pod
 
     @property

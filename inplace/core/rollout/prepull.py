@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from inplace.core.actions.actions import CreatePullPod, DeletePullPod
 from inplace.core.kinds import Template
-from inplace.core.objects import images
+from inplace.core.objects import aliases
 from inplace.core.objects.images import registry_of
 from inplace.core.objects.model import Node, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
@@ -211,7 +211,7 @@ def _needed(
     """By uid: what of it may not be there."""
     lacking = {
         uid: tuple(
-            image for image in found if image.policy == "Always" or images.normalise(image.image) not in listed.of(node)
+            image for image in found if image.policy == "Always" or aliases.resolved(image.image) not in listed.of(node)
         )
         for uid, (found, node) in wanted.items()
         if node is not None

@@ -44,6 +44,12 @@ class Evidence(StrEnum):
     ASSUMED_BY_GENERATION = "AssumedByGeneration"
 
 
+class Author(StrEnum):
+    """Who works on an attempt, if it is not the controller."""
+
+    COMMAND = "command"
+
+
 #: Maximum length of a message in a record or a status; registries send whole pages.
 MESSAGE_LIMIT: Final = 400
 #: What has more characters is none of ours, which have some 500 for each container. It is not decoded: a hundred Pods
@@ -87,6 +93,7 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
     that it answers. `tried` are the revisions whose labels and annotations unfinished attempts before this one may have
     left on the Pod; once it has written its own, there are none. `ready_changed_at` is the lastTransitionTime of the
     Pod's Ready condition when the upgrade was completed: as long as it is the same, the Pod has not become Ready since.
+    `by` is who works on the attempt; absent: the controller, which leaves that of another alone until its deadline.
     `others` are the fields of another release; they stay for as long as the attempt does.
     """
 
@@ -106,6 +113,7 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
     retry: str | msgspec.UnsetType = msgspec.UNSET
     tried: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     ready_changed_at: datetime | msgspec.UnsetType = msgspec.UNSET
+    by: Author | msgspec.UnsetType = msgspec.UNSET
     others: Others = msgspec.UNSET
 
     @property
@@ -126,6 +134,11 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
     def in_flight(self) -> bool:
         """Whether our disruption is not over."""
         return self.phase in IN_FLIGHT
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the controller works on this attempt."""
+        return self.by is msgspec.UNSET
 
     def is_timely(self, now: datetime) -> bool:
         """Whether an attempt that has begun by now can have this deadline: what waits for another waits for ever."""

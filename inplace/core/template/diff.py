@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from inplace.core.objects import known_keys, names
+from inplace.core.objects import aliases, known_keys, names
 from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.settings.annotations import InitImages
@@ -311,7 +311,7 @@ def _live_images(
     images, drift = {}, []
     for name, image in between.restartable.items():
         live = pod.container(name)
-        if live is None or live.image == image:
+        if live is None or live.image == image or _runs_alias(between, pod, name, touched):
             continue
         if name in touched or any(base.get(name) != image for base in between.before):
             images[name] = image
@@ -319,6 +319,19 @@ def _live_images(
             message = f"another writer set the image to {live.image}, the template has {image}; left alone"
             drift.append(Reason(ReasonCode.DriftDetected, f"pods[{pod.name}].containers[{name}]", message))
     return images, tuple(drift)
+
+
+def _runs_alias(between: TemplatePair, pod: Pod, name: str, touched: Collection[str]) -> bool:
+    """Whether the container has the template's image under another spelling, as a restart leaves it.
+
+    What we patched ourselves need not agree with the status, which may still be that of the container before.
+    """
+    live, status, image = pod.container(name), pod.container_status(name), between.images[name]
+    if live is None:
+        return False
+    runs = status.image_id if status is not None and name not in touched else ""
+    unchanged = all(base.get(name) == image for base in between.before)
+    return aliases.is_alias(live.image, image, runs, unchanged=unchanged)
 
 
 def _restartable(target: Tree) -> dict[str, str]:

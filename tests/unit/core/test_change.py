@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 
 import pytest
+from msgspec.structs import replace
 
-from inplace.core.objects.model import Container, Meta, Pod, PodSpec
+from inplace.core.objects.model import Container, ContainerStatus, Meta, Pod, PodSpec, PodStatus
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.settings.annotations import InitImages
 from inplace.core.template import diff
@@ -671,3 +672,30 @@ def test_env_goes_stale_where_this_pods_container_does_not_restart():
     assert codes(needs(base, target, live(app="app:2", labels={"v": "1"}))) == [
         (ReasonCode.DownwardEnvNotSupported, "metadata.labels[v]")
     ]
+
+
+# -- aliases of the template's image
+
+
+RUNS = f"sha256:{'1' * 64}"
+
+
+def running(image, name="app"):
+    status = ContainerStatus(name=name, image_id=f"docker.io/library/{name}@{RUNS}")
+    return replace(live(**{name: image}), status=PodStatus(container_statuses=(status,)))
+
+
+@pytest.mark.parametrize("image", [f"app:1@{RUNS}", f"app@{RUNS}"])
+def test_an_alias_of_the_templates_image_is_no_difference(image):
+    found = needs(BASE, template(labels={"v": "2"}), running(image))
+    assert (found.images, found.drift) == ({}, ())
+
+
+def test_another_digest_than_what_runs_is_drift():
+    found = needs(BASE, template(labels={"v": "2"}), running(f"app:1@sha256:{'2' * 64}"))
+    assert [one.code for one in found.drift] == [ReasonCode.DriftDetected]
+
+
+@pytest.mark.parametrize("image", [f"app:1@{RUNS}", f"app@{RUNS}"])
+def test_an_alias_of_the_image_before_is_not_the_new_one(image):
+    assert needs(BASE, template(app={"image": "app:2"}), running(image)).images == {"app": "app:2"}

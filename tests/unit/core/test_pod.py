@@ -14,9 +14,10 @@ from inplace.core.plan import plan as planning
 from inplace.core.plan.events import events
 from inplace.core.plan.status import explain
 from inplace.core.pod.observation import PodObservation, observe
+from inplace.core.pod.states import InProgress
 from inplace.core.rollout.snapshot import PullPods
-from inplace.core.state import statuses
-from inplace.core.state.records import Evidence, PodPhase
+from inplace.core.state import records, statuses
+from inplace.core.state.records import Author, Evidence, PodPhase, Record, Unreadable
 from inplace.core.state.statuses import Phase
 from inplace.core.views import workload as views
 from tests.factories import (
@@ -667,3 +668,43 @@ def test_drift_beyond_what_is_stored_is_not_told_again_and_again():
     before = statuses.read(Meta(annotations={names.STATUS: statuses.encode(told)}))
     assert len(events(None, told)) == statuses.MAX_REASONS
     assert events(before, told) == ()
+
+
+# --- by a user's own command
+
+
+def by_command(phase=PodPhase.DRAINING):
+    return replace(swapping(phase), by=Author.COMMAND)
+
+
+@pytest.mark.parametrize("phase", [PodPhase.DRAINING, PodPhase.SWAPPING])
+@pytest.mark.parametrize("mode", ["InPlaceOnly", None])
+def test_a_pod_on_which_a_command_works_is_left_alone_until_its_deadline(phase, mode):
+    one = pod(gate="False", ready=False, record=by_command(phase))
+    shop = workload(replicas=1, mode=mode, frozen=mode is not None)
+    made, actions = plan(one, workload=shop, at=599)
+    assert actions == []
+    assert isinstance(made.pods[0].state, InProgress)
+    assert made.pods[0].state.reason.code == ReasonCode.ByCommand
+    assert made.requeue_at is not None
+    assert made.requeue_at <= later(600)
+
+
+def test_a_command_that_has_not_ended_by_its_deadline_is_cleaned_up_after():
+    action = only(pod(gate="False", ready=False, record=by_command()), at=600)
+    assert isinstance(action, RecordFailure)
+    assert (action.record.reason, action.record.by) == (ReasonCode.DeadlineExceeded, UNSET)
+
+
+def test_the_pod_of_a_command_costs_budget():
+    mine = pod(gate="False", ready=False, record=by_command())
+    without = planning.plan(snapshot(pod(), pod(name="web-1"), workload=workload(replicas=2)), later(1))
+    made = planning.plan(snapshot(mine, pod(name="web-1"), workload=workload(replicas=2)), later(1))
+    assert [type(one) for one in without.actions if hasattr(one, "pod")] == [CloseGate]
+    assert not [one for one in made.actions if hasattr(one, "pod")]
+
+
+def test_only_a_known_author_is_believed():
+    text = records.encode(by_command())
+    assert isinstance(records.decode(text), Record)
+    assert isinstance(records.decode(text.replace('"command"', '"somebody"')), Unreadable)
