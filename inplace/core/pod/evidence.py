@@ -192,7 +192,9 @@ def _is_on_node(node: Node | None, baseline: Baseline, status: ContainerStatus) 
     does one without the image that runs.
     """
     wanted, digest = baseline.stored or baseline.to, images.digest_of(status.image_id)
-    if images.same(status.image, wanted) or (digest and images.digest_of(wanted) == digest):
+    if digest and images.digest_of(wanted) == digest:
+        return True
+    if images.same(status.image, wanted):
         return True
     if node is None or not digest:
         return None

@@ -43,6 +43,7 @@ class Step(StrEnum):
     SWAP = "swap"
     READY = "ready"
     MIN_READY = "min_ready"
+    COMMAND = "command"
 
 
 class WaitingOn(StrEnum):
@@ -64,6 +65,7 @@ _STEPS: Final = {
     ReasonCode.WaitingForSwap: Step.SWAP,
     ReasonCode.WaitingForReady: Step.READY,
     ReasonCode.MinReadySeconds: Step.MIN_READY,
+    ReasonCode.ByCommand: Step.COMMAND,
 }
 _WAITS: Final = {
     ReasonCode.Step: WaitingOn.PROMOTION,
