@@ -11,6 +11,7 @@ PLAN: Final = "core/plan/plan.py"
 STATUS: Final = "core/plan/status.py"
 PHASE: Final = "core/plan/phase.py"
 REQUEUE: Final = "core/plan/requeue.py"
+MENDED: Final = "campaign/test_campaign.py::test_a_mended_fault_is_not_shown_again"
 OPT_OUT: Final = "core/plan/opt_out.py"
 SERVER_SIDE: Final = "scenarios/test_server_side_apply.py"
 
@@ -159,11 +160,21 @@ DEFECTS: Final = (
         ("unit/core/test_admit.py::test_two_versions_do_not_serve_side_by_side_because_one_image_is_late",),
     ),
     Defect(
-        "call healthy what a Pod that is being deleted may never have run",
+        "call healthy what Pods that are scaled away may never have run",
         STATUS,
-        "if pod.pod.metadata.deletion_timestamp is None)\n    return not kept",
-        "if True)\n    return not kept",
-        ("unit/core/test_workload.py::test_a_pod_that_is_being_deleted_does_not_show_that_its_revision_runs",),
+        "if not _is_scaled_away(pod))",
+        "if True)",
+        (
+            "unit/core/test_workload.py::test_a_pod_that_is_scaled_away_does_not_show_that_its_revision_runs",
+            f"{MENDED}[call healthy what Pods that are scaled away may never have run]",
+        ),
+    ),
+    Defect(
+        "report on a ReplicaSet that its Deployment left behind what is refused there",
+        PLAN,
+        "decision.refused_writes and opt_out.was_ours(snapshot)",
+        "decision.refused_writes",
+        (f"{MENDED}[report on a ReplicaSet that its Deployment left behind what is refused there]",),
     ),
     Defect(
         "wait without end for a native rollout",

@@ -93,6 +93,18 @@ MENDED: tuple[Mended, ...] = (
         '"moves":[["budget","2",60.0],["image","v2",3.0]]}',
     ),
     Mended(
+        "call healthy what Pods that are scaled away may never have run",
+        '{"start":{"kind":"Deployment","replicas":2,"gate":true,"mode":"InPlaceOnly","strategy":"one",'
+        '"settings":{"progress-deadline-seconds":"120"},"policies":false,"tool":"apply"},'
+        '"moves":[["image","crash",60.0],["scale","0",60.0]]}',
+    ),
+    Mended(
+        "report on a ReplicaSet that its Deployment left behind what is refused there",
+        '{"start":{"kind":"Deployment","replicas":2,"gate":true,"mode":"InPlaceOnly","strategy":"one","settings":{},'
+        '"policies":false,"tool":"apply"},'
+        '"moves":[["refuse","ReplicaSets: 403",1.0],["image","v2",60.0],["orphan","",3.0]]}',
+    ),
+    Mended(
         "wait without end for a native rollout",
         '{"start":{"kind":"Deployment","replicas":2,"gate":true,"mode":"InPlaceOnly","strategy":"one",'
         '"settings":{"steps":"1"},"policies":false,"tool":"apply"},'

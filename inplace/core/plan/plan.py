@@ -184,11 +184,11 @@ def _preparation(decision: Decision) -> WorkloadAction | None:
 
 
 def _last_writes(decision: Decision) -> Plan:
-    """The writes that remove our metadata; where the API server refuses them, the status says so."""
+    """The writes that remove our metadata; where the API server refuses them, the status of what was ours says so."""
     snapshot, now = decision.assessment.snapshot, decision.assessment.now
     writes = tuple(write for write in opt_out.last_writes(snapshot, now) if not snapshot.rests(write, now))
-    workload = snapshot.workload.metadata
-    if not decision.refused_writes or any(subject(write).uid == workload.uid for write in writes):
+    workload, unsaid = snapshot.workload.metadata, decision.refused_writes and opt_out.was_ours(snapshot)
+    if not unsaid or any(subject(write).uid == workload.uid for write in writes):
         return Plan(writes)
     return _finish(decision, opt_out.refused_status(status(decision)), None, writes)
 

@@ -109,8 +109,8 @@ def _waiting(decision: Decision) -> dict[str, int]:
 def _is_served_by(pods: tuple[PodAssessment, ...], revision: str) -> bool:
     """Whether no Pod is kept on another revision, and at least one is available: what never ran is not healthy.
 
-    A Pod that another writer has changed says nothing of its revision, nor does one that is being deleted.
+    A Pod that another writer has changed says nothing of its revision, nor does one that is to go.
     """
     kept = any(pod.excluded is not None and pod.excluded.code == ReasonCode.Partition for pod in pods)
-    staying = (pod for pod in pods if pod.pod.metadata.deletion_timestamp is None)
+    staying = (pod for pod in pods if not _is_scaled_away(pod))
     return not kept and any(pod.available and pod.revision == revision and not pod.drift for pod in staying)

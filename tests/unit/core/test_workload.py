@@ -189,10 +189,10 @@ def test_a_strategy_that_is_not_known_is_refused():
     assert made.status.reasons[0].code == ReasonCode.StrategyUnsupported
 
 
-def test_a_pod_that_is_being_deleted_does_not_show_that_its_revision_runs():
+def test_a_pod_that_is_scaled_away_does_not_show_that_its_revision_runs():
     """The ReplicaSet that it belongs to may have been given another template since."""
     for leaving, healthy in ((False, NEW), (True, "")):
-        made = plan(pod(revision=NEW, image="app:v2", deleted=leaving), workload=workload(replicas=1 - leaving))
+        made = plan(pod(revision=NEW, image="app:v2"), workload=workload(replicas=1 - leaving))
         assert made.status is not None
         assert (made.status.phase, made.status.healthy) == (Phase.UP_TO_DATE, healthy)
 
