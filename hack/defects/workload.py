@@ -162,8 +162,8 @@ DEFECTS: Final = (
     Defect(
         "call healthy what Pods that are scaled away may never have run",
         STATUS,
-        "if not _is_scaled_away(pod))",
-        "if True)",
+        "staying = (pod for pod in pods if not _is_scaled_away(pod))",
+        "staying = pods",
         (
             "unit/core/test_workload.py::test_a_pod_that_is_scaled_away_does_not_show_that_its_revision_runs",
             f"{MENDED}[call healthy what Pods that are scaled away may never have run]",
