@@ -220,7 +220,7 @@ DEFECTS: Final = (
     Defect(
         "say nothing of what is refused when opting out",
         "core/plan/plan.py",
-        "if not decision.refused_writes or any(",
+        "if not unsaid or any(",
         "if True or any(",
         (f"{REFUSED_WRITES}::test_what_is_refused_when_opting_out_is_said",),
     ),
