@@ -237,7 +237,7 @@ DEFECTS: Final = (
     Defect(
         "call healthy what never ran",
         "core/plan/status.py",
-        "return not kept and any(pod.available and pod.revision == revision and not pod.drift for pod in pods)",
+        "return not kept and any(pod.available and pod.revision == revision and not pod.drift for pod in staying)",
         "return not kept",
         ("unit/core/test_plan.py::test_without_pods_a_revision_is_up_to_date_but_neither_healthy_nor_settled",),
     ),
