@@ -229,12 +229,8 @@ DEFECTS: Final = (
     Defect(
         "reserve for every Pod as if for the first",
         ADMIT,
-        "quotas, verdicts = Quotas.of(assessment), list[tuple[Pod, Pending, _Verdict]]()\n"
-        "    for pod, state in pending:\n"
-        "        verdict, quotas, reservations = _admit_one(assessment, pod.pod, state, quotas, reservations)",
-        "quotas, verdicts, standing = Quotas.of(assessment), list[tuple[Pod, Pending, _Verdict]](), reservations\n"
-        "    for pod, state in pending:\n"
-        "        verdict, quotas, reservations = _admit_one(assessment, pod.pod, state, quotas, standing)",
+        "        verdict, quotas, reserved = _admit_one(assessment, pod.pod, state, quotas, reserved)",
+        "        verdict, quotas, reserved = _admit_one(assessment, pod.pod, state, quotas, reservations)",
         ("unit/core/test_reserve.py::test_no_more_is_taken_than_is_allowed",),
     ),
     Defect(
