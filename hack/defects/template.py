@@ -9,11 +9,14 @@ from hack.defects.defect import Defect
 KNOWN_KEYS: Final = "core/objects/known_keys.py"
 KEYS: Final = "core/template/keys.py"
 DIFF: Final = "core/template/diff.py"
+RESTARTS: Final = "core/template/restarts.py"
+ALIASES: Final = "core/objects/aliases.py"
 DEFAULTS: Final = "core/template/defaults.py"
 DOCUMENTS: Final = "cli/documents.py"
 PLAN: Final = "cli/plan.py"
 
 CHANGE: Final = "unit/core/test_change.py"
+SCENARIO_RESTARTS: Final = "scenarios/test_restarts.py"
 REFUSALS: Final = "scenarios/test_refusals.py"
 FILES: Final = "commands/test_files.py"
 
@@ -24,21 +27,52 @@ DEFECTS: Final = (
         KNOWN_KEYS,
         "RESTART_ON: Final = tuple(known.pattern for known in RESTART_REQUESTS)",
         'RESTART_ON: Final = ("checksum/*",)',
-        (f"{REFUSALS}::test_restart_requests_of_other_projects_are_refused_with_a_reason",),
+        (f"{CHANGE}::test_a_restart_request_restarts_every_container_that_can",),
     ),
     Defect(
-        "refuse a checksum although every container restarts",
-        KEYS,
-        "_left_out(target, images) if images else",
-        '"nobody restarts" if images else',
-        (f"{REFUSALS}::test_a_checksum_beside_a_new_image_of_every_container_is_upgraded",),
+        "restart a container once more that starts again for its new image",
+        RESTARTS,
+        "for name in requested if name not in images",
+        "for name in requested",
+        (f"{CHANGE}::test_only_what_has_no_new_image_restarts_with_the_one_that_it_has",),
     ),
     Defect(
-        "forget the containers that miss a restart request",
-        KEYS,
-        "if name not in images]\n    staying +=",
-        "if False]\n    staying +=",
-        (f"{CHANGE}::test_a_restart_request_is_refused_where_one_would_miss_it",),
+        "leave the env of a container stale",
+        RESTARTS,
+        "for name in keys.reading(target, labels, annotations) if",
+        "for name in () if",
+        (
+            f"{CHANGE}::test_only_the_containers_with_a_changed_key_in_their_env_restart",
+            f"{SCENARIO_RESTARTS}::test_only_what_reads_a_changed_key_starts_again",
+        ),
+    ),
+    Defect(
+        "switch to a spelling that the node may not have",
+        ALIASES,
+        "if runs is None or not _same_repository(one, runs) or",
+        "if runs is None or",
+        (f"{CHANGE}::test_an_image_without_a_digest_of_its_repository_is_not_restarted",),
+    ),
+    Defect(
+        "go back to a tag that means another image by now",
+        ALIASES,
+        "and not always_pulls and images.same(reported, wanted)",
+        "and not always_pulls",
+        (f"{CHANGE}::test_a_second_restart_flips_back_while_the_tag_means_the_image",),
+    ),
+    Defect(
+        "ask the registry what a tag means",
+        ALIASES,
+        "if by_tag and not always_pulls and",
+        "if by_tag and",
+        (f"{CHANGE}::test_with_always_a_restart_never_asks_what_the_tag_means",),
+    ),
+    Defect(
+        "take an alias for drift",
+        DIFF,
+        "if live is None or live.image == image or _runs_alias(between, pod, name, touched):",
+        "if live is None or live.image == image:",
+        (f"{CHANGE}::test_an_alias_of_the_templates_image_is_no_difference",),
     ),
     Defect(
         "forget the init containers that read configuration",
@@ -48,11 +82,11 @@ DEFECTS: Final = (
         (f"{CHANGE}::test_a_restart_request_is_refused_where_one_would_miss_it",),
     ),
     Defect(
-        "lose a restart request on a Pod whose container has its new image already",
-        DIFF,
-        "        *keys.refuse_restarts(between.target, images, *asked, restart_on),\n",
-        "",
-        (f"{CHANGE}::test_a_restart_request_is_lost_on_a_pod_with_a_container_at_its_new_image_already",),
+        "take the pod of a command for ours",
+        "core/pod/lifecycle.py",
+        "    if not record.is_ours:\n",
+        "    if False:\n",
+        ("unit/core/test_pod.py::test_a_pod_on_which_a_command_works_is_left_alone_until_its_deadline",),
     ),
     Defect(
         "write onto live Pods what is read only when a Pod is created",

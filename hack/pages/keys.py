@@ -15,8 +15,8 @@ A changed label or annotation of a Pod template is written onto the live Pods, w
 ask for. `*` stands for anything.
 """
 RESTARTS: Final = """## Restart requests
-A change means: start the containers again. If every container has a new image in the same change, that is what happens,
-and the key is written with it. Otherwise the change is refused (`RestartNotSupported`).
+A change means: start the containers again. In place they do, with a drain and within the budget: with the new image of
+the same change, else with the image that they have ([Restart in place](../how-to/restart.md)).
 
 Env from ConfigMaps and Secrets is read when a container starts. Mounted files are refreshed by the kubelet, usually
 within a minute: a container that starts right after a ConfigMap has changed may still read the old file.

@@ -117,8 +117,8 @@ MEANINGS: Final[dict[str, Meaning]] = {
     ),
     "restart-on": Meaning(
         "[the known keys](keys.md#restart-requests)",
-        "template labels and annotations whose change means a restart: written along if every container has a new image"
-        " in the same change, else refused (until restarts are built)",
+        "template labels and annotations whose change means a restart of every container: [in place](../how-to/restart.md),"
+        " with the image that it has",
     ),
     "init-images": Meaning("`Refuse`", "planned: what a changed image of a plain init container means; it is refused"),
     "disruption-budgets": Meaning(

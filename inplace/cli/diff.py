@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 import msgspec
+from msgspec.structs import replace
 
 from inplace.cli import errors, manifest
 from inplace.cli.commands import command
@@ -79,7 +80,7 @@ def judge(before: Manifest, after: Manifest, kubelet: tuple[int, int] | None) ->
     if _claims(before) != _claims(after):
         message = "the change of volumeClaimTemplates is for new Pods only; live Pods keep their volumes"
         note = Reason(ReasonCode.VolumeClaimTemplatesChanged, "spec.volumeClaimTemplates", message)
-        return PodChange.of_images(verdict.images, verdict.labels, verdict.annotations, notes=(*verdict.notes, note))
+        return replace(verdict, notes=(*verdict.notes, note))
     return verdict
 
 
@@ -95,7 +96,7 @@ def _claims(manifest: Manifest) -> list[Any]:
 
 
 def document(verdict: Verdict) -> dict[str, Any]:
-    """The verdict as docs/design/protocol.md, "Formats" writes it; `notes` only if there are any."""
+    """The verdict as docs/design/protocol.md, "Formats" writes it; `restarts` and `notes` only if there are any."""
     found = verdict if isinstance(verdict, PodChange) else PodChange()
     result: dict[str, Any] = {
         "verdict": _word(verdict),
@@ -103,7 +104,13 @@ def document(verdict: Verdict) -> dict[str, Any]:
         "metadata": {"labels": found.labels, "annotations": found.annotations},
         "reasons": verdict.reasons if isinstance(verdict, Refused) else (),
     }
-    return {**result, "notes": found.notes} if found.notes else result
+    more = {"restarts": _again(found), "notes": found.notes}
+    return {**result, **{key: value for key, value in more.items() if value}}
+
+
+def _again(change: PodChange) -> tuple[str, ...]:
+    """The containers that restart with the image that they have."""
+    return tuple(name for name, container in change.containers.items() if container.restart)
 
 
 def text(verdict: Verdict) -> Iterator[str]:
@@ -119,6 +126,7 @@ def text(verdict: Verdict) -> Iterator[str]:
         which = f"{count} container{'s' * (count != 1)} restart{'s' * (count == 1)}" if count else "no restart"
         yield f"in place: {which}"
         yield from (f"  image {name}: {image}" for name, image in verdict.images.items())
+        yield from (f"  restart {name}: with the image that it has" for name in _again(verdict))
         yield from _edits("label", verdict.labels)
         yield from _edits("annotation", verdict.annotations)
     yield from (f"  note: {note}" for note in verdict.notes)

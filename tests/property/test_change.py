@@ -4,17 +4,19 @@ says nothing else."""
 from __future__ import annotations
 
 import copy
+import hashlib
 from itertools import pairwise
 
 import msgspec
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from inplace.core.objects.model import Container, Meta, Pod, PodSpec
+from inplace.core.objects.model import Container, ContainerStatus, Meta, Pod, PodSpec, PodStatus
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.settings.annotations import InitImages
 from inplace.core.template import defaults, diff, trees
-from inplace.core.template.change import Edits, PodChange, Refused
+from inplace.core.template.change import ContainerChange, Edits, PodChange, Refused
 
 #: No default of anything, no quantity, no glob's match.
 SENTINEL = "§changed"
@@ -129,18 +131,22 @@ def only_metadata(field: str, edits: Edits) -> PodChange:
     return PodChange(labels=edits) if field == "labels" else PodChange(annotations=edits)
 
 
-def is_content(verdict, path, change):
+def is_content(verdict, tree, path, change):
     """Whether the verdict on one changed key is what the table says."""
-    code = (
-        ReasonCode.RestartNotSupported
-        if path[2] in RESTART_REQUESTS
-        else ReasonCode.ReadAtCreation
-        if path[2] in READ_AT_CREATION
-        else None
+    if path[2] in READ_AT_CREATION:
+        where = f"metadata.{path[1]}[{path[2]}]"
+        return [(reason.code, reason.path) for reason in verdict.reasons] == [(ReasonCode.ReadAtCreation, where)]
+    again = startable(tree) if path[2] in RESTART_REQUESTS else ()
+    expected = only_metadata(path[1], change)
+    return replace(verdict, notes=()) == replace(
+        expected, containers={name: ContainerChange(restart=True) for name in again}
     )
-    if code is None:
-        return verdict == only_metadata(path[1], change)
-    return [(reason.code, reason.path) for reason in verdict.reasons] == [(code, f"metadata.{path[1]}[{path[2]}]")]
+
+
+def startable(tree):
+    """The containers that a live Pod starts again."""
+    sidecars = [one["name"] for one in tree["spec"]["initContainers"] if one.get("restartPolicy") == "Always"]
+    return [*(one["name"] for one in tree["spec"]["containers"]), *sidecars]
 
 
 def is_metadata(path):
@@ -178,7 +184,7 @@ def test_replacing_anything_outside_the_table_is_refused(tree, data):
     at(changed, path[:-1])[path[-1]] = SENTINEL
     verdict = diff.diff(tree, changed)
     if is_metadata(path):
-        assert is_content(verdict, path, Edits(change={path[2]: (at(tree, path), SENTINEL)}))
+        assert is_content(verdict, tree, path, Edits(change={path[2]: (at(tree, path), SENTINEL)}))
     elif is_image_that_restarts(tree, path):
         assert isinstance(verdict, PodChange)
         assert verdict.images == {at(tree, path[:-1])["name"]: SENTINEL}
@@ -215,11 +221,11 @@ def test_removing_anything_is_refused_unless_it_was_a_default(tree, data):
     del at(changed, path[:-1])[path[-1]]
     verdict = diff.diff(tree, changed)
     if is_metadata(path):
-        assert is_content(verdict, path, Edits(remove=(path[2],)))
+        assert is_content(verdict, tree, path, Edits(remove=(path[2],)))
     elif path in {("metadata",), ("metadata", "labels"), ("metadata", "annotations")}:
         whole = len(path) == 1
         gone = [*trees.labels(tree), *trees.annotations(tree)] if whole else [*at(tree, path)]
-        asks = not {*RESTART_REQUESTS, *READ_AT_CREATION}.isdisjoint(gone)
+        asks = not set(READ_AT_CREATION).isdisjoint(gone)
         assert isinstance(verdict, Refused) is (asks or (whole and bool(tree["metadata"].get("name"))))
     elif isinstance(verdict, PodChange):
         # Nothing that a server would keep was lost: with all defaults written out, both sides are one.
@@ -327,7 +333,7 @@ def test_a_fresh_pod_needs_just_the_difference_of_the_templates(base, target):
 
 
 @given(variants(), variants(), requesting_maps, requesting_maps)
-def test_a_request_is_content_only_if_everything_that_can_restart_does(base, target, before, after):
+def test_a_request_restarts_what_has_no_new_image(base, target, before, after):
     base["metadata"]["annotations"], target["metadata"]["annotations"] = before, after
     moved = diff.diff(base, target, restart_on=())
     verdict = diff.diff(base, target)
@@ -335,12 +341,59 @@ def test_a_request_is_content_only_if_everything_that_can_restart_does(base, tar
     if not changed.isdisjoint(READ_AT_CREATION):
         assert isinstance(verdict, Refused)
         assert isinstance(moved, Refused)
-    elif not changed.isdisjoint(RESTART_REQUESTS) and set(moved.images) != {"app", "proxy", "side"}:
-        assert {reason.code for reason in verdict.reasons} == {ReasonCode.RestartNotSupported}
-    else:
-        assert verdict == moved
-        found = needs([base], target, made_from(base))
-        assert (found.images, found.annotations) == (verdict.images, verdict.annotations)
+        return
+    again = set() if changed.isdisjoint(RESTART_REQUESTS) else {"app", "proxy", "side"} - set(moved.images)
+    assert (verdict.images, verdict.annotations) == (moved.images, moved.annotations)
+    assert {name for name, one in verdict.containers.items() if one.restart} == again
+
+
+@given(variants(), variants(), requesting_maps, requesting_maps, st.data())
+def test_no_container_restarts_that_the_plan_did_not_name(base, target, before, after, data):
+    """The kubelet restarts what has another string for its image: just that, of the same bytes unless they change, and
+    once."""
+    base["metadata"]["annotations"], target["metadata"]["annotations"] = before, after
+    for name, where in (("app", "labels"), ("proxy", "annotations")):
+        read = f"metadata.{where}['{data.draw(st.sampled_from(['v', 'note', 'a.b/c']))}']"
+        for side in (base, target):
+            one = next(one for one in side["spec"]["containers"] if one["name"] == name)
+            one["env"] = [{"name": "E", "valueFrom": {"fieldRef": {"fieldPath": read}}}]
+    plan = diff.diff(base, target)
+    assume(isinstance(plan, PodChange))
+    pod = running(made_from(base))
+    change = needs([base], target, pod)
+    moved = running(patched(pod, change))
+    old, new = (
+        {one.name: one.image for one in each.spec.containers + each.spec.init_containers} for each in (pod, moved)
+    )
+    assert {name for name in old if new[name] != old[name]} == set(plan.restarts) == set(change.restarts)
+    for name in set(plan.restarts) - set(plan.images):
+        assert bytes_of(new[name]) == bytes_of(old[name])
+    assert needs([base], target, moved).is_empty
+    assert needs([base], target, moved, tuple(plan.restarts)).is_empty
+
+
+def bytes_of(image):
+    """The digest that a reference means; a tag means always the same here."""
+    name, _, digest = image.partition("@")
+    return digest or "sha256:" + hashlib.sha256(name.encode()).hexdigest()
+
+
+def running(pod):
+    """The Pod as its kubelet reports it."""
+
+    def status(one):
+        repository = one.image.partition("@")[0].rpartition(":")[0]
+        return ContainerStatus(
+            name=one.name, container_id="c://1", image_id=f"docker.io/library/{repository}@{bytes_of(one.image)}"
+        )
+
+    return replace(
+        pod,
+        status=PodStatus(
+            container_statuses=tuple(map(status, pod.spec.containers)),
+            init_container_statuses=tuple(map(status, pod.spec.init_containers)),
+        ),
+    )
 
 
 @given(

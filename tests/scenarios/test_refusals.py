@@ -43,31 +43,18 @@ async def test_a_refused_change_taken_back_is_up_to_date_again(open_world):
         await _assert_untouched(world, before)
 
 
-async def test_rollout_restart_is_refused_with_a_reason(open_world):
+async def test_a_restart_that_an_init_container_would_miss_is_refused_with_a_reason(open_world):
     async with open_world() as world:
-        await world.create_web(replicas=2)
+        volume = {"name": "c", "configMap": {"name": "absent", "optional": True}}
+        init = {
+            "name": "init",
+            "image": world.app("v1"),
+            "command": ["true"],
+            "volumeMounts": [{"name": "c", "mountPath": "/c"}],
+        }
+        await world.create_web(replicas=2, spec={"initContainers": [init], "volumes": [volume]})
         before = await _pods(world)
-        stamp = {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
-        await world.patch({"spec": {"template": {"metadata": {"annotations": stamp}}}})
-        status = await world.wait_phase("web", Phase.REFUSED)
-        assert [reason.code for reason in status.reasons] == [ReasonCode.RestartNotSupported]
-        await _assert_untouched(world, before)
-
-
-#: Written by Rancher's Redeploy button, Reloader, Keel and a chart.
-RESTART_REQUESTS = (
-    "cattle.io/timestamp",
-    "reloader.stakater.com/last-reloaded-from",
-    "keel.sh/update-time",
-    "checksum/config",
-)
-
-
-async def test_restart_requests_of_other_projects_are_refused_with_a_reason(open_world):
-    async with open_world() as world:
-        await world.create_web(replicas=2)
-        before = await _pods(world)
-        for key in RESTART_REQUESTS:
+        for key in ("kubectl.kubernetes.io/restartedAt", "checksum/config"):
             await world.patch({"spec": {"template": {"metadata": {"annotations": {key: "now"}}}}})
             status = await world.wait_phase("web", Phase.REFUSED)
             assert [(reason.code, reason.path) for reason in status.reasons] == [

@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from inplace.cluster.memory import Caps
-from inplace.core.objects import names
+from inplace.core.objects import aliases, names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.workloads import Revision, Workload
 from inplace.core.state import conditions, records, statuses
@@ -391,8 +391,8 @@ class World(ABC):
 
         async def agreed() -> bool:
             found = await self.workload(name)
-            wanted = trees.images(trees.decode(found.spec.template)).items()
-            alike = [wanted <= _images(pod).items() for pod in await self.pods(name)]
+            wanted = trees.images(trees.decode(found.spec.template))
+            alike = [_has(_images(pod), wanted) for pod in await self.pods(name)]
             return self.flavour.agreed(found) and all(alike) and not conditions.stand(found)
 
         await self.until(agreed, f"the {self.flavour.name} controller to be content with {name}")
@@ -503,6 +503,12 @@ def meta_of(one: Any) -> tuple[str, str, str]:
         meta = one["metadata"]
         return meta["namespace"], meta["name"], meta["resourceVersion"]
     return one.metadata.namespace, one.metadata.name, one.metadata.resource_version
+
+
+def _has(images: dict[str, str], wanted: dict[str, str]) -> bool:
+    """Whether a Pod has the images of its template, by any name of theirs."""
+    found = ((images.get(name, ""), image) for name, image in wanted.items())
+    return all(live == image or aliases.is_alias(live, image, unchanged=True) for live, image in found)
 
 
 def _images(pod: Pod) -> dict[str, str]:

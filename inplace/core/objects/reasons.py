@@ -79,8 +79,13 @@ class ReasonCode(StrEnum):
     RestartNotSupported = (
         "RestartNotSupported",
         Concern.REFUSED,
-        "`kubectl rollout restart`, or a changed key that `restart-on` matches, without a new image of every container",
-        "change the image of every container with it, take the key off `restart-on`, or use the native rollout",
+        "a restart is not possible in place: an init container would miss it, or a node has no digest of the image",
+        "take the key off `restart-on`, or use `InPlaceIfPossible` or the native rollout",
+    )
+    RestartAsksRegistry = (
+        "RestartAsksRegistry",
+        Concern.REFUSED,
+        "reported only: with `imagePullPolicy: Always` a container that restarts needs its registry",
     )
     ReadAtCreation = (
         "ReadAtCreation",
@@ -104,8 +109,8 @@ class ReasonCode(StrEnum):
     DownwardEnvNotSupported = (
         "DownwardEnvNotSupported",
         Concern.REFUSED,
-        "a container reads a changed label or annotation through env and would not restart",
-        "not supported yet",
+        "an init container reads a changed label or annotation through env, and would not run again",
+        "revert it, or use `InPlaceIfPossible` or the native rollout",
     )
     BaseUnknown = (
         "BaseUnknown",

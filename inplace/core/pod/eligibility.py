@@ -14,6 +14,7 @@ from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode, Wait
 from inplace.core.pod.states import PodContext
+from inplace.core.template.change import PodChange
 
 #: What the kubelet says of a container before its first start.
 _STARTING_REASONS: Final = ("", "ContainerCreating", "PodInitializing")
@@ -78,6 +79,15 @@ def starting(pod: Pod, containers: Iterable[str], context: PodContext) -> Wait |
         return None
     why = "a new Pod; waiting for the kubelet to report its containers"
     return Wait(Reason(ReasonCode.Starting, f"containers[{names_[0]}]", why), until)
+
+
+def unstarted(change: PodChange) -> Reason | None:
+    """A container that is to restart and was never created: nobody knows what it would run, and it starts by itself."""
+    names_ = change.unstarted
+    if not names_:
+        return None
+    why = "it is to restart, and has not started yet; waiting for the kubelet to create it"
+    return Reason(ReasonCode.Starting, f"containers[{names_[0]}]", why)
 
 
 def scheduled_at(pod: Pod, now: datetime) -> datetime:

@@ -78,6 +78,9 @@ def _at_rest(pod: Pod, last: Record | None, context: PodContext) -> PodState:
     start = eligibility.starting(pod, context.change.needs_proof, context)
     if start is not None:
         return Ineligible(start.reason, start.until)
+    unstarted = eligibility.unstarted(context.change)
+    if unstarted is not None:
+        return Ineligible(unstarted)
     waits_for = context.images.reason if context.images is not None and context.change.disrupts else None
     if context.images is not None and context.images.failed and waits_for is not None:
         return Failed(waits_for)  # its image could not be pulled, and the Pod is unchanged
@@ -210,6 +213,9 @@ def _draining(pod: Pod, record: Record, context: PodContext) -> PodState:
     if not change.disrupts:
         retargeted = attempt.retarget(record, context)
         return InProgress(_nothing_to_swap(), attempt.conclude(pod, retargeted, change, context))
+    unstarted = eligibility.unstarted(change)
+    if unstarted is not None:
+        return InProgress(unstarted)
     wait = _undrained(pod, context)
     if wait is not None:
         return wait
@@ -266,6 +272,9 @@ def _swapping(pod: Pod, record: Record, context: PodContext) -> PodState:
 
 def _redirect(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PodState:
     """The template changed while this Pod was being swapped: continue to the new target from here."""
+    unstarted = eligibility.unstarted(change)
+    if unstarted is not None:
+        return InProgress(unstarted)
     if drains(pod, context.settings, change.restarts):
         if not closed(pod):
             return InProgress(_retargeted(), attempt.drain_after_all(pod, record, context))

@@ -37,7 +37,8 @@ class Edits(Struct, frozen=True):
 class ContainerChange(Struct, frozen=True):
     """The change of one container."""
 
-    #: The new image; empty if the image does not change.
+    #: The new image; empty if the image does not change. With `restart` an alias of the one that runs, empty as long as
+    #: no live container tells which.
     image: str = ""
     #: Requests and limits to set through `pods/resize`, as in the template; None if they do not change.
     resources: Mapping[str, Mapping[str, str]] | None = None
@@ -84,6 +85,11 @@ class PodChange(Struct, frozen=True):
     def restarts(self) -> tuple[str, ...]:
         """The names of the containers that restart."""
         return tuple(name for name, change in self.containers.items() if change.restarts)
+
+    @property
+    def unstarted(self) -> tuple[str, ...]:
+        """The containers that are to restart, and that nobody can restart: they have not been created yet."""
+        return tuple(name for name, change in self.containers.items() if change.restart and not change.image)
 
     @property
     def disrupts(self) -> bool:

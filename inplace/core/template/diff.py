@@ -11,13 +11,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from inplace.core.objects import aliases, known_keys, names
 from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.settings.annotations import InitImages
 from inplace.core.state import records
-from inplace.core.template import defaults, keys, paths, trees
+from inplace.core.template import defaults, keys, paths, restarts, trees
 from inplace.core.template.change import Edits, PodChange, Refused, Verdict, too_large
 from inplace.core.template.keys import UNDO
 from inplace.core.template.paths import Chosen
@@ -57,17 +58,19 @@ def diff(
     images = _changed_images(old, new)
     labels = _edits(trees.labels(old), trees.labels(new))
     annotations = _edits(trees.annotations(old), trees.annotations(new))
+    again = restarts.asked(new, images, labels, annotations, restart_on)
+    swapped = (*images, *again)
     reasons = (
         *(_refuse(difference) for difference in trees.differences(_rest(old, images), _rest(new, images))),
-        *_refuse_images(new, images, init_images, kubelet),
-        *keys.refuse(new, images, labels, annotations, restart_on),
-        *_refuse_record(old, images),
+        *_refuse_images(new, swapped, init_images, kubelet),
+        *keys.refuse(new, labels, annotations, restart_on),
+        *_refuse_record(old, {**images, **restarts.longest(new, again)}),
     )
     if reasons:
         return Refused(reasons)
-    return PodChange.of_images(
-        images, labels, annotations, notes=(*_sidecar_notes(new, images, kubelet), *_key_notes(old, new))
-    )
+    notes = (*_sidecar_notes(new, swapped, kubelet), *_key_notes(old, new), *restarts.notes(new, again))
+    changed = PodChange.of_images(images, labels, annotations, notes=notes)
+    return replace(changed, containers={**changed.containers, **again})
 
 
 def _refuse_record(old: Tree, images: Mapping[str, str]) -> Iterator[Reason]:
@@ -133,15 +136,17 @@ def change_for(
     images, drift = _live_images(between, pod, touched)
     labels = _live_edits(between.changed_labels, between.labels, pod.metadata.labels)
     annotations = _live_edits(between.changed_annotations, between.annotations, pod.metadata.annotations)
-    asked = labels.only(verdict.labels.keys), annotations.only(verdict.annotations.keys)
-    stale = (
-        *keys.refuse_restarts(between.target, images, *asked, restart_on),
-        *keys.refuse_downward(between.target, images, labels, annotations),
-    )
-    if stale:
-        return Refused(stale)
+    wanted = labels.only(verdict.labels.keys), annotations.only(verdict.annotations.keys)
+    again = {
+        **restarts.asked(between.target, images, *wanted, restart_on),
+        **restarts.stale(between.target, images, labels, annotations),
+    }
+    switched = restarts.switched(again, between.images, pod)
+    if isinstance(switched, Refused):
+        return switched
     notes = (*verdict.notes, *_metadata_drift(between, pod))
-    return PodChange.of_images(images, labels, annotations, notes=notes, drift=drift)
+    changed = PodChange.of_images(images, labels, annotations, notes=notes, drift=drift)
+    return replace(changed, containers={**changed.containers, **switched})
 
 
 # -- template against template
@@ -230,7 +235,7 @@ def _refuse(difference: Difference) -> Reason:
 
 
 def _refuse_images(
-    target: Tree, images: Mapping[str, str], init_images: InitImages, kubelet: tuple[int, int] | None
+    target: Tree, images: Collection[str], init_images: InitImages, kubelet: tuple[int, int] | None
 ) -> Iterator[Reason]:
     default = str(trees.tree(target.get("spec")).get("restartPolicy", "Always"))
     for name, container in trees.containers(target).items():

@@ -1,7 +1,7 @@
-"""What changed labels and annotations ask for that a live Pod cannot be given: refusals, with the way out.
+"""What changed labels and annotations ask for: containers that restart, and what a live Pod cannot be given.
 
-A key on a live Pod is content, unless it asks for a restart of containers that would not restart, was read when the
-Pod was created, or was copied into a running container. Which keys do is data (`known_keys`, the setting `restart-on`).
+A key on a live Pod is content, unless it asks for a restart, is in the env of a container, or was read when the Pod was
+created. Which keys do is data (`known_keys`, the setting `restart-on`).
 """
 
 from __future__ import annotations
@@ -23,58 +23,75 @@ _FIXED_ANNOTATIONS: Final = ("container.apparmor.security.beta.kubernetes.io/", 
 UNDO: Final = "undo it, or let the workload's own rollout replace the Pods"
 
 
-def refuse(
-    target: Tree, images: Collection[str], labels: Edits, annotations: Edits, restart_on: tuple[str, ...]
-) -> Iterator[Reason]:
-    """Every reason why changed keys refuse the change from template to template; `images`: containers that restart."""
-    yield from refuse_restarts(target, images, labels, annotations, restart_on)
+def refuse(target: Tree, labels: Edits, annotations: Edits, restart_on: tuple[str, ...]) -> Iterator[Reason]:
+    """Every reason why changed keys refuse the change from template to template."""
+    yield from _refuse_restarts(target, labels, annotations, restart_on)
     yield from _refuse_read_at_creation(labels, annotations)
     yield from _refuse_fixed(annotations)
-    yield from refuse_downward(target, images, labels, annotations)
+    yield from _refuse_downward(target, labels, annotations)
 
 
-def refuse_restarts(
-    target: Tree, images: Collection[str], labels: Edits, annotations: Edits, restart_on: tuple[str, ...]
-) -> Iterator[Reason]:
-    """A request for a restart is content if every container restarts for its image anyway."""
-    left_out = _left_out(target, images) if images else "no container restarts for a new image"
-    if not left_out:
-        return
+def requested(target: Tree, labels: Edits, annotations: Edits, restart_on: tuple[str, ...]) -> list[str]:
+    """The containers that changed keys ask to start again: every one that can, or none."""
+    return _startable(target) if any(True for _ in _requests(labels, annotations, restart_on)) else []
+
+
+def reading(target: Tree, labels: Edits, annotations: Edits) -> list[str]:
+    """The containers with a changed key in their env, which is resolved when a container is created."""
+    changed = _changed(labels, annotations)
+    containers = trees.all_containers(target)
+    return [name for name in _startable(target) if any(True for _ in _read(containers[name], changed))]
+
+
+def _startable(target: Tree) -> list[str]:
+    """The containers that a live Pod starts again: the regular ones and the native sidecars."""
+    sidecars = [name for name, one in trees.init_containers(target).items() if trees.is_sidecar(one)]
+    return [*trees.containers(target), *sidecars]
+
+
+def _requests(labels: Edits, annotations: Edits, restart_on: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """The changed keys that ask for a restart, each with its path before it."""
     for path, key in _paths(labels, annotations):
         if key == names.RESTARTED_AT or any(fnmatchcase(key, pattern) for pattern in restart_on):
-            own = key == names.RESTARTED_AT
-            why = "`kubectl rollout restart`" if own else f"{names.PREFIX}restart-on"
-            ways = "change the image of every container with it" + ("" if own else ", take it off that list")
-            message = f"asks for a restart of the containers ({why}), and {left_out}: {ways}, {UNDO}"
-            yield Reason(ReasonCode.RestartNotSupported, path, message)
+            yield path, key
 
 
-def refuse_downward(target: Tree, images: Collection[str], labels: Edits, annotations: Edits) -> Iterator[Reason]:
-    """Env is resolved when a container is created: it is stale if a key changes and the container does not restart."""
-    changed = {f"metadata.labels['{key}']" for key in labels.keys}
-    changed |= {f"metadata.annotations['{key}']" for key in annotations.keys}
-    if not changed:
+def _refuse_restarts(target: Tree, labels: Edits, annotations: Edits, restart_on: tuple[str, ...]) -> Iterator[Reason]:
+    """What a request is about may have been read by init containers, which do not run again."""
+    init = trees.init_containers(target).items()
+    configuring = [name for name, one in init if not trees.is_sidecar(one) and _is_configured(target, one)]
+    if not configuring:
         return
-    for name, container in trees.all_containers(target).items():
-        if name in images:
-            continue
-        for env in trees.items(container.get("env")):
-            read = str(trees.tree(trees.tree(env.get("valueFrom")).get("fieldRef")).get("fieldPath"))
-            if read in changed:
-                why = f"container {name} reads it into env {paths.cut(str(env.get('name')))} and would have to restart"
-                message = f"{why}: not supported in place yet; {UNDO}"
-                yield Reason(ReasonCode.DownwardEnvNotSupported, read.replace("'", ""), message)
+    for path, key in _requests(labels, annotations, restart_on):
+        own = key == names.RESTARTED_AT
+        why = "`kubectl rollout restart`" if own else f"{names.PREFIX}restart-on"
+        others = f"init containers that read configuration do not run again ({', '.join(configuring)})"
+        ways = UNDO if own else f"take it off that list, {UNDO}"
+        message = f"asks for a restart of the containers ({why}), and {others}: {ways}"
+        yield Reason(ReasonCode.RestartNotSupported, path, message)
 
 
-def _left_out(target: Tree, images: Collection[str]) -> str:
-    """Which containers would go on as they are, in words; empty if all start again that read configuration."""
-    init = trees.init_containers(target)
-    staying = [name for name in trees.containers(target) if name not in images]
-    staying += [name for name, one in init.items() if trees.is_sidecar(one) and name not in images]
-    if staying:
-        return f"not every one restarts for a new image ({', '.join(staying)})"
-    configuring = [name for name, one in init.items() if not trees.is_sidecar(one) and _is_configured(target, one)]
-    return f"init containers that read configuration do not run again ({', '.join(configuring)})" if configuring else ""
+def _refuse_downward(target: Tree, labels: Edits, annotations: Edits) -> Iterator[Reason]:
+    """What a plain init container made of a key stays: it does not run again."""
+    changed = _changed(labels, annotations)
+    for name, container in trees.init_containers(target).items():
+        for env, read in () if trees.is_sidecar(container) else _read(container, changed):
+            why = f"init container {name} reads it into env {paths.cut(env)}, and does not run again in a live Pod"
+            yield Reason(ReasonCode.DownwardEnvNotSupported, read.replace("'", ""), f"{why}; {UNDO}")
+
+
+def _changed(labels: Edits, annotations: Edits) -> set[str]:
+    """Changed keys as the downward API names them (pkg/fieldpath, ExtractFieldPathAsString)."""
+    changed = {f"metadata.labels['{key}']" for key in labels.keys}
+    return changed | {f"metadata.annotations['{key}']" for key in annotations.keys}
+
+
+def _read(container: Tree, changed: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The env of a container that reads one of these, by name, and which it reads."""
+    for env in trees.items(container.get("env")) if changed else ():
+        read = str(trees.tree(trees.tree(env.get("valueFrom")).get("fieldRef")).get("fieldPath"))
+        if read in changed:
+            yield str(env.get("name")), read
 
 
 def _is_configured(target: Tree, container: Tree) -> bool:

@@ -141,9 +141,12 @@ def test_restart_on_of_the_new_manifest_counts(diff):
         "spec": {"template": template()},
     }
     changed["spec"]["template"]["metadata"]["annotations"] = {"checksum/config": "2"}
-    assert diff(workload(), changed).exit_code == 2
+    assert "no restart" in diff(workload(), changed).output
     del changed["metadata"]["annotations"]["inplace.dev/restart-on"]
-    assert diff(workload(), changed).exit_code == 3
+    restarts = diff(workload(), changed)
+    assert restarts.exit_code == 2
+    assert "1 container restarts\n  restart app: with the image that it has" in restarts.output
+    assert json.loads(diff(workload(), changed, "-o", "json").output)["restarts"] == ["app"]
 
 
 def test_settings_that_cannot_be_read_refuse_a_change_but_not_its_absence(diff):

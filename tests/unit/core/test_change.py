@@ -11,7 +11,7 @@ from inplace.core.objects.model import Container, ContainerStatus, Meta, Pod, Po
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.settings.annotations import InitImages
 from inplace.core.template import diff
-from inplace.core.template.change import Edits, PodChange, Refused
+from inplace.core.template.change import ContainerChange, Edits, PodChange, Refused
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 APPARMOR = "container.apparmor.security.beta.kubernetes.io/app"
@@ -47,6 +47,8 @@ def codes(verdict):
 
 
 BASE = template()
+#: A restart with the image that a container has.
+AGAIN = ContainerChange(restart=True)
 
 
 # -- in place
@@ -178,18 +180,6 @@ def test_our_own_keys_in_a_template_are_noted_and_not_carried_over():
     ("base", "target", "expected"),
     [
         pytest.param(
-            BASE,
-            template(annotations={RESTARTED_AT: "now"}),
-            (ReasonCode.RestartNotSupported, f"metadata.annotations[{RESTARTED_AT}]"),
-            id="kubectl rollout restart",
-        ),
-        pytest.param(
-            template(annotations={"checksum/config": "1"}),
-            BASE,
-            (ReasonCode.RestartNotSupported, "metadata.annotations[checksum/config]"),
-            id="a checksum removed",
-        ),
-        pytest.param(
             template(init=[plain()]),
             template(init=[plain("init:2")]),
             (ReasonCode.InitImageChanged, "spec.initContainers[init].image"),
@@ -220,16 +210,10 @@ def test_our_own_keys_in_a_template_are_noted_and_not_carried_over():
             id="another resource can never be resized",
         ),
         pytest.param(
-            template(labels={"v": "1"}, app=env_of("metadata.labels['v']")),
-            template(labels={"v": "2"}, app=env_of("metadata.labels['v']")),
+            template(labels={"v": "1"}, init=[{**plain(), **env_of("metadata.labels['v']")}]),
+            template(labels={"v": "2"}, init=[{**plain(), **env_of("metadata.labels['v']")}]),
             (ReasonCode.DownwardEnvNotSupported, "metadata.labels[v]"),
-            id="env of a label",
-        ),
-        pytest.param(
-            template(annotations={"a/b": "1"}, init=[sidecar(**env_of("metadata.annotations['a/b']"))]),
-            template(annotations={}, init=[sidecar(**env_of("metadata.annotations['a/b']"))]),
-            (ReasonCode.DownwardEnvNotSupported, "metadata.annotations[a/b]"),
-            id="env of an annotation, in a sidecar",
+            id="env of a label, in an init container",
         ),
         pytest.param(
             template(restartPolicy="OnFailure"),
@@ -331,7 +315,6 @@ def test_every_reason_is_named_at_once():
         ReasonCode.FieldChanged,
         ReasonCode.ResizeNotSupported,
         ReasonCode.ContainersChanged,
-        ReasonCode.RestartNotSupported,
     }
 
 
@@ -390,12 +373,15 @@ BOTH = [{"name": "app", "image": "app:2"}, {"name": "proxy", "image": "proxy:2"}
         "rollme",
     ],
 )
-def test_a_restart_request_is_refused_with_the_ways_out(key):
-    verdict = diff.diff(BASE, template(annotations={key: "2"}))
-    assert codes(verdict) == [(ReasonCode.RestartNotSupported, f"metadata.annotations[{key}]")]
-    assert "change the image of every container with it" in verdict.reasons[0].message
-    assert ("off that list" in verdict.reasons[0].message) == (key != RESTARTED_AT)
-    assert codes(diff.diff(BASE, template(labels={key: "2"})))[0][0] == ReasonCode.RestartNotSupported
+def test_a_restart_request_restarts_every_container_that_can(key):
+    for field in ("labels", "annotations"):
+        verdict = diff.diff(
+            template(init=[sidecar(), plain()]), template(**{field: {key: "2"}}, init=[sidecar(), plain()])
+        )
+        assert isinstance(verdict, PodChange)
+        assert verdict.containers == dict.fromkeys(("app", "proxy", "side"), AGAIN)
+        assert getattr(verdict, field) == Edits(add={key: "2"})
+        assert verdict.disrupts
 
 
 @pytest.mark.parametrize("key", [RESTARTED_AT, "checksum/config", "cattle.io/timestamp"])
@@ -410,8 +396,6 @@ def test_a_restart_request_is_content_where_every_container_restarts_anyway(key)
 @pytest.mark.parametrize(
     ("target", "named"),
     [
-        pytest.param({"app": {"image": "app:2"}}, "(proxy)", id="a container"),
-        pytest.param({"containers": BOTH, "init": [sidecar()]}, "(side)", id="a sidecar"),
         pytest.param(
             {"containers": BOTH, "init": [{**plain(), "envFrom": [{"configMapRef": {"name": "c"}}]}]},
             "(init)",
@@ -475,7 +459,7 @@ def test_what_is_read_from_live_pods_is_content(key):
 
 
 @pytest.mark.parametrize(
-    ("restart_on", "refused"),
+    ("restart_on", "restarts"),
     [
         pytest.param(("checksum/*",), True, id="default"),
         pytest.param((), False, id="none"),
@@ -483,13 +467,74 @@ def test_what_is_read_from_live_pods_is_content(key):
         pytest.param(("CHECKSUM/*",), False, id="case counts"),
     ],
 )
-def test_restart_on_is_the_owners_choice(restart_on, refused):
+def test_restart_on_is_the_owners_choice(restart_on, restarts):
     verdict = diff.diff(BASE, template(annotations={"checksum/config": "1"}), restart_on=restart_on)
-    assert isinstance(verdict, Refused) is refused
+    assert isinstance(verdict, PodChange)
+    assert bool(verdict.restarts) is restarts
 
 
-def test_restarted_at_is_refused_whatever_restart_on_says():
-    assert isinstance(diff.diff(BASE, template(annotations={RESTARTED_AT: "now"}), restart_on=()), Refused)
+def test_restarted_at_restarts_whatever_restart_on_says():
+    verdict = diff.diff(BASE, template(annotations={RESTARTED_AT: "now"}), restart_on=())
+    assert isinstance(verdict, PodChange)
+    assert verdict.restarts == ("app", "proxy")
+
+
+def test_only_what_has_no_new_image_restarts_with_the_one_that_it_has():
+    verdict = diff.diff(BASE, template(annotations={RESTARTED_AT: "now"}, app={"image": "app:2"}))
+    assert isinstance(verdict, PodChange)
+    assert verdict.containers == {"app": ContainerChange("app:2"), "proxy": AGAIN}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param({"a/b": "1"}, {"a/b": "2"}, id="changed"),
+        pytest.param({}, {"a/b": "2"}, id="added"),
+        pytest.param({"a/b": "1"}, {}, id="removed"),
+    ],
+)
+@pytest.mark.parametrize("field", ["labels", "annotations"])
+def test_only_the_containers_with_a_changed_key_in_their_env_restart(field, before, after):
+    env = env_of(f"metadata.{field}['a/b']")
+    other = env_of(f"metadata.{field}['c']")
+    base = template(**{field: before}, app=env, init=[sidecar(**env), sidecar(**other, name="quiet")])
+    target = template(**{field: after}, app=env, init=[sidecar(**env), sidecar(**other, name="quiet")])
+    verdict = diff.diff(base, target)
+    assert isinstance(verdict, PodChange)
+    assert verdict.containers == {"app": AGAIN, "side": AGAIN}
+
+
+def test_a_tilde_in_a_key_is_a_tilde():
+    env = env_of("metadata.annotations['a~1b']")
+    verdict = diff.diff(template(app=env), template(app=env, annotations={"a/b": "1"}))
+    assert isinstance(verdict, PodChange)
+    assert not verdict.restarts
+    verdict = diff.diff(template(app=env), template(app=env, annotations={"a~1b": "1"}))
+    assert isinstance(verdict, PodChange)
+    assert verdict.restarts == ("app",)
+
+
+def test_a_restart_needs_what_a_new_image_needs():
+    rules = {"restartPolicyRules": [{"action": "RestartAllContainers"}]}
+    for app, code in (
+        (rules, ReasonCode.RestartAllContainersRule),
+        ({"restartPolicy": "Never"}, ReasonCode.NotRestartable),
+    ):
+        verdict = diff.diff(template(app=app), template(app=app, annotations={RESTARTED_AT: "now"}))
+        assert codes(verdict) == [(code, "spec.containers[app].image")]
+    verdict = diff.diff(
+        template(init=[sidecar()]), template(init=[sidecar()], annotations={RESTARTED_AT: "now"}), kubelet=(1, 31)
+    )
+    assert codes(verdict) == [(ReasonCode.SidecarOnOldKubelet, "spec.initContainers[side].image")]
+
+
+def test_that_a_registry_has_a_say_in_a_restart_is_said_beforehand():
+    always = {"imagePullPolicy": "Always"}
+    verdict = diff.diff(template(app=always), template(app=always, annotations={RESTARTED_AT: "now"}))
+    assert isinstance(verdict, PodChange)
+    assert [(note.code, note.path) for note in verdict.notes] == [
+        (ReasonCode.RestartAsksRegistry, "spec.containers[app].imagePullPolicy")
+    ]
 
 
 def test_spec_only_is_refused_and_says_why():
@@ -641,15 +686,14 @@ def test_a_plain_init_container_is_never_patched():
     assert needs(with_init, template(init=[plain()], labels={"v": "1"}), pod, ("init",)).images == {}
 
 
-def test_a_restart_request_is_lost_on_a_pod_with_a_container_at_its_new_image_already():
-    """Somebody has moved the proxy of this Pod by hand: it does not restart once more."""
+def test_a_container_at_its_new_image_already_restarts_for_a_request_all_the_same():
+    """Somebody has moved the proxy of this Pod by hand."""
     base = template(annotations={"checksum/config": "1"})
     target = template(annotations={"checksum/config": "2"}, containers=BOTH)
     old = {"checksum/config": "1"}
-    assert isinstance(needs(base, target, live(annotations=old)), PodChange)
-    assert codes(needs(base, target, live(proxy="proxy:2", annotations=old))) == [
-        (ReasonCode.RestartNotSupported, "metadata.annotations[checksum/config]")
-    ]
+    assert needs(base, target, live(annotations=old)).images == {"app": "app:2", "proxy": "proxy:2"}
+    moved = running("proxy:2", "proxy", annotations=old)
+    assert needs(base, target, moved).images == {"app": "app:2", "proxy": f"proxy:2@{RUNS}"}
     done = live(app="app:2", proxy="proxy:2", annotations={"checksum/config": "2"})
     assert needs(base, target, done) == PodChange()
 
@@ -663,15 +707,14 @@ def test_a_restart_request_that_only_differs_on_the_pod_is_drift():
     assert [note.path for note in found.notes] == ["pods[web-0].metadata.annotations[checksum/config]"]
 
 
-def test_env_goes_stale_where_this_pods_container_does_not_restart():
-    """The template changes image and label together, but the Pod has the image already: nothing restarts it."""
+def test_env_that_would_be_stale_in_this_pod_restarts_its_container():
+    """The template changes image and label together, but the Pod has the image already."""
     env = env_of("metadata.labels['v']")
     base = template(labels={"v": "1"}, app=env)
     target = template(labels={"v": "2"}, app={"image": "app:2", **env})
-    assert isinstance(needs(base, target, live(labels={"v": "1"})), PodChange)
-    assert codes(needs(base, target, live(app="app:2", labels={"v": "1"}))) == [
-        (ReasonCode.DownwardEnvNotSupported, "metadata.labels[v]")
-    ]
+    assert needs(base, target, live(labels={"v": "1"})).images == {"app": "app:2"}
+    moved = running("app:2", labels={"v": "1"})
+    assert needs(base, target, moved).containers == {"app": ContainerChange(f"app:2@{RUNS}", restart=True)}
 
 
 # -- aliases of the template's image
@@ -680,9 +723,45 @@ def test_env_goes_stale_where_this_pods_container_does_not_restart():
 RUNS = f"sha256:{'1' * 64}"
 
 
-def running(image, name="app"):
-    status = ContainerStatus(name=name, image_id=f"docker.io/library/{name}@{RUNS}")
-    return replace(live(**{name: image}), status=PodStatus(container_statuses=(status,)))
+def running(image, name="app", *, image_id=f"docker.io/library/{{}}@{RUNS}", reported="", **metadata):
+    status = ContainerStatus(name=name, image=reported, image_id=image_id.format(name), container_id="c://1")
+    return replace(live(**{name: image}, **metadata), status=PodStatus(container_statuses=(status,)))
+
+
+ENV = env_of("metadata.labels['v']")
+ASKED = template(labels={"v": "1"}, app=ENV), template(labels={"v": "2"}, app=ENV)
+
+
+def test_a_restart_is_a_switch_of_spellings_and_over_with_the_key():
+    first = needs(*ASKED, running("app:1", labels={"v": "1"}))
+    assert first.containers == {"app": ContainerChange(f"app:1@{RUNS}", restart=True)}
+    assert first.labels == Edits(change={"v": ("1", "2")})
+    assert needs(*ASKED, running(f"app:1@{RUNS}", labels={"v": "2"})) == PodChange()
+
+
+def test_a_second_restart_flips_back_while_the_tag_means_the_image():
+    again = running(f"app:1@{RUNS}", reported="docker.io/library/app:1", labels={"v": "1"})
+    assert needs(*ASKED, again).images == {"app": "app:1"}
+    elsewhere = running(f"app:1@{RUNS}", reported="docker.io/library/app:9", labels={"v": "1"})
+    assert needs(*ASKED, elsewhere).images == {"app": f"app@{RUNS}"}
+
+
+def test_with_always_a_restart_never_asks_what_the_tag_means():
+    again = running(f"app:1@{RUNS}", reported="app:1", labels={"v": "1"})
+    always = replace(again.spec.containers[0], image_pull_policy="Always")
+    again = replace(again, spec=replace(again.spec, containers=(always, *again.spec.containers[1:])))
+    assert needs(*ASKED, again).images == {"app": f"app@{RUNS}"}
+
+
+@pytest.mark.parametrize("image_id", [RUNS, f"elsewhere.example.com/app@{RUNS}"])
+def test_an_image_without_a_digest_of_its_repository_is_not_restarted(image_id):
+    found = needs(*ASKED, running("app:1", image_id=image_id, labels={"v": "1"}))
+    assert codes(found) == [(ReasonCode.RestartNotSupported, "spec.containers[app].image")]
+
+
+def test_a_container_that_was_never_created_is_waited_for():
+    found = needs(*ASKED, live(labels={"v": "1"}))
+    assert (found.containers, found.unstarted) == ({"app": AGAIN}, ("app",))
 
 
 @pytest.mark.parametrize("image", [f"app:1@{RUNS}", f"app@{RUNS}"])

@@ -1,0 +1,156 @@
+"""Containers that start again in place with the image that they have: on request, and for env from metadata."""
+
+from __future__ import annotations
+
+import pytest
+
+from inplace.core.objects import aliases
+from inplace.core.state import records
+from inplace.core.state.records import Record
+from inplace.core.state.statuses import Phase
+from tests.scenarios.markers import core
+from tests.scenarios.world import identity
+
+RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+
+
+def containers(pod):
+    """By name: the ID and the digest of each container, and how often it was started again."""
+    return {one.name: (one.container_id, one.image_id, one.restart_count) for one in pod.status.container_statuses}
+
+
+def images(pod):
+    return {one.name: one.image for one in pod.spec.containers}
+
+
+async def annotate_template(world, field="annotations", **keys):
+    """Change metadata of the template, `__` for a slash; None removes."""
+    changed = {key.replace("__", "/"): value for key, value in keys.items()}
+    await world.patch({"spec": {"template": {"metadata": {field: changed}}}})
+    await world.wait_upgraded()
+
+
+def assert_restarted(before, after, names):
+    """Exactly these containers are others, of the same image."""
+    assert identity(after) == identity(before)
+    for name, (id_, image_id, restarts) in containers(before).items():
+        now = containers(after)[name]
+        if name in names:
+            assert (now[0] != id_, now[1], now[2]) == (True, image_id, restarts + 1), name
+        else:
+            assert now == (id_, image_id, restarts), name
+
+
+@core
+async def test_a_rollout_restart_starts_every_container_again_in_place(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=3, sidecar=world.image("sidecar", "v1"))
+        template = images((await world.pods())[0])
+        seen = [await world.pods()]
+        for at in ("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"):
+            await annotate_template(world, **{RESTARTED_AT: at})
+            seen.append(await world.pods())
+            for before, after in zip(*seen[-2:], strict=True):
+                assert_restarted(before, after, {"app", "sidecar"})
+                assert (after.metadata.annotations or {})[RESTARTED_AT] == at
+                record = records.read(after)
+                assert isinstance(record, Record)
+                assert all(one.evidence for one in record.containers.values())
+        for name, image in template.items():
+            first, second, third = ([images(pod)[name] for pod in pods] for pods in seen[1:])
+            assert all(aliases.is_alias(one, image) for one in (*first, *third)), "by the digest that runs"
+            assert second == [image] * len(second), "and back"
+        assert world.history.drains(), "with a drain, as for another image"
+
+
+@core
+async def test_a_new_image_of_one_container_beside_a_restart(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=2, sidecar=world.image("sidecar", "v1"))
+        before = await world.pods()
+        template = {
+            "metadata": {"annotations": {RESTARTED_AT: "now"}},
+            "spec": {"containers": [{"name": "app", "image": world.app("v2")}]},
+        }
+        await world.patch({"spec": {"template": template}})
+        await world.wait_upgraded()
+        for old, new in zip(before, await world.pods(), strict=True):
+            assert identity(new) == identity(old)
+            assert images(new)["app"] == world.app("v2")
+            assert aliases.is_alias(images(new)["sidecar"], world.image("sidecar", "v1"))
+            assert all(count == 1 for _, _, count in containers(new).values())
+        # What was restarted is upgraded like anything else, and from there.
+        await world.set_image(world.image("sidecar", "v2"), container="sidecar")
+        await world.wait_upgraded()
+        for pod in await world.pods():
+            assert images(pod) == {"app": world.app("v2"), "sidecar": world.image("sidecar", "v2")}
+
+
+def env(key, field="labels"):
+    return {"name": "READ", "valueFrom": {"fieldRef": {"fieldPath": f"metadata.{field}['{key}']"}}}
+
+
+async def reading(world, app, sidecar, **options):
+    """The usual workload, whose containers read these keys into their env."""
+    manifest = world.manifest("web", replicas=2, sidecar=world.image("sidecar", "v1"), **options)
+    for container, read in zip(manifest["spec"]["template"]["spec"]["containers"], (app, sidecar), strict=True):
+        container["env"] = [read] if read else []
+    await world.create(manifest)
+
+
+@core
+@pytest.mark.parametrize("field", ["labels", "annotations"])
+async def test_only_what_reads_a_changed_key_starts_again(open_world, field):
+    async with open_world() as world:
+        await reading(world, env("example.com/tier", field), env("other", field))
+        before = await world.pods()
+        for value in ("1", "2", None):  # added, changed, removed
+            await annotate_template(world, field, **{"example.com/tier": value})
+            after = await world.pods()
+            for old, new in zip(before, after, strict=True):
+                assert_restarted(old, new, {"app"})
+            before = after
+        await annotate_template(world, field, unread="x")
+        for old, new in zip(before, await world.pods(), strict=True):
+            assert_restarted(old, new, set())
+
+
+async def test_a_key_that_both_containers_read_restarts_both(open_world):
+    async with open_world() as world:
+        await reading(world, env("shared"), env("shared"))
+        before = await world.pods()
+        await annotate_template(world, "labels", shared="1")
+        for old, new in zip(before, await world.pods(), strict=True):
+            assert_restarted(old, new, {"app", "sidecar"})
+
+
+async def test_a_volume_of_metadata_needs_no_restart(open_world):
+    async with open_world() as world:
+        source = {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}
+        await world.create_web(replicas=2, spec={"volumes": [{"name": "m", "downwardAPI": source}]})
+        before = await world.pods()
+        await annotate_template(world, "labels", tier="1")
+        for old, new in zip(before, await world.pods(), strict=True):
+            assert_restarted(old, new, set())
+            assert new.metadata.label("tier") == "1"
+
+
+async def test_what_a_failed_upgrade_has_restarted_goes_back_with_its_env(open_world):
+    async with open_world() as world:
+        options = {"annotations": {"on-failure": "Rollback", "progress-deadline-seconds": "60"}}
+        await reading(world, None, env("tier"), pod_labels={"tier": "1"}, **options)
+        before = await world.pods()
+        template = {
+            "metadata": {"labels": {"tier": "2"}},
+            "spec": {"containers": [{"name": "app", "image": world.app("crash")}]},
+        }
+        await world.patch({"spec": {"template": template}})
+        await world.wait_phase("web", Phase.ROLLED_BACK, seconds=4 * world.patience)
+        restarted = 0
+        for old, new in zip(before, await world.pods(), strict=True):
+            assert images(new)["app"] == world.app("v1")
+            assert new.metadata.label("tier") == "1"
+            assert containers(new)["sidecar"][1] == containers(old)["sidecar"][1]
+            restarted += containers(new)["sidecar"][2] == 2
+            assert containers(new)["sidecar"][2] in (0, 2)
+        assert restarted, "a Pod was moved, and back"
