@@ -778,3 +778,10 @@ def test_another_digest_than_what_runs_is_drift():
 @pytest.mark.parametrize("image", [f"app:1@{RUNS}", f"app@{RUNS}"])
 def test_an_alias_of_the_image_before_is_not_the_new_one(image):
     assert needs(BASE, template(app={"image": "app:2"}), running(image)).images == {"app": "app:2"}
+
+
+def test_a_tag_that_its_owner_pins_or_unpins_is_a_difference():
+    pinned = template(app={"image": f"app:1@{RUNS}"})
+    assert needs(BASE, pinned, running("app:1")).images == {"app": f"app:1@{RUNS}"}
+    assert needs(pinned, BASE, running(f"app:1@{RUNS}")).images == {"app": "app:1"}
+    assert needs(pinned, BASE, running(f"app:1@{RUNS}"), ("app",)).images == {}, "a restart on the way to it"
