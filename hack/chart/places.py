@@ -57,7 +57,7 @@ SWITCHES = (
     Switch("ServiceAccount", "", ".Values.serviceAccount.create"),
     Switch("(Cluster)?Role(Binding)?", "", ".Values.rbac.create"),
     Switch("(Cluster)?Role(Binding)?", "-pre-pull", ".Values.rbac.prePull"),
-    Switch("ClusterRole", "-(viewer|operator)", ".Values.rbac.userRoles"),
+    Switch("ClusterRole", "-(viewer|operator|sidecars)", ".Values.rbac.userRoles"),
     Switch("PodDisruptionBudget", "", ".Values.podDisruptionBudget.enabled"),
     Switch("NetworkPolicy", "", ".Values.networkPolicy.enabled"),
     Switch("FlowSchema", "", ".Values.flowSchema.enabled"),

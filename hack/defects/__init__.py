@@ -17,6 +17,7 @@ from hack.defects import (
     process,
     pull_pods,
     reports,
+    sidecars,
     template,
     trust,
     versions,
@@ -39,6 +40,7 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     *versions.DEFECTS,
     *metrics.DEFECTS,
     *reports.DEFECTS,
+    *sidecars.DEFECTS,
     *trust.DEFECTS,
     *hostile.DEFECTS,
 )

@@ -9,6 +9,7 @@ from hack.defects.defect import Defect
 MEMORY: Final = "cluster/memory.py"
 SEND: Final = "cluster/send.py"
 LIVE: Final = "cluster/live.py"
+WATCHING: Final = "cluster/watching.py"
 APPLY: Final = "controller/apply.py"
 ERRORS: Final = "kube/errors.py"
 REFUSED_WRITES: Final = "faults/test_refused_writes.py"
@@ -149,7 +150,7 @@ DEFECTS: Final = (
     ),
     Defect(
         "watch a workload without the right to its Pods",
-        LIVE,
+        WATCHING,
         "optional = isinstance(reflector.failure, Forbidden) and plural in UNSEEN",
         "optional = isinstance(reflector.failure, Forbidden)",
         ("commands/test_rights.py::test_without_rights_on_pods_there_is_one_clear_error",),

@@ -84,7 +84,7 @@ DEFECTS: Final = (
     Defect(
         "take the pod of a command for ours",
         "core/pod/lifecycle.py",
-        "    if not record.is_ours:\n",
+        "    if not context.works_on(record):\n",
         "    if False:\n",
         ("unit/core/test_pod.py::test_a_pod_on_which_a_command_works_is_left_alone_until_its_deadline",),
     ),

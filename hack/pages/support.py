@@ -64,6 +64,7 @@ FEATURES: Final = {
     "test_own_strategy": "the owner's own update strategy",
     "test_versions": "state that another version of inplace has written",
     "test_server_side_apply": "server-side apply, as Helm 4 does it",
+    "test_sidecars": "`inplace sidecars`: injected containers over a fleet",
     "test_tenants": "owners, records and annotations that are not what they say",
 }
 REST: Final = """

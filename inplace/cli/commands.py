@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "disable": ("inplace.cli.disable", "Disable in-place upgrades for a workload and leave nothing behind."),
     "promote": ("inplace.cli.requests", "Continue a rollout that has stopped at a step."),
     "retry": ("inplace.cli.requests", "Retry what failed or was rolled back."),
+    "sidecars": ("inplace.cli.sidecars", "Upgrade an injected container over all Pods of a selection."),
     "wait-ready": ("inplace.cli.wait_ready", "Wait until an endpoint answers, as a postStart hook does."),
     "demo": ("inplace.cli.demo", "Watch an upgrade on a cluster inside this process."),
     "version": ("inplace.cli.version", "Print the version."),

@@ -70,14 +70,16 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 @asynccontextmanager
-async def cluster(options: Connection, observer: Observer | None = None) -> AsyncIterator[tuple[Client, str]]:
+async def cluster(
+    options: Connection, observer: Observer | None = None, *, selects: bool = False
+) -> AsyncIterator[tuple[Client, str]]:
     """A client of the cluster that the options name, and the namespace to work in.
 
-    Raises InputError for an option that chooses many objects: every command is about one.
+    Raises InputError for an option that chooses many objects, unless the command is about a selection.
     """
     given = (("--all-namespaces", options.all_namespaces), ("--selector", options.selector is not None))
     for option, chosen in given:
-        if chosen:
+        if chosen and not selects:
             raise InputError(f"{option} is not supported: expected one object by its name, and --namespace")
     seen, clock = observer or NullObserver(), ServerClock(SystemClock())
     connection = await connect(

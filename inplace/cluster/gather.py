@@ -26,7 +26,7 @@ from inplace.core.objects.model import Meta, Pod
 from inplace.core.objects.workloads import Workload
 from inplace.core.pod.observation import infer
 from inplace.core.rollout.snapshot import PullPods, Snapshot
-from inplace.core.state import statuses
+from inplace.core.state import records, statuses
 from inplace.core.state.statuses import Phase
 
 
@@ -87,16 +87,16 @@ def gather(
         budgets=budgets,
         unseen=frozenset(cache.unseen),
     )
-    return _inferred(seen, cache, now) if memory is None else _remembered(seen, memory)
+    return _inferred(seen, cache, now) if memory is None else remembered(seen, memory)
 
 
 def _is_anything_left(pods: Iterable[Pod], owned: OwnedObjects) -> bool:
     """Whether there is anything of ours below a workload that shows nothing of ours itself: it is to be removed."""
-    recorded = any(pod.metadata.annotation(names.STATE) is not None for pod in pods)
+    recorded = any(records.is_left(pod) for pod in pods)
     return recorded or any(child.metadata.annotation(names.TEMPLATES) is not None for child in owned.children)
 
 
-def _remembered(seen: Snapshot, memory: Memory) -> Snapshot:
+def remembered(seen: Snapshot, memory: Memory) -> Snapshot:
     """With what the process knows besides."""
     uid, uids = seen.workload.metadata.uid, [pod.uid for pod in seen.pods]
     budgets = [pdb.metadata for pdb in seen.budgets]

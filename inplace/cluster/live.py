@@ -7,9 +7,8 @@ seen. Pods, and the objects between them and the workload, are required.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable
-from contextlib import asynccontextmanager
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Iterable
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -18,6 +17,7 @@ from inplace.cluster.cache import Cache
 from inplace.cluster.gather import Gone, Incomplete, gather
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
+from inplace.cluster.watching import Hears, Watched, Watching
 from inplace.core import kinds
 from inplace.core.kinds import Kind
 from inplace.core.objects import names
@@ -29,18 +29,10 @@ from inplace.core.template import trees
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import Forbidden, KubeError, NotFound
-from inplace.kube.reflector import OnChange, Reflector
 from inplace.kube.resource import Resource
 from inplace.kube.store import Store
 
 T = TypeVar("T")
-#: What it means that a resource cannot be read, by plural name.
-UNSEEN: Final = {
-    "nodes": "node readiness and node images are unknown",
-    "controllerrevisions": "old revisions are assumed to differ from the template in images only",
-    "poddisruptionbudgets": "they may hold Pods back",
-    "endpointslices": "whether Pods still receive traffic is unknown",
-}
 
 
 class NoSuchWorkload(KubeError):
@@ -54,22 +46,13 @@ def require_top(workload: Workload, key: Key) -> None:
         raise NoSuchWorkload(f"{key} belongs to {owner.kind.lower()}/{owner.name}: use that instead")
 
 
-class Live:
+class Live(Watching):
     """One workload as it is now. Fill it with `load`, or let `watching` keep it."""
 
     def __init__(self, client: Client, key: Key, cache: Cache | None = None) -> None:
-        self.client = client
+        super().__init__(client, key.namespace, cache)
         self.key = key
-        self.clock = client.clock
-        self.cache = cache or Cache()
         self._kind = kinds.BY_NAME[key.kind]
-        #: By plural name, while it is watched.
-        self._reflectors: dict[str, Reflector[Any]] = {}
-
-    @property
-    def notes(self) -> list[str]:
-        """A line for each resource that could not be read, and what that means."""
-        return [f"cannot list {plural}: {UNSEEN[plural]}" for plural in self.cache.unseen]
 
     def snapshot(self, memory: Memory | None = None) -> Snapshot:
         """One look; raises NoSuchWorkload if there is no such workload (any more)."""
@@ -145,91 +128,17 @@ class Live:
 
     # --- by watches -------------------------------------------------------------------------------------------------
 
-    @asynccontextmanager
-    async def watching(self, memory: Memory | None = None) -> AsyncIterator[asyncio.Event]:
-        """Keep the cache while the block runs; yields an event that is set whenever something has changed.
-
-        Raises, in an ExceptionGroup, what keeps it from being filled, and that nobody may watch what is required.
-        """
-        changed = asyncio.Event()
-
-        def note(old: object, new: object, initial: bool) -> None:
-            changed.set()
-
-        self._reflectors = {each[0].plural: self._reflector(*each) for each in self._watched(note, memory)}
-        async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(self._keep(plural, reflector, changed), name=f"watch {plural}")
-                for plural, reflector in self._reflectors.items()
-            ]
-            try:
-                await self._filled()
-                yield changed
-            finally:
-                for task in tasks:
-                    task.cancel()
-
-    @property
-    def problem(self) -> str | None:
-        """Why what is watched may be out of date; None if it is not."""
-        seen = (reflector for plural, reflector in self._reflectors.items() if plural not in self.cache.unseen)
-        return next((reflector.problem for reflector in seen if reflector.problem is not None), None)
-
-    async def _filled(self) -> None:
-        """Wait for the first list of everything."""
-        for plural, reflector in self._reflectors.items():
-            await reflector.wait_answered()
-            optional = isinstance(reflector.failure, Forbidden) and plural in UNSEEN
-            if reflector.failure is not None and not optional:
-                raise reflector.failure
-
-    async def _keep(self, plural: str, reflector: Reflector[Any], changed: asyncio.Event) -> None:
-        """Watch until cancelled; what is optional and forbidden is not watched any more."""
-        try:
-            await reflector.run()
-        except Forbidden as error:
-            if plural not in UNSEEN:
-                raise
-            self.cache.unseen[plural] = str(error)
-            changed.set()
-
-    def _watched(
-        self, note: OnChange[Any], memory: Memory | None
-    ) -> Iterable[tuple[Resource, Store[Any], type[Any], OnChange[Any]]]:
-        cache = self.cache
-
-        def pod(old: Pod | None, new: Pod | None, initial: bool) -> None:
-            if memory is not None:
-                memory.saw_pod(old, new)
-            note(old, new, initial)
-
-        def slice_(old: EndpointSlice | None, new: EndpointSlice | None, initial: bool) -> None:
-            if memory is not None:
-                memory.saw_slice(old, new)
-            note(old, new, initial)
-
+    def _watched(self, hears: Hears) -> Iterable[Watched]:
+        cache, note = self.cache, hears.note
         for name in (self._kind.name, self._kind.child_kind):
             if name:
                 kind = kinds.BY_NAME[name]
                 yield resources.find(kind.group, kind.plural), cache.workloads[name], Workload, note
         yield resources.CONTROLLERREVISIONS, cache.revisions, Revision, note
-        yield resources.ENDPOINTSLICES, cache.slices, EndpointSlice, slice_
+        yield resources.ENDPOINTSLICES, cache.slices, EndpointSlice, hears.slice
         yield resources.PODDISRUPTIONBUDGETS, cache.budgets, Pdb, note
         yield resources.NODES, cache.nodes, Node, note
-        yield resources.PODS, cache.pods, Pod, pod
-
-    def _reflector(self, resource: Resource, store: Store[T], type_: type[T], on_change: OnChange[T]) -> Reflector[T]:
-        namespace = self.key.namespace if resource.namespaced else None
-        return Reflector(
-            self.client,
-            resource,
-            store,
-            type_,
-            namespace=namespace,
-            on_change=on_change,
-            clock=self.clock,
-            fatal=(Forbidden,),
-        )
+        yield resources.PODS, cache.pods, Pod, hears.pod
 
     # --- for want of rights -----------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from inplace.cli.plan import NOT_ASKED
-from inplace.cluster.live import UNSEEN
+from inplace.cluster.watching import UNSEEN
 from tests.commands.test_truth import AT_ONCE, frozen_at_v1
 
 UPGRADE = ("--image", "app=shop:v3")

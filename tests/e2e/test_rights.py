@@ -5,7 +5,7 @@ from __future__ import annotations
 import yaml
 
 from inplace.cli.plan import NOT_ASKED
-from inplace.cluster.live import UNSEEN
+from inplace.cluster.watching import UNSEEN
 from tests.scenarios.real import inplace, kubectl
 
 #: All that the commands cannot do without.

@@ -8,7 +8,7 @@ import contextlib
 import pytest
 
 from inplace.cli.plan import NOT_ASKED
-from inplace.cluster.live import UNSEEN
+from inplace.cluster.watching import UNSEEN
 from inplace.core.objects import names
 from inplace.core.state.statuses import Phase
 from tests import audit

@@ -165,6 +165,18 @@ class ReasonCode(StrEnum):
         "the Pod template sets a key that belongs to inplace or to the workload's controller",
         "remove it from the template",
     )
+    ContainerInTemplate = (
+        "ContainerInTemplate",
+        Concern.REFUSED,
+        "the container that `inplace sidecars` is to upgrade is not injected, but the workload's own",
+        "change its image in the template",
+    )
+    InjectorDiffers = (
+        "InjectorDiffers",
+        Concern.REFUSED,
+        "whatever injects the container gives new Pods another image, to which a Pod that is made anew would go back",
+        "change the injector first; `--ignore-injector` of `inplace sidecars` begins all the same",
+    )
     ImageRewritten = (
         "ImageRewritten",
         Concern.REFUSED,
@@ -283,6 +295,12 @@ class ReasonCode(StrEnum):
         "remove the update strategy from what applies the object",
     )
     HandingOver = "HandingOver", Concern.WAITING, "the native controller rolls this change out", "when it completes"
+    AnotherUpgrade = (
+        "AnotherUpgrade",
+        Concern.WAITING,
+        "another upgrade of the Pod is in flight, or has failed: `inplace sidecars` leaves it alone",
+        "when that has ended well; at its deadline at the latest it has failed",
+    )
     ScaledAway = "ScaledAway", Concern.WAITING, "the Pod is about to be removed by a scale-down", "at once"
     LeaderTakeover = (
         "LeaderTakeover",

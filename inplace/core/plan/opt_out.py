@@ -77,7 +77,7 @@ def possible(snapshot: Snapshot, actions: Iterable[Action]) -> tuple[Action, ...
 
 def on_pods(snapshot: Snapshot) -> tuple[Action, ...]:
     """The writes that remove our metadata from the Pods, and our pull Pods."""
-    marked = tuple(Abort(pod) for pod in snapshot.pods if pod.metadata.annotation(names.STATE) is not None)
+    marked = tuple(Abort(pod) for pod in snapshot.pods if records.is_left(pod))
     return (*prepull.cleanup(snapshot), *marked)
 
 
@@ -141,8 +141,9 @@ def has_our_metadata(snapshot: Snapshot) -> bool:
     """Whether the workload or its Pods have metadata of ours, apart from the opt-in and the settings."""
     meta = snapshot.workload.metadata
     noted = any(meta.annotation(key) is not None for key in (names.STATUS, names.ORIGINAL_STRATEGY))
-    everything = (*((pod.metadata, names.STATE) for pod in snapshot.pods), *_templates_of(snapshot))
-    return was_ours(snapshot) or noted or any(one.annotation(key) is not None for one, key in everything)
+    recorded = any(records.is_left(pod) for pod in snapshot.pods)
+    known = any(one.annotation(key) is not None for one, key in _templates_of(snapshot))
+    return was_ours(snapshot) or noted or recorded or known
 
 
 def _templates_of(snapshot: Snapshot) -> Iterator[tuple[Meta, str]]:

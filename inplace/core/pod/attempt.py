@@ -48,6 +48,8 @@ def _record(last: Record | None, context: PodContext) -> Record:
         started_at=context.now,
         deadline=context.now + context.patience,
         retry=context.retry or UNSET,
+        by=context.by,
+        request=context.request or UNSET,
     )
 
 

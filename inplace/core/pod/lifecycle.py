@@ -50,7 +50,7 @@ def step(pod: Pod, context: PodContext) -> PodState:
             return Failed(Reason(ReasonCode.StateUnreadable, f"metadata.annotations[{names.STATE}]", why))
         case Record() as record if record.in_flight:
             return _in_progress(pod, record, context)
-        case Record(phase=PodPhase.FAILED) as record if not _asked_again(record, context):
+        case Record(phase=PodPhase.FAILED) as record if context.works_on(record) and not _asked_again(record, context):
             return _failed(pod, record, context)
         case decoded:
             last = decoded if isinstance(decoded, Record) else None
@@ -68,7 +68,8 @@ def _asked_again(record: Record, context: PodContext) -> bool:
 def _at_rest(pod: Pod, last: Record | None, context: PodContext) -> PodState:
     if context.change is None:
         return Ineligible(TARGET_UNKNOWN)
-    if context.base == context.target and (last is None or last.phase is not PodPhase.FAILED):
+    failed = last is not None and last.phase is PodPhase.FAILED and context.works_on(last)
+    if context.base == context.target and not failed:
         return _settling(pod, last, context)
     if isinstance(context.change, Refused):
         return Ineligible(context.change.reasons[0])
@@ -162,7 +163,7 @@ def _in_progress(pod: Pod, record: Record, context: PodContext) -> PodState:
         path = f"metadata.annotations[{names.STATE}]"
         why = f"the deadline {record.deadline:%Y-%m-%d} is farther away than that of any attempt"
         return attempt.fail(pod, record, Reason(ReasonCode.StateUnreadable, path, why))
-    if not record.is_ours:
+    if not context.works_on(record):
         return _by_other(pod, record, context)
     advance = _draining if record.phase is PodPhase.DRAINING else _swapping
     state = advance(pod, record, context)

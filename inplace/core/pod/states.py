@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from inplace.core.actions.actions import PodAction
 from inplace.core.objects.model import Node
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.observation import PodObservation
 from inplace.core.settings.annotations import Settings
+from inplace.core.state.records import Author, Record
 from inplace.core.template.change import Verdict
 
 #: Until the workload's own controller names the target, Pods in flight wait or complete; none starts.
@@ -61,12 +62,19 @@ class PodContext(Struct, frozen=True):
     digests: Mapping[str, str] = {}
     #: By revision: the labels of its Pods.
     revision_labels: Mapping[str, Mapping[str, str]] = {}
+    #: Who decides, and for which request: the controller for the template, or a command (`Record.requested`).
+    by: Author | UnsetType = UNSET
+    request: str = ""
     #: No deadline is over before this.
     no_verdict_before: datetime | None = None
 
     def due(self, deadline: datetime) -> datetime:
         """When a deadline is over: not before it is known whether it was met."""
         return deadline if self.no_verdict_before is None else max(deadline, self.no_verdict_before)
+
+    def works_on(self, record: Record) -> bool:
+        """Whether an attempt is of whoever decides here; one that is over only has to be for the same thing."""
+        return record.requested == self.request and (record.by == self.by or not record.in_flight)
 
     @property
     def is_opting_out(self) -> bool:

@@ -94,6 +94,7 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
     left on the Pod; once it has written its own, there are none. `ready_changed_at` is the lastTransitionTime of the
     Pod's Ready condition when the upgrade was completed: as long as it is the same, the Pod has not become Ready since.
     `by` is who works on the attempt; absent: the controller, which leaves that of another alone until its deadline.
+    `request` is what a command has been asked for, where that is another thing than the template: `requested`.
     `others` are the fields of another release; they stay for as long as the attempt does.
     """
 
@@ -114,6 +115,7 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
     tried: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
     ready_changed_at: datetime | msgspec.UnsetType = msgspec.UNSET
     by: Author | msgspec.UnsetType = msgspec.UNSET
+    request: str | msgspec.UnsetType = msgspec.UNSET
     others: Others = msgspec.UNSET
 
     @property
@@ -134,6 +136,14 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
     def in_flight(self) -> bool:
         """Whether our disruption is not over."""
         return self.phase in IN_FLIGHT
+
+    @property
+    def requested(self) -> str:
+        """What this attempt is for, in the words of the command that was asked; empty for the template of a workload.
+
+        Another's attempt is left alone, and its failure is none of whoever works for something else.
+        """
+        return "" if self.request is msgspec.UNSET else self.request
 
     @property
     def is_ours(self) -> bool:
@@ -167,6 +177,15 @@ def of(pod: Pod, workload: str) -> Record | Unreadable | None:
     """
     record = read(pod)
     return None if isinstance(record, Record) and record.workload != workload else record
+
+
+def is_left(pod: Pod) -> bool:
+    """Whether the Pod has a record that goes when its workload is opted out.
+
+    What a command has done for a request of its own stays: it is how that goes on, and goes back, opted in or not.
+    """
+    record = read(pod)
+    return record is not None and not (isinstance(record, Record) and record.requested and not record.in_flight)
 
 
 def largest(images: Mapping[str, tuple[str, str]]) -> int:

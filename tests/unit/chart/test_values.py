@@ -164,7 +164,7 @@ OFF = {
     "serviceAccount.create": ["ServiceAccount/"],
     "rbac.create": ["Role/", "RoleBinding/"],
     "rbac.prePull": ["/inplace-pre-pull"],
-    "rbac.userRoles": ["/inplace-viewer", "/inplace-operator"],
+    "rbac.userRoles": ["/inplace-viewer", "/inplace-operator", "/inplace-sidecars"],
     "podDisruptionBudget.enabled": ["PodDisruptionBudget/"],
     "networkPolicy.enabled": ["NetworkPolicy/"],
     "flowSchema.enabled": ["FlowSchema/"],

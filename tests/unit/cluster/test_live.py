@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 import pytest
 
 from inplace.cluster.key import Key
-from inplace.cluster.live import UNSEEN, Live, NoSuchWorkload
+from inplace.cluster.live import Live, NoSuchWorkload
+from inplace.cluster.watching import UNSEEN
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.connection import plain

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 MANIFESTS = ROOT / "manifests"
 CLUSTER, NAMESPACED = "manifests", "manifests/overlays/namespaced"
 #: For people: nobody is bound to them.
-USERS = {"inplace-viewer", "inplace-operator"}
+USERS = {"inplace-viewer", "inplace-operator", "inplace-sidecars"}
 needs_kubectl = pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl is not on PATH")
 
 NODE_RIGHTS = {key for key in JUSTIFIED if key[1] == "nodes"}

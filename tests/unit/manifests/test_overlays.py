@@ -224,6 +224,17 @@ def test_an_operator_has_what_a_viewer_has_and_a_viewer_only_reads():
     assert operator - viewer < ours, "no more than the controller in whose place it acts"
 
 
+def test_who_upgrades_sidecars_has_what_a_viewer_has_and_writes_pods_and_reservations():
+    found = of_kind(built(CLUSTER), "ClusterRole")
+    viewer, sidecars = rights(found["inplace-viewer"]), rights(found["inplace-sidecars"])
+    assert viewer < sidecars
+    assert sidecars - viewer == {
+        ("", "pods", "patch"),
+        ("", "pods/status", "patch"),
+        ("policy", "poddisruptionbudgets/status", "patch"),
+    }
+
+
 def test_nobody_has_these_roles_unasked():
     for directory in (CLUSTER, "manifests/users"):
         bindings = [one for one in built(directory) if one["kind"].endswith("Binding")]

@@ -1,0 +1,317 @@
+"""Containers that a policy injects, as a mesh does: upgraded over several workloads by `inplace sidecars`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import subprocess
+from contextlib import asynccontextmanager
+
+from inplace.cli import sidecars
+from inplace.core.objects import names, selectors
+from inplace.core.objects.model import Pod
+from inplace.core.objects.reasons import ReasonCode
+from inplace.core.state import records
+from inplace.core.state.records import PodPhase, Record
+from inplace.kube import resource as resources
+from inplace.kube.client import PatchType
+from inplace.kube.resource import Resource
+from tests.scenarios.kinds import BY_NAME
+from tests.scenarios.manifests import workload
+from tests.scenarios.markers import kinds, long, shown_on
+from tests.scenarios.test_budgets import budget, change
+
+POLICIES = Resource("admissionregistration.k8s.io", "v1", "mutatingadmissionpolicies", "MutatingAdmissionPolicy", False)
+BINDINGS = Resource(
+    "admissionregistration.k8s.io", "v1", "mutatingadmissionpolicybindings", "MutatingAdmissionPolicyBinding", False
+)
+PROXY = "istio-proxy"
+#: Each run of the command is known to the embedded server by a name of its own.
+AGENT, RUNS = "inplace-sidecars", itertools.count(1)
+ON = {"mesh": "on"}
+once = kinds("StatefulSet", because="it is about a fleet of all kinds")
+
+
+def injector(world, tag):
+    """What a mesh's webhook does, as a policy: Pods of the mesh get the proxy if they have none."""
+    proxy = f'Object.spec.containers{{name: "{PROXY}", image: "{world.image("sidecar", tag)}"}}'
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    return {
+        "metadata": {"name": f"mesh-{world.namespace}"},
+        "spec": {
+            "failurePolicy": "Fail",
+            "reinvocationPolicy": "Never",
+            "matchConstraints": {"resourceRules": [rule], "objectSelector": {"matchLabels": ON}},
+            "matchConditions": [
+                {"name": "without", "expression": f"!object.spec.containers.exists(c, c.name == '{PROXY}')"}
+            ],
+            "mutations": [
+                {
+                    "patchType": "JSONPatch",
+                    "jsonPatch": {
+                        "expression": f'[JSONPatch{{op: "add", path: "/spec/containers/-", value: {proxy}}}]'
+                    },
+                }
+            ],
+        },
+    }
+
+
+@asynccontextmanager
+async def mesh(world, tag="v1"):
+    """An injector for this namespace; yields what changes the image that it gives new Pods."""
+    made = await world.client.create(POLICIES, None, injector(world, tag), type=dict)
+    name = made["metadata"]["name"]
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": world.namespace}}
+    spec = {"policyName": name, "matchResources": {"namespaceSelector": selector}}
+    await world.client.create(BINDINGS, None, {"metadata": {"name": name}, "spec": spec}, type=dict)
+
+    async def give(tag):
+        current = await world.client.get(POLICIES, name, type=dict)
+        await world.client.replace(POLICIES, name, None, {**current, "spec": injector(world, tag)["spec"]}, type=dict)
+        await in_force(world, tag)
+
+    try:
+        await in_force(world, tag)
+        yield give
+    finally:
+        await world.client.delete(BINDINGS, name)
+        await world.client.delete(POLICIES, name)
+
+
+async def in_force(world, tag):
+    """A policy is in force some seconds after it is made."""
+    container = {"name": "app", "image": world.app("v1")}
+    body = {"metadata": {"name": "asks", "labels": ON}, "spec": {"containers": [container]}}
+
+    async def injected() -> bool:
+        made = await world.client.create(resources.PODS, world.namespace, body, type=dict, dry_run=True)
+        return world.image("sidecar", tag) in [one["image"] for one in made["spec"]["containers"]]
+
+    await world.until(injected, f"the injector to give {tag}")
+
+
+async def fleet(world, sizes, *, gate=True, mode=None):
+    """Workloads of these kinds and sizes in the mesh; returns how many Pods there are."""
+    for kind, size in sizes.items():
+        flavour = BY_NAME[kind]
+        name = f"mesh-{flavour.name.lower()}"
+        made = workload(flavour, name, world.app("v1"), replicas=size, gate=gate, mode=mode, pod_labels=ON)
+        made["metadata"]["namespace"] = world.namespace
+        await world.client.create(flavour.resource, world.namespace, made, type=dict)
+    count = sum(sizes.values())
+
+    async def ready() -> bool:
+        found = await meshed(world)
+        gated = [open_gate(world, pod) for pod in found if gate and mode is None]
+        for each in gated:
+            await each
+        return len(found) == count and all(pod.ready for pod in found)
+
+    await world.until(ready, f"{count} Pods of the mesh Ready", 3 * world.patience)
+    return count
+
+
+async def open_gate(world, pod):
+    """Of a workload that is not opted in a controller opens it just so; without one the test does."""
+    if pod.condition(names.GATE) is None and pod.status.conditions:
+        value = {"type": names.GATE, "status": "True"}
+        body = [{"op": "add", "path": "/status/conditions/-", "value": value}]
+        with contextlib.suppress(Exception):
+            await world.client.patch(resources.PODS, pod.name, world.namespace, body, subresource="status", type=dict)
+
+
+async def meshed(world):
+    found = await world.client.list(resources.PODS, world.namespace, type=Pod, label_selector="mesh=on")
+    return [pod for pod in found.items if pod.metadata.deletion_timestamp is None]
+
+
+async def upgrade(world, tag, *options, container=PROXY):
+    """Run the command; returns its exit code."""
+    line = ["-c", container, "--image", world.image("sidecar", tag), "--yes", *options]
+    if world.name == "embedded":
+        client = world.cluster.client(f"{AGENT}-{next(RUNS)}", field_manager="inplace")
+        context = sidecars.sidecars.make_context("sidecars", line)
+        chosen = selectors.parse("mesh=on")
+        assert chosen is not None
+        return await sidecars.upgrade(client, world.namespace, chosen, dict(context.params))
+    return await asyncio.to_thread(begun(world, line).wait)
+
+
+def begun(world, line):
+    from tests.scenarios.real import PROGRAM
+
+    where = ["--kubeconfig", str(world.cluster.kubeconfig), "-n", world.namespace, "-l", "mesh=on"]
+    return subprocess.Popen([str(PROGRAM), "sidecars", *line, *where])
+
+
+async def images(world):
+    return [pod.container(PROXY).image for pod in await meshed(world)]
+
+
+def containers(pods, name):
+    return {(pod.uid, pod.container_status(name).container_id) for pod in pods}
+
+
+async def recorded(world):
+    """By Pod: the record of its last upgrade."""
+    found = {pod.name: records.read(pod) for pod in await meshed(world)}
+    assert all(record is None or isinstance(record, Record) for record in found.values())
+    return found
+
+
+async def upgraded_over(world, sizes, give):
+    count, before = sum(sizes.values()), await meshed(world)
+    await give("v2")
+    assert await upgrade(world, "v2", "--max-unavailable", "40%") == 0
+    after = await meshed(world)
+    assert await images(world) == [world.image("sidecar", "v2")] * count
+    assert containers(after, "app") == containers(before, "app"), "no application container was touched"
+    assert not containers(after, PROXY) & containers(before, PROXY)
+    assert all(pod.ready for pod in after)
+    for record in (await recorded(world)).values():
+        assert (record.phase, record.by) == (PodPhase.DONE, "command")
+        assert record.containers[PROXY].evidence
+
+
+@once
+async def test_an_injected_proxy_is_upgraded_over_three_workloads(open_world):
+    sizes = {"StatefulSet": 3, "Deployment": 2, "ReplicaSet": 2}
+    async with open_world() as world, mesh(world) as give:
+        await fleet(world, sizes)
+        await upgraded_over(world, sizes, give)
+        records_before = await recorded(world)
+        assert await upgrade(world, "v2") == 0
+        assert await recorded(world) == records_before, "there was nothing left to do"
+
+
+@long
+@shown_on("real", because="it is about twenty Pods on a kubelet, and takes as long as that does")
+@once
+async def test_an_injected_proxy_is_upgraded_over_twenty_pods(open_world):
+    sizes = {"StatefulSet": 8, "Deployment": 8, "ReplicaSet": 4}
+    async with open_world() as world, mesh(world) as give:
+        await fleet(world, sizes)
+        await upgraded_over(world, sizes, give)
+
+
+@once
+async def test_a_bad_proxy_stops_the_fleet_and_is_rolled_back(open_world):
+    async with open_world() as world, mesh(world):
+        await fleet(world, {"StatefulSet": 3, "Deployment": 2})
+        options = ("--ignore-injector", "--max-disrupted", "1")
+        assert await upgrade(world, "missing", *options) == 4
+        found = [record for record in (await recorded(world)).values() if record is not None]
+        assert [(one.phase, one.reason) for one in found] == [(PodPhase.FAILED, ReasonCode.ImagePull)]
+        assert (await images(world)).count(world.image("sidecar", "missing")) == 1
+        assert await upgrade(world, "missing", *options) == 4, "what has failed is not tried again"
+        assert (await images(world)).count(world.image("sidecar", "missing")) == 1
+
+        assert await upgrade(world, "missing", "--rollback") == 0
+        assert await images(world) == [world.image("sidecar", "v1")] * 5
+        assert all(pod.ready for pod in await meshed(world))
+        assert await upgrade(world, "missing", "--rollback") == 0, "it has gone back"
+
+
+@once
+async def test_what_is_not_injected_or_comes_back_is_refused(open_world):
+    async with open_world() as world, mesh(world) as give:
+        await fleet(world, {"StatefulSet": 1, "Deployment": 1})
+        assert await upgrade(world, "v2", container="app") == 3, "it is in the templates"
+        assert await upgrade(world, "v2") == 3, "the injector gives new Pods v1"
+        assert all(record is None for record in (await recorded(world)).values())
+        assert await upgrade(world, "v2", "--dry-run", "--ignore-injector") == 2
+        await give("v2")
+        assert await upgrade(world, "v2", "--dry-run") == 2
+        assert await images(world) == [world.image("sidecar", "v1")] * 2
+
+
+@once
+async def test_a_command_that_was_killed_goes_on_where_it_was(open_world):
+    async with open_world() as world, mesh(world) as give:
+        await fleet(world, {"StatefulSet": 3})
+        await give("v2")
+        await killed(world, "v2")
+        found = [record for record in (await recorded(world)).values() if record is not None]
+        assert [one.in_flight for one in found] == [True]
+        assert await upgrade(world, "v2", "--pause") == 130, "what is in flight is ended, and nothing begun"
+        assert (await images(world)).count(world.image("sidecar", "v2")) == 1
+        assert await upgrade(world, "v2") == 0
+        assert await images(world) == [world.image("sidecar", "v2")] * 3
+        assert [record.attempt for record in (await recorded(world)).values()] == [1, 1, 1]
+
+
+async def killed(world, tag):
+    """End the command once it has drained a Pod."""
+
+    async def drained() -> bool:
+        return any(record is not None for record in (await recorded(world)).values())
+
+    if world.name == "embedded":
+        task = asyncio.create_task(upgrade(world, tag))
+        await world.until(drained, "a Pod to be drained")
+        world.cluster.server.silence(f"{AGENT}-{next(RUNS) - 1}")
+        task.cancel()
+        with contextlib.suppress(BaseException):
+            await task
+        return
+    process = begun(world, ["-c", PROXY, "--image", world.image("sidecar", tag), "--yes"])
+    await world.until(drained, "a Pod to be drained")
+    process.kill()
+    await asyncio.to_thread(process.wait)
+
+
+@once
+async def test_beside_a_controller_that_upgrades_the_same_pods(open_world):
+    """Both go on, one after the other on each Pod, within the budget; neither undoes what the other has done."""
+    async with open_world() as world, mesh(world) as give:
+        await fleet(world, {"StatefulSet": 3, "Deployment": 3}, mode="InPlaceOnly")
+        await give("v2")
+        least = 6
+
+        async def watch():
+            nonlocal least
+            while True:
+                ready = sum(pod.ready for pod in await meshed(world))
+                least = min(least, ready)
+                await world.clock.sleep(0.2)
+
+        watching = asyncio.create_task(watch())
+        change = {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": world.app("v2")}]}}}}
+        for kind in ("StatefulSet", "Deployment"):
+            where = (BY_NAME[kind].resource, f"mesh-{kind.lower()}", world.namespace)
+            await world.client.patch(*where, change, patch_type=PatchType.STRATEGIC, type=dict)
+        assert await upgrade(world, "v2") == 0
+
+        async def done() -> bool:
+            found = [pod for pod in await meshed(world) if pod.ready]
+            return [pod.container("app").image for pod in found] == [world.app("v2")] * 6
+
+        await world.until(done, "the controller to be done as well", 3 * world.patience)
+        watching.cancel()
+        assert await images(world) == [world.image("sidecar", "v2")] * 6
+        assert least >= 4, "one of each workload at a time, whoever works on it"
+
+
+@once
+async def test_a_budget_that_allows_nothing_is_respected(open_world):
+    async with open_world() as world, mesh(world) as give:
+        await fleet(world, {"StatefulSet": 2})
+        await give("v2")
+        await budget(world, "all", {"matchLabels": ON}, maxUnavailable=0)
+        assert await upgrade(world, "v2", "--progress-deadline", "3s") == 4
+        assert all(record is None for record in (await recorded(world)).values())
+        await change(world, "all", maxUnavailable=1)
+        assert await upgrade(world, "v2") == 0
+        assert await images(world) == [world.image("sidecar", "v2")] * 2
+
+
+@once
+async def test_without_a_gate_nothing_is_drained(open_world):
+    async with open_world() as world, mesh(world) as give:
+        await fleet(world, {"Deployment": 2}, gate=False)
+        await give("v2")
+        assert await upgrade(world, "v2") == 0
+        assert await images(world) == [world.image("sidecar", "v2")] * 2
+        assert all(record.containers[PROXY].evidence for record in (await recorded(world)).values())

@@ -1,0 +1,203 @@
+"""Which Pods of a selection get another image of an injected container, what is refused, and which begin."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from inplace.core.actions.actions import CloseGate, PatchImages, RecordFailure
+from inplace.core.objects.model import Container
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.plan import sidecars
+from inplace.core.plan.sidecars import Order
+from inplace.core.pod import lifecycle
+from inplace.core.pod.states import Failed, Ineligible, InProgress, Pending, PodContext, UpToDate
+from inplace.core.settings.annotations import Settings
+from inplace.core.settings.grammar import Amount
+from inplace.core.state import records
+from inplace.core.state.records import Author, Baseline, PodPhase
+from inplace.core.template.change import PodChange
+from tests.factories import NEW, NOW, OLD, container, later, node, pod, snapshot, swapping, workload
+
+OLD_PROXY, NEW_PROXY = "mesh/proxy:v1", "mesh/proxy:v2"
+ORDER = Order("proxy", NEW_PROXY, Settings())
+ROOM = 10
+
+
+def meshed(name="web-0", image=OLD_PROXY, *, init=False, **options):
+    """A Pod with the container that no template has."""
+    one = pod(
+        container(), container("c://p", name="proxy", image=image, image_id=f"{image}@sha256:{'1' * 64}"),
+        name=name, **options,
+    )  # fmt: skip
+    spec, proxy = one.spec, Container(name="proxy", image=image, restart_policy="Always" if init else "")
+    if init:
+        return replace(one, spec=replace(spec, init_containers=(proxy,)))
+    return replace(one, spec=replace(spec, containers=(*spec.containers, proxy)))
+
+
+def record(image=NEW_PROXY, *, phase=PodPhase.DONE, before=OLD_PROXY, **fields):
+    """Of an attempt at that image."""
+    found = swapping(phase)
+    baselines = {"proxy": Baseline(from_=before, to=image, id="c://p")} if phase is not PodPhase.DRAINING else {}
+    made = {"by": Author.COMMAND, "request": ORDER.request(image), "base": OLD, "target": OLD, **fields}
+    return replace(found, **{"containers": baselines, **made})
+
+
+def judged(*pods, order=ORDER, now=NOW, **changes):
+    return sidecars.look(snapshot(*pods, **changes), pods, order, now)
+
+
+def only(*pods, **changes):
+    (member,) = judged(*pods, **changes).members
+    return member
+
+
+def test_a_pod_with_the_old_image_is_drained_and_stays_at_its_revision():
+    state = only(meshed(revision=OLD)).state
+    assert isinstance(state, Pending)
+    assert isinstance(state.action, CloseGate)
+    made = state.action.record
+    assert (made.by, made.requested, made.base, made.target) == ("command", "sidecars proxy=mesh/proxy:v2", OLD, OLD)
+
+
+def test_without_a_gate_it_is_patched_at_once_and_nothing_but_the_proxy():
+    state = only(meshed(gate=None)).state
+    assert isinstance(state, Pending)
+    assert isinstance(state.action, PatchImages)
+    assert state.action.change == PodChange.of_images({"proxy": NEW_PROXY})
+    assert list(state.action.record.containers) == ["proxy"]
+
+
+def test_a_pod_without_the_container_or_with_the_image_is_left_alone():
+    assert judged(pod()).members == ()
+    assert isinstance(only(meshed(image=NEW_PROXY)).state, UpToDate)
+
+
+def test_a_container_of_the_template_is_the_workloads():
+    own = msgspec.Raw(b'{"spec":{"containers":[{"name":"app","image":"app:v1"}]}}')
+    has = replace(workload(), spec=replace(workload().spec, template=own))
+    found = judged(pod(), order=Order("app", "app:v9", Settings()), workload=has)
+    assert found.objection is not None
+    assert found.objection.code == ReasonCode.ContainerInTemplate
+    assert judged(meshed(), workload=has).objection is None
+
+
+@pytest.mark.parametrize(("version", "code"), [("v1.31.9", ReasonCode.SidecarOnOldKubelet), ("v1.32.0", None)])
+def test_a_native_sidecar_needs_a_kubelet_that_restarts_it(version, code):
+    member = only(meshed(init=True), nodes={"node": node(version)})
+    assert (member.refused.code if member.refused is not None else None) == code
+
+
+def test_another_upgrade_in_flight_or_failed_comes_first():
+    for phase in (PodPhase.DRAINING, PodPhase.SWAPPING, PodPhase.FAILED):
+        state = only(meshed(record=swapping(phase))).state
+        assert isinstance(state, Ineligible)
+        assert state.reason.code == ReasonCode.AnotherUpgrade
+    assert isinstance(only(meshed(record=swapping(PodPhase.DONE))).state, Pending)
+
+
+def test_the_controllers_record_passes_on_its_revision():
+    state = only(meshed(record=replace(swapping(PodPhase.DONE), target=NEW))).state
+    assert isinstance(state, Pending)
+    assert isinstance(state.action, CloseGate)
+    assert state.action.record.target == NEW
+
+
+def test_what_failed_is_tried_again_for_another_image_and_when_asked():
+    failed = record(phase=PodPhase.FAILED, reason="ImagePull")
+    stuck = meshed(image=NEW_PROXY, record=failed, ready=False)
+    assert isinstance(only(stuck).state, Failed)
+    assert judged(stuck).failed
+    assert isinstance(only(stuck, order=replace(ORDER, image="mesh/proxy:v3")).state, Pending)
+    drained_only = meshed(record=replace(failed, containers={}))
+    assert isinstance(only(drained_only).state, Failed)
+    asked = replace(ORDER, retried_at=later(60))
+    assert isinstance(only(drained_only, order=asked).state, Pending)
+
+
+def test_what_has_begun_is_ended_before_another_image_is_asked_for():
+    begun = meshed(image=NEW_PROXY, record=record(phase=PodPhase.SWAPPING))
+    member = only(begun, order=replace(ORDER, image="mesh/proxy:v3"))
+    assert member.image == NEW_PROXY
+    assert isinstance(member.state, InProgress)
+
+
+def test_a_rollback_takes_each_pod_back_to_what_it_had():
+    back = replace(ORDER, rollback=True)
+    moved = meshed(image=NEW_PROXY, record=record())
+    member = only(moved, order=back)
+    assert (member.image, type(member.state)) == (OLD_PROXY, Pending)
+    assert judged(meshed(image=NEW_PROXY), order=back).members == (), "nothing says what it had"
+    gone_back = meshed(image=OLD_PROXY, record=record(OLD_PROXY, before=NEW_PROXY))
+    assert isinstance(only(gone_back, order=back).state, UpToDate)
+
+
+@pytest.mark.parametrize("forged", ["evil/proxy:v1", "registry.evil/mesh/proxy:v1", "", "no reference"])
+def test_a_rollback_does_not_run_what_an_annotation_names(forged):
+    member = only(meshed(image=NEW_PROXY, record=record(before=forged)), order=replace(ORDER, rollback=True))
+    assert member.refused is not None
+    assert member.refused.code == ReasonCode.BaseUnknown
+
+
+def test_the_budget_counts_every_pod_of_the_workload():
+    pods = [meshed(f"web-{number}") for number in range(3)]
+    found = judged(*pods)
+    decision = sidecars.decide(found, None, ROOM)
+    assert [type(one) for one in decision.actions] == [CloseGate]
+    assert {reason.code for reason in decision.deferred.values()} == {ReasonCode.Budget}
+    broken = pod(name="web-9", ready=False)
+    one_is_down = sidecars.look(snapshot(*pods[:2], broken), pods[:2], ORDER, NOW)
+    assert sidecars.decide(one_is_down, None, ROOM).actions == ()
+    two = replace(ORDER, settings=Settings(max_unavailable=Amount(2)))
+    assert len(sidecars.decide(judged(*pods, order=two), None, ROOM).actions) == 2
+    assert len(sidecars.decide(judged(*pods, order=two), None, 1).actions) == 1
+
+
+def test_a_hold_begins_nothing_and_ends_what_has_begun():
+    hold = Reason(ReasonCode.Paused, "", "paused")
+    begun = meshed("web-1", image=NEW_PROXY, record=record(phase=PodPhase.SWAPPING, deadline=later(-1)))
+    decision = sidecars.decide(judged(meshed(), begun), hold, ROOM)
+    assert [type(one) for one in decision.actions] == [RecordFailure]
+    assert decision.deferred == {"web-0": hold}
+
+
+# --- beside a controller
+
+
+def controllers(**changes):
+    """What the controller decides on a Pod by."""
+    made = {"workload": "w", "target": OLD, "base": OLD, "change": PodChange(), "node": node(), **changes}
+    return PodContext(settings=Settings(), now=NOW, **made)
+
+
+@pytest.mark.parametrize("phase", [PodPhase.DRAINING, PodPhase.SWAPPING])
+def test_a_controller_leaves_it_alone_until_the_deadline(phase):
+    uid = snapshot().workload.metadata.uid
+    one = meshed(image=NEW_PROXY, record=record(phase=phase))
+    state = lifecycle.step(one, controllers(workload=uid))
+    assert isinstance(state, InProgress)
+    assert (state.reason.code, state.action) == (ReasonCode.ByCommand, None)
+    late = lifecycle.step(one, replace(controllers(workload=uid), now=later(86_400)))
+    assert isinstance(late, InProgress)
+    assert isinstance(late.action, RecordFailure)
+    assert late.action.record.by is UNSET
+
+
+def test_a_failed_proxy_is_no_failure_of_the_workloads_upgrade():
+    uid = snapshot().workload.metadata.uid
+    failed = meshed(record=record(phase=PodPhase.FAILED, reason="ImagePull"))
+    assert isinstance(lifecycle.step(failed, replace(controllers(workload=uid), settled=True)), UpToDate)
+    change = PodChange.of_images({"app": "app:v2"})
+    state = lifecycle.step(failed, controllers(workload=uid, target=NEW, change=change))
+    assert isinstance(state, Pending)
+
+
+def test_its_record_stays_when_the_workload_is_opted_out_once_it_is_over():
+    assert not records.is_left(meshed(record=record()))
+    assert not records.is_left(meshed(record=record(phase=PodPhase.FAILED)))
+    assert records.is_left(meshed(record=record(phase=PodPhase.SWAPPING)))
+    assert records.is_left(meshed(record=swapping(PodPhase.DONE)))
+    assert not records.is_left(meshed())
