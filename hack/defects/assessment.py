@@ -14,6 +14,20 @@ CHANGE: Final = "core/template/change.py"
 
 DEFECTS: Final = (
     Defect(
+        "answer a full promotion again and again",
+        STEPS,
+        "and same and asked != answered and asked.startswith(FULL):",
+        "and same and asked.startswith(FULL):",
+        ("unit/core/test_steps.py::test_a_full_promotion_counts_at_once_for_all_steps_of_this_revision_and_once",),
+    ),
+    Defect(
+        "skip the steps of a revision for which nobody asked for it",
+        STEPS,
+        "and same and asked != answered and asked.startswith(FULL):",
+        "and asked != answered and asked.startswith(FULL):",
+        ("unit/core/test_steps.py::test_a_full_promotion_counts_at_once_for_all_steps_of_this_revision_and_once",),
+    ),
+    Defect(
         "count Pods in flight as available",
         ASSESS,
         "not in_flight and missing is None",

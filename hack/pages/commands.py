@@ -39,6 +39,8 @@ def render() -> str:
         command = main.get_command(context, name)
         assert command is not None
         parts.append(_section(name, command, shared))
+        if isinstance(command, click.Group):
+            parts += [_section(f"{name} {below}", one, shared) for below, one in command.commands.items()]
     return "\n".join(parts)
 
 

@@ -30,7 +30,8 @@ class Program(click.Group):
         """The command of this name, None if there is none."""
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(COMMANDS[cmd_name][0]), cmd_name.replace("-", "_"))
+        found, name = vars(import_module(COMMANDS[cmd_name][0])), cmd_name.replace("-", "_")
+        command = found.get(f"{name}_") or found.get(name)
         assert isinstance(command, click.Command)
         return command
 

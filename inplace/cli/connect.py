@@ -35,6 +35,8 @@ from inplace.runtime.observe import NullObserver, Observer
 
 T = TypeVar("T")
 USER_AGENT = f"inplace/{inplace.__version__}"
+#: Owns what a command writes for the workload's owner, and what stays when the workload is opted out.
+OWNER = f"{names.FIELD_MANAGER}-cli"
 
 
 class Ref(Struct, frozen=True):
@@ -71,11 +73,12 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 @asynccontextmanager
 async def cluster(
-    options: Connection, observer: Observer | None = None, *, selects: bool = False
+    options: Connection, observer: Observer | None = None, *, selects: bool = False, manager: str = names.FIELD_MANAGER
 ) -> AsyncIterator[tuple[Client, str]]:
     """A client of the cluster that the options name, and the namespace to work in.
 
-    Raises InputError for an option that chooses many objects, unless the command is about a selection.
+    `selects`: whether the command takes several objects; else options that choose many raise InputError. `manager`: who
+    is to own the fields that it writes.
     """
     given = (("--all-namespaces", options.all_namespaces), ("--selector", options.selector is not None))
     for option, chosen in given:
@@ -90,7 +93,8 @@ async def cluster(
         clock=clock,
     )
     async with connection:
-        client = Client(connection, seen, clock, timeout=options.request_timeout or DEFAULT_SECONDS)
+        timeout = options.request_timeout or DEFAULT_SECONDS
+        client = Client(connection, seen, clock, timeout=timeout, field_manager=manager)
         yield client, options.namespace or connection.namespace or "default"
 
 
@@ -102,6 +106,15 @@ def parse_ref(text: str, namespace: str) -> Ref:
     if not slash or not is_name(name) or kind is None:
         raise InputError(f'unknown workload "{text}": expected {accepted}')
     return Ref(kind, namespace, name)
+
+
+def kind_of(word: str) -> Kind:
+    """`sts`, `statefulset`, `statefulsets.apps`; raises InputError naming what is accepted."""
+    kind = kinds.find(word.removesuffix(".apps"))
+    if kind is None:
+        accepted = ", ".join(one.short_names[0] for one in kinds.ALL)
+        raise InputError(f'unknown workload type "{word}": expected {accepted}, or TYPE/NAME')
+    return kind
 
 
 async def read_workload(client: Client, ref: Ref) -> Workload:

@@ -69,9 +69,9 @@ _OPTIONS: Final = (
     _option("--kubeconfig", metavar="FILE", help="Path to the kubeconfig file to use."),
     _option("--context", metavar="NAME", help="Name of the kubeconfig context to use."),
     _option("-n", "--namespace", type=namespace_name, metavar="NAME", help="Namespace to use."),
-    # Known only to be refused with a reason.
-    _option("-A", "--all-namespaces", is_flag=True, default=False, hidden=True),
-    _option("-l", "--selector", metavar="SELECTOR", hidden=True),
+    # Commands about one workload refuse them with a reason.
+    _option("-A", "--all-namespaces", is_flag=True, default=False, help="Workloads of all namespaces, if several."),
+    _option("-l", "--selector", metavar="SELECTOR", help="Workloads with these labels, if several."),
     _option("--as", "as_user", metavar="USER", help="Username to impersonate."),
     _option(
         "--request-timeout",

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import secrets
+from functools import partial
 from typing import Final
 
 import click
 from msgspec import Struct
 
-from inplace.cli import errors
+from inplace.cli import errors, select
 from inplace.cli.commands import command
-from inplace.cli.connect import Ref, cluster, parse_ref, read_workload, require_opted_in, run_async
+from inplace.cli.connect import Ref, cluster, read_workload, require_opted_in, run_async
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
 from inplace.cli.say import say
 from inplace.cluster import send
@@ -18,8 +19,10 @@ from inplace.core.actions import patches
 from inplace.core.actions.actions import PatchWorkload
 from inplace.core.objects import names
 from inplace.core.objects.workloads import Workload
+from inplace.core.rollout import steps
 from inplace.core.state import statuses, versions
 from inplace.core.state.statuses import Phase
+from inplace.kube.client import Client
 
 
 class Request(Struct, frozen=True):
@@ -30,50 +33,65 @@ class Request(Struct, frozen=True):
     #: The past participle, and what is said once it is written: the controller has yet to answer.
     done: str
     asked: str
+    #: What the token begins with.
+    prefix: str = ""
 
 
 PROMOTE: Final = Request(names.PROMOTE, (Phase.AWAITING_PROMOTION,), "promoted", "promotion requested")
+PROMOTE_FULLY: Final = Request(
+    names.PROMOTE,
+    (Phase.AWAITING_PROMOTION, Phase.PROGRESSING, Phase.PAUSED),
+    "promoted",
+    "full promotion requested",
+    steps.FULL,
+)
 RETRY: Final = Request(
     names.RETRY, (Phase.DEGRADED, Phase.ROLLED_BACK, Phase.ROLLING_BACK), "retried", "retry requested"
 )
 
 
 @command("promote")
-@click.argument("workload")
+@select.workloads_argument
+@click.option("--full", is_flag=True, help="Skip the steps that are left.")
 @dry_run_option
 @with_connection
-def promote(connection: Connection, workload: str, dry_run: str) -> int:
-    """WORKLOAD is TYPE/NAME. Its phase must be AwaitingPromotion.
+def promote(connection: Connection, workloads: tuple[str, ...], full: bool, dry_run: str) -> int:
+    """WORKLOAD is TYPE/NAME. Its phase must be AwaitingPromotion; with --full it may also be Progressing or Paused.
 
     Exit codes: 0 asked, 1 in another phase, or another error.
     """
-    return run_async(_request(connection, workload, PROMOTE, dry_run))
+    return run_async(_request(connection, workloads, PROMOTE_FULLY if full else PROMOTE, dry_run))
 
 
 @command("retry")
-@click.argument("workload")
+@select.workloads_argument
 @dry_run_option
 @with_connection
-def retry(connection: Connection, workload: str, dry_run: str) -> int:
+def retry(connection: Connection, workloads: tuple[str, ...], dry_run: str) -> int:
     """WORKLOAD is TYPE/NAME. Its phase must be Degraded, RollingBack or RolledBack.
 
     Exit codes: 0 asked, 1 in another phase, or another error.
     """
-    return run_async(_request(connection, workload, RETRY, dry_run))
+    return run_async(_request(connection, workloads, RETRY, dry_run))
 
 
-async def _request(connection: Connection, text: str, request: Request, dry_run: str) -> int:
+async def _request(connection: Connection, words: tuple[str, ...], request: Request, dry_run: str) -> int:
+    async with cluster(connection, selects=True) as (client, namespace):
+        query = select.parse(words, namespace, connection)
+        return await select.for_each(client, query, partial(_ask, request=request, dry_run=dry_run))
+
+
+async def _ask(client: Client, ref: Ref, *, request: Request, dry_run: str) -> int:
     """Write the request if the workload is in one of its phases; else say in which it is."""
-    async with cluster(connection) as (client, namespace):
-        ref = parse_ref(text, namespace)
-        workload = await read_workload(client, ref)
-        require_opted_in(workload, ref)
-        _require_phase(ref, workload, request)
-        write = PatchWorkload(workload, None, request.asked, annotations={request.annotation: secrets.token_hex(4)})
-        if dry_run != "client":
-            await send.send(client, patches.build(write, client.clock.now()), dry_run=dry_run == "server")
-        say(f"{ref}: {request.asked}{dry_run_suffix(dry_run)}")
-        return errors.OK
+    workload = await read_workload(client, ref)
+    require_opted_in(workload, ref)
+    _require_phase(ref, workload, request)
+    token = request.prefix + secrets.token_hex(4)
+    write = PatchWorkload(workload, None, request.asked, annotations={request.annotation: token})
+    if dry_run != "client":
+        await send.send(client, patches.build(write, client.clock.now()), dry_run=dry_run == "server")
+    say(f"{ref}: {request.asked}{dry_run_suffix(dry_run)}")
+    return errors.OK
 
 
 def _require_phase(ref: Ref, workload: Workload, request: Request) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Final
 
 from msgspec import Struct
 
@@ -22,6 +23,9 @@ from inplace.core.settings.annotations import Settings
 from inplace.core.state import records, statuses
 from inplace.core.state.records import Record
 from inplace.core.state.statuses import Status
+
+#: What a request begins with that is to skip every step that is left.
+FULL: Final = "full-"
 
 
 class CurrentStep(Struct, frozen=True):
@@ -94,13 +98,15 @@ def advance(
     workload: Workload, at: CurrentStep | None, before: Status | None, *, same: bool, reached: bool, now: datetime
 ) -> StepStatus:
     """The current state of the steps. `same`: the previous status was about this revision; `reached`: all Pods that may
-    move have moved, and serve. A promotion counts only if the step has been reached.
+    move have moved, and serve. A promotion counts only if the step has been reached, a full one at once.
     """
     passed = before.step if before is not None and same else 0
+    asked, answered = request(workload), before.promoted if before is not None else ""
+    if at is not None and before is not None and same and asked != answered and asked.startswith(FULL):
+        return StepStatus(at.of)
     if at is None or not reached:
         return StepStatus(passed)
     since = min(before.reached_at, now) if before is not None and same and before.reached_at is not None else now
-    asked, answered = request(workload), before.promoted if before is not None else ""
     if asked and asked != answered and before is not None and before.reached_at is not None:
         return StepStatus(at.number + 1)
     over = ends(at, since)

@@ -60,6 +60,14 @@ def test_a_promotion_counts_once_and_only_where_the_stop_was_reached():
     assert advanced(asking("new"), STOP, reached, reached=False) == StepStatus(0)
 
 
+def test_a_full_promotion_counts_at_once_for_all_steps_of_this_revision_and_once():
+    for was in (before(promoted="old"), before(reached_at=NOW, promoted="old")):
+        assert advanced(asking("full-1"), STOP, was, reached=False) == StepStatus(2)
+    assert advanced(asking("full-1"), STOP, before(promoted="full-1")).step == 0, "answered before"
+    other = steps.advance(asking("full-1"), STOP, before(), same=False, reached=False, now=NOW)
+    assert other.step == 0, "it was asked for the revision before"
+
+
 def test_a_timed_stop_ends_after_its_time_of_standing_there():
     timed = replace(STOP, pause=timedelta(seconds=5))
     reached = before(reached_at=NOW)

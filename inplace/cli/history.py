@@ -1,0 +1,135 @@
+"""`inplace history` and `inplace undo`: as `kubectl rollout history` and `undo`, and in place.
+
+kubectl undoes nothing on a Deployment that is paused, and while an upgrade is in place it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import click
+
+from inplace.cli import errors, select
+from inplace.cli.commands import command
+from inplace.cli.connect import OWNER, Ref, cluster, parse_ref, read_live, run_async, show_unseen
+from inplace.cli.errors import InputError
+from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
+from inplace.cli.render.table import rows
+from inplace.cli.say import say
+from inplace.cluster import send
+from inplace.core.actions import lines, patches
+from inplace.core.actions.actions import PatchWorkload
+from inplace.core.views import history as view
+from inplace.core.views.history import Past
+from inplace.kube.client import Client
+
+
+@command("history")
+@click.argument("workload")
+@click.option("--revision", type=click.IntRange(1), metavar="N", help="Show the template of this revision.")
+@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
+@with_connection
+def history(connection: Connection, workload: str, revision: int | None, output: str) -> int:
+    """WORKLOAD is TYPE/NAME. The revision of the present template is marked with *.
+
+    Exit codes: 0 shown, 1 error.
+    """
+    return run_async(_history(connection, workload, revision, output))
+
+
+@command("undo")
+@select.workloads_argument
+@click.option(
+    "--to-revision", type=click.IntRange(1), metavar="N", help="The revision to go back to, not the last one."
+)
+@dry_run_option
+@with_connection
+def undo(connection: Connection, workloads: tuple[str, ...], to_revision: int | None, dry_run: str) -> int:
+    """WORKLOAD is TYPE/NAME. Its template becomes again what it was at the revision before; the controller then moves
+    its Pods there, in place.
+
+    Exit codes: 0 undone, or nothing to undo, 1 error.
+    """
+    return run_async(_undo(connection, workloads, to_revision, dry_run))
+
+
+async def _history(connection: Connection, text: str, number: int | None, output: str) -> int:
+    from inplace.cli.render.document import render
+
+    async with cluster(connection) as (client, namespace):
+        ref = parse_ref(text, namespace)
+        found = await _read(client, ref)
+    if number is not None:
+        say(render(_numbered(ref, found, number).template, "yaml" if output == "text" else output))
+    elif output != "text":
+        say(render({"items": [past.entry for past in found]}, output))
+    else:
+        for line in _table(found):
+            say(line)
+    return errors.OK
+
+
+def _table(found: Sequence[Past]) -> list[str]:
+    cells = [
+        (f"{one.revision}{'*' * one.is_current}", one.pods, lines.images(one.images), one.change_cause or "<none>")
+        for one in (past.entry for past in found)
+    ]
+    return rows(("REVISION", "PODS", "IMAGES", "CHANGE-CAUSE"), cells)
+
+
+async def _read(client: Client, ref: Ref) -> tuple[Past, ...]:
+    """The history. Raises InputError if the workload has none."""
+    live = await read_live(client, ref)
+    snapshot = live.snapshot()
+    show_unseen(live)
+    found = view.of(snapshot)
+    if not found:
+        why = "a ReplicaSet of its own keeps none" if not (ref.kind.child_kind or snapshot.owned.revisions) else ""
+        raise InputError(f"{ref} has no rollout history{f': {why}' if why else ''}")
+    return found
+
+
+def _numbered(ref: Ref, found: Sequence[Past], number: int) -> Past:
+    past = next((one for one in found if one.entry.revision == number), None)
+    if past is None:
+        known = ", ".join(str(one.entry.revision) for one in found)
+        raise InputError(f"{ref} has no revision {number}: expected one of {known}")
+    return past
+
+
+async def _undo(connection: Connection, words: tuple[str, ...], number: int | None, dry_run: str) -> int:
+    async with cluster(connection, selects=True, manager=OWNER) as (client, namespace):
+        query = select.parse(words, namespace, connection)
+        return await select.for_each(client, query, partial(_undo_one, number=number, dry_run=dry_run))
+
+
+async def _undo_one(client: Client, ref: Ref, *, number: int | None, dry_run: str) -> int:
+    found = await _read(client, ref)
+    past = _numbered(ref, found, number) if number is not None else _before(ref, found)
+    if past.entry.is_current:
+        say(f"{ref} skipped: its template is that of revision {past.entry.revision} already")
+        return errors.OK
+    snapshot = (await read_live(client, ref)).snapshot()
+    cause = past.entry.change_cause or None
+    lost = cause is None and snapshot.workload.metadata.annotation(view.CHANGE_CAUSE) is None
+    edit = PatchWorkload(
+        snapshot.workload,
+        None,
+        "undo",
+        {"template": past.template},
+        annotations={} if lost else {view.CHANGE_CAUSE: cause},
+    )
+    if dry_run != "client":
+        await send.send(client, patches.build(edit, client.clock.now()), dry_run=dry_run == "server")
+    images = lines.images(past.entry.images)
+    say(f"{ref} rolled back to revision {past.entry.revision} ({images}){dry_run_suffix(dry_run)}")
+    return errors.OK
+
+
+def _before(ref: Ref, found: Sequence[Past]) -> Past:
+    """The last revision that is not the present one. Raises InputError if there is none."""
+    others = [past for past in found if not past.entry.is_current]
+    if not others:
+        raise InputError(f"{ref} has no revision to go back to: its history holds only the present one")
+    return others[-1]
