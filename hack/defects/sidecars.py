@@ -13,9 +13,16 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     Defect(
         "run what an annotation names as the image of before",
         PLAN,
-        "    if not same or (",
-        "    if False and (",
+        "    if not _is_of_its_repository(baseline.from_, asked):",
+        "    if False:",
         (f"{_UNIT}test_a_rollback_does_not_run_what_an_annotation_names",),
+    ),
+    Defect(
+        "patch the image for which a record says that a pod was drained",
+        PLAN,
+        "    return image == asked.image or (",
+        "    return True or (",
+        (f"{_UNIT}test_a_forged_drain_does_not_choose_what_runs",),
     ),
     Defect(
         "upgrade a container of the template by a command",

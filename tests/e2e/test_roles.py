@@ -15,6 +15,8 @@ from tests import audit
 from tests.e2e.test_policies import run
 from tests.scenarios import kinds
 from tests.scenarios.real import inplace, kubectl
+from tests.scenarios.test_budgets import budget
+from tests.scenarios.test_sidecars import ON, PROXY, fleet, mesh
 
 KINDS = pytest.mark.parametrize("flavour", kinds.ALL, ids=[one.name for one in kinds.ALL])
 NO_NODES = f"note: cannot list nodes: {UNSEEN['nodes']}"
@@ -123,6 +125,25 @@ async def test_a_viewer_may_run_every_command_that_reads_and_nobody_else_any(ope
         await world.wait_phase("web", Phase.DEGRADED)
         await viewer.may_not("patch", "retry", "sts/web")
         await operator.does("retry", "sts/web")
+
+
+async def test_who_upgrades_sidecars_needs_its_own_role_and_no_more(open_world):
+    async with open_world() as world, mesh(world) as give:
+        await fleet(world, {"StatefulSet": 2})
+        await budget(world, "all", {"matchLabels": ON}, maxUnavailable=1)
+        viewer, user = User(world, "viewer", "inplace-viewer"), User(world, "mesher", "inplace-sidecars")
+        await user.may("patch", "pods")
+        await viewer.may("list", "endpointslices.discovery.k8s.io")
+        await give("v2")
+        command = ("sidecars", "-l", "mesh=on", "-c", PROXY, "--image", world.image("sidecar", "v2"), "--yes")
+        code, _, err = await inplace(world, *command, viewer.option)
+        assert (code, "cannot patch resource" in err.splitlines()[-1]) == (1, True), err
+        not_asked = "note: cannot create pods: whether new Pods are given this image was not asked"
+        before = len(writes(world))
+        out = await user.does(*command, notes=[NO_NODES, not_asked])
+        assert out.splitlines()[-1] == "2 of 2 Pods done"
+        wanted = {("patch", "pods", ""), ("patch", "pods", "status"), ("patch", "poddisruptionbudgets", "status")}
+        assert wanted <= set(writes(world)[before:])
 
 
 @pytest.mark.long

@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from inplace.core.actions.actions import Action, DryRunPatch
+from inplace.core.actions.actions import Abort, Action, DryRunPatch
 from inplace.core.objects import images, names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Concern, Reason, ReasonCode
@@ -151,7 +151,7 @@ def _member(snapshot: Snapshot, pod: Pod, asked: Order, now: datetime) -> Member
 
 
 def _wanted(record: Record | None, asked: Order) -> str | Reason | None:
-    """The image that a Pod is to have; None if a rollback is not about it. What has begun is ended first.
+    """The image that a Pod is to have; None if a rollback is not about it. A swap that has begun is ended first.
 
     Who may write annotations alone must not choose what runs: what the record has as the image of before is believed
     only within the repository that the user has named.
@@ -167,12 +167,22 @@ def _wanted(record: Record | None, asked: Order) -> str | Reason | None:
         return begun  # it has gone back
     if baseline is None or begun != asked.image:
         return None
-    before, after = images.parse(baseline.from_), images.parse(asked.image)
-    same = before is not None and after is not None
-    if not same or (before.registry, before.repository) != (after.registry, after.repository):  # type: ignore[union-attr]
+    if not _is_of_its_repository(baseline.from_, asked):
         why = f"the image of before is of another repository: {baseline.from_ or 'unknown'}; name it by --image instead"
         return Reason(ReasonCode.BaseUnknown, _STATE, why)
     return baseline.from_
+
+
+def _is_of_its_repository(image: str, asked: Order) -> bool:
+    one, named = images.parse(image), images.parse(asked.image)
+    if one is None or named is None:
+        return False
+    return (one.registry, one.repository) == (named.registry, named.repository)
+
+
+def _may_be_patched(image: str, asked: Order) -> bool:
+    """Whether the user has asked for it: by name, or within the repository of what is to be rolled back."""
+    return image == asked.image or (asked.rollback and _is_of_its_repository(image, asked))
 
 
 def _not_restartable(snapshot: Snapshot, pod: Pod, name: str) -> Reason | None:
@@ -201,6 +211,8 @@ def _state(snapshot: Snapshot, pod: Pod, record: Record | None, asked: Order, im
         foreign = _of_another(record, asked)
         if foreign is not None:
             return foreign
+    elif record is not None and record.phase is PodPhase.DRAINING and not _may_be_patched(image, asked):
+        return _undone(pod, record)
     elif record is not None and (record.in_flight or _is_judged(record, asked, live == image)):
         return lifecycle.step(pod, context)
     if live == image:
@@ -212,6 +224,12 @@ def _state(snapshot: Snapshot, pod: Pod, record: Record | None, asked: Order, im
     if start is not None:
         return Ineligible(start.reason, start.until)
     return Pending(attempt.begin(pod, record, change, context), broken=not pod.ready)
+
+
+def _undone(pod: Pod, record: Record) -> InProgress:
+    """Back into service: drained for an image that the user has not named now, and only the record says which."""
+    why = Reason(ReasonCode.AnotherUpgrade, _STATE, "drained for another image than is asked for; back into service")
+    return attempt.fail(pod, record, why) if record.containers else InProgress(why, Abort(pod))
 
 
 def _of_another(record: Record, asked: Order) -> Ineligible | None:

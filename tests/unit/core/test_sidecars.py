@@ -7,7 +7,7 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from inplace.core.actions.actions import CloseGate, PatchImages, RecordFailure
+from inplace.core.actions.actions import Abort, CloseGate, PatchImages, RecordFailure
 from inplace.core.objects.model import Container
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import sidecars
@@ -140,6 +140,24 @@ def test_a_rollback_does_not_run_what_an_annotation_names(forged):
     member = only(meshed(image=NEW_PROXY, record=record(before=forged)), order=replace(ORDER, rollback=True))
     assert member.refused is not None
     assert member.refused.code == ReasonCode.BaseUnknown
+
+
+@pytest.mark.parametrize("forged", ["evil/proxy:v1", "mesh/proxy:v3"])
+def test_a_forged_drain_does_not_choose_what_runs(forged):
+    drained = meshed(gate="False", ready=False, record=record(forged, phase=PodPhase.DRAINING))
+    state = only(drained, now=later(60)).state
+    assert isinstance(state, InProgress)
+    assert isinstance(state.action, Abort)
+    evil = only(drained, order=replace(ORDER, rollback=True), now=later(60)).state
+    assert isinstance(evil, InProgress)
+    assert isinstance(evil.action, Abort) is forged.startswith("evil")
+
+
+def test_a_forged_swap_patches_nothing():
+    swapped = meshed(image=OLD_PROXY, record=record("evil/proxy:v1", phase=PodPhase.SWAPPING))
+    state = only(swapped).state
+    assert isinstance(state, InProgress)
+    assert isinstance(state.action, RecordFailure)
 
 
 def test_the_budget_counts_every_pod_of_the_workload():
