@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hack.bench import hostile
 from inplace.cli import documents, manifest
@@ -23,14 +24,15 @@ from inplace.cluster.memory import Memory
 from inplace.controller.handlers import EventHandlers
 from inplace.core import kinds
 from inplace.core.actions import patches
+from inplace.core.objects import selectors
 from inplace.core.objects.endpoints import EndpointSlice
 from inplace.core.objects.model import Meta, Node, Pod, PodEvent
 from inplace.core.objects.reading import UNREADABLE
 from inplace.core.objects.workloads import Pdb, Revision, Workload
-from inplace.core.plan import orphans, plan
+from inplace.core.plan import orphans, plan, sidecars
 from inplace.core.pod.evidence import kubelet_version
 from inplace.core.rollout.snapshot import Snapshot
-from inplace.core.settings.annotations import Native, parse
+from inplace.core.settings.annotations import Native, Settings, parse
 from inplace.core.state import records, statuses
 from inplace.core.template import diff, trees
 from inplace.core.views import pod as explanation
@@ -204,6 +206,9 @@ def _planned(cache: Cache, memory: Memory | None, key: Key, now: datetime) -> ob
         return None
     planned = plan.plan(snapshot, now)
     seen = view.build(snapshot, planned)
+    for one in (ORDER, replace(ORDER, rollback=True)):
+        decided = sidecars.decide(sidecars.look(snapshot, snapshot.pods, one, now), None, 10)
+        assert all(patches.build(action, now) for action in decided.actions)
     told = [
         explanation.explain(str(key), snapshot.workload.metadata.uid, pod, one, [PodEvent()])
         for pod in snapshot.pods
@@ -240,6 +245,8 @@ def _whole(*objects: dict[str, list[Tree]]) -> Iterable[Tree]:
 
 
 SERVER: Final = (KubeError,)
+#: Of containers that the records and Pods here have.
+ORDER: Final = sidecars.Order("app", "app:v3", Settings())
 DECODERS: Final[dict[str, Decoder]] = {
     "pod": Decoder(_pod, tuple(UPGRADE["pods"]), SERVER, Pod, 100),
     "workload": Decoder(_workload, (*UPGRADE["statefulsets"], *DEPLOYMENT["deployments"]), SERVER, Workload, 100),
@@ -260,6 +267,7 @@ DECODERS: Final[dict[str, Decoder]] = {
     "record": Decoder(_record, (json.loads(RECORD),), (), records.Record, 100),
     "status": Decoder(_status, (json.loads(STATUS),), (), statuses.Status, 100),
     "settings": Decoder(_settings, (SETTINGS,), (), None, 100),
+    "selector": Decoder(lambda raw: selectors.parse(_text(raw)), ("app=web,env in (a,b),!mesh",), ()),
     "template": Decoder(_template, hostile.PLAIN, (), None, 80),
     "plan": Decoder(_plan, tuple(_whole(UPGRADE, DEPLOYMENT)), (), None, 60),
     "manifest": Decoder(_manifest, (*UPGRADE["statefulsets"], PODS), (InputError,), None, 20),

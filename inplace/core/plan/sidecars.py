@@ -28,7 +28,7 @@ from inplace.core.settings.annotations import Settings
 from inplace.core.state import records
 from inplace.core.state.records import Author, PodPhase, Record, Unreadable
 from inplace.core.template import trees
-from inplace.core.template.change import PodChange
+from inplace.core.template.change import PodChange, too_large
 from inplace.core.template.diff import SIDECAR_SINCE
 
 _STATE: Final = f"metadata.annotations[{names.STATE}]"
@@ -123,6 +123,9 @@ def look(snapshot: Snapshot, pods: Iterable[Pod], asked: Order, now: datetime) -
 def _objection(snapshot: Snapshot, asked: Order) -> Reason | None:
     """A container of the template is the workload's: a Pod that is made anew would have the template's image."""
     workload = snapshot.workload
+    excess = trees.excess(workload.spec.template)
+    if excess:
+        return too_large("the template", excess)
     tree = trees.decode(workload.spec.template)
     if asked.container not in {**trees.containers(tree), **trees.init_containers(tree)}:
         return None

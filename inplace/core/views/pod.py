@@ -106,7 +106,7 @@ def explain(
     """
     decoded = records.of(pod, uid)
     record = decoded if isinstance(decoded, Record) else None
-    is_now = seen.concerns(record)
+    is_now = seen.concerns(record) or (record is not None and record.requested != "")
     deadline = "deadline: Failed unless done by then"
     moments = [
         *_of_record(record, "" if is_now else "earlier upgrade: "),
@@ -143,6 +143,8 @@ def _of_record(record: Record | None, of: str) -> list[Moment]:
 
 def _route(record: Record) -> str:
     """From where to where; a Pod whose attempt did not succeed is still at its base, though not its images."""
+    if record.requested:
+        return f"by a command, for {record.requested}"
     if record.base != record.target:
         return f"{record.base} -> {record.target}"
     moved = any(baseline.from_ != baseline.to for baseline in record.containers.values())

@@ -11,6 +11,7 @@ from inplace.core.actions.actions import Abort, CloseGate, PatchImages, RecordFa
 from inplace.core.objects.model import Container
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import sidecars
+from inplace.core.plan.plan import plan
 from inplace.core.plan.sidecars import Order
 from inplace.core.pod import lifecycle
 from inplace.core.pod.states import Failed, Ineligible, InProgress, Pending, PodContext, UpToDate
@@ -19,6 +20,8 @@ from inplace.core.settings.grammar import Amount
 from inplace.core.state import records
 from inplace.core.state.records import Author, Baseline, PodPhase
 from inplace.core.template.change import PodChange
+from inplace.core.views import pod as explanation
+from inplace.core.views import workload as workload_view
 from tests.factories import NEW, NOW, OLD, container, later, node, pod, snapshot, swapping, workload
 
 OLD_PROXY, NEW_PROXY = "mesh/proxy:v1", "mesh/proxy:v2"
@@ -211,6 +214,17 @@ def test_a_failed_proxy_is_no_failure_of_the_workloads_upgrade():
     change = PodChange.of_images({"app": "app:v2"})
     state = lifecycle.step(failed, controllers(workload=uid, target=NEW, change=change))
     assert isinstance(state, Pending)
+
+
+def test_explain_tells_what_a_command_has_done():
+    one = meshed(image=NEW_PROXY, record=record())
+    seen = snapshot(one)
+    (own,) = workload_view.build(seen, plan(seen, NOW)).pods
+    explained = explanation.explain("sts/web", seen.workload.metadata.uid, one, own, ())
+    assert [(proof.container, proof.from_image, proof.to_image) for proof in explained.proofs] == [
+        ("proxy", OLD_PROXY, NEW_PROXY)
+    ]
+    assert "attempt 1 started: by a command, for sidecars proxy=mesh/proxy:v2" in [m.what for m in explained.timeline]
 
 
 def test_its_record_stays_when_the_workload_is_opted_out_once_it_is_over():
