@@ -329,8 +329,8 @@ def _live_images(
 def _runs_alias(between: TemplatePair, pod: Pod, name: str, touched: Collection[str]) -> bool:
     """Whether the container has the template's image under another spelling, as a restart leaves it.
 
-    Not if an owner spelled it so before, and has changed that. What we patched ourselves need not agree with the status,
-    which may still be that of the container before.
+    Not if an owner spelled it so before, and has changed that. What we patched ourselves need not agree with the
+    status, which may still be that of the container before.
     """
     live, status, image = pod.container(name), pod.container_status(name), between.images[name]
     if live is None or (name not in touched and any(base.get(name) == live.image for base in between.before)):
