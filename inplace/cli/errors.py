@@ -19,6 +19,8 @@ ERROR: Final = 1
 CHANGES: Final = 2
 REFUSED: Final = 3
 FAILED: Final = 4
+#: Somebody has to do something: to promote, or to resume.
+AWAITS: Final = 5
 TIMED_OUT: Final = 124
 INTERRUPTED: Final = 130
 

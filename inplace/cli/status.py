@@ -10,8 +10,9 @@ from typing import Final
 
 import click
 import msgspec
+from msgspec import Struct
 
-from inplace.cli import errors
+from inplace.cli import endings, errors
 from inplace.cli.commands import command
 from inplace.cli.connect import (
     Notes,
@@ -25,6 +26,7 @@ from inplace.cli.connect import (
     show_unseen,
     warn_if_unattended,
 )
+from inplace.cli.endings import Until
 from inplace.cli.options import Connection, seconds, with_connection
 from inplace.cli.say import say
 from inplace.cluster.live import Live
@@ -49,13 +51,21 @@ REDRAW_SECONDS: Final = 1.0
 SILENCE_SECONDS: Final = 10.0
 #: How often to look whether anybody does what is due.
 LOOK_AGAIN: Final = timedelta(seconds=10)
-_ENDS: Final = {
-    Phase.UP_TO_DATE: errors.OK,
-    Phase.REFUSED: errors.REFUSED,
-    Phase.DEGRADED: errors.FAILED,
-    Phase.ROLLED_BACK: errors.FAILED,
-}
 
+
+class Waited(Struct, frozen=True):
+    """What is waited for; `revision`: no other one may be rolled out, if it is not empty."""
+
+    until: Until = Until.OVER
+    revision: str = ""
+
+    def check(self, ref: Ref, status: Status) -> None:
+        """Raises InputError if another revision is rolled out."""
+        if self.revision and status.revision != self.revision:
+            raise errors.InputError(f"{ref}: revision {status.revision} is rolled out, expected {self.revision}")
+
+
+_OVER: Final = Waited()
 Draw = Callable[[Status | None, WorkloadView | None], None]
 Look = Callable[[], Awaitable[tuple[Workload, WorkloadView | None]]]
 
@@ -66,17 +76,39 @@ Look = Callable[[], Awaitable[tuple[Workload, WorkloadView | None]]]
 @click.option(
     "--timeout", type=seconds, metavar="DURATION", help="Give up after this long, with exit code 124 (30s, 5m)."
 )
+@click.option(
+    "--for",
+    "until",
+    type=click.Choice([str(one) for one in Until]),
+    default=str(Until.OVER),
+    show_default=True,
+    help="Wait until it is over or somebody has to do something, until it is done, until no Pod is in flight after "
+    "inplace pause, or until the next step is reached.",
+)
+@click.option("--revision", metavar="NAME", help="Fail if another revision than this is, or comes to be, rolled out.")
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
 @with_connection
-def status(connection: Connection, workload: str, watch: bool, timeout: float | None, output: str) -> int:
-    """WORKLOAD is TYPE/NAME. With -o json or yaml, print the status once and do not wait.
+def status(
+    connection: Connection,
+    workload: str,
+    watch: bool,
+    timeout: float | None,
+    until: str,
+    revision: str | None,
+    output: str,
+) -> int:
+    """WORKLOAD is TYPE/NAME. With -o json or yaml, print the status once and do not wait. A wait for a
+    PodDisruptionBudget is no failure, and goes on.
 
-    Exit codes: 0 done, 3 refused, 4 failed or rolled back, 124 timed out, 1 error.
+    Exit codes: 0 done, or what --for names, 3 refused, 4 failed or rolled back, 5 waits for `inplace promote` or
+    `inplace resume`, 124 timed out, 1 error.
     """
-    return run_async(_status(connection, workload, watch, timeout, output))
+    return run_async(_status(connection, workload, watch, timeout, output, Waited(Until(until), revision or "")))
 
 
-async def _status(connection: Connection, text: str, watch: bool, timeout: float | None, output: str) -> int:
+async def _status(
+    connection: Connection, text: str, watch: bool, timeout: float | None, output: str, waited: Waited
+) -> int:
     async with cluster(connection) as (client, namespace):
         ref = parse_ref(text, namespace)
         _require_ours(await read_workload(client, ref), ref)
@@ -85,7 +117,7 @@ async def _status(connection: Connection, text: str, watch: bool, timeout: float
         limit = asyncio.timeout(timeout or None)
         try:
             async with limit:
-                return await (_watched(client, ref) if watch else _plain(client, ref))
+                return await (_watched if watch else _plain)(client, ref, waited)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -105,7 +137,7 @@ async def _once(client: Client, ref: Ref, output: str) -> int:
     if statuses.foreign(snapshot.workload.metadata) is not None:
         own = seen.status  # what this version makes of it
     say(render(msgspec.to_builtins(msgspec.structs.replace(seen, status=own)), output))
-    return _ENDS.get(own.phase, errors.OK) if own is not None else errors.OK
+    return (endings.code(own, snapshot.workload) or errors.OK) if own is not None else errors.OK
 
 
 class Unattended:
@@ -118,7 +150,7 @@ class Unattended:
     def is_possible(self, workload: Workload, now: datetime) -> bool:
         """Whether to look: of a change that nobody has observed yet, `_follow` speaks sooner."""
         own = statuses.current(workload)
-        if self._said or own is None or own.phase in _ENDS or now < own.updated_at + silence.SILENCE:
+        if self._said or own is None or own.phase in endings.ENDS or now < own.updated_at + silence.SILENCE:
             return False
         return self._again is None or now >= self._again
 
@@ -127,7 +159,7 @@ class Unattended:
         self._again, self._said = now + LOOK_AGAIN, warn_if_unattended(snapshot, now)
 
 
-async def _plain(client: Client, ref: Ref) -> int:
+async def _plain(client: Client, ref: Ref, waited: Waited) -> int:
     """One line per change."""
     printed = set[str]()
 
@@ -147,10 +179,10 @@ async def _plain(client: Client, ref: Ref) -> int:
                 unattended.show((await read_live(client, ref)).snapshot(), client.clock.now())
         return workload, None
 
-    return await _follow(client.clock, ref, look, draw, lambda: client.clock.sleep(POLL_SECONDS))
+    return await _follow(client.clock, ref, look, draw, lambda: client.clock.sleep(POLL_SECONDS), waited)
 
 
-async def _watched(client: Client, ref: Ref) -> int:
+async def _watched(client: Client, ref: Ref, waited: Waited) -> int:
     """The live tree: one list, then events; and once a second, for what the passing of time alone changes."""
     from inplace.cli.render.tree import LiveTree
 
@@ -170,10 +202,12 @@ async def _watched(client: Client, ref: Ref) -> int:
                 await asyncio.wait_for(changed.wait(), REDRAW_SECONDS)
 
         with LiveTree() as tree:
-            return await _follow(client.clock, ref, look, tree.draw, wait)
+            return await _follow(client.clock, ref, look, tree.draw, wait, waited)
 
 
-async def _follow(clock: Clock, ref: Ref, look: Look, draw: Draw, wait: Callable[[], Awaitable[None]]) -> int:
+async def _follow(
+    clock: Clock, ref: Ref, look: Look, draw: Draw, wait: Callable[[], Awaitable[None]], waited: Waited = _OVER
+) -> int:
     """Look until the phase is one that ends; a status of an older generation is not believed.
 
     A workload whose label was removed ends only when nothing of ours is left on it.
@@ -195,8 +229,11 @@ async def _follow(clock: Clock, ref: Ref, look: Look, draw: Draw, wait: Callable
             continue
         behind = False
         draw(own, seen)
-        if own is not None and own.phase in _ENDS and workload.metadata.label(names.MODE) is not None:
-            return _ENDS[own.phase]
+        if own is not None and workload.metadata.label(names.MODE) is not None:
+            waited.check(ref, own)
+            code = endings.code(own, workload, waited.until)
+            if code is not None:
+                return code
         answered_at = clock.monotonic() if own is not None else answered_at
         if not warned and clock.monotonic() - answered_at > SILENCE_SECONDS:
             silent = f"no controller has reported for {SILENCE_SECONDS:g}s"
@@ -228,7 +265,7 @@ def _line(ref: Ref, now: Status | None) -> str:
     if now is None:
         return f"{ref}: waiting for the controller to observe this change"
     parts = [f"{ref}: {now.phase}: {now.message}"]
-    if now.phase not in _ENDS and now.waiting:
+    if now.phase not in endings.ENDS and now.waiting:
         parts.append(", ".join(f"{count} {reason}" for reason, count in now.waiting.items()))
     parts += [f"{failure.pod}: {failure.code}: {failure.message}" for failure in now.failures]
     told = now.reasons[1:] if now.phase is Phase.REFUSED else _untold(now)
