@@ -24,6 +24,7 @@ from inplace.cluster.live import Live, require_top
 from inplace.core import kinds
 from inplace.core.kinds import Kind
 from inplace.core.objects import names
+from inplace.core.objects.model import Pod
 from inplace.core.objects.workloads import Workload
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.views import silence
@@ -123,6 +124,22 @@ async def read_workload(client: Client, ref: Ref) -> Workload:
     found = await client.get(where, ref.name, ref.namespace, type=Workload)
     require_top(found, ref.key)
     return replace(found, kind=ref.kind.name)
+
+
+async def owner_of(client: Client, pod: Pod) -> Ref | None:
+    """The workload at the end of the Pod's owners, two hops away at most; None if no supported kind is there.
+
+    Raises InputError if an owner is another object than the one that the Pod names.
+    """
+    ref, owner = None, kinds.owner_of(pod.metadata, resources.PODS.kind)
+    while owner is not None:
+        kind = kinds.BY_NAME[owner.kind]
+        ref = Ref(kind, pod.metadata.namespace, owner.name)
+        above = await client.get(resources.find(kind.group, kind.plural), owner.name, ref.namespace, type=Workload)
+        if above.metadata.uid != owner.uid:
+            raise InputError(f"pod/{pod.name} names {ref} as its owner, but has another uid for it than the API server")
+        owner = kinds.owner_of(above.metadata, kind.name)
+    return ref
 
 
 async def read_live(client: Client, ref: Ref) -> Live:

@@ -8,13 +8,12 @@ import click
 
 from inplace.cli import errors
 from inplace.cli.commands import command
-from inplace.cli.connect import Notes, Ref, cluster, read_live, run_async, warn_if_unattended
+from inplace.cli.connect import Notes, Ref, cluster, owner_of, read_live, run_async, warn_if_unattended
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, is_name, with_connection
 from inplace.cli.say import say
 from inplace.core import kinds
 from inplace.core.objects.model import Pod, PodEvent
-from inplace.core.objects.workloads import Workload
 from inplace.core.plan.plan import plan
 from inplace.core.views import pod as explanation
 from inplace.core.views import workload
@@ -66,17 +65,8 @@ async def _explain(connection: Connection, name: str, output: str) -> int:
 
 
 async def _owner(client: Client, pod: Pod) -> Ref:
-    """The workload at the end of the Pod's owners, two hops away at most (`kinds.owner_of`)."""
-    ref, owner = None, kinds.owner_of(pod.metadata, resources.PODS.kind)
-    while owner is not None:
-        kind = kinds.BY_NAME[owner.kind]
-        ref = Ref(kind, pod.metadata.namespace, owner.name)
-        above = await client.get(
-            resources.find(kind.group, kind.plural), owner.name, pod.metadata.namespace, type=Workload
-        )
-        if above.metadata.uid != owner.uid:
-            raise InputError(f"pod/{pod.name} names {ref} as its owner, but has another uid for it than the API server")
-        owner = kinds.owner_of(above.metadata, kind.name)
+    """The workload at the end of the Pod's owners."""
+    ref = await owner_of(client, pod)
     if ref is None:
         expected = ", ".join(kind.name for kind in kinds.ALL)
         raise InputError(f"pod/{pod.name} has no owner of a supported kind: expected {expected}")

@@ -18,6 +18,7 @@ import pytest
 from inplace.kube import resource as resources
 from inplace.kube.store import Store
 from tests.scenarios.real import RealWorld
+from tests.scenarios.test_restarts import RESTARTED_AT, annotate_template, containers
 from tests.scenarios.test_traffic import serve
 
 PORT = 8080
@@ -101,6 +102,27 @@ async def test_no_request_fails_during_upgrades(open_world, request, record_prop
         record_property("requests", made.asked)
         assert made.asked > 100 * rounds
         assert not made.failed, f"{len(made.failed)} of {made.asked} requests failed, first {made.failed[:3]}"
+
+
+@pytest.mark.timeout(600)
+async def test_no_request_fails_while_ten_pods_restart(open_world, record_property):
+    """`kubectl rollout restart`, three Pods at a time: every container is another, of the same image."""
+    async with open_world() as world:
+        settings = {"grace-period-seconds": "2", "max-unavailable": "3"}
+        await world.create_web(replicas=10, probe=PROBE, annotations=settings)
+        await serve(world)
+        before = {pod.name: containers(pod) for pod in await world.pods()}
+        async with load(world, 1) as made:
+            for number in range(2):
+                await annotate_template(world, **{RESTARTED_AT: str(number)})
+        after = {pod.name: containers(pod) for pod in await world.pods()}
+        record_property("requests", made.asked)
+        for name, ((id_, image_id, _),) in ((name, tuple(found.values())) for name, found in before.items()):
+            assert after[name]["app"] == (after[name]["app"][0], image_id, 2)
+            assert after[name]["app"][0] != id_
+        assert made.asked > 1000
+        assert not made.failed, f"{len(made.failed)} of {made.asked} requests failed, first {made.failed[:3]}"
+        print(f"restarts: {made.asked} requests, none failed")  # noqa: T201 - a figure for people
 
 
 async def test_without_a_gate_requests_fail_and_the_readme_says_so(open_world, record_property):

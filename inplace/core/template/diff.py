@@ -329,7 +329,7 @@ def _live_images(
 def _runs_alias(between: TemplatePair, pod: Pod, name: str, touched: Collection[str]) -> bool:
     """Whether the container has the template's image under another spelling, as a restart leaves it.
 
-    Not if an owner spelled it so before, and has changed that. What we patched ourselves need not agree with the
+    Not if the owner spelled it so before, and has changed that. What we patched ourselves need not agree with the
     status, which may still be that of the container before.
     """
     live, status, image = pod.container(name), pod.container_status(name), between.images[name]

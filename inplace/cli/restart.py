@@ -1,0 +1,203 @@
+"""`inplace restart`: a workload's containers by the controller, or one Pod's by the user's own rights."""
+
+from __future__ import annotations
+
+import asyncio
+from math import ceil
+from typing import Any, Final
+
+import click
+from msgspec import Struct
+
+from inplace.cli import errors
+from inplace.cli.commands import command
+from inplace.cli.connect import (
+    Ref,
+    cluster,
+    owner_of,
+    parse_ref,
+    read_live,
+    read_workload,
+    require_opted_in,
+    run_async,
+)
+from inplace.cli.errors import InputError
+from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, is_name, seconds, with_connection
+from inplace.cli.say import say
+from inplace.cluster import send
+from inplace.cluster.single import Single
+from inplace.core.actions import patches
+from inplace.core.actions.actions import PatchWorkload
+from inplace.core.objects import names
+from inplace.core.objects.model import Pod
+from inplace.core.pod.restarting import Asked
+from inplace.core.settings.annotations import Settings
+from inplace.core.settings.grammar import MAX_SECONDS
+from inplace.core.state.records import PodPhase, Record
+from inplace.core.template import trees
+from inplace.kube import resource as resources
+from inplace.kube.client import Client
+
+_POD_WORDS: Final = frozenset({"pods", "pod", "po"})
+
+
+@command("restart")
+@click.argument("target")
+@click.option("-c", "--container", "containers", multiple=True, metavar="NAME", help="Only this one; can be repeated.")
+@click.option("--ordered", is_flag=True, help="One container after the other, each when the one before is ready.")
+@click.option(
+    "--failure-policy",
+    type=click.Choice(["Fail", "Ignore"]),
+    default="Fail",
+    show_default=True,
+    help="With --ordered: whether a container that fails keeps the next ones from their restart.",
+)
+@click.option(
+    "--grace-period",
+    type=seconds,
+    default="0",
+    metavar="DURATION",
+    help="Time between the Pod's last traffic and the restart (5s).",
+)
+@click.option(
+    "--min-started",
+    type=seconds,
+    default="0",
+    metavar="DURATION",
+    help="Time that the new containers must be ready (10s).",
+)
+@click.option(
+    "--timeout", type=seconds, default="10m", show_default=True, metavar="DURATION", help="For each attempt (30s, 5m)."
+)
+@dry_run_option
+@with_connection
+def restart(connection: Connection, target: str, dry_run: str, **given: Any) -> int:
+    """TARGET is TYPE/NAME of a workload that is opted in, whose Pods the controller restarts one budget at a time, as
+    after `kubectl rollout restart`; or pod/NAME of any Pod, which the command restarts by your own rights.
+
+    A Pod with the readiness gate is drained first, which takes the role inplace-operator; the controller counts it.
+
+    Exit codes: 0 restarted (of a workload: asked), 3 refused, 4 failed, 1 error.
+    """
+    options = Options(**given)
+    word, slash, name = target.partition("/")
+    if word not in _POD_WORDS or not slash:
+        if options != Options(timeout=options.timeout):
+            raise InputError(
+                f"{target}: only --timeout and --dry-run are for workloads: expected pod/NAME for the rest"
+            )
+        return run_async(_ask(connection, target, dry_run))
+    if not is_name(name):
+        raise InputError(f'unknown Pod "{target}": expected pod/NAME')
+    return run_async(_restart(connection, name, options, _settings(options), dry_run))
+
+
+class Options(Struct, frozen=True):
+    """What was given for the restart of a Pod; times are in seconds."""
+
+    containers: tuple[str, ...] = ()
+    ordered: bool = False
+    failure_policy: str = "Fail"
+    grace_period: float = 0
+    min_started: float = 0
+    timeout: float = 600
+
+
+def _settings(given: Options) -> Settings:
+    """As the settings of a workload would say it. Raises InputError for times that make no sense."""
+    grace, minimum, timeout = given.grace_period, given.min_started, given.timeout
+    bounds = (("--grace-period", grace, 0), ("--min-started", minimum, 0), ("--timeout", timeout, 1))
+    for option, value, least in bounds:
+        if not least <= value <= MAX_SECONDS:
+            raise InputError(f"{option} {value:g}s is not accepted: expected {least}s to {MAX_SECONDS}s")
+    if grace + minimum >= timeout:
+        both = f"--grace-period ({grace:g}s) and --min-started ({minimum:g}s)"
+        raise InputError(f"{both} together must be less than --timeout ({timeout:g}s)")
+    return Settings(
+        grace_period_seconds=ceil(grace), min_ready_seconds=ceil(minimum), progress_deadline_seconds=ceil(timeout)
+    )
+
+
+async def _ask(connection: Connection, text: str, dry_run: str) -> int:
+    """The controller: by the annotation in the template that `kubectl rollout restart` writes."""
+    async with cluster(connection) as (client, namespace):
+        ref = parse_ref(text, namespace)
+        workload = await read_workload(client, ref)
+        require_opted_in(workload, ref)
+        tree = trees.decode(workload.spec.template)
+        metadata = trees.tree(tree.get("metadata"))
+        stamp = client.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
+        marks = {**trees.tree(metadata.get("annotations")), names.RESTARTED_AT: stamp}
+        template = {**tree, "metadata": {**metadata, "annotations": marks}}
+        write = PatchWorkload(workload, None, "restart requested", {"template": template})
+        if dry_run != "client":
+            await send.send(client, patches.build(write, client.clock.now()), dry_run=dry_run == "server")
+        say(f"{ref}: restart requested{dry_run_suffix(dry_run)}")
+        return errors.OK
+
+
+async def _restart(connection: Connection, name: str, options: Options, settings: Settings, dry_run: str) -> int:
+    async with cluster(connection) as (client, namespace):
+        pod = await client.get(resources.PODS, name, namespace, type=Pod)
+        chosen = _chosen(pod, options.containers)
+        code = errors.OK
+        for batch in [(one,) for one in chosen] if options.ordered else [chosen]:
+            found = await _one(client, pod, batch, settings, dry_run)
+            code = code or found
+            if found != errors.OK and options.failure_policy == "Fail":
+                break
+        return code
+
+
+def _chosen(pod: Pod, containers: tuple[str, ...]) -> tuple[str, ...]:
+    """The containers to restart, in the order of the spec; all that can start again if none is named."""
+    init = {one.name: one for one in pod.spec.init_containers}
+    able = (
+        *(one.name for one in pod.spec.containers),
+        *(one.name for one in init.values() if one.restart_policy == "Always"),
+    )
+    for name in containers:
+        if name not in able:
+            raise InputError(f"pod/{pod.name} has no container {name} that can restart: expected {', '.join(able)}")
+    return tuple(name for name in able if not containers or name in containers)
+
+
+async def _one(client: Client, pod: Pod, batch: tuple[str, ...], settings: Settings, dry_run: str) -> int:
+    """Restart these containers together, and say what became of it."""
+    what = f"pod/{pod.name}: {', '.join(batch)}"
+    if dry_run == "client":
+        say(f"{what} would restart{dry_run_suffix(dry_run)}")
+        return errors.OK
+    asked = await _asked(client, pod, batch, settings)
+    single = Single(client, pod.metadata.namespace, pod.name, pod.uid, asked, say=lambda text: say(f"  {text}"))
+    if dry_run == "server":
+        refused = await single.try_out()
+        say(f"{what} {'would restart' if refused is None else f'refused: {refused}'}{dry_run_suffix(dry_run)}")
+        return errors.OK if refused is None else errors.REFUSED
+    try:
+        ended = await single.run()
+    except asyncio.CancelledError:
+        await single.let_go()
+        raise
+    if not isinstance(ended, Record):
+        say(f"error: {what} cannot restart: {ended.code}: {ended}", err=True)
+        return errors.REFUSED
+    if ended.phase is PodPhase.DONE:
+        proofs = ", ".join(f"{name} ({one.evidence})" for name, one in ended.containers.items() if name in batch)
+        say(f"pod/{pod.name} restarted: {proofs}")
+        return errors.OK
+    say(f"error: {what} failed: {ended.reason}: {ended.message}", err=True)
+    return errors.FAILED
+
+
+async def _asked(client: Client, pod: Pod, batch: tuple[str, ...], settings: Settings) -> Asked:
+    """Under which workload and revision the record is kept, so that the controller knows the Pod by it."""
+    ref: Ref | None = await owner_of(client, pod)
+    if ref is None:
+        owner = pod.metadata.controller()
+        return Asked(batch, settings, owner.uid if owner is not None else pod.uid)
+    snapshot = (await read_live(client, ref)).snapshot()
+    revision = snapshot.revision_of(pod)
+    template = snapshot.revisions.get(revision)
+    wanted = trees.images(template.tree) if template is not None else {}
+    return Asked(batch, settings, snapshot.workload.metadata.uid, revision, wanted)

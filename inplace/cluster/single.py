@@ -1,0 +1,190 @@
+"""One Pod, worked on by a command with its user's own rights: looks, writes, and looks again until it is over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from msgspec.structs import replace
+
+from inplace.cluster import send
+from inplace.cluster.tries import words
+from inplace.core.actions import patches
+from inplace.core.actions.actions import Abort, CloseGate, Complete, DryRunPatch, PodAction, RecordFailure
+from inplace.core.objects.endpoints import EndpointSlice
+from inplace.core.objects.model import Pod
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.pod import restarting
+from inplace.core.pod.observation import PodObservation, observe
+from inplace.core.pod.restarting import Asked
+from inplace.core.pod.states import Failed, Ineligible, InProgress, Pending, PodState
+from inplace.core.settings.annotations import DrainPolicy
+from inplace.core.state import records
+from inplace.core.state.records import PodPhase, Record
+from inplace.kube import resource as resources
+from inplace.kube.client import Client
+from inplace.kube.errors import Conflict, Denied, Forbidden, KubeError, PreconditionFailed, Rejected
+from inplace.kube.reflector import Reflector
+from inplace.kube.store import Store
+
+#: The time between two looks.
+LOOK_SECONDS: Final = 0.5
+#: How many short looks a write may take to be seen; after that its own tests tell.
+SHOWN_LOOKS: Final = 50
+#: How often a write may fail because the Pod has changed since it was read.
+RACES: Final = 20
+
+
+class PodLost(KubeError):
+    """The Pod is another by now, or somebody else changes it all the time."""
+
+
+class Single:
+    """The restart of containers of one Pod."""
+
+    def __init__(
+        self, client: Client, namespace: str, name: str, uid: str, asked: Asked, *, say: Callable[[str], None]
+    ) -> None:
+        self._client = client
+        self._namespace, self._name, self._uid = namespace, name, uid
+        self._asked = asked
+        self._say = say
+        self._pod: Pod | None = None
+        self._observation: PodObservation | None = None
+        self._slices = True
+        self._races = 0
+        self._said = ""
+        self._begun = False
+
+    async def run(self) -> Record | Reason:
+        """Restart: the record of its end, Done or Failed; or why it is not begun.
+
+        Raises what the client raises, and PodLost, in an ExceptionGroup. The deadline in the record ends every wait.
+        """
+        store: Store[Pod] = Store(
+            key=lambda pod: (self._namespace, pod.name), version=lambda pod: pod.metadata.resource_version
+        )
+        watch = Reflector(
+            self._client,
+            resources.PODS,
+            store,
+            Pod,
+            namespace=self._namespace,
+            on_change=self._saw,
+            clock=self._client.clock,
+            fatal=(Forbidden,),
+        )
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(watch.run())
+            await watch.wait_answered()
+            try:
+                return await self._until_over()
+            finally:
+                task.cancel()
+
+    def _saw(self, _old: Pod | None, new: Pod | None, _initial: bool) -> None:
+        """Every state of the Pod counts as evidence, so it is watched, not looked at now and then."""
+        if new is not None and new.name == self._name:
+            self._pod = new
+            self._observation = observe(self._observation, new, self._client.clock.now(), serving=True)
+
+    async def _until_over(self) -> Record | Reason:
+        while True:
+            pod = await self._current()
+            record = records.of(pod, self._asked.workload)
+            if self._begun and not isinstance(record, Record):
+                raise PodLost(f"the record of the restart of pod/{self._name} was removed by somebody else")
+            if self._begun and isinstance(record, Record) and not record.in_flight:
+                return record  # ended by the controller, at the deadline
+            state = restarting.step(pod, self._asked, self._observation, self._client.clock.now())
+            if isinstance(state, Ineligible):
+                return state.reason
+            ended = await self._act(state)
+            if ended is not None:
+                return ended
+            await self._client.clock.sleep(LOOK_SECONDS)
+
+    async def _current(self) -> Pod:
+        """The Pod as it was seen last; whether it still gets traffic is asked while that matters."""
+        pod = self._pod
+        if pod is None or pod.uid != self._uid:
+            raise PodLost(f"pod/{self._name} is gone, or was replaced by another of its name")
+        record = records.of(pod, self._asked.workload)
+        drained = isinstance(record, Record) and record.phase is PodPhase.DRAINING and not pod.ready
+        if drained and not await self._serves(pod):
+            self._observation = observe(self._observation, pod, self._client.clock.now())
+        return pod
+
+    async def try_out(self) -> Reason | None:
+        """Why it would not begin, or why the API server would not take the patch; None if nothing is against it."""
+        pod = await self._read()
+        state = restarting.step(pod, self._asked, None, self._client.clock.now())
+        if isinstance(state, Ineligible):
+            return state.reason
+        images = restarting.images_of(pod, self._asked)
+        return await send.ask(self._client, DryRunPatch(pod, images, ""), self._client.clock.now())
+
+    async def let_go(self) -> None:
+        """The user ends the command: a Pod that is only drained goes back into service."""
+        pod = await self._read()
+        record = records.of(pod, self._asked.workload)
+        if not self._begun or pod.uid != self._uid or not isinstance(record, Record) or record.is_ours:
+            return
+        if record.phase is PodPhase.DRAINING and not record.containers:
+            await send.send(self._client, patches.build(Abort(pod), self._client.clock.now()))
+
+    async def _read(self) -> Pod:
+        return await self._client.get(resources.PODS, self._name, self._namespace, type=Pod)
+
+    async def _serves(self, pod: Pod) -> bool:
+        if not self._slices:
+            return False
+        try:
+            found = await self._client.list(resources.ENDPOINTSLICES, self._namespace, type=EndpointSlice)
+        except Forbidden:
+            self._slices = False
+            self._say("note: cannot list endpointslices: whether the Pod still receives traffic is unknown")
+            return False
+        return any(pod.uid in one.targets() for one in found.items)
+
+    async def _act(self, state: PodState) -> Record | Reason | None:
+        """Make the write that is due; returns how it ended, if that write was the last."""
+        action: PodAction | None = state.action if isinstance(state, Pending | InProgress | Failed) else None
+        wait = restarting.wait_of(state)
+        if wait is not None and wait.message != self._said:
+            self._said = wait.message
+            self._say(wait.message)
+        if action is None:
+            return None
+        try:
+            version = await send.send(self._client, patches.build(action, self._client.clock.now()))
+            await self._shown(version)
+            self._begun = True
+            if isinstance(action, Complete | RecordFailure):
+                return action.record
+        except Denied:
+            if not isinstance(action, CloseGate) or self._asked.settings.drain is DrainPolicy.NEVER:
+                raise
+            self._say("note: pods/status may not be written (role inplace-operator): it restarts without a drain")
+            settings = replace(self._asked.settings, drain=DrainPolicy.NEVER)
+            self._asked = replace(self._asked, settings=settings)
+        except (Conflict, PreconditionFailed):
+            self._raced()
+        except Rejected as error:
+            if self._begun:
+                raise
+            return Reason(ReasonCode.AdmissionRejected, "", words(error))
+        return None
+
+    async def _shown(self, version: str) -> None:
+        """Wait until the watch shows a write of ours; what comes later shows it as well."""
+        for _ in range(SHOWN_LOOKS):
+            if self._pod is None or int(self._pod.metadata.resource_version or 0) >= int(version or 0):
+                return
+            await self._client.clock.sleep(LOOK_SECONDS / 5)
+
+    def _raced(self) -> None:
+        self._races += 1
+        if self._races > RACES:
+            raise PodLost(f"pod/{self._name} changed at each of {RACES} attempts to write it")

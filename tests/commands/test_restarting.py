@@ -1,0 +1,158 @@
+"""`inplace restart`: by the controller, and by the user's own rights."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from msgspec.structs import replace
+
+from inplace.core.objects import aliases, names
+from inplace.core.objects.model import Pod
+from inplace.core.state import records
+from inplace.core.state.records import Author, PodPhase, Record
+from inplace.kube import resource as resources
+from inplace.kube.client import PatchType
+from tests.commands.conftest import NAMESPACE
+
+#: A command that goes wrong does not keep the tests.
+SOON = ("--timeout", "15s")
+
+
+def container(pod, name="app"):
+    status = pod.container_status(name)
+    return status.container_id, status.image_id, status.restart_count
+
+
+def assert_restarted(before, after, name="app"):
+    assert after.uid == before.uid
+    assert container(after, name)[0] != container(before, name)[0]
+    assert container(after, name)[1:] == (container(before, name)[1], container(before, name)[2] + 1)
+
+
+async def test_a_workload_is_restarted_by_the_controller(shop):
+    async with shop.controller():
+        await shop.create_ready(2)
+        await shop.reported("UpToDate")
+        before = [await shop.pod(f"web-{number}") for number in range(2)]
+        dry = await shop.inplace("restart", "sts/web", "--dry-run=server")
+        asked = await shop.inplace("restart", "sts/web")
+        done = await shop.inplace("status", "sts/web", "--timeout", "20s")
+        after = [await shop.pod(f"web-{number}") for number in range(2)]
+    assert dry.out == "statefulset/web: restart requested (server dry run)\n"
+    assert (asked.code, asked.out, done.code) == (0, "statefulset/web: restart requested\n", 0)
+    for old, new in zip(before, after, strict=True):
+        assert_restarted(old, new)
+
+
+@pytest.mark.parametrize("mode", ["InPlaceOnly", None])
+async def test_a_pod_is_restarted_by_its_users_rights_opted_in_or_not(shop, mode):
+    async with shop.controller():
+        await shop.create_ready(2, mode=mode)
+        before, other = await shop.pod("web-0"), await shop.pod("web-1")
+        done = await shop.inplace("restart", "pod/web-0", *SOON)
+        after = await shop.pod("web-0")
+        await asyncio.sleep(0.5)
+        assert container(await shop.pod("web-1")) == container(other)
+    assert done.code == 0, done
+    assert done.out.splitlines()[-1] == "pod/web-0 restarted: app (ExpectedDigest)"
+    assert_restarted(before, after)
+    assert after.is_true(names.GATE)
+    assert aliases.is_alias(after.spec.containers[0].image, "shop:v1")
+
+
+async def test_without_a_controller_and_again(shop):
+    """The second time the container goes back to its first name."""
+    await shop.create_ready(1, gate=False, mode=None)
+    for expected in (f"shop:v1@sha256:{'1' * 64}", "shop:v1"):
+        before = await shop.pod("web-0")
+        done = await shop.inplace("restart", "pod/web-0", *SOON)
+        after = await shop.pod("web-0")
+        assert done.code == 0, done
+        assert_restarted(before, after)
+        assert after.spec.containers[0].image == expected
+
+
+async def test_chosen_containers_in_their_order(shop):
+    async with shop.controller():
+        await shop.create_ready(1, sidecar="shop:v2")
+        before = await shop.pod("web-0")
+        one = await shop.inplace("restart", "po/web-0", "-c", "sidecar", *SOON)
+        first = await shop.pod("web-0")
+        both = await shop.inplace("restart", "po/web-0", "--ordered", *SOON)
+        second = await shop.pod("web-0")
+    assert (one.code, both.code) == (0, 0), (one, both)
+    assert_restarted(before, first, "sidecar")
+    assert container(first) == container(before)
+    assert [line for line in both.out.splitlines() if "restarted:" in line] == [
+        "pod/web-0 restarted: app (ExpectedDigest)",
+        "pod/web-0 restarted: sidecar (SameDigest)",  # by its tag again, which has no digest
+    ]
+    assert_restarted(first, second, "sidecar")
+    assert_restarted(first, second)
+
+
+async def test_without_the_right_to_drain_it_says_so_and_restarts(shop):
+    async with shop.controller():
+        await shop.create_ready(1, mode=None)
+        before = await shop.pod("web-0")
+        shop.denied = lambda request: request.plural == "pods" and request.subresource == "status"
+        done = await shop.inplace("restart", "pod/web-0", *SOON)
+        after = await shop.pod("web-0")
+    assert done.code == 0, done
+    assert "note: pods/status may not be written (role inplace-operator): it restarts without a drain" in done.out
+    assert_restarted(before, after)
+
+
+async def test_what_cannot_be_restarted_is_refused(shop):
+    async with shop.controller():
+        await shop.create_ready(1)
+        await shop.reported("UpToDate")
+        for arguments, said in (
+            (("pod/web-0", "-c", "none"), "pod/web-0 has no container none that can restart: expected app"),
+            (
+                ("sts/web", "-c", "app"),
+                "only --timeout and --dry-run are for workloads: expected pod/NAME",
+            ),
+            (("pod/web-0", "--timeout", "5s", "--grace-period", "5s"), "together must be less than --timeout (5s)"),
+            (("pod/",), 'unknown Pod "pod/": expected pod/NAME'),
+        ):
+            done = await shop.inplace("restart", *arguments)
+            assert (done.code, done.out) == (1, ""), done
+            assert said in done.err
+        dry = await shop.inplace("restart", "pod/web-0", "--dry-run=server")
+        assert dry.out == "pod/web-0: app would restart (server dry run)\n"
+
+
+async def test_a_command_that_dies_leaves_nothing_closed(shop):
+    """Its record says until when the Pod is its own; then the controller opens the gate."""
+    async with shop.controller():
+        await shop.create_ready(2)
+        await shop.reported("UpToDate")
+        pod = await shop.pod("web-0")
+        now = shop.client.clock.now()
+        record = Record(
+            v=1, workload=(await shop.workload()).metadata.uid, attempt=1, phase=PodPhase.DRAINING,
+            base=pod.metadata.labels[names.REVISION_LABEL], target=pod.metadata.labels[names.REVISION_LABEL],
+            started_at=now, deadline=now.replace(microsecond=0), by=Author.COMMAND,
+        )  # fmt: skip
+        record = replace(record, deadline=record.deadline.fromtimestamp(now.timestamp() + 3, tz=now.tzinfo))
+        conditions = [{"type": names.GATE, "status": "False", "reason": "Draining"}]
+        body = {
+            "metadata": {"annotations": {names.STATE: records.encode(record)}},
+            "status": {"conditions": conditions},
+        }
+        where = (resources.PODS, "web-0", NAMESPACE)
+        await shop.client.patch(*where, body, patch_type=PatchType.STRATEGIC, subresource="status", type=Pod)
+        explained = await shop.inplace("explain", "web-0")
+        closed = await shop.pod("web-0")
+        await shop.until(lambda: is_open(shop), "the gate to be open")
+        failed = records.read(await shop.pod("web-0"))
+    assert not closed.is_true(names.GATE)
+    assert "ByCommand" in explained.out
+    assert isinstance(failed, Record)
+    assert failed.phase is PodPhase.FAILED
+
+
+async def is_open(shop):
+    return (await shop.pod("web-0")).is_true(names.GATE)
