@@ -194,8 +194,7 @@ async def _asked(client: Client, pod: Pod, batch: tuple[str, ...], settings: Set
     """Under which workload and revision the record is kept, so that the controller knows the Pod by it."""
     ref: Ref | None = await owner_of(client, pod)
     if ref is None:
-        owner = pod.metadata.controller()
-        return Asked(batch, settings, owner.uid if owner is not None else pod.uid)
+        return Asked(batch, settings, pod.uid)
     snapshot = (await read_live(client, ref)).snapshot()
     revision = snapshot.revision_of(pod)
     template = snapshot.revisions.get(revision)
