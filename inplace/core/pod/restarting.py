@@ -27,7 +27,8 @@ from inplace.core.template.change import ContainerChange, PodChange, Refused
 class Asked(Struct, frozen=True):
     """What a command is to restart, and how.
 
-    `workload` is the uid under which the record is kept: that of the workload, of a Pod without one its own. `revision`: that of the Pod, empty if it has none. `wanted`: the images of its template, as far as known.
+    `workload` is the uid under which the record is kept: that of the workload, of a Pod without one its own. `revision`
+    is that of the Pod, empty if it has none. `wanted`: the images of its template, as far as known.
     """
 
     containers: tuple[str, ...]
