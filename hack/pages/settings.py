@@ -102,7 +102,11 @@ MEANINGS: Final[dict[str, Meaning]] = {
     ),
     "keep-ready-containers": Meaning("none", "containers whose change alone does not drain the Pod"),
     "container-order": Meaning("none", "planned: batches inside a Pod"),
-    "gates": Meaning("none", "planned: Pod conditions that somebody else sets and a step waits for"),
+    "gates": Meaning(
+        "none",
+        "[Pod conditions that somebody else sets](../how-to/gates.md), and that must be True before the Pod is drained,"
+        " swapped, or serves again",
+    ),
     "order-by": Meaning("none", "Pod label with an integer value: higher first, then descending ordinal or the name"),
     "spread-by": Meaning("none", "label of Pods or nodes: a batch is spread over its values"),
     "steps": Meaning(

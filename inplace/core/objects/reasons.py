@@ -265,6 +265,12 @@ class ReasonCode(StrEnum):
         "`--max-disrupted` or `--max-disrupted-per-namespace` is used up",
         "when other Pods are done",
     )
+    BeforeDrain = (
+        "BeforeDrain",
+        Concern.WAITING,
+        "a condition of the Pod for which `gates` has it wait before its drain is not True; other Pods go first",
+        "when somebody sets it; past the deadline the workload is `Degraded` and keeps waiting",
+    )
     Paused = "Paused", Concern.WAITING, "the setting `paused` is true", "when it is removed"
     PausedByOwner = "PausedByOwner", Concern.WAITING, "`kubectl rollout pause`", "`kubectl rollout resume`"
     WorkloadDegraded = (
@@ -345,6 +351,19 @@ class ReasonCode(StrEnum):
         "an EndpointSlice still shows the Pod as serving; only the grace period is waited for",
     )
     GracePeriod = "GracePeriod", Concern.IN_FLIGHT, "waiting for `grace-period-seconds`"
+    BeforeSwap = (
+        "BeforeSwap",
+        Concern.IN_FLIGHT,
+        "drained; a condition of the Pod for which `gates` has it wait before the swap is not True. A Pod that is not"
+        " drained waits at rest, as for `BeforeDrain`",
+        "when somebody sets it; at the deadline the Pod has failed, and serves again with what it has",
+    )
+    BeforeReady = (
+        "BeforeReady",
+        Concern.IN_FLIGHT,
+        "swapped and ready; a condition of the Pod for which `gates` has it wait before it serves is not True",
+        "when somebody sets it; at the deadline the Pod has failed",
+    )
     SlowStop = (
         "SlowStop",
         Concern.IN_FLIGHT,
@@ -376,6 +395,12 @@ class ReasonCode(StrEnum):
     NeverReady = "NeverReady", Concern.FAILED, "the new container runs, but was not Ready by the deadline"
     NotSwapped = "NotSwapped", Concern.FAILED, "no evidence of the swap by the deadline"
     NodeLost = "NodeLost", Concern.FAILED, "the node did not report in by the deadline; not held against the image"
+    ConditionNotMet = (
+        "ConditionNotMet",
+        Concern.FAILED,
+        "a condition of the Pod that `gates` asks for was not True by the deadline; before the swap, nothing has changed",
+        "set the condition and `inplace retry`; one that comes late before the Pod serves is enough by itself",
+    )
     DeadlineExceeded = "DeadlineExceeded", Concern.FAILED, "anything else that was still waited for at the deadline"
     StateUnreadable = (
         "StateUnreadable",

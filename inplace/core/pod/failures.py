@@ -39,6 +39,13 @@ STEADY: Final = timedelta(seconds=10)
 #: Without a readiness probe a container is ready as soon as it starts, even if it exits at once. The kubelet looks for
 #: exited containers every second (PLEG).
 UNPROBED: Final = timedelta(seconds=2)
+#: What a wait has failed with that is not over by the deadline.
+_OVERDUE: Final = {
+    ReasonCode.WaitingForSwap: ReasonCode.NotSwapped,
+    ReasonCode.WaitingForReady: ReasonCode.NeverReady,
+    ReasonCode.BeforeSwap: ReasonCode.ConditionNotMet,
+    ReasonCode.BeforeReady: ReasonCode.ConditionNotMet,
+}
 
 
 def classify(pod: Pod, record: Record, observation: PodObservation | None) -> Reason | None:
@@ -144,11 +151,10 @@ def expired(
         reason = _at_deadline(status, baseline, observation)
         if reason is not None:
             return reason
-    code = {ReasonCode.WaitingForSwap: ReasonCode.NotSwapped, ReasonCode.WaitingForReady: ReasonCode.NeverReady}
     images = ", ".join(baseline.to for baseline in record.containers.values() if baseline.to)
     detail = f" (image {images})" if images else ""
     message = f"deadline exceeded: {waits_for.message}{detail}"
-    return Reason(code.get(waits_for.code, ReasonCode.DeadlineExceeded), waits_for.path, message)
+    return Reason(_OVERDUE.get(waits_for.code, ReasonCode.DeadlineExceeded), waits_for.path, message)
 
 
 def lost(unheard: Reason) -> Reason:

@@ -20,7 +20,7 @@ from inplace.core.actions.actions import Abort
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.pod import attempt, eligibility, evidence, failures
+from inplace.core.pod import attempt, eligibility, evidence, failures, gates
 from inplace.core.pod.availability import available, closed, drains, gated, has_served, ready_until, steady_at
 from inplace.core.pod.states import (
     TARGET_UNKNOWN,
@@ -82,6 +82,9 @@ def _at_rest(pod: Pod, last: Record | None, context: PodContext) -> PodState:
     unstarted = eligibility.unstarted(context.change)
     if unstarted is not None:
         return Ineligible(unstarted)
+    gate = gates.at_rest(pod, context.change, context.settings)
+    if gate is not None:
+        return Ineligible(gate)
     waits_for = context.images.reason if context.images is not None and context.change.disrupts else None
     if context.images is not None and context.images.failed and waits_for is not None:
         return Failed(waits_for)  # its image could not be pulled, and the Pod is unchanged
@@ -217,7 +220,7 @@ def _draining(pod: Pod, record: Record, context: PodContext) -> PodState:
     unstarted = eligibility.unstarted(change)
     if unstarted is not None:
         return InProgress(unstarted)
-    wait = _undrained(pod, context)
+    wait = _undrained(pod, context) or _gated_swap(pod, change, context)
     if wait is not None:
         return wait
     return InProgress(_drained(), attempt.swap(pod, attempt.retarget(record, context), change, context))
@@ -255,6 +258,11 @@ def _undrained(pod: Pod, context: PodContext) -> InProgress | None:
     return InProgress(Reason(ReasonCode.GracePeriod, "", "not ready; waiting for the grace period to end"), until=over)
 
 
+def _gated_swap(pod: Pod, change: PodChange, context: PodContext) -> InProgress | None:
+    reason = gates.before_swap(pod, change, context.settings)
+    return InProgress(reason) if reason is not None else None
+
+
 def _swapping(pod: Pod, record: Record, context: PodContext) -> PodState:
     if isinstance(context.change, PodChange) and not (_held(record, context) or _unrecorded(record, context)):
         if record.target != context.target:
@@ -279,9 +287,12 @@ def _redirect(pod: Pod, record: Record, change: PodChange, context: PodContext) 
     if drains(pod, context.settings, change.restarts):
         if not closed(pod):
             return InProgress(_retargeted(), attempt.drain_after_all(pod, record, context))
-        wait = _undrained(pod, context)
-        if wait is not None:
-            return wait
+        undrained = _undrained(pod, context)
+        if undrained is not None:
+            return undrained
+    gate = _gated_swap(pod, change, context)
+    if gate is not None:
+        return gate
     return InProgress(_retargeted(), attempt.swap(pod, attempt.retarget(record, context), change, context))
 
 
@@ -299,7 +310,7 @@ def _prove(pod: Pod, record: Record, context: PodContext) -> Record | Reason:
 
 
 def _unfinished(pod: Pod, record: Record, context: PodContext) -> InProgress | None:
-    """Swapped, but not serving yet: containers must be ready; without a gate, for min-ready-seconds too."""
+    """Swapped, but not serving yet: ready, as `gates` say, and without a readiness gate for min-ready-seconds too."""
     statuses = [pod.container_status(name) for name in record.containers]
     if not pod.is_true("ContainersReady") or not all(status is not None and status.ready for status in statuses):
         return InProgress(
@@ -308,6 +319,9 @@ def _unfinished(pod: Pod, record: Record, context: PodContext) -> InProgress | N
     steady = steady_at(pod, context, fresh=not gated(pod, context.settings))
     if steady is not None:
         return InProgress(Reason(ReasonCode.WaitingForReady, "", "ready, but not for long enough yet"), until=steady)
+    gate = gates.before_ready(pod, context.settings)
+    if gate is not None:
+        return InProgress(gate)
     if gated(pod, context.settings):
         return None
     started = [s.state.running.started_at for s in statuses if s is not None and s.state.running is not None]

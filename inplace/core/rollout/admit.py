@@ -14,8 +14,9 @@ from msgspec import Struct
 from inplace.core.actions.actions import CloseGate, Complete, PatchImages, PodAction
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason
+from inplace.core.pod import gates
 from inplace.core.pod.availability import runs
-from inplace.core.pod.states import InProgress, Pending
+from inplace.core.pod.states import Ineligible, InProgress, Pending
 from inplace.core.rollout import disruption_budgets, order, reported
 from inplace.core.rollout.assess import Assessment, PodAssessment
 from inplace.core.rollout.disruption_budgets import Reservations
@@ -61,8 +62,9 @@ def admit(assessment: Assessment, hold: Hold | None) -> Admission:
     for pod, state in pending:
         verdict, quotas, reserved = _admit_one(assessment, pod.pod, state, quotas, reserved)
         verdicts.append(_Judged(pod.pod, state, verdict))
-    if assessment.snapshot.kind.together(assessment.snapshot.workload) and (first := _unready(verdicts)) is not None:
-        verdicts, reserved = [_waits_with(first, one) for one in verdicts], reservations
+    first = _unready(assessment, verdicts) if assessment.snapshot.kind.together(assessment.snapshot.workload) else None
+    if first is not None:
+        verdicts, reserved = [_waits_with(*first, one) for one in verdicts], reservations
     return Admission(
         reserved,
         granted=tuple(state.action for _, state, verdict in verdicts if verdict.reason is None),
@@ -96,20 +98,22 @@ def _admit_one(
     return _Verdict(lacking), quotas, reservations
 
 
-def _unready(verdicts: Sequence[_Judged]) -> _Judged | None:
-    """The first Pod that may start by the quotas, and whose image is not there yet."""
+def _unready(assessment: Assessment, verdicts: Sequence[_Judged]) -> tuple[Pod, Reason] | None:
+    """The first Pod that may start but for its image or for a condition that somebody else sets, and which."""
     for one in verdicts:
         if disrupts(one.state.action) and one.verdict.within_quotas and one.state.waits_for is not None:
-            return one
+            return one.pod, one.state.waits_for
+    for pod in assessment.participants:
+        if isinstance(pod.state, Ineligible) and pod.state.reason.code in gates.AT_REST:
+            return pod.pod, pod.state.reason
     return None
 
 
-def _waits_with(first: _Judged, one: _Judged) -> _Judged:
+def _waits_with(first: Pod, lacking: Reason, one: _Judged) -> _Judged:
     """A Pod that could start waits for the one that must start in the same moment."""
-    lacking = first.state.waits_for
-    if lacking is None or one.verdict.reason is not None or not disrupts(one.state.action):
+    if one.verdict.reason is not None or not disrupts(one.state.action):
         return one
-    why = f"strategy Recreate: starts together with {first.pod.name}, which waits: {lacking.message}"
+    why = f"strategy Recreate: starts together with {first.name}, which waits: {lacking.message}"
     return one._replace(verdict=_Verdict(Reason(lacking.code, lacking.path, why)))
 
 

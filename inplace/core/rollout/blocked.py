@@ -1,5 +1,5 @@
 """What nobody but others can end: a budget that allows nothing, pulls that hang, a node that is away, a failed Pod, a
-native rollout.
+native rollout, a condition that somebody else sets.
 
 Such a wait goes on for as long as it lasts. Beyond the progress deadline it counts as progress no longer, as that of a
 Deployment does (`ProgressDeadlineExceeded`): the workload is `Degraded`, with the reason.
@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Workload
+from inplace.core.pod import gates
 from inplace.core.pod.states import Failed, Ineligible, Pending, UpToDate
 from inplace.core.rollout.admit import Admission
 from inplace.core.rollout.assess import Assessment, PodAssessment
@@ -42,6 +43,7 @@ _BY_OTHERS: Final = frozenset(
         ReasonCode.NotScheduled,
         ReasonCode.PodPhase,
         ReasonCode.Terminating,
+        *gates.AT_REST,
     }
 )
 

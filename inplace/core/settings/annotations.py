@@ -179,7 +179,6 @@ _SETTINGS: Final[dict[str, _Setting]] = {
         grammar.gates,
         "before-drain=, before-swap= or before-ready= with a condition type that another controller sets:"
         " before-drain=example.com/Idle",
-        supported_values=((),),
     ),
     "order-by": _Setting(grammar.label_key, _LABEL_KEY),
     "spread-by": _Setting(grammar.label_key, _LABEL_KEY),

@@ -18,6 +18,7 @@ from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan.decision import Decision
 from inplace.core.plan.plan import Planner, is_opted_in
 from inplace.core.plan.status import explain
+from inplace.core.pod import gates
 from inplace.core.pod.availability import drains
 from inplace.core.pod.states import Failed, Ineligible, InProgress, Pending, UpToDate
 from inplace.core.rollout import holds
@@ -139,6 +140,8 @@ def forecast(snapshot: Snapshot, now: datetime, planner: Planner | None = None) 
     possible = [change for change in changes if isinstance(change, PodChange)]
     notes = dict.fromkeys(note for change in possible for note in (*change.notes, *change.drift))
     notes |= dict.fromkeys(_slow_stops(pods, assessment))
+    if any(isinstance(pod.change, PodChange) and pod.change.disrupts and not pod.done for pod in assessment.pods):
+        notes |= dict.fromkeys(gates.announced((pod.pod for pod in assessment.pods), assessment.settings))
     return Forecast(
         target=target.revision if target is not None else "",
         opted_in=is_opted_in(snapshot),

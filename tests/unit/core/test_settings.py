@@ -271,7 +271,6 @@ def test_our_own_keys_and_those_of_others_are_no_errors():
     ("name", "text"),
     [
         ("container-order", "a > b"),
-        ("gates", "before-drain=x.y/Z"),
         ("init-images", "SpecOnly"),
     ],
 )
@@ -295,6 +294,7 @@ def test_a_setting_that_is_not_built_is_named(name, text):
         ("init-images", "Refuse"),
         ("restart-on", "x/*"),
         ("order-by", "weight"),
+        ("gates", "before-drain=x.y/Z"),
         ("steps", "malformed"),
     ],
 )
