@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase
@@ -30,7 +29,7 @@ def restarts(pods):
     return [pod.status.container_statuses[0].restart_count for pod in pods]
 
 
-def draining(pod: Pod) -> bool:
+def draining(pod):
     record = records.read(pod)
     return isinstance(record, records.Record) and record.phase is PodPhase.DRAINING and not pod.ready
 
@@ -55,7 +54,7 @@ async def test_only_game_servers_that_are_idle_are_drained_and_none_waits_for_an
 
         async def first() -> bool:
             found = await world.pods()
-            return upgraded(world, found) == [pods[0].name] and all(pod.ready for pod in found)
+            return bool(upgraded(world, found) == [pods[0].name] and all(pod.ready for pod in found))
 
         await world.until(first, "the Pod that is idle to be upgraded, alone")
         await world.stays(first, "the others waiting", 2)
@@ -78,7 +77,7 @@ async def test_an_inference_server_is_swapped_once_drained_and_serves_once_warm(
         await world.wait_pod(pod.name, draining, "out of service")
 
         async def unchanged() -> bool:
-            return upgraded(world, await world.pods()) == [] and draining(await world.pod(pod.name))
+            return bool(not upgraded(world, await world.pods()) and draining(await world.pod(pod.name)))
 
         await world.stays(unchanged, "its requests are not done", 3)
         await say(world, pod, DRAINED, "True")
@@ -125,7 +124,7 @@ async def test_a_rollback_goes_through_the_same_gates(open_world):
         await world.wait_phase("web", Phase.ROLLING_BACK)
 
         async def held() -> bool:
-            return upgraded(world, await world.pods()) == [pod.name]
+            return bool(upgraded(world, await world.pods()) == [pod.name])
 
         await world.stays(held, "a rollback drains nobody who is not idle", 3)
         await say(world, pod, WARM, "True")

@@ -354,8 +354,7 @@ class ReasonCode(StrEnum):
     BeforeSwap = (
         "BeforeSwap",
         Concern.IN_FLIGHT,
-        "drained; a condition of the Pod for which `gates` has it wait before the swap is not True. A Pod that is not"
-        " drained waits at rest, as for `BeforeDrain`",
+        "a condition of the Pod for which `gates` has it wait before the swap is not True; undrained, it waits at rest",
         "when somebody sets it; at the deadline the Pod has failed, and serves again with what it has",
     )
     BeforeReady = (
@@ -398,7 +397,7 @@ class ReasonCode(StrEnum):
     ConditionNotMet = (
         "ConditionNotMet",
         Concern.FAILED,
-        "a condition of the Pod that `gates` asks for was not True by the deadline; before the swap, nothing has changed",
+        "a condition that `gates` asks for was not True by the deadline; before the swap, nothing has changed",
         "set the condition and `inplace retry`; one that comes late before the Pod serves is enough by itself",
     )
     DeadlineExceeded = "DeadlineExceeded", Concern.FAILED, "anything else that was still waited for at the deadline"

@@ -50,7 +50,7 @@ def before_ready(pod: Pod, settings: Settings) -> Reason | None:
 
 
 def announced(pods: Iterable[Pod], settings: Settings) -> Iterator[Reason]:
-    """What every Pod is going to wait for; and whether none of these Pods has such a condition, a typing error maybe."""
+    """What every Pod is going to wait for; and whether none has such a condition, which may be a typing error."""
     known = {condition.type for pod in pods for condition in pod.status.conditions}
     for gate in settings.gates:
         never = "" if gate.condition in known else "; no Pod has it yet"

@@ -44,6 +44,7 @@ class Step(StrEnum):
     READY = "ready"
     MIN_READY = "min_ready"
     COMMAND = "command"
+    CONDITION = "condition"
 
 
 class WaitingOn(StrEnum):
@@ -66,6 +67,8 @@ _STEPS: Final = {
     ReasonCode.WaitingForReady: Step.READY,
     ReasonCode.MinReadySeconds: Step.MIN_READY,
     ReasonCode.ByCommand: Step.COMMAND,
+    ReasonCode.BeforeSwap: Step.CONDITION,
+    ReasonCode.BeforeReady: Step.CONDITION,
 }
 _WAITS: Final = {
     ReasonCode.Step: WaitingOn.PROMOTION,
