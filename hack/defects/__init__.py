@@ -7,6 +7,7 @@ from typing import Final
 from hack.defects import (
     admission,
     assessment,
+    batches,
     bystanders,
     cluster,
     commands,
@@ -37,6 +38,7 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     *cluster.DEFECTS,
     *process.DEFECTS,
     *commands.DEFECTS,
+    *batches.DEFECTS,
     *bystanders.DEFECTS,
     *pull_pods.DEFECTS,
     *versions.DEFECTS,

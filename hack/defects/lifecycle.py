@@ -90,8 +90,8 @@ DEFECTS: Final = (
     Defect(
         "fight over an image",
         LIFECYCLE,
-        "        if context.change.disrupts:\n            return attempt.fail",
-        "        if False:\n            return attempt.fail",
+        "if context.change.disrupts and not batches.is_planned(record, context.change):",
+        "if False:",
         ("unit/core/test_pod.py::test_somebody_elses_image_fails_it",),
     ),
     Defect(

@@ -155,8 +155,8 @@ DEFECTS: Final = (
     Defect(
         "begin with Recreate while an image is missing somewhere",
         "core/rollout/admit.py",
-        "(first := _unready(verdicts)) is not None",
-        "(first := _unready(())) is not None",
+        "first = _unready(assessment, verdicts) if",
+        "first = _unready(assessment, ()) if",
         ("unit/core/test_admit.py::test_two_versions_do_not_serve_side_by_side_because_one_image_is_late",),
     ),
     Defect(

@@ -101,7 +101,10 @@ MEANINGS: Final[dict[str, Meaning]] = {
         "`Auto`", "`Auto`: drain if the Pod has the gate; `Required`: refuse Pods without it; `Never`: keep them Ready"
     ),
     "keep-ready-containers": Meaning("none", "containers whose change alone does not drain the Pod"),
-    "container-order": Meaning("none", "planned: batches inside a Pod"),
+    "container-order": Meaning(
+        "Kruise's launch priorities",
+        "[batches inside a Pod](../how-to/container-order.md): the next is swapped when the one before is ready",
+    ),
     "gates": Meaning(
         "none",
         "[Pod conditions that somebody else sets](../how-to/gates.md), and that must be True before the Pod is drained,"

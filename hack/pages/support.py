@@ -43,6 +43,7 @@ FEATURES: Final = {
     "test_refusals": "changes that cannot be made in place are refused",
     "test_hand_over": "`InPlaceIfPossible`, and a contested freeze",
     "test_gate": "the readiness gate",
+    "test_container_order": "batches inside a Pod (`container-order`)",
     "test_gates": "conditions that somebody else sets (`gates`)",
     "test_restarts": "restarts in place, and env from labels and annotations",
     "test_traffic": "EndpointSlices are waited for",

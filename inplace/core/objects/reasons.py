@@ -159,6 +159,11 @@ class ReasonCode(StrEnum):
         Concern.REFUSED,
         "reported only: volume claims never change in place",
     )
+    ContainerOrder = (
+        "ContainerOrder",
+        Concern.REFUSED,
+        "reported only: the containers of a Pod restart in batches, in the order of `container-order`",
+    )
     ReservedKey = (
         "ReservedKey",
         Concern.REFUSED,

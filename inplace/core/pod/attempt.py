@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from inplace.core.actions.actions import CloseGate, Complete, PatchImages, PodAction, RecordFailure
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason
-from inplace.core.pod import failures
+from inplace.core.pod import batches, failures
 from inplace.core.pod.availability import drains
 from inplace.core.pod.states import InProgress, PodContext
 from inplace.core.state import records, versions
@@ -102,6 +102,8 @@ def complete(pod: Pod, record: Record, change: PodChange | None, context: PodCon
         message="",
         tried=UNSET,
         ready_changed_at=_ready_changed_at(pod),
+        batch=0,
+        batches=UNSET,
     )
     return Complete(pod, done, change, context.labels_of(done.target))
 
@@ -124,6 +126,7 @@ def fail(pod: Pod, record: Record, verdict: Reason) -> InProgress:
 def failure(pod: Pod, record: Record, verdict: Reason) -> RecordFailure:
     """The write of a failure."""
     message = f"{verdict.path}: {verdict.message}" if verdict.path else verdict.message
+    message = batches.failed(record, message)
     failed = replace(record, phase=PodPhase.FAILED, reason=verdict.code, message=message[: records.MESSAGE_LIMIT])
     return RecordFailure(pod, failed)
 
@@ -138,12 +141,13 @@ def retarget(record: Record, context: PodContext) -> Record:
 
 def drain_after_all(pod: Pod, record: Record, context: PodContext) -> CloseGate:
     """Drain a Pod that was swapped without a drain and now has a target that needs one; restarts the clock."""
-    retargeted = retarget(record, context)
+    retargeted = batches.closed(retarget(record, context))
     return CloseGate(pod, replace(retargeted, phase=PodPhase.DRAINING, started_at=context.now, tried=_tried(record)))
 
 
-def swap(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PatchImages:
-    """The image patch, with this Pod's containers as the baseline and the generation that the patch will produce."""
+def swap(pod: Pod, record: Record, change: PodChange, context: PodContext, batch: int = 0) -> PatchImages:
+    """The image patch of one batch, with its containers as the baseline and the generation that it will produce."""
+    record, change = batches.begin(record, change, batch)
     swapping = _swapping(pod, record)
     if not change.needs_proof:
         return PatchImages(pod, swapping, change)

@@ -16,6 +16,7 @@ from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.observation import FAILED_PULL, PodObservation
 from inplace.core.state import records
 from inplace.core.state.records import Baseline, PodPhase, Record
+from inplace.core.template.change import PodChange
 
 #: The kubelet's retries cannot fix these (pkg/kubelet/images/types.go).
 FINAL_PULL: Final = frozenset({"InvalidImageName", "ErrImageNeverPull"})
@@ -169,6 +170,19 @@ def born(pod: Pod) -> Reason:
     reason = next((reason for reason in found if reason is not None), None)
     why = "deadline exceeded: created at this revision, but not Ready"
     return reason or Reason(ReasonCode.NeverReady, "status.conditions[Ready]", why)
+
+
+def overridden(pod: Pod, record: Record, change: PodChange) -> Reason:
+    """The failure of a Pod whose image is another than we have patched, although its target is the same."""
+    name = change.needs_proof[0]
+    container = pod.container(name)
+    image = container.image if container is not None else "no image"
+    wanted = record.containers[name].to if name in record.containers else change.images.get(name, "")
+    return Reason(
+        ReasonCode.ImageOverridden,
+        f"containers[{name}]",
+        f"another writer set the image to {image} while {wanted} was rolling out",
+    )
 
 
 def exits(status: ContainerStatus, baseline: Baseline) -> int:

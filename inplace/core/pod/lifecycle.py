@@ -20,7 +20,7 @@ from inplace.core.actions.actions import Abort
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.pod import attempt, eligibility, evidence, failures, gates
+from inplace.core.pod import attempt, batches, eligibility, evidence, failures, gates
 from inplace.core.pod.availability import available, closed, drains, gated, has_served, ready_until, steady_at
 from inplace.core.pod.states import (
     TARGET_UNKNOWN,
@@ -267,16 +267,30 @@ def _swapping(pod: Pod, record: Record, context: PodContext) -> PodState:
     if isinstance(context.change, PodChange) and not (_held(record, context) or _unrecorded(record, context)):
         if record.target != context.target:
             return _redirect(pod, record, context.change, context)
-        if context.change.disrupts:
-            return attempt.fail(pod, record, _overridden(pod, record, context.change))
+        if context.change.disrupts and not batches.is_planned(record, context.change):
+            return attempt.fail(pod, record, failures.overridden(pod, record, context.change))
+        record = record if context.change.disrupts else batches.closed(record)  # nothing is left for another batch
     verdict = failures.classify(pod, record, context.observation)
     if verdict is not None:
         return attempt.fail(pod, record, verdict)
     proven = _prove(pod, record, context)
-    if isinstance(proven, Reason):
-        return InProgress(proven, until=context.now + evidence.KUBELET_SYNC)  # some evidence needs only time to pass
+    if isinstance(proven, Reason):  # some evidence needs only time to pass
+        return InProgress(batches.told(record, proven), until=context.now + evidence.KUBELET_SYNC)
     unfinished = _unfinished(pod, proven, context)
-    return unfinished or InProgress(_swapped(), attempt.complete(pod, proven, None, context))
+    if unfinished is not None:
+        return replace(unfinished, reason=batches.told(record, unfinished.reason))
+    return _next_batch(pod, proven, context) or InProgress(_swapped(), attempt.complete(pod, proven, None, context))
+
+
+def _next_batch(pod: Pod, record: Record, context: PodContext) -> InProgress | None:
+    if not record.has_more:
+        return None
+    held = batches.held(record, context)
+    if held is not None or not isinstance(context.change, PodChange):
+        return InProgress(batches.told(record, held or TARGET_UNKNOWN))
+    if not context.change.disrupts:
+        return None
+    return InProgress(_swapped_batch(), attempt.swap(pod, record, context.change, context, record.batch + 1))
 
 
 def _redirect(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PodState:
@@ -312,13 +326,16 @@ def _prove(pod: Pod, record: Record, context: PodContext) -> Record | Reason:
 def _unfinished(pod: Pod, record: Record, context: PodContext) -> InProgress | None:
     """Swapped, but not serving yet: ready, as `gates` say, and without a readiness gate for min-ready-seconds too."""
     statuses = [pod.container_status(name) for name in record.containers]
-    if not pod.is_true("ContainersReady") or not all(status is not None and status.ready for status in statuses):
+    whole = record.has_more or pod.is_true("ContainersReady")  # what is to be swapped yet need not be ready
+    if not whole or not all(status is not None and status.ready for status in statuses):
         return InProgress(
             Reason(ReasonCode.WaitingForReady, "status.conditions[ContainersReady]", "swapped; waiting to be ready")
         )
-    steady = steady_at(pod, context, fresh=not gated(pod, context.settings))
+    steady = steady_at(pod, context, fresh=record.has_more or not gated(pod, context.settings))
     if steady is not None:
         return InProgress(Reason(ReasonCode.WaitingForReady, "", "ready, but not for long enough yet"), until=steady)
+    if record.has_more:
+        return None
     gate = gates.before_ready(pod, context.settings)
     if gate is not None:
         return InProgress(gate)
@@ -354,18 +371,6 @@ def _failed(pod: Pod, record: Record, context: PodContext) -> PodState:
 # --- in words --------------------------------------------------------------------------------------------------------
 
 
-def _overridden(pod: Pod, record: Record, change: PodChange) -> Reason:
-    name = change.needs_proof[0]
-    container = pod.container(name)
-    image = container.image if container is not None else "no image"
-    wanted = record.containers[name].to if name in record.containers else change.images.get(name, "")
-    return Reason(
-        ReasonCode.ImageOverridden,
-        f"containers[{name}]",
-        f"another writer set the image to {image} while {wanted} was rolling out",
-    )
-
-
 def _nothing_to_swap() -> Reason:
     return Reason(ReasonCode.WaitingForReady, "", "the target already runs; opening the gate")
 
@@ -376,6 +381,10 @@ def _drained() -> Reason:
 
 def _retargeted() -> Reason:
     return Reason(ReasonCode.WaitingForSwap, "", "the template changed; patching the new image")
+
+
+def _swapped_batch() -> Reason:
+    return Reason(ReasonCode.WaitingForSwap, "", "swapped and ready; patching the next batch of containers")
 
 
 def _swapped() -> Reason:

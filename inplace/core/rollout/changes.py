@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from inplace.core.kinds import Template
 from inplace.core.kinds.ownership import set_of
@@ -21,7 +22,7 @@ from inplace.core.rollout.targets import Rollback, Targets
 from inplace.core.settings.annotations import DrainPolicy, Settings
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
-from inplace.core.template import diff
+from inplace.core.template import diff, order
 from inplace.core.template.change import PodChange, Refused, Verdict, too_large
 from inplace.core.template.diff import TemplatePair
 
@@ -147,7 +148,7 @@ class Comparison:
             (bases, target), lambda: diff.template_pair([each.tree for each in bases], target.tree)
         )
         change = diff.change_for(possible, pair, pod, inputs.touched, settings.restart_on)
-        return _demand_gate(change, pod, settings)
+        return _demand_gate(_ordered(change, target, settings), pod, settings)
 
     def _diff(self, base: Template, target: Template, settings: Settings, kubelet: tuple[int, int] | None) -> Verdict:
         restart_on, init_images = settings.restart_on, settings.init_images
@@ -185,6 +186,13 @@ def _is_at(snapshot: Snapshot, pod: Pod, target: Template | None) -> bool:
 
 def _is_unfinished(record: object) -> bool:
     return isinstance(record, Record) and (record.in_flight or record.phase is PodPhase.FAILED)
+
+
+def _ordered(change: Verdict, target: Template, settings: Settings) -> Verdict:
+    if not isinstance(change, PodChange) or not change.restarts:
+        return change
+    ordered = replace(change, order=order.of(target.tree, settings.container_order))
+    return replace(ordered, notes=(*ordered.notes, *order.note(ordered)))
 
 
 def _demand_gate(change: Verdict, pod: Pod, settings: Settings) -> Verdict:

@@ -21,7 +21,7 @@ from inplace.core.settings.annotations import Parsed, parse
 from inplace.core.state import records, reservations, statuses, versions
 from inplace.core.state.records import Unreadable
 from inplace.core.state.statuses import Status
-from inplace.core.template import trees
+from inplace.core.template import order, trees
 from inplace.core.template.change import too_large
 
 
@@ -183,7 +183,19 @@ def objections(snapshot: Snapshot, parsed: Parsed) -> tuple[Reason, ...]:
     excess = trees.excess(snapshot.workload.spec.template)
     large = too_large("the template", excess) if excess else None
     last = (reason for reason in (unsupported, large) if reason is not None)
-    return (*_of_other_versions(snapshot), *parsed.errors, *last)
+    return (*_of_other_versions(snapshot), *parsed.errors, *_unknown_in_order(snapshot, parsed), *last)
+
+
+def _unknown_in_order(snapshot: Snapshot, parsed: Parsed) -> Iterator[Reason]:
+    """The names in `container-order` that are neither in the template nor what admission put into a Pod."""
+    given = [name for batch in parsed.settings.container_order for name in batch]
+    if not given or trees.excess(snapshot.workload.spec.template):
+        return
+    known = order.restartable(trees.decode(snapshot.workload.spec.template))
+    unknown = [name for name in given if name not in known and not any(pod.container(name) for pod in snapshot.pods)]
+    if unknown:
+        why = f"{', '.join(unknown[:5])}: no container of the template that can restart; expected {', '.join(known)}"
+        yield Reason(ReasonCode.SettingInvalid, order.PATH, why)
 
 
 def _of_other_versions(snapshot: Snapshot) -> Iterator[Reason]:

@@ -172,9 +172,7 @@ _SETTINGS: Final[dict[str, _Setting]] = {
     "max-failures": _Setting(grammar.integer(0, MAX_COUNT), f"a count from 0 to {MAX_COUNT}"),
     "drain": _choice(DrainPolicy),
     "keep-ready-containers": _Setting(grammar.container_names, "container names, each once: proxy, logger"),
-    "container-order": _Setting(
-        grammar.batches, "batches of container names, each name once: proxy > app, worker", supported_values=((),)
-    ),
+    "container-order": _Setting(grammar.batches, "batches of container names, each name once: proxy > app, worker"),
     "gates": _Setting(
         grammar.gates,
         "before-drain=, before-swap= or before-ready= with a condition type that another controller sets:"

@@ -62,6 +62,8 @@ _BASELINE: Final = 400
 LONGEST: Final = timedelta(days=30, seconds=LONGEST_GRACE)
 #: How far the clock of a leader before may have been ahead of this one's.
 SKEW: Final = timedelta(days=1)
+#: Batches of containers: no order has more names.
+MAX_BATCHES: Final = 4096
 IN_FLIGHT: Final = (PodPhase.DRAINING, PodPhase.SWAPPING)
 
 
@@ -95,6 +97,7 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
     Pod's Ready condition when the upgrade was completed: as long as it is the same, the Pod has not become Ready since.
     `by` is who works on the attempt; absent: the controller, which leaves that of another alone until its deadline.
     `request` is what a command has been asked for, where that is another thing than the template: `requested`.
+    `batch` is the one under way, from 0, of `batches`; absent: all containers are patched at once.
     `others` are the fields of another release; they stay for as long as the attempt does.
     """
 
@@ -116,6 +119,7 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
     ready_changed_at: datetime | msgspec.UnsetType = msgspec.UNSET
     by: Author | msgspec.UnsetType = msgspec.UNSET
     request: str | msgspec.UnsetType = msgspec.UNSET
+    batches: int | msgspec.UnsetType = msgspec.UNSET
     others: Others = msgspec.UNSET
 
     @property
@@ -144,6 +148,11 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
         Another's attempt is left alone, and its failure is none of whoever works for something else.
         """
         return "" if self.request is msgspec.UNSET else self.request
+
+    @property
+    def has_more(self) -> bool:
+        """Whether another batch of containers is to be patched after this one."""
+        return self.batches is not msgspec.UNSET and self.batch + 1 < self.batches
 
     @property
     def is_ours(self) -> bool:
@@ -218,6 +227,8 @@ def _decode(text: str) -> Record | Unreadable:
         return Unreadable(text, "a time that cannot be reckoned with")
     if any(at.tzinfo is None for at in times):
         return Unreadable(text, "a time without a time zone")
+    if record.batches is not msgspec.UNSET and not 0 <= record.batch < record.batches <= MAX_BATCHES:
+        return Unreadable(text, "a batch that there is not")
     foreign = next((one.evidence for one in record.containers.values() if one.evidence not in _EVIDENCE), None)
     return record if foreign is None else Unreadable(text, f"no evidence that there is: {foreign[:40]!r}")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from inplace.core.objects.reasons import Reason, ReasonCode
 
@@ -62,6 +63,8 @@ class PodChange(Struct, frozen=True):
     annotations: Edits = Edits()
     notes: tuple[Reason, ...] = ()
     drift: tuple[Reason, ...] = ()
+    #: The batches in which containers restart, whether or not they do by this change; empty: all at once.
+    order: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
     def of_images(
@@ -100,6 +103,30 @@ class PodChange(Struct, frozen=True):
     def needs_proof(self) -> tuple[str, ...]:
         """The names of the containers whose replacement must be proven by evidence."""
         return self.restarts
+
+    @property
+    def batches(self) -> tuple[tuple[str, ...], ...]:
+        """The containers that restart, in batches. Those that the order does not name are the last.
+
+        A restart with the same image is asked for by metadata, and done when the Pod has it: such containers restart
+        with the first batch, whose patch has the metadata.
+        """
+        again = [name for name, change in self.containers.items() if change.restart]
+        others = [name for name in self.restarts if name not in again]
+        named = {name for batch in self.order for name in batch}
+        rest = tuple(name for name in others if name not in named)
+        parts = (tuple(name for name in others if name in batch) for batch in self.order)
+        found = [part for part in (*parts, rest) if part]
+        if not again:
+            return tuple(found)
+        return ((*again, *(found[0] if found else ())), *found[1:])
+
+    def part(self, batch: Collection[str]) -> PodChange:
+        """The change for one batch; for none, nothing but what is no restart. Metadata comes with the first patch."""
+        kept = {name: change for name, change in self.containers.items() if name in batch or not change.restarts}
+        if not batch:
+            return PodChange(kept, notes=self.notes, drift=self.drift, order=self.order)
+        return replace(self, containers=kept)
 
     @property
     def is_empty(self) -> bool:

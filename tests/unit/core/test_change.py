@@ -785,3 +785,33 @@ def test_a_tag_that_its_owner_pins_or_unpins_is_a_difference():
     assert needs(BASE, pinned, running("app:1")).images == {"app": f"app:1@{RUNS}"}
     assert needs(pinned, BASE, running(f"app:1@{RUNS}")).images == {"app": "app:1"}
     assert needs(pinned, BASE, running(f"app:1@{RUNS}"), ("app",)).images == {}, "a restart on the way to it"
+
+
+# --- batches
+
+
+ORDERED = PodChange(
+    {name: ContainerChange(f"{name}:v2") for name in ("a", "b", "c")}, order=(("c",), ("gone", "b"), ("gone",))
+)
+
+
+def test_batches_follow_the_order_and_what_it_does_not_name_is_the_last():
+    assert ORDERED.batches == (("c",), ("b",), ("a",))
+    assert PodChange(ORDERED.containers).batches == (("a", "b", "c"),)
+    assert PodChange().batches == ()
+
+
+def test_a_part_has_the_containers_of_its_batch_and_the_first_the_metadata():
+    change = replace(ORDERED, labels=Edits(add={"x": "y"}))
+    first, none = change.part(("c",)), change.part(())
+    assert (first.restarts, first.labels.keys) == (("c",), ("x",))
+    assert (none.restarts, none.labels.keys) == ((), ())
+
+
+def test_a_restart_with_the_same_image_comes_with_the_metadata_that_asks_for_it():
+    again = {
+        "a": ContainerChange("a@sha256:0", restart=True),
+        "b": ContainerChange("b:v2"),
+        "c": ContainerChange("c:2"),
+    }
+    assert PodChange(again, order=(("c",), ("b",), ("a",))).batches == (("a", "c"), ("b",))

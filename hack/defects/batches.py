@@ -1,0 +1,63 @@
+"""What is done wrong with batches of containers inside a Pod."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hack.defects.defect import Defect
+
+BATCHES: Final = "core/pod/batches.py"
+UNIT: Final = "unit/core/test_batches.py"
+SCENARIO: Final = "scenarios/test_container_order.py"
+
+DEFECTS: Final = (
+    Defect(
+        "patch all batches at once",
+        BATCHES,
+        "change.part(left[0])",
+        "change",
+        (f"{UNIT}::test_each_batch_is_patched_in_its_turn",),
+    ),
+    Defect(
+        "patch the next batch before the one before is ready",
+        "core/pod/lifecycle.py",
+        'whole = record.has_more or pod.is_true("ContainersReady")',
+        "whole = True; statuses = [] if record.has_more else statuses",
+        (f"{SCENARIO}::test_containers_are_swapped_one_after_another_each_when_the_one_before_is_ready",),
+    ),
+    Defect(
+        "call a Pod done after its first batch",
+        "core/pod/lifecycle.py",
+        "    if not record.has_more:\n        return None\n    held",
+        "    if True:\n        return None\n    held",
+        (f"{SCENARIO}::test_containers_are_swapped_one_after_another_each_when_the_one_before_is_ready",),
+    ),
+    Defect(
+        "take a batch to come for another writer's image",
+        BATCHES,
+        "return record.has_more and not any(patched)",
+        "return False",
+        (f"{UNIT}::test_another_writer_is_told_from_a_batch_to_come",),
+    ),
+    Defect(
+        "leave what may be broken for its turn",
+        BATCHES,
+        "if name in unproven and name not in left[0]",
+        "if False",
+        (f"{UNIT}::test_what_an_earlier_attempt_left_unproven_restarts_first",),
+    ),
+    Defect(
+        "begin a batch of a change that is refused",
+        BATCHES,
+        "if hold is not None and not context.is_opting_out:",
+        "if False:",
+        (f"{UNIT}::test_why_the_next_batch_does_not_begin",),
+    ),
+    Defect(
+        "believe a record that counts more batches than there can be",
+        "core/state/records.py",
+        "not 0 <= record.batch < record.batches <= MAX_BATCHES",
+        "False",
+        (f"{UNIT}::test_a_batch_that_cannot_be_is_no_record",),
+    ),
+)
