@@ -35,7 +35,7 @@ STATUSES = {path.stem: path.read_text().strip() for path in sorted(KEPT.glob("st
 
 foreign_versions = st.integers().filter(lambda version: version != versions.VERSION)
 #: Fields that a later release may add at the top level.
-added = st.dictionaries(st.sampled_from(["batches", "pace", "order"]), st.none() | st.text() | st.lists(st.integers()))
+added = st.dictionaries(st.sampled_from(["waves", "pace", "order"]), st.none() | st.text() | st.lists(st.integers()))
 
 
 def reported(text: str, **fields: Any) -> Workload:
@@ -81,14 +81,14 @@ def test_a_record_carries_along_what_only_another_release_knows(text, more):
 
 
 def test_an_attempt_keeps_it_to_its_end_and_the_next_one_begins_without():
-    record = json.loads(records.encode(swapping())) | {"batches": [["app"]]}
+    record = json.loads(records.encode(swapping())) | {"waves": [["app"]]}
     new = container("c://2", image="app:v2", image_id="app@sha256:" + "2" * 64)
     one = pod(new, image="app:v2", gate="False", ready=False, record=json.dumps(record), generation=2, observed=2)
     [done] = [one for one in planning.plan(snapshot(one), later(60)).actions if isinstance(one, Complete)]
-    assert json.loads(records.encode(done.record))["batches"] == [["app"]]
+    assert json.loads(records.encode(done.record))["waves"] == [["app"]]
     again = pod(record=json.dumps(record | {"phase": "Done"}))
     [begun] = [one for one in planning.plan(snapshot(again), NOW).actions if isinstance(one, CloseGate)]
-    assert "batches" not in json.loads(records.encode(begun.record))
+    assert "waves" not in json.loads(records.encode(begun.record))
 
 
 def test_a_status_carries_it_along_from_plan_to_plan():
