@@ -127,6 +127,8 @@ class Settings:
     budget: int = 1
     grace: int = 0
     tracks_generation: bool = True
+    #: Whether the sidecar is swapped before the app.
+    ordered: bool = False
     rollback: bool = False
     pull: str = "Never"
 
@@ -174,6 +176,8 @@ class Simulation:
             names.PREFIX + "on-failure": "Rollback" if self.start.rollback else "Pause",
             names.PREFIX + "pre-pull": self.start.pull,
         }
+        if self.start.ordered and self.start.sidecar:
+            annotations[names.PREFIX + "container-order"] = "sidecar > app"
         labels = {names.MODE: "InPlaceOnly", names.FROZEN: "true"}
         strategy = {"type": "RollingUpdate", "rollingUpdate": {"partition": names.FROZEN_PARTITION}}
         return {
@@ -545,8 +549,8 @@ class Simulation:
             lost = self.start.pull == "Required" and _images(after)[key].endswith(":missing")
             assert not (changed and lost), "a container is killed for an image that is not there"
             assert not changed or baseline.id == status["containerID"], "I2: the baseline is not what was there"
-        once = (before["metadata"]["uid"], record.attempt, hash(record.target))
-        assert once not in self.swaps, "I3: a second image patch in one attempt"
+        once = (before["metadata"]["uid"], record.attempt, hash((record.target, record.batch)))
+        assert once not in self.swaps, "I3: a second image patch in one attempt and batch"
         self.swaps.add(once)
         if self.start.gate:
             assert not self.is_ready(name), "I2: patched while Ready"

@@ -20,6 +20,7 @@ STARTS = st.builds(
     budget=st.integers(1, 3),
     grace=st.sampled_from([0, 0, 3]),
     tracks_generation=st.sampled_from([True, True, False]),
+    ordered=st.booleans(),
     rollback=st.booleans(),
     pull=st.sampled_from(["Never", "Never", "Required", "BestEffort"]),
 )

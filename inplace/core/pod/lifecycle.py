@@ -279,18 +279,9 @@ def _swapping(pod: Pod, record: Record, context: PodContext) -> PodState:
     unfinished = _unfinished(pod, proven, context)
     if unfinished is not None:
         return replace(unfinished, reason=batches.told(record, unfinished.reason))
-    return _next_batch(pod, proven, context) or InProgress(_swapped(), attempt.complete(pod, proven, None, context))
-
-
-def _next_batch(pod: Pod, record: Record, context: PodContext) -> InProgress | None:
-    if not record.has_more:
-        return None
-    held = batches.held(record, context)
-    if held is not None or not isinstance(context.change, PodChange):
-        return InProgress(batches.told(record, held or TARGET_UNKNOWN))
-    if not context.change.disrupts:
-        return None
-    return InProgress(_swapped_batch(), attempt.swap(pod, record, context.change, context, record.batch + 1))
+    return attempt.next_batch(pod, proven, context) or InProgress(
+        _swapped(), attempt.complete(pod, proven, None, context)
+    )
 
 
 def _redirect(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PodState:
@@ -359,7 +350,7 @@ def _failed(pod: Pod, record: Record, context: PodContext) -> PodState:
     lacking = not isinstance(context.change, PodChange) or context.change.disrupts
     if pod.metadata.deletion_timestamp is not None or not record.containers or lacking:
         return Failed(reason)
-    proven = _prove(pod, record, context)
+    proven = _prove(pod, batches.closed(record), context)  # no batch is left: nothing restarts any more
     if isinstance(proven, Reason):
         return Failed(reason, until=context.now + evidence.KUBELET_SYNC)
     unfinished = _unfinished(pod, proven, context)
@@ -381,10 +372,6 @@ def _drained() -> Reason:
 
 def _retargeted() -> Reason:
     return Reason(ReasonCode.WaitingForSwap, "", "the template changed; patching the new image")
-
-
-def _swapped_batch() -> Reason:
-    return Reason(ReasonCode.WaitingForSwap, "", "swapped and ready; patching the next batch of containers")
 
 
 def _swapped() -> Reason:

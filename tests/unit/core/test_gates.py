@@ -183,3 +183,10 @@ def test_of_recreate_none_begins_before_all_may(kind, starts):
     if not starts:
         assert made.deferred["web-0"].code == ReasonCode.BeforeDrain
         assert "web-1" in made.deferred["web-0"].message
+
+
+def test_a_pod_that_failed_between_batches_recovers_only_as_a_whole():
+    failed = replace(swapping(PodPhase.FAILED), reason=ReasonCode.NeverReady, batches=2)
+    late = pod(AFTER, image="app:v2", record=failed, generation=2, observed=2)
+    assert acts(plan(late, gates=f"before-ready={IDLE}", at=700)) == [], "nothing is left to swap, and it is not let go"
+    assert isinstance(only(plan(having(late, "True"), gates=f"before-ready={IDLE}", at=700)), Complete)
