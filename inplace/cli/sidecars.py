@@ -11,11 +11,11 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, Final
 
 import click
 from msgspec import Struct
+from msgspec.structs import replace
 
 from inplace.cli import errors
 from inplace.cli.commands import command
@@ -79,6 +79,7 @@ def sidecars(connection: Connection, **given: Any) -> int:
     if chosen is None:
         expected = "expected app=web, tier!=db, env in (a,b), mesh or !mesh, separated by commas"
         raise InputError(f'invalid selector "{connection.selector}": {expected}')
+    _order(**given)  # what is wrong with it is said before a cluster is asked
     return run_async(_sidecars(connection, chosen, given))
 
 
@@ -99,7 +100,7 @@ class Ways(Struct, frozen=True):
 
 
 def _order(
-    now: datetime, *, container: str, image: str, max_unavailable: str, grace_period: float, min_ready: float,
+    *, container: str, image: str, max_unavailable: str, grace_period: float, min_ready: float,
     progress_deadline: float, max_failures: int, **given: Any,
 ) -> Order:  # fmt: skip
     amount = grammar.amount(1)(max_unavailable)
@@ -118,7 +119,7 @@ def _order(
         if given["ignore_disruption_budgets"]
         else DisruptionBudgets.RESPECT,
     )
-    return Order(container, image, settings, given["rollback"], now if given["retry"] else None)
+    return Order(container, image, settings, given["rollback"])
 
 
 async def _sidecars(connection: Connection, chosen: LabelSelector, given: dict[str, Any]) -> int:
@@ -128,27 +129,40 @@ async def _sidecars(connection: Connection, chosen: LabelSelector, given: dict[s
 
 async def upgrade(client: Client, namespace: str | None, chosen: LabelSelector, given: dict[str, Any]) -> int:
     """The command, once it has a client; `namespace`: None for all; `given`: its options, by name."""
-    asked, ways = _order(client.clock.now(), **given), Ways.of(given)
+    asked, ways = _order(**given), Ways.of(given)
+    if given["retry"]:
+        asked = replace(asked, retried_at=client.clock.now())
+    fleet = Fleet(client, namespace, chosen)
+    memory = Memory(client.clock, fleet.cache)
+    async with fleet.watching(memory):
+        Notes().show(*fleet.notes)
+        planned = await _plan(client, *look(fleet, memory, asked), asked, ways)
+    if planned is not None:
+        return planned
+    if not (ways.yes or ways.pause):
+        click.confirm("Begin?", abort=True, err=True)
+    # The answer may have taken long, and nothing was watched meanwhile: begin from what is there now.
     fleet = Fleet(client, namespace, chosen)
     memory = Memory(client.clock, fleet.cache)
     async with fleet.watching(memory) as changed:
-        Notes().show(*fleet.notes)
-        looks, strangers = look(fleet, memory, asked)
-        refused = [*plan_lines(asked, looks, strangers), *await _asked(client, looks, ways)]
-        for line in refused:
-            say(f"refused: {line}", err=True)
-        to_do = any(isinstance(one.state, Pending | InProgress) for found in looks for one in found.members)
-        if refused and not (ways.skip_refused and to_do):
-            return errors.REFUSED
-        if ways.dry_run or not to_do:
-            return errors.CHANGES if to_do else _ended(looks)
-        if not (ways.yes or ways.pause):
-            click.confirm("Begin?", abort=True, err=True)
         begun = Upgrade(fleet, memory, changed, asked, say, max_disrupted=ways.max_disrupted)
         if ways.pause:
             begun.pause()
         with _interruptible(begun):
             return _CODES[await begun.run()]
+
+
+async def _plan(client: Client, looks: list[Look], strangers: list[Pod], asked: Order, ways: Ways) -> int | None:
+    """Print the plan; the exit code if that is all, None if there is something to begin."""
+    refused = [*plan_lines(asked, looks, strangers), *await _asked(client, looks, ways)]
+    for line in refused:
+        say(f"refused: {line}", err=True)
+    to_do = any(isinstance(one.state, Pending | InProgress) for found in looks for one in found.members)
+    if refused and not (ways.skip_refused and to_do):
+        return errors.REFUSED
+    if ways.dry_run or not to_do:
+        return errors.CHANGES if to_do else _ended(looks)
+    return None
 
 
 @contextlib.contextmanager
@@ -159,6 +173,7 @@ def _interruptible(upgrade: Upgrade) -> Iterator[None]:
     def stop() -> None:
         if upgrade.is_paused and task is not None:
             task.cancel()
+            return
         upgrade.pause()
         say("pausing: beginning nothing more; again to leave Pods in flight as they are", err=True)
 

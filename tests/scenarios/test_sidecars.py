@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import signal
 import subprocess
 from contextlib import asynccontextmanager
 
@@ -260,6 +261,25 @@ async def killed(world, tag):
     await world.until(drained, "a Pod to be drained")
     process.kill()
     await asyncio.to_thread(process.wait)
+
+
+@shown_on("real", because="a signal is for a process of its own")
+@once
+async def test_an_interrupted_command_ends_what_it_has_begun(open_world):
+    async with open_world() as world, mesh(world) as give:
+        await fleet(world, {"StatefulSet": 3})
+        await give("v2")
+        process = begun(world, ["-c", PROXY, "--image", world.image("sidecar", "v2"), "--yes"])
+
+        async def drained() -> bool:
+            return any(record is not None for record in (await recorded(world)).values())
+
+        await world.until(drained, "a Pod to be drained")
+        process.send_signal(signal.SIGINT)
+        assert await asyncio.to_thread(process.wait, world.patience) == 130
+        found = [record for record in (await recorded(world)).values() if record is not None]
+        assert [record.phase for record in found] == [PodPhase.DONE]
+        assert (await images(world)).count(world.image("sidecar", "v2")) == 1
 
 
 @once
