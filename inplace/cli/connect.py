@@ -90,6 +90,8 @@ async def cluster(
         kubeconfig=options.kubeconfig,
         context=options.context,
         as_user=options.as_user,
+        as_groups=options.as_groups,
+        as_uid=options.as_uid,
         user_agent=USER_AGENT,
         clock=clock,
     )

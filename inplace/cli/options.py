@@ -26,6 +26,8 @@ class Connection(Struct, frozen=True):
     all_namespaces: bool = False
     selector: str | None = None
     as_user: str | None = None
+    as_groups: tuple[str, ...] = ()
+    as_uid: str | None = None
     #: Seconds; None: no limit of the user's own.
     request_timeout: float | None = None
 
@@ -55,7 +57,7 @@ def namespace_name(text: str) -> str:
 
 def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None:
     """Keep what was given; click parses the command's own options last, so they win over those before it."""
-    if value is None or value is False or param.name is None:
+    if value is None or value is False or value == () or param.name is None:
         return
     given = value or None if param.name == "request_timeout" else value
     ctx.meta[_KEY] = structs.replace(ctx.meta.get(_KEY, Connection()), **{param.name: given})
@@ -73,6 +75,8 @@ _OPTIONS: Final = (
     _option("-A", "--all-namespaces", is_flag=True, default=False, help="Workloads of all namespaces, if several."),
     _option("-l", "--selector", metavar="SELECTOR", help="Workloads with these labels, if several."),
     _option("--as", "as_user", metavar="USER", help="Username to impersonate."),
+    _option("--as-group", "as_groups", multiple=True, metavar="GROUP", help="Group to impersonate; may be repeated."),
+    _option("--as-uid", metavar="UID", help="UID to impersonate."),
     _option(
         "--request-timeout",
         type=seconds,

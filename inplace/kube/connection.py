@@ -1,8 +1,8 @@
 """Credentials -> an aiohttp session that we own.
 
-The configuration loaders of kubernetes_asyncio are used as they are (in-cluster tokens, kubeconfig, exec plugins,
-OIDC); none of its HTTP code is (docs/design/architecture.md, "Libraries"). They are imported only when a connection is
-made.
+Which cluster and user a kubeconfig means is decided by `kubeconfig`. The loaders of kubernetes_asyncio do the rest
+(in-cluster tokens, exec plugins, OIDC); none of its HTTP code is used (docs/design/architecture.md, "Libraries"). They
+are imported only when a connection is made.
 """
 
 from __future__ import annotations
@@ -16,11 +16,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
+from urllib.parse import quote
 
 import aiohttp
+from msgspec.structs import replace
+from multidict import CIMultiDict
 from yarl import URL
 
+from inplace.kube import kubeconfig as files
 from inplace.kube.errors import ConfigError
+from inplace.kube.kubeconfig import Impersonation
 from inplace.kube.loaders import loaders
 from inplace.kube.unreachable import address
 from inplace.runtime.clock import Clock
@@ -48,12 +53,12 @@ class Connection:
     """An API server: its address, TLS, credentials, and sessions for calls and for watches."""
 
     def __init__(
-        self, configuration: Any, reload: Reload, clock: Clock, *, namespace: str, as_user: str | None, agent: str
+        self, configuration: Any, reload: Reload, clock: Clock, *, namespace: str, as_who: Impersonation, agent: str
     ) -> None:
         self._clock = clock
         self._configuration = configuration
         self._reload = reload
-        self._as_user = as_user
+        self._as_who = as_who
         self._agent = agent
         self._renewing = asyncio.Lock()
         #: When they were renewed last, by the monotonic clock, and why that failed.
@@ -65,7 +70,9 @@ class Connection:
         self._sessions: list[aiohttp.ClientSession] = []
         self._retired: list[aiohttp.ClientSession] = []
         self.namespace = namespace
-        self.host: str = str(configuration.host).rstrip("/")
+        scheme, colon, rest = str(configuration.host).rstrip("/").partition(":")
+        #: The scheme in small letters, whatever it was written in: what is asked of it decides about TLS.
+        self.host: str = scheme.lower() + colon + rest
 
     async def __aenter__(self) -> Self:
         self.tls = self._make_tls()
@@ -88,7 +95,7 @@ class Connection:
         """The full URL of an API path that is already encoded."""
         return URL(self.host + path, encoded=True)
 
-    async def headers(self) -> dict[str, str]:
+    async def headers(self) -> CIMultiDict[str]:
         """Headers of a request: who we are, and a token that is still valid.
 
         Raises ConfigError if there is none; one that could not be renewed is good until it expires.
@@ -100,11 +107,10 @@ class Connection:
                 if self._clock.now() >= self._expires:
                     raise
         token = await self._refreshed()
-        headers = {"User-Agent": self._agent, "Accept": "application/json", "Accept-Encoding": "identity"}
+        headers = CIMultiDict({"User-Agent": self._agent, "Accept": "application/json", "Accept-Encoding": "identity"})
         if token and self._is_private:
             headers["Authorization"] = token
-        if self._as_user:
-            headers["Impersonate-User"] = self._as_user
+        headers.extend(_impersonating(self._as_who))
         return headers
 
     async def renew(self, used: str | None) -> None:
@@ -216,6 +222,16 @@ class Connection:
         return context
 
 
+def _impersonating(who: Impersonation) -> list[tuple[str, str]]:
+    """The headers that ask for it; a key of `extra` may hold what no header's name may (client-go, transport)."""
+    if not who.user:
+        return []
+    uid = [("Impersonate-Uid", who.uid)] if who.uid else []
+    groups = [("Impersonate-Group", group) for group in who.groups]
+    extra = [(f"Impersonate-Extra-{quote(key, safe='')}", value) for key, values in who.extra for value in values]
+    return [("Impersonate-User", who.user), *uid, *groups, *extra]
+
+
 class _Anonymous:
     """The configuration of a server without TLS that needs no credentials."""
 
@@ -236,7 +252,8 @@ def plain(url: str, *, user_agent: str, clock: Clock, as_user: str | None = None
     async def reload(_: Any) -> None:
         """There is nothing to load."""
 
-    return Connection(_Anonymous(url), reload, clock, namespace="default", as_user=as_user, agent=user_agent)
+    as_who = Impersonation(user=as_user or "")
+    return Connection(_Anonymous(url), reload, clock, namespace="default", as_who=as_who, agent=user_agent)
 
 
 async def connect(
@@ -245,20 +262,32 @@ async def connect(
     kubeconfig: str | None = None,
     context: str | None = None,
     as_user: str | None = None,
+    as_groups: tuple[str, ...] = (),
+    as_uid: str | None = None,
     in_cluster: bool | None = None,
     clock: Clock,
 ) -> Connection:
-    """Find credentials: the named kubeconfig, else the cluster that we run in, else $KUBECONFIG or the default file.
+    """Find credentials: the named kubeconfig, $KUBECONFIG or the default file, else the cluster that we run in.
 
     Raises ConfigError with one line that names the file or field and what to do.
     """
     inside = in_cluster if in_cluster is not None else "KUBERNETES_SERVICE_HOST" in os.environ
-    if kubeconfig is None and context is None and "KUBECONFIG" not in os.environ and inside:
-        return _in_cluster(clock, user_agent, as_user)
-    return await _from_file(kubeconfig, context, clock, user_agent, as_user)
+    asked = Impersonation(user=as_user or "", uid=as_uid or "", groups=as_groups)
+    if inside and kubeconfig is None and context is None and not files.exists(None):
+        return _in_cluster(clock, user_agent, _as_who(Impersonation(), asked))
+    return await _from_file(kubeconfig, context, clock, user_agent, asked)
 
 
-def _in_cluster(clock: Clock, agent: str, as_user: str | None) -> Connection:
+def _as_who(written: Impersonation, asked: Impersonation) -> Impersonation:
+    """What was asked for takes the place of what is written, field by field."""
+    user, uid = asked.user or written.user, asked.uid or written.uid
+    groups = asked.groups or written.groups
+    if not user and (uid or groups):
+        raise ConfigError("--as-group and --as-uid say more of the user of --as: expected --as USER as well")
+    return replace(written, user=user, uid=uid, groups=groups)
+
+
+def _in_cluster(clock: Clock, agent: str, as_who: Impersonation) -> Connection:
     config, make = loaders()
     configuration = make()
     try:
@@ -270,7 +299,7 @@ def _in_cluster(clock: Clock, agent: str, as_user: str | None) -> Connection:
         """Read the token file at once; the library's hook does each minute, by the wall clock."""
         config.load_incluster_config(client_configuration=into)
 
-    return Connection(configuration, reload, clock, namespace=_own_namespace(), as_user=as_user, agent=agent)
+    return Connection(configuration, reload, clock, namespace=_own_namespace(), as_who=as_who, agent=agent)
 
 
 def _own_namespace() -> str:
@@ -279,52 +308,50 @@ def _own_namespace() -> str:
 
 
 async def _from_file(
-    path: str | None, context: str | None, clock: Clock, agent: str, as_user: str | None
+    path: str | None, context: str | None, clock: Clock, agent: str, asked: Impersonation
 ) -> Connection:
     config, make = loaders()
-    name = path or os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
-    if not any(Path(file).expanduser().is_file() for file in name.split(os.pathsep) if file):
-        raise ConfigError(f"kubeconfig {name} does not exist: give --kubeconfig FILE, or set KUBECONFIG")
+    chosen = files.choose(path, context)
+    name = os.pathsep.join(map(str, files.files(path)))
+    as_who = _as_who(chosen.impersonation, asked)
 
     async def load(into: Any) -> Any:
-        return await config.load_kube_config(
-            config_file=name,
-            context=context,
-            client_configuration=into,
-            persist_config=False,
-        )
+        now = files.choose(path, context)
+        loader = config.kube_config.KubeConfigLoader(config_dict=now.document(), config_base_path=None)
+        try:
+            await loader.load_and_set(into)
+        except ConfigError:
+            raise
+        except Exception as error:  # noqa: BLE001 - of the library; some hold the user's whole entry
+            raise ValueError(_without_credentials(error, now.user)) from None
+        return loader
 
     configuration = make()
     try:
+        _check(str(chosen.cluster.get("server") or ""))
         loader = await load(configuration)
-        _check(str(configuration.host), loader.current_context)
-    except Exception as error:
-        raise ConfigError(_explain(name, context, error)) from error
+    except (ConfigError, ValueError) as error:
+        raise ConfigError(f"kubeconfig {name} cannot be used: {error}") from error
     host = str(configuration.host)
     if URL(host).raw_user or URL(host).raw_password:
         where = f"kubeconfig {name}: the address of the server {address(host)}"
         raise ConfigError(f"{where} has a user or password in it: expected them under users")
-    namespace = ((loader.current_context or {}).get("context") or {}).get("namespace") or ""
-    connection = Connection(configuration, load, clock, namespace=namespace, as_user=as_user, agent=agent)
+    connection = Connection(configuration, load, clock, namespace=chosen.namespace, as_who=as_who, agent=agent)
     connection._expires = getattr(loader, "exec_plugin_expiry", None)
     return connection
 
 
-def _check(host: str, context: Any) -> None:
+def _check(host: str) -> None:
     """What the library takes as it comes. Raises ValueError."""
     if URL(host).port is None:
         raise ValueError(f"clusters: server {host[:100]!r} is no address: expected https://HOST or https://HOST:PORT")
-    namespace = ((context or {}).get("context") or {}).get("namespace")
-    if namespace is not None and not isinstance(namespace, str):
-        raise ValueError(f"contexts: namespace {namespace!r} is no name")
 
 
-def _explain(name: str, context: str | None, error: Exception) -> str:
-    """The library raises all sorts of errors: AttributeError for an empty file, AssertionError, YAML errors."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    if context is not None and f"name {context}" in text:
-        return f"kubeconfig {name} has no context {context!r}: see kubectl config get-contexts"
-    return f"kubeconfig {name} cannot be used: {text}"
+def _without_credentials(error: Exception, user: dict[str, Any]) -> str:
+    """What the error says in one line; nothing but its kind if that holds anything of the user's entry."""
+    text = " ".join(str(error).split())
+    kind = type(error).__name__
+    return f"users: the credential is incomplete or malformed ({kind})" if files.shows(text, user) else text or kind
 
 
 def _socket(info: tuple[Any, ...]) -> socket.socket:

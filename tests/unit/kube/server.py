@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from inplace.kube.client import Client
 from inplace.kube.connection import Connection
+from inplace.kube.kubeconfig import Impersonation
 from inplace.runtime.clock import LoopClock
 from inplace.runtime.observe import NullObserver
 
@@ -92,7 +93,9 @@ async def serving(*answers: Answer) -> AsyncIterator[tuple[Client, Script, Recor
 
     async with TestServer(app) as server:
         host = str(server.make_url("/")).rstrip("/")
-        connection = Connection(_Configuration(host), renew, clock, namespace="", as_user=None, agent="test/1")
+        connection = Connection(
+            _Configuration(host), renew, clock, namespace="", as_who=Impersonation(), agent="test/1"
+        )
         async with connection:
             yield Client(connection, recorder, clock, rng=random.Random(0)), script, recorder
 

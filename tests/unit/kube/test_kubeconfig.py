@@ -1,0 +1,191 @@
+"""Which cluster, user and credential a kubeconfig means: by client-go's rules, each compared with the real kubectl."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import ssl
+import subprocess
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import pytest
+import yaml
+
+from inplace.kube.connection import connect
+from inplace.kube.errors import ConfigError
+from inplace.runtime.clock import SystemClock
+
+SECRET = "s3cr3t-value"
+SEEN = ("Authorization", "Impersonate-User", "Impersonate-Uid", "Impersonate-Group", "Impersonate-Extra-why%2Fso")
+
+
+def _config(server, user, *, name="x", **context):
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": name,
+        "clusters": [{"name": name, "cluster": {"server": server}}],
+        "users": [{"name": name, "user": user}],
+        "contexts": [{"name": name, "context": {"cluster": name, "user": name, **context}}],
+    }
+
+
+@pytest.fixture
+def recording(tmp_path):
+    """An API server that keeps the headers of every request and finds nothing."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append({name: self.headers.get_all(name) for name in SEEN if self.headers.get_all(name)})
+            self.send_response(404)
+            self.end_headers()
+
+        def log_message(self, *_):
+            """Nothing on stderr."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    cert, key = str(tmp_path / "tls.crt"), str(tmp_path / "tls.key")
+    openssl = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-subj",
+        "/CN=x",
+        "-out",
+        cert,
+        "-keyout",
+        key,
+    ]
+    subprocess.run(openssl, check=True, capture_output=True)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(cert, key)
+    server.socket = tls.wrap_socket(server.socket, server_side=True)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"https://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+
+
+def _kubectl(*arguments):
+    environment = {"PATH": os.environ["PATH"], "HOME": "/none"}
+    subprocess.run(["kubectl", *arguments], check=False, capture_output=True, cwd="/", env=environment, timeout=60)
+
+
+async def _ours(**options):
+    async with await connect(user_agent="test", in_cluster=False, clock=SystemClock(), **options) as connection:
+        headers = await connection.headers()
+        return connection.host, {name: headers.getall(name) for name in SEEN if name in headers}
+
+
+USERS = {
+    "token": {"token": "abc"},
+    "basic": {"username": "u", "password": "p"},
+    "token file before token": {"token": "stale", "tokenFile": "token"},
+    "null": {"token": "abc", "exec": None, "client-certificate": None},
+    "token before plugin": {
+        "token": "abc",
+        "exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "/none", "interactiveMode": "Never"},
+    },
+    "impersonation": {
+        "token": "abc",
+        "as": "jane",
+        "as-uid": "7",
+        "as-groups": ["a", "b"],
+        "as-user-extra": {"why/so": ["r", "s"]},
+    },
+}
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="compares with kubectl")
+@pytest.mark.parametrize("user", USERS.values(), ids=USERS)
+async def test_a_user_is_who_it_is_for_kubectl(tmp_path, recording, user):
+    server, asked = recording
+    (tmp_path / "token").write_text("fresh\n")
+    path = tmp_path / "config"
+    config = _config(server, user)
+    config["clusters"][0]["cluster"]["insecure-skip-tls-verify"] = True
+    path.write_text(yaml.safe_dump(config))
+    _kubectl("--kubeconfig", str(path), "get", "--raw", "/x")
+    assert asked
+    assert await _ours(kubeconfig=str(path)) == (server, asked[0])
+
+
+async def test_of_two_files_the_first_wins_and_paths_are_relative_to_their_own(tmp_path, monkeypatch):
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "token").write_text("of below")
+    first = _config("http://127.0.0.1:1", {"tokenFile": "token"})
+    second = _config("http://127.0.0.1:2", {"token": "other"}) | {"current-context": "y"}
+    (tmp_path / "below" / "a").write_text(yaml.safe_dump(first))
+    (tmp_path / "b").write_text(yaml.safe_dump(second))
+    (tmp_path / "empty").write_text("")
+    listed = [tmp_path / "none", tmp_path / "empty", tmp_path / "below" / "a", tmp_path / "b"]
+    monkeypatch.setenv("KUBECONFIG", os.pathsep.join(map(str, listed)))
+    assert await _ours() == ("http://127.0.0.1:1", {"Authorization": ["Bearer of below"]})
+
+
+async def test_the_pods_own_credentials_are_for_when_there_is_no_kubeconfig(tmp_path, monkeypatch):
+    (tmp_path / ".kube").mkdir()
+    (tmp_path / ".kube" / "config").write_text(yaml.safe_dump(_config("http://127.0.0.1:1", {"token": "abc"})))
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    connection = await connect(user_agent="test", in_cluster=True, clock=SystemClock())
+    assert connection.host == "http://127.0.0.1:1"
+
+
+async def test_https_in_capitals_is_verified(tmp_path):
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump(_config("HTTPS://127.0.0.1:1", {"token": "abc"})))
+    async with await connect(kubeconfig=str(path), user_agent="test", clock=SystemClock()) as connection:
+        assert connection.tls is not None
+        assert connection.tls.check_hostname
+
+
+async def test_a_path_with_a_colon_and_json_with_tabs(tmp_path):
+    (tmp_path / "a:b").mkdir()
+    path = tmp_path / "a:b" / "config"
+    path.write_text(
+        '{\n\t"current-context": "x",\n\t"clusters": [{"name": "x", "cluster": {"server": "http://127.0.0.1:1"}}],'
+        '\n\t"users": [],\n\t"contexts": [{"name": "x", "context": {"cluster": "x"}}]\n}'
+    )
+    assert await _ours(kubeconfig=str(path)) == ("http://127.0.0.1:1", {})
+
+
+async def test_the_command_line_takes_the_place_of_the_file_field_by_field(tmp_path):
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump(_config("http://127.0.0.1:1", {"as": "jane", "as-groups": ["a"], "as-uid": "7"})))
+    _, headers = await _ours(kubeconfig=str(path), as_user="joe", as_groups=("b", "c"))
+    assert headers == {"Impersonate-User": ["joe"], "Impersonate-Group": ["b", "c"], "Impersonate-Uid": ["7"]}
+
+
+async def test_groups_without_a_user_are_refused(tmp_path):
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump(_config("http://127.0.0.1:1", {})))
+    with pytest.raises(ConfigError, match="expected --as USER"):
+        await _ours(kubeconfig=str(path), as_groups=("b",))
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        {"auth-provider": {"name": "oidc", "config": {"id-token": SECRET, "refresh-token": SECRET}}},
+        {"auth-provider": {"name": "oidc", "config": {"refresh-token": SECRET, "client-id": SECRET}}},
+        {"exec": {"command": "/none", "args": [SECRET]}},
+        {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "args": [SECRET]}},
+        {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "x", "args": SECRET}},
+        {"token": SECRET, "username": "u", "password": SECRET},
+        {"client-certificate-data": SECRET, "client-key-data": SECRET},
+    ],
+)
+async def test_no_message_shows_a_credential(tmp_path, user):
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump(_config("https://127.0.0.1:1", user)))
+    with pytest.raises(ConfigError) as caught:
+        await _ours(kubeconfig=str(path))
+    assert str(path) in str(caught.value) or "127.0.0.1:1" in str(caught.value)
+    assert SECRET not in str(caught.value)
+    assert "\n" not in str(caught.value)
