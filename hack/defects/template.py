@@ -23,6 +23,27 @@ FILES: Final = "commands/test_files.py"
 DEFECTS: Final = (
     # --- keys of other projects
     Defect(
+        "wait for the restart of a plain init container",
+        "core/template/diff.py",
+        "spec_only=name not in runs",
+        "spec_only=False",
+        ("scenarios/test_init_containers.py::test_an_init_image_is_refused_or_set_in_the_spec_alone",),
+    ),
+    Defect(
+        "complete an upgrade without setting the images that do not run again",
+        "core/pod/attempt.py",
+        "    if record.containers or change.images:\n",
+        "    if record.containers:\n",
+        ("scenarios/test_init_containers.py::test_an_init_image_is_refused_or_set_in_the_spec_alone",),
+    ),
+    Defect(
+        "call a sidecar stuck whose startup probe goes on",
+        "core/pod/evidence.py",
+        "if probed and not status.ready:",
+        "if False:",
+        ("unit/core/test_evidence.py::test_a_sidecar_whose_startup_probe_goes_on_is_told_apart",),
+    ),
+    Defect(
         "take another project's restart request for content",
         KNOWN_KEYS,
         "RESTART_ON: Final = tuple(known.pattern for known in RESTART_REQUESTS)",

@@ -37,8 +37,6 @@ Percentages of `max-unavailable` round down, to at least 1; those of `partition`
 `maxUnavailable: 0` (surge only) is refused: set `inplace.dev/max-unavailable`, in place cannot surge. `grace-period-seconds`
 and `min-ready-seconds` together must be less than `progress-deadline-seconds`.
 
-Accepted and without effect, and named as such in the workload's status: {idle}.
-
 `inplace.dev/retry` and `inplace.dev/promote` are requests, written by `inplace retry` and `inplace promote`, each answered
 once.
 
@@ -127,7 +125,10 @@ MEANINGS: Final[dict[str, Meaning]] = {
         "template labels and annotations whose change means a restart of every container: [in place](../how-to/restart.md),"
         " with the image that it has",
     ),
-    "init-images": Meaning("`Refuse`", "planned: what a changed image of a plain init container means; it is refused"),
+    "init-images": Meaning(
+        "`Refuse`",
+        "what a changed image of a plain init container means: it is refused, or set in the spec of live Pods, which do not run it again",
+    ),
     "disruption-budgets": Meaning(
         "`Respect`",
         "`Respect`: what is disrupted is reserved from the Pod's PodDisruptionBudgets first, beside `max-unavailable`;"
@@ -139,9 +140,8 @@ MEANINGS: Final[dict[str, Meaning]] = {
 def render() -> str:
     """The whole page."""
     rows = [_row(name, setting.accepts) for name, setting in table._SETTINGS.items()]
-    idle = [f"`{name}`" for name, setting in table._SETTINGS.items() if setting.supported_values is not None]
     lines = ["| annotation | accepts | default | meaning |", "|---|---|---|---|", *rows]
-    return HEAD + "\n".join(lines) + "\n" + TAIL.format(idle=", ".join(idle))
+    return HEAD + "\n".join(lines) + "\n" + TAIL
 
 
 def _row(name: str, accepts: str) -> str:

@@ -46,6 +46,7 @@ FEATURES: Final = {
     "test_container_order": "batches inside a Pod (`container-order`)",
     "test_gates": "conditions that somebody else sets (`gates`)",
     "test_restarts": "restarts in place, and env from labels and annotations",
+    "test_init_containers": "native sidecars and plain init containers (`init-images`)",
     "test_traffic": "EndpointSlices are waited for",
     "test_prepull": "pre-pull",
     "test_pull_pods": "pull Pods beside quotas, injectors and budgets",

@@ -246,9 +246,10 @@ def _images(pod: Pod, record: Record, change: PodChange) -> list[Op]:
         ops.append(_test("/metadata/generation", pod.metadata.generation))
     for name, image in change.images.items():
         ops += _both(pod, name, image)
-        baseline = record.containers[name]
-        ops += _container_id(name, baseline.id, "containerStatuses", pod.status.container_statuses)
-        ops += _container_id(name, baseline.id, "initContainerStatuses", pod.status.init_container_statuses)
+        baseline = record.containers.get(name)
+        if baseline is not None:
+            ops += _container_id(name, baseline.id, "containerStatuses", pod.status.container_statuses)
+            ops += _container_id(name, baseline.id, "initContainerStatuses", pod.status.init_container_statuses)
     return ops
 
 

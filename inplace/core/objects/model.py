@@ -119,6 +119,7 @@ class Container(Part, frozen=True):
     restart_policy: str = ""
     restart_policy_rules: tuple[RestartRule, ...] = ()
     readiness_probe: Probe | None = None
+    startup_probe: Probe | None = None
     security_context: SecurityContext | None = None
 
 

@@ -98,7 +98,7 @@ class ReasonCode(StrEnum):
         "InitImageChanged",
         Concern.REFUSED,
         "the image of a plain init container changed: it would not run again",
-        "the native rollout",
+        "set `init-images: SpecOnly`, or use the native rollout",
     )
     SidecarOnOldKubelet = (
         "SidecarOnOldKubelet",

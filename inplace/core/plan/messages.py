@@ -12,16 +12,10 @@ from inplace.core.state.statuses import Phase
 
 
 def message(decision: Decision, phase: Phase) -> str:
-    """The headline, and a note about settings that nothing acts on yet."""
+    """The headline of a status."""
     before = decision.before
     if decision.asked is None and before is not None and phase is before.phase and phase is not Phase.PROGRESSING:
         return before.message  # nothing is known but what was
-    ignored = ", ".join(decision.assessment.parsed.not_implemented)
-    note = f"settings without effect in this version: {ignored}" if ignored else ""
-    return ". ".join(part for part in (_headline(decision, phase), note) if part)
-
-
-def _headline(decision: Decision, phase: Phase) -> str:
     assessment = decision.assessment
     participants, refused = assessment.participants, assessment.refused
     done = sum(pod.done for pod in participants)

@@ -86,8 +86,9 @@ def _tried(last: Record) -> tuple[str, ...]:
 
 
 def conclude(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PodAction:
-    """No image is left to patch: complete, or prove the images that an earlier attempt left unproven."""
-    if record.containers:
+    """Nothing restarts any more: complete, once what an earlier attempt left unproven is proven, and images that do not
+    run again are patched."""
+    if record.containers or change.images:
         return PatchImages(pod, _swapping(pod, record), change)
     return complete(pod, record, change, context)
 

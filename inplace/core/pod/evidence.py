@@ -77,7 +77,7 @@ def _never_replaced(
     """The old container still runs. That is final only if the template went back to the image that it was created from
     before the kubelet acted: the kubelet then has nothing to do."""
     if not baseline.unsettled:
-        return _missing(status.name, _pending(status))
+        return _missing(status.name, _kept(pod, status))
     if tracked and baseline.origin == baseline.to:
         return Evidence.UNCHANGED
     return _steady(pod, status, baseline, seen, node, now)
@@ -203,6 +203,15 @@ def _is_on_node(node: Node | None, baseline: Baseline, status: ContainerStatus) 
     if any(images.same(name, wanted) for names in running for name in names):
         return True
     return None if not running or any(len(names) >= LISTED_NAMES for names in running) else False
+
+
+def _kept(pod: Pod, status: ContainerStatus) -> str:
+    """Why the old container runs on. A sidecar's startup probe comes first (docs/design/kubernetes.md §2.3)."""
+    probed = any(one.name == status.name and one.startup_probe is not None for one in pod.spec.init_containers)
+    if probed and not status.ready:
+        why = "a sidecar restarts for a new image once its startup probe has succeeded, or failed"
+        return f"the old container still runs: {why}"
+    return _pending(status)
 
 
 def _pending(status: ContainerStatus) -> str:

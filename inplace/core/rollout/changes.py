@@ -31,11 +31,13 @@ _AWAY: Final = Reason(ReasonCode.ScaledAway, "metadata.ownerReferences", "its Re
 
 
 class Restart(NamedTuple):
-    """A Pod whose containers would restart, its target revision, and the new images by container."""
+    """A Pod whose containers would restart, its target revision, and by container: the images that are patched, and
+    those of them that are to run."""
 
     pod: Pod
     revision: str
     images: Mapping[str, str]
+    pulled: Mapping[str, str]
 
 
 class Changes(Struct, frozen=True):
@@ -53,7 +55,7 @@ class Changes(Struct, frozen=True):
             if not isinstance(verdict, PodChange) or not verdict.containers or pod.uid in self.excluded:
                 continue
             if verdict.disrupts and pod.metadata.deletion_timestamp is None and pod.spec.node_name:
-                yield Restart(pod, revision, verdict.images)
+                yield Restart(pod, revision, verdict.images, verdict.pulled)
 
 
 class _Inputs(NamedTuple):

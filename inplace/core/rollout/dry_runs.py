@@ -34,7 +34,7 @@ def ask(snapshot: Snapshot, changes: Changes) -> DryRuns:
         return DryRuns()
     refused: dict[tuple[str, str], Reason] = {}
     pending: dict[str, DryRunPatch] = {}
-    for pod, revision, images in changes.restarting(snapshot.pods):
+    for pod, revision, images, _ in changes.restarting(snapshot.pods):
         node = snapshot.nodes.get(pod.spec.node_name)
         version = node.status.node_info.kubelet_version if node is not None else ""
         containers = ",".join(container.name for container in (*pod.spec.containers, *pod.spec.init_containers))

@@ -201,7 +201,7 @@ def cleanup(snapshot: Snapshot) -> tuple[DeletePullPod, ...]:
 
 def _wanted(restart: Restart) -> tuple[ImageOnNode, ...]:
     """What the containers that would restart need on their node."""
-    found = (_needed_image(restart.pod, name, reference) for name, reference in restart.images.items())
+    found = (_needed_image(restart.pod, name, reference) for name, reference in restart.pulled.items())
     return tuple(dict.fromkeys(found))
 
 

@@ -1,7 +1,7 @@
 """Annotations of a workload -> Settings, or errors that name the annotation, the value and what is accepted.
 
 Total: any metadata results in a Settings, with a safe value if one could not be parsed. Does not depend on what the
-settings are for, only on which of them have no effect yet (`not_implemented`).
+settings are for.
 The meaning of every setting, its default and its rounding: docs/design/product.md, "The vocabulary on objects".
 """
 
@@ -138,23 +138,20 @@ class Native(Struct, frozen=True):
 
 
 class Parsed(Struct, frozen=True):
-    """The settings, the errors, and which valid settings have no effect yet (by name)."""
+    """The settings, and the errors."""
 
     settings: Settings
     errors: tuple[Reason, ...] = ()
-    not_implemented: tuple[str, ...] = ()
 
 
 class _Setting(Struct, frozen=True):
     parse: grammar.Parse
     accepts: str
-    #: The values that are supported so far; None if all are.
-    supported_values: tuple[object, ...] | None = None
 
 
-def _choice(enum: type[StrEnum], supported_values: tuple[object, ...] | None = None) -> _Setting:
+def _choice(enum: type[StrEnum]) -> _Setting:
     *first, last = list(enum)
-    return _Setting(grammar.word(enum), f"{', '.join(first)} or {last}", supported_values)
+    return _Setting(grammar.word(enum), f"{', '.join(first)} or {last}")
 
 
 _SECONDS = f"whole seconds from 0 to {MAX_SECONDS}"
@@ -187,7 +184,7 @@ _SETTINGS: Final[dict[str, _Setting]] = {
         f"at most {MAX_GLOBS} glob patterns of label and annotation keys, {MAX_GLOBS_TEXT} characters in all:"
         " checksum/*, example.com/config-*",
     ),
-    "init-images": _choice(InitImages, supported_values=(InitImages.REFUSE,)),
+    "init-images": _choice(InitImages),
     "disruption-budgets": _choice(DisruptionBudgets),
 }
 
@@ -234,7 +231,6 @@ def parse(metadata: Meta, native: Native) -> Parsed:
             *_conflicts(settings, native, given, bad),
             *_some(_unknown(metadata)),
         ),
-        not_implemented=tuple(name for name, value in read.items() if name not in bad and not _acted_on(name, value)),
     )
 
 
@@ -249,11 +245,6 @@ def _own_defaults(native: Native) -> Settings:
         partition=native.partition or Amount(0),
         min_ready_seconds=native.min_ready_seconds,
     )
-
-
-def _acted_on(name: str, value: object) -> bool:
-    supported = _SETTINGS[name].supported_values
-    return supported is None or value in supported
 
 
 def _mode_errors(mode: str | None) -> Iterator[Reason]:

@@ -45,11 +45,13 @@ class ContainerChange(Struct, frozen=True):
     resources: Mapping[str, Mapping[str, str]] | None = None
     #: Whether it restarts with the same image.
     restart: bool = False
+    #: Whether the new image is for the spec alone: a plain init container does not run again in a Pod that lives.
+    spec_only: bool = False
 
     @property
     def restarts(self) -> bool:
         """Whether the kubelet replaces the container: for another image, or because of a requested restart."""
-        return bool(self.image) or self.restart
+        return (bool(self.image) and not self.spec_only) or self.restart
 
 
 class PodChange(Struct, frozen=True):
@@ -83,6 +85,11 @@ class PodChange(Struct, frozen=True):
     def images(self) -> dict[str, str]:
         """The new images, by container."""
         return {name: change.image for name, change in self.containers.items() if change.image}
+
+    @property
+    def pulled(self) -> dict[str, str]:
+        """The new images that are to run, by container."""
+        return {name: image for name, image in self.images.items() if self.containers[name].restarts}
 
     @property
     def restarts(self) -> tuple[str, ...]:

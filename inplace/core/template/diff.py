@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from inplace.core.objects import aliases, known_keys, names
 from inplace.core.objects.model import Pod, Tree
@@ -19,7 +18,7 @@ from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.settings.annotations import InitImages
 from inplace.core.state import records
 from inplace.core.template import defaults, keys, paths, restarts, trees
-from inplace.core.template.change import Edits, PodChange, Refused, Verdict, too_large
+from inplace.core.template.change import ContainerChange, Edits, PodChange, Refused, Verdict, too_large
 from inplace.core.template.keys import UNDO
 from inplace.core.template.paths import Chosen
 from inplace.core.template.trees import Difference
@@ -68,9 +67,19 @@ def diff(
     )
     if reasons:
         return Refused(reasons)
-    notes = (*_sidecar_notes(new, swapped, kubelet), *_key_notes(old, new), *restarts.notes(new, again))
-    changed = PodChange.of_images(images, labels, annotations, notes=notes)
-    return replace(changed, containers={**changed.containers, **again})
+    notes = (
+        *_sidecar_notes(new, swapped, kubelet),
+        *_init_notes(new, images),
+        *_key_notes(old, new),
+        *restarts.notes(new, again),
+    )
+    return PodChange({**_container_changes(new, images), **again}, labels, annotations, notes)
+
+
+def _container_changes(target: Tree, images: Mapping[str, str]) -> dict[str, ContainerChange]:
+    """The changes of images; those of plain init containers are for the spec alone."""
+    runs = _restartable(target)
+    return {name: ContainerChange(image, spec_only=name not in runs) for name, image in images.items()}
 
 
 def _refuse_record(old: Tree, images: Mapping[str, str]) -> Iterator[Reason]:
@@ -145,8 +154,8 @@ def change_for(
     if isinstance(switched, Refused):
         return switched
     notes = (*verdict.notes, *_metadata_drift(between, pod))
-    changed = PodChange.of_images(images, labels, annotations, notes=notes, drift=drift)
-    return replace(changed, containers={**changed.containers, **switched})
+    containers = {**_container_changes(between.target, images), **switched}
+    return PodChange(containers, labels, annotations, notes, drift)
 
 
 # -- template against template
@@ -249,8 +258,8 @@ def _refuse_images(
             if trees.is_sidecar(container):
                 yield from _refuse_rules(path, container)
                 yield from _refuse_old_kubelet(path, kubelet)
-            else:
-                yield _refuse_init(path, init_images)
+            elif init_images is InitImages.REFUSE:
+                yield _refuse_init(path)
 
 
 def _refuse_policy(path: str, policy: str) -> Iterator[Reason]:
@@ -274,11 +283,9 @@ def _refuse_old_kubelet(path: str, kubelet: tuple[int, int] | None) -> Iterator[
         yield Reason(ReasonCode.SidecarOnOldKubelet, f"{path}.image", message)
 
 
-def _refuse_init(path: str, init_images: InitImages) -> Reason:
-    why = "a live Pod does not run its init containers again"
-    if init_images is InitImages.SPEC_ONLY:
-        why = f"{names.PREFIX}init-images={InitImages.SPEC_ONLY} is not supported yet"
-    return Reason(ReasonCode.InitImageChanged, f"{path}.image", f"init container image changed: {why}; {UNDO}")
+def _refuse_init(path: str) -> Reason:
+    why = f"a live Pod does not run its init containers again; {UNDO}, or set {names.PREFIX}init-images: SpecOnly"
+    return Reason(ReasonCode.InitImageChanged, f"{path}.image", f"init container image changed: {why}")
 
 
 # -- notes
@@ -289,6 +296,13 @@ def _sidecar_notes(target: Tree, images: Collection[str], kubelet: tuple[int, in
         if name in images and kubelet is None and trees.is_sidecar(container):
             message = "a sidecar restarts on a new image only if the node's kubelet is 1.32 or newer"
             yield Reason(ReasonCode.SidecarOnOldKubelet, f"spec.initContainers[{name}].image", message)
+
+
+def _init_notes(target: Tree, images: Collection[str]) -> Iterator[Reason]:
+    for name in images:
+        if name not in _restartable(target):
+            message = "a live Pod does not run it again: the new image is set in the spec, for a Pod that starts anew"
+            yield Reason(ReasonCode.InitImageChanged, f"spec.initContainers[{name}].image", message)
 
 
 def _key_notes(old: Tree, new: Tree) -> Iterator[Reason]:
@@ -312,15 +326,16 @@ def _missing(target: Tree, name: str) -> Reason:
 def _live_images(
     between: TemplatePair, pod: Pod, touched: Collection[str]
 ) -> tuple[dict[str, str], tuple[Reason, ...]]:
-    """The images to patch, and a note for each one that another writer changed."""
+    """The images to patch, and a note for each one that another writer changed. What does not run again may differ."""
     images, drift = {}, []
-    for name, image in between.restartable.items():
+    for name, image in between.images.items():
         live = pod.container(name)
         if live is None or live.image == image or _runs_alias(between, pod, name, touched):
             continue
-        if name in touched or any(base.get(name) != image for base in between.before):
+        runs = name in between.restartable
+        if (name in touched and runs) or any(base.get(name) != image for base in between.before):
             images[name] = image
-        else:
+        elif runs:
             message = f"another writer set the image to {live.image}, the template has {image}; left alone"
             drift.append(Reason(ReasonCode.DriftDetected, f"pods[{pod.name}].containers[{name}]", message))
     return images, tuple(drift)

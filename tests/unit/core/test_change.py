@@ -537,10 +537,38 @@ def test_that_a_registry_has_a_say_in_a_restart_is_said_beforehand():
     ]
 
 
-def test_spec_only_is_refused_and_says_why():
-    verdict = diff.diff(template(init=[plain()]), template(init=[plain("init:2")]), init_images=InitImages.SPEC_ONLY)
-    assert isinstance(verdict, Refused)
-    assert "SpecOnly is not supported yet" in verdict.reasons[0].message
+def test_the_image_of_a_plain_init_container_is_refused_or_for_the_spec_alone():
+    base, target = template(init=[plain()]), template(init=[plain("init:2")])
+    refused = diff.diff(base, target)
+    assert isinstance(refused, Refused)
+    assert [reason.code for reason in refused.reasons] == [ReasonCode.InitImageChanged]
+    assert "or set inplace.dev/init-images: SpecOnly" in refused.reasons[0].message
+    taken = diff.diff(base, target, init_images=InitImages.SPEC_ONLY)
+    assert isinstance(taken, PodChange)
+    assert taken.containers == {"init": ContainerChange("init:2", spec_only=True)}
+    assert (taken.disrupts, taken.needs_proof, taken.pulled) == (False, (), {})
+    (note,) = taken.notes
+    assert (note.code, note.path) == (ReasonCode.InitImageChanged, "spec.initContainers[init].image")
+    assert "does not run it again" in note.message
+
+
+def test_with_an_image_of_the_app_only_that_restarts():
+    base, target = template(init=[plain()]), template(init=[plain("init:2")], app={"image": "app:v2"})
+    verdict = diff.diff(base, target, init_images=InitImages.SPEC_ONLY)
+    assert isinstance(verdict, PodChange)
+    assert verdict.images == {"init": "init:2", "app": "app:v2"}
+    assert (verdict.restarts, verdict.pulled) == (("app",), {"app": "app:v2"})
+
+
+def test_a_rollback_takes_the_init_image_of_the_spec_back_and_other_deviations_are_left():
+    one, two = template(init=[plain()]), template(init=[plain("init:2")])
+    found = live()
+    found = replace(found, spec=replace(found.spec, init_containers=(Container(name="init", image="init:2"),)))
+    for before, expected in (([one, two], {"init": "init:1"}), ([one], {})):
+        pair = diff.template_pair(before, one)
+        verdict = diff.change_for(PodChange(), pair, found, ())
+        assert isinstance(verdict, PodChange)
+        assert (verdict.images, verdict.drift) == (expected, ())
 
 
 def test_values_of_env_are_never_shown():
@@ -678,7 +706,7 @@ def test_a_pod_without_a_container_of_the_template_is_refused():
     ]
 
 
-def test_a_plain_init_container_is_never_patched():
+def test_a_plain_init_container_that_the_template_did_not_change_is_never_patched():
     with_init = template(init=[plain()])
     pod = Pod(
         spec=PodSpec(containers=live().spec.containers, init_containers=(Container(name="init", image="init:9"),))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from inplace.core.objects.model import Node
 from inplace.core.objects.reasons import Reason
@@ -34,6 +35,18 @@ def test_a_changed_image_id_is_evidence():
 
 def test_also_where_the_first_status_at_the_new_generation_shows_it():
     assert judge(AFTER) is Evidence.IMAGE_CHANGED
+
+
+@pytest.mark.parametrize(("probe", "ready", "says"), [(True, False, True), (True, True, False), (False, False, False)])
+def test_a_sidecar_whose_startup_probe_goes_on_is_told_apart(probe, ready, says):
+    """The kubelet does not look at its new image before; that it has started is known by its being ready alone."""
+    sidecar = {"name": "app", "image": "app:v2", "restartPolicy": "Always"} | ({"startupProbe": {}} if probe else {})
+    status = {**container("c://1", image_id=V1), "ready": ready}
+    seen = pod(status, record=swapping(), generation=2, observed=2, image="app:v2")
+    spec = decode({"containers": [], "initContainers": [sidecar]}, type(seen.spec))
+    found = evidence.judge(replace(seen, spec=spec), "app", swapping(), None, node(), NOW)
+    assert isinstance(found, Reason)
+    assert ("startup probe" in found.message) is says
 
 
 def test_same_bytes_count_once_the_old_container_is_the_predecessor():

@@ -47,7 +47,6 @@ def test_nothing_given_is_the_defaults_of_product_md():
     parsed = parse()
     assert parsed.settings == Settings(mode=Mode.ONLY)
     assert parsed.errors == ()
-    assert parsed.not_implemented == ()
     assert parsed.settings.pre_pull is PrePullPolicy.REQUIRED
     assert parsed.settings.progress_deadline_seconds == 600
     assert parsed.settings.restart_on == RESTART_ON
@@ -262,44 +261,6 @@ def test_our_own_keys_and_those_of_others_are_no_errors():
     labels = {PREFIX + "mode": "InPlaceOnly", PREFIX + "frozen": "x", PREFIX + "phase": "x", "app": "web"}
     assert parse(annotations, labels).errors == ()
     assert table.parse(Meta(annotations={"inplace.example.com/x": "1"}), Native()).errors == ()
-
-
-# -- what nobody acts on yet
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("init-images", "SpecOnly"),
-    ],
-)
-def test_a_setting_that_is_not_built_is_named(name, text):
-    assert parse({name: text}).not_implemented == (name,)
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("on-failure", "Pause"),
-        ("on-failure", "Rollback"),
-        ("max-failures", "1"),
-        ("steps", ""),
-        ("keep-ready-containers", "a"),
-        ("disruption-budgets", "Respect"),
-        ("disruption-budgets", "Ignore"),
-        ("pre-pull", "Never"),
-        ("pre-pull", "Required"),
-        ("pre-pull", "BestEffort"),
-        ("init-images", "Refuse"),
-        ("restart-on", "x/*"),
-        ("order-by", "weight"),
-        ("gates", "before-drain=x.y/Z"),
-        ("container-order", "a > b"),
-        ("steps", "malformed"),
-    ],
-)
-def test_a_value_that_says_what_is_done_anyway_is_not_named(name, text):
-    assert parse({name: text}).not_implemented == ()
 
 
 # -- amounts
