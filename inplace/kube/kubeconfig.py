@@ -87,7 +87,10 @@ def choose(given: str | None, context: str | None) -> Chosen:
     where = os.pathsep.join(map(str, files(given))) or "of $HOME, which is not set"
     if not exists(given):
         raise ConfigError(f"kubeconfig {where} does not exist: give --kubeconfig FILE, or set KUBECONFIG")
-    merged = _merge([(file, _parse(file)) for file in files(given) if file.is_file()])
+    try:
+        merged = _merge([(file, _parse(file)) for file in files(given) if file.is_file()])
+    except RecursionError as error:
+        raise ConfigError(f"kubeconfig {where}: an entry holds itself, or is nested too deep") from error
     name = context or merged["current-context"]
     if not name:
         raise ConfigError(f"kubeconfig {where}: current-context is not set: give --context NAME")
@@ -179,6 +182,11 @@ def _one_credential(where: str, user: dict[str, Any]) -> dict[str, Any]:
     provider = user.get("auth-provider")
     if isinstance(provider, dict) and isinstance(provider.get("config"), dict):
         provider["config"].setdefault("client-secret", "")  # a public client has none
+    groups, extra = user.get("as-groups") or [], user.get("as-user-extra") or {}
+    if not isinstance(groups, list):
+        raise ConfigError(f"{where}: as-groups: expected a list of names")
+    if not isinstance(extra, dict) or not all(isinstance(values, list) for values in extra.values()):
+        raise ConfigError(f"{where}: as-user-extra: expected a list of values for each key")
     dropped = {"exec", "auth-provider"} if has_token or has_basic else set()
     dropped |= {"token"} if user.get("tokenFile") else set()
     return {field: value for field, value in user.items() if field not in dropped}

@@ -189,3 +189,20 @@ async def test_no_message_shows_a_credential(tmp_path, user):
     assert str(path) in str(caught.value) or "127.0.0.1:1" in str(caught.value)
     assert SECRET not in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("user", "said"),
+    [
+        ("{as: jane, as-groups: admins}", "as-groups: expected a list"),
+        ("{as: jane, as-user-extra: [a]}", "as-user-extra: expected a list of values for each key"),
+        ("{as: jane, as-user-extra: {a: b}}", "as-user-extra: expected a list of values for each key"),
+        ("&a {exec: *a}", "an entry holds itself"),
+    ],
+)
+async def test_what_is_malformed_is_named(tmp_path, user, said):
+    path = tmp_path / "config"
+    text = yaml.safe_dump(_config("http://127.0.0.1:1", {"token": "REPLACED"}))
+    path.write_text(text.replace("\n    token: REPLACED", f" {user}"))
+    with pytest.raises(ConfigError, match=said):
+        await _ours(kubeconfig=str(path))
