@@ -158,7 +158,7 @@ def _kubelet(layout: Layout) -> dict[str, object]:
         # One control group for all the Pods of this cluster: what is left of them can be told and removed.
         "cgroupDriver": "cgroupfs",
         "cgroupRoot": f"/{layout.owner}",
-        "cgroupsPerQOS": False,
+        "cgroupsPerQOS": True,
         "enforceNodeAllocatable": [],
         "failSwapOn": False,
         "failCgroupV1": False,

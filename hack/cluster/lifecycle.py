@@ -18,6 +18,7 @@ from hack.cluster import (
     client,
     components,
     configuration,
+    groups,
     layout,
     leftovers,
     network,
@@ -122,6 +123,7 @@ def _start_node(made: Layout) -> None:
     registry.push_all(made.registry)
     _until(made, "containerd", "containerd", made.socket.exists)
     components.start(made, "kube-proxy")
+    groups.make(made)
     components.start(made, "kubelet")
     _until(made, "Ready node", "kubelet", partial(client.node_ready, made, NODE))
     _until(made, "way to Services", "kube-proxy", partial(client.serving, made, made.service))

@@ -179,14 +179,14 @@ DEFECTS: Final = (
     Defect(
         "make broken Pods wait for the budget",
         ADMIT,
-        "disruptive and not state.broken",
-        "disruptive",
+        "weighs and not state.broken",
+        "weighs",
         ("unit/core/test_admit.py::test_a_broken_pod_costs_nothing",),
     ),
     Defect(
         "make labels wait for the budget",
         ADMIT,
-        "disruptive and not state.broken",
+        "weighs and not state.broken",
         "not state.broken",
         ("unit/core/test_admit.py::test_a_change_of_labels_costs_nothing_and_waits_for_nothing",),
     ),

@@ -90,7 +90,7 @@ DEFECTS: Final = (
     Defect(
         "fight over an image",
         LIFECYCLE,
-        "if context.change.disrupts and not batches.is_planned(record, context.change):",
+        "if context.change.swaps and not batches.is_planned(record, context.change):",
         "if False:",
         ("unit/core/test_pod.py::test_somebody_elses_image_fails_it",),
     ),

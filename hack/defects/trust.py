@@ -102,7 +102,7 @@ DEFECTS: Final = (
     Defect(
         "count a drain that closed no gate",
         MEMORY,
-        "known.in_flight and (closed(pod) or known.phase is not PodPhase.DRAINING)",
+        "known.in_flight and (closed(pod) or known.phase not in _SERVING)",
         "known.in_flight",
         (f"{MEMORY_TESTS}::test_a_record_that_is_not_ours_takes_nothing_of_the_cap",),
     ),

@@ -45,6 +45,7 @@ FEATURES: Final = {
     "test_gate": "the readiness gate",
     "test_container_order": "batches inside a Pod (`container-order`)",
     "test_gates": "conditions that somebody else sets (`gates`)",
+    "test_resize": "cpu and memory in place",
     "test_restarts": "restarts in place, and env from labels and annotations",
     "test_init_containers": "native sidecars and plain init containers (`init-images`)",
     "test_traffic": "EndpointSlices are waited for",

@@ -22,7 +22,7 @@ from inplace.cli.say import say
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.settings.annotations import Native, parse
 from inplace.core.template import diff as change
-from inplace.core.template import trees
+from inplace.core.template import sizes, trees
 from inplace.core.template.change import Edits, PodChange, Refused, Verdict, too_large
 from inplace.core.template.trees import tree
 
@@ -104,7 +104,7 @@ def document(verdict: Verdict) -> dict[str, Any]:
         "metadata": {"labels": found.labels, "annotations": found.annotations},
         "reasons": verdict.reasons if isinstance(verdict, Refused) else (),
     }
-    more = {"restarts": _again(found), "notes": found.notes}
+    more = {"sizes": found.sizes, "restarts": _again(found), "notes": found.notes}
     return {**result, **{key: value for key, value in more.items() if value}}
 
 
@@ -125,6 +125,7 @@ def text(verdict: Verdict) -> Iterator[str]:
         count = len(verdict.restarts)
         which = f"{count} container{'s' * (count != 1)} restart{'s' * (count == 1)}" if count else "no restart"
         yield f"in place: {which}"
+        yield from (f"  size {name}: {sizes.words(size)}" for name, size in verdict.sizes.items())
         yield from (f"  image {name}: {image}" for name, image in verdict.images.items())
         yield from (f"  restart {name}: with the image that it has" for name in _again(verdict))
         yield from _edits("label", verdict.labels)

@@ -99,6 +99,7 @@ def _lines(explained: Explanation, now: datetime) -> list[str]:
         same = proof.from_image == proof.to_image
         change = proof.to_image if same else f"{proof.from_image} -> {proof.to_image}"
         lines += [f"  {proof.container}: {change}", f"    {proof.evidence or 'no evidence'}: {proof.means}"]
+    lines += [f"  {one.container}: {one.from_size} -> {one.to_size}" for one in explained.resizes]
     lines += [f"  {one.name}: {one.image}, wanted: {one.wanted_image}" for one in pod.containers if one.wanted_image]
     lines += ["", "Timeline (UTC)"]
     lines += [f"  {_time(moment.at)}  {moment.what}" for moment in explained.timeline] or ["  <none>"]

@@ -227,6 +227,10 @@ def _pod_line(pod: PodForecast) -> str:
     waits = f"; waits: {why}" if pod.verdict is Verdict.WAITS else ""
     if pod.metadata_only:
         return f"{where}: labels and annotations only, no restart{waits}"
+    resized = ", ".join(f"{name}: {pod.from_sizes[name]} -> {size}" for name, size in pod.sizes.items())
+    if not pod.disrupts:
+        return f"{where}: {resized} (no restart, not drained{waits})"
     how = "drained first" if pod.drained else "not drained: no readiness gate"
     images = ", ".join(f"{name}: {pod.from_images[name]} -> {image}" for name, image in pod.images.items())
-    return f"{where}: {images} ({'not Ready now, costs no budget; ' if pod.broken else ''}{how}{waits})"
+    changes = ", ".join(part for part in (resized, images) if part)
+    return f"{where}: {changes} ({'not Ready now, costs no budget; ' if pod.broken else ''}{how}{waits})"

@@ -39,6 +39,8 @@ REFUSAL_SECONDS: Final = 30.0
 #: How long a pull Pod that was created may be unseen by the cache before it is created again, in seconds.
 UNSEEN_SECONDS: Final = 5.0
 #: When a pull Pod that could be requested again was not, and is not there, it was not needed any more.
+#: In these phases a Pod serves for as long as its gate is open.
+_SERVING: Final = (PodPhase.RESIZING, PodPhase.DRAINING)
 FORGOTTEN: Final = timedelta(minutes=1)
 
 
@@ -185,7 +187,7 @@ class Memory:
     def _note_disrupted(self, pod: Pod) -> None:
         record, now = records.read(pod), self.clock.now()
         known = record if isinstance(record, Record) and record.is_timely(now) else None
-        if known is not None and known.in_flight and (closed(pod) or known.phase is not PodPhase.DRAINING):
+        if known is not None and known.in_flight and (closed(pod) or known.phase not in _SERVING):
             self._disrupted[pod.uid] = _Disrupted(pod.metadata.namespace, pod.name, known.workload)
             return
         done = known is not None and known.phase is PodPhase.DONE and now < known.deadline

@@ -58,7 +58,7 @@ async def try_out(client: Client, request: Request, type: type[T], *, timeout: f
 
 
 async def ask(client: Client, action: DryRunPatch, now: datetime, *, timeout: float | None = None) -> Reason | None:
-    """Why the API server would not store this image patch as it is; None if it would.
+    """Why the API server would not store this patch as it is; None if it would.
 
     Raises what the client raises if that is no answer: a lost race, a denial by RBAC, a server that is away.
     """
@@ -67,6 +67,8 @@ async def ask(client: Client, action: DryRunPatch, now: datetime, *, timeout: fl
     except Denied:
         raise
     except Rejected as error:
+        if action.sizes:
+            return dry_runs.resize_refusal(action.pod.name, action.sizes, words(error))
         return dry_runs.refusal(action.pod.name, action.images, words(error))
     return dry_runs.rewritten(stored, action.images)
 

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from inplace.core.actions.actions import (
     Abort,
     Action,
+    BeginResize,
     CloseGate,
     Complete,
     DryRunPatch,
@@ -26,6 +27,7 @@ from inplace.core.actions.actions import (
     PodAction,
     RecordFailure,
     ReserveDisruptions,
+    ResizePod,
     WriteStatus,
     subject,
 )
@@ -196,7 +198,9 @@ def _content(action: Action) -> object:
             return bytes(workload.spec.template), action.spec, action.labels, action.annotations
         case PatchReplicaSet(spec=spec, annotations=annotations):
             return spec, annotations
-        case CloseGate() | PatchImages() | Complete() | RecordFailure():
+        case ResizePod(record=record, sizes=sizes):
+            return record.target, record.retry, sizes
+        case BeginResize() | CloseGate() | PatchImages() | Complete() | RecordFailure():
             return action.record.target, action.record.retry
         case ReserveDisruptions(ours=ours, recount=False):
             return ours
@@ -234,10 +238,10 @@ def ending_of(error: KubeError) -> Ending:
 
 def fatal(action: Action, ending: Ending, error: KubeError) -> Reason | None:
     """Why a Pod in flight fails if this does not pass; what comes before that waits, and is tried again."""
-    if ending is Ending.STALE and isinstance(action, PatchImages | Complete | RecordFailure | Abort):
+    if ending is Ending.STALE and isinstance(action, ResizePod | PatchImages | Complete | RecordFailure | Abort):
         why = f"the Pod changed under our hands at each of {MAX_STALE} tries to write it"
         return Reason(ReasonCode.PreconditionFailed, "", why)
-    if isinstance(action, PatchImages) or (ending is Ending.DENIED and isinstance(action, Complete)):
+    if isinstance(action, ResizePod | PatchImages) or (ending is Ending.DENIED and isinstance(action, Complete)):
         return Reason(ReasonCode.AdmissionRejected, "", words(error))
     return None
 

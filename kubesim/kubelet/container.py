@@ -55,6 +55,9 @@ class Container:
     started_from: float = _NEVER
     exits_at: float = _NEVER
     done: bool = False
+    #: The resources of its spec that the kubelet has set aside for it, and those with which it runs.
+    allocated: Tree = field(default_factory=dict)
+    actual: Tree = field(default_factory=dict)
     backoffs: dict[str, Backoff] = field(default_factory=dict)
     #: The images that it has been made from so far.
     tried: set[str] = field(default_factory=set)

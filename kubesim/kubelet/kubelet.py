@@ -19,9 +19,10 @@ from inplace.runtime.clock import Clock
 from inplace.runtime.observe import Observer
 from kubesim.kubelet.catalogue import Catalogue
 from kubesim.kubelet.container import Tree
+from kubesim.kubelet.machinery import Abilities, Machinery
 from kubesim.kubelet.node import NodeState
 from kubesim.kubelet.timings import Timings
-from kubesim.kubelet.worker import Abilities, Machinery, Worker
+from kubesim.kubelet.worker import Worker
 from kubesim.objects import is_over
 
 #: How often Node objects are written if there is news, and where there is none, in seconds

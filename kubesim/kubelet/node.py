@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 from kubesim.kubelet.catalogue import Catalogue, Image, repository
@@ -44,6 +45,9 @@ class NodeState:
     #: Digest -> the names by which the image was pulled, in that order.
     images: dict[str, list[str]] = field(default_factory=dict)
     addresses: int = 0
+    #: What may be requested on it; and by the uid of a Pod, what its containers have been given.
+    room: dict[str, str] = field(default_factory=lambda: {"cpu": "64", "memory": "256Gi"})
+    given: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     #: Whether the Node object is behind, and when it was last written and first Ready.
     dirty: bool = False
     reported: float = 0.0
@@ -82,7 +86,7 @@ class NodeState:
     def status(self, version: str, now: datetime) -> Tree:
         """Its status."""
         self.ready_since = self.ready_since or now
-        room = {"cpu": "64", "memory": "256Gi", "pods": "10000", "ephemeral-storage": "1Ti"}
+        room = {**self.room, "pods": "10000", "ephemeral-storage": "1Ti"}
         ready = _READY if self.networked else _NO_NETWORK
         times = {"lastHeartbeatTime": stamp(now), "lastTransitionTime": stamp(self.ready_since)}
         info = {"kubeletVersion": version, "containerRuntimeVersion": "containerd://2.2.9", "operatingSystem": "linux"}

@@ -107,6 +107,7 @@ class Runtime:
         container.shown = self._node.shown(taken, image)
         container.image_id = next(name for name in self._node.images[image.digest] if "@" in name)
         container.id = f"containerd://{self._rng.getrandbits(256):064x}"
+        container.actual = container.allocated
         container.running, container.done, container.started = True, False, self._clock.now()
         container.started_from, container.ready_from = probe_times(spec, image, now)
         container.ready_until, container.probed = float("inf"), "readinessProbe" in spec

@@ -10,17 +10,19 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from kubesim.kubelet import resizing
 from kubesim.kubelet.container import Container, Ended, Tree
 from kubesim.objects import stamp
 
+RESIZE: Final = ("PodResizePending", "PodResizeInProgress")
 OWNED: Final = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 
 
 # --- containers -----------------------------------------------------------------------------------------------------
 
 
-def of_container(container: Container, now: float) -> Tree:
-    """A ContainerStatus."""
+def of_container(container: Container, now: float, *, resizes: bool = False) -> Tree:
+    """A ContainerStatus; `resizes`: of a kubelet that can resize."""
     status: Tree = {
         "name": container.name,
         "image": container.shown or container.reference,
@@ -36,7 +38,7 @@ def of_container(container: Container, now: float) -> Tree:
     }
     if container.id:
         status["containerID"] = container.id
-    return status
+    return status | (resizing.of_status(container) if resizes else {})
 
 
 def _state(container: Container) -> Tree:
@@ -135,7 +137,19 @@ def stamped(wanted: Mapping[str, Tree], before: Sequence[Tree], now: datetime, g
         if generation is not None:
             one["observedGeneration"] = generation
         made.append(one)
-    return made
+    return [*made, *(_resize(type_, known.get(type_), wanted.get(type_), now) for type_ in _told(known, wanted))]
+
+
+def _told(known: Mapping[str, Tree], wanted: Mapping[str, Tree]) -> list[str]:
+    """Conditions of a resize that hold, or have ended: a strategic merge removes an entry that is named so."""
+    return [type_ for type_ in RESIZE if type_ in wanted or (type_ in known and "$patch" not in known[type_])]
+
+
+def _resize(type_: str, old: Tree | None, new: Tree | None, now: datetime) -> Tree:
+    if new is None:
+        return {"type": type_, "$patch": "delete"}
+    at = old["lastTransitionTime"] if old is not None and "lastTransitionTime" in old else stamp(now)
+    return {"type": type_, "reason": None, "message": None, **new, "lastTransitionTime": at, "lastProbeTime": None}
 
 
 def phase(pod: Tree, status: Tree) -> str:

@@ -18,6 +18,8 @@ class Timings(Struct, frozen=True):
     pull: float = 1.0
     #: Creating and starting a container.
     start: float = 0.2
+    #: Giving a running container another size.
+    resize: float = 0.1
     #: From SIGTERM to the end of a process that obeys it.
     kill: float = 0.2
     #: From a change in the runtime to the sync that reports it (PLEG).

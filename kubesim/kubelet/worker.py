@@ -8,47 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import math
-import random
-from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from inplace.kube import resource as resources
-from inplace.kube.client import Client, PatchType
+from inplace.kube.client import PatchType
 from inplace.kube.errors import Invalid, KubeError, NotFound
-from inplace.runtime.clock import TICK, Clock
-from inplace.runtime.observe import Observer
+from inplace.runtime.clock import TICK
+from kubesim.kubelet import resizing
 from kubesim.kubelet import status as statuses
 from kubesim.kubelet.container import Container, Tree
+from kubesim.kubelet.machinery import Machinery
 from kubesim.kubelet.node import NodeState
 from kubesim.kubelet.runtime import Runtime
 from kubesim.kubelet.status import is_sidecar
-from kubesim.kubelet.timings import Timings
 from kubesim.objects import is_over, stamp
 
 #: Seconds after which a write that failed is tried again.
 RETRY_SECONDS: Final = 1.0
 _LISTS: Final = ("initContainers", "containers")
-
-
-class Abilities:
-    """What a kubelet of a version does that older ones do not."""
-
-    def __init__(self, version: str) -> None:
-        major, minor = (int(part) for part in version.lstrip("v").split(".")[:2])
-        self.tracks_generation = (major, minor) >= (1, 34)
-        self.restarts_sidecars = (major, minor) >= (1, 32)
-
-
-@dataclass(frozen=True)
-class Machinery:
-    """What all workers of a kubelet share."""
-
-    client: Client
-    clock: Clock
-    rng: random.Random
-    observer: Observer
-    timings: Timings
-    abilities: Abilities
 
 
 class Worker:
@@ -77,6 +54,7 @@ class Worker:
         self._status: Tree = {}
         self._reports = asyncio.Event()
         self._ended = False
+        self._sizes = resizing.Sizes(node, self._containers)
 
     # --- from outside -----------------------------------------------------------------------------------------------
 
@@ -88,6 +66,7 @@ class Worker:
     def forget(self) -> None:
         """The Pod is no longer on the server."""
         self.gone = True
+        self._node.given.pop(self.pod["metadata"]["uid"], None)
         self._news.set()
 
     def fail_probes(self, seconds: float) -> None:
@@ -128,6 +107,7 @@ class Worker:
         container.shown, container.image_id = found["image"], found["imageID"]
         container.id, container.restarts = found["containerID"], found["restartCount"]
         container.running = "running" in found["state"]
+        container.actual = found.get("resources") or spec.get("resources") or {}
         container.done = "terminated" in found["state"]
         if container.running:
             container.started = self._clock.now()
@@ -189,15 +169,27 @@ class Worker:
         pod = self.pod
         self._generation = pod["metadata"].get("generation", 0)
         self._notice_exits()
+        self._sizes.allocate(pod, _specs(pod), self._generation if self._abilities.tracks_generation else None)
         if not self._begun:
             self._begun = stamp(self._clock.now())
         await self._publish(pod)
+        if await self._apply_sizes(pod):
+            await self._publish(pod)
         if not self._node.networked and not pod["spec"].get("hostNetwork"):
             return False
         if not self._address:
             await self._clock.sleep(self._timings.sandbox)
             self._address = self._node.new_address()
         return await self._act(pod)
+
+    async def _apply_sizes(self, pod: Tree) -> bool:
+        """Give running containers what is set aside, those without a restart; whether anything has changed."""
+        given = False
+        for spec in self._sizes.calm(_specs(pod)):
+            await self._pause(self._timings.resize)
+            self._containers[spec["name"]].actual = self._containers[spec["name"]].allocated
+            given = True
+        return self._sizes.is_over() or given
 
     def _notice_exits(self) -> None:
         now = self._clock.monotonic()
@@ -228,7 +220,8 @@ class Worker:
         }
 
     def _to_kill(self, pod: Tree) -> list[Tree]:
-        """Running containers whose image is not the spec's: compared as texts (HashContainer, 1.31 and later)."""
+        """Running containers whose image is not the spec's, compared as texts (HashContainer, 1.31 and later), and
+        those whose size changes with a restart only."""
         found = [spec for spec in pod["spec"]["containers"] if self._is_other(spec)]
         if self._abilities.restarts_sidecars:
             inits = pod["spec"].get("initContainers") or ()
@@ -242,7 +235,7 @@ class Worker:
 
     def _is_other(self, spec: Tree) -> bool:
         container = self._containers[spec["name"]]
-        return container.running and container.reference != spec["image"]
+        return container.running and (container.reference != spec["image"] or resizing.restarts(spec, container))
 
     async def _initialise(self, pod: Tree) -> bool:
         """Run the init containers that have not run yet; whether the others may start."""
@@ -311,7 +304,7 @@ class Worker:
         for field, specs in (("containerStatuses", "containers"), ("initContainerStatuses", "initContainers")):
             names = [spec["name"] for spec in pod["spec"].get(specs) or ()]
             if names:
-                status[field] = [statuses.of_container(self._containers[name], now) for name in names]
+                status[field] = [self._status_of(name, now) for name in names]
         if self._address:
             status |= {"podIP": self._address, "podIPs": [{"ip": self._address}]}
         if self._abilities.tracks_generation:
@@ -321,7 +314,10 @@ class Worker:
         if phase:
             off = {"status": "False", "reason": "PodCompleted"}
             wanted = {**wanted, "Ready": off, "ContainersReady": off}
-        await self._write(status, wanted)
+        await self._write(status, wanted | self._sizes.conditions)
+
+    def _status_of(self, name: str, now: float) -> Tree:
+        return statuses.of_container(self._containers[name], now, resizes=self._abilities.resizes)
 
     async def _publish_probes(self) -> None:
         """Write what probes have found, and nothing else that is new (SetContainerReadiness)."""
@@ -332,7 +328,7 @@ class Worker:
             if field in status:
                 status[field] = [self._probed(statu, now) for statu in status[field]]
         status.pop("conditions")
-        await self._write(status, statuses.conditions(self.pod, status, networked=True))
+        await self._write(status, statuses.conditions(self.pod, status, networked=True) | self._sizes.conditions)
 
     def _probed(self, obj: Tree, now: float) -> Tree:
         container = self._containers[obj["name"]]

@@ -19,6 +19,7 @@ from inplace.runtime.printable import printable
 _STAGES: Final = {
     "Done": ("✔", "green"),
     "Settling": ("◔", "green"),
+    "Resizing": ("⟳", "cyan"),
     "Draining": ("◌", "yellow"),
     "Swapping": ("⟳", "cyan"),
     "Writing": ("…", "cyan"),
@@ -29,7 +30,7 @@ _STAGES: Final = {
     "Unmanaged": (" ", "dim"),
 }
 #: What is shown first where not every Pod fits: what an upgrade is at work on, then what needs a person.
-_FIRST: Final = ("Draining", "Swapping", "Writing", "Settling", "Failed")
+_FIRST: Final = ("Resizing", "Draining", "Swapping", "Writing", "Settling", "Failed")
 _PHASES: Final = {
     Phase.UP_TO_DATE: "green",
     Phase.REFUSED: "red",

@@ -15,7 +15,7 @@ from inplace.core.objects.reasons import EventReason
 from inplace.core.objects.workloads import Pdb, Workload
 from inplace.core.state.records import Record
 from inplace.core.state.statuses import Phase, Status
-from inplace.core.template.change import PodChange
+from inplace.core.template.change import PodChange, Size
 
 
 class OpenGate(Struct, frozen=True):
@@ -29,6 +29,22 @@ class CloseGate(Struct, frozen=True):
 
     pod: Pod
     record: Record
+
+
+class BeginResize(Struct, frozen=True):
+    """Begin the record of an attempt whose first part is a resize that restarts nothing. `change`: all of it."""
+
+    pod: Pod
+    record: Record
+    change: PodChange
+
+
+class ResizePod(Struct, frozen=True):
+    """Set cpu and memory of containers through `pods/resize`."""
+
+    pod: Pod
+    record: Record
+    sizes: Mapping[str, Size]
 
 
 class PatchImages(Struct, frozen=True):
@@ -56,17 +72,19 @@ class RecordFailure(Struct, frozen=True):
 
 
 class Abort(Struct, frozen=True):
-    """Open the gate and drop the record: nothing was patched, and nothing will be."""
+    """Open the gate and drop the record: nothing was patched, and nothing will be. `record`: what stays of it."""
 
     pod: Pod
+    record: Record | None = None
 
 
 class DryRunPatch(Struct, frozen=True):
-    """Dry-run the image patch of this Pod; `key` identifies all patches with the same answer."""
+    """Dry-run the image patch of this Pod, or its resize; `key` identifies all patches with the same answer."""
 
     pod: Pod
     images: dict[str, str]
     key: str
+    sizes: Mapping[str, Size] = {}
 
 
 class CreatePullPod(Struct, frozen=True):
@@ -194,7 +212,9 @@ class ReleaseFields(Struct, frozen=True):
     entries: tuple[int, ...]
 
 
-PodAction = OpenGate | CloseGate | PatchImages | Complete | RecordFailure | Abort | DryRunPatch
+PodAction = (
+    OpenGate | CloseGate | BeginResize | ResizePod | PatchImages | Complete | RecordFailure | Abort | DryRunPatch
+)
 WorkloadAction = (
     PatchWorkload
     | PatchWorkloadStatus

@@ -12,6 +12,7 @@ import msgspec
 from inplace.core.actions.actions import (
     Abort,
     Action,
+    BeginResize,
     ClearStatus,
     CloseGate,
     Complete,
@@ -26,17 +27,19 @@ from inplace.core.actions.actions import (
     PatchReplicaSet,
     PatchWorkload,
     PatchWorkloadStatus,
-    PodAction,
     RecordFailure,
     ReleaseFields,
     ReserveDisruptions,
+    ResizePod,
     WorkloadAction,
     WriteStatus,
 )
 from inplace.core.actions.patches import Creation, Patch, Removal, Request
 from inplace.core.objects import names
 from inplace.core.objects.reasons import EventReason
+from inplace.core.template import sizes
 
+_ToPod = OpenGate | CloseGate | PatchImages | Complete | RecordFailure | Abort | DryRunPatch
 #: The label, and so the sort, of the write of a status.
 REPORT: Final = "write_status"
 
@@ -61,6 +64,14 @@ def describe_action(action: Action) -> Description:
             reserve = f"reserve disruptions of {pods} in" if pods else "release our reservations in"
             sentence = f"{reserve} PodDisruptionBudget {budget.metadata.name}"
             return Description("disruption_budget.reserved", "reserve_disruptions", sentence)
+        case BeginResize(pod, record):
+            sentence = f"begin to resize Pod {pod.name} for revision {record.target}"
+            return Description("pod.resize_begun", "begin_resize", sentence)
+        case ResizePod(pod, record, sizes_):
+            to = "; ".join(f"{name} to {sizes.words(size)}" for name, size in sizes_.items())
+            return Description("pod.resized", "resize_pod", f"resize Pod {pod.name}: {to}")
+        case DryRunPatch(pod, sizes=sizes_) if sizes_:
+            return Description("pod.dry_run_passed", "dry_run_resize", f"dry-run the resize of Pod {pod.name}")
     return _describe_workload(action) if isinstance(action, WorkloadAction) else _describe_pod(action)
 
 
@@ -91,7 +102,7 @@ def about(action: Action) -> str:
             return f"pods[{action.pod.name}]"
 
 
-def _describe_pod(action: PodAction) -> Description:
+def _describe_pod(action: _ToPod) -> Description:
     match action:
         case OpenGate(pod):
             return Description("pod.gate_opened", "open_gate", f"open the gate of Pod {pod.name}")

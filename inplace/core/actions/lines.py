@@ -13,6 +13,7 @@ from typing import Final
 from inplace.core.actions.actions import (
     Abort,
     Action,
+    BeginResize,
     ClearStatus,
     CloseGate,
     Complete,
@@ -30,6 +31,7 @@ from inplace.core.actions.actions import (
     RecordFailure,
     ReleaseFields,
     ReserveDisruptions,
+    ResizePod,
     WriteStatus,
 )
 from inplace.core.objects import names
@@ -37,6 +39,8 @@ from inplace.core.objects.reasons import EventReason
 from inplace.core.state import statuses
 from inplace.core.state.records import Record
 from inplace.core.state.statuses import Phase, Status
+from inplace.core.template import sizes
+from inplace.core.template.change import Size
 
 Fields = dict[str, object]
 
@@ -76,7 +80,7 @@ def _fields(action: Action, now: datetime) -> Fields:
     match action:
         case OpenGate(pod) | Abort(pod):
             return {"pod": pod.name}
-        case CloseGate(pod, record):
+        case CloseGate(pod, record) | BeginResize(pod, record):
             return {"pod": pod.name, **_revisions(record), "attempt": record.attempt}
         case PatchImages(pod, record, change):
             before = {name: container.image for name in change.images if (container := pod.container(name)) is not None}
@@ -87,8 +91,11 @@ def _fields(action: Action, now: datetime) -> Fields:
             return {"pod": pod.name, **_moves(record), "evidence": proof, "took_seconds": round(took, 3)}
         case RecordFailure(pod, record):
             return {"pod": pod.name, **_moves(record), "reason": record.reason, "message": record.message}
-        case DryRunPatch(pod, wanted):
-            return {"pod": pod.name, "to": images(wanted)}
+        case DryRunPatch(pod, wanted, sizes=asked):
+            return {
+                "pod": pod.name,
+                "to": images(wanted) or _by_name(_in_words(asked)),
+            }
         case CreatePullPod(name=name, node=node, image=image):
             return {"pull_pod": name, "node": node, "image": image}
         case DeletePullPod(pod):
@@ -97,11 +104,22 @@ def _fields(action: Action, now: datetime) -> Fields:
         case ReserveDisruptions(budget, ours=ours):
             return {"disruption_budget": budget.metadata.name, "pods": ", ".join(sorted(ours))}
         case _:
-            return _of_workload(action)
+            return _of_rest(action)
 
 
-def _of_workload(action: Action) -> Fields:
+def _in_words(asked: Mapping[str, Size]) -> dict[str, str]:
+    return {name: sizes.words(size) for name, size in asked.items()}
+
+
+def _by_name(texts: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {text}" for name, text in texts.items())
+
+
+def _of_rest(action: Action) -> Fields:
     match action:
+        case ResizePod(pod, record, wanted):
+            before = {name: record.resized[name].from_ for name in wanted if name in record.resized}
+            return {"pod": pod.name, "from": _by_name(before), "to": _by_name(_in_words(wanted)), **_revisions(record)}
         case WriteStatus(_, status):
             counts = {key: getattr(status, key) for key in ("replicas", "updated", "ready", "in_flight", "failed")}
             return {"phase": str(status.phase), "revision": status.revision, **counts, "message": status.message}

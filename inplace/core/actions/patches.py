@@ -13,9 +13,11 @@ from typing import Any, Final, assert_never
 
 from msgspec import Struct, structs
 
+from inplace.core.actions import resize_ops
 from inplace.core.actions.actions import (
     Abort,
     Action,
+    BeginResize,
     ClearStatus,
     CloseGate,
     Complete,
@@ -30,10 +32,10 @@ from inplace.core.actions.actions import (
     PatchReplicaSet,
     PatchWorkload,
     PatchWorkloadStatus,
-    PodAction,
     RecordFailure,
     ReleaseFields,
     ReserveDisruptions,
+    ResizePod,
     WorkloadAction,
     WriteStatus,
 )
@@ -46,6 +48,7 @@ from inplace.core.state.statuses import Phase
 from inplace.core.template.change import PodChange
 
 Op = dict[str, Any]
+_ToPod = OpenGate | CloseGate | PatchImages | Complete | RecordFailure | Abort | DryRunPatch
 #: The only kind that we write besides Pods and workloads.
 PDB: Final = "PodDisruptionBudget"
 
@@ -90,10 +93,16 @@ def build(action: Action, now: datetime) -> Request:
             return Removal("", pod.metadata.namespace, pod.name, pod.uid)
         case ReserveDisruptions():
             return _reserve(action)
+        case BeginResize(pod, record):
+            return _pod(pod, "", _state(pod, record))
+        case ResizePod(pod, _, sizes):
+            return _pod(pod, "resize", _same_record(pod), resize_ops.of(pod, sizes))
+        case DryRunPatch(pod, sizes=sizes) if sizes:
+            return _pod(pod, "resize", resize_ops.of(pod, sizes))
     return _of_workload(action, now) if isinstance(action, WorkloadAction) else _of_pod(action, now)
 
 
-def _of_pod(action: PodAction, now: datetime) -> Patch:
+def _of_pod(action: _ToPod, now: datetime) -> Patch:
     match action:
         case OpenGate(pod) if pod.condition(names.GATE) is None:
             return _pod(pod, "status", _gate(pod, now, "NewPod", opened=True))
@@ -115,9 +124,9 @@ def _of_pod(action: PodAction, now: datetime) -> Patch:
             return _pod(pod, "status" if gate else "", gate, _state(pod, record))
         case DryRunPatch(pod, images):
             return dry_run(pod, images)
-        case Abort(pod):
+        case Abort(pod, kept):
             gate = _gate(pod, now, "Restored", opened=True) if pod.has_gate(names.GATE) else []
-            return _pod(pod, "status" if gate else "", gate, _state(pod, None))
+            return _pod(pod, "status" if gate else "", gate, _state(pod, kept))
         case _:
             assert_never(action)
 

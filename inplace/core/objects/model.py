@@ -90,6 +90,7 @@ class Condition(Part, frozen=True):
     reason: str = ""
     message: str = ""
     last_transition_time: Time | None = None
+    observed_generation: int = 0
 
 
 class RestartRule(Part, frozen=True):
@@ -110,6 +111,17 @@ class SecurityContext(Part, frozen=True):
     run_as_non_root: bool | None = None
 
 
+class Resources(Part, frozen=True):
+    """ResourceRequirements: amounts by name, as the API server writes them."""
+
+    requests: dict[str, str] = {}
+    limits: dict[str, str] = {}
+
+    def amount(self, side: str, name: str) -> str | None:
+        """One of its requests or limits; None if it is not set."""
+        return (self.limits if side == "limits" else self.requests).get(name)
+
+
 class Container(Part, frozen=True):
     """A container of a Pod's spec."""
 
@@ -120,6 +132,7 @@ class Container(Part, frozen=True):
     restart_policy_rules: tuple[RestartRule, ...] = ()
     readiness_probe: Probe | None = None
     startup_probe: Probe | None = None
+    resources: Resources = Resources()
     security_context: SecurityContext | None = None
 
 
@@ -185,6 +198,9 @@ class ContainerStatus(Part, frozen=True):
     ready: bool = False
     state: ContainerState = ContainerState()
     last_state: ContainerState = ContainerState()
+    #: What runs, and what the kubelet has set aside for it (from kubelet 1.33 on).
+    resources: Resources | None = None
+    allocated_resources: dict[str, str] = {}
 
 
 class PodStatus(Part, frozen=True):

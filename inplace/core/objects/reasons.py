@@ -93,7 +93,12 @@ class ReasonCode(StrEnum):
         "a label or annotation changed that is read only when a Pod is created (`docs/reference/keys.md`)",
         "revert it, or use `InPlaceIfPossible` or the native rollout",
     )
-    ResizeNotSupported = "ResizeNotSupported", Concern.REFUSED, "container resources changed", "not supported yet"
+    ResizeNotSupported = (
+        "ResizeNotSupported",
+        Concern.REFUSED,
+        "cpu or memory changed in a way that `pods/resize` cannot make, or not on this node: the message says why",
+        "revert it, or use `InPlaceIfPossible` or the native rollout",
+    )
     InitImageChanged = (
         "InitImageChanged",
         Concern.REFUSED,
@@ -380,6 +385,11 @@ class ReasonCode(StrEnum):
         "when it is done; at the deadline that it has recorded the gate is opened, and the Pod counts as failed",
     )
     WaitingForSwap = "WaitingForSwap", Concern.IN_FLIGHT, "waiting for evidence that the new container runs"
+    WaitingForResize = (
+        "WaitingForResize",
+        Concern.IN_FLIGHT,
+        "waiting for the kubelet to set the new cpu and memory; the message has its words, such as Deferred",
+    )
     WaitingForReady = "WaitingForReady", Concern.IN_FLIGHT, "waiting for the containers, or the Pod, to become Ready"
     MinReadySeconds = "MinReadySeconds", Concern.IN_FLIGHT, "waiting for `min-ready-seconds`"
 
@@ -398,6 +408,16 @@ class ReasonCode(StrEnum):
     OOMKilled = "OOMKilled", Concern.FAILED, "the new container exited three times, the last time out of memory"
     NeverReady = "NeverReady", Concern.FAILED, "the new container runs, but was not Ready by the deadline"
     NotSwapped = "NotSwapped", Concern.FAILED, "no evidence of the swap by the deadline"
+    ResizeInfeasible = (
+        "ResizeInfeasible",
+        Concern.FAILED,
+        "the kubelet can never give the Pod this size on its node (Infeasible); the message has its words",
+    )
+    NotResized = (
+        "NotResized",
+        Concern.FAILED,
+        "the new size was not in force by the deadline: no room (Deferred), or an error, in the kubelet's words",
+    )
     NodeLost = "NodeLost", Concern.FAILED, "the node did not report in by the deadline; not held against the image"
     ConditionNotMet = (
         "ConditionNotMet",

@@ -123,7 +123,7 @@ def _is_only_drained(assessment: Assessment, pod: PodAssessment) -> bool:
     record, target = records.of(pod.pod, assessment.snapshot.workload.metadata.uid), assessment.destination
     if not isinstance(record, Record) or not record.is_ours:
         return False
-    drained = record.phase is PodPhase.DRAINING and not record.containers
+    drained = record.phase is PodPhase.DRAINING and not (record.containers or record.resized)
     alive = pod.pod.metadata.deletion_timestamp is None
     return drained and alive and target is not None and pod.revision == target.revision
 

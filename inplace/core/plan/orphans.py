@@ -50,4 +50,4 @@ def plan(pod: Pod, now: datetime) -> Plan:
 def _end(pod: Pod, record: Record) -> Action:
     """Back into service: as it was, or with the failure on record if an image was patched, so that it can be proven."""
     failed = attempt.fail(pod, record, _WHY).action
-    return failed if record.containers and failed is not None else Abort(pod)
+    return failed if (record.containers or record.resized) and failed is not None else Abort(pod)

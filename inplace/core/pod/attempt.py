@@ -10,10 +10,17 @@ from datetime import datetime
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
-from inplace.core.actions.actions import CloseGate, Complete, PatchImages, PodAction, RecordFailure
+from inplace.core.actions.actions import (
+    BeginResize,
+    CloseGate,
+    Complete,
+    PatchImages,
+    PodAction,
+    RecordFailure,
+)
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.pod import batches, failures
+from inplace.core.pod import batches, failures, resizes
 from inplace.core.pod.availability import drains
 from inplace.core.pod.states import TARGET_UNKNOWN, InProgress, PodContext
 from inplace.core.state import records, versions
@@ -22,18 +29,58 @@ from inplace.core.template.change import PodChange
 
 
 def begin(pod: Pod, last: Record | None, change: PodChange, context: PodContext) -> PodAction:
-    """The first write of an attempt: drain, patch if there is no gate, or complete if nothing restarts."""
+    """The first write of an attempt: resize if that disrupts nothing, else drain, patch if there is no gate, or
+    complete if nothing restarts."""
     record = replace(
         _record(last, context),
         generation=last.generation if last is not None and _unproven(last) else 0,
         containers=_carried(pod, last) if last is not None and _unproven(last) else {},
         tried=_tried(last) if last is not None and _unproven(last) else UNSET,
+        sizes=last.sizes if last is not None and _unproven(last) else UNSET,
     )
+    return _first(pod, record, change, context)
+
+
+def _first(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PodAction:
+    if change.calm_sizes or record.resized:
+        return BeginResize(pod, _resizing(pod, record, change), change)
     if not change.disrupts:
         return conclude(pod, record, change, context)
+    return _disrupt(pod, record, change, context)
+
+
+def _disrupt(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PodAction:
     if drains(pod, context.settings, change.restarts):
-        return CloseGate(pod, record)
+        return CloseGate(pod, replace(record, phase=PodPhase.DRAINING))
     return swap(pod, record, change, context)
+
+
+def _resizing(pod: Pod, record: Record, change: PodChange) -> Record:
+    """The record of a Pod that is resized without a restart, before anything else is done to it."""
+    noted = {**record.resized, **resizes.noted(pod, change.calm_sizes)}
+    return replace(record, phase=PodPhase.RESIZING, sizes=noted, generation=_next(pod, 1))
+
+
+def _next(pod: Pod, writes: int) -> int:
+    """The generation that the Pod has after so many changes of its spec; 0 if the server does not count."""
+    return pod.metadata.generation + writes if pod.metadata.generation else 0
+
+
+def redirect_resize(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PodAction:
+    """Another target for a Pod that is being resized: a new attempt, which knows what the one before may have left."""
+    return _first(pod, replace(retarget(record, context), tried=_tried(record)), change, context)
+
+
+def after_resize(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PodAction:
+    """The size is in force: complete, or drain and patch what restarts, with a deadline of its own."""
+    if not change.disrupts:
+        return conclude(pod, record, change, context)
+    record = replace(record, started_at=context.now, deadline=context.now + context.patience)
+    return _disrupt(pod, record, change, context)
+
+
+def _prove_carried(pod: Pod, record: Record, change: PodChange) -> PatchImages:
+    return PatchImages(pod, _swapping(pod, record), change)
 
 
 def _record(last: Record | None, context: PodContext) -> Record:
@@ -60,6 +107,7 @@ def again(pod: Pod, last: Record | None, context: PodContext) -> Complete:
         base=last.base if last is not None else context.base,
         generation=last.generation if last is not None else 0,
         containers=_carried(pod, last) if last is not None else {},
+        sizes=last.sizes if last is not None else UNSET,
     )
     return complete(pod, record, None, context)
 
@@ -76,8 +124,8 @@ def _carried(pod: Pod, last: Record) -> dict[str, Baseline]:
 
 
 def _unproven(last: Record) -> bool:
-    """Whether a failed attempt left images on the Pod that were never seen running."""
-    return last.phase is PodPhase.FAILED and bool(last.containers)
+    """Whether a failed attempt left images or sizes on the Pod that were never seen in force."""
+    return last.phase is PodPhase.FAILED and bool(last.containers or last.resized)
 
 
 def _tried(last: Record) -> tuple[str, ...]:
@@ -89,7 +137,7 @@ def conclude(pod: Pod, record: Record, change: PodChange, context: PodContext) -
     """Nothing restarts any more: complete, once what an earlier attempt left unproven is proven, and images that do not
     run again are patched."""
     if record.containers or change.images:
-        return PatchImages(pod, _swapping(pod, record), change)
+        return _prove_carried(pod, record, change)
     return complete(pod, record, change, context)
 
 
@@ -150,11 +198,16 @@ def swap(pod: Pod, record: Record, change: PodChange, context: PodContext, batch
     """The image patch of one batch, with its containers as the baseline and the generation that it will produce."""
     record, change = batches.begin(record, change, batch)
     swapping = _swapping(pod, record)
+    sizes = {**record.resized, **resizes.noted(pod, change.sizes)}
+    if sizes:  # what it may have of another template is known until its own size is in force
+        swapping = replace(swapping, sizes=sizes, tried=_tried(record))
+    writes = bool(change.swaps) + bool(change.sizes)
     if not change.needs_proof:
-        return PatchImages(pod, swapping, change)
-    images = change.images
+        generation = _next(pod, writes) if change.sizes else swapping.generation
+        return PatchImages(pod, replace(swapping, generation=generation), change)
+    images = {**{name: _image(pod, name) for name in change.harsh_sizes}, **change.images}
     baselines = {name: _baseline(pod, record, name, images.get(name), context) for name in _changing(record, change)}
-    generation = pod.metadata.generation + 1 if pod.metadata.generation else 0
+    generation = _next(pod, writes)
     return PatchImages(pod, replace(swapping, containers=baselines, generation=generation), change)
 
 
@@ -169,6 +222,11 @@ def next_batch(pod: Pod, record: Record, context: PodContext) -> InProgress | No
         return None
     why = Reason(ReasonCode.WaitingForSwap, "", "swapped and ready; patching the next batch of containers")
     return InProgress(why, swap(pod, record, context.change, context, record.batch + 1))
+
+
+def _image(pod: Pod, name: str) -> str:
+    container = pod.container(name)
+    return container.image if container is not None else ""
 
 
 def _swapping(pod: Pod, record: Record) -> Record:

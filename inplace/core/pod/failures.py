@@ -44,6 +44,7 @@ UNPROBED: Final = timedelta(seconds=2)
 _OVERDUE: Final = {
     ReasonCode.WaitingForSwap: ReasonCode.NotSwapped,
     ReasonCode.WaitingForReady: ReasonCode.NeverReady,
+    ReasonCode.WaitingForResize: ReasonCode.NotResized,
     ReasonCode.BeforeSwap: ReasonCode.ConditionNotMet,
     ReasonCode.BeforeReady: ReasonCode.ConditionNotMet,
 }
@@ -174,7 +175,7 @@ def born(pod: Pod) -> Reason:
 
 def overridden(pod: Pod, record: Record, change: PodChange) -> Reason:
     """The failure of a Pod whose image is another than we have patched, although its target is the same."""
-    name = change.needs_proof[0]
+    name = change.swaps[0]
     container = pod.container(name)
     image = container.image if container is not None else "no image"
     wanted = record.containers[name].to if name in record.containers else change.images.get(name, "")

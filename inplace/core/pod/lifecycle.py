@@ -1,8 +1,8 @@
 """The state machine of one Pod: Pod and target -> what to do now, and why
 (docs/design/protocol.md, "One Pod").
 
-    (rest) -> Draining -> Swapping -> Done
-                 any   -> Failed   -> Done, if it recovers by itself
+    (rest) -> Resizing -> Draining -> Swapping -> Done
+                        any -> Failed   -> Done, if it recovers by itself
 
 The record on the Pod and the live Pod hold its whole state. Whether a Pod at rest *may* start is decided by `rollout`;
 this module does not depend on other Pods.
@@ -20,7 +20,7 @@ from inplace.core.actions.actions import Abort
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.pod import attempt, batches, eligibility, evidence, failures, gates
+from inplace.core.pod import attempt, batches, eligibility, evidence, failures, gates, resizes, sizing
 from inplace.core.pod.availability import available, closed, drains, gated, has_served, ready_until, steady_at
 from inplace.core.pod.states import (
     TARGET_UNKNOWN,
@@ -168,9 +168,9 @@ def _in_progress(pod: Pod, record: Record, context: PodContext) -> PodState:
         return attempt.fail(pod, record, Reason(ReasonCode.StateUnreadable, path, why))
     if not context.works_on(record):
         return _by_other(pod, record, context)
-    advance = _draining if record.phase is PodPhase.DRAINING else _swapping
+    advance = {PodPhase.RESIZING: _resizing, PodPhase.DRAINING: _draining, PodPhase.SWAPPING: _swapping}[record.phase]
     state = advance(pod, record, context)
-    if not isinstance(state, InProgress) or state.action is not None:
+    if not isinstance(state, InProgress) or state.action is not None or state.reason is context.hold:
         return state
     deadline = context.due(failures.deadline(pod, record, context.patience))
     if context.now >= deadline:
@@ -202,6 +202,10 @@ def _unrecorded(record: Record, context: PodContext) -> Reason | None:
     return context.unrecorded if record.target != context.target else None
 
 
+def _resizing(pod: Pod, record: Record, context: PodContext) -> PodState:
+    return sizing.step(pod, record, context, _held(record, context) or _unrecorded(record, context))
+
+
 def _draining(pod: Pod, record: Record, context: PodContext) -> PodState:
     change = context.change
     if change is None:
@@ -228,7 +232,10 @@ def _draining(pod: Pod, record: Record, context: PodContext) -> PodState:
 
 def _undo_drain(pod: Pod, record: Record, why: Reason) -> InProgress:
     """Return to service; an image that an earlier attempt left unproven stays recorded as a failure."""
-    return attempt.fail(pod, record, why) if record.containers else InProgress(why, Abort(pod))
+    if record.containers:
+        return attempt.fail(pod, record, why)
+    kept = replace(record, phase=PodPhase.RESIZING) if record.resized else None  # its size may be of the target
+    return InProgress(why, Abort(pod, kept))
 
 
 def _undrained(pod: Pod, context: PodContext) -> InProgress | None:
@@ -267,8 +274,11 @@ def _swapping(pod: Pod, record: Record, context: PodContext) -> PodState:
     if isinstance(context.change, PodChange) and not (_held(record, context) or _unrecorded(record, context)):
         if record.target != context.target:
             return _redirect(pod, record, context.change, context)
-        if context.change.disrupts and not batches.is_planned(record, context.change):
+        if context.change.swaps and not batches.is_planned(record, context.change):
             return attempt.fail(pod, record, failures.overridden(pod, record, context.change))
+        due = {name: size for name, size in context.change.sizes.items() if name in record.resized}
+        if due and not sizing.is_late(pod, record, context):
+            return sizing.resize(pod, record, due)
         record = record if context.change.disrupts else batches.closed(record)  # nothing is left for another batch
     verdict = failures.classify(pod, record, context.observation)
     if verdict is not None:
@@ -276,7 +286,7 @@ def _swapping(pod: Pod, record: Record, context: PodContext) -> PodState:
     proven = _prove(pod, record, context)
     if isinstance(proven, Reason):  # some evidence needs only time to pass
         return InProgress(batches.told(record, proven), until=context.now + evidence.KUBELET_SYNC)
-    unfinished = _unfinished(pod, proven, context)
+    unfinished = sizing.unsized(pod, proven, context) or _unfinished(pod, proven, context)
     if unfinished is not None:
         return replace(unfinished, reason=batches.told(record, unfinished.reason))
     return attempt.next_batch(pod, proven, context) or InProgress(
@@ -347,12 +357,14 @@ def _unfinished(pod: Pod, record: Record, context: PodContext) -> InProgress | N
 
 def _failed(pod: Pod, record: Record, context: PodContext) -> PodState:
     reason = Reason(ReasonCode.read(record.reason), "", record.message)
-    lacking = not isinstance(context.change, PodChange) or context.change.disrupts
-    if pod.metadata.deletion_timestamp is not None or not record.containers or lacking:
+    lacking = not isinstance(context.change, PodChange) or context.change.disrupts or bool(context.change.sizes)
+    if pod.metadata.deletion_timestamp is not None or not (record.containers or record.resized) or lacking:
         return Failed(reason)
     proven = _prove(pod, batches.closed(record), context)  # no batch is left: nothing restarts any more
     if isinstance(proven, Reason):
         return Failed(reason, until=context.now + evidence.KUBELET_SYNC)
+    if resizes.missing(pod, record, context.node) is not None:
+        return Failed(reason)
     unfinished = _unfinished(pod, proven, context)
     if unfinished is not None:
         return Failed(reason, until=unfinished.until)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from inplace.core.actions.actions import CloseGate, Complete, PatchImages, PodAction
+from inplace.core.actions.actions import BeginResize, CloseGate, Complete, PatchImages, PodAction
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason
 from inplace.core.pod import gates
@@ -79,7 +79,8 @@ def _admit_one(
 ) -> tuple[_Verdict, Quotas, Reservations]:
     """The verdict on one Pod, and what is left for the next."""
     disruptive, moves_to = disrupts(state.action), target_of(state.action)
-    costs, may_be_starting = disruptive and not state.broken, disruptive and state.broken and runs(pod)
+    weighs = disruptive or isinstance(state.action, BeginResize)  # so that a size that cannot be had stops at the first
+    costs, may_be_starting = weighs and not state.broken, disruptive and state.broken and runs(pod)
     reason = quotas.beyond_step(pod, moves_to)
     if reason is not None:
         return _Verdict(reason, within_quotas=False, within_step=False), quotas, reservations
@@ -140,9 +141,11 @@ def candidates(assessment: Assessment) -> Sequence[tuple[PodAssessment, Pending]
 
 def target_of(action: PodAction) -> str:
     """The revision that an action moves its Pod to; empty if it moves no Pod."""
-    return action.record.target if isinstance(action, CloseGate | PatchImages | Complete) else ""
+    return action.record.target if isinstance(action, BeginResize | CloseGate | PatchImages | Complete) else ""
 
 
 def disrupts(action: PodAction) -> bool:
     """Whether this start makes a Pod stop serving."""
-    return not isinstance(action, Complete) and not (isinstance(action, PatchImages) and not action.change.disrupts)
+    if isinstance(action, BeginResize | PatchImages):
+        return action.change.disrupts
+    return not isinstance(action, Complete)

@@ -23,7 +23,7 @@ from inplace.core.settings.annotations import DrainPolicy, Settings
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.core.template import diff, order
-from inplace.core.template.change import PodChange, Refused, Verdict, too_large
+from inplace.core.template.change import PodChange, Refused, Size, Verdict, too_large
 from inplace.core.template.diff import TemplatePair
 
 #: One object: the memo of Pods compares by identity.
@@ -38,6 +38,14 @@ class Restart(NamedTuple):
     revision: str
     images: Mapping[str, str]
     pulled: Mapping[str, str]
+
+
+class Resizing(NamedTuple):
+    """A Pod that would be resized, its target revision, and the new sizes by container."""
+
+    pod: Pod
+    revision: str
+    sizes: Mapping[str, Size]
 
 
 class Changes(Struct, frozen=True):
@@ -56,6 +64,15 @@ class Changes(Struct, frozen=True):
                 continue
             if verdict.disrupts and pod.metadata.deletion_timestamp is None and pod.spec.node_name:
                 yield Restart(pod, revision, verdict.images, verdict.pulled)
+
+    def resizing(self, pods: Iterable[Pod]) -> Iterator[Resizing]:
+        """The Pods that would be resized."""
+        for pod in pods:
+            revision, verdict = self.verdicts.get(pod.uid, ("", None))
+            if not isinstance(verdict, PodChange) or not verdict.containers or pod.uid in self.excluded:
+                continue
+            if verdict.sizes and pod.metadata.deletion_timestamp is None and pod.spec.node_name:
+                yield Resizing(pod, revision, verdict.sizes)
 
 
 class _Inputs(NamedTuple):

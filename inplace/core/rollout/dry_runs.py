@@ -1,4 +1,4 @@
-"""Before the first disruption: would the API server take these image patches at all
+"""Before the first disruption: would the API server take these patches at all
 (docs/design/protocol.md, "The diff")?
 
 Admission may refuse them for good: a namespace whose PodSecurity level was tightened, AlwaysPullImages, a webhook, a
@@ -8,7 +8,7 @@ the same version, with the same containers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from inplace.core.actions.actions import DryRunPatch
@@ -16,6 +16,8 @@ from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.rollout.changes import Changes
 from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.template.change import Size
+from inplace.core.template.sizes import words
 
 #: What AlwaysPullImages makes of a patch is refused because of this field.
 _PULL_POLICY = "imagePullPolicy"
@@ -34,18 +36,38 @@ def ask(snapshot: Snapshot, changes: Changes) -> DryRuns:
         return DryRuns()
     refused: dict[tuple[str, str], Reason] = {}
     pending: dict[str, DryRunPatch] = {}
-    for pod, revision, images, _ in changes.restarting(snapshot.pods):
-        node = snapshot.nodes.get(pod.spec.node_name)
-        version = node.status.node_info.kubelet_version if node is not None else ""
-        containers = ",".join(container.name for container in (*pod.spec.containers, *pod.spec.init_containers))
-        key = "|".join((snapshot.revision_of(pod), revision, version, containers))
-        if key not in snapshot.dry_runs:
-            pending.setdefault(key, DryRunPatch(pod, dict(images), key))
+    for asked in _questions(snapshot, changes):
+        if asked.key not in snapshot.dry_runs:
+            pending.setdefault(asked.key, asked)
             continue
-        reason = snapshot.dry_runs[key]
+        reason = snapshot.dry_runs[asked.key]
         if reason is not None:
             refused.setdefault((reason.code, reason.message), reason)
     return DryRuns(tuple(refused.values()), tuple(pending.values()))
+
+
+def _questions(snapshot: Snapshot, changes: Changes) -> Iterator[DryRunPatch]:
+    """The image patch and the resize of each Pod: two requests. What a resize may ask for depends on the node too."""
+    for pod, revision, images, _ in changes.restarting(snapshot.pods):
+        if images:
+            yield DryRunPatch(pod, dict(images), _key(snapshot, pod, revision))
+    for pod, revision, sizes in changes.resizing(snapshot.pods):
+        key = "|".join((_key(snapshot, pod, revision), pod.spec.node_name, "resize"))
+        yield DryRunPatch(pod, {}, key, sizes)
+
+
+def _key(snapshot: Snapshot, pod: Pod, revision: str) -> str:
+    node = snapshot.nodes.get(pod.spec.node_name)
+    version = node.status.node_info.kubelet_version if node is not None else ""
+    containers = ",".join(container.name for container in (*pod.spec.containers, *pod.spec.init_containers))
+    return "|".join((snapshot.revision_of(pod), revision, version, containers))
+
+
+def resize_refusal(pod_name: str, sizes: Mapping[str, Size], message: str) -> Reason:
+    """The server's message: a LimitRange, a ResourceQuota, more than the node has, or one that knows no resize."""
+    wanted = ", ".join(f"{name} to {words(size)}" for name, size in sizes.items())
+    why = f"the API server rejects the resize of {wanted}: {message}"
+    return Reason(ReasonCode.AdmissionRejected, f"pods[{pod_name}]", why)
 
 
 def rewritten(stored: Pod, images: Mapping[str, str]) -> Reason | None:

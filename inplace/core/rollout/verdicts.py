@@ -19,7 +19,7 @@ def failures(pods: Sequence[PodAssessment]) -> list[tuple[PodAssessment, Reason]
 def moved(
     failed: Sequence[tuple[PodAssessment, Reason]], workload: str, revision: str
 ) -> list[tuple[PodAssessment, Reason]]:
-    """Those among the failures whose Pods have the revision, or at least an image of it: they can be rolled back.
+    """Those among the failures whose Pods have the revision, or an image or a size of it: they can be rolled back.
 
     A Pod whose image could not be pulled ahead, or that failed while it was drained, is as it was before.
     """
@@ -28,7 +28,7 @@ def moved(
 
 def _has_image(pod: PodAssessment, workload: str, revision: str) -> bool:
     record = records.of(pod.pod, workload)
-    return isinstance(record, Record) and record.target == revision and bool(record.containers)
+    return isinstance(record, Record) and record.target == revision and bool(record.containers or record.resized)
 
 
 def blamed(failed: Sequence[tuple[PodAssessment, Reason]]) -> int:

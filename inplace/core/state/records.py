@@ -27,6 +27,7 @@ from inplace.core.state.versions import Others
 class PodPhase(StrEnum):
     """The phase of a Pod's upgrade; the `phase` of its record."""
 
+    RESIZING = "Resizing"
     DRAINING = "Draining"
     SWAPPING = "Swapping"
     DONE = "Done"
@@ -64,7 +65,7 @@ LONGEST: Final = timedelta(days=30, seconds=LONGEST_GRACE)
 SKEW: Final = timedelta(days=1)
 #: Batches of containers: no order has more names.
 MAX_BATCHES: Final = 4096
-IN_FLIGHT: Final = (PodPhase.DRAINING, PodPhase.SWAPPING)
+IN_FLIGHT: Final = (PodPhase.RESIZING, PodPhase.DRAINING, PodPhase.SWAPPING)
 
 
 class Baseline(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -87,18 +88,26 @@ class Baseline(Struct, frozen=True, gc=False, omit_defaults=True):
     expected: str = ""
 
 
+class Resized(Struct, frozen=True, gc=False, omit_defaults=True):
+    """The size of one container before and after, in words: a size is always set from a template, never from here."""
+
+    from_: str = field(default="", name="from")
+    to: str = ""
+
+
 class Record(Struct, frozen=True, gc=False, rename="camel"):
     """The state of the upgrade of one Pod.
 
-    `generation` is the metadata.generation that the image patch produces (G in docs/design/protocol.md, "Evidence"),
-    0 if the server does not count it. `deadline` ends every wait of this attempt. Times are UTC. `retry` is the request
-    that it answers. `tried` are the revisions whose labels and annotations unfinished attempts before this one may have
-    left on the Pod; once it has written its own, there are none. `ready_changed_at` is the lastTransitionTime of the
-    Pod's Ready condition when the upgrade was completed: as long as it is the same, the Pod has not become Ready since.
-    `by` is who works on the attempt; absent: the controller, which leaves that of another alone until its deadline.
-    `request` is what a command has been asked for, where that is another thing than the template: `requested`.
-    `batch` is the one under way, from 0, of `batches`; absent: all containers are patched at once.
-    `others` are the fields of another release; they stay for as long as the attempt does.
+    `generation` is the metadata.generation that the image patch produces (G in docs/design/protocol.md, "Evidence"), or
+    the resize, 0 if the server does not count it. `deadline` ends every wait of this attempt. Times are UTC. `retry` is
+    the request that it answers. `tried` are the revisions whose labels and annotations unfinished attempts before this
+    one may have left on the Pod; once it has written its own, there are none. `ready_changed_at` is the
+    lastTransitionTime of the Pod's Ready condition when the upgrade was completed: as long as it is the same, the Pod
+    has not become Ready since. `by` is who works on the attempt; absent: the controller, which leaves that of another
+    alone until its deadline. `request` is what a command has been asked for, where that is another thing than the
+    template: `requested`. `batch` is the one under way, from 0, of `batches`; absent: all containers are patched at
+    once. `sizes` are the containers that this attempt resizes. `others` are the fields of another release; they stay
+    for as long as the attempt does.
     """
 
     v: int
@@ -120,12 +129,18 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
     by: Author | msgspec.UnsetType = msgspec.UNSET
     request: str | msgspec.UnsetType = msgspec.UNSET
     batches: int | msgspec.UnsetType = msgspec.UNSET
+    sizes: dict[str, Resized] | msgspec.UnsetType = msgspec.UNSET
     others: Others = msgspec.UNSET
 
     @property
     def attempted(self) -> tuple[str, ...]:
         """The revisions that the Pod may have metadata of beside its own: the target, and what was tried before."""
         return (self.target, *(() if self.tried is msgspec.UNSET else self.tried))
+
+    @property
+    def resized(self) -> dict[str, Resized]:
+        """The containers that this attempt has resized, or is about to."""
+        return {} if self.sizes is msgspec.UNSET else self.sizes
 
     @property
     def answers(self) -> str:

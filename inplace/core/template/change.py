@@ -35,14 +35,21 @@ class Edits(Struct, frozen=True):
         )
 
 
+#: Amounts of cpu and memory by side (`requests`, `limits`) and resource.
+Size = Mapping[str, Mapping[str, str]]
+
+
 class ContainerChange(Struct, frozen=True):
     """The change of one container."""
 
     #: The new image; empty if the image does not change. With `restart` an alias of the one that runs, empty as long as
     #: no live container tells which.
     image: str = ""
-    #: Requests and limits to set through `pods/resize`, as in the template; None if they do not change.
-    resources: Mapping[str, Mapping[str, str]] | None = None
+    #: The requests and limits of cpu and memory to set through `pods/resize`, as in the template, without those that do
+    #: not change; None if none does.
+    resources: Size | None = None
+    #: Whether the kubelet restarts the container for its new size (`resizePolicy: RestartContainer`).
+    resize_restarts: bool = False
     #: Whether it restarts with the same image.
     restart: bool = False
     #: Whether the new image is for the spec alone: a plain init container does not run again in a Pod that lives.
@@ -50,8 +57,8 @@ class ContainerChange(Struct, frozen=True):
 
     @property
     def restarts(self) -> bool:
-        """Whether the kubelet replaces the container: for another image, or because of a requested restart."""
-        return (bool(self.image) and not self.spec_only) or self.restart
+        """Whether the kubelet replaces the container: for another image, on request, or for its size."""
+        return (bool(self.image) and not self.spec_only) or self.restart or self.resize_restarts
 
 
 class PodChange(Struct, frozen=True):
@@ -86,6 +93,33 @@ class PodChange(Struct, frozen=True):
         """The new images, by container."""
         return {name: change.image for name, change in self.containers.items() if change.image}
 
+    def resized(self, resizes: Mapping[str, ContainerChange]) -> PodChange:
+        """The same with the sizes of these changes as well."""
+        own = {
+            name: replace(
+                self.containers.get(name, ContainerChange()),
+                resources=change.resources,
+                resize_restarts=change.resize_restarts,
+            )
+            for name, change in resizes.items()
+        }
+        return replace(self, containers={**self.containers, **own})
+
+    @property
+    def sizes(self) -> dict[str, Size]:
+        """The new sizes, by container."""
+        return {name: change.resources for name, change in self.containers.items() if change.resources}
+
+    @property
+    def calm_sizes(self) -> dict[str, Size]:
+        """Those for which no container restarts: they are set first, before a drain."""
+        return {name: size for name, size in self.sizes.items() if not self.containers[name].resize_restarts}
+
+    @property
+    def harsh_sizes(self) -> dict[str, Size]:
+        """Those for which a container restarts."""
+        return {name: size for name, size in self.sizes.items() if self.containers[name].resize_restarts}
+
     @property
     def pulled(self) -> dict[str, str]:
         """The new images that are to run, by container."""
@@ -100,6 +134,15 @@ class PodChange(Struct, frozen=True):
     def unstarted(self) -> tuple[str, ...]:
         """The containers that are to restart, and that nobody can restart: they have not been created yet."""
         return tuple(name for name, change in self.containers.items() if change.restart and not change.image)
+
+    @property
+    def swaps(self) -> tuple[str, ...]:
+        """The containers that are created anew for their image, or on request: not for their size."""
+        return tuple(
+            name
+            for name, change in self.containers.items()
+            if (change.image and not change.spec_only) or change.restart
+        )
 
     @property
     def disrupts(self) -> bool:

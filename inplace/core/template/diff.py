@@ -17,7 +17,7 @@ from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.settings.annotations import InitImages
 from inplace.core.state import records
-from inplace.core.template import defaults, keys, paths, restarts, trees
+from inplace.core.template import defaults, keys, paths, restarts, sizes, trees
 from inplace.core.template.change import ContainerChange, Edits, PodChange, Refused, Verdict, too_large
 from inplace.core.template.keys import UNDO
 from inplace.core.template.paths import Chosen
@@ -57,12 +57,14 @@ def diff(
     images = _changed_images(old, new)
     labels = _edits(trees.labels(old), trees.labels(new))
     annotations = _edits(trees.annotations(old), trees.annotations(new))
+    resizes = sizes.changed(old, new)
     again = restarts.asked(new, images, labels, annotations, restart_on)
     swapped = (*images, *again)
     reasons = (
         *(_refuse(difference) for difference in trees.differences(_rest(old, images), _rest(new, images))),
         *_refuse_images(new, swapped, init_images, kubelet),
         *keys.refuse(new, labels, annotations, restart_on),
+        *sizes.refuse(old, new, resizes, kubelet),
         *_refuse_record(old, {**images, **restarts.longest(new, again)}),
     )
     if reasons:
@@ -73,7 +75,7 @@ def diff(
         *_key_notes(old, new),
         *restarts.notes(new, again),
     )
-    return PodChange({**_container_changes(new, images), **again}, labels, annotations, notes)
+    return PodChange({**_container_changes(new, images), **again}, labels, annotations, notes).resized(resizes)
 
 
 def _container_changes(target: Tree, images: Mapping[str, str]) -> dict[str, ContainerChange]:
@@ -94,14 +96,15 @@ def _refuse_record(old: Tree, images: Mapping[str, str]) -> Iterator[Reason]:
 class TemplatePair(Struct, frozen=True, eq=False):
     """The inputs of `change_for` from templates, computed once for many Pods.
 
-    `before`: the images of every template that a Pod may have been created from or moved to. `changed_labels` and
-    `changed_annotations`: the keys in which one of these differs from the target.
+    `before`: the images of every template that a Pod may have been created from or moved to, `sizes` what they have.
+    `changed_labels` and `changed_annotations`: the keys in which one of these differs from the target.
     """
 
     target: Tree
     images: dict[str, str]
     restartable: dict[str, str]
     before: tuple[dict[str, str], ...]
+    sizes: dict[str, sizes.Between]
     labels: dict[str, str]
     annotations: dict[str, str]
     changed_labels: frozenset[str]
@@ -116,6 +119,7 @@ def template_pair(base_trees: Sequence[Tree], target: Tree) -> TemplatePair:
         images=trees.images(target),
         restartable=_restartable(target),
         before=tuple(trees.images(base) for base in base_trees),
+        sizes=sizes.between(base_trees, target),
         labels=labels,
         annotations=annotations,
         changed_labels=frozenset(key for base in base_trees for key in _edits(trees.labels(base), labels).keys),
@@ -154,8 +158,10 @@ def change_for(
     if isinstance(switched, Refused):
         return switched
     notes = (*verdict.notes, *_metadata_drift(between, pod))
+    resizes, resized = sizes.live(between.sizes, pod)
     containers = {**_container_changes(between.target, images), **switched}
-    return PodChange(containers, labels, annotations, notes, drift)
+    drift = (*drift, *resized)
+    return PodChange(containers, labels, annotations, notes=notes, drift=drift).resized(resizes)
 
 
 # -- template against template
@@ -185,7 +191,7 @@ def _changed_images(old: Tree, new: Tree) -> dict[str, str]:
 
 
 def _rest(tree: Tree, images: Mapping[str, str]) -> Tree:
-    """The template without changed images, labels and annotations, which have their own rules."""
+    """The template without changed images, cpu and memory, labels and annotations, which have their own rules."""
     rest = dict(tree)
     if isinstance(tree.get("metadata"), dict):
         judged = ("labels", "annotations")
@@ -194,7 +200,7 @@ def _rest(tree: Tree, images: Mapping[str, str]) -> Tree:
         }
     if isinstance(tree.get("spec"), dict):
         rest["spec"] = {
-            key: [_without_image(item, images) for item in value]
+            key: [_without_own_rules(item, images) for item in value]
             if key in {"containers", "initContainers"} and isinstance(value, list)
             else value
             for key, value in tree["spec"].items()
@@ -202,10 +208,11 @@ def _rest(tree: Tree, images: Mapping[str, str]) -> Tree:
     return rest
 
 
-def _without_image(container: object, images: Mapping[str, str]) -> object:
-    if not isinstance(container, dict) or str(container.get("name") or "") not in images:
+def _without_own_rules(container: object, images: Mapping[str, str]) -> object:
+    if not isinstance(container, dict):
         return container
-    return {key: value for key, value in container.items() if key != "image"}
+    changes = str(container.get("name") or "") in images
+    return sizes.without({key: value for key, value in container.items() if key != "image" or not changes})
 
 
 def _edits(old: Mapping[str, str], new: Mapping[str, str]) -> Edits:
@@ -230,15 +237,8 @@ def _refuse(difference: Difference) -> Reason:
         case ("spec", "containers" | "initContainers") | ("spec", "containers" | "initContainers", Chosen()):
             why = f"{change}: a live Pod keeps its list of containers; {UNDO}"
             return Reason(ReasonCode.ContainersChanged, where, why)
-        case (
-            "spec",
-            "containers" | "initContainers",
-            Chosen(),
-            "resources",
-            "limits" | "requests",
-            Chosen(resource),
-        ) | ("spec", "resources", "limits" | "requests", Chosen(resource)) if resource in {"cpu", "memory"}:
-            why = f"{change}: resizing in place is not supported yet; {UNDO}"
+        case ("spec", "resources", "limits" | "requests", Chosen(resource)) if resource in sizes.RESIZED:
+            why = f"{change}: the resources of a Pod as a whole are not resized in place; {UNDO}"
             return Reason(ReasonCode.ResizeNotSupported, where, why)
     return Reason(ReasonCode.FieldChanged, where, f"{change}: a live Pod keeps this field as it was created; {UNDO}")
 

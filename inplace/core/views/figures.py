@@ -64,6 +64,7 @@ _STEPS: Final = {
     ReasonCode.EndpointsSlow: Step.ENDPOINTS,
     ReasonCode.GracePeriod: Step.GRACE,
     ReasonCode.WaitingForSwap: Step.SWAP,
+    ReasonCode.WaitingForResize: Step.SWAP,
     ReasonCode.WaitingForReady: Step.READY,
     ReasonCode.MinReadySeconds: Step.MIN_READY,
     ReasonCode.ByCommand: Step.COMMAND,

@@ -18,7 +18,7 @@ from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan.decision import Decision
 from inplace.core.plan.plan import Planner, is_opted_in
 from inplace.core.plan.status import explain
-from inplace.core.pod import gates
+from inplace.core.pod import gates, resizes
 from inplace.core.pod.availability import drains
 from inplace.core.pod.states import Failed, Ineligible, InProgress, Pending, UpToDate
 from inplace.core.rollout import holds
@@ -52,8 +52,13 @@ class PodForecast(Struct, frozen=True, rename="camel"):
     verdict: Verdict
     images: dict[str, str]
     from_images: dict[str, str]
+    #: By container: its cpu and memory now and then, in words, as far as they change.
+    sizes: dict[str, str]
+    from_sizes: dict[str, str]
     #: Only labels and annotations change.
     metadata_only: bool
+    #: Its containers restart, or one of them.
+    disrupts: bool
     #: It is drained through its readiness gate first.
     drained: bool
     #: It is not Ready now, and costs no budget.
@@ -67,7 +72,7 @@ class PodForecast(Struct, frozen=True, rename="camel"):
     @property
     def disrupted(self) -> bool:
         """Whether its containers restart, now or later."""
-        return self.verdict in (Verdict.STARTS, Verdict.WAITS) and not self.metadata_only
+        return self.verdict in (Verdict.STARTS, Verdict.WAITS) and self.disrupts
 
 
 class Forecast(Struct, frozen=True, rename="camel"):
@@ -187,6 +192,7 @@ def _waves(decision: Decision, pods: tuple[PodForecast, ...], budget: int) -> in
 def _pod(decision: Decision, assessed: PodAssessment) -> PodForecast:
     pod, change = assessed.pod, assessed.change
     images = change.images if isinstance(change, PodChange) else {}
+    resized = resizes.noted(pod, change.sizes) if isinstance(change, PodChange) else {}
     verdict = _verdict(decision, assessed)
     return PodForecast(
         name=pod.name,
@@ -195,7 +201,10 @@ def _pod(decision: Decision, assessed: PodAssessment) -> PodForecast:
         verdict=verdict,
         images=images,
         from_images={name: _image(pod, name) for name in images},
-        metadata_only=not (isinstance(change, PodChange) and change.disrupts),
+        sizes={name: one.to for name, one in resized.items()},
+        from_sizes={name: one.from_ for name, one in resized.items()},
+        metadata_only=not (isinstance(change, PodChange) and (change.disrupts or change.sizes)),
+        disrupts=isinstance(change, PodChange) and change.disrupts,
         drained=_is_drained(pod, change, decision.assessment.settings),
         broken=not pod.ready,
         outstanding=_is_outstanding(assessed),

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from inplace.core.objects import names
 from inplace.core.objects.model import ContainerStatus, Pod, PodEvent
+from inplace.core.pod.resizes import IN_PROGRESS, PENDING
 from inplace.core.rollout import pull_pods
 from inplace.core.state import records
 from inplace.core.state.records import Baseline, Evidence, Record
@@ -59,6 +60,8 @@ _EVENTS: Final = {
     "Created": Order.CREATED,
     "Started": Order.STARTED,
 }
+#: What the kubelet says of a resize.
+RESIZE: Final = (PENDING, IN_PROGRESS)
 #: What is told of every pull Pod.
 _OF_A_PULL: Final = ("Pulling", "Pulled")
 
@@ -81,6 +84,14 @@ class Proof(Struct, frozen=True, rename="camel"):
     means: str
 
 
+class Resize(Struct, frozen=True, rename="camel"):
+    """A container that was or is being resized, its cpu and memory in words."""
+
+    container: str
+    from_size: str
+    to_size: str
+
+
 class Explanation(Struct, frozen=True):
     """The explanation of a Pod."""
 
@@ -89,6 +100,7 @@ class Explanation(Struct, frozen=True):
     attempt: int
     proofs: tuple[Proof, ...]
     timeline: tuple[Moment, ...]
+    resizes: tuple[Resize, ...] = ()
 
 
 def explain(
@@ -116,8 +128,10 @@ def explain(
         *(moment for pull, told in pulls for moment in _of_pull(pull, told)),
     ]
     proofs = tuple(_proof(name, base) for name, base in record.containers.items()) if record and is_now else ()
+    resized = record.resized if record is not None and is_now else {}
+    resizes = tuple(Resize(name, one.from_, one.to) for name, one in resized.items())
     ordered = tuple(sorted(moments, key=lambda moment: (moment.at.replace(microsecond=0), moment.order, moment.at)))
-    return Explanation(workload, seen, record.attempt if record is not None else 0, proofs, ordered)
+    return Explanation(workload, seen, record.attempt if record is not None else 0, proofs, ordered, resizes)
 
 
 def pulls_for(pod: Pod, seen: PodView, pull_pods_: Iterable[Pod]) -> list[Pod]:
@@ -156,7 +170,7 @@ def _of_pod(pod: Pod) -> list[Moment]:
     moments = []
     for condition in pod.status.conditions:
         at = condition.last_transition_time
-        if condition.type in {names.GATE, "Ready"} and at is not None:
+        if condition.type in {names.GATE, "Ready", *RESIZE} and at is not None:
             why = f" ({condition.reason})" if condition.reason else ""
             order = Order.OPENED if condition.status == "True" else Order.CLOSED
             moments.append(Moment(at, f"condition {condition.type} became {condition.status}{why}", order))

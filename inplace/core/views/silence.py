@@ -14,6 +14,7 @@ import msgspec
 from inplace.core.actions.actions import (
     Abort,
     Action,
+    BeginResize,
     CloseGate,
     Complete,
     CreatePullPod,
@@ -21,6 +22,7 @@ from inplace.core.actions.actions import (
     PatchImages,
     RecordFailure,
     ReserveDisruptions,
+    ResizePod,
 )
 from inplace.core.actions.describe import describe_action
 from inplace.core.objects import names
@@ -78,7 +80,11 @@ def _is_certain(action: Action, snapshot: Snapshot) -> bool:
             return told is not None and not told.failures and waiting <= _AT_FIRST
         case CloseGate(pod) | PatchImages(pod) if not _in_flight(pod):
             return not waiting & set(_HELD)
-        case OpenGate(pod) | CloseGate(pod) | PatchImages(pod) | Complete(pod) | RecordFailure(pod) | Abort(pod):
+        case BeginResize(pod) | ResizePod(pod) if not _in_flight(pod):
+            return not waiting & set(_HELD)
+        case OpenGate(pod) | CloseGate(pod) | PatchImages(pod) | ResizePod(pod):
+            return not _is_ambiguous(pod)
+        case Complete(pod) | RecordFailure(pod) | Abort(pod):
             return not _is_ambiguous(pod)
         case _:
             return False

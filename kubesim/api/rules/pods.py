@@ -173,19 +173,19 @@ def validate_status(old: Tree, new: Tree) -> Iterator[Cause]:
 
 
 def resized(old: Tree, new: Tree) -> Tree:
-    """`pods/resize` changes cpu and memory of containers and drops everything else."""
-    wanted = {
-        container.get("name"): container.get("resources") or {} for container in new["spec"].get("containers") or ()
-    }
-    containers = [
-        {**container, "resources": wanted.get(container["name"], container.get("resources") or {})}
-        for container in old["spec"]["containers"]
-    ]
-    return {**old, "spec": {**old["spec"], "containers": containers}}
+    """`pods/resize` changes the resources of containers and drops everything else."""
+    spec = {**old["spec"]}
+    for field in _LISTS:
+        wanted = {one.get("name"): one.get("resources") or {} for one in new["spec"].get(field) or ()}
+        if field in spec:
+            spec[field] = [
+                {**one, "resources": wanted.get(one["name"], one.get("resources") or {})} for one in spec[field]
+            ]
+    return {**old, "spec": spec}
 
 
 def validate_resize(old: Tree, new: Tree) -> Iterator[Cause]:
-    """ValidatePodResize, as far as classes and names of resources go."""
+    """ValidatePodResize, and the room of no node: that is the kubelet's, or an admission plugin's."""
     before, after = quality(old["spec"]), quality(new["spec"])
     if before != after:
         text = "Pod QOS Class may not change as a result of resizing"
@@ -193,6 +193,19 @@ def validate_resize(old: Tree, new: Tree) -> Iterator[Cause]:
     found = (old.get("status") or {}).get("containerStatuses") or ()
     if any("running" in one.get("state", {}) and "resources" not in one for one in found):
         yield forbidden_value("spec", "Pod running on node without support for resize")
+    for field in _LISTS:
+        for n, (was, now) in enumerate(zip(old["spec"].get(field) or (), new["spec"].get(field) or (), strict=True)):
+            yield from _validate_resized(was, now, f"spec.{field}[{n}].resources")
+
+
+def _validate_resized(was: Tree, now: Tree, where: str) -> Iterator[Cause]:
+    before, after = was.get("resources") or {}, now.get("resources") or {}
+    for side in ("requests", "limits"):
+        old, new = before.get(side) or {}, after.get(side) or {}
+        if set(old) - set(new):
+            yield forbidden_value(f"{where}.{side}", f"resource {side} cannot be removed")
+        if any(old.get(name) != new.get(name) for name in {*old, *new} if name not in _RESIZED):
+            yield forbidden_value("spec", "only cpu and memory resources are mutable")
 
 
 def quality(spec: Tree) -> str:

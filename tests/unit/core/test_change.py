@@ -192,18 +192,6 @@ def test_our_own_keys_in_a_template_are_noted_and_not_carried_over():
             id="sidecar on an old kubelet",
         ),
         pytest.param(
-            BASE,
-            template(app={"resources": {"limits": {"cpu": "1"}}}),
-            (ReasonCode.ResizeNotSupported, "spec.containers[app].resources.limits[cpu]"),
-            id="resources added",
-        ),
-        pytest.param(
-            template(app={"resources": {"limits": {"memory": "1Gi"}}}),
-            template(app={"resources": {"limits": {"memory": "2Gi"}}}),
-            (ReasonCode.ResizeNotSupported, "spec.containers[app].resources.limits[memory]"),
-            id="memory limit",
-        ),
-        pytest.param(
             template(app={"resources": {"limits": {"nvidia.com/gpu": 1}}}),
             template(app={"resources": {"limits": {"nvidia.com/gpu": 2}}}),
             (ReasonCode.FieldChanged, "spec.containers[app].resources.limits[nvidia.com/gpu]"),

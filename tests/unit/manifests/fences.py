@@ -16,7 +16,10 @@ from kubesim.api import kinds
 from kubesim.api.kinds import Kind
 from tests.unit.manifests.admission import Change, Tree, owned_by, pod, workload
 
-IMAGES = "inplace may change nothing but images in the spec of a Pod, and these only below a workload"
+IMAGES = (
+    "inplace may change nothing but images in the spec of a Pod, and cpu and memory by a resize, and these only below "
+    "a workload"
+)
 POD_METADATA = (
     "inplace may change nothing but labels and annotations in the metadata of a Pod, not its owners or finalizers"
 )
@@ -25,7 +28,9 @@ POD_ANNOTATIONS = "inplace may change no annotations of a Pod but its record and
 POD_STATUS = "inplace may change nothing but its own condition in the status of a Pod"
 POD_CONDITIONS = "inplace may change no condition of a Pod but InPlaceUpdateReady"
 SPEC = "inplace may change nothing but the freeze in the spec of a workload"
-TEMPLATE = "inplace may not change the template of a workload, and below a Deployment only images and metadata in it"
+TEMPLATE = (
+    "inplace may not change the template of a workload, and below a Deployment only images, sizes and metadata in it"
+)
 NOT_OPTED_IN = "inplace may not begin with a workload that nobody has opted in"
 METADATA = (
     "inplace may change nothing but labels and annotations in the metadata of a workload, not its owners or finalizers"
@@ -140,6 +145,18 @@ POD = Fence(
         "node": (put("spec", "nodeName", value="another"), IMAGES),
         "a field of a later Kubernetes": (put("spec", "somethingNew", value=1), IMAGES),
     },
+)
+POD_RESIZE = Fence(
+    "inplace-fence-pods",
+    kinds.PODS,
+    _pod,
+    {
+        "size": (put("spec", "containers", 0, "resources", value={"limits": {"cpu": "9"}}), ""),
+        "size of the Pod": (put("spec", "resources", value={"limits": {"cpu": "9"}}), IMAGES),
+        "image": (put("spec", "containers", 0, "image", value="app:v2"), IMAGES),
+        "policy": (put("spec", "containers", 0, "resizePolicy", value=[]), IMAGES),
+    },
+    "resize",
 )
 POD_STATUS_FENCE = Fence(
     "inplace-fence-pods",

@@ -1,0 +1,50 @@
+"""What is done wrong with cpu and memory."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hack.defects.defect import Defect
+
+SIZES: Final = "core/template/sizes.py"
+RESIZES: Final = "core/pod/resizes.py"
+UNIT: Final = "unit/core/test_sizes.py"
+SCENARIOS: Final = "scenarios/test_resize.py"
+
+DEFECTS: Final = (
+    Defect(
+        "restart nothing for a size, whatever its policy",
+        SIZES,
+        'policies.get(name) == "RestartContainer" for name in touched',
+        "False for name in touched",
+        (f"{UNIT}::test_a_container_restarts_for_its_size_only_where_its_policy_says_so",),
+    ),
+    Defect(
+        "let a Pod change its QoS class",
+        SIZES,
+        "if before != after:",
+        "if False:",
+        (f"{UNIT}::test_refused_with_its_path",),
+    ),
+    Defect(
+        "fight an autoscaler for the size of a container",
+        SIZES,
+        "if ours and changes:",
+        "if changes:",
+        (f"{UNIT}::test_only_an_amount_of_a_template_is_changed",),
+    ),
+    Defect(
+        "wait for a size that the kubelet has refused for good",
+        RESIZES,
+        "pending.reason != INFEASIBLE:",
+        "True:",
+        (f"{SCENARIOS}::test_a_size_that_is_infeasible_is_taken_back_at_once",),
+    ),
+    Defect(
+        "take a size for set while the kubelet has no room for it",
+        RESIZES,
+        "for type_ in (PENDING, IN_PROGRESS):",
+        "for type_ in ():",
+        ("unit/core/test_resizes.py::test_a_size_is_in_force_when_nothing_is_pending_and_the_status_has_it",),
+    ),
+)

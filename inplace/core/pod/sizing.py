@@ -1,0 +1,64 @@
+"""The steps of a Pod in flight whose cpu or memory changes (docs/design/protocol.md, "Resize").
+
+A resize that restarts nothing comes first: what the node cannot give is known before anything is disrupted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from inplace.core.actions.actions import ResizePod
+from inplace.core.objects.model import Pod
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.pod import attempt, evidence, failures, resizes
+from inplace.core.pod.states import TARGET_UNKNOWN, InProgress, PodContext, PodState
+from inplace.core.state.records import Record
+from inplace.core.template.change import Refused, Size
+
+
+def step(pod: Pod, record: Record, context: PodContext, held: Reason | None) -> PodState:
+    """The phase Resizing. `held`: why the Pod goes on to nothing that disrupts it, nor to another target."""
+    change = context.change
+    if change is None:
+        return InProgress(TARGET_UNKNOWN)
+    if context.is_opting_out and context.hold is not None:
+        return attempt.fail(pod, record, context.hold)
+    if held is not None and record.target != context.target:
+        return InProgress(held)
+    if isinstance(change, Refused):
+        return attempt.fail(pod, record, change.reasons[0])
+    if record.target != context.target:
+        what = "the template changed; setting the new size"
+        return InProgress(_waiting(what), attempt.redirect_resize(pod, record, change, context))
+    if change.calm_sizes and not is_late(pod, record, context):
+        return resize(pod, record, change.calm_sizes)
+    missing = unsized(pod, record, context)
+    if missing is not None:
+        return missing
+    if change.disrupts and held is not None:
+        return InProgress(held)
+    done = attempt.after_resize(pod, record, change, context)
+    return InProgress(_waiting("the new cpu and memory are in force"), done)
+
+
+def resize(pod: Pod, record: Record, sizes: Mapping[str, Size]) -> InProgress:
+    """Set these sizes now."""
+    return InProgress(_waiting("setting the new cpu and memory"), ResizePod(pod, record, sizes))
+
+
+def is_late(pod: Pod, record: Record, context: PodContext) -> bool:
+    """Whether the deadline is over: a size that another writer takes back each time is not set for ever."""
+    return context.now >= context.due(failures.deadline(pod, record, context.patience))
+
+
+def unsized(pod: Pod, record: Record, context: PodContext) -> InProgress | None:
+    """What is missing until the size is in force, or the failure if it never will be."""
+    verdict = resizes.infeasible(pod, record, context.node, context.now)
+    if verdict is not None:
+        return attempt.fail(pod, record, verdict)
+    missing = resizes.missing(pod, record, context.node)
+    return InProgress(missing, until=context.now + evidence.KUBELET_SYNC) if missing is not None else None
+
+
+def _waiting(what: str) -> Reason:
+    return Reason(ReasonCode.WaitingForResize, "", what)

@@ -1,0 +1,260 @@
+"""cpu and memory of containers: what a change of them asks of `pods/resize`, and what that cannot do
+(docs/design/protocol.md, "Resize").
+
+The rules are those of the API server (ValidatePodResize) and the kubelet (computePodResizeAction). What depends on the
+node (its room, its CPU manager, swap) is the kubelet's answer, and not predicted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from inplace.core.objects.model import Container, Pod, Tree
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.template import paths, trees
+from inplace.core.template.change import ContainerChange, Size
+from inplace.core.template.keys import UNDO
+from inplace.core.template.paths import Chosen
+
+SIDES: Final = ("requests", "limits")
+RESIZED: Final = ("cpu", "memory")
+#: Kubelets resize from this minor on (InPlacePodVerticalScaling), lower or add a memory limit without a restart from
+#: the next, and resize Pods that have resources of their own beside their containers' two minors later.
+SINCE: Final = (1, 33)
+LESS_MEMORY_SINCE: Final = (1, 34)
+POD_LEVEL_SINCE: Final = (1, 36)
+
+Version = tuple[int, int] | None
+
+
+def of(container: Tree) -> Size:
+    """The cpu and memory of a container of a template, with the server's default: a request as large as its limit."""
+    given = trees.tree(container.get("resources"))
+    limits, requests = (
+        {
+            name: str(value)
+            for name, value in trees.tree(given.get(side)).items()
+            if name in RESIZED and value is not None
+        }
+        for side in ("limits", "requests")
+    )
+    return {"requests": {**limits, **requests}, "limits": limits}
+
+
+def without(container: Tree) -> Tree:
+    """The container without its cpu and memory, which are compared here."""
+    given = container.get("resources")
+    if not isinstance(given, dict):
+        return container
+    rest = {
+        key: {name: value for name, value in below.items() if name not in RESIZED}
+        if key in SIDES and isinstance(below, dict)
+        else below
+        for key, below in given.items()
+    }
+    return {**container, "resources": rest}
+
+
+def resizable(template: Tree) -> dict[str, Tree]:
+    """The containers that can be resized: the regular ones and the native sidecars."""
+    init = trees.init_containers(template).items()
+    return {**trees.containers(template), **{name: one for name, one in init if trees.is_sidecar(one)}}
+
+
+def changed(old: Tree, new: Tree) -> dict[str, ContainerChange]:
+    """The resizes that lead from one template to the other, each with the amounts that change."""
+    before, found = trees.all_containers(old), dict[str, ContainerChange]()
+    for name, container in resizable(new).items():
+        if name in before:
+            size = _difference(of(before[name]), of(container))
+            if size:
+                found[name] = _change(container, size)
+    return found
+
+
+def _difference(old: Size, new: Size) -> Size:
+    """The amounts of `new` that are not those of `old`, compared as quantities."""
+    found = {
+        side: {name: amount for name, amount in new[side].items() if not same(old[side].get(name), amount)}
+        for side in SIDES
+    }
+    return {side: amounts for side, amounts in found.items() if amounts}
+
+
+def same(a: str | None, b: str | None) -> bool:
+    """Whether two amounts are one quantity; None: not set."""
+    return a == b or (a is not None and b is not None and trees.quantity(a) == trees.quantity(b))
+
+
+def _change(container: Tree, size: Size) -> ContainerChange:
+    """The kubelet restarts a container for the first amount that differs and whose policy says so."""
+    policies = {
+        str(one.get("resourceName")): one.get("restartPolicy") for one in trees.items(container.get("resizePolicy"))
+    }
+    touched = {name for amounts in size.values() for name in amounts}
+    return ContainerChange(
+        resources=size, resize_restarts=any(policies.get(name) == "RestartContainer" for name in touched)
+    )
+
+
+# --- refusals --------------------------------------------------------------------------------------------------------
+
+
+def refuse(old: Tree, new: Tree, resizes: Mapping[str, ContainerChange], kubelet: Version) -> Iterator[Reason]:
+    """Every reason why these resizes cannot be made, before anything is written."""
+    for field, read in (("containers", trees.containers), ("initContainers", trees.init_containers)):
+        before = read(old)
+        for name, container in read(new).items():
+            if name in before:
+                path = ("spec", field, Chosen(name), "resources")
+                yield from _refuse_container(path, before[name], container, resizes.get(name), kubelet)
+    if resizes:
+        yield from _refuse_pod(old, new, kubelet)
+
+
+def _refuse_container(
+    path: paths.Path, old: Tree, new: Tree, change: ContainerChange | None, kubelet: Version
+) -> Iterator[Reason]:
+    was, now = of(old), of(new)
+    for side in SIDES:
+        for name in was[side]:
+            if name not in now[side]:
+                yield _refused(
+                    (*path, side, Chosen(name)), "removed: a resize changes or adds amounts, and removes none"
+                )
+    differs = _difference(was, now)
+    if change is None and differs:
+        side, name = next((side, name) for side, amounts in differs.items() for name in amounts)
+        yield _refused((*path, side, Chosen(name)), "an init container that has run is not resized")
+    limit = differs.get("limits", {}).get("memory")
+    if limit is None or change is None or change.resize_restarts or kubelet is None or kubelet >= LESS_MEMORY_SINCE:
+        return
+    if "memory" not in was["limits"] or _less(limit, was["limits"]["memory"]):
+        why = f"a memory limit is lowered or added without a restart from kubelet 1.34 on, not by {_text(kubelet)}"
+        yield _refused((*path, "limits", Chosen("memory")), why)
+
+
+def _less(a: str, b: str) -> bool:
+    one, other = trees.quantity(a), trees.quantity(b)
+    return type(one) is type(other) and not isinstance(one, str) and bool(one < other)  # type: ignore[operator]
+
+
+def _refuse_pod(old: Tree, new: Tree, kubelet: Version) -> Iterator[Reason]:
+    spec = trees.tree(new.get("spec"))
+    if kubelet is not None and kubelet < SINCE:
+        why = f"the node's kubelet is {_text(kubelet)}: cpu and memory are resized in place from 1.33 on"
+        yield _refused(("spec",), why)
+    if trees.tree(spec.get("os")).get("name") == "windows":
+        yield _refused(("spec", "os", "name"), "a Pod on Windows cannot be resized")
+    if _has_own(spec) and kubelet is not None and kubelet < POD_LEVEL_SINCE:
+        why = f"a Pod with resources of its own is resized from kubelet 1.36 on, and the node's is {_text(kubelet)}"
+        yield _refused(("spec", "resources"), why)
+    before, after = quality(old), quality(new)
+    if before != after:
+        yield _refused(("spec",), f"the QoS class would change from {before} to {after}, and a Pod keeps its class")
+
+
+def _refused(path: paths.Path, why: str) -> Reason:
+    return Reason(ReasonCode.ResizeNotSupported, paths.text(path), f"{why}; {UNDO}")
+
+
+def _text(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"
+
+
+def _has_own(spec: Tree) -> bool:
+    return any(trees.tree(trees.tree(spec.get("resources")).get(side)) for side in SIDES)
+
+
+def quality(template: Tree) -> str:
+    """The QoS class of its Pods (pkg/apis/core/v1/helper/qos, ComputePodQOS)."""
+    spec = trees.tree(template.get("spec"))
+    every = [of(spec)] if _has_own(spec) else [of(one) for one in trees.all_containers(template).values()]
+    counted = [{side: _counted(size[side]) for side in SIDES} for size in every]
+    if not any(size[side] for size in counted for side in SIDES):
+        return "BestEffort"
+    full = all(set(size["limits"]) == set(RESIZED) and size["limits"] == size["requests"] for size in counted)
+    return "Guaranteed" if full else "Burstable"
+
+
+def _counted(amounts: Mapping[str, str]) -> dict[str, object]:
+    found = {name: trees.quantity(amount) for name, amount in amounts.items()}
+    return {name: amount for name, amount in found.items() if amount != 0}
+
+
+# --- template against live Pod ---------------------------------------------------------------------------------------
+
+
+class Between(NamedTuple):
+    """A container of the target with a size: as it is there, and its sizes in the templates before."""
+
+    container: Tree
+    wanted: Size
+    known: tuple[Size, ...]
+
+
+def between(befores: Sequence[Tree], target: Tree) -> dict[str, Between]:
+    """What `live` compares, computed once for many Pods; containers without a size have none."""
+    sizes = [{name: of(one) for name, one in trees.all_containers(before).items()} for before in befores]
+    wanted = {name: (container, of(container)) for name, container in resizable(target).items()}
+    return {
+        name: Between(container, size, tuple(before[name] for before in sizes if name in before))
+        for name, (container, size) in wanted.items()
+        if any(size.values())
+    }
+
+
+def live(templates: Mapping[str, Between], pod: Pod) -> tuple[dict[str, ContainerChange], tuple[Reason, ...]]:
+    """The resizes that this Pod still needs, and a note for each container that another writer has resized.
+
+    Ours is what the templates change, from what one of them had to what the target has. An amount that none of them
+    knows is another's, such as a vertical autoscaler's: that container is left alone, all of it.
+    """
+    found, drift = dict[str, ContainerChange](), list[Reason]()
+    for name, (container, wanted, known) in templates.items():
+        here = pod.container(name)
+        if here is None:
+            continue
+        size, foreign = _needed(wanted, known, here)
+        if foreign:
+            why = f"another writer set {foreign}; its size is left alone"
+            drift.append(Reason(ReasonCode.DriftDetected, f"pods[{pod.name}].containers[{name}].resources", why))
+        elif size:
+            found[name] = _change(container, size)
+    return found, tuple(drift)
+
+
+def _needed(wanted: Size, known: Sequence[Size], here: Container) -> tuple[Size, str]:
+    """The amounts to set, and the first that another writer has set, in words; empty if there is none."""
+    size = dict[str, dict[str, str]]()
+    for side in SIDES:
+        for name, amount in wanted[side].items():
+            now = here.resources.amount(side, name)
+            if same(now, amount):
+                continue
+            ours = any(same(now, before[side].get(name)) for before in known)
+            changes = any(not same(before[side].get(name), amount) for before in known)
+            if ours and changes:
+                size.setdefault(side, {})[name] = amount
+            else:
+                return {}, f"{side} of {name} to {now or 'nothing'}, and the template has {amount}"
+    return size, ""
+
+
+def words(size: Size) -> str:
+    """A size in one line, as in `requests cpu 500m, memory 1Gi; limits memory 2Gi`."""
+    sides = (
+        f"{side} {', '.join(f'{n} {size[side][n]}' for n in RESIZED if n in size[side])}"
+        for side in SIDES
+        if size.get(side)
+    )
+    return "; ".join(sides)
+
+
+def of_live(container: Container, like: Size) -> Size:
+    """What a live container has of these amounts."""
+    return {
+        side: {name: now for name in amounts if (now := container.resources.amount(side, name)) is not None}
+        for side, amounts in like.items()
+    }

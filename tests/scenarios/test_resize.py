@@ -1,0 +1,208 @@
+"""cpu and memory in place, through `pods/resize`: up and down, with and without a restart, refused and deferred."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from inplace.core.objects.reasons import ReasonCode
+from inplace.core.pod.resizes import PENDING
+from inplace.core.state import records
+from inplace.core.state.records import PodPhase, Record
+from inplace.core.state.statuses import Phase
+from inplace.kube import resource as resources
+from inplace.kube.client import PatchType
+from tests.scenarios.markers import core, kinds, shown_on
+from tests.scenarios.world import identity
+
+SMALL = {"requests": {"cpu": "20m", "memory": "16Mi"}, "limits": {"cpu": "200m", "memory": "64Mi"}}
+LARGE = {"requests": {"cpu": "40m", "memory": "32Mi"}, "limits": {"cpu": "400m", "memory": "128Mi"}}
+RESTART = [{"resourceName": "memory", "restartPolicy": "RestartContainer"}]
+
+
+async def create(world, *, policy=None, size=SMALL, **options):
+    """A workload whose container has a size."""
+    manifest = world.manifest("web", **options)
+    container = manifest["spec"]["template"]["spec"]["containers"][0]
+    container["resources"] = size
+    if policy:
+        container["resizePolicy"] = policy
+    return await world.create(manifest)
+
+
+async def resize(world, size, **container):
+    """Change the size of the template, as `kubectl set resources` does."""
+    changed = {"name": "app", "resources": size, **container}
+    return await world.patch({"spec": {"template": {"spec": {"containers": [changed]}}}})
+
+
+def lives(pods) -> dict[str, tuple[Any, ...]]:
+    """By Pod: what it is, and which container runs in it."""
+    found = ((pod, pod.container_status("app")) for pod in pods)
+    return {pod.name: (identity(pod), status.container_id, status.restart_count) for pod, status in found}
+
+
+def sizes(pod) -> tuple[Any, Any]:
+    """What the spec asks for, and what the kubelet says that runs."""
+    spec, status = pod.container("app"), pod.container_status("app")
+    return (
+        {"requests": spec.resources.requests, "limits": spec.resources.limits},
+        {"requests": status.resources.requests, "limits": status.resources.limits},
+    )
+
+
+def record_of(pod) -> Record:
+    record = records.read(pod)
+    assert isinstance(record, Record)
+    return record
+
+
+@core
+async def test_a_size_goes_up_and_down_without_a_restart_or_a_drain(open_world):
+    async with open_world() as world:
+        await create(world, replicas=2)
+        before = lives(await world.pods())
+        for wanted in (LARGE, SMALL):
+            await resize(world, wanted)
+            await world.wait_upgraded()
+            pods = await world.pods()
+            assert [sizes(pod) for pod in pods] == [(wanted, wanted)] * len(pods)
+            assert lives(pods) == before
+            assert {record_of(pod).phase for pod in pods} == {PodPhase.DONE}
+        assert all(world.history.gate_closed(pod.name) is None for pod in await world.pods())
+
+
+@core
+async def test_a_size_with_a_restart_is_drained_and_proven(open_world):
+    async with open_world() as world:
+        await create(world, replicas=2, policy=RESTART)
+        before = lives(await world.pods())
+        await resize(world, LARGE)
+        await world.wait_upgraded()
+        for pod in await world.pods():
+            status, (was, id_, restarts) = pod.container_status("app"), before[pod.name]
+            assert identity(pod) == was
+            assert sizes(pod) == (LARGE, LARGE)
+            assert (status.container_id != id_, status.restart_count) == (True, restarts + 1)
+            assert world.history.gate_closed(pod.name) is not None
+            assert record_of(pod).containers["app"].evidence
+
+
+async def test_a_size_and_an_image_are_one_upgrade(open_world):
+    async with open_world() as world:
+        await create(world, replicas=2)
+        await resize(world, LARGE, image=world.app("v2"))
+        await world.wait_upgraded()
+        for pod in await world.pods():
+            assert sizes(pod) == (LARGE, LARGE)
+            assert pod.container("app").image == world.app("v2")
+            assert world.history.restarts(pod.name, "app") == 1
+            resized = world.history.first(
+                pod.name, lambda one: one.container("app").resources.requests == LARGE["requests"]
+            )
+            closed = world.history.gate_closed(pod.name)
+            assert resized is not None
+            assert closed is not None
+            assert resized.at <= closed.at, "what the node cannot give is known before anything is disrupted"
+
+
+QUALITY = {"requests": {"cpu": "200m", "memory": "64Mi"}, "limits": {"cpu": "200m", "memory": "64Mi"}}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "path"),
+    [
+        pytest.param(QUALITY, "spec", id="another QoS class"),
+        pytest.param({"limits": {"cpu": None}}, "spec.containers[app].resources.limits[cpu]", id="a limit removed"),
+    ],
+)
+async def test_what_a_resize_cannot_do_is_refused_before_anything_is_written(open_world, wanted, path):
+    async with open_world() as world:
+        await create(world, replicas=1)
+        before = lives(await world.pods()), [sizes(pod) for pod in await world.pods()]
+        await resize(world, wanted)
+        status = await world.wait_phase("web", Phase.REFUSED)
+        assert [(one.code, one.path) for one in status.reasons] == [(ReasonCode.ResizeNotSupported, path)]
+        assert (lives(await world.pods()), [sizes(pod) for pod in await world.pods()]) == before
+
+
+BACK = {"progress-deadline-seconds": "5", "on-failure": "Rollback"}
+
+
+async def taken_back(world, before, code):
+    """The size has failed with this code, and every Pod has its old one again, in the very same container."""
+    status = await world.wait_phase("web", Phase.ROLLED_BACK, seconds=2 * world.patience)
+    assert status.rolled_back_from
+    pods = await world.pods()
+    assert [sizes(pod) for pod in pods] == [(SMALL, SMALL)] * len(pods)
+    assert all(pod.condition(PENDING) is None for pod in pods)
+    assert lives(pods) == before
+    failed = [one.pod for one in world.history.seen if (record := records.read(one.pod)) and record.reason == code]
+    assert {record_of(pod).phase for pod in failed} == {PodPhase.FAILED}
+    return {record_of(pod).message for pod in failed}
+
+
+@kinds("StatefulSet", "Deployment", "ReplicaSet", because="two Pods of a DaemonSet are never on one node")
+async def test_a_size_without_room_is_deferred_and_taken_back_at_the_deadline(open_world):
+    async with open_world() as world:
+        nodes = await allocatable(world)
+        await create(world, replicas=2 * len(nodes), annotations=BACK)
+        before = lives(await world.pods())
+        await resize(world, {"requests": {"cpu": nodes[0]}, "limits": {"cpu": nodes[0]}})
+        messages = await taken_back(world, before, ReasonCode.NotResized)
+        assert all("Deferred" in message for message in messages), "the kubelet's own words"
+
+
+@shown_on(
+    "embedded", because="a server from 1.36 on refuses what is more than the node has, before any kubelet sees it"
+)
+async def test_a_size_that_is_infeasible_is_taken_back_at_once(open_world):
+    async with open_world() as world:
+        await create(world, replicas=2, annotations={**BACK, "progress-deadline-seconds": "600"})
+        before = lives(await world.pods())
+        await resize(world, {"requests": {"cpu": "1000"}, "limits": {"cpu": "1000"}})
+        messages = await taken_back(world, before, ReasonCode.ResizeInfeasible)
+        assert all("Infeasible" in message and "requested: 1000" in message for message in messages)
+
+
+@shown_on("real", because="the model server has no such admission plugin")
+async def test_more_than_the_node_has_is_refused_before_anything_is_written(open_world):
+    async with open_world() as world:
+        await create(world, replicas=1)
+        before = lives(await world.pods())
+        await resize(world, {"requests": {"cpu": "1000"}, "limits": {"cpu": "1000"}})
+        status = await world.wait_phase("web", Phase.REFUSED)
+        assert [one.code for one in status.reasons] == [ReasonCode.AdmissionRejected]
+        assert "allocatable" in status.reasons[0].message
+        pods = await world.pods()
+        assert (lives(pods), [sizes(pod) for pod in pods]) == (before, [(SMALL, SMALL)])
+
+
+async def test_what_an_autoscaler_has_set_is_left_alone_and_said(open_world):
+    async with open_world() as world:
+        await create(world, replicas=1)
+        other = {"requests": {"cpu": "30m"}}
+        body = {"spec": {"containers": [{"name": "app", "resources": other}]}}
+        [pod] = await world.pods()
+        await world.client.patch(
+            resources.PODS,
+            pod.name,
+            world.namespace,
+            body,
+            patch_type=PatchType.STRATEGIC,
+            type=dict,
+            subresource="resize",
+        )
+        await resize(world, LARGE)
+        await world.wait_upgraded()
+        [pod] = await world.pods()
+        assert pod.container("app").resources.requests["cpu"] == "30m"
+        status = await world.status()
+        assert any(one.code == ReasonCode.DriftDetected and "30m" in one.message for one in status.reasons)
+
+
+async def allocatable(world) -> list[str]:
+    """As much cpu as each node has."""
+    nodes = await world.client.list(resources.NODES, type=dict)
+    return [str(node["status"]["allocatable"]["cpu"]) for node in nodes.items]

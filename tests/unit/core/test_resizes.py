@@ -1,0 +1,137 @@
+"""A Pod whose cpu or memory changes: its steps, and when its size is in force."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from inplace.core.actions import patches
+from inplace.core.actions.actions import Abort, BeginResize, CloseGate, Complete, RecordFailure, ResizePod
+from inplace.core.objects.model import Pod
+from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.pod import lifecycle, resizes
+from inplace.core.pod.states import InProgress, Pending, PodContext
+from inplace.core.settings.annotations import Settings
+from inplace.core.state.records import PodPhase, Record, Resized
+from inplace.core.template.change import ContainerChange, PodChange
+from tests.factories import NEW, NOW, OLD, container, decode, later, pod
+
+CALM = ContainerChange(resources={"requests": {"cpu": "200m"}})
+SIZES = {"app": Resized("requests cpu 100m", "requests cpu 200m")}
+
+
+def sized(cpu="100m", *, running="100m", aside=None, conditions=(), observed=2, record=None):
+    """A Pod with this request in its spec, that runs with another."""
+    status = container() | {
+        "resources": {"requests": {"cpu": running}},
+        "allocatedResources": {"cpu": aside or running},
+    }
+    made = pod(status, record=record, generation=2, observed=observed)
+    tree = {
+        "spec": {
+            "nodeName": "n",
+            "readinessGates": [{"conditionType": "InPlaceUpdateReady"}],
+            "containers": [{"name": "app", "image": "app:v1", "resources": {"requests": {"cpu": cpu}}}],
+        },
+        "status": {"conditions": [{"status": "True", **one} for one in conditions]},
+    }
+    found = decode(tree, Pod)
+    told = (*made.status.conditions, *found.status.conditions)
+    return replace(made, spec=found.spec, status=replace(made.status, conditions=told))
+
+
+def resizing(phase=PodPhase.RESIZING, **fields):
+    return Record(
+        v=1, workload="uid", attempt=1, phase=phase, base=OLD, target=NEW, started_at=NOW, deadline=later(600),
+        generation=2, sizes=SIZES, **fields,
+    )  # fmt: skip
+
+
+def context(change, **fields):
+    base = {"workload": "uid", "settings": Settings(), "now": later(1), "target": NEW, "base": OLD, "change": change}
+    return PodContext(**{**base, "nodes_visible": False, **fields})
+
+
+PENDING = {"type": resizes.PENDING, "reason": "Deferred", "message": "no room", "observedGeneration": 2}
+PROGRESS = {"type": resizes.IN_PROGRESS}
+
+
+@pytest.mark.parametrize(
+    ("one", "said"),
+    [
+        pytest.param(sized("200m", running="200m"), None, id="in force"),
+        pytest.param(sized("200m", running="0.2"), None, id="in other words"),
+        pytest.param(sized("200m", running="200m", observed=1), "has not observed", id="not observed"),
+        pytest.param(sized("200m", running="200m", conditions=[PENDING]), "Deferred: no room", id="deferred"),
+        pytest.param(sized("200m", running="200m", conditions=[PROGRESS]), "setting", id="in progress"),
+        pytest.param(sized("200m", aside="200m"), "does not report", id="set aside only"),
+    ],
+)
+def test_a_size_is_in_force_when_nothing_is_pending_and_the_status_has_it(one, said):
+    missing = resizes.missing(one, resizing(), None)
+    assert (missing is None) == (said is None)
+    assert missing is None or (said in missing.message and missing.code == ReasonCode.WaitingForResize)
+
+
+def test_a_size_that_restarts_nothing_begins_without_a_drain():
+    state = lifecycle.step(sized(), context(PodChange({"app": CALM})))
+    assert isinstance(state, Pending)
+    assert isinstance(state.action, BeginResize)
+    record = state.action.record
+    assert (record.phase, record.resized, record.generation) == (PodPhase.RESIZING, SIZES, 3)
+
+
+def test_it_is_set_by_pods_resize_with_what_was_read_as_its_condition():
+    state = lifecycle.step(sized(record=resizing()), context(PodChange({"app": CALM})))
+    assert isinstance(state, InProgress)
+    assert isinstance(state.action, ResizePod)
+    request = patches.build(state.action, NOW)
+    assert isinstance(request, patches.Patch)
+    assert request.subresource == "resize"
+    where = "/spec/containers/0/resources/requests"
+    assert {"op": "test", "path": where, "value": {"cpu": "100m"}} in request.ops
+    assert request.ops[-1] == {"op": "add", "path": where, "value": {"cpu": "200m"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "action"),
+    [(PodChange(), Complete), (PodChange({"app": ContainerChange("app:v2")}), CloseGate)],
+)
+def test_once_in_force_it_is_done_or_goes_on_to_the_drain(change, action):
+    state = lifecycle.step(sized("200m", running="200m", record=resizing()), context(change))
+    assert isinstance(state, InProgress)
+    assert isinstance(state.action, action)
+
+
+def test_what_the_kubelet_refuses_for_good_fails_at_once():
+    refused = {**PENDING, "reason": "Infeasible", "message": "never"}
+    state = lifecycle.step(sized("200m", conditions=[refused], record=resizing()), context(PodChange()))
+    assert isinstance(state, InProgress)
+    assert isinstance(state.action, RecordFailure)
+    assert (state.action.record.reason, "never" in state.action.record.message) == ("ResizeInfeasible", True)
+
+
+def test_a_refusal_of_the_size_of_before_is_none():
+    old = {**PENDING, "reason": "Infeasible", "observedGeneration": 1}
+    assert resizes.infeasible(sized("200m", conditions=[old]), resizing(), None, later(60)) is None
+
+
+def test_what_has_no_room_fails_at_the_deadline_with_the_words_of_the_kubelet():
+    one = sized("200m", conditions=[PENDING], record=resizing())
+    state = lifecycle.step(one, context(PodChange(), now=later(601)))
+    assert isinstance(state, InProgress)
+    assert isinstance(state.action, RecordFailure)
+    assert (state.action.record.reason, "no room" in state.action.record.message) == ("NotResized", True)
+
+
+def test_a_pause_keeps_what_is_known_of_the_size_and_ends_no_deadline():
+    hold = Reason(ReasonCode.Paused, "", "paused")
+    swap = PodChange({"app": ContainerChange("app:v2")})
+    one = sized("200m", running="200m", record=resizing())
+    state = lifecycle.step(one, context(swap, hold=hold, now=later(6000)))
+    assert state == InProgress(hold)
+    drained = sized("200m", running="200m", record=resizing(PodPhase.DRAINING))
+    state = lifecycle.step(drained, context(swap, hold=hold))
+    assert isinstance(state, InProgress)
+    assert isinstance(state.action, Abort)
+    assert state.action.record == resizing()
