@@ -137,7 +137,9 @@ async def _once(client: Client, ref: Ref, output: str) -> int:
     if statuses.foreign(snapshot.workload.metadata) is not None:
         own = seen.status  # what this version makes of it
     say(render(msgspec.to_builtins(msgspec.structs.replace(seen, status=own)), output))
-    return (endings.code(own, snapshot.workload) or errors.OK) if own is not None else errors.OK
+    if own is None or snapshot.workload.metadata.label(names.MODE) is None:
+        return errors.OK
+    return endings.code(own, snapshot.workload) or errors.OK
 
 
 class Unattended:

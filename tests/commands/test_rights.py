@@ -113,7 +113,8 @@ async def test_without_rights_on_pods_there_is_one_clear_error(shop, arguments):
 
 
 @pytest.mark.parametrize(
-    ("plural", "arguments"), [("pods", ("status", "--watch", "sts/web")), ("statefulsets", ("disable", "sts/web"))]
+    ("plural", "arguments"),
+    [("pods", ("status", "--watch", "--for", "done", "sts/web")), ("statefulsets", ("disable", "sts/web"))],
 )
 async def test_who_may_list_but_not_watch_is_told_at_once(shop, plural, arguments):
     async with shop.controller():

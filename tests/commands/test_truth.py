@@ -82,9 +82,12 @@ async def test_a_pod_held_by_a_disruption_budget_for_too_long(shop):
         await shop.reported("UpToDate")
         await shop.set_image("v2")
         await shop.reported("Degraded")
-        text, status = await shop.inplace("explain", "web-1"), await shop.inplace("status", "sts/web")
+        text, status = (
+            await shop.inplace("explain", "web-1"),
+            await shop.inplace("status", "sts/web", "--timeout", "1s"),
+        )
     assert "DisruptionBudget: " in text.out
-    assert status.code == 4
+    assert status.code == 124, "that a budget gives nothing is no failure of the upgrade"
     assert "PodDisruptionBudget web" in status.out
 
 

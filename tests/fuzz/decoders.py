@@ -81,6 +81,7 @@ PDB: Final = {"metadata": {"name": "pdb", "namespace": "tenant", "uid": "p", "re
 SLICE: Final = {"metadata": {"name": "s", "namespace": "tenant", "resourceVersion": "1"},
                 "endpoints": [{"conditions": {"ready": True, "serving": True},
                                "targetRef": {"kind": "Pod", "uid": "web-0"}}]}  # fmt: skip
+SELECTOR: Final = ["app=web", "env in (a,b)", "!mesh", "a==b", "tier notin (x, y)", "x/y!=z"]
 LEASE: Final = {"metadata": {"resourceVersion": "1", "uid": "u"},
                 "spec": {"holderIdentity": "a", "leaseDurationSeconds": 15, "leaseTransitions": 1,
                          "acquireTime": "2026-01-01T00:00:00.000000Z",
@@ -158,6 +159,15 @@ def _settings(raw: bytes) -> object:
     except (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError):
         found = {"inplace.dev/steps": _text(raw)}
     return parse(Meta(annotations=found, labels=found), Native())
+
+
+def _selector(raw: bytes) -> object:
+    """As a person types it, requirement by requirement."""
+    try:
+        text = ",".join(msgspec.json.decode(raw, type=list[str]))
+    except (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError):
+        text = _text(raw)
+    return selectors.parse(text)
 
 
 def _template(raw: bytes) -> object:
@@ -267,7 +277,7 @@ DECODERS: Final[dict[str, Decoder]] = {
     "record": Decoder(_record, (json.loads(RECORD),), (), records.Record, 100),
     "status": Decoder(_status, (json.loads(STATUS),), (), statuses.Status, 100),
     "settings": Decoder(_settings, (SETTINGS,), (), None, 100),
-    "selector": Decoder(lambda raw: selectors.parse(_text(raw)), ("app=web,env in (a,b),!mesh",), ()),
+    "selector": Decoder(_selector, (SELECTOR,), ()),
     "template": Decoder(_template, hostile.PLAIN, (), None, 80),
     "plan": Decoder(_plan, tuple(_whole(UPGRADE, DEPLOYMENT)), (), None, 60),
     "manifest": Decoder(_manifest, (*UPGRADE["statefulsets"], PODS), (InputError,), None, 20),

@@ -6,6 +6,7 @@ import os
 import shutil
 import ssl
 import subprocess
+import tempfile
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 
@@ -72,8 +73,9 @@ def recording(tmp_path):
 
 
 def _kubectl(*arguments):
-    environment = {"PATH": os.environ["PATH"], "HOME": "/none"}
-    subprocess.run(["kubectl", *arguments], check=False, capture_output=True, cwd="/", env=environment, timeout=60)
+    with tempfile.TemporaryDirectory() as home:
+        environment = {"PATH": os.environ["PATH"], "HOME": home}
+        subprocess.run(["kubectl", *arguments], check=False, capture_output=True, cwd="/", env=environment, timeout=60)
 
 
 async def _ours(**options):
