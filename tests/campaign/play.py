@@ -6,6 +6,7 @@ Without us the same moves are made, but for those that only we know, and those t
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 
 from msgspec.structs import replace
 
@@ -147,13 +148,15 @@ class _Player:
         if intent.replicas != before.replicas:
             await stage.resize(intent.replicas)
         if before.paused:
-            await kubectl.pause(stage, False)
+            with suppress(Refused):  # a file that is replaced has taken the pause away
+                await kubectl.pause(stage, False)
         if intent.opted_in and stage.ours and self._has_failed():
             await kubectl.metadata(stage, "annotations", names.RETRY, last)
         body = kubectl.manifest(stage, intent)
         if intent.lifted == before.lifted:
             body["spec"].pop(stage.flavour.strategy, None)
-        gone = {names.PREFIX + key: None for key in before.settings if key not in intent.settings}
+        # An apply does not take away what a file had that was replaced: nothing remembers that it was applied.
+        gone = {names.PREFIX + key: None for key in {*before.settings, *HOLDS} if key not in intent.settings}
         annotations = {**body["metadata"]["annotations"], **gone}
         await kubectl.patch(stage, {**body, "metadata": {**body["metadata"], "annotations": annotations}})
         began = stage.clock.monotonic()

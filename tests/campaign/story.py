@@ -83,7 +83,7 @@ class Intent(Struct, frozen=True):
     #: Pods whose image, labels or record somebody changed by hand, and containers that ended by themselves, so far.
     touched: int = 0
     crashed: int = 0
-    #: ReplicaSets that somebody deleted, with their Pods.
+    #: ReplicaSets deleted with their Pods, workloads deleted without them, and how often an autoscaler went back.
     deleted: int = 0
     #: How the owner's file reaches the server, and how often a write may have lifted a freeze, but for the policies.
     tool: str = "apply"

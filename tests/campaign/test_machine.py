@@ -95,6 +95,48 @@ def test_an_ordinary_story_is_quiet_with_us_and_without(kind):
             ),
             id="a readiness that comes back begins a wait anew",
         ),
+        pytest.param(
+            Story(
+                Start("DaemonSet", replicas=2, settings={"drain": "Never"}),
+                (Move("budget", "2", 60.0), Move("image", "v2", 3.0)),
+            ),
+            id="what is decided in the moment in which a setting goes follows that setting",
+        ),
+        pytest.param(
+            Story(
+                Start("Deployment", strategy="recreate"),
+                (Move("resume", wait=60.0), Move("image", "v1-alias", 60.0), Move("orphan", wait=20.0)),
+            ),
+            id="a workload that is created anew is not frozen yet",
+        ),
+        pytest.param(
+            Story(
+                Start("DaemonSet", replicas=2, settings={"steps": "1"}),
+                (Move("strategy", "default", 60.0), Move("image", "v4", 400.0), Move("autoscaler", wait=60.0)),
+            ),
+            id="Pods that an autoscaler takes away again are not replaced",
+        ),
+        pytest.param(
+            Story(
+                Start("Deployment", tool="replace"),
+                (Move("pause", wait=20.0), Move("apply", "v2; drain=Never", 60.0)),
+            ),
+            id="a file that is replaced takes a pause away",
+        ),
+        pytest.param(
+            Story(
+                Start("Deployment", replicas=2, settings={"steps": "1"}),
+                (Move("replace-without-label", wait=20.0), Move("setting", "steps-", 20.0)),
+            ),
+            id="a setting of a file that was replaced is not taken away by an apply",
+        ),
+        pytest.param(
+            Story(
+                Start("StatefulSet", gate=False, strategy="ondelete", policies=True),
+                (Move("original-strategy", "[]", 20.0), Move("apply", "v4", 60.0), Move("kill", wait=60.0)),
+            ),
+            id="what stands in an edited record need be no object",
+        ),
     ],
 )
 def test_what_the_protocol_promises_no_better_is_no_fault(story):

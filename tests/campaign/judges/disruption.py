@@ -15,6 +15,8 @@ from tests.campaign.trace import Trace
 
 #: Seconds within which a change by others, or of the budget, cannot be held against us.
 KNOWN = 12.0
+#: Seconds in which a setting is heard: what was decided in that moment follows the one before.
+HEARD = 0.5
 
 
 def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
@@ -37,7 +39,7 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
         elif entry.ours:
             ours_closed.add(uid)
         if entry.ours and before is not None:
-            yield from _undrained(change, ours.intent_at(entry.at))
+            yield from _undrained(change, ours.intents_in(entry.at - HEARD, entry.at))
             if _takes_down(before, change.new):
                 known = {one for one, at in since.items() if one in ours_closed or entry.at - at >= KNOWN}
                 yield from _over_budget(ours, entry, change, pods, known)
@@ -50,12 +52,13 @@ def _takes_down(before: Tree, now: Tree) -> bool:
     return is_drained(now) or (image(before) != image(now) and not _has_gate(now))
 
 
-def _undrained(change: Changed, intent: Intent) -> Iterator[Verdict]:
+def _undrained(change: Changed, intents: list[Intent]) -> Iterator[Verdict]:
+    """`intents`: what we may have heard of when we decided."""
     assert change.old is not None
     assert change.new is not None
     if image(change.old) == image(change.new) or not _has_gate(change.old) or condition(change.old, "Ready") != "True":
         return
-    if intent.settings.get("drain") != "Never" and "keep-ready-containers" not in intent.settings:
+    if not any(one.settings.get("drain") == "Never" or "keep-ready-containers" in one.settings for one in intents):
         yield Verdict("disruption", "swapped while Ready", f"{change.name}: its image changed while it was Ready")
 
 

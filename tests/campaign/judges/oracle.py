@@ -99,7 +99,8 @@ def _thawed(strategy: Tree, text: str | None) -> Tree:
     try:
         own = json.loads(text or "{}")
     except ValueError:
-        own = {}  # somebody has edited it
+        own = {}
+    own = own if isinstance(own, dict) else {}  # somebody has edited it
     block = {key: value for key, value in (strategy.get("rollingUpdate") or {}).items() if key != "partition"}
     block |= own.get("rollingUpdate") or {}
     if "partition" not in block:

@@ -197,6 +197,7 @@ VERBS = (
     Verb(
         "autoscaler", 3, one_of(""), _autoscale,
         lambda intent, _: f"an autoscaler: kubectl scale {short(intent)} one up, two up, and back, 7 s apart",
+        change=lambda intent, _: replace(intent, deleted=intent.deleted + 1),
         allowed=lambda intent, _: intent.replicas > 0,
     ),
     Verb(

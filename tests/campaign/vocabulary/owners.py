@@ -279,7 +279,7 @@ VERBS = (
     Verb(
         "orphan", 2, one_of(""), _orphan,
         lambda intent, _: f"kubectl delete {short(intent)} --cascade=orphan && kubectl create -f web.yaml",
-        change=lambda intent, _: replace(intent, paused=False),
+        change=lambda intent, _: replace(intent, paused=False, deleted=intent.deleted + 1),
     ),
     Verb(
         "env", 2, one_of("debug", "info"), _env,
