@@ -36,6 +36,12 @@ async def test_no_write_that_it_must_not_make_is_let_through(open_world):
         assert len(asked) >= 300, collections.Counter((write.resource.plural, write.subresource) for write in writes)
 
 
+async def test_a_resize_changes_nothing_but_a_size(open_world):
+    async with open_world(controller=False, recorded=False) as world, ours(world) as client:
+        await forbidden.stand(world)
+        assert await forbidden.resized_besides(world, client) == []
+
+
 async def test_the_controller_finds_the_fence_in_force_for_its_very_account(open_world):
     async with open_world(controller=False) as world, ours(world) as client:
         await forbidden.stand(world)

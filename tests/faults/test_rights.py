@@ -16,7 +16,7 @@ from inplace.kube.client import PatchType
 from inplace.kube.lease import Elector
 from inplace.runtime.observe import NullObserver
 from kubesim.api.faults import Cut, Request
-from tests.scenarios import kinds
+from tests.scenarios import kinds, test_resize
 from tests.scenarios.embedded import AGENT, EmbeddedWorld, open_embedded
 
 MANIFESTS = Path(__file__).parents[2] / "manifests"
@@ -50,7 +50,7 @@ class Asked:
 
 
 async def used(flavour: kinds.WorkloadKind) -> set[Right]:
-    """By some upgrades there and back, and what comes between."""
+    """By some upgrades there and back, what comes between, and a resize."""
     async with open_embedded(controller=False, witnessed=False) as world:
         world.flavour, asked = flavour, Asked()
         world.cluster.server.plan = asked
@@ -58,10 +58,12 @@ async def used(flavour: kinds.WorkloadKind) -> set[Right]:
         meta, selector = {"name": "web", "namespace": world.namespace}, {"matchLabels": {"app": "web"}}
         budget = {"metadata": meta, "spec": {"maxUnavailable": 1, "selector": selector}}
         await world.client.create(resources.PODDISRUPTIONBUDGETS, world.namespace, budget, type=dict)
-        await world.create_web(replicas=2)
+        await test_resize.create(world, replicas=2)
         for tag in ("v2", "v1", "v2", "v1"):
             await world.set_image(world.app(tag))
             await world.wait_upgraded()
+        await test_resize.resize(world, test_resize.LARGE)
+        await world.wait_upgraded()
         if flavour.labelled:
             await _lose_revision(world)
         return asked.rights

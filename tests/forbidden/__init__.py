@@ -6,13 +6,16 @@ answer.
 
 from __future__ import annotations
 
+from typing import Any
+
 from inplace.kube import resource as resources
+from inplace.kube.client import Client
 from tests.forbidden import others, pods, stage, workloads
 from tests.forbidden.stage import KINDS
 from tests.forbidden.write import Write, refused
 from tests.scenarios.world import World
 
-__all__ = ["Write", "refused", "stand"]
+__all__ = ["Write", "refused", "resized_besides", "stand"]
 
 
 async def stand(world: World) -> tuple[Write, ...]:
@@ -29,3 +32,21 @@ async def stand(world: World) -> tuple[Write, ...]:
         *others.of_budget(),
         *others.of_events(world.namespace),
     )
+
+
+async def resized_besides(world: World, client: Client) -> list[str]:
+    """The writes below `pods/resize` that have changed anything but a size; `stand` comes before."""
+    found = list[str]()
+    for write in pods.unresizable():
+        before = await _pod(world, write.name)
+        await refused(client, world.namespace, write)
+        if await _pod(world, write.name) != before:
+            found.append(str(write))
+    return found
+
+
+async def _pod(world: World, name: str) -> dict[str, Any]:
+    """A Pod, but for who wrote it and when."""
+    one = await world.client.get(resources.PODS, name, world.namespace, type=dict)
+    kept = {key: value for key, value in one["metadata"].items() if key not in ("managedFields", "resourceVersion")}
+    return {**one, "metadata": kept}

@@ -30,6 +30,7 @@ def of_pods() -> Iterator[Write]:
                 yield put("a label", resources.PODS, name, "/metadata/labels/team", "b", **more)
                 yield put("an annotation", resources.PODS, name, "/metadata/annotations/example.com~1kept", "2", **more)
         yield from _of_pod(name)
+        yield from _of_size(name)
         yield Write("not ours", resources.PODS, name)
     for name in ("bare", "gated"):
         yield put("image", resources.PODS, name, "/spec/containers/0/image", "example.com/app:v2")
@@ -59,6 +60,51 @@ def _of_pod(name: str) -> Iterator[Write]:
     }
     for field, value in status.items():
         yield put(f"status: {field}", resources.PODS, name, f"/status/{field}", value, subresource="status")
+
+
+def _of_size(name: str) -> Iterator[Write]:
+    """What a resize could change: the size of all containers together, and of a Pod that is nobody's any size."""
+    large = {"requests": {"cpu": "300m", "memory": "96Mi"}}
+    yield put("size of the Pod", resources.PODS, name, "/spec/resources", large, subresource="resize")
+    if name == "owned":
+        return
+    for side, resource, amount in (
+        ("requests", "cpu", "20m"),
+        ("requests", "memory", "4Mi"),
+        ("limits", "cpu", "100m"),
+        ("limits", "memory", "128Mi"),
+    ):
+        path = f"/spec/containers/0/resources/{side}/{resource}"
+        yield put(f"size: {side} of {resource}", resources.PODS, name, path, amount, subresource="resize")
+
+
+def unresizable() -> Iterator[Write]:
+    """What a resize does not reach: whatever the fence says, the API server drops it without a word, or refuses it."""
+    app, label = "/spec/containers/0", pointer(names.REVISION_LABEL)
+    everything: dict[str, tuple[str, object]] = {
+        "image": (f"{app}/image", "evil.example.com/app:v1"),
+        "command": (f"{app}/command", ["sh"]),
+        "environment": (f"{app}/env", [{"name": "A", "value": "b"}]),
+        "privileges": (f"{app}/securityContext", {"privileged": True}),
+        "resize policy": (f"{app}/resizePolicy", [{"resourceName": "cpu", "restartPolicy": "RestartContainer"}]),
+        "a device": (f"{app}/resources/claims", [{"name": "gpu"}]),
+        "storage": (f"{app}/resources/requests/ephemeral-storage", "1Gi"),
+        "another container": ("/spec/containers/-", {"name": "x", "image": IMAGE}),
+        "an init container": ("/spec/initContainers", [{"name": "x", "image": IMAGE}]),
+        "tolerations": ("/spec/tolerations/-", {"key": "example.com/more", "operator": "Exists"}),
+        "deadline": ("/spec/activeDeadlineSeconds", 9),
+        "node": ("/spec/nodeName", "another"),
+        "a label": ("/metadata/labels/team", "b"),
+        "our label": (f"/metadata/labels/{label}", "x"),
+        "an annotation": ("/metadata/annotations/example.com~1kept", "2"),
+        "our record": (f"/metadata/annotations/{pointer(names.STATE)}", "{}"),
+        "finalizers": ("/metadata/finalizers", NEVER),
+        "owners": ("/metadata/ownerReferences", [GONE]),
+        "status": ("/status/phase", "Failed"),
+    }
+    for name in ("owned", "bare", "gated"):
+        for what, (path, value) in everything.items():
+            yield put(what, resources.PODS, name, path, value, subresource="resize", stored=True)
 
 
 def pull_pod() -> Tree:

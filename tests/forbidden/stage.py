@@ -13,6 +13,8 @@ from tests.scenarios.world import World
 
 NOBODY: Final = "00000000-0000-4000-8000-000000000000"
 IMAGE: Final = "example.com/app:v1"
+#: Of the Pods: room for a resize to be one that only a policy refuses, since the QoS class stays the same.
+SIZE: Final[Tree] = {"requests": {"cpu": "10m", "memory": "8Mi"}, "limits": {"cpu": "200m", "memory": "64Mi"}}
 #: An owner that does not exist: the garbage collector deletes what names no other.
 GONE: Final[Tree] = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "gone", "uid": NOBODY}
 #: A finalizer that nobody removes.
@@ -53,7 +55,8 @@ def pod(name: str, owner: Tree | None = None, **spec: Any) -> Tree:
     if owner is not None:
         meta["ownerReferences"] = [owner]
         meta["labels"] |= {"pod-template-hash": "1", "apps.kubernetes.io/pod-index": "0"}
-    body = {"containers": [{"name": "app", "image": IMAGE}], "nodeSelector": {"example.com/nowhere": "true"}}
+    container = {"name": "app", "image": IMAGE, "resources": SIZE}
+    body = {"containers": [container], "nodeSelector": {"example.com/nowhere": "true"}}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": {**body, **spec}}
 
 

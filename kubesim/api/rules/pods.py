@@ -173,8 +173,10 @@ def validate_status(old: Tree, new: Tree) -> Iterator[Cause]:
 
 
 def resized(old: Tree, new: Tree) -> Tree:
-    """`pods/resize` changes the resources of containers and drops everything else."""
+    """`pods/resize` changes the resources of containers, and of the Pod, and drops everything else."""
     spec = {**old["spec"]}
+    if "resources" in new["spec"]:
+        spec["resources"] = new["spec"]["resources"]
     for field in _LISTS:
         wanted = {one.get("name"): one.get("resources") or {} for one in new["spec"].get(field) or ()}
         if field in spec:
@@ -200,6 +202,8 @@ def validate_resize(old: Tree, new: Tree) -> Iterator[Cause]:
 
 def _validate_resized(was: Tree, now: Tree, where: str) -> Iterator[Cause]:
     before, after = was.get("resources") or {}, now.get("resources") or {}
+    if before.get("claims") != after.get("claims"):
+        yield forbidden_value("spec", "only cpu and memory resources are mutable")
     for side in ("requests", "limits"):
         old, new = before.get(side) or {}, after.get(side) or {}
         if set(old) - set(new):
@@ -211,6 +215,8 @@ def _validate_resized(was: Tree, now: Tree, where: str) -> Iterator[Cause]:
 def quality(spec: Tree) -> str:
     """The QoS class (pkg/apis/core/v1/helper/qos)."""
     every = [one.get("resources") or {} for field in _LISTS for one in spec.get(field) or ()]
+    if spec.get("resources"):
+        every = [spec["resources"]]
     named = [_counted(one.get(side)) for one in every for side in ("limits", "requests")]
     if not any(named):
         return "BestEffort"

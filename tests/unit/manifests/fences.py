@@ -303,7 +303,7 @@ BUDGETS = Fence(
         "release": (drop("status", "disruptedPods", "old"), ""),
         "ask for a recount": (put("status", "disruptedPods", RECOUNT_ENTRY, value="2026-01-01T00:00:00Z"), ""),
         "take without an entry": (put("status", "disruptionsAllowed", value=0), TAKES),
-        "give": (put("status", "disruptionsAllowed", value=3), TAKES),
+        "give": (put("status", "disruptionsAllowed", value=5), TAKES),
         "healthy": (put("status", "currentHealthy", value=4), BUDGET),
         "desired": (put("status", "desiredHealthy", value=0), BUDGET),
         "expected": (put("status", "expectedPods", value=2), BUDGET),
@@ -317,6 +317,7 @@ BUDGETS = Fence(
 )
 FENCES = (
     POD,
+    POD_RESIZE,
     POD_STATUS_FENCE,
     *map(of_workload, kinds.TEMPLATED),
     *map(of_status, kinds.TEMPLATED),

@@ -211,11 +211,13 @@ def test_a_replica_set_is_made_as_a_deployment_has_it(what):
 
 
 @pytest.mark.parametrize("owner", [None, owned_by("Job"), owned_by("Node"), owned_by("StatefulSet", controller=None)])
-@pytest.mark.parametrize("fence", [fences.POD, fences.POD_STATUS_FENCE], ids=["pods", "status"])
+@pytest.mark.parametrize(
+    "fence", [fences.POD, fences.POD_RESIZE, fences.POD_STATUS_FENCE], ids=["pods", "resize", "status"]
+)
 def test_a_pod_that_no_workload_of_ours_controls_keeps_all_but_our_record_and_gate(owner, fence):
     old = changed(fence.old(), put("metadata", "ownerReferences", value=[owner] if owner else []))
     ours = {"record", "gate"}
-    taken = {"image": fences.IMAGES, "template's annotation": fences.POD_ANNOTATIONS}
+    taken = {"image": fences.IMAGES, "size": fences.IMAGES, "template's annotation": fences.POD_ANNOTATIONS}
     taken |= {"template's label": fences.POD_LABELS, "revision": fences.POD_LABELS}
     for what, message in {**taken, **dict.fromkeys(ours, "")}.items():
         if what in fence.changes:
