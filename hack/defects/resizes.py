@@ -10,6 +10,7 @@ SIZES: Final = "core/template/sizes.py"
 RESIZES: Final = "core/pod/resizes.py"
 UNIT: Final = "unit/core/test_sizes.py"
 SCENARIOS: Final = "scenarios/test_resize.py"
+RECORD: Final = "unit/core/test_record.py::test_a_resize_of_more_containers_than_a_record_has_room_for_is_refused"
 
 DEFECTS: Final = (
     Defect(
@@ -46,5 +47,26 @@ DEFECTS: Final = (
         "for type_ in (PENDING, IN_PROGRESS):",
         "for type_ in ():",
         ("unit/core/test_resizes.py::test_a_size_is_in_force_when_nothing_is_pending_and_the_status_has_it",),
+    ),
+    Defect(
+        "resize more containers than a record has room for",
+        "core/state/records.py",
+        "_BASELINE * len(images) + resized",
+        "_BASELINE * len(images)",
+        (f"{RECORD}[]",),
+    ),
+    Defect(
+        "keep no room for the evidence of a container that restarts for its size",
+        "core/template/diff.py",
+        "for name, change in resizes.items() if change.restarts}, **images}",
+        "for name, change in resizes.items() if False}, **images}",
+        (f"{RECORD}[RestartContainer]",),
+    ),
+    Defect(
+        "set the size of a container by a patch of the Pod itself",
+        "core/actions/patches.py",
+        'return _pod(pod, "resize", _same_record(pod), resize_ops.of(pod, sizes))',
+        'return _pod(pod, "", _same_record(pod), resize_ops.of(pod, sizes))',
+        ("faults/test_rights.py::test_every_right_is_used_and_no_other_is_asked_for",),
     ),
 )

@@ -56,9 +56,11 @@ MESSAGE_LIMIT: Final = 400
 #: What has more characters is none of ours, which have some 500 for each container. It is not decoded: a hundred Pods
 #: with forged records of this size are planned in less than a fifth of a second (hack/bench/block.py).
 LIMIT: Final = 16 * 1024
-#: What a record has besides its containers, messages included, and a container besides its name and images.
+#: What a record has besides its containers, messages included; a container besides its name and images; a size besides
+#: its name and amounts.
 _FRAME: Final = 2 * MESSAGE_LIMIT + 400
 _BASELINE: Final = 400
+_RESIZED: Final = len(',"":{"from":"","to":""}')
 #: No attempt lasts longer: the largest setting (30 days), and the longest grace period that is reckoned with.
 LONGEST: Final = timedelta(days=30, seconds=LONGEST_GRACE)
 #: How far the clock of a leader before may have been ahead of this one's.
@@ -212,12 +214,13 @@ def is_left(pod: Pod) -> bool:
     return record is not None and not (isinstance(record, Record) and record.requested and not record.in_flight)
 
 
-def largest(images: Mapping[str, tuple[str, str]]) -> int:
+def largest(images: Mapping[str, tuple[str, str]], sizes: Mapping[str, Resized]) -> int:
     """How many characters the record of an attempt may come to have that swaps these containers, from and to these
-    images: each image stands in it twice, the second time with the digest that runs.
+    images, and resizes those: each image stands in it twice, the second time with the digest that runs.
     """
     each = (len(name) + 3 * max(len(old), len(new)) for name, (old, new) in images.items())
-    return _FRAME + sum(each) + _BASELINE * len(images)
+    resized = sum(_RESIZED + len(name) + len(one.from_) + len(one.to) for name, one in sizes.items())
+    return _FRAME + sum(each) + _BASELINE * len(images) + resized
 
 
 def decode(text: str) -> Record | Unreadable:

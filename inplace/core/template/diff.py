@@ -65,7 +65,7 @@ def diff(
         *_refuse_images(new, swapped, init_images, kubelet),
         *keys.refuse(new, labels, annotations, restart_on),
         *sizes.refuse(old, new, resizes, kubelet),
-        *_refuse_record(old, {**images, **restarts.longest(new, again)}),
+        *_refuse_record(old, new, {**images, **restarts.longest(new, again)}, resizes),
     )
     if reasons:
         return Refused(reasons)
@@ -84,12 +84,16 @@ def _container_changes(target: Tree, images: Mapping[str, str]) -> dict[str, Con
     return {name: ContainerChange(image, spec_only=name not in runs) for name, image in images.items()}
 
 
-def _refuse_record(old: Tree, images: Mapping[str, str]) -> Iterator[Reason]:
+def _refuse_record(
+    old: Tree, new: Tree, images: Mapping[str, str], resizes: Mapping[str, ContainerChange]
+) -> Iterator[Reason]:
     """What an attempt must remember has to fit into a record that is read again."""
-    before = trees.images(old)
-    size = records.largest({name: (before.get(name, ""), image) for name, image in images.items()})
+    before, now = trees.images(old), trees.images(new)
+    proven = {**{name: now[name] for name, change in resizes.items() if change.restarts}, **images}
+    swapped = {name: (before.get(name, ""), image) for name, image in proven.items()}
+    size = records.largest(swapped, sizes.remembered(old, resizes))
     if size > records.LIMIT:
-        what = f"what is to be remembered of an upgrade of {len(images)} containers"
+        what = f"what is to be remembered of an upgrade of {len({*proven, *resizes})} containers"
         yield too_large(what, f"up to {size} characters, more than the {records.LIMIT} of a record")
 
 

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from inplace.core.objects.model import Container, Pod, Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.state.records import Resized
 from inplace.core.template import paths, trees
 from inplace.core.template.change import ContainerChange, Size
 from inplace.core.template.keys import UNDO
@@ -240,6 +241,16 @@ def _needed(wanted: Size, known: Sequence[Size], here: Container) -> tuple[Size,
             else:
                 return {}, f"{side} of {name} to {now or 'nothing'}, and the template has {amount}"
     return size, ""
+
+
+def remembered(old: Tree, resizes: Mapping[str, ContainerChange]) -> dict[str, Resized]:
+    """What a record keeps of these resizes, if the Pods have the sizes of the old template."""
+    before = {name: of(one) for name, one in trees.all_containers(old).items()}
+    return {
+        name: Resized(words(before[name]), words(change.resources))
+        for name, change in resizes.items()
+        if change.resources
+    }
 
 
 def words(size: Size) -> str:

@@ -23,7 +23,7 @@ from inplace.core.rollout.steps import CurrentStep
 from inplace.core.state import records, statuses
 from inplace.core.state.records import PodPhase, Record, Unreadable
 from inplace.core.state.statuses import Failure, Phase, Status
-from inplace.core.template import diff, trees
+from inplace.core.template import diff, sizes, trees
 from inplace.core.template.change import PodChange, Refused
 from tests.factories import NOW, OLD, later, pod, snapshot, swapping, workload
 
@@ -170,6 +170,38 @@ def largest(count):
         for name, image in new.items()
     }
     return replace(swapping(), containers=baselines, message="m" * records.MESSAGE_LIMIT)
+
+
+def sized(count, cpu, *, policy=""):
+    """A template of so many containers with long names, that only a size tells apart."""
+    amounts = {"cpu": f"{cpu}m", "memory": f"{cpu}Mi"}
+    size = {"resources": {"requests": amounts, "limits": {**amounts, "cpu": "9000m"}}}
+    restart = {"resizePolicy": [{"resourceName": "cpu", "restartPolicy": policy}]} if policy else {}
+    containers = [
+        {**one, **size, **restart, "name": "x" * 60 + one["name"]} for one in many(count, "v1")["spec"]["containers"]
+    ]
+    return {"spec": {"containers": containers}}
+
+
+@pytest.mark.parametrize("policy", ["", "RestartContainer"])
+def test_a_resize_of_more_containers_than_a_record_has_room_for_is_refused(policy):
+    """What is written of a size has to be read again too, and of one that restarts the container all of a swap."""
+    counts = range(1, 130)
+    verdicts = {n: diff.diff(sized(n, 1001, policy=policy), sized(n, 2002, policy=policy)) for n in counts}
+    fits = max(count for count, verdict in verdicts.items() if isinstance(verdict, PodChange))
+    kept = sizes.remembered(sized(fits, 1001), verdicts[fits].containers)
+    assert len(kept) == fits
+    images = trees.images(sized(fits, 1001)) if policy else {}
+    id_, expected = "containerd://" + "a" * 64, "sha256:" + "c" * 64
+    baselines = {
+        name: records.Baseline(image, "", id_, f"{image}@sha256:{'b' * 64}", expected) for name, image in images.items()
+    }
+    record = replace(swapping(), containers=baselines, sizes=kept, message="m" * records.MESSAGE_LIMIT)
+    written = len(records.encode(record))
+    assert records.LIMIT // 2 < written <= records.LIMIT
+    [reason] = verdicts[fits + 1].reasons
+    assert reason.code == ReasonCode.TemplateTooLarge
+    assert f"an upgrade of {fits + 1} containers is up to" in reason.message
 
 
 def test_an_upgrade_of_more_containers_than_a_record_has_room_for_is_refused():
