@@ -481,4 +481,13 @@ DEFECTS: Final = (
         "return known",
         ("unit/core/test_workload.py::test_an_on_delete_without_anything_beside_it_is_the_owners",),
     ),
+    Defect(
+        "let go of a Pod with the label of a template that it lacks",
+        "core/plan/opt_out.py",
+        "Abort(pod, revision_labels=_told_apart(snapshot, pod))",
+        "Abort(pod)",
+        (
+            "unit/core/test_workload.py::test_a_pod_that_is_let_go_of_does_not_keep_the_label_of_a_template_that_it_lacks",
+        ),
+    ),
 )

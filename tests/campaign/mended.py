@@ -141,4 +141,9 @@ MENDED: tuple[Mended, ...] = (
         '{"start":{"kind":"ReplicaSet","replicas":2,"settings":{"steps":"1"}},'
         '"moves":[["image","crash",3.0],["retry","retry",1.0]]}',
     ),
+    Mended(
+        "let go of a Pod with the label of a template that it lacks",
+        '{"start":{"kind":"DaemonSet","replicas":2},'
+        '"moves":[["image","crash",60.0],["back-and-out","v1",1.0],["strategy","two",60.0]]}',
+    ),
 )

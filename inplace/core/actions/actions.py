@@ -72,10 +72,14 @@ class RecordFailure(Struct, frozen=True):
 
 
 class Abort(Struct, frozen=True):
-    """Open the gate and drop the record: nothing was patched, and nothing will be. `record`: what stays of it."""
+    """Open the gate and drop the record: nothing was patched, and nothing will be. `record`: what stays of it.
+
+    `revision_labels`: by which its own controller tells a Pod that was patched and is let go of.
+    """
 
     pod: Pod
     record: Record | None = None
+    revision_labels: Mapping[str, str] = {}
 
 
 class DryRunPatch(Struct, frozen=True):

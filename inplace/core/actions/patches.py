@@ -124,9 +124,10 @@ def _of_pod(action: _ToPod, now: datetime) -> Patch:
             return _pod(pod, "status" if gate else "", gate, _state(pod, record))
         case DryRunPatch(pod, images):
             return dry_run(pod, images)
-        case Abort(pod, kept):
+        case Abort(pod, kept, marks):
             gate = _gate(pod, now, "Restored", opened=True) if pod.has_gate(names.GATE) else []
-            return _pod(pod, "status" if gate else "", gate, _state(pod, kept))
+            labels = _map("labels", pod.metadata.labels, marks) if marks else []
+            return _pod(pod, "status" if gate else "", gate, [*labels, *_state(pod, kept)])
         case _:
             assert_never(action)
 

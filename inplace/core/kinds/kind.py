@@ -168,7 +168,7 @@ class Kind(Protocol):
         ...
 
     def revision_labels(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
-        """The labels of Pods of this revision, written only when the upgrade of a Pod is proven.
+        """The labels of Pods of this revision, written only when the upgrade of a Pod is proven, or it is let go of.
 
         `newest`: whether the revision still matches the workload's template.
         """

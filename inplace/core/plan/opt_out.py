@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from inplace.core.actions.actions import Abort, Action, ClearStatus, ReleaseFields, subject
 from inplace.core.objects import names
-from inplace.core.objects.model import ManagedFields, Meta
+from inplace.core.objects.model import ManagedFields, Meta, Pod
 from inplace.core.objects.reading import read
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import messages
@@ -77,8 +77,26 @@ def possible(snapshot: Snapshot, actions: Iterable[Action]) -> tuple[Action, ...
 
 def on_pods(snapshot: Snapshot) -> tuple[Action, ...]:
     """The writes that remove our metadata from the Pods, and our pull Pods."""
-    marked = tuple(Abort(pod) for pod in snapshot.pods if records.is_left(pod))
+    marked = tuple(
+        Abort(pod, revision_labels=_told_apart(snapshot, pod)) for pod in snapshot.pods if records.is_left(pod)
+    )
     return (*prepull.cleanup(snapshot), *marked)
+
+
+def _told_apart(snapshot: Snapshot, pod: Pod) -> Mapping[str, str]:
+    """The labels of the revision that a failed attempt has left in the spec of this Pod, where the label of the
+    template stands: once the record is gone, its own controller would take it for one of the template for ever."""
+    record = records.of(pod, snapshot.workload.metadata.uid)
+    target = snapshot.kind.target(snapshot.workload, snapshot.revisions)
+    if isinstance(target, Reason) or not isinstance(record, Record) or record.phase is not PodPhase.FAILED:
+        return {}
+    if pod.metadata.label(names.REVISION_LABEL) != target.revision or record.target == target.revision:
+        return {}
+    found = {name: pod.container(name) for name in record.containers}
+    patched = all(one is not None and one.image == record.containers[name].to for name, one in found.items())
+    if not found or not patched:
+        return {}
+    return snapshot.kind.revision_labels(snapshot.workload, record.target, newest=False)
 
 
 def cleanup(snapshot: Snapshot) -> tuple[Action, ...]:

@@ -34,6 +34,8 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
         yield from _labels(old, new, entry.at)
         relabelled = label(old, names.REVISION_LABEL) != label(new, names.REVISION_LABEL)
         if relabelled and uid in before_swap and _container(new) == before_swap.pop(uid):
+            if not ours.intent_at(entry.at).opted_in and annotation(new, names.STATE) is None:
+                continue  # let go of: the label says what its spec asks for, so that its own controller replaces it
             yield Verdict("pods", "label before swap", f"{change.name}: labelled with the old container at {entry.at}")
     for sight in ours.sights:
         yield from _gates(ours, sight)

@@ -263,6 +263,24 @@ def test_opting_out_puts_a_drained_pod_back():
     assert any(isinstance(action, Abort) for action in made.actions)
 
 
+def test_a_pod_that_is_let_go_of_does_not_keep_the_label_of_a_template_that_it_lacks():
+    """The template was put back, and somebody has lifted the freeze: by that label nobody would replace the Pod."""
+    failed = replace(swapping(PodPhase.FAILED), reason="CrashLoop")
+    lifted = workload(mode=None, replicas=1, strategy={"type": "RollingUpdate"}, update=OLD, current=OLD)
+    [left] = [one for one in plan(pod(image="app:v2", record=failed), workload=lifted).actions if hasattr(one, "pod")]
+    assert left == Abort(left.pod, None, {names.REVISION_LABEL: NEW})
+    request = patches.build(left, NOW)
+    assert isinstance(request, Patch)
+    assert {"op": "add", "path": f"/metadata/labels/{names.REVISION_LABEL}", "value": NEW} in request.ops
+    for back in (
+        pod(image="app:v1", record=failed),
+        pod(image="app:v1", record=replace(failed, base=NEW, target=OLD)),
+        pod(image="app:v2", record=replace(failed, phase=PodPhase.DONE)),
+    ):
+        actions = plan(back, workload=lifted).actions
+        assert all(one.revision_labels == {} for one in actions if isinstance(one, Abort))
+
+
 def test_a_workload_that_never_opted_in_is_left_alone():
     assert plan(pod(), workload=workload(replicas=1, mode=None, frozen=False)).actions == ()
 
