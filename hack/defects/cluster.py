@@ -191,6 +191,13 @@ DEFECTS: Final = (
         ("unit/core/test_workload.py::test_a_write_that_would_fail_a_pod_is_said_of_one_that_is_not_in_flight",),
     ),
     Defect(
+        "tell nothing of a Pod in flight whose failure cannot be recorded",
+        "core/plan/decision.py",
+        "        failing -= {write.uid for write in failed if write.sort == FAILURE and write.reason}\n",
+        "",
+        ("unit/core/test_workload.py::test_a_write_that_would_fail_a_pod_is_said_of_one_that_is_not_in_flight",),
+    ),
+    Defect(
         "write what an admission policy undoes again at once",
         APPLY,
         "return bool(version) and version == meta.resource_version",

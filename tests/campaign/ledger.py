@@ -131,8 +131,8 @@ def image(tree: Tree) -> str:
 
 
 def tag(tree: Tree) -> str:
-    """The tag of that image."""
-    return image(tree).rpartition(":")[2]
+    """The tag of that image; of a Pod that was restarted in place, without the digest by which that is done."""
+    return image(tree).partition("@")[0].rpartition(":")[2]
 
 
 def annotation(tree: Tree, key: str) -> str | None:

@@ -146,4 +146,8 @@ MENDED: tuple[Mended, ...] = (
         '{"start":{"kind":"DaemonSet","replicas":2},'
         '"moves":[["image","crash",60.0],["back-and-out","v1",1.0],["strategy","two",60.0]]}',
     ),
+    Mended(
+        "tell nothing of a Pod in flight whose failure cannot be recorded",
+        '{"start":{"kind":"Deployment","replicas":1},"moves":[["image","v2",2.5],["refuse","drains: 409",60.0]]}',
+    ),
 )

@@ -124,6 +124,10 @@ def test_an_ordinary_story_is_quiet_with_us_and_without(kind):
             id="a file that is replaced takes a pause away",
         ),
         pytest.param(
+            Story(Start("DaemonSet", mode="InPlaceIfPossible"), (Move("restart", wait=60.0),)),
+            id="a Pod that was restarted in place has the image of the template",
+        ),
+        pytest.param(
             Story(
                 Start("Deployment", replicas=2, settings={"steps": "1"}),
                 (Move("replace-without-label", wait=20.0), Move("setting", "steps-", 20.0)),

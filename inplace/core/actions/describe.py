@@ -42,6 +42,8 @@ from inplace.core.template import sizes
 _ToPod = OpenGate | CloseGate | PatchImages | Complete | RecordFailure | Abort | DryRunPatch
 #: The label, and so the sort, of the write of a status.
 REPORT: Final = "write_status"
+#: That of the write of a failure.
+FAILURE: Final = "record_failure"
 
 
 class Description(NamedTuple):
@@ -116,7 +118,7 @@ def _describe_pod(action: _ToPod) -> Description:
             return Description("pod.completed", "complete", f"complete Pod {pod.name} at revision {record.target}")
         case RecordFailure(pod, record):
             sentence = f"record that Pod {pod.name} failed ({record.reason})"
-            return Description("pod.failed", "record_failure", sentence)
+            return Description("pod.failed", FAILURE, sentence)
         case DryRunPatch(pod, images):
             sentence = f"dry-run the patch of Pod {pod.name} to {', '.join(images.values())}"
             return Description("pod.dry_run_passed", "dry_run_patch", sentence)

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from msgspec import Struct
 
-from inplace.core.actions.describe import REPORT
+from inplace.core.actions.describe import FAILURE, REPORT
 from inplace.core.kinds import Template
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
@@ -89,12 +89,14 @@ class Decision(Struct, frozen=True, dict=True):
 
     @cached_property
     def refused_writes(self) -> tuple[FailedWrite, ...]:
-        """Our writes that are refused, or not kept, the oldest first; what fails a Pod in flight is told of the Pod.
+        """Our writes that are refused, or not kept, the oldest first; what fails a Pod in flight is told of the Pod, if
+        that can be recorded.
 
         Not a report: one that gets through is proof that reporting is not refused any more. An Event tells of it.
         """
         failing = {pod.pod.uid for pod in self.assessment.pods if isinstance(pod.state, InProgress)}
-        failed = (write for write in self.assessment.snapshot.failed_writes if write.sort != REPORT)
+        failed = [write for write in self.assessment.snapshot.failed_writes if write.sort != REPORT]
+        failing -= {write.uid for write in failed if write.sort == FAILURE and write.reason}
         return tuple(write for write in failed if write.reason and not (write.fatal and write.uid in failing))
 
     @property

@@ -500,6 +500,12 @@ def test_a_write_that_would_fail_a_pod_is_said_of_one_that_is_not_in_flight():
     in_flight = pod(gate="False", ready=False, record=swapping(PodPhase.DRAINING))
     made = planning.plan(snapshot(in_flight, failed_writes=(refused("uid-web-0"),)), NOW)
     assert made.status.reasons == ()
+    unrecorded = refused("uid-web-0", "the object has been modified", sort="record_failure")
+    made = planning.plan(snapshot(in_flight, failed_writes=(unrecorded,)), NOW)
+    assert [reason.message for reason in made.status.reasons] == ["the object has been modified"]
+    assert made.status.message.endswith(": the object has been modified")
+    late = planning.plan(snapshot(in_flight, failed_writes=(unrecorded,)), later(3600))
+    assert late.status.phase is Phase.DEGRADED
 
 
 def test_the_headline_says_why_a_write_is_refused():
