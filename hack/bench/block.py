@@ -102,8 +102,8 @@ class _Served:
         """As of the real client: only what it does with the bytes of an answer."""
         items = self._objects.get(resource.plural, [])
         for start in range(0, max(1, len(items)), PAGE):
-            body = b'{"metadata":{"resourceVersion":"1"},"items":[%s]}' % b",".join(items[start : start + PAGE])
-            yield await pages.read(body)
+            head = b'{"kind":"%sList","metadata":{"resourceVersion":"1"}' % resource.kind.encode()
+            yield await pages.read(head + b',"items":[%s]}' % b",".join(items[start : start + PAGE]), resource.kind)
 
     async def open_watch(self, *_: object) -> Any:
         """No event ever comes."""

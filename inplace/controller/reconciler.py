@@ -39,8 +39,10 @@ from inplace.runtime.observe import Observer
 from inplace.runtime.worker import Done, RequeueAfter, Result
 
 MIN_PAUSE: Final = 0.010
-#: A plan that took long because the machine was busy must not make a workload wait for seconds.
+#: As much as a user does not notice; beyond it a workload rests for `FAIR_REST` times its plan: one plan is made at a
+#: time, and whoever's plans take seconds leaves three quarters of the time to all others.
 MAX_PAUSE: Final = 0.500
+FAIR_REST: Final = 3.0
 #: Seconds of rest per second of planning, and how long after its rest a workload counts as being planned.
 PLAN_REST_FACTOR: Final = 40.0
 ACTIVE_SECONDS: Final = 1.0
@@ -172,6 +174,7 @@ class Reconciler:
         while self._rested and next(iter(self._rested.values())) < now - ACTIVE_SECONDS:
             self._rested.popitem(last=False)
         rest = min(MAX_PAUSE, max(MIN_PAUSE, PLAN_REST_FACTOR * took * max(1, len(self._rested))))
+        rest = max(rest, FAIR_REST * took)
         self._rested[key] = now + rest
         self._rested.move_to_end(key)
         return rest

@@ -138,7 +138,7 @@ class Client:
             limit=limit,
             timeout=timeout,
         ):
-            items.extend(decode(raw, type) for raw in page.items)
+            items.extend(decode(raw, type) for raw in page.items or ())
             version = page.metadata.resource_version
         return List(tuple(items), version)
 
@@ -165,7 +165,7 @@ class Client:
                     raise
                 size = max(1, size // 4)
                 continue
-            page, length = await pages.read(body), len(body)
+            page, length = await pages.read(body, resource.kind), len(body)
             token = page.metadata.continue_
             yield page
             if not token:

@@ -28,6 +28,9 @@ from inplace.runtime.clock import Clock
 from inplace.runtime.observe import Observer
 
 JITTER: Final = 1.2
+#: How many times as long as our own another leader's lease may last, whatever it says.
+BELIEVED: Final = 10
+_MAX_TRANSITIONS: Final = 2**31 - 1
 
 
 class _Spec(Struct, frozen=True, rename="camel"):
@@ -45,6 +48,11 @@ class _Meta(Struct, frozen=True, rename="camel"):
 class _Lease(Struct, frozen=True):
     metadata: _Meta = _Meta()
     spec: _Spec = _Spec()
+
+
+def _next(transitions: int) -> int:
+    """One transition more; a number of 32 bits on the server, and nobody reckons with it."""
+    return transitions + 1 if 0 <= transitions < _MAX_TRANSITIONS else 1
 
 
 class Elector:
@@ -153,7 +161,7 @@ class Elector:
             self._wait_for(lease.spec.holder_identity)
             return False
         self.clean_takeover = free
-        return await self._put(lease, lease.spec.lease_transitions + 1, began)
+        return await self._put(lease, _next(lease.spec.lease_transitions), began)
 
     def _wait_for(self, holder: str) -> None:
         """Another process leads: said once, and again only when that changes."""
@@ -226,8 +234,11 @@ class Elector:
             self._seen, self._seen_at = lease, self._clock.monotonic()
 
     def _ends_at(self, lease: _Lease) -> float:
-        """When a lease that was not renewed since it was seen to change may be taken."""
-        return self._seen_at + max(lease.spec.lease_duration_seconds, 1)
+        """When a lease that was not renewed since it was seen to change may be taken.
+
+        Whoever may write the Lease may write any duration; no leader of ours has one that is far from our own.
+        """
+        return self._seen_at + min(max(lease.spec.lease_duration_seconds, 1), BELIEVED * self._duration)
 
     def _spec(self, transitions: int, acquired: str | None = None) -> dict[str, Any]:
         now = micro_time(self._clock.now())

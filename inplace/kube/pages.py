@@ -32,27 +32,38 @@ class ListMeta(Struct, frozen=True, rename="camel"):
 class Page(Struct, frozen=True):
     """One page of a list; items are decoded one by one."""
 
-    metadata: ListMeta = ListMeta()
-    items: tuple[Raw, ...] = ()
+    metadata: ListMeta
+    items: tuple[Raw, ...] | None
+    kind: str = ""
 
 
-async def read(body: bytes) -> Page:
-    """The page in a response. Raises KubeError if it is none."""
+async def read(body: bytes, kind: str) -> Page:
+    """The page of objects of a kind in a response. Raises KubeError if it is none.
+
+    Whatever else answers with 200, a proxy or an error in disguise, must not pass for an empty list: what is not in a
+    list does not exist.
+    """
     try:
-        return msgspec.json.decode(body, type=Page)
+        page = msgspec.json.decode(body, type=Page)
     except RecursionError:
-        return await _cut(body)
+        page = await _cut(body)
     except UNDECODABLE as error:
         raise _unexpected(body, str(error)) from error
+    if page.kind != f"{kind}List":
+        raise _unexpected(body, f"expected a {kind}List, found {page.kind or 'no kind'!r}")
+    if not page.metadata.resource_version:
+        raise _unexpected(body, "a list without metadata.resourceVersion")
+    return page
 
 
 async def _cut(body: bytes) -> Page:
     """The page without a decoder's limit: by its brackets. Takes far longer, so with pauses."""
-    metadata, items, depth, key, began = ListMeta(), list[Raw](), 0, b"", 0
+    metadata, items, depth, key, began, kind = ListMeta(), list[Raw](), 0, b"", 0, ""
     for number, (token, at) in enumerate(_tokens(body)):
         if number % _TURN == 0:
             await asyncio.sleep(0)
         if token.startswith(b'"'):
+            kind = token[1:-1].decode(errors="replace") if depth == 1 and key == b'"kind"' else kind
             key = token if depth == 1 else key
             continue
         opens = token in b"[{"
@@ -69,7 +80,7 @@ async def _cut(body: bytes) -> Page:
             metadata = _metadata(body[began : at + 1])
     if depth != 0:
         raise _unexpected(body, "its brackets do not match")
-    return Page(metadata, tuple(items))
+    return Page(metadata, tuple(items), kind)
 
 
 def _tokens(body: bytes) -> Iterator[tuple[bytes, int]]:

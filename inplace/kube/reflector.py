@@ -179,7 +179,7 @@ class Reflector(Generic[T]):
     def _read(self, page: Page, decoder: msgspec.json.Decoder[T]) -> dict[tuple[str, str], tuple[T, int]]:
         """What is kept of a page, by key, with the sizes."""
         found: dict[tuple[str, str], tuple[T, int]] = {}
-        for raw in page.items:
+        for raw in page.items or ():
             item = self._decode(decoder, raw)
             if item is not None:
                 found[self.store.key(item)] = self._keep(item, len(raw)), len(raw)

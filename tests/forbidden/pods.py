@@ -111,7 +111,8 @@ def pull_pod() -> Tree:
     """One that may be created, but that nobody has asked for."""
     context = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
     container = {"name": "pull", "image": IMAGE, "command": [COMMAND], "securityContext": context}
-    spec = {"restartPolicy": "Never", "automountServiceAccountToken": False, "activeDeadlineSeconds": 3600}
+    spec: Tree = {"restartPolicy": "Never", "automountServiceAccountToken": False, "activeDeadlineSeconds": 3600}
+    spec["nodeName"] = "nowhere"
     meta = {
         "name": f"{pull_pods.PREFIX}0",
         "labels": {names.HELPER: names.PRE_PULL},
@@ -170,6 +171,14 @@ _IN_SPEC: Final[dict[str, Tree]] = {
         "containers": [_CONTAINER, {**_BESIDE, "ports": [{"containerPort": 1, "hostPort": 1}]}]
     },
     "a critical priority": {"priorityClassName": "system-node-critical"},
+    "anywhere": {"nodeName": ""},
+    "another account's token": {
+        "serviceAccountName": "default",
+        "volumes": [{"name": "x", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}],
+    },
+    "a claim": {"volumes": [{"name": "x", "persistentVolumeClaim": {"claimName": "x"}}]},
+    "another's storage": {"volumes": [{"name": "x", "nfs": {"server": "x", "path": "/"}}]},
+    "a secret in a volume": {"volumes": [{"name": "x", "secret": {"secretName": "x"}}]},
 }
 
 

@@ -266,8 +266,8 @@ DECODERS: Final[dict[str, Decoder]] = {
     "budget": Decoder(lambda raw: client.decode(raw, Pdb).status.entries, (PDB,), SERVER, Pdb),
     "lease": Decoder(_lease, (LEASE,), SERVER, lease._Lease),
     "page": Decoder(
-        lambda raw: asyncio.run(pages.read(raw)),
-        ({"metadata": {"resourceVersion": "1"}, "items": UPGRADE["pods"]},),
+        lambda raw: asyncio.run(pages.read(raw, "Pod")),
+        ({"kind": "PodList", "metadata": {"resourceVersion": "1"}, "items": UPGRADE["pods"]},),
         SERVER,
         pages.Page,
         20,

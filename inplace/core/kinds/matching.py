@@ -9,6 +9,7 @@ and never what a Pod is made into (`destinations`).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import msgspec
 from msgspec import Raw
@@ -26,6 +27,9 @@ from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.core.template import trees
 
+#: Of more templates than this the last are read: ours are two or three, and every Pod is compared with each.
+MOST_RECORDED: Final = 16
+
 
 def recorded(replica_set: Workload) -> dict[str, Raw]:
     """The templates recorded on a ReplicaSet; empty if the annotation is missing or cannot be decoded."""
@@ -36,8 +40,8 @@ def recorded(replica_set: Workload) -> dict[str, Raw]:
 def _decoded(text: str) -> dict[str, Raw]:
     """What is recorded under the revision that it has; nothing if any of it is no JSON."""
     try:
-        found = msgspec.json.decode(text, type=dict[str, Raw])
-        return {name: raw for name, raw in found.items() if trees.fingerprint_of(trees.decode(raw)) == name}
+        found = list(msgspec.json.decode(text, type=dict[str, Raw]).items())[-MOST_RECORDED:]
+        return {name: raw for name, raw in found if trees.fingerprint_of(trees.decode(raw)) == name}
     except UNREADABLE:
         return {}
 

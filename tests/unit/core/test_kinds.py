@@ -578,3 +578,10 @@ def test_recreate_means_that_no_two_versions_serve_side_by_side(replicas, own, s
     why = "strategy Recreate with more than one replica: old and new Pods would serve side by side"
     assert (reason and (reason.code, reason.message)) == (says and (ReasonCode.StrategyUnsupported, why + says))
     assert DEPLOYMENT.together(found)
+
+
+def test_of_many_recorded_templates_the_last_are_read():
+    """Every Pod is compared with each; the controller itself records two or three, the newest last."""
+    many = tuple(f"v{number}" for number in range(matching.MOST_RECORDED + 5))
+    one = replica_set("web-1", "v0", kept=many)
+    assert list(matching.recorded(one)) == [print_of(tag) for tag in many][5:]

@@ -173,9 +173,9 @@ def pod(name: str, version: str, **fields: Any) -> dict[str, Any]:
     return {"metadata": {"name": name, "namespace": "default", "uid": name, "resourceVersion": version}, **fields}
 
 
-def page(*items: Any, version: str = "10", token: str = "") -> dict[str, Any]:
+def page(*items: Any, version: str = "10", token: str = "", kind: str = "PodList") -> dict[str, Any]:
     """A page of a list."""
-    return {"metadata": {"resourceVersion": version, "continue": token}, "items": list(items)}
+    return {"kind": kind, "metadata": {"resourceVersion": version, "continue": token}, "items": list(items)}
 
 
 def event(kind: str, one: Any) -> dict[str, Any]:

@@ -241,3 +241,21 @@ async def test_a_server_that_fails_at_every_try_is_not_a_warning_each_time():
         await _end(task)
         loud = [name for name, fields in recorder.events if fields["level"] != "debug"]
         assert loud == ["server.unreachable"]
+
+
+@pytest.mark.parametrize("gone", [False, True])
+async def test_nobody_waits_for_as_long_as_somebody_has_written_into_the_lease(gone):
+    """Whoever may write it may write any duration, and delete it afterwards."""
+    server = LeaseServer()
+    spec = {"holderIdentity": "thief", "leaseDurationSeconds": 2_000_000_000, "leaseTransitions": 2**31 - 1}
+    server.lease = {"metadata": {"resourceVersion": "0"}, "spec": spec}
+    async with serving(server) as (client, _, recorder):
+        elector = _elector(client, recorder, "a")
+        running = asyncio.ensure_future(elector.run())
+        await asyncio.sleep(30)
+        assert not elector.is_leader
+        server.lease = None if gone else server.lease
+        await asyncio.wait_for(elector.wait_leading(), 150)
+        assert server.lease is not None
+        assert server.lease["spec"]["leaseTransitions"] == (0 if gone else 1), "a number of 32 bits"
+        await _end(running)

@@ -21,7 +21,7 @@ DEEP = b'{"metadata":{"name":"deep","namespace":"test"},"data":' + b"[" * 20_000
 
 
 def read(body):
-    return asyncio.run(pages.read(body))
+    return asyncio.run(pages.read(body, "Pod"))
 
 
 def cut(body):
@@ -43,18 +43,20 @@ def test_it_is_cut_as_it_is_decoded(items, token, first, other):
     body = json.dumps(dict([("kind", "PodList"), ("more", other), *parts])).encode()
     found = cut(body)
     assert found.metadata == ListMeta("7", token)
-    assert [msgspec.json.decode(raw) for raw in found.items] == items
+    assert [msgspec.json.decode(raw) for raw in found.items or ()] == items
     whole = read(body)
-    assert (whole.metadata, [bytes(raw) for raw in whole.items]) == (
+    assert (whole.metadata, [bytes(raw) for raw in whole.items or ()]) == (
         found.metadata,
-        [bytes(raw) for raw in found.items],
+        [bytes(raw) for raw in found.items or ()],
     )
 
 
 def test_a_deep_item_is_one_of_the_page():
-    body = b'{"kind":"X","metadata":{"resourceVersion":"7"},"items":[{"a":"}"},' + DEEP + b',{"b":2}]}'
+    body = b'{"kind":"PodList","metadata":{"resourceVersion":"7"},"items":[{"a":"}"},' + DEEP + b',{"b":2}]}'
     found = read(body)
-    assert found == Page(ListMeta("7"), (msgspec.Raw(b'{"a":"}"}'), msgspec.Raw(DEEP), msgspec.Raw(b'{"b":2}')))
+    assert found == Page(
+        ListMeta("7"), (msgspec.Raw(b'{"a":"}"}'), msgspec.Raw(DEEP), msgspec.Raw(b'{"b":2}')), "PodList"
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,6 +67,13 @@ def test_a_deep_item_is_one_of_the_page():
         b'{"metadata":' + b'{"a":' * 9000 + b"1" + b"}" * 9001,
         b"<html>",
         b"\xff",
+        b'{"hello":"world"}',
+        b'{"kind":"Status","status":"Failure","code":503,"metadata":{}}',
+        b'{"kind":"PodList","metadata":{"resourceVersion":"7"}}',
+        b'{"kind":"PodList","metadata":{},"items":[]}',
+        b'{"kind":"NodeList","metadata":{"resourceVersion":"7"},"items":[]}',
+        b'{"kind":"Pod","metadata":{"resourceVersion":"7"},"items":[]}',
+        b"null",
     ],
 )
 def test_what_is_no_page_is_an_error_with_its_beginning(body):
@@ -74,7 +83,7 @@ def test_what_is_no_page_is_an_error_with_its_beginning(body):
 
 async def test_a_long_page_leaves_the_loop_to_others():
     others = b",".join(json.dumps(pod(f"pod-{number}", "1")).encode() for number in range(20_000))
-    body = b'{"metadata":{"resourceVersion":"7"},"items":[' + others + b"," + DEEP + b"]}"
+    body = b'{"kind":"PodList","metadata":{"resourceVersion":"7"},"items":[' + others + b"," + DEEP + b"]}"
     longest, turn, done = 0.0, time.process_time(), False
 
     async def watch():
@@ -85,10 +94,10 @@ async def test_a_long_page_leaves_the_loop_to_others():
             await asyncio.sleep(0)
 
     watching = asyncio.ensure_future(watch())
-    found = await pages.read(body)
+    found = await pages.read(body, "Pod")
     done = True
     await watching
-    assert len(found.items) == 20_001
+    assert len(found.items or ()) == 20_001
     assert longest < 0.25
 
 

@@ -106,6 +106,7 @@ def test_nothing_is_opted_in_or_frozen_by_us(kind, below):
     for change in begins:
         assert refusal(fence, old, changed(old, change)) == fences.NOT_OPTED_IN
     if below:
+        assert refusal(fence, old, changed(old, fence.changes["stalled"][0])) == fences.NOT_OPTED_IN
         cleared = changed(old, put("status", "conditions", value=[{"type": "Available"}]))
         assert refusal(fence, changed(old, fence.changes["stalled"][0]), cleared) == "", "the last write of an opt-out"
     else:
