@@ -19,6 +19,13 @@ DEFECTS: Final = (
         (f"{UNIT}::test_a_pod_at_rest_waits_for_its_condition_and_says_since_when",),
     ),
     Defect(
+        "drain after a resize whom somebody else keeps by now",
+        "core/pod/sizing.py",
+        "(held or gates.at_rest(pod, change, context.settings)) if change.disrupts else None",
+        "held if change.disrupts else None",
+        ("unit/core/test_resizes.py::test_before_the_drain_that_follows_its_condition_is_asked_again",),
+    ),
+    Defect(
         "swap whom somebody else keeps",
         GATES,
         "_first(pod, settings, (GateStep.BEFORE_SWAP,)) if _is_at_work(pod, change) else None",

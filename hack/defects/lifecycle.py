@@ -7,6 +7,7 @@ from typing import Final
 from hack.defects.defect import Defect
 
 LIFECYCLE: Final = "core/pod/lifecycle.py"
+DRAINING: Final = "core/pod/draining.py"
 ATTEMPT: Final = "core/pod/attempt.py"
 EVIDENCE: Final = "core/pod/evidence.py"
 PATCHES: Final = "core/actions/patches.py"
@@ -38,21 +39,21 @@ DEFECTS: Final = (
     ),
     Defect(
         "skip the grace period",
-        LIFECYCLE,
+        DRAINING,
         "    if context.now >= over:\n        return None",
         "    if True:\n        return None",
         ("unit/core/test_pod.py::test_the_grace_period_runs_from_observed_unready",),
     ),
     Defect(
         "swap while an endpoint serves",
-        LIFECYCLE,
+        DRAINING,
         "latest = context.observation.unready_at + ENDPOINTS",
         "latest = context.observation.unready_at",
         ("unit/core/test_pod.py::test_an_endpoint_that_serves_is_waited_for_but_not_for_ever",),
     ),
     Defect(
         "call endpoints slow at once",
-        LIFECYCLE,
+        DRAINING,
         "if context.observation.out_at is None and context.now < latest:",
         "if False:",
         ("unit/core/test_pod.py::test_an_endpoint_that_serves_is_waited_for_but_not_for_ever",),

@@ -8,7 +8,7 @@ from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
-from tests.scenarios import invariants
+from tests.scenarios import invariants, test_resize
 from tests.scenarios.markers import core, core_of_held, kinds
 
 IDLE, DRAINED, WARM = "game.example.com/Idle", "inference.example.com/Drained", "inference.example.com/Warm"
@@ -29,9 +29,13 @@ def restarts(pods):
     return [pod.status.container_statuses[0].restart_count for pod in pods]
 
 
-def draining(pod):
+def phase(pod):
     record = records.read(pod)
-    return isinstance(record, records.Record) and record.phase is PodPhase.DRAINING and not pod.ready
+    return record.phase if isinstance(record, records.Record) else None
+
+
+def draining(pod):
+    return phase(pod) is PodPhase.DRAINING and not pod.ready
 
 
 @core
@@ -63,6 +67,27 @@ async def test_only_game_servers_that_are_idle_are_drained_and_none_waits_for_an
         await world.wait_upgraded()
         assert restarts(await world.pods()) == [1] * len(pods)
         invariants.check(world.history, replicas=len(pods), budget=1, since=began)
+
+
+@core
+async def test_whoever_changes_his_mind_during_a_resize_is_asked_again_before_the_drain(open_world):
+    async with open_world() as world:
+        await test_resize.create(world, replicas=1, annotations={"gates": f"before-drain={IDLE}"})
+        (pod,) = await world.pods()
+        await say(world, pod, IDLE, "True")
+        await test_resize.resize(world, test_resize.LARGE, image=world.app("v2"))
+        await world.wait_pod(pod.name, lambda one: phase(one) is PodPhase.RESIZING, "being resized")
+        await say(world, pod, IDLE, "False")
+
+        async def kept() -> bool:
+            one = await world.pod(pod.name)
+            return one.ready and phase(one) is PodPhase.RESIZING and not upgraded(world, [one])
+
+        await world.wait_pod(pod.name, lambda one: test_resize.sizes(one) == (test_resize.LARGE,) * 2, "resized")
+        await world.stays(kept, "somebody plays again", 3)
+        await say(world, pod, IDLE, "True")
+        await world.wait_upgraded()
+        assert restarts(await world.pods()) == [1]
 
 
 @core_of_held

@@ -422,7 +422,7 @@ class ReasonCode(StrEnum):
     ConditionNotMet = (
         "ConditionNotMet",
         Concern.FAILED,
-        "a condition that `gates` asks for was not True by the deadline; before the swap, nothing has changed",
+        "a condition that `gates` asks for was not True by the deadline; before the swap, nothing has restarted",
         "set the condition and `inplace retry`; one that comes late before the Pod serves is enough by itself",
     )
     DeadlineExceeded = "DeadlineExceeded", Concern.FAILED, "anything else that was still waited for at the deadline"

@@ -45,6 +45,7 @@ _OVERDUE: Final = {
     ReasonCode.WaitingForSwap: ReasonCode.NotSwapped,
     ReasonCode.WaitingForReady: ReasonCode.NeverReady,
     ReasonCode.WaitingForResize: ReasonCode.NotResized,
+    ReasonCode.BeforeDrain: ReasonCode.ConditionNotMet,
     ReasonCode.BeforeSwap: ReasonCode.ConditionNotMet,
     ReasonCode.BeforeReady: ReasonCode.ConditionNotMet,
 }

@@ -33,7 +33,9 @@ _STATUSES: Final = frozenset({"True", "False", "Unknown"})
 
 
 def at_rest(pod: Pod, change: PodChange, settings: Settings) -> Reason | None:
-    """What a Pod waits for before its upgrade begins. One that is not drained is swapped by that very write."""
+    """What a Pod waits for before its upgrade begins, and again once it has a new size that restarted nothing: nothing
+    has disrupted it so far. One that is not drained is swapped by the very next write.
+    """
     drained = drains(pod, settings, change.restarts)
     steps = (GateStep.BEFORE_DRAIN,) if drained else (GateStep.BEFORE_DRAIN, GateStep.BEFORE_SWAP)
     return _first(pod, settings, steps) if _is_at_work(pod, change) else None

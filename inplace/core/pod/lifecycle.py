@@ -11,16 +11,15 @@ this module does not depend on other Pods.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Final, assert_never
+from typing import assert_never
 
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from inplace.core.actions.actions import Abort
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.pod import attempt, batches, eligibility, evidence, failures, gates, resizes, sizing
+from inplace.core.pod import attempt, batches, draining, eligibility, evidence, failures, gates, resizes, sizing
 from inplace.core.pod.availability import available, closed, drains, gated, has_served, ready_until, steady_at
 from inplace.core.pod.states import (
     TARGET_UNKNOWN,
@@ -35,9 +34,6 @@ from inplace.core.pod.states import (
 from inplace.core.state import records
 from inplace.core.state.records import Evidence, PodPhase, Record, Unreadable
 from inplace.core.template.change import PodChange, Refused
-
-#: How long to wait for EndpointSlices to drop an unready Pod.
-ENDPOINTS: Final = timedelta(seconds=10)
 
 
 def step(pod: Pod, context: PodContext) -> PodState:
@@ -211,10 +207,10 @@ def _draining(pod: Pod, record: Record, context: PodContext) -> PodState:
     if change is None:
         return InProgress(TARGET_UNKNOWN)
     if isinstance(change, Refused):
-        return _undo_drain(pod, record, change.reasons[0])
+        return draining.undo(pod, record, change.reasons[0])
     hold = _held(record, context)
     if hold is not None:
-        return _undo_drain(pod, record, hold)
+        return draining.undo(pod, record, hold)
     unrecorded = _unrecorded(record, context)
     if unrecorded is not None:
         return InProgress(unrecorded)
@@ -224,45 +220,10 @@ def _draining(pod: Pod, record: Record, context: PodContext) -> PodState:
     unstarted = eligibility.unstarted(change)
     if unstarted is not None:
         return InProgress(unstarted)
-    wait = _undrained(pod, context) or _gated_swap(pod, change, context)
+    wait = draining.undrained(pod, context) or _gated_swap(pod, change, context)
     if wait is not None:
         return wait
     return InProgress(_drained(), attempt.swap(pod, attempt.retarget(record, context), change, context))
-
-
-def _undo_drain(pod: Pod, record: Record, why: Reason) -> InProgress:
-    """Return to service; an image that an earlier attempt left unproven stays recorded as a failure."""
-    if record.containers:
-        return attempt.fail(pod, record, why)
-    kept = replace(record, phase=PodPhase.RESIZING) if record.resized else None  # its size may be of the target
-    return InProgress(why, Abort(pod, kept))
-
-
-def _undrained(pod: Pod, context: PodContext) -> InProgress | None:
-    """Wait until this process observed Ready=False, no endpoint serves the Pod, and the grace period is over.
-
-    Never since the kubelet's timestamp. The wait for slow endpoints is limited.
-    """
-    if pod.ready or context.observation is None or context.observation.unready_at is None:
-        why = Reason(
-            ReasonCode.WaitingForUnready,
-            "status.conditions[Ready]",
-            "drained; waiting for the kubelet to report Ready=False",
-        )
-        return InProgress(why)
-    latest = context.observation.unready_at + ENDPOINTS
-    if context.observation.out_at is None and context.now < latest:
-        serves = Reason(
-            ReasonCode.WaitingForEndpoints, "", "not ready; waiting until no EndpointSlice lists it as serving"
-        )
-        return InProgress(serves, until=latest)
-    over = (context.observation.out_at or latest) + timedelta(seconds=context.settings.grace_period_seconds)
-    if context.now >= over:
-        return None
-    if context.observation.out_at is None:
-        slow = f"an EndpointSlice still lists it as serving after {ENDPOINTS.seconds} s; no longer waiting for it"
-        return InProgress(Reason(ReasonCode.EndpointsSlow, "", slow), until=over)
-    return InProgress(Reason(ReasonCode.GracePeriod, "", "not ready; waiting for the grace period to end"), until=over)
 
 
 def _gated_swap(pod: Pod, change: PodChange, context: PodContext) -> InProgress | None:
@@ -302,7 +263,7 @@ def _redirect(pod: Pod, record: Record, change: PodChange, context: PodContext) 
     if drains(pod, context.settings, change.restarts):
         if not closed(pod):
             return InProgress(_retargeted(), attempt.drain_after_all(pod, record, context))
-        undrained = _undrained(pod, context)
+        undrained = draining.undrained(pod, context)
         if undrained is not None:
             return undrained
     gate = _gated_swap(pod, change, context)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from inplace.core.actions.actions import ResizePod
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.pod import attempt, evidence, failures, resizes
+from inplace.core.pod import attempt, evidence, failures, gates, resizes
 from inplace.core.pod.states import TARGET_UNKNOWN, InProgress, PodContext, PodState
 from inplace.core.state.records import Record
 from inplace.core.template.change import Refused, Size
@@ -35,8 +35,9 @@ def step(pod: Pod, record: Record, context: PodContext, held: Reason | None) -> 
     missing = unsized(pod, record, context)
     if missing is not None:
         return missing
-    if change.disrupts and held is not None:
-        return InProgress(held)
+    waits = (held or gates.at_rest(pod, change, context.settings)) if change.disrupts else None
+    if waits is not None:
+        return InProgress(waits)
     done = attempt.after_resize(pod, record, change, context)
     return InProgress(_waiting("the new cpu and memory are in force"), done)
 

@@ -68,6 +68,7 @@ _STEPS: Final = {
     ReasonCode.WaitingForReady: Step.READY,
     ReasonCode.MinReadySeconds: Step.MIN_READY,
     ReasonCode.ByCommand: Step.COMMAND,
+    ReasonCode.BeforeDrain: Step.CONDITION,
     ReasonCode.BeforeSwap: Step.CONDITION,
     ReasonCode.BeforeReady: Step.CONDITION,
 }

@@ -6,16 +6,18 @@ import pytest
 from msgspec.structs import replace
 
 from inplace.core.actions import patches
-from inplace.core.actions.actions import Abort, BeginResize, CloseGate, Complete, RecordFailure, ResizePod
+from inplace.core.actions.actions import Abort, BeginResize, CloseGate, Complete, PatchImages, RecordFailure, ResizePod
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod import lifecycle, resizes
 from inplace.core.pod.states import InProgress, Pending, PodContext
 from inplace.core.settings.annotations import Settings
+from inplace.core.settings.grammar import Gate, GateStep
 from inplace.core.state.records import PodPhase, Record, Resized
 from inplace.core.template.change import ContainerChange, PodChange
 from tests.factories import NEW, NOW, OLD, container, decode, later, pod
 
+IDLE = "game.example.com/Idle"
 CALM = ContainerChange(resources={"requests": {"cpu": "200m"}})
 SIZES = {"app": Resized("requests cpu 100m", "requests cpu 200m")}
 
@@ -101,6 +103,29 @@ def test_once_in_force_it_is_done_or_goes_on_to_the_drain(change, action):
     state = lifecycle.step(sized("200m", running="200m", record=resizing()), context(change))
     assert isinstance(state, InProgress)
     assert isinstance(state.action, action)
+
+
+@pytest.mark.parametrize("gated", [True, False])
+def test_before_the_drain_that_follows_its_condition_is_asked_again(gated):
+    """What stood at True when the resize began may be at False once the size is in force."""
+    settings = Settings(gates=(Gate(GateStep.BEFORE_DRAIN, IDLE),))
+    swap = PodChange({"app": ContainerChange("app:v2")})
+    told = {status: {"type": IDLE, "status": status} for status in ("True", "False")}
+
+    def state(status, now=1, change=swap):
+        one = sized("200m", running="200m", conditions=[told[status]], record=resizing())
+        one = one if gated else replace(one, spec=replace(one.spec, readiness_gates=()))
+        return lifecycle.step(one, context(change, settings=settings, now=later(now)))
+
+    waits = state("False")
+    assert isinstance(waits, InProgress)
+    assert (waits.action, waits.reason.code) == (None, ReasonCode.BeforeDrain)
+    assert isinstance(state("True").action, CloseGate if gated else PatchImages)
+    assert isinstance(state("False", change=PodChange()).action, Complete), "nothing is drained for a size alone"
+    late = state("False", now=601)
+    assert isinstance(late, InProgress)
+    assert isinstance(late.action, RecordFailure)
+    assert late.action.record.reason == ReasonCode.ConditionNotMet
 
 
 def test_what_the_kubelet_refuses_for_good_fails_at_once():
