@@ -63,6 +63,20 @@ DEFECTS: Final = (
         (f"{RECORD}[RestartContainer]",),
     ),
     Defect(
+        "say of a resize that Pods cannot be patched",
+        "cli/plan.py",
+        "'pods/resize' if dry_run.sizes else 'pods'",
+        "'pods'",
+        ("commands/test_sizes.py::test_plan_without_the_right_to_resize_pods",),
+    ),
+    Defect(
+        "ask by a patch of the Pod whether its size would be taken",
+        "core/actions/patches.py",
+        'return _pod(pod, "resize", resize_ops.of(pod, sizes))',
+        'return _pod(pod, "", resize_ops.of(pod, sizes))',
+        ("commands/test_sizes.py::test_plan_says_that_a_size_restarts_nothing_and_asks_the_server_for_it",),
+    ),
+    Defect(
         "set the size of a container by a patch of the Pod itself",
         "core/actions/patches.py",
         'return _pod(pod, "resize", _same_record(pod), resize_ops.of(pod, sizes))',

@@ -85,12 +85,13 @@ async def _forecast(client: Client, live: Live, snapshot: Snapshot) -> tuple[For
     asked = replace(snapshot, dry_runs=answers)
     for dry_run in planner.dry_runs(asked, live.clock.now()):
         answers[dry_run.key] = None  # whoever cannot be asked counts as willing
-        if notes:
+        unasked = f"cannot patch {'pods/resize' if dry_run.sizes else 'pods'}: {NOT_ASKED}"
+        if unasked in notes:
             continue
         try:
             answers[dry_run.key] = await send.ask(client, dry_run, live.clock.now())
         except Denied:
-            notes.append(f"cannot patch pods: {NOT_ASKED}")
+            notes.append(unasked)
         except (Conflict, NotFound, PreconditionFailed):
             continue  # that Pod has changed, or has gone: the controller will ask again
     return forecast.forecast(asked, live.clock.now(), planner), notes
