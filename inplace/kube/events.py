@@ -104,7 +104,7 @@ class EventRecorder:
 
     def record(self, about: ObjectRef, *, type: Type, reason: str, message: str) -> None:
         """Queue an Event."""
-        text = cut(printable(message), MAX_MESSAGE)
+        text = cut(printable(" ".join(message.split("\n"))), MAX_MESSAGE)  # one line: it is exported as one
         try:
             self._waiting.put_nowait(_Entry(about, type, reason, text, self._clock.now()))
         except asyncio.QueueFull:
