@@ -124,6 +124,26 @@ def test_an_ordinary_story_is_quiet_with_us_and_without(kind):
             id="a file that is replaced takes a pause away",
         ),
         pytest.param(
+            Story(
+                Start(
+                    "DaemonSet",
+                    replicas=3,
+                    settings={"on-failure": "Rollback", "steps": "1", "progress-deadline-seconds": "120"},
+                ),
+                (Move("node-away", "1", 0.2), Move("image", "v2", 200.0), Move("crash", "2 4", 60.0)),
+                seed=3822,
+            ),
+            id="a container that begins to end before its upgrade goes on doing so after it",
+        ),
+        pytest.param(
+            Story(
+                Start("Deployment", strategy="default", settings={"steps": "1"}, policies=True, tool="replace"),
+                (Move("refuse", "freezes: 409", 400.0), Move("apply", "v2", 28.0), Move("image", "crash", 60.0)),
+                seed=2035,
+            ),
+            id="a write that comes too late is told of once that has lasted since the last change",
+        ),
+        pytest.param(
             Story(Start("DaemonSet", mode="InPlaceIfPossible"), (Move("restart", wait=60.0),)),
             id="a Pod that was restarted in place has the image of the template",
         ),

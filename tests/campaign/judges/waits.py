@@ -21,8 +21,12 @@ SOON = 50.0
 #: A write that is refused is tried again within so many seconds, and twice within twice as many.
 AGAIN = 35.0
 RECENT = 2 * AGAIN
+#: A container that ends four times in a row does so within so many seconds: the kubelet backs off between.
+ENDS = 150.0
 #: Codes in whose words a refusal is told.
 _VERDICTS = ("400", "403", "404", "409", "413", "422", "429", "500", "503")
+#: Those of a write that came too late. Each change by others begins that anew, and it is told once it has lasted.
+_LATE = ("404", "409")
 #: Changes that no Pod can take in place.
 _INVALID = ("many",)
 
@@ -96,6 +100,8 @@ def _refusals(ours: Trace, sight: Sight, status: Status) -> Iterator[Verdict]:
         since = min(at for at, intent in ours.intents if what in intent.refused)
         tries = [one for one in recent if str(one.code) == answer and SORTS[sort](one.request)]
         if answer not in _VERDICTS or len(tries) < 2 or sight.at - since < SOON or sight.at - tries[-1].at > AGAIN:
+            continue
+        if answer in _LATE and sight.quiet < RECENT:
             continue
         if WORDS[int(answer)][1][:40] not in said:
             yield Verdict("waits", f"unsaid: {sort}", f"{sight.name}, {sight.at:.0f} s: {what}: {said!r}")
@@ -171,7 +177,7 @@ def _crashed_in_time(ours: Trace, sight: Sight) -> bool:
     changes = [(entry.at, one) for entry, one in member_changes(ours.entries[: sight.entries]) if entry.ours]
     swapped = [(at, one.old, one.new) for at, one in changes if one.old is not None and one.new is not None]
     swaps = [at for at, old, new in swapped if tag(old) != tag(new) == sight.intent.tag]
-    return any(0 <= at - swap <= ours.intent_at(at).deadline for at in crashes for swap in swaps)
+    return any(-ENDS <= at - swap <= ours.intent_at(at).deadline for at in crashes for swap in swaps)
 
 
 def _is_degraded(ours: Trace, sight: Sight, status: Status) -> bool:
