@@ -52,4 +52,9 @@ def test_the_agent_sets_what_the_players_say(tmp_path: Path):
 def test_its_role_is_for_pods_and_their_status_alone():
     role = documents()["Role"]
     rights = {(resource, verb) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]}
-    assert rights == {("pods", "get"), ("pods", "list"), ("pods/status", "patch")}
+    assert rights == {("pods", "get"), ("pods", "list"), ("pods/status", "get"), ("pods/status", "patch")}
+
+
+def test_the_example_is_the_one_that_the_page_shows():
+    shown = [text for page, text in examples.blocks("yaml") if str(page).endswith("gates.md")]
+    assert shown == [(examples.ROOT / "examples" / "game-server-agent.yaml").read_text(encoding="utf-8")]
