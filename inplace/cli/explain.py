@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import click
+from msgspec.structs import replace
 
 from inplace.cli import errors
 from inplace.cli.commands import command
@@ -15,8 +16,9 @@ from inplace.cli.say import say
 from inplace.core import kinds
 from inplace.core.objects.model import Pod, PodEvent
 from inplace.core.plan.plan import plan
+from inplace.core.pod import prediction
+from inplace.core.views import forecast, workload
 from inplace.core.views import pod as explanation
-from inplace.core.views import workload
 from inplace.core.views.pod import Explanation
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
@@ -44,7 +46,8 @@ async def _explain(connection: Connection, name: str, output: str) -> int:
         ref = await _owner(client, pod)
         live = await read_live(client, ref)
         snapshot = live.snapshot()
-        seen = workload.build(snapshot, plan(snapshot, live.clock.now()))
+        planned = plan(snapshot, live.clock.now())
+        seen = workload.build(snapshot, planned)
         own = next((view for view in seen.pods if view.name == name), None)
         pod = next((each for each in snapshot.pods if each.name == name), pod)
         if own is None:
@@ -53,6 +56,7 @@ async def _explain(connection: Connection, name: str, output: str) -> int:
         pull_pods = snapshot.pull_pods.pods if snapshot.pull_pods is not None else ()
         pulls = [(pull, (await _events(client, pull))[0]) for pull in explanation.pulls_for(pod, own, pull_pods)]
         explained = explanation.explain(str(ref), snapshot.workload.metadata.uid, pod, own, events, pulls)
+        explained = replace(explained, prediction=forecast.predicted(planned.pods, snapshot, pod.uid))
         Notes().show(*live.notes, *hidden)
         warn_if_unattended(snapshot, live.clock.now())
         if output == "text":
@@ -95,6 +99,8 @@ def _lines(explained: Explanation, now: datetime) -> list[str]:
         if at is not None:
             left = (at - now).total_seconds()
             lines.append(f"  {word} {_time(at)}, {'over' if left <= 0 else f'in {left:.0f} s'}")
+    if explained.prediction is not None:
+        lines.append(f"  the kubelet: {prediction.told(explained.prediction)}")
     for proof in explained.proofs:
         same = proof.from_image == proof.to_image
         change = proof.to_image if same else f"{proof.from_image} -> {proof.to_image}"

@@ -6,6 +6,7 @@ It is the controller's own decision about what is there now, or about a template
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from typing import Final
 
 import click
@@ -25,6 +26,7 @@ from inplace.core.kinds import Template
 from inplace.core.objects.model import Tree
 from inplace.core.objects.reasons import Reason
 from inplace.core.plan.plan import Planner
+from inplace.core.pod import prediction
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.template import diff, trees
 from inplace.core.template.change import PodChange
@@ -160,7 +162,7 @@ def _lines(ref: Ref, planned: Forecast) -> list[str]:
     lines += [_summary(planned), *_missing(ref, planned), *on_hold]
     if planned.step:
         lines.append(f"  stops at {planned.step}")
-    return [*lines, *_pod_lines(planned)]
+    return [*lines, *_pod_lines(planned), *_predicted(planned)]
 
 
 def _rolled_back(ref: Ref, planned: Forecast) -> list[str]:
@@ -194,6 +196,17 @@ def _missing(ref: Ref, planned: Forecast) -> list[str]:
 
 def _pod_lines(planned: Forecast) -> list[str]:
     return [f"  {number}. {_pod_line(pod)}" for number, pod in enumerate(planned.pods, start=1)]
+
+
+def _predicted(planned: Forecast) -> list[str]:
+    """What the kubelet does to the containers of the Pods that change; with their number where it is not the same."""
+    counts = Counter(
+        prediction.told(pod.prediction) for pod in planned.pods if pod.disrupted and pod.prediction is not None
+    )
+    return [
+        f"  the kubelet{'' if len(counts) == 1 else f', for {count} of the Pods'}: {text}"
+        for text, count in counts.items()
+    ]
 
 
 def _summary(planned: Forecast) -> str:

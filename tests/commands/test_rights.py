@@ -32,6 +32,7 @@ async def test_without_rights_on_what_is_optional(shop):
     planned = await shop.inplace("plan", "sts/web", *UPGRADE)
     assert planned.code == 2, planned
     assert "3 of 3 Pods change, 3 of them restart containers, at most 1 at a time, in 3 waves" in planned.out
+    assert "\n  the kubelet: app restarts (up to 5 s to stop)\n" in f"{planned.out}\n"
     document, explained = await shop.inplace("status", "sts/web", "-o", "json"), await shop.inplace("explain", "web-0")
     watched = await shop.inplace("status", "sts/web", "--watch", "--timeout", "1s")
     assert document.code == explained.code == 0, (document, explained)

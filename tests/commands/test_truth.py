@@ -48,6 +48,8 @@ async def test_a_pod_in_its_grace_period(shop):
     assert (pod["stage"], pod["reason"]["code"]) == ("Draining", "GracePeriod")
     assert pod["until"] < pod["deadline"]
     assert explained.json()["pod"]["until"] == pod["until"]
+    assert explained.json()["prediction"]["fates"] == {"app": "Restarts"}
+    assert "\n  the kubelet: app restarts (up to " in text.out
     assert tree.code == 124
     assert re.search(r"GracePeriod: .* until \d\d:\d\d:\d\dZ deadline", " ".join(tree.out.split()))
     for said in (text, document, tree, explained):

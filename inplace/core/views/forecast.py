@@ -5,7 +5,7 @@ It is the controller's own decision about the same snapshot, as if the workload 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from math import ceil
@@ -13,13 +13,14 @@ from typing import Final
 
 from msgspec import Struct
 
-from inplace.core.objects.model import Pod
+from inplace.core.objects.model import Node, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan.decision import Decision
 from inplace.core.plan.plan import Planner, is_opted_in
 from inplace.core.plan.status import explain
-from inplace.core.pod import gates, resizes
+from inplace.core.pod import gates, prediction, resizes
 from inplace.core.pod.availability import drains
+from inplace.core.pod.prediction import Prediction
 from inplace.core.pod.states import Failed, Ineligible, InProgress, Pending, UpToDate
 from inplace.core.rollout import holds
 from inplace.core.rollout.admit import candidates
@@ -68,6 +69,8 @@ class PodForecast(Struct, frozen=True, rename="camel"):
     outstanding: bool
     #: Why it does not start now; None if it does.
     why_not: Reason | None = None
+    #: What the kubelet does to its containers; None if nothing restarts.
+    prediction: Prediction | None = None
 
     @property
     def disrupted(self) -> bool:
@@ -138,7 +141,8 @@ def forecast(snapshot: Snapshot, now: datetime, planner: Planner | None = None) 
     decision = (planner or Planner()).forecast(snapshot, now)
     assessment, asked = decision.assessment, decision.asked
     target = assessment.destination or asked
-    pods = tuple(_pod(decision, pod) for pod in _in_order(assessment))
+    nodes = snapshot.nodes
+    pods = tuple(_pod(decision, pod, nodes.get(pod.pod.spec.node_name)) for pod in _in_order(assessment))
     desired = snapshot.kind.desired(snapshot.workload)
     budget = assessment.settings.budget(desired)
     changes = (pod.change for pod in assessment.pods)
@@ -162,6 +166,15 @@ def forecast(snapshot: Snapshot, now: datetime, planner: Planner | None = None) 
         falls_back=decision.falls_back,
         frozen=not holds.is_unfrozen(assessment),
     )
+
+
+def predicted(pods: Iterable[PodAssessment], snapshot: Snapshot, uid: str) -> Prediction | None:
+    """What the kubelet will do to the Pod with this uid; None if nothing of it is to restart."""
+    for assessed in pods:
+        if assessed.pod.uid == uid and isinstance(assessed.state, Pending | InProgress):
+            node = snapshot.nodes.get(assessed.pod.spec.node_name)
+            return prediction.expected(assessed.pod, assessed.change, node)
+    return None
 
 
 def _in_order(assessment: Assessment) -> Iterator[PodAssessment]:
@@ -189,7 +202,7 @@ def _waves(decision: Decision, pods: tuple[PodForecast, ...], budget: int) -> in
     return ceil((sum(pod.disrupted for pod in pods) - beyond) / budget)
 
 
-def _pod(decision: Decision, assessed: PodAssessment) -> PodForecast:
+def _pod(decision: Decision, assessed: PodAssessment, node: Node | None) -> PodForecast:
     pod, change = assessed.pod, assessed.change
     images = change.images if isinstance(change, PodChange) else {}
     resized = resizes.noted(pod, change.sizes) if isinstance(change, PodChange) else {}
@@ -209,6 +222,7 @@ def _pod(decision: Decision, assessed: PodAssessment) -> PodForecast:
         broken=not pod.ready,
         outstanding=_is_outstanding(assessed),
         why_not=_why_not(decision, assessed, verdict),
+        prediction=prediction.expected(pod, change, node),
     )
 
 

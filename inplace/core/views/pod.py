@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from inplace.core.objects import names
 from inplace.core.objects.model import ContainerStatus, Pod, PodEvent
+from inplace.core.pod.prediction import Prediction
 from inplace.core.pod.resizes import IN_PROGRESS, PENDING
 from inplace.core.rollout import pull_pods
 from inplace.core.state import records
@@ -101,6 +102,8 @@ class Explanation(Struct, frozen=True):
     proofs: tuple[Proof, ...]
     timeline: tuple[Moment, ...]
     resizes: tuple[Resize, ...] = ()
+    #: What the kubelet will do to its containers; None if nothing is still to restart.
+    prediction: Prediction | None = None
 
 
 def explain(

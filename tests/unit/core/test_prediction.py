@@ -1,0 +1,101 @@
+"""What the kubelet will do, told beforehand: fates, the order of kills and starts, versions, words."""
+
+from __future__ import annotations
+
+import pytest
+
+from inplace.core.objects.model import (
+    Container,
+    ContainerState,
+    ContainerStatus,
+    Pod,
+    PodSpec,
+    PodStatus,
+    Probe,
+    Running,
+    Terminated,
+)
+from inplace.core.pod import prediction
+from inplace.core.pod.prediction import Fate, Step
+from inplace.core.template.change import ContainerChange, PodChange
+
+RUNS = ContainerState(running=Running())
+EXITED = ContainerState(terminated=Terminated())
+RECENT = (1, 36)
+
+
+def pod(app=RUNS, *, grace=30, ready=True, probe=None):
+    """A plain init container, a sidecar with the probe and readiness given, and two regular containers."""
+    init = (Container("setup"), Container("proxy", restart_policy="Always", startup_probe=probe))
+    spec = PodSpec((Container("app"), Container("log")), init, termination_grace_period_seconds=grace)
+    regular = (ContainerStatus("app", state=app), ContainerStatus("log", state=RUNS))
+    sidecar = (ContainerStatus("setup", state=EXITED), ContainerStatus("proxy", ready=ready, state=RUNS))
+    return Pod(spec=spec, status=PodStatus(container_statuses=regular, init_container_statuses=sidecar))
+
+
+def test_sidecars_start_before_regular_containers_and_these_as_in_the_spec():
+    change = PodChange.of_images({"log": "v2", "app": "v2", "proxy": "v2"})
+    told = prediction.predict(pod(), change, RECENT)
+    assert [step.starts for step in told.steps] == [("proxy", "app", "log")]
+    assert told.stop_seconds == 90
+
+
+def test_batches_follow_one_another():
+    change = PodChange({name: ContainerChange("v2") for name in ("app", "log")}, order=(("log",), ("app",)))
+    told = prediction.predict(pod(), change, RECENT)
+    assert told.steps == (Step(("log",), ("log",)), Step(("app",), ("app",)))
+    assert prediction.told(told).startswith("log, then app restart (up to 30 s each to stop); ")
+
+
+def test_what_does_not_run_is_not_killed():
+    told = prediction.predict(pod(EXITED), PodChange.of_images({"app": "v2"}), RECENT)
+    assert told.fates["app"] is Fate.STARTS
+    assert (told.steps, told.stop_seconds) == ((Step((), ("app",)),), 0)
+
+
+@pytest.mark.parametrize(
+    ("kubelet", "fate"),
+    [
+        ((1, 31), Fate.WHEN_IT_EXITS),
+        ((1, 32), Fate.RESTARTS),
+        ((1, 36), Fate.RESTARTS),
+        (None, Fate.RESTARTS),
+    ],
+)
+def test_a_sidecar_restarts_from_1_32_on(kubelet, fate):
+    told = prediction.predict(pod(), PodChange.of_images({"proxy": "v2"}), kubelet)
+    assert told.fates["proxy"] is fate
+    assert bool(told.steps) is (fate is Fate.RESTARTS)
+
+
+def test_a_sidecar_waits_for_its_startup_probe():
+    change = PodChange.of_images({"proxy": "v2"})
+    assert (
+        prediction.predict(pod(ready=False, probe=Probe()), change, RECENT).fates["proxy"] is Fate.AFTER_STARTUP_PROBE
+    )
+    assert prediction.predict(pod(ready=True, probe=Probe()), change, RECENT).fates["proxy"] is Fate.RESTARTS
+    assert prediction.predict(pod(ready=False), change, RECENT).fates["proxy"] is Fate.RESTARTS
+
+
+def test_sizes_and_images_of_init_containers_restart_nothing():
+    change = PodChange(
+        {
+            "setup": ContainerChange("v2", spec_only=True),
+            "app": ContainerChange(resources={"requests": {"cpu": "1"}}),
+            "log": ContainerChange(resources={"limits": {"memory": "1Gi"}}, resize_restarts=True),
+        }
+    )
+    told = prediction.predict(pod(), change, RECENT)
+    assert told.fates == {"setup": Fate.SPEC_ONLY, "proxy": Fate.KEPT, "app": Fate.RESIZED, "log": Fate.RESTARTS}
+    assert told.steps == (Step(("log",), ("log",)),)
+
+
+def test_the_kubelet_gives_two_seconds_at_least():
+    assert prediction.predict(pod(grace=0), PodChange.of_images({"app": "v2"}), RECENT).stop_seconds == 2
+
+
+def test_it_is_told_in_one_line():
+    told = prediction.predict(pod(), PodChange.of_images({"app": "v2"}), RECENT)
+    assert prediction.told(told) == (
+        "app restarts (up to 30 s to stop); proxy, log kept; init containers do not run again"
+    )
