@@ -103,7 +103,7 @@ DEFECTS: Final = (
     Defect(
         "lose a whole page for an item that is nested too deep",
         "kube/pages.py",
-        "    except RecursionError:\n        return await _cut(body)\n",
+        "    except RecursionError:\n        page = await _cut(body)\n",
         "",
         (f"{PAGES}::test_a_cache_fills_and_follows_without_the_deep_one",),
     ),
