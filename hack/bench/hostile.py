@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from inplace.core.objects import names
 from inplace.core.state.records import LIMIT
+from inplace.core.template import trees
 from inplace.core.template.trees import MAX_BYTES
 
 Tree = dict[str, Any]
@@ -245,6 +246,51 @@ def _recorded_templates() -> Objects:
     return deployment([child(0, PLAIN[0], {names.TEMPLATES: json.dumps(kept)})])
 
 
+def _forged_templates() -> dict[str, Tree]:
+    """As many as an annotation holds, each by its own fingerprint, which no Pod fits."""
+    made = ({"spec": {"containers": [{"name": "app", "image": f"i{number}"}]}} for number in range(ANNOTATIONS // 70))
+    return {trees.fingerprint_of(one): one for one in made}
+
+
+def _forged_on_a_deployment() -> Objects:
+    found = deployment([child(0, PLAIN[0], {names.TEMPLATES: _compact(_forged_templates())})])
+    return {**found, "pods": _encoded(_strangers())}
+
+
+def _forged_on_a_replica_set() -> Objects:
+    return _bare(_forged_templates())
+
+
+def _templates_of_thousands() -> Objects:
+    """Few, and each with thousands of containers, labels and annotations."""
+    names_ = [f"c{number}" for number in range(ANNOTATIONS // 1000)]
+    few: list[Tree] = [
+        {"metadata": {"labels": dict.fromkeys(names_, "")},
+         "spec": {"containers": [{"name": one, "image": f"i{number}"} for one in names_]}}
+        for number in range(20)
+    ]  # fmt: skip
+    return _bare({trees.fingerprint_of(one): one for one in few})
+
+
+def _bare(templates: Tree) -> Objects:
+    metadata = _meta("web-0", labels={names.MODE: "InPlaceOnly"}, annotations={names.TEMPLATES: _compact(templates)})
+    own = {"metadata": metadata, "spec": {"replicas": 99, "template": PLAIN[1], "selector": {}},
+           "status": {"observedGeneration": 1, "replicas": 99}}  # fmt: skip
+    return {"replicasets": _encoded([own]), "pods": _encoded(_strangers())}
+
+
+def _strangers() -> Iterator[Tree]:
+    """As many Pods as are planned in the loop, with an image that no template has."""
+    for number in range(99):
+        made = _pod(number, ("ReplicaSet", "web-0"))
+        made["spec"]["containers"][0]["image"] = "other"
+        yield made
+
+
+def _compact(value: Tree) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
 def _many_images() -> Objects:
     return upgrade(*PLAIN, 100, images=500)
 
@@ -273,6 +319,9 @@ INPUTS: Final[Mapping[str, Callable[[], Objects]]] = {
     "50 ReplicaSets with the largest template": _nearly_large_children,
     "5,000 ReplicaSets of a Deployment": _many_children,
     "256 KiB of recorded templates": _recorded_templates,
+    "3,700 forged templates on a ReplicaSet": _forged_on_a_replica_set,
+    "3,700 forged templates on that of a Deployment": _forged_on_a_deployment,
+    "20 recorded templates of thousands of names": _templates_of_thousands,
     "100 nodes with 500 images each": _many_images,
     "a node with 1.4 MB of images": _forged_images,
 }

@@ -10,6 +10,8 @@ TEMPLATES: Final = "unit/core/test_hostile_templates.py"
 OBJECTS: Final = "unit/core/test_hostile_objects.py"
 PRINTABLE: Final = "unit/runtime/test_printable.py"
 PLANNING: Final = "unit/controller/test_planning.py"
+RESTS: Final = "unit/controller/test_rests.py"
+KINDS: Final = "unit/core/test_kinds.py"
 PAGES: Final = "unit/kube/test_pages.py"
 DOCUMENTS: Final = "unit/cli/test_documents.py"
 
@@ -95,9 +97,58 @@ DEFECTS: Final = (
     Defect(
         "forget that a plan took long",
         "controller/planning.py",
-        "        self._took[snapshot.workload.metadata.uid] = took\n",
+        "        self._took[uid] = max(took, KEEPS * self._took.get(uid, 0.0))\n",
         "",
         (f"{PLANNING}::test_a_workload_whose_plan_took_long_is_planned_beside_from_then_on",),
+    ),
+    Defect(
+        "forget a long plan after one that was short",
+        "controller/planning.py",
+        "max(took, KEEPS * self._took.get(uid, 0.0))",
+        "took",
+        (f"{PLANNING}::test_one_short_plan_does_not_bring_a_workload_back_into_the_loop",),
+    ),
+    Defect(
+        "let a workload with long plans take all the time",
+        "controller/reconciler.py",
+        "return max(rest, SHARE * took * len(mine) - took)",
+        "return rest",
+        (f"{RESTS}::test_long_plans_of_a_namespace_leave_others_three_quarters_of_the_time",),
+    ),
+    Defect(
+        "let each workload of a namespace take a quarter of the time",
+        "controller/reconciler.py",
+        "return max(rest, SHARE * took * len(mine) - took)",
+        "return max(rest, SHARE * took - took)",
+        (f"{RESTS}::test_long_plans_of_a_namespace_leave_others_three_quarters_of_the_time",),
+    ),
+    Defect(
+        "keep the oldest of the recorded templates",
+        "core/kinds/matching.py",
+        "[-MOST_RECORDED:]",
+        "[:MOST_RECORDED]",
+        (f"{KINDS}::test_no_more_recorded_templates_are_read_than_are_kept",),
+    ),
+    Defect(
+        "read a template for each Pod",
+        "core/kinds/matching.py",
+        "    wanted = template.images\n",
+        "    wanted = trees.images(template.tree)\n",
+        (f"{KINDS}::test_a_template_is_read_once_however_many_pods_are_compared_with_it",),
+    ),
+    Defect(
+        "compare whole templates for each Pod that fits none",
+        "core/kinds/matching.py",
+        "revisions[revision].imageless for",
+        "trees.without_images(revisions[revision].tree) for",
+        (f"{KINDS}::test_a_template_is_read_once_however_many_pods_are_compared_with_it",),
+    ),
+    Defect(
+        "break the lines of an Event",
+        "kube/events.py",
+        'printable(" ".join(message.split("\\n")))',
+        "printable(message)",
+        ("unit/kube/test_events.py::test_a_message_is_one_line_whatever_a_tenant_has_written",),
     ),
     # --- one object hurts no other
     Defect(

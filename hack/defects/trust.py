@@ -166,7 +166,7 @@ DEFECTS: Final = (
     Defect(
         "take a recorded template for one that a live Pod has",
         "core/kinds/replicaset.py",
-        "if any(not matching.wrong_images(pod, template.tree) for pod in live)",
+        "if any(not matching.wrong_images(pod, template) for pod in live)",
         "if True",
         (f"{KIND_TESTS}::test_a_bare_replica_set_goes_back_only_while_a_live_pod_still_has_the_image",),
     ),

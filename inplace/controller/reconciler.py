@@ -3,6 +3,8 @@
 A plan costs time in proportion to the size of the workload. So after a plan a workload rests for 40 times the duration
 of the plan, times the number of workloads that are being planned (10 ms at least, 500 ms at most): planning takes about
 a fortieth of the time as long as users do not notice the delay. Events in between are folded into the next plan.
+Everybody waits for a plan that takes longer than a quarter of a second, so of those a namespace gets a quarter of the
+time, however long its workloads then rest.
 """
 
 from __future__ import annotations
@@ -39,13 +41,14 @@ from inplace.runtime.observe import Observer
 from inplace.runtime.worker import Done, RequeueAfter, Result
 
 MIN_PAUSE: Final = 0.010
-#: As much as a user does not notice; beyond it a workload rests for `FAIR_REST` times its plan: one plan is made at a
-#: time, and whoever's plans take seconds leaves three quarters of the time to all others.
+#: As much as a user does not notice; only after a long plan a workload rests longer.
 MAX_PAUSE: Final = 0.500
-FAIR_REST: Final = 3.0
 #: Seconds of rest per second of planning, and how long after its rest a workload counts as being planned.
 PLAN_REST_FACTOR: Final = 40.0
 ACTIVE_SECONDS: Final = 1.0
+#: Seconds of computing beyond which a plan is long, and what part of all time a namespace's long plans get: 1/SHARE.
+LONG_PLAN: Final = 0.250
+SHARE: Final = 4.0
 #: Status writes per second that only report progress, over all workloads: each costs as much as a write on a Pod.
 STATUS_RATE: Final = 2.0
 #: How long the caches may be incomplete before the API server is asked.
@@ -98,6 +101,8 @@ class Reconciler:
         self._process = process
         #: Until when each recently planned workload rests, in the order of their plans.
         self._rested: OrderedDict[Key, float] = OrderedDict()
+        #: Until when each workload rests whose last plan was long.
+        self._long: dict[Key, float] = {}
         self._incomplete: dict[Key, float] = {}
         #: By workload: the ControllerRevisions that its Pods name and that are none of its own, if they exist at all.
         self._absent: dict[Key, frozenset[str]] = {}
@@ -150,7 +155,7 @@ class Reconciler:
         now = self._clock.now()
         plan, took = await self._planning.plan(snapshot, now)
         self._observer.observe("inplace_plan_seconds", took, kind=key.kind)
-        rest = self._rest(key, took)
+        rest = self._long_rest(key, took, self._rest(key, took))
         for action in plan.actions:
             self._carry_out(key, snapshot, action)
         self._track_waits(key, snapshot, plan)
@@ -174,10 +179,19 @@ class Reconciler:
         while self._rested and next(iter(self._rested.values())) < now - ACTIVE_SECONDS:
             self._rested.popitem(last=False)
         rest = min(MAX_PAUSE, max(MIN_PAUSE, PLAN_REST_FACTOR * took * max(1, len(self._rested))))
-        rest = max(rest, FAIR_REST * took)
         self._rested[key] = now + rest
         self._rested.move_to_end(key)
         return rest
+
+    def _long_rest(self, key: Key, took: float, rest: float) -> float:
+        """The rest after a plan that may have been long: it and those of its namespace share a quarter of the time."""
+        now = self._clock.monotonic()
+        self._long = {one: until for one, until in self._long.items() if until > now - ACTIVE_SECONDS and one != key}
+        if took <= LONG_PLAN:
+            return rest
+        mine = [one for one in (key, *self._long) if one.namespace == key.namespace]
+        self._long[key] = now + SHARE * took * len(mine)
+        return max(rest, SHARE * took * len(mine) - took)
 
     async def _wait_for(self, key: Key, incomplete: Incomplete) -> Result:
         """Wait for an event; after a timeout ask the API server whether the missing revisions exist and are its own."""
@@ -207,6 +221,7 @@ class Reconciler:
     def _forget(self, key: Key) -> None:
         self._memory.reserving.discard(key)
         self._rested.pop(key, None)
+        self._long.pop(key, None)
         self._incomplete.pop(key, None)
         self._absent.pop(key, None)
         self._process.tally.forget(key)

@@ -173,7 +173,8 @@ class Deployment(matching.MatchedByTemplate):
         new = self.templates(workload, owned).get(target.revision)
         if new is None:
             return None  # it is not applied yet
-        kept |= {current: active.spec.template, target.revision: new}
+        needed = {current: active.spec.template, target.revision: new}
+        kept = {**{name: raw for name, raw in kept.items() if name not in needed}, **needed}  # the last are read
         if not matching.can_record(kept):
             return None
         return PatchReplicaSet(workload, active, "record both templates", {}, {names.TEMPLATES: matching.encoded(kept)})

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from typing import Protocol
 
+import msgspec
 from msgspec import Raw, Struct
 
 from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload, WorkloadAction
@@ -15,7 +18,7 @@ from inplace.core.settings.annotations import Native, Settings
 from inplace.core.template import trees
 
 
-class Template(Struct, frozen=True, eq=False):
+class Template(Struct, frozen=True, eq=False, dict=True):
     """The Pod template of one revision. Compared by identity, so that results computed from it can be memoised."""
 
     revision: str
@@ -23,6 +26,29 @@ class Template(Struct, frozen=True, eq=False):
     tree: Tree
     #: Why it is not looked into; empty if it is (`trees.excess`).
     excess: str = ""
+
+    # Looked up for each Pod, and a tenant's template has thousands of each: read once.
+
+    @cached_property
+    def images(self) -> Mapping[str, str]:
+        """The image of each of its containers."""
+        return trees.images(self.tree)
+
+    @cached_property
+    def labels(self) -> Mapping[str, str]:
+        """Its labels."""
+        return trees.labels(self.tree)
+
+    @cached_property
+    def annotations(self) -> Mapping[str, str]:
+        """Its annotations."""
+        return trees.annotations(self.tree)
+
+    @cached_property
+    def imageless(self) -> bytes:
+        """A digest, the same for templates that differ in images alone."""
+        canonical = msgspec.json.encode(trees.without_images(self.tree), order="deterministic")
+        return hashlib.sha256(canonical).digest()
 
     @classmethod
     def read(cls, revision: str, raw: Raw, read: Callable[[Raw], Tree]) -> Template:

@@ -27,12 +27,16 @@ from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.core.template import trees
 
-#: Of more templates than this the last are read: ours are two or three, and every Pod is compared with each.
-MOST_RECORDED: Final = 16
+#: How many recorded templates are read, and written: two or three, and one more for each change of the template before
+#: the last one is through. Others can write thousands into an annotation, and each is compared with each Pod.
+MOST_RECORDED: Final = 64
 
 
 def recorded(replica_set: Workload) -> dict[str, Raw]:
-    """The templates recorded on a ReplicaSet; empty if the annotation is missing or cannot be decoded."""
+    """The templates recorded on a ReplicaSet; empty if the annotation is missing or cannot be decoded.
+
+    At most MOST_RECORDED, the last: more are as good as not recorded.
+    """
     return dict(_decoded(replica_set.metadata.annotation(names.TEMPLATES) or "{}"))
 
 
@@ -40,10 +44,15 @@ def recorded(replica_set: Workload) -> dict[str, Raw]:
 def _decoded(text: str) -> dict[str, Raw]:
     """What is recorded under the revision that it has; nothing if any of it is no JSON."""
     try:
-        found = list(msgspec.json.decode(text, type=dict[str, Raw]).items())[-MOST_RECORDED:]
-        return {name: raw for name, raw in found if trees.fingerprint_of(trees.decode(raw)) == name}
+        found = _last(msgspec.json.decode(text, type=dict[str, Raw]))
+        return {name: raw for name, raw in found.items() if trees.fingerprint_of(trees.decode(raw)) == name}
     except UNREADABLE:
         return {}
+
+
+def _last(templates: Mapping[str, Raw]) -> dict[str, Raw]:
+    """Those that are read: the newest stand last."""
+    return dict(list(templates.items())[-MOST_RECORDED:])
 
 
 def can_record(templates: Mapping[str, Raw]) -> bool:
@@ -52,8 +61,9 @@ def can_record(templates: Mapping[str, Raw]) -> bool:
 
 
 def encoded(templates: Mapping[str, Raw]) -> str:
-    """The annotation that records these templates."""
-    return msgspec.json.encode({name: trees.bare(trees.decode(raw)) for name, raw in templates.items()}).decode()
+    """The annotation that records these templates, the last of them if there are more than are read."""
+    bare = {name: trees.bare(trees.decode(raw)) for name, raw in _last(templates).items()}
+    return msgspec.json.encode(bare).decode()
 
 
 class MatchedByTemplate(Unordered):
@@ -86,7 +96,7 @@ class MatchedByTemplate(Unordered):
             recorded = record.target if record.phase is PodPhase.DONE else record.base
             if recorded in revisions:
                 return recorded
-        wrong = {revision: wrong_images(pod, template.tree) for revision, template in revisions.items()}
+        wrong = {revision: wrong_images(pod, template) for revision, template in revisions.items()}
         fitting = [revisions[revision] for revision, number in wrong.items() if not number]
         return _best(workload, pod, fitting) if fitting else self.nearest(workload, revisions, wrong)
 
@@ -100,7 +110,7 @@ class MatchedByTemplate(Unordered):
         newest, least = trees.fingerprint(workload.spec.template), min(wrong.values(), default=0)
         nearest = [revision for revision, number in wrong.items() if number == least]
         older = [revision for revision in nearest if revision != newest] or nearest
-        rest = [trees.without_images(revisions[revision].tree) for revision in older]
+        rest = [revisions[revision].imageless for revision in older]
         return older[0] if older and all(one == rest[0] for one in rest) else ""
 
     def revision_labels(self, workload: Workload, revision: str, *, newest: bool) -> Mapping[str, str]:
@@ -118,25 +128,32 @@ def _best(workload: Workload, pod: Pod, fitting: Iterable[Template]) -> str:
     On a tie the older template wins: only metadata then seems to be missing, and writing it again is harmless.
     """
     newest = trees.fingerprint(workload.spec.template)
-    return max(fitting, key=lambda t: (*_agreement(pod, t.tree), t.revision != newest)).revision
+    return max(fitting, key=lambda t: (*_agreement(pod, t), t.revision != newest)).revision
 
 
-def wrong_images(pod: Pod, tree: Tree) -> int:
-    """How many of the template's containers have another image in the Pod, or are missing there."""
+def wrong_images(pod: Pod, template: Template) -> int:
+    """How many of the template's containers have another image in the Pod, or are missing there.
+
+    It costs what the Pod has, whatever the template has: each Pod is compared with each template.
+    """
     live = {container.name: container.image for container in (*pod.spec.containers, *pod.spec.init_containers)}
-    return sum(not _has(live.get(name), image) for name, image in trees.images(tree).items())
+    wanted = template.images
+    return len(wanted) - sum(name in wanted and _has(image, wanted[name]) for name, image in live.items())
 
 
-def _has(live: str | None, image: str) -> bool:
+def _has(live: str, image: str) -> bool:
     """Whether a container has an image of a template, or an alias of it, as a restart leaves it."""
-    return live == image or (live is not None and aliases.is_alias(live, image, unchanged=True))
+    return live == image or aliases.is_alias(live, image, unchanged=True)
 
 
-def _agreement(pod: Pod, tree: Tree) -> tuple[int, int]:
-    """How many keys of the template's metadata the Pod lacks (as a negative number), and how many it has."""
+def _agreement(pod: Pod, template: Template) -> tuple[int, int]:
+    """How many keys of the template's metadata the Pod lacks (as a negative number), and how many it has.
+
+    It costs what the Pod has, as above.
+    """
     sides = (
-        (trees.labels(tree), pod.metadata.labels or {}),
-        (trees.annotations(tree), pod.metadata.annotations or {}),
+        (template.labels, pod.metadata.labels or {}),
+        (template.annotations, pod.metadata.annotations or {}),
     )
-    same = sum(live.get(key) == value for template, live in sides for key, value in template.items())
-    return same - sum(len(template) for template, _ in sides), same
+    same = sum(wanted.get(key) == value for wanted, live in sides for key, value in live.items())
+    return same - sum(len(wanted) for wanted, _ in sides), same

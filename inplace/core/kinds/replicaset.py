@@ -100,7 +100,7 @@ class ReplicaSet(matching.MatchedByTemplate):
         vouched = {
             revision: template
             for revision, template in revisions.items()
-            if any(not matching.wrong_images(pod, template.tree) for pod in live)
+            if any(not matching.wrong_images(pod, template) for pod in live)
         }
         return {**vouched, **super().destinations(workload, owned, live, revisions)}
 

@@ -73,8 +73,18 @@ async def test_a_workload_whose_plan_took_long_is_planned_beside_from_then_on(be
     await found.plan(FEW, NOW)
     assert (here.threads, beside.threads) == (["MainThread"], ["plan_0"])
     beside.seconds = 0
+    for _ in range(15):
+        await found.plan(FEW, NOW)
+    assert not found.is_long(FEW), "it has been quick for a while"
+
+
+async def test_one_short_plan_does_not_bring_a_workload_back_into_the_loop(beside):
+    """An owner can make every other plan long, and the long ones would all be made in the loop."""
+    found = Planning(Slow(LONG_SECONDS * 2), SystemClock())
     await found.plan(FEW, NOW)
-    assert not found.is_long(FEW), "it was quick this time"
+    beside.seconds = 0
+    await found.plan(FEW, NOW)
+    assert found.is_long(FEW)
 
 
 async def test_many_pods_are_planned_in_the_loop_once_that_is_known_to_be_quick(beside):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -585,3 +586,32 @@ def test_of_many_recorded_templates_the_last_are_read():
     many = tuple(f"v{number}" for number in range(matching.MOST_RECORDED + 5))
     one = replica_set("web-1", "v0", kept=many)
     assert list(matching.recorded(one)) == [print_of(tag) for tag in many][5:]
+
+
+def test_no_more_recorded_templates_are_read_than_are_kept():
+    """Others can write thousands of them, and each is compared with each Pod; ours stand last."""
+    forged = {print_of(f"x{number}"): tree(f"x{number}") for number in range(1000)}
+    annotations = {names.TEMPLATES: json.dumps({**forged, print_of("v1"): tree("v1")})}
+    marked = workload(replicas=1)
+    marked = replace(marked, metadata=replace(marked.metadata, annotations=annotations))
+    kept = matching.recorded(marked)
+    assert len(kept) == matching.MOST_RECORDED
+    assert print_of("v1") in kept
+    new = {**kept, print_of("v2"): Raw(json.dumps(tree("v2")).encode())}
+    written = json.loads(matching.encoded(new))
+    assert (len(written), list(written)[-1]) == (matching.MOST_RECORDED, print_of("v2"))
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_a_template_is_read_once_however_many_pods_are_compared_with_it(monkeypatch, fits):
+    """One with thousands of containers or labels costs no more for each Pod than a small one."""
+    read = Counter[str]()
+    for name in ("images", "labels", "annotations", "without_images"):
+        plain = getattr(trees, name)
+        monkeypatch.setattr(trees, name, lambda one, name=name, plain=plain: read.update([name]) or plain(one))
+    shot = looked(deployment("v3"), replica_set("a", "v2", kept=("v1", "v2")))
+    for number in range(50):
+        shot.revision_of(pod(name=f"web-{number}", image="app:v1" if fits else "other", revision=""))
+    assert read["images"] == len(shot.revisions)
+    assert all(times <= len(shot.revisions) for times in read.values())
+    assert len(read) > 1
