@@ -31,6 +31,7 @@ from inplace.core.views import silence
 from inplace.kube import resource as resources
 from inplace.kube.client import DEFAULT_SECONDS, Client
 from inplace.kube.connection import connect
+from inplace.kube.kubeconfig import Flags
 from inplace.runtime.clock import ServerClock, SystemClock
 from inplace.runtime.observe import NullObserver, Observer
 
@@ -92,6 +93,17 @@ async def cluster(
         as_user=options.as_user,
         as_groups=options.as_groups,
         as_uid=options.as_uid,
+        flags=Flags(
+            cluster=options.cluster,
+            user=options.user,
+            server=options.server,
+            certificate_authority=options.certificate_authority,
+            tls_server_name=options.tls_server_name,
+            insecure_skip_tls_verify=options.insecure_skip_tls_verify,
+            token=options.token,
+            client_certificate=options.client_certificate,
+            client_key=options.client_key,
+        ),
         user_agent=USER_AGENT,
         clock=clock,
     )

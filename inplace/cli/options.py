@@ -30,6 +30,15 @@ class Connection(Struct, frozen=True):
     as_uid: str | None = None
     #: Seconds; None: no limit of the user's own.
     request_timeout: float | None = None
+    cluster: str | None = None
+    user: str | None = None
+    server: str | None = None
+    certificate_authority: str | None = None
+    tls_server_name: str | None = None
+    insecure_skip_tls_verify: bool = False
+    token: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
 
 
 def seconds(text: str) -> float:
@@ -77,6 +86,15 @@ _OPTIONS: Final = (
     _option("--as", "as_user", metavar="USER", help="Username to impersonate."),
     _option("--as-group", "as_groups", multiple=True, metavar="GROUP", help="Group to impersonate; may be repeated."),
     _option("--as-uid", metavar="UID", help="UID to impersonate."),
+    _option("--cluster", metavar="NAME", help="Name of the kubeconfig cluster to use."),
+    _option("--user", metavar="NAME", help="Name of the kubeconfig user to use."),
+    _option("-s", "--server", metavar="URL", help="Address of the API server."),
+    _option("--certificate-authority", metavar="FILE", help="Certificates that the server's is verified with."),
+    _option("--tls-server-name", metavar="NAME", help="Name that the server's certificate must have."),
+    _option("--insecure-skip-tls-verify", is_flag=True, default=False, help="Do not verify the server's certificate."),
+    _option("--token", metavar="TOKEN", help="Bearer token to authenticate with."),
+    _option("--client-certificate", metavar="FILE", help="Client certificate to authenticate with."),
+    _option("--client-key", metavar="FILE", help="Key of the client certificate."),
     _option(
         "--request-timeout",
         type=seconds,

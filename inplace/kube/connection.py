@@ -25,7 +25,7 @@ from yarl import URL
 
 from inplace.kube import kubeconfig as files
 from inplace.kube.errors import ConfigError
-from inplace.kube.kubeconfig import Impersonation
+from inplace.kube.kubeconfig import Flags, Impersonation
 from inplace.kube.loaders import loaders
 from inplace.kube.unreachable import address
 from inplace.runtime.clock import Clock
@@ -264,6 +264,7 @@ async def connect(
     as_user: str | None = None,
     as_groups: tuple[str, ...] = (),
     as_uid: str | None = None,
+    flags: Flags = Flags(),  # noqa: B008 - frozen
     in_cluster: bool | None = None,
     clock: Clock,
 ) -> Connection:
@@ -273,9 +274,9 @@ async def connect(
     """
     inside = in_cluster if in_cluster is not None else "KUBERNETES_SERVICE_HOST" in os.environ
     asked = Impersonation(user=as_user or "", uid=as_uid or "", groups=as_groups)
-    if inside and kubeconfig is None and context is None and not files.exists(None):
+    if inside and kubeconfig is None and context is None and flags == Flags() and not files.exists(None):
         return _in_cluster(clock, user_agent, _as_who(Impersonation(), asked))
-    return await _from_file(kubeconfig, context, clock, user_agent, asked)
+    return await _from_file(kubeconfig, context, flags, clock, user_agent, asked)
 
 
 def _as_who(written: Impersonation, asked: Impersonation) -> Impersonation:
@@ -308,15 +309,15 @@ def _own_namespace() -> str:
 
 
 async def _from_file(
-    path: str | None, context: str | None, clock: Clock, agent: str, asked: Impersonation
+    path: str | None, context: str | None, flags: Flags, clock: Clock, agent: str, asked: Impersonation
 ) -> Connection:
     config, make = loaders()
-    chosen = files.choose(path, context)
+    chosen = files.choose(path, context, flags)
     name = os.pathsep.join(map(str, files.files(path)))
     as_who = _as_who(chosen.impersonation, asked)
 
     async def load(into: Any) -> Any:
-        now = files.choose(path, context)
+        now = files.choose(path, context, flags)
         loader = config.kube_config.KubeConfigLoader(config_dict=now.document(), config_base_path=None)
         try:
             await loader.load_and_set(into)

@@ -37,6 +37,56 @@ class Impersonation(Struct, frozen=True):
     extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
+class Flags(Struct, frozen=True):
+    """What takes the place of entries and fields of the kubeconfig; paths are relative to the working directory."""
+
+    cluster: str | None = None
+    user: str | None = None
+    server: str | None = None
+    certificate_authority: str | None = None
+    tls_server_name: str | None = None
+    insecure_skip_tls_verify: bool = False
+    token: str | None = None
+    client_certificate: str | None = None
+    client_key: str | None = None
+
+    def on_cluster(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """The cluster with them: trust is replaced as a whole, and another server needs no name of the file's."""
+        found = dict(entry)
+        if self.insecure_skip_tls_verify or self.certificate_authority:
+            for field in ("insecure-skip-tls-verify", "certificate-authority", "certificate-authority-data"):
+                found.pop(field, None)
+        if self.server or self.tls_server_name:
+            found.pop("tls-server-name", None)
+        given = {
+            "server": self.server,
+            "certificate-authority": _path(self.certificate_authority),
+            "tls-server-name": self.tls_server_name,
+            "insecure-skip-tls-verify": self.insecure_skip_tls_verify or None,
+        }
+        found.update(_given(given))
+        return found
+
+    def on_user(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """The user with them; a file takes the place of data. Raises ConfigError for a token that would not count."""
+        given = {
+            "token": self.token or None,
+            "client-certificate": _path(self.client_certificate),
+            "client-key": _path(self.client_key),
+        }
+        if self.token and entry.get("tokenFile"):
+            raise ConfigError("--token: the user has a tokenFile, which comes first: expected --user with another one")
+        other = {"client-certificate": "client-certificate-data", "client-key": "client-key-data"}
+        replaced = {name for field, name in other.items() if given[field]}
+        found = {field: value for field, value in entry.items() if field not in replaced}
+        found.update(_given(given))
+        return found
+
+
+def _path(given: str | None) -> str | None:
+    return str(Path(given).absolute()) if given else None
+
+
 class Chosen(Struct, frozen=True):
     """A context, with its cluster and user; every path in them is absolute, and no field is null."""
 
@@ -82,8 +132,11 @@ def exists(given: str | None) -> bool:
     return any(file.is_file() for file in files(given))
 
 
-def choose(given: str | None, context: str | None) -> Chosen:
-    """The context named, or the current one. Raises ConfigError, with the file and the field and never a credential."""
+def choose(given: str | None, context: str | None, flags: Flags = Flags()) -> Chosen:  # noqa: B008 - frozen
+    """The context named, or the current one, with what `flags` replace in it.
+
+    Raises ConfigError, with the file and the field and never a credential.
+    """
     where = os.pathsep.join(map(str, files(given))) or "of $HOME, which is not set"
     if not exists(given):
         raise ConfigError(f"kubeconfig {where} does not exist: give --kubeconfig FILE, or set KUBECONFIG")
@@ -97,16 +150,26 @@ def choose(given: str | None, context: str | None) -> Chosen:
     if name not in merged["contexts"]:
         raise ConfigError(f"kubeconfig {where} has no context {name!r}: see kubectl config get-contexts")
     about = merged["contexts"][name]
-    cluster, user = str(about.get("cluster") or ""), str(about.get("user") or "")
+    cluster, user = flags.cluster or str(about.get("cluster") or ""), flags.user or str(about.get("user") or "")
     if cluster not in merged["clusters"]:
-        raise ConfigError(f"kubeconfig {where}: contexts: {name} names the cluster {cluster!r}, which is not there")
+        raise ConfigError(
+            f"kubeconfig {where}: {_names('cluster', flags.cluster, name)} {cluster!r}, which is not there"
+        )
     if user and user not in merged["users"]:
-        raise ConfigError(f"kubeconfig {where}: contexts: {name} names the user {user!r}, which is not there")
+        named = _names("user", flags.user, name)
+        raise ConfigError(f"kubeconfig {where}: {named} {user!r}, which is not there")
     namespace = about.get("namespace") or ""
     if not isinstance(namespace, str):
         raise ConfigError(f"kubeconfig {where} cannot be used: contexts: namespace {namespace!r} is no name")
-    found = _one_credential(f"kubeconfig {where}: users: {user}", merged["users"].get(user, {}))
-    return Chosen(context=name, namespace=namespace, cluster=merged["clusters"][cluster], user=found)
+    found = _one_credential(f"kubeconfig {where}: users: {user}", flags.on_user(merged["users"].get(user, {})))
+    reached = flags.on_cluster(merged["clusters"][cluster])
+    if reached.get("insecure-skip-tls-verify") and flags.certificate_authority:
+        raise ConfigError("--certificate-authority and --insecure-skip-tls-verify: expected one of them")
+    return Chosen(context=name, namespace=namespace, cluster=reached, user=found)
+
+
+def _names(what: str, flag: str | None, context: str) -> str:
+    return f"--{what} names" if flag else f"contexts: {context} names the {what}"
 
 
 def _parse(file: Path) -> dict[str, Any]:

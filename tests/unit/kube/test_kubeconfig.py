@@ -15,6 +15,7 @@ import yaml
 
 from inplace.kube.connection import connect
 from inplace.kube.errors import ConfigError
+from inplace.kube.kubeconfig import Flags, choose
 from inplace.runtime.clock import SystemClock
 
 SECRET = "s3cr3t-value"
@@ -208,3 +209,80 @@ async def test_what_is_malformed_is_named(tmp_path, user, said):
     path.write_text(text.replace("\n    token: REPLACED", f" {user}"))
     with pytest.raises(ConfigError, match=said):
         await _ours(kubeconfig=str(path))
+
+
+FLAGS = {
+    "server": {"server": "{server}"},
+    "cluster": {"cluster": "other"},
+    "user": {"user": "other"},
+    "token in the place of a token": {"token": "given"},
+    "token before a plugin": {"user": "plugged", "token": "given"},
+}
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="compares with kubectl")
+@pytest.mark.parametrize("flags", FLAGS.values(), ids=FLAGS)
+async def test_a_flag_takes_the_place_of_what_it_takes_for_kubectl(tmp_path, recording, flags):
+    server, asked = recording
+    given = {name: value.format(server=server) for name, value in flags.items()}
+    written = server if not {"server", "cluster"} & flags.keys() else "https://127.0.0.1:1"
+    config = _config(written, {"token": "abc"})
+    config["clusters"].append({"name": "other", "cluster": {"server": server}})
+    for cluster in config["clusters"]:
+        cluster["cluster"]["insecure-skip-tls-verify"] = True
+    config["users"] += [{"name": "other", "user": {"username": "u", "password": "p"}}]
+    config["users"] += [{"name": "plugged", "user": {"exec": USERS["token before plugin"]["exec"]}}]
+    path = tmp_path / "config"
+    path.write_text(yaml.safe_dump(config))
+    _kubectl("--kubeconfig", str(path), *(f"--{name}={value}" for name, value in given.items()), "get", "--raw", "/x")
+    assert asked
+    assert await _ours(kubeconfig=str(path), flags=Flags(**given)) == (server, asked[0])
+
+
+def _chosen(tmp_path, on_cluster, on_user, /, **flags):
+    config = _config("https://a:1", on_user)
+    config["clusters"][0]["cluster"] |= on_cluster
+    (tmp_path / "config").write_text(yaml.safe_dump(config))
+    return choose(str(tmp_path / "config"), None, Flags(**flags))
+
+
+def test_an_authority_given_is_the_only_one_and_is_verified_with(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written = {"insecure-skip-tls-verify": True, "certificate-authority-data": "Zm9v"}
+    chosen = _chosen(tmp_path, written, {}, certificate_authority="ca.crt")
+    assert chosen.cluster == {"server": "https://a:1", "certificate-authority": str(tmp_path / "ca.crt")}
+
+
+def test_who_does_not_want_to_verify_needs_no_authority(tmp_path):
+    chosen = _chosen(tmp_path, {"certificate-authority": "/none"}, {}, insecure_skip_tls_verify=True)
+    assert chosen.cluster == {"server": "https://a:1", "insecure-skip-tls-verify": True}
+    with pytest.raises(ConfigError, match="expected one of them"):
+        _chosen(tmp_path, {}, {}, insecure_skip_tls_verify=True, certificate_authority="ca.crt")
+
+
+def test_another_server_does_not_have_the_name_of_the_files(tmp_path):
+    assert "tls-server-name" not in _chosen(tmp_path, {"tls-server-name": "a"}, {}, server="https://b:1").cluster
+    assert _chosen(tmp_path, {"tls-server-name": "a"}, {}, tls_server_name="b").cluster["tls-server-name"] == "b"
+
+
+def test_a_client_certificate_given_takes_the_place_of_data(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written = {"client-certificate-data": "Zm9v", "client-key-data": "Zm9v"}
+    chosen = _chosen(tmp_path, {}, written, client_certificate="a.crt", client_key="a.key")
+    assert chosen.user == {"client-certificate": str(tmp_path / "a.crt"), "client-key": str(tmp_path / "a.key")}
+
+
+@pytest.mark.parametrize("flag", ["cluster", "user"])
+def test_a_name_given_that_is_not_there_is_said(tmp_path, flag):
+    with pytest.raises(ConfigError, match=f"--{flag} names .none., which is not there"):
+        _chosen(tmp_path, {}, {}, **{flag: "none"})
+
+
+def test_a_token_given_does_not_go_with_a_password(tmp_path):
+    with pytest.raises(ConfigError, match="a token and a password"):
+        _chosen(tmp_path, {}, {"username": "u", "password": "p"}, token="given")
+
+
+def test_a_token_given_that_kubectl_would_ignore_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="--token: the user has a tokenFile"):
+        _chosen(tmp_path, {}, {"tokenFile": "token"}, token="given")
