@@ -109,6 +109,13 @@ DEFECTS: Final = (
         (f"{PLANNING}::test_one_short_plan_does_not_bring_a_workload_back_into_the_loop",),
     ),
     Defect(
+        "make plans of many revisions in the loop",
+        "controller/planning.py",
+        "if len(snapshot.revisions) >= MANY_REVISIONS:",
+        "if False:",
+        (f"{PLANNING}::test_few_pods_of_many_revisions_are_planned_beside_the_loop",),
+    ),
+    Defect(
         "let a workload with long plans take all the time",
         "controller/reconciler.py",
         "return max(rest, SHARE * took * len(mine) - took)",

@@ -23,6 +23,8 @@ from inplace.runtime.clock import Clock
 #: Pods for the first time.
 LONG_SECONDS: Final = 0.05
 MANY_PODS: Final = 100
+#: With so many, such as thousands of ReplicaSets, always: Pods without a record are compared with each.
+MANY_REVISIONS: Final = 100
 #: How much of a longer plan counts after one more: an owner that makes every other plan long, by turns,
 #: does not get the long ones into the loop. After one of a second, 14 short ones are made in the thread.
 KEEPS: Final = 0.8
@@ -61,6 +63,8 @@ class Planning:
 
     def is_long(self, snapshot: Snapshot) -> bool:
         """Whether the next plan is likely to take long."""
+        if len(snapshot.revisions) >= MANY_REVISIONS:
+            return True
         took = self._took.get(snapshot.workload.metadata.uid)
         return len(snapshot.pods) >= MANY_PODS if took is None else took > LONG_SECONDS
 

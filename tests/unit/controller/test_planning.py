@@ -7,6 +7,7 @@ import threading
 import time
 
 import pytest
+from msgspec.structs import replace
 
 from inplace.controller import planning
 from inplace.controller.planning import LONG_SECONDS, MANY_PODS, Planning
@@ -120,3 +121,13 @@ async def test_what_both_remember_of_a_workload_is_forgotten(beside):
     await found.plan(MANY, NOW)
     assert beside.forgotten == ["plan_0"], "not while it may be planning"
     assert not here._assessor._pods._known
+
+
+async def test_few_pods_of_many_revisions_are_planned_beside_the_loop(beside):
+    beside.seconds = 0
+    template = next(iter(FEW.revisions.values()))
+    many = replace(FEW, revisions=FEW.revisions | {str(n): template for n in range(planning.MANY_REVISIONS)})
+    found = Planning(Planner(), SystemClock())
+    for _ in range(2):
+        await found.plan(many, NOW)
+    assert beside.threads == ["plan_0"] * 2, "however quick the last one was"
