@@ -152,7 +152,7 @@ class Comparison:
         if base is None:
             revision = inputs.revision
             which = f"revision {revision} of Pod {pod.name}" if revision else f"the revision of Pod {pod.name}"
-            why = f"{which} is unknown, so its difference from the template cannot be determined"
+            why = f"{which} is unknown, so its difference from the template cannot be determined: delete that Pod"
             return Refused((Reason(ReasonCode.BaseUnknown, f"pods[{pod.name}]", why),))
         bases = tuple(dict.fromkeys((base, *inputs.attempted)))
         large = next((one for one in (target, *bases) if one.excess), None)
