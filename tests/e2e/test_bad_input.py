@@ -41,7 +41,9 @@ async def test_commands_end_in_one_line(open_world, tmp_path):
         assert "log in again" in await _fails("status", "sts/web", "--kubeconfig", expired)
         assert "does not exist" in await _fails("status", "sts/web", "--kubeconfig", str(tmp_path / "none"))
         (tmp_path / "empty").write_text("")
-        assert "cannot be used" in await _fails("status", "sts/web", "--kubeconfig", str(tmp_path / "empty"))
+        assert "current-context is not set" in await _fails(
+            "status", "sts/web", "--kubeconfig", str(tmp_path / "empty")
+        )
         (tmp_path / "broken").write_text("{")
         assert "cannot be used" in await _fails("status", "sts/web", "--kubeconfig", str(tmp_path / "broken"))
         config = str(world.cluster.kubeconfig)

@@ -90,8 +90,10 @@ async def test_status_of_a_refusal_a_failure_and_a_timeout(open_world):
         await world.patch({"spec": {"template": {"spec": {"hostname": None}}}})
         await world.annotate(paused="true")
         await world.set_image(world.app("missing"))
-        code, _, err = await inplace(world, "status", "sts/web", "--timeout", "3s")
+        code, _, err = await inplace(world, "status", "sts/web", "--for", "done", "--timeout", "3s")
         assert (code, err.count("\n")) == (124, 1)
+        code, _, _ = await inplace(world, "status", "sts/web", "--timeout", "30s")
+        assert code == 5, "it waits for a resume"
         await world.annotate(paused=None)
         code, out, _ = await inplace(world, "status", "sts/web", "--timeout", "60s")
         assert code == 4
