@@ -45,7 +45,7 @@ async def test_commands_end_in_one_line(open_world, tmp_path):
             "status", "sts/web", "--kubeconfig", str(tmp_path / "empty")
         )
         (tmp_path / "broken").write_text("{")
-        assert "cannot be used" in await _fails("status", "sts/web", "--kubeconfig", str(tmp_path / "broken"))
+        assert "broken: line 1: " in await _fails("status", "sts/web", "--kubeconfig", str(tmp_path / "broken"))
         config = str(world.cluster.kubeconfig)
         assert "no context 'nope'" in await _fails("plan", "sts/web", "--kubeconfig", config, "--context", "nope")
 
