@@ -126,7 +126,8 @@ async def test_what_both_remember_of_a_workload_is_forgotten(beside):
 async def test_few_pods_of_many_revisions_are_planned_beside_the_loop(beside):
     beside.seconds = 0
     template = next(iter(FEW.revisions.values()))
-    many = replace(FEW, revisions=FEW.revisions | {str(n): template for n in range(planning.MANY_REVISIONS)})
+    more = {str(n): template for n in range(planning.MANY_REVISIONS)}
+    many = replace(FEW, revisions={**FEW.revisions, **more})
     found = Planning(Planner(), SystemClock())
     for _ in range(2):
         await found.plan(many, NOW)
