@@ -191,7 +191,7 @@ def _unknown_in_order(snapshot: Snapshot, parsed: Parsed) -> Iterator[Reason]:
     given = [name for batch in parsed.settings.container_order for name in batch]
     if not given or trees.excess(snapshot.workload.spec.template):
         return
-    known = order.restartable(trees.decode(snapshot.workload.spec.template))
+    known = trees.restartable(trees.decode(snapshot.workload.spec.template))
     unknown = [name for name in given if name not in known and not any(pod.container(name) for pod in snapshot.pods)]
     if unknown:
         why = f"{', '.join(unknown[:5])}: no container of the template that can restart; expected {', '.join(known)}"

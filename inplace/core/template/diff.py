@@ -80,7 +80,7 @@ def diff(
 
 def _container_changes(target: Tree, images: Mapping[str, str]) -> dict[str, ContainerChange]:
     """The changes of images; those of plain init containers are for the spec alone."""
-    runs = _restartable(target)
+    runs = trees.restartable(target)
     return {name: ContainerChange(image, spec_only=name not in runs) for name, image in images.items()}
 
 
@@ -106,7 +106,7 @@ class TemplatePair(Struct, frozen=True, eq=False):
 
     target: Tree
     images: dict[str, str]
-    restartable: dict[str, str]
+    restartable: frozenset[str]
     before: tuple[dict[str, str], ...]
     sizes: dict[str, sizes.Between]
     labels: dict[str, str]
@@ -121,7 +121,7 @@ def template_pair(base_trees: Sequence[Tree], target: Tree) -> TemplatePair:
     return TemplatePair(
         target=target,
         images=trees.images(target),
-        restartable=_restartable(target),
+        restartable=frozenset(trees.restartable(target)),
         before=tuple(trees.images(base) for base in base_trees),
         sizes=sizes.between(base_trees, target),
         labels=labels,
@@ -303,8 +303,9 @@ def _sidecar_notes(target: Tree, images: Collection[str], kubelet: tuple[int, in
 
 
 def _init_notes(target: Tree, images: Collection[str]) -> Iterator[Reason]:
+    runs = trees.restartable(target)
     for name in images:
-        if name not in _restartable(target):
+        if name not in runs:
             message = "a live Pod does not run it again: the new image is set in the spec, for a Pod that starts anew"
             yield Reason(ReasonCode.InitImageChanged, f"spec.initContainers[{name}].image", message)
 
@@ -357,13 +358,6 @@ def _runs_alias(between: TemplatePair, pod: Pod, name: str, touched: Collection[
     runs = status.image_id if status is not None and name not in touched else ""
     unchanged = all(base.get(name) == image for base in between.before)
     return aliases.is_alias(live.image, image, runs, unchanged=unchanged)
-
-
-def _restartable(target: Tree) -> dict[str, str]:
-    """The images of the containers that a new image restarts: the regular ones and the sidecars."""
-    init = trees.init_containers(target)
-    images = trees.images(target).items()
-    return {name: image for name, image in images if name not in init or trees.is_sidecar(init[name])}
 
 
 def _live_edits(changed: frozenset[str], target: Mapping[str, str], live: Mapping[str, str] | None) -> Edits:

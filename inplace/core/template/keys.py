@@ -33,20 +33,13 @@ def refuse(target: Tree, labels: Edits, annotations: Edits, restart_on: tuple[st
 
 def requested(target: Tree, labels: Edits, annotations: Edits, restart_on: tuple[str, ...]) -> list[str]:
     """The containers that changed keys ask to start again: every one that can, or none."""
-    return _startable(target) if any(True for _ in _requests(labels, annotations, restart_on)) else []
+    return [*trees.restartable(target)] if any(True for _ in _requests(labels, annotations, restart_on)) else []
 
 
 def reading(target: Tree, labels: Edits, annotations: Edits) -> list[str]:
     """The containers with a changed key in their env, which is resolved when a container is created."""
     changed = _changed(labels, annotations)
-    containers = trees.all_containers(target)
-    return [name for name in _startable(target) if any(True for _ in _read(containers[name], changed))]
-
-
-def _startable(target: Tree) -> list[str]:
-    """The containers that a live Pod starts again: the regular ones and the native sidecars."""
-    sidecars = [name for name, one in trees.init_containers(target).items() if trees.is_sidecar(one)]
-    return [*trees.containers(target), *sidecars]
+    return [name for name, one in trees.restartable(target).items() if any(True for _ in _read(one, changed))]
 
 
 def _requests(labels: Edits, annotations: Edits, restart_on: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -30,12 +30,6 @@ def of(template: Tree, given: Order) -> Order:
     return given or _of_kruise(template)
 
 
-def restartable(template: Tree) -> list[str]:
-    """The containers that an order may name: those that can restart."""
-    sidecars = (name for name, one in trees.init_containers(template).items() if trees.is_sidecar(one))
-    return [*trees.containers(template), *sidecars]
-
-
 def note(change: PodChange) -> Iterator[Reason]:
     """The order in words, if this change has more than one batch."""
     batches = change.batches

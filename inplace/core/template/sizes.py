@@ -57,16 +57,10 @@ def without(container: Tree) -> Tree:
     return {**container, "resources": rest}
 
 
-def resizable(template: Tree) -> dict[str, Tree]:
-    """The containers that can be resized: the regular ones and the native sidecars."""
-    init = trees.init_containers(template).items()
-    return {**trees.containers(template), **{name: one for name, one in init if trees.is_sidecar(one)}}
-
-
 def changed(old: Tree, new: Tree) -> dict[str, ContainerChange]:
     """The resizes that lead from one template to the other, each with the amounts that change."""
     before, found = trees.all_containers(old), dict[str, ContainerChange]()
-    for name, container in resizable(new).items():
+    for name, container in trees.restartable(new).items():  # those that can be resized, too
         if name in before:
             size = _difference(of(before[name]), of(container))
             if size:
@@ -198,7 +192,7 @@ class Between(NamedTuple):
 def between(befores: Sequence[Tree], target: Tree) -> dict[str, Between]:
     """What `live` compares, computed once for many Pods; containers without a size have none."""
     sizes = [{name: of(one) for name, one in trees.all_containers(before).items()} for before in befores]
-    wanted = {name: (container, of(container)) for name, container in resizable(target).items()}
+    wanted = {name: (container, of(container)) for name, container in trees.restartable(target).items()}
     return {
         name: Between(container, size, tuple(before[name] for before in sizes if name in before))
         for name, (container, size) in wanted.items()

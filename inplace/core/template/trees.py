@@ -144,6 +144,12 @@ def all_containers(template: Tree) -> dict[str, Tree]:
     return {**containers(template), **init_containers(template)}
 
 
+def restartable(template: Tree) -> dict[str, Tree]:
+    """The containers that a live Pod can start again: the regular ones, then the native sidecars."""
+    init = init_containers(template).items()
+    return {**containers(template), **{name: one for name, one in init if is_sidecar(one)}}
+
+
 def images(template: Tree) -> dict[str, str]:
     """The image string of every container, init containers included."""
     return {name: str(container.get("image") or "") for name, container in all_containers(template).items()}
