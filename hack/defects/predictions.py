@@ -6,6 +6,7 @@ from typing import Final
 
 from hack.defects.defect import Defect
 
+EVIDENCE: Final = "core/pod/evidence.py"
 PREDICTION: Final = "core/pod/prediction.py"
 UNIT: Final = "unit/core/test_prediction.py"
 
@@ -27,15 +28,15 @@ DEFECTS: Final = (
     Defect(
         "expect an old kubelet to restart sidecars",
         PREDICTION,
-        "kubelet < _SIDECARS",
-        "kubelet > _SIDECARS",
+        "kubelet < SIDECAR_SINCE",
+        "kubelet > SIDECAR_SINCE",
         (f"{UNIT}::test_a_sidecar_restarts_from_1_32_on",),
     ),
     Defect(
         "expect a sidecar to restart while its startup probe goes on",
-        PREDICTION,
-        "container.startup_probe is not None and not status.ready",
-        "container.startup_probe is None and not status.ready",
+        EVIDENCE,
+        "sidecar.startup_probe is not None and not status.ready",
+        "sidecar.startup_probe is None and not status.ready",
         (f"{UNIT}::test_a_sidecar_waits_for_its_startup_probe",),
     ),
 )

@@ -39,7 +39,7 @@ DEFECTS: Final = (
     Defect(
         "call a sidecar stuck whose startup probe goes on",
         "core/pod/evidence.py",
-        "if probed and not status.ready:",
+        "if any(one.name == status.name and awaits_startup_probe(one, status) for one in pod.spec.init_containers):",
         "if False:",
         ("unit/core/test_evidence.py::test_a_sidecar_whose_startup_probe_goes_on_is_told_apart",),
     ),

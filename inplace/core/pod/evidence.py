@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from inplace.core.objects import images
-from inplace.core.objects.model import ContainerStatus, Node, Pod
+from inplace.core.objects.model import Container, ContainerStatus, Node, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.observation import ContainerObservation, PodObservation
 from inplace.core.state.records import Baseline, Evidence, Record
@@ -40,6 +40,11 @@ def tracks_generation(pod: Pod, node: Node | None) -> bool:
     version = kubelet_version(node)
     maintained = pod.status.observed_generation > 0 if version is None else version >= GENERATION_SINCE
     return maintained and pod.metadata.generation > 0
+
+
+def awaits_startup_probe(sidecar: Container, status: ContainerStatus) -> bool:
+    """Whether the kubelet looks at this sidecar's image only later (docs/design/kubernetes.md §2.3)."""
+    return sidecar.startup_probe is not None and not status.ready
 
 
 def judge(
@@ -206,9 +211,8 @@ def _is_on_node(node: Node | None, baseline: Baseline, status: ContainerStatus) 
 
 
 def _kept(pod: Pod, status: ContainerStatus) -> str:
-    """Why the old container runs on. A sidecar's startup probe comes first (docs/design/kubernetes.md §2.3)."""
-    probed = any(one.name == status.name and one.startup_probe is not None for one in pod.spec.init_containers)
-    if probed and not status.ready:
+    """Why the old container runs on. A sidecar's startup probe comes first."""
+    if any(one.name == status.name and awaits_startup_probe(one, status) for one in pod.spec.init_containers):
         why = "a sidecar restarts for a new image once its startup probe has succeeded, or failed"
         return f"the old container still runs: {why}"
     return _pending(status)

@@ -14,11 +14,10 @@ from typing import Final
 from msgspec import Struct
 
 from inplace.core.objects.model import Container, Node, Pod
-from inplace.core.pod.evidence import kubelet_version
+from inplace.core.pod.evidence import awaits_startup_probe, kubelet_version
 from inplace.core.template.change import ContainerChange, PodChange
+from inplace.core.template.diff import SIDECAR_SINCE
 
-#: The first kubelet that restarts a running sidecar for its new image.
-_SIDECARS: Final = (1, 32)
 #: The shortest time to stop that the kubelet gives (`minimumGracePeriodInSeconds`), in seconds.
 _SHORTEST: Final = 2
 
@@ -98,9 +97,9 @@ def _fate(
     status = pod.container_status(container.name)
     if status is None or status.state.running is None:
         return Fate.STARTS
-    if is_sidecar and kubelet is not None and kubelet < _SIDECARS:
+    if is_sidecar and kubelet is not None and kubelet < SIDECAR_SINCE:
         return Fate.WHEN_IT_EXITS
-    if is_sidecar and container.startup_probe is not None and not status.ready:
+    if is_sidecar and awaits_startup_probe(container, status):
         return Fate.AFTER_STARTUP_PROBE
     return Fate.RESTARTS
 
