@@ -19,9 +19,12 @@ import inplace
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, is_name
 from inplace.cli.say import say
+from inplace.cluster import send
 from inplace.cluster.key import Key
 from inplace.cluster.live import Live, require_top
 from inplace.core import kinds
+from inplace.core.actions import patches
+from inplace.core.actions.actions import PatchWorkload
 from inplace.core.kinds import Kind
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
@@ -161,6 +164,15 @@ async def read_live(client: Client, ref: Ref) -> Live:
     live = Live(client, ref.key)
     await live.load()
     return live
+
+
+async def submit(client: Client, edit: PatchWorkload, dry_run: str) -> None:
+    """Send what a command changes of a workload, as its `--dry-run` says: for `client` nothing is sent.
+
+    Raises what the client raises.
+    """
+    if dry_run != "client":
+        await send.send(client, patches.build(edit, client.clock.now()), dry_run=dry_run == "server")
 
 
 class Notes:

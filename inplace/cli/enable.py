@@ -9,10 +9,9 @@ from msgspec.structs import replace
 
 from inplace.cli import errors
 from inplace.cli.commands import command
-from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, read_live, run_async, show_unseen
+from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, read_live, run_async, show_unseen, submit
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, seconds, with_connection
 from inplace.cli.say import say
-from inplace.cluster import send
 from inplace.core.actions import patches
 from inplace.core.actions.actions import PatchWorkload
 from inplace.core.actions.describe import describe_request
@@ -104,8 +103,7 @@ async def _add_gate(client: Client, ref: Ref, snapshot: Snapshot, dry_run: str) 
     gates = [*trees.items(spec.get("readinessGates")), {"conditionType": names.GATE}]
     template = {**tree, "spec": {**spec, "readinessGates": gates}}
     edit = PatchWorkload(snapshot.workload, None, "add the readiness gate", {"template": template})
-    if dry_run != "client":
-        await send.send(client, patches.build(edit, client.clock.now()), dry_run=dry_run == "server")
+    await submit(client, edit, dry_run)
     say(f"{ref} has the readiness gate {names.GATE} in its template{dry_run_suffix(dry_run)}")
 
 
@@ -145,12 +143,10 @@ async def _write(client: Client, ref: Ref, snapshot: Snapshot, mode: str, dry_ru
         else PatchWorkload(snapshot.workload, EventReason.Frozen, "opted in")
     )
     edit = replace(edit, labels={**edit.labels, names.MODE: mode})
-    request = patches.build(edit, client.clock.now())
-    if dry_run != "client":
-        await send.send(client, request, dry_run=dry_run == "server")
+    await submit(client, edit, dry_run)
     say(f"{ref} enabled ({mode}){dry_run_suffix(dry_run)}")
     if dry_run == "client":
-        say(f"  {describe_request(request)}")
+        say(f"  {describe_request(patches.build(edit, client.clock.now()))}")
     if isinstance(frozen, Reason):
         say(f"  not frozen yet: {frozen.message}")
     staying = [pod for pod in snapshot.pods if pod.metadata.deletion_timestamp is None]

@@ -12,13 +12,12 @@ import click
 
 from inplace.cli import errors, select
 from inplace.cli.commands import command
-from inplace.cli.connect import OWNER, Ref, cluster, parse_ref, read_live, run_async, show_unseen
+from inplace.cli.connect import OWNER, Ref, cluster, parse_ref, read_live, run_async, show_unseen, submit
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
 from inplace.cli.render.table import rows
 from inplace.cli.say import say
-from inplace.cluster import send
-from inplace.core.actions import lines, patches
+from inplace.core.actions import lines
 from inplace.core.actions.actions import PatchWorkload
 from inplace.core.views import history as view
 from inplace.core.views.history import Past
@@ -120,8 +119,7 @@ async def _undo_one(client: Client, ref: Ref, *, number: int | None, dry_run: st
         {"template": past.template},
         annotations={} if lost else {view.CHANGE_CAUSE: cause},
     )
-    if dry_run != "client":
-        await send.send(client, patches.build(edit, client.clock.now()), dry_run=dry_run == "server")
+    await submit(client, edit, dry_run)
     images = lines.images(past.entry.images)
     say(f"{ref} rolled back to revision {past.entry.revision} ({images}){dry_run_suffix(dry_run)}")
     return errors.OK

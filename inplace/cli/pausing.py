@@ -7,11 +7,9 @@ from typing import Final
 
 from inplace.cli import errors, select
 from inplace.cli.commands import command
-from inplace.cli.connect import OWNER, Ref, cluster, read_workload, require_opted_in, run_async
+from inplace.cli.connect import OWNER, Ref, cluster, read_workload, require_opted_in, run_async, submit
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
 from inplace.cli.say import say
-from inplace.cluster import send
-from inplace.core.actions import patches
 from inplace.core.actions.actions import PatchWorkload
 from inplace.core.objects import names
 from inplace.core.objects.workloads import Workload
@@ -59,8 +57,7 @@ async def _set_one(client: Client, ref: Ref, *, dry_run: str, paused: bool) -> i
         say(f"{ref} is {'already paused' if paused else 'not paused'}")
     else:
         write = PatchWorkload(workload, None, word, annotations={PAUSED: "true" if paused else None})
-        if dry_run != "client":
-            await send.send(client, patches.build(write, client.clock.now()), dry_run=dry_run == "server")
+        await submit(client, write, dry_run)
         say(f"{ref} {word}{dry_run_suffix(dry_run)}")
     if not paused and workload.spec.paused and workload.metadata.label(names.FROZEN) is None:
         say(f"  its own spec.paused holds it still: run `kubectl rollout resume {ref} -n {ref.namespace}`")

@@ -11,11 +11,9 @@ from msgspec import Struct
 
 from inplace.cli import errors, select
 from inplace.cli.commands import command
-from inplace.cli.connect import Ref, cluster, read_workload, require_opted_in, run_async
+from inplace.cli.connect import Ref, cluster, read_workload, require_opted_in, run_async, submit
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
 from inplace.cli.say import say
-from inplace.cluster import send
-from inplace.core.actions import patches
 from inplace.core.actions.actions import PatchWorkload
 from inplace.core.objects import names
 from inplace.core.objects.workloads import Workload
@@ -88,8 +86,7 @@ async def _ask(client: Client, ref: Ref, *, request: Request, dry_run: str) -> i
     _require_phase(ref, workload, request)
     token = request.prefix + secrets.token_hex(4)
     write = PatchWorkload(workload, None, request.asked, annotations={request.annotation: token})
-    if dry_run != "client":
-        await send.send(client, patches.build(write, client.clock.now()), dry_run=dry_run == "server")
+    await submit(client, write, dry_run)
     say(f"{ref}: {request.asked}{dry_run_suffix(dry_run)}")
     return errors.OK
 

@@ -20,13 +20,12 @@ from inplace.cli.connect import (
     read_workload,
     require_opted_in,
     run_async,
+    submit,
 )
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, is_name, seconds, with_connection
 from inplace.cli.say import say
-from inplace.cluster import send
 from inplace.cluster.single import Single
-from inplace.core.actions import patches
 from inplace.core.actions.actions import PatchWorkload
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
@@ -130,8 +129,7 @@ async def _ask(connection: Connection, text: str, dry_run: str) -> int:
         marks = {**trees.tree(metadata.get("annotations")), names.RESTARTED_AT: stamp}
         template = {**tree, "metadata": {**metadata, "annotations": marks}}
         write = PatchWorkload(workload, None, "restart requested", {"template": template})
-        if dry_run != "client":
-            await send.send(client, patches.build(write, client.clock.now()), dry_run=dry_run == "server")
+        await submit(client, write, dry_run)
         say(f"{ref}: restart requested{dry_run_suffix(dry_run)}")
         return errors.OK
 

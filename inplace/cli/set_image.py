@@ -9,12 +9,10 @@ import click
 
 from inplace.cli import errors, select
 from inplace.cli.commands import COMMANDS
-from inplace.cli.connect import OWNER, Ref, cluster, read_workload, run_async
+from inplace.cli.connect import OWNER, Ref, cluster, read_workload, run_async, submit
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
 from inplace.cli.say import say
-from inplace.cluster import send
-from inplace.core.actions import patches
 from inplace.core.actions.actions import PatchWorkload
 from inplace.core.objects import names
 from inplace.core.objects.model import Tree
@@ -64,8 +62,7 @@ async def _set_one(client: Client, ref: Ref, *, images: dict[str, str], dry_run:
         say(f"{ref} unchanged")
         return errors.OK
     edit = PatchWorkload(workload, None, "set image", {"template": _with(template, changed)})
-    if dry_run != "client":
-        await send.send(client, patches.build(edit, client.clock.now()), dry_run=dry_run == "server")
+    await submit(client, edit, dry_run)
     say(f"{ref} image updated{dry_run_suffix(dry_run)}")
     for name, text in changed.items():
         say(f"  {name}: {before.get(name)} -> {text}")
