@@ -19,6 +19,7 @@ from inplace.cli.render.table import rows
 from inplace.cli.say import say
 from inplace.core.actions import lines
 from inplace.core.actions.actions import PatchWorkload
+from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.views import history as view
 from inplace.core.views.history import Past
 from inplace.kube.client import Client
@@ -58,7 +59,7 @@ async def _history(connection: Connection, text: str, number: int | None, output
 
     async with cluster(connection) as (client, namespace):
         ref = parse_ref(text, namespace)
-        found = await _read(client, ref)
+        _, found = await _read(client, ref)
     if number is not None:
         say(render(_numbered(ref, found, number).template, "yaml" if output == "text" else output))
     elif output != "text":
@@ -77,8 +78,8 @@ def _table(found: Sequence[Past]) -> list[str]:
     return rows(("REVISION", "PODS", "IMAGES", "CHANGE-CAUSE"), cells)
 
 
-async def _read(client: Client, ref: Ref) -> tuple[Past, ...]:
-    """The history. Raises InputError if the workload has none."""
+async def _read(client: Client, ref: Ref) -> tuple[Snapshot, tuple[Past, ...]]:
+    """The workload and its history. Raises InputError if the workload has none."""
     live = await read_live(client, ref)
     snapshot = live.snapshot()
     show_unseen(live)
@@ -86,7 +87,7 @@ async def _read(client: Client, ref: Ref) -> tuple[Past, ...]:
     if not found:
         why = "a ReplicaSet of its own keeps none" if not (ref.kind.child_kind or snapshot.owned.revisions) else ""
         raise InputError(f"{ref} has no rollout history{f': {why}' if why else ''}")
-    return found
+    return snapshot, found
 
 
 def _numbered(ref: Ref, found: Sequence[Past], number: int) -> Past:
@@ -104,12 +105,11 @@ async def _undo(connection: Connection, words: tuple[str, ...], number: int | No
 
 
 async def _undo_one(client: Client, ref: Ref, *, number: int | None, dry_run: str) -> int:
-    found = await _read(client, ref)
+    snapshot, found = await _read(client, ref)
     past = _numbered(ref, found, number) if number is not None else _before(ref, found)
     if past.entry.is_current:
         say(f"{ref} skipped: its template is that of revision {past.entry.revision} already")
         return errors.OK
-    snapshot = (await read_live(client, ref)).snapshot()
     cause = past.entry.change_cause or None
     lost = cause is None and snapshot.workload.metadata.annotation(view.CHANGE_CAUSE) is None
     edit = PatchWorkload(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
 from msgspec import Struct
 
+from inplace.core.objects import names
 from inplace.core.objects.model import Meta, Tree
 from inplace.core.objects.reasons import Reason
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.template import trees
 
-#: By the Deployment controller, on ReplicaSets.
-NUMBER: Final = "deployment.kubernetes.io/revision"
 CHANGE_CAUSE: Final = "kubernetes.io/change-cause"
 
 
@@ -40,29 +40,26 @@ def of(snapshot: Snapshot) -> tuple[Past, ...]:
     wanted = trees.fingerprint(snapshot.workload.spec.template)
     target = snapshot.kind.target(snapshot.workload, snapshot.revisions)
     named = "" if isinstance(target, Reason) else target.revision
+    pods = Counter(map(snapshot.revision_of, snapshot.pods))
     found = []
     for number, meta, template, revision in _kept(snapshot):
         current = trees.fingerprint_of(template) == wanted or (bool(named) and revision == named)
-        pods = sum(snapshot.revision_of(pod) == revision for pod in snapshot.pods)
         cause = meta.annotation(CHANGE_CAUSE) or ""
-        found.append(Past(Entry(number, cause, trees.images(template), current, pods), template))
+        found.append(Past(Entry(number, cause, trees.images(template), current, pods[revision]), template))
     return tuple(sorted(found, key=lambda past: past.entry.revision))
 
 
 def _kept(snapshot: Snapshot) -> Iterator[tuple[int, Meta, Tree, str]]:
     """The number, the metadata, the template, and the name by which Pods have it."""
     for child in snapshot.owned.children:
-        number = child.metadata.annotation(NUMBER) or ""
+        number = child.metadata.annotation(names.DEPLOYMENT_REVISION) or ""
         if number.isdecimal() and len(number) <= 18 and not trees.excess(child.spec.template):
             template = trees.bare(trees.decode(child.spec.template))
             yield int(number), child.metadata, template, trees.fingerprint(child.spec.template)
     for revision in snapshot.owned.revisions:
         if not trees.excess(revision.data):
             template = trees.of_revision(revision.data)
-            name = next((one for one in snapshot.revisions if one and _is_named(revision.metadata, one)), "")
-            yield revision.revision, revision.metadata, template, name
-
-
-def _is_named(meta: Meta, revision: str) -> bool:
-    """A StatefulSet's Pods have the name of a revision, a DaemonSet's the hash in its label."""
-    return revision in (meta.name, meta.label("controller-revision-hash"))
+            # A StatefulSet's Pods have the name of a revision, a DaemonSet's the hash in its label.
+            known = (revision.metadata.name, revision.metadata.label(names.REVISION_LABEL))
+            name = next((one for one in known if one in snapshot.revisions), None)
+            yield revision.revision, revision.metadata, template, name or ""
