@@ -96,17 +96,7 @@ async def cluster(
         as_user=options.as_user,
         as_groups=options.as_groups,
         as_uid=options.as_uid,
-        flags=Flags(
-            cluster=options.cluster,
-            user=options.user,
-            server=options.server,
-            certificate_authority=options.certificate_authority,
-            tls_server_name=options.tls_server_name,
-            insecure_skip_tls_verify=options.insecure_skip_tls_verify,
-            token=options.token,
-            client_certificate=options.client_certificate,
-            client_key=options.client_key,
-        ),
+        flags=Flags(**{field: getattr(options, field) for field in Flags.__struct_fields__}),
         user_agent=USER_AGENT,
         clock=clock,
     )

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from inplace.cli import errors, select
 from inplace.cli.commands import command
-from inplace.cli.connect import Ref, cluster, run_async
+from inplace.cli.connect import Ref, cluster, read_workload, run_async
 from inplace.cli.options import Connection, with_connection
 from inplace.cli.render.table import rows
 from inplace.cli.say import say
@@ -58,8 +58,6 @@ def list_(connection: Connection, types: tuple[str, ...], output: str) -> int:
 
 
 async def _list(connection: Connection, words: tuple[str, ...], output: str) -> int:
-    from inplace.cli.connect import read_workload
-
     async with cluster(connection, selects=True) as (client, namespace):
         query = select.parse(words, namespace, connection, every=True)
         found = [(ref, await read_workload(client, ref)) for ref in query.refs] or await select.find(client, query)
@@ -98,11 +96,11 @@ def _listed(ref: Ref, workload: Workload) -> Listed:
 def _table(found: list[tuple[Ref, Workload]], now: datetime, *, everywhere: bool, wide: bool) -> list[str]:
     head = [*(["NAMESPACE"] if everywhere else []), "WORKLOAD", "MODE", "PHASE", "UPDATED", "READY", "SINCE"]
     head += [*(["REVISION", "IMAGES"] if wide else []), "MESSAGE"]
-    return rows(head, [[*_cells(ref, one, now, everywhere=everywhere, wide=wide)] for ref, one in found])
+    return rows(head, [[*_cells(ref, _listed(ref, one), now, everywhere=everywhere, wide=wide)] for ref, one in found])
 
 
-def _cells(ref: Ref, workload: Workload, now: datetime, *, everywhere: bool, wide: bool) -> Iterator[Any]:
-    one, status = _listed(ref, workload), statuses.current(workload)
+def _cells(ref: Ref, one: Listed, now: datetime, *, everywhere: bool, wide: bool) -> Iterator[Any]:
+    status = one.status
     if everywhere:
         yield ref.namespace
     yield from (ref, one.mode, status.phase if status is not None else UNOBSERVED)
@@ -112,16 +110,16 @@ def _cells(ref: Ref, workload: Workload, now: datetime, *, everywhere: bool, wid
         yield from (f"{status.updated}/{status.replicas}", f"{status.ready}/{status.replicas}", _age(status, now))
     if wide:
         yield from (status.revision if status is not None else "", ",".join(one.images.values()))
-    yield _message(one, status)
+    yield _message(one)
 
 
-def _message(one: Listed, status: Status | None) -> str:
+def _message(one: Listed) -> str:
     if one.foreign:
         return f"its status was {one.foreign}"
-    if status is None:
+    if one.status is None:
         return "waiting for the controller to observe this change"
-    waiting = ", ".join(f"{count} {reason}" for reason, count in status.waiting.items())
-    return f"{status.message} ({waiting})" if waiting else status.message
+    waiting = ", ".join(f"{count} {reason}" for reason, count in one.status.waiting.items())
+    return f"{one.status.message} ({waiting})" if waiting else one.status.message
 
 
 def _age(status: Status, now: datetime) -> str:

@@ -5,7 +5,6 @@ It is the controller's own decision about what is there now, or about a template
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from typing import Final
 
@@ -112,8 +111,8 @@ def _target(snapshot: Snapshot, ref: Ref, images: list[tuple[str, str]], filenam
         return _named(snapshot, manifest.find(filename, ref.kind.name, ref.namespace, ref.name).template)
     if not images:
         return None
-    tree = copy.deepcopy(trees.decode(snapshot.workload.spec.template))
-    containers = {**trees.containers(tree), **trees.init_containers(tree)}
+    tree = trees.decode(snapshot.workload.spec.template)
+    containers = trees.all_containers(tree)
     for container, image in images:
         if container not in containers:
             raise InputError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import click
 
@@ -61,7 +60,10 @@ async def _set_one(client: Client, ref: Ref, *, images: dict[str, str], dry_run:
     if not changed:
         say(f"{ref} unchanged")
         return errors.OK
-    edit = PatchWorkload(workload, None, "set image", {"template": _with(template, changed)})
+    containers = trees.all_containers(template)
+    for name, text in changed.items():
+        containers[name]["image"] = text
+    edit = PatchWorkload(workload, None, "set image", {"template": template})
     await submit(client, edit, dry_run)
     say(f"{ref} image updated{dry_run_suffix(dry_run)}")
     for name, text in changed.items():
@@ -80,17 +82,3 @@ def _wanted(ref: Ref, template: Tree, images: dict[str, str]) -> dict[str, str]:
     every = images.get(EVERY)
     given = {name: text for name, text in images.items() if name != EVERY}
     return (dict.fromkeys(trees.containers(template), every) if every else {}) | given
-
-
-def _with(template: Tree, images: dict[str, str]) -> Tree:
-    """The template with these images."""
-    spec = dict(trees.tree(template.get("spec")))
-    for field in ("initContainers", "containers"):
-        if field in spec:
-            spec[field] = [_imaged(container, images) for container in spec[field]]
-    return {**template, "spec": spec}
-
-
-def _imaged(container: Any, images: dict[str, str]) -> Any:
-    name = str(trees.tree(container).get("name") or "")
-    return {**container, "image": images[name]} if name in images else container

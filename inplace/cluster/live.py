@@ -158,7 +158,7 @@ class Live(Watching):
 
 def _with_images_of(workload: Workload, pod: Pod) -> dict[str, Any]:
     tree = trees.decode(workload.spec.template)
-    for name, container in {**trees.containers(tree), **trees.init_containers(tree)}.items():
+    for name, container in trees.all_containers(tree).items():
         live = pod.container(name)
         if live is not None:
             container["image"] = live.image
