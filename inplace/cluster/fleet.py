@@ -7,22 +7,22 @@ Pods of the workload that are not selected, because they count in its budget.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from msgspec import Struct
 
-from inplace.cluster.cache import Cache
 from inplace.cluster.gather import remembered
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
-from inplace.cluster.watching import Hears, Watched, Watching
+from inplace.cluster.watching import Watched, Watching
 from inplace.core import kinds
 from inplace.core.objects import selectors
-from inplace.core.objects.endpoints import EndpointSlice
-from inplace.core.objects.model import Node, Pod
-from inplace.core.objects.workloads import LabelSelector, Pdb, Workload
+from inplace.core.objects.model import Pod
+from inplace.core.objects.workloads import LabelSelector, Workload
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
+from inplace.kube.reflector import OnChange
 
 
 class Group(Struct, frozen=True):
@@ -37,17 +37,12 @@ class Fleet(Watching):
     """A selection; `namespace`: None for all."""
 
     def __init__(self, client: Client, namespace: str | None, selector: LabelSelector) -> None:
-        super().__init__(client, namespace, Cache())
+        super().__init__(client, namespace)
         self._selector = selector
 
-    def _watched(self, hears: Hears) -> Iterable[Watched]:
-        cache, note = self.cache, hears.note
+    def _workloads(self, note: OnChange[Any]) -> Iterable[Watched]:
         for kind in kinds.ALL:
-            yield resources.find(kind.group, kind.plural), cache.workloads[kind.name], Workload, note
-        yield resources.ENDPOINTSLICES, cache.slices, EndpointSlice, hears.slice
-        yield resources.PODDISRUPTIONBUDGETS, cache.budgets, Pdb, note
-        yield resources.NODES, cache.nodes, Node, note
-        yield resources.PODS, cache.pods, Pod, hears.pod
+            yield resources.find(kind.group, kind.plural), self.cache.workloads[kind.name], Workload, note
 
     def selected(self) -> list[Pod]:
         """The Pods that are selected, without those that have ended."""

@@ -17,7 +17,7 @@ from inplace.cluster.cache import Cache
 from inplace.cluster.gather import Gone, Incomplete, gather
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
-from inplace.cluster.watching import Hears, Watched, Watching
+from inplace.cluster.watching import Watched, Watching
 from inplace.core import kinds
 from inplace.core.kinds import Kind
 from inplace.core.objects import names
@@ -29,6 +29,7 @@ from inplace.core.template import trees
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import Forbidden, KubeError, NotFound
+from inplace.kube.reflector import OnChange
 from inplace.kube.resource import Resource
 from inplace.kube.store import Store
 
@@ -128,17 +129,13 @@ class Live(Watching):
 
     # --- by watches -------------------------------------------------------------------------------------------------
 
-    def _watched(self, hears: Hears) -> Iterable[Watched]:
-        cache, note = self.cache, hears.note
+    def _workloads(self, note: OnChange[Any]) -> Iterable[Watched]:
+        cache = self.cache
         for name in (self._kind.name, self._kind.child_kind):
             if name:
                 kind = kinds.BY_NAME[name]
                 yield resources.find(kind.group, kind.plural), cache.workloads[name], Workload, note
         yield resources.CONTROLLERREVISIONS, cache.revisions, Revision, note
-        yield resources.ENDPOINTSLICES, cache.slices, EndpointSlice, hears.slice
-        yield resources.PODDISRUPTIONBUDGETS, cache.budgets, Pdb, note
-        yield resources.NODES, cache.nodes, Node, note
-        yield resources.PODS, cache.pods, Pod, hears.pod
 
     # --- for want of rights -----------------------------------------------------------------------------------------
 

@@ -15,7 +15,9 @@ from typing import Any, Final, NamedTuple, TypeVar
 from inplace.cluster.cache import Cache
 from inplace.cluster.memory import Memory
 from inplace.core.objects.endpoints import EndpointSlice
-from inplace.core.objects.model import Pod
+from inplace.core.objects.model import Node, Pod
+from inplace.core.objects.workloads import Pdb
+from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import Forbidden
 from inplace.kube.reflector import OnChange, Reflector
@@ -68,8 +70,17 @@ class Watching(ABC):
         self._reflectors: dict[str, Reflector[Any]] = {}
 
     @abstractmethod
+    def _workloads(self, note: OnChange[Any]) -> Iterable[Watched]:
+        """Workloads and their revisions, as far as they are looked at."""
+
     def _watched(self, hears: Hears) -> Iterable[Watched]:
         """What is watched; Pods last, so that what they refer to is there."""
+        cache, note = self.cache, hears.note
+        yield from self._workloads(note)
+        yield resources.ENDPOINTSLICES, cache.slices, EndpointSlice, hears.slice
+        yield resources.PODDISRUPTIONBUDGETS, cache.budgets, Pdb, note
+        yield resources.NODES, cache.nodes, Node, note
+        yield resources.PODS, cache.pods, Pod, hears.pod
 
     @property
     def notes(self) -> list[str]:

@@ -216,9 +216,9 @@ class ReleaseFields(Struct, frozen=True):
     entries: tuple[int, ...]
 
 
-PodAction = (
-    OpenGate | CloseGate | BeginResize | ResizePod | PatchImages | Complete | RecordFailure | Abort | DryRunPatch
-)
+#: What is written to a Pod, resizes excepted.
+UpgradeAction = OpenGate | CloseGate | PatchImages | Complete | RecordFailure | Abort | DryRunPatch
+PodAction = UpgradeAction | BeginResize | ResizePod
 WorkloadAction = (
     PatchWorkload
     | PatchWorkloadStatus

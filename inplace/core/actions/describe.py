@@ -31,6 +31,7 @@ from inplace.core.actions.actions import (
     ReleaseFields,
     ReserveDisruptions,
     ResizePod,
+    UpgradeAction,
     WorkloadAction,
     WriteStatus,
 )
@@ -39,7 +40,6 @@ from inplace.core.objects import names
 from inplace.core.objects.reasons import EventReason
 from inplace.core.template import sizes
 
-_ToPod = OpenGate | CloseGate | PatchImages | Complete | RecordFailure | Abort | DryRunPatch
 #: The label, and so the sort, of the write of a status.
 REPORT: Final = "write_status"
 #: That of the write of a failure.
@@ -104,7 +104,7 @@ def about(action: Action) -> str:
             return f"pods[{action.pod.name}]"
 
 
-def _describe_pod(action: _ToPod) -> Description:
+def _describe_pod(action: UpgradeAction) -> Description:
     match action:
         case OpenGate(pod):
             return Description("pod.gate_opened", "open_gate", f"open the gate of Pod {pod.name}")

@@ -36,6 +36,7 @@ from inplace.core.actions.actions import (
     ReleaseFields,
     ReserveDisruptions,
     ResizePod,
+    UpgradeAction,
     WorkloadAction,
     WriteStatus,
 )
@@ -48,7 +49,6 @@ from inplace.core.state.statuses import Phase
 from inplace.core.template.change import PodChange
 
 Op = dict[str, Any]
-_ToPod = OpenGate | CloseGate | PatchImages | Complete | RecordFailure | Abort | DryRunPatch
 #: The only kind that we write besides Pods and workloads.
 PDB: Final = "PodDisruptionBudget"
 
@@ -102,7 +102,7 @@ def build(action: Action, now: datetime) -> Request:
     return _of_workload(action, now) if isinstance(action, WorkloadAction) else _of_pod(action, now)
 
 
-def _of_pod(action: _ToPod, now: datetime) -> Patch:
+def _of_pod(action: UpgradeAction, now: datetime) -> Patch:
     match action:
         case OpenGate(pod) if pod.condition(names.GATE) is None:
             return _pod(pod, "status", _gate(pod, now, "NewPod", opened=True))

@@ -79,10 +79,6 @@ def after_resize(pod: Pod, record: Record, change: PodChange, context: PodContex
     return _disrupt(pod, record, change, context)
 
 
-def _prove_carried(pod: Pod, record: Record, change: PodChange) -> PatchImages:
-    return PatchImages(pod, _swapping(pod, record), change)
-
-
 def _record(last: Record | None, context: PodContext) -> Record:
     """The record of a new attempt."""
     return Record(
@@ -137,7 +133,7 @@ def conclude(pod: Pod, record: Record, change: PodChange, context: PodContext) -
     """Nothing restarts any more: complete, once what an earlier attempt left unproven is proven, and images that do not
     run again are patched."""
     if record.containers or change.images:
-        return _prove_carried(pod, record, change)
+        return PatchImages(pod, _swapping(pod, record), change)
     return complete(pod, record, change, context)
 
 

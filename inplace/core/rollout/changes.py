@@ -58,21 +58,24 @@ class Changes(Struct, frozen=True):
 
     def restarting(self, pods: Iterable[Pod]) -> Iterator[Restart]:
         """The Pods whose containers would restart."""
-        for pod in pods:
-            revision, verdict = self.verdicts.get(pod.uid, ("", None))
-            if not isinstance(verdict, PodChange) or not verdict.containers or pod.uid in self.excluded:
-                continue
-            if verdict.disrupts and pod.metadata.deletion_timestamp is None and pod.spec.node_name:
-                yield Restart(pod, revision, verdict.images, verdict.pulled)
+        for pod, revision, change in self._to_come(pods):
+            if change.disrupts:
+                yield Restart(pod, revision, change.images, change.pulled)
 
     def resizing(self, pods: Iterable[Pod]) -> Iterator[Resizing]:
         """The Pods that would be resized."""
+        for pod, revision, change in self._to_come(pods):
+            if change.sizes:
+                yield Resizing(pod, revision, change.sizes)
+
+    def _to_come(self, pods: Iterable[Pod]) -> Iterator[tuple[Pod, str, PodChange]]:
+        """The Pods on nodes with a change of their containers to come."""
         for pod in pods:
             revision, verdict = self.verdicts.get(pod.uid, ("", None))
             if not isinstance(verdict, PodChange) or not verdict.containers or pod.uid in self.excluded:
                 continue
-            if verdict.sizes and pod.metadata.deletion_timestamp is None and pod.spec.node_name:
-                yield Resizing(pod, revision, verdict.sizes)
+            if pod.metadata.deletion_timestamp is None and pod.spec.node_name:
+                yield pod, revision, verdict
 
 
 class _Inputs(NamedTuple):
