@@ -7,6 +7,7 @@ from typing import Final
 from hack.defects.defect import Defect
 
 DEPLOYMENT: Final = "core/kinds/deployment.py"
+HISTORY: Final = "core/kinds/history.py"
 UNDO: Final = "core/kinds/undo.py"
 MENDED: Final = "campaign/test_campaign.py::test_a_mended_fault_is_not_shown_again"
 FREEZE: Final = "core/rollout/freeze.py"
@@ -16,7 +17,7 @@ DEFECTS: Final = (
     # --- the history
     Defect(
         "give the history the name of another ReplicaSet",
-        DEPLOYMENT,
+        HISTORY,
         'if f"{workload.metadata.name}-{own}" not in taken)',
         "if True)",
         (
@@ -26,7 +27,7 @@ DEFECTS: Final = (
     ),
     Defect(
         "block the deletion of a Deployment by its history",
-        DEPLOYMENT,
+        HISTORY,
         '"kind": "Deployment", "controller": True}',
         '"kind": "Deployment", "controller": True, "blockOwnerDeletion": True}',
         ("unit/core/test_kinds.py::test_the_history_blocks_nobodys_deletion",),
@@ -67,16 +68,16 @@ DEFECTS: Final = (
     ),
     Defect(
         "count a history that is about to go",
-        DEPLOYMENT,
+        HISTORY,
         "lasting = (child for child in others if child.metadata.deletion_timestamp is None)",
         "lasting = others",
         ("faults/test_replica_sets.py::test_a_history_that_is_about_to_go_is_none",),
     ),
     Defect(
         "delete again and again what does not go",
-        DEPLOYMENT,
-        "staying = (child for child in _rivals(owned, active, revision) if child.metadata.deletion_timestamp is None)",
-        "staying = iter(_rivals(owned, active, revision))",
+        HISTORY,
+        "staying = (child for child in rivals(owned, active, revision) if child.metadata.deletion_timestamp is None)",
+        "staying = iter(rivals(owned, active, revision))",
         (
             "faults/test_replica_sets.py::test_a_replica_set_with_the_wanted_template_that_does_not_go_holds_up_only_the_resume",
         ),
@@ -84,7 +85,7 @@ DEFECTS: Final = (
     Defect(
         "resume a Deployment that would roll over to another ReplicaSet",
         DEPLOYMENT,
-        "if _rivals(owned, active, target.revision):  #",
+        "if history.rivals(owned, active, target.revision):  #",
         "if False:  #",
         (
             "faults/test_replica_sets.py::test_a_replica_set_with_the_wanted_template_that_does_not_go_holds_up_only_the_resume",
@@ -132,7 +133,7 @@ DEFECTS: Final = (
     Defect(
         "leave a template in the history twice",
         DEPLOYMENT,
-        "            return _without_twins(workload, owned, target)\n",
+        "            return history.without_twins(workload, owned, target)\n",
         "            return None\n",
         ("unit/core/test_hand_back.py::test_the_history_has_that_template_once",),
     ),

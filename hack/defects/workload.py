@@ -7,6 +7,7 @@ from typing import Final
 from hack.defects.defect import Defect
 
 DEPLOYMENT: Final = "core/kinds/deployment.py"
+HISTORY: Final = "core/kinds/history.py"
 PLAN: Final = "core/plan/plan.py"
 STATUS: Final = "core/plan/status.py"
 PHASE: Final = "core/plan/phase.py"
@@ -199,14 +200,14 @@ DEFECTS: Final = (
     ),
     Defect(
         "leave an older ReplicaSet with the wanted template",
-        DEPLOYMENT,
+        HISTORY,
         "return [child for child in others if trees.fingerprint(child.spec.template) == revision]",
         "return []",
         ("unit/core/test_kinds.py::test_an_equal_replica_set_makes_way",),
     ),
     Defect(
         "forget the old template of a Deployment",
-        DEPLOYMENT,
+        HISTORY,
         "    if known or workload.spec.revision_history_limit == 0:\n",
         "    if True:\n",
         (

@@ -11,27 +11,23 @@ do, and `kubectl rollout undo` and `restart` work. Otherwise the pause is perman
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Raw
 
 from inplace.core.actions.actions import (
-    CreateReplicaSet,
-    DeleteReplicaSet,
     PatchReplicaSet,
     PatchWorkload,
     WorkloadAction,
 )
-from inplace.core.kinds import kind, matching, undo
+from inplace.core.kinds import history, kind, matching, undo
 from inplace.core.kinds.freezing import fall_back, freeze, is_frozen, thaw
 from inplace.core.kinds.kind import OwnedObjects, Template
 from inplace.core.kinds.ownership import owned_elsewhere, set_of
 from inplace.core.objects import names
-from inplace.core.objects.model import Pod, Tree
+from inplace.core.objects.model import Pod
 from inplace.core.objects.plural import counted
 from inplace.core.objects.reading import read
 from inplace.core.objects.reasons import EventReason, Reason, ReasonCode
@@ -127,14 +123,14 @@ class Deployment(matching.MatchedByTemplate):
         if not behind:
             return self.prepare(workload, owned, target, whole=True) if self.held(workload) else None
         if active is None or trees.fingerprint(active.spec.template) != target.revision:
-            return _without_twins(workload, owned, target)
+            return history.without_twins(workload, owned, target)
         known = self.templates(workload, owned)
         found = next((known[revision] for revision, _ in behind.most_common() if revision in known), None)
         if found is None:
             return None
         why = None if self.held(workload) else EventReason.HandedOver
         note = "its template is that of its Pods again, so that the native rollout replaces them"
-        return PatchReplicaSet(workload, active, note, {"template": _with_hash(found, active)}, why=why)
+        return PatchReplicaSet(workload, active, note, {"template": history.with_hash(found, active)}, why=why)
 
     def thaw(self, workload: Workload, owned: OwnedObjects) -> WorkloadAction | None:
         """Resume it without our keys, then remove our annotations from its ReplicaSets.
@@ -153,7 +149,7 @@ class Deployment(matching.MatchedByTemplate):
         """
         templates, active = dict[str, Raw](), _active(workload, owned)
         back_to = _rolled_back_to(workload)
-        with_pods = [child for child in owned.children if child is active or _has_pods(child)]
+        with_pods = [child for child in owned.children if child is active or history.has_pods(child)]
         for child in with_pods:
             templates |= matching.recorded(child)
         for child in owned.children:  # what a spec has goes before what an annotation says, though the name is the same
@@ -193,14 +189,14 @@ class Deployment(matching.MatchedByTemplate):
         # A ReplicaSet that has the healthy template is all that vouches for it, until the active one has it as well.
         goes_back = target.revision != trees.fingerprint(workload.spec.template)
         if trees.fingerprint(active.spec.template) == target.revision:
-            return _make_way(workload, owned, active, target.revision) if goes_back else None
+            return history.make_way(workload, owned, active, target.revision) if goes_back else None
         record = self.record(workload, owned, target)
         if record is not None or not whole:
             return record
-        template = _with_hash(self.templates(workload, owned)[target.revision], active)
+        template = history.with_hash(self.templates(workload, owned)[target.revision], active)
         return (
-            (_make_way(workload, owned, active, target.revision) if not goes_back else None)
-            or _keep_history(workload, owned, active)
+            (history.make_way(workload, owned, active, target.revision) if not goes_back else None)
+            or history.keep(workload, owned, active)
             or PatchReplicaSet(workload, active, "set the new template", {"template": template})
         )
 
@@ -216,8 +212,8 @@ class Deployment(matching.MatchedByTemplate):
         left = undo.forget(workload, [active], [names.TEMPLATES]) or undo.forget(workload, others, undo.NOT_HISTORY)
         if left is not None or not freeze_policy:
             return left
-        if _rivals(owned, active, target.revision):  # resumed, it would roll over to the oldest of them
-            return _make_way(workload, owned, active, target.revision)
+        if history.rivals(owned, active, target.revision):  # resumed, it would roll over to the oldest of them
+            return history.make_way(workload, owned, active, target.revision)
         return _resume(workload, "no change is pending")
 
 
@@ -226,10 +222,6 @@ def _strategy(workload: Workload) -> UpdateStrategy:
 
 
 # --- ReplicaSets -----------------------------------------------------------------------------------------------------
-
-
-def _has_pods(child: Workload) -> bool:
-    return bool(child.spec.replicas is None or child.spec.replicas or child.status.replicas)
 
 
 def _rolled_back_to(workload: Workload) -> str:
@@ -241,12 +233,12 @@ def _rolled_back_to(workload: Workload) -> str:
 
 def _has_no_pods(workload: Workload, owned: OwnedObjects) -> bool:
     """Whether it is scaled to 0, and all its Pods are gone."""
-    return kind.replicas(workload) == 0 and not any(_has_pods(child) for child in owned.children)
+    return kind.replicas(workload) == 0 and not any(history.has_pods(child) for child in owned.children)
 
 
 def _active(workload: Workload, owned: OwnedObjects) -> Workload | None:
     """The only ReplicaSet with Pods, else the one that would get some (FindActiveOrLatest); None if several do."""
-    filled = [child for child in owned.children if _has_pods(child)]
+    filled = [child for child in owned.children if history.has_pods(child)]
     if filled:
         return filled[0] if len(filled) == 1 else None
     current = trees.fingerprint(workload.spec.template)
@@ -269,7 +261,7 @@ def _pause(workload: Workload, owned: OwnedObjects, *, freeze_policy: bool) -> P
     if _has_no_pods(workload, owned) or (workload.spec.paused and not owned.children):
         return _resume(workload, "no Pods to hold, and a paused Deployment makes no ReplicaSet")
     if workload.spec.paused:
-        several = sum(_has_pods(child) for child in owned.children) > 1
+        several = sum(history.has_pods(child) for child in owned.children) > 1
         return _resume(workload, "native rollout in progress, which is not interrupted") if several else None
     running = _native_rollout(workload, owned)
     if freeze_policy:
@@ -314,88 +306,7 @@ def _native_rollout(workload: Workload, owned: OwnedObjects) -> Reason | None:
     return Reason(ReasonCode.NativeRollout, "status.updatedReplicas", why)
 
 
-def _rivals(owned: OwnedObjects, active: Workload, revision: str) -> list[Workload]:
-    """ReplicaSets without Pods that have this template as well: only the active one may have it
-    (docs/design/kubernetes.md §6.3.1)."""
-    others = (child for child in owned.children if child.metadata.uid != active.metadata.uid and not _has_pods(child))
-    return [child for child in others if trees.fingerprint(child.spec.template) == revision]
-
-
-def _make_way(workload: Workload, owned: OwnedObjects, active: Workload, revision: str) -> DeleteReplicaSet | None:
-    """Delete the next of these. One with a finalizer may stay for long, and does no harm while it is paused."""
-    staying = (child for child in _rivals(owned, active, revision) if child.metadata.deletion_timestamp is None)
-    rival = next(staying, None)
-    return DeleteReplicaSet(workload, rival, "the active ReplicaSet takes over its template") if rival else None
-
-
 def _is_left_behind(pod: Pod, revision: str, active: Workload | None, target: Template) -> bool:
     """Whether it differs from the template, and belongs to the active ReplicaSet: no rollout replaces it then."""
     elsewhere = active is not None and set_of(pod) not in ("", active.metadata.uid)
     return revision != target.revision and not elsewhere and pod.metadata.deletion_timestamp is None
-
-
-def _without_twins(workload: Workload, owned: OwnedObjects, target: Template) -> DeleteReplicaSet | None:
-    """Delete the next ReplicaSet that only keeps a template which one with Pods has again: the history has it once."""
-    filled = ((child, trees.fingerprint(child.spec.template)) for child in owned.children if _has_pods(child))
-    older = (_make_way(workload, owned, child, found) for child, found in filled if found != target.revision)
-    return next((write for write in older if write is not None), None)
-
-
-def _keep_history(workload: Workload, owned: OwnedObjects, active: Workload) -> CreateReplicaSet | None:
-    """A ReplicaSet without Pods that keeps the old template for `kubectl rollout undo`
-    (docs/design/kubernetes.md §6.3.2)."""
-    current = trees.fingerprint(active.spec.template)
-    others = (child for child in owned.children if child.metadata.uid != active.metadata.uid)
-    lasting = (child for child in others if child.metadata.deletion_timestamp is None)
-    known = any(trees.fingerprint(child.spec.template) == current for child in lasting)
-    if known or workload.spec.revision_history_limit == 0:
-        return None
-    selector = read(workload.spec.selector, dict[str, Any], {})
-    own = _free_hash(workload, owned, current)
-    labels = {**trees.tree(selector.get("matchLabels")), names.TEMPLATE_HASH_LABEL: own}
-    template = _with_label(trees.bare(trees.decode(active.spec.template)), own)
-    revision_labels = {
-        key: text for key, text in (active.metadata.annotations or {}).items() if key not in undo.NOT_HISTORY
-    }
-    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "controller": True}
-    body = {
-        "apiVersion": "apps/v1",
-        "kind": "ReplicaSet",
-        "metadata": {
-            "name": f"{workload.metadata.name}-{own}",
-            "labels": trees.labels(template),
-            "annotations": revision_labels,
-            "ownerReferences": [{**owner, "name": workload.metadata.name, "uid": workload.metadata.uid}],
-        },
-        "spec": {
-            "replicas": 0,
-            "minReadySeconds": workload.spec.min_ready_seconds,
-            "selector": {**selector, "matchLabels": labels},
-            "template": template,
-        },
-    }
-    return CreateReplicaSet(workload, "ReplicaSet", body, "keep the old template for kubectl rollout undo")
-
-
-def _free_hash(workload: Workload, owned: OwnedObjects, revision: str) -> str:
-    """A hash for another ReplicaSet of this template, always the same until there is one of that name.
-
-    The active ReplicaSet may have been made here for the same template; the Deployment's uid keeps the name apart from
-    everybody else's.
-    """
-    taken = {child.metadata.name for child in owned.children}
-    texts = (f"{workload.metadata.uid}/{revision}/{count}" for count in itertools.count())
-    hashes = (hashlib.sha256(text.encode()).hexdigest()[:10] for text in texts)
-    return next(own for own in hashes if f"{workload.metadata.name}-{own}" not in taken)
-
-
-def _with_hash(raw: Raw, active: Workload) -> Tree:
-    """The Deployment's template as the active ReplicaSet must have it: with the label of its selector."""
-    own = trees.labels(trees.decode(active.spec.template)).get(names.TEMPLATE_HASH_LABEL, "")
-    return _with_label(trees.bare(trees.decode(raw)), own)
-
-
-def _with_label(tree: Tree, value: str) -> Tree:
-    metadata = trees.tree(tree.get("metadata"))
-    labels = {**trees.labels(tree), names.TEMPLATE_HASH_LABEL: value}
-    return {**tree, "metadata": {**metadata, "labels": labels}}
