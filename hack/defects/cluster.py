@@ -132,7 +132,7 @@ DEFECTS: Final = (
         APPLY,
         "while error.outcome_unknown:",
         "while False:",
-        ("unit/controller/test_apply.py::test_a_write_without_an_answer_is_settled_by_a_live_read",),
+        ("unit/controller/test_apply.py::test_a_write_without_an_answer_of_the_server_is_settled_by_a_live_read",),
     ),
     Defect(
         "take a Pod that is gone for a server that is away",

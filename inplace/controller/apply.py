@@ -48,7 +48,7 @@ from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
-from inplace.kube.errors import AlreadyExists, KubeError, NotFound, Rejected, Unreachable
+from inplace.kube.errors import AlreadyExists, KubeError, NotFound, Rejected, Unexpected, Unreachable
 from inplace.runtime.observe import Observer
 
 CONCURRENCY: Final = 48
@@ -230,7 +230,7 @@ class Applier:
         does = describe_action(action).sentence
         why = f"the API server refuses to {does}: {words(error)}" if refuses else f"cannot {does}: {error}"
         self._remember(snapshot, action, ending, why, fatal(action, ending, error))
-        if isinstance(error, Unreachable) and not isinstance(action, DryRunPatch):
+        if isinstance(error, Unreachable | Unexpected) and not isinstance(action, DryRunPatch):
             return await self._settle(snapshot, action, error)
         return self._log_failure(snapshot, OUTCOMES[ending], action, error)
 
@@ -319,7 +319,7 @@ class Applier:
             self._memory.wrote(meta.uid, version)
         return bool(version) and version == meta.resource_version
 
-    async def _settle(self, snapshot: Snapshot, action: Action, error: Unreachable) -> Outcome:
+    async def _settle(self, snapshot: Snapshot, action: Action, error: Unreachable | Unexpected) -> Outcome:
         """A write that may have been made: a live read gives the version that the cache must reach.
 
         Until that read succeeds the object stays pending, so that nothing is decided on stale data.

@@ -17,9 +17,9 @@ from urllib.parse import urlencode
 
 import aiohttp
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Struct
 
-from inplace.kube import bodies, pages
+from inplace.kube import answers, bodies, pages
 from inplace.kube.connection import Connection
 from inplace.kube.errors import (
     UNDECODABLE,
@@ -114,7 +114,7 @@ class Client:
     ) -> T:
         """Read one object."""
         body = await self._call("GET", resource.path(namespace, name), timeout=timeout)
-        return decode(body, type)
+        return answers.read(body, resource, name, type)
 
     async def list(
         self,
@@ -138,7 +138,7 @@ class Client:
             limit=limit,
             timeout=timeout,
         ):
-            items.extend(decode(raw, type) for raw in page.items or ())
+            items.extend(answers.decode(raw, type) for raw in page.items or ())
             version = page.metadata.resource_version
         return List(tuple(items), version)
 
@@ -193,7 +193,7 @@ class Client:
         query = self._write_query(dry_run, field_manager) | ({"force": "true"} if force else {})
         path = resource.path(namespace, name, subresource)
         response = await self._call("PATCH", path, query, body, content_type=patch_type, timeout=timeout)
-        return decode(response, type)
+        return answers.written(response, resource, name, type, subresource)
 
     async def create(
         self,
@@ -210,7 +210,7 @@ class Client:
         """Create an object, or with `name` and `subresource` a subresource of one (token, eviction, binding)."""
         path = resource.path(namespace, name, subresource)
         response = await self._call("POST", path, self._write_query(dry_run, None), body, timeout=timeout)
-        return decode(response, type)
+        return answers.written(response, resource, name or answers.named(body), type, subresource)
 
     async def replace(
         self,
@@ -227,7 +227,7 @@ class Client:
         """Replace an object. With metadata.resourceVersion in the body, raises Conflict if it has changed."""
         path = resource.path(namespace, name, subresource)
         response = await self._call("PUT", path, self._write_query(dry_run, None), body, timeout=timeout)
-        return decode(response, type)
+        return answers.written(response, resource, name, type, subresource)
 
     async def delete(
         self,
@@ -245,11 +245,12 @@ class Client:
         if grace_period_seconds is not None:
             options["gracePeriodSeconds"] = grace_period_seconds
         query = {"dryRun": "All"} if dry_run else {}
-        await self._call("DELETE", resource.path(namespace, name), query, options or None, timeout=timeout)
+        response = await self._call("DELETE", resource.path(namespace, name), query, options or None, timeout=timeout)
+        answers.deleted(response, resource, name)
 
     async def version(self) -> ServerVersion:
         """The version of the server."""
-        return decode(await self._call("GET", "/version"), ServerVersion)
+        return answers.decode(await self._call("GET", "/version"), ServerVersion)
 
     async def open_watch(
         self, resource: Resource, namespace: str | None, query: Mapping[str, str]
@@ -361,16 +362,6 @@ class Client:
         if isinstance(error, Unauthorized):
             await self.connection.renew(token)
         raise error
-
-
-def decode(body: bytes | Raw, type: type[T]) -> T:
-    """JSON -> a type; a body that does not fit is the fault of the server or of a proxy."""
-    if type is Raw:
-        return Raw(bytes(body))  # type: ignore[return-value]
-    try:
-        return msgspec.json.decode(body, type=type)
-    except UNDECODABLE as error:
-        raise KubeError(f"unexpected response from the server: {error}: {bytes(body)[:80]!r}") from error
 
 
 def _status(body: bytes) -> Status:

@@ -3,6 +3,7 @@
     KubeError
      ├─ ConfigError          the kubeconfig or the credentials cannot be used
      ├─ Unreachable          no response: refused, TLS, DNS, timeout, cut (`outcome_unknown`: a write may be done)
+     ├─ Unexpected           an answer that is none of an API server, or not to what was asked (`outcome_unknown`)
      ├─ TooLarge             an answer larger than may be held in memory
      ├─ LeaseLost            another process may lead from now on
      └─ ApiError             the server answered with a Status
@@ -47,6 +48,14 @@ class Unreachable(KubeError):
 
     def __init__(self, message: str, *, outcome_unknown: bool = False) -> None:
         super().__init__(message)
+        self.outcome_unknown = outcome_unknown
+
+
+class Unexpected(KubeError):
+    """An answer that is none of an API server, a proxy's say, or not to what was asked. `outcome_unknown` as above."""
+
+    def __init__(self, why: str, answer: bytes, *, outcome_unknown: bool = False) -> None:
+        super().__init__(f"unexpected response from the server: {why}: {answer[:80]!r}")
         self.outcome_unknown = outcome_unknown
 
 

@@ -1,4 +1,5 @@
-"""What goes wrong for everything at once: no right, credentials that are not accepted, a server that does not answer.
+"""What goes wrong for everything at once: no right, credentials that are not accepted, a server that does not
+answer, or something else that answers in its place.
 
 Many parts meet the same obstacle at the same time, and again and again. Each says so here; the log has one line for
 all of them, once they have had time to gather, again after some minutes while it lasts, and one when it is over.
@@ -11,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from inplace.kube.errors import ConfigError, Denied, KubeError, Unauthorized, Unreachable
+from inplace.kube.errors import ConfigError, Denied, KubeError, Unauthorized, Unexpected, Unreachable
 from inplace.runtime.clock import Clock
 from inplace.runtime.observe import Observer
 
@@ -32,6 +33,7 @@ LINES: Final[dict[type[KubeError], tuple[str, str]]] = {
     Unauthorized: ("credentials.rejected", "credentials.accepted"),
     ConfigError: ("credentials.not_renewed", "credentials.renewed"),
     Unreachable: ("server.unreachable", "server.reached"),
+    Unexpected: ("server.garbled", "server.understood"),
 }
 
 

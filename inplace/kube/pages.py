@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from inplace.kube.errors import UNDECODABLE, KubeError
+from inplace.kube.errors import UNDECODABLE, Unexpected
 
 #: A string, or a bracket that is in none.
 _TOKENS: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
@@ -38,7 +38,7 @@ class Page(Struct, frozen=True):
 
 
 async def read(body: bytes, kind: str) -> Page:
-    """The page of objects of a kind in a response. Raises KubeError if it is none.
+    """The page of objects of a kind in a response. Raises Unexpected if it is none.
 
     Whatever else answers with 200, a proxy or an error in disguise, must not pass for an empty list: what is not in a
     list does not exist.
@@ -48,11 +48,11 @@ async def read(body: bytes, kind: str) -> Page:
     except RecursionError:
         page = await _cut(body)
     except UNDECODABLE as error:
-        raise _unexpected(body, str(error)) from error
+        raise Unexpected(str(error), body) from error
     if page.kind != f"{kind}List":
-        raise _unexpected(body, f"expected a {kind}List, found {page.kind or 'no kind'!r}")
+        raise Unexpected(f"expected a {kind}List, found {page.kind or 'no kind'!r}", body)
     if not page.metadata.resource_version:
-        raise _unexpected(body, "a list without metadata.resourceVersion")
+        raise Unexpected("a list without metadata.resourceVersion", body)
     return page
 
 
@@ -79,7 +79,7 @@ async def _cut(body: bytes) -> Page:
         else:
             metadata = _metadata(body[began : at + 1])
     if depth != 0:
-        raise _unexpected(body, "its brackets do not match")
+        raise Unexpected("its brackets do not match", body)
     return Page(metadata, tuple(items), kind)
 
 
@@ -91,8 +91,4 @@ def _metadata(raw: bytes) -> ListMeta:
     try:
         return msgspec.json.decode(raw, type=ListMeta)
     except UNDECODABLE as error:
-        raise _unexpected(raw, str(error)) from error
-
-
-def _unexpected(body: bytes, why: str) -> KubeError:
-    return KubeError(f"unexpected response from the server: {why}: {body[:80]!r}")
+        raise Unexpected(str(error), raw) from error

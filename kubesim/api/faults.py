@@ -64,7 +64,16 @@ class Undone(Struct, frozen=True):
     """The server takes the write and keeps nothing of it, as if admission undid it: the answer shows what is stored."""
 
 
-Fault = Cut | Kill | Answer | Delay | Undone
+class Garbled(Struct, frozen=True):
+    """Something else answers in the server's place, with status 200: a proxy's page, an error in disguise. `arrives`:
+    a call is carried out all the same.
+    """
+
+    body: bytes = b'{"hello":"world"}'
+    arrives: bool = False
+
+
+Fault = Cut | Kill | Answer | Delay | Undone | Garbled
 
 
 class Plan(Protocol):

@@ -113,6 +113,8 @@ class ApiServer:
             self.on_answer(seen, fault.code)
             reason, words = faults.WORDS[fault.code]
             raise Failure(fault.code, reason, words, retry_after=fault.retry_after)
+        if isinstance(fault, faults.Garbled):
+            return self._garble(seen, _call(exchange, target), fault)
         if target.verb == "watch":
             return self._watch(exchange, target, cut=fault is Cut.AFTER)
         call = _call(exchange, target)
@@ -126,6 +128,11 @@ class ApiServer:
             return reply
         stored = replace(call, target=replace(call.target, verb="get", subresource=""), query={}, data=b"")
         return Reply(reply.code, self._verbs(stored).body)
+
+    def _garble(self, seen: Request, call: Call, fault: faults.Garbled) -> Reply:
+        if fault.arrives and call.target.verb != "watch":
+            self._carry_out(seen, call, cut=False)
+        return Reply(200, fault.body)
 
     def _kill(self, seen: Request, call: Call, fault: Kill) -> Dropped:
         if fault is Kill.AFTER and call.target.verb != "watch":

@@ -17,7 +17,7 @@ from msgspec import Struct
 from inplace.core.objects import names
 from inplace.core.objects.reasons import ReasonCode
 from inplace.kube import resource as resources
-from kubesim.api.faults import Answer, Cut, Delay, Fault, Request, Undone, nothing
+from kubesim.api.faults import Answer, Cut, Delay, Fault, Garbled, Request, Undone, nothing
 from tests.scenarios import kinds
 from tests.scenarios.embedded import AGENT, EmbeddedWorld, open_embedded
 from tests.scenarios.policies import KEEP_FREEZE
@@ -31,6 +31,7 @@ LATER_MINUTES: Final = 3 * 2 * 4
 ANSWERS: Final[dict[str, Fault]] = {
     **{str(code): Answer(code) for code in (400, 403, 404, 409, 410, 422, 429, 500)},
     "no effect": Undone(),
+    "another answer": Garbled(),
     "no answer": Cut.AFTER,
     "no answer in time": Delay(20.0),
 }

@@ -38,7 +38,7 @@ from inplace.core.template import diff, trees
 from inplace.core.views import pod as explanation
 from inplace.core.views import workload as view
 from inplace.core.views.figures import figures
-from inplace.kube import client, lease, pages, resource, watch
+from inplace.kube import answers, client, lease, pages, resource, watch
 from inplace.kube.connection import connect
 from inplace.kube.errors import ConfigError, KubeError, Status, from_status
 from inplace.runtime.clock import SystemClock
@@ -98,12 +98,12 @@ KUBECONFIG: Final = {
 
 
 def _pod(raw: bytes) -> object:
-    pod = client.decode(raw, Pod)
+    pod = answers.decode(raw, Pod)
     return pod.grace, pod.ready, pod.over, records.read(pod), orphans.concerns(pod) and orphans.plan(pod, NOW)
 
 
 def _workload(raw: bytes) -> object:
-    found = client.decode(raw, Workload)
+    found = answers.decode(raw, Workload)
     return [_of_kind(kind, found) for kind in kinds.ALL], statuses.current(found), statuses.foreign(found.metadata)
 
 
@@ -112,12 +112,12 @@ def _of_kind(kind: kinds.Kind, found: Workload) -> object:
 
 
 def _revision(raw: bytes) -> object:
-    found = client.decode(raw, Revision)
+    found = answers.decode(raw, Revision)
     return kinds.Template.read("r", found.data, trees.of_revision), trees.fingerprint(found.data)
 
 
 def _node(raw: bytes) -> object:
-    node = client.decode(raw, Node)
+    node = answers.decode(raw, Node)
     return node.ready, node.lacks_only_network, node.is_leaving, node.status.image_names(), kubelet_version(node)
 
 
@@ -130,8 +130,14 @@ def _error(raw: bytes) -> object:
     return str(from_status(422, client._status(raw)))
 
 
+def _answer(raw: bytes) -> object:
+    pod = answers.read(raw, resource.PODS, "web-0", Pod)
+    answers.deleted(raw, resource.PODS, "web-0")
+    return pod
+
+
 def _lease(raw: bytes) -> object:
-    return client.decode(raw, lease._Lease)
+    return answers.decode(raw, lease._Lease)
 
 
 # --- what tenants write -----------------------------------------------------------------------------------------------
@@ -262,9 +268,10 @@ DECODERS: Final[dict[str, Decoder]] = {
     "workload": Decoder(_workload, (*UPGRADE["statefulsets"], *DEPLOYMENT["deployments"]), SERVER, Workload, 100),
     "revision": Decoder(_revision, tuple(UPGRADE["controllerrevisions"]), SERVER, Revision),
     "node": Decoder(_node, tuple(UPGRADE["nodes"]), SERVER, Node),
-    "slice": Decoder(lambda raw: client.decode(raw, EndpointSlice).targets(), (SLICE,), SERVER, EndpointSlice),
-    "budget": Decoder(lambda raw: client.decode(raw, Pdb).status.entries, (PDB,), SERVER, Pdb),
+    "slice": Decoder(lambda raw: answers.decode(raw, EndpointSlice).targets(), (SLICE,), SERVER, EndpointSlice),
+    "budget": Decoder(lambda raw: answers.decode(raw, Pdb).status.entries, (PDB,), SERVER, Pdb),
     "lease": Decoder(_lease, (LEASE,), SERVER, lease._Lease),
+    "answer": Decoder(_answer, ({"kind": "Pod", "metadata": {"name": "web-0"}},), SERVER),
     "page": Decoder(
         lambda raw: asyncio.run(pages.read(raw, "Pod")),
         ({"kind": "PodList", "metadata": {"resourceVersion": "1"}, "items": UPGRADE["pods"]},),

@@ -17,7 +17,7 @@ RBAC = 'pods "web-0" is forbidden: User "u" cannot patch resource "pods" in API 
 
 def stored(image: str) -> Answer:
     """The Pod as it would be stored."""
-    return ok({"metadata": {"name": "web-0"}, "spec": {"containers": [{"name": "app", "image": image}]}})
+    return ok({"kind": "Pod", "metadata": {"name": "web-0"}, "spec": {"containers": [{"name": "app", "image": image}]}})
 
 
 async def told(answer: Answer):

@@ -41,7 +41,7 @@ from inplace.kube.client import Client
 from inplace.kube.connection import plain
 from inplace.runtime.clock import LoopClock
 from inplace.runtime.observe import NullObserver
-from kubesim.api.faults import Answer, Cut, Delay
+from kubesim.api.faults import Answer, Cut, Delay, Garbled
 from kubesim.api.server import ApiServer
 from tests.factories import pod, snapshot, swapping, workload
 from tests.unit.kube.server import Recorder
@@ -147,9 +147,10 @@ async def test_nothing_is_sent_without_the_lease():
 
 
 @pytest.mark.looptime(noop_cycles=0)
-async def test_a_write_without_an_answer_is_settled_by_a_live_read():
+@pytest.mark.parametrize("fault", [Cut.AFTER, Garbled(arrives=True)], ids=["none", "somebody else's"])
+async def test_a_write_without_an_answer_of_the_server_is_settled_by_a_live_read(fault):
     async with writing() as writers:
-        writers.server.plan = lambda request: Cut.AFTER if request.verb == "patch" else None
+        writers.server.plan = lambda request: fault if request.verb == "patch" else None
         await writers.carry_out(OpenGate(writers.pod))
         assert (await writers.live()).is_true(names.GATE)
         assert writers.memory.is_pending(writers.pod.metadata), "the cache has to catch up with what was done"

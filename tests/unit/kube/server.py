@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.connection import Connection
 from inplace.kube.kubeconfig import Impersonation
@@ -109,6 +110,19 @@ def ok(body: Any) -> Answer:
     return answer
 
 
+def took() -> Answer:
+    """A write is taken: the object that was sent, or of a patch or a deletion the one at this path."""
+
+    async def answer(request: web.Request) -> web.Response:
+        if request.method == "POST":
+            return web.json_response(await request.json())
+        *_, plural, name = request.path.split("/")
+        kind = next(resource.kind for resource in resources.ALL if resource.plural == plural)
+        return web.json_response({"kind": kind, "metadata": {"name": name}})
+
+    return answer
+
+
 def status(code: int, *, headers: dict[str, str] | None = None, **fields: Any) -> Answer:
     """A Status."""
 
@@ -170,7 +184,11 @@ def stream(*lines: Any, then: Callable[[], Awaitable[None]] | None = None, tail:
 
 def pod(name: str, version: str, **fields: Any) -> dict[str, Any]:
     """A Pod, as far as these tests care."""
-    return {"metadata": {"name": name, "namespace": "default", "uid": name, "resourceVersion": version}, **fields}
+    return {
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": "default", "uid": name, "resourceVersion": version},
+        **fields,
+    }
 
 
 def page(*items: Any, version: str = "10", token: str = "", kind: str = "PodList") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import msgspec
@@ -9,13 +10,13 @@ import pytest
 from aiohttp import web
 
 from inplace.core.objects.model import Pod
-from inplace.kube import bodies, errors
+from inplace.kube import answers, bodies, errors
 from inplace.kube import client as client_module
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from inplace.kube.resource import PODS
 from inplace.runtime.clock import ServerClock
-from tests.unit.kube.server import cut, hang, ok, page, pod, serving, status, text
+from tests.unit.kube.server import cut, hang, ok, page, pod, serving, status, text, took
 
 DETAILS = {"kind": "Pod", "name": "a", "causes": [{"reason": "FieldValueForbidden", "field": "spec"}]}
 
@@ -223,14 +224,80 @@ async def test_the_time_is_that_of_the_answers_if_they_tell_one(date, years):
 
 
 async def test_a_delete_can_insist_on_the_very_object():
-    async with serving(ok({})) as (client, script, _):
+    async with serving(took()) as (client, script, _):
         await client.delete(resources.PODS, "a", "default", uid="u1", grace_period_seconds=0)
         assert script.bodies == [{"preconditions": {"uid": "u1"}, "gracePeriodSeconds": 0}]
 
 
 async def test_raw_is_handed_through():
-    async with serving(ok({"x": 1})) as (client, _, _):
-        assert msgspec.json.decode(await client.get(resources.PODS, "a", "d", type=msgspec.Raw)) == {"x": 1}
+    async with serving(ok(pod("a", "1"))) as (client, _, _):
+        assert msgspec.json.decode(await client.get(resources.PODS, "a", "d", type=msgspec.Raw)) == pod("a", "1")
+
+
+RUBBISH = {
+    "another object": {"hello": "world"},
+    "an error in disguise": {"kind": "Status", "status": "Failure", "code": 503, "message": "upstream is away"},
+    "another kind": {"kind": "Node", "metadata": {"name": "a"}},
+    "another name": {"kind": "Pod", "metadata": {"name": "b"}},
+    "no name": {"kind": "Pod", "metadata": {}},
+    "nothing": None,
+    "a list": [],
+}
+CALLS = {
+    "get": lambda client: client.get(PODS, "a", "d", type=dict),
+    "get raw": lambda client: client.get(PODS, "a", "d", type=msgspec.Raw),
+    "patch": _patch,
+    "patch status": lambda client: _patch(client, subresource="status"),
+    "patch size": lambda client: _patch(client, subresource="resize", dry_run=True),
+    "create": lambda client: client.create(PODS, "d", {"metadata": {"name": "a"}}, type=dict),
+    "replace": lambda client: client.replace(PODS, "a", "d", {}, type=dict),
+    "delete": lambda client: client.delete(PODS, "a", "d"),
+}
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("body", RUBBISH)
+@pytest.mark.looptime
+async def test_what_is_not_the_object_asked_for_is_none(call, body):
+    """Whatever else answers with 200, a proxy or an error in disguise: each of our fields would have its default."""
+    async with serving(ok(RUBBISH[body])) as (client, script, _):
+        with pytest.raises(errors.Unexpected, match="unexpected response from the server") as caught:
+            await CALLS[call](client)
+        assert caught.value.outcome_unknown is not call.startswith("get"), "a write may have been made all the same"
+        assert len(script.requests) == 1
+
+
+@pytest.mark.parametrize("call", CALLS)
+async def test_the_object_asked_for_is_read_in_any_order_of_its_fields(call):
+    usual = {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "a", "namespace": "d"}, "spec": {}}
+    for body in (usual, dict(reversed(usual.items()))):
+        async with serving(ok(body)) as (client, _, _):
+            await CALLS[call](client)
+
+
+async def test_what_the_server_names_has_any_name():
+    async with serving(ok(pod("web-x7k2p", "1"))) as (client, _, _):
+        made = await client.create(PODS, "d", {"metadata": {"generateName": "web-"}}, type=Pod)
+        assert made.name == "web-x7k2p"
+
+
+async def test_a_subresource_of_another_kind_is_answered_in_its_own_words():
+    async with serving(ok({"kind": "Status", "status": "Success"})) as (client, _, _):
+        await client.create(PODS, "d", {"kind": "Eviction"}, name="a", subresource="eviction", type=dict)
+
+
+@pytest.mark.parametrize(("separators", "times"), [((",", ":"), 1), ((", ", ": "), 2)], ids=["usual", "unusual"])
+def test_the_usual_answer_is_decoded_once(separators, times, monkeypatch):
+    genuine, decoded = answers.decode, []
+
+    def counting(body, as_type, **unknown):
+        decoded.append(as_type)
+        return genuine(body, as_type, **unknown)
+
+    monkeypatch.setattr(answers, "decode", counting)
+    body = {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "a"}}
+    assert answers.read(json.dumps(body, separators=separators).encode(), PODS, "a", Pod).name == "a"
+    assert len(decoded) == times
 
 
 async def test_a_failed_precondition_says_what_the_servers_words_mean():

@@ -9,7 +9,7 @@ import pytest
 
 from inplace.kube import events
 from inplace.kube.events import BURST, COMBINED, MAX_SIMILAR, EventRecorder, ObjectRef, cut
-from tests.unit.kube.server import ok, serving, status
+from tests.unit.kube.server import serving, status, took
 
 ABOUT = ObjectRef("apps/v1", "StatefulSet", "ns", "web", "u1")
 pytestmark = pytest.mark.looptime
@@ -29,7 +29,7 @@ def recorder_of(client, observer, instance="i"):
 
 
 async def test_an_event_has_the_times_and_the_count_that_kubectl_sorts_by():
-    async with serving(ok({})) as (client, script, observer):
+    async with serving(took()) as (client, script, observer):
         await _record(recorder_of(client, observer, "i" * 300), "hello")
         body = script.bodies[0]
         assert script.requests[0].path == "/api/v1/namespaces/ns/events"
@@ -51,7 +51,7 @@ async def test_an_event_has_the_times_and_the_count_that_kubectl_sorts_by():
 
 @pytest.mark.parametrize(("character", "count"), [("n", 3000), ("ü", 600), ("🚢", 300)])
 async def test_a_long_message_is_cut_between_characters_to_the_bytes_that_validation_allows(character, count):
-    async with serving(ok({})) as (client, script, observer):
+    async with serving(took()) as (client, script, observer):
         await _record(recorder_of(client, observer), character * count)
         message = script.bodies[0]["message"]
         assert 1024 - 4 < len(message.encode()) <= 1024
@@ -64,7 +64,7 @@ def test_what_fits_is_not_cut():
 
 
 async def test_a_repetition_raises_the_count_and_the_time():
-    async with serving(ok({})) as (client, script, observer):
+    async with serving(took()) as (client, script, observer):
         await _record(recorder_of(client, observer), "same", "same", "other", "same")
         assert [one.method for one in script.requests] == ["POST", "PATCH", "POST", "PATCH"]
         assert script.bodies[3]["count"] == 3
@@ -73,20 +73,20 @@ async def test_a_repetition_raises_the_count_and_the_time():
 
 
 async def test_an_event_that_expired_is_written_anew():
-    async with serving(ok({}), status(404, reason="NotFound"), ok({})) as (client, script, observer):
+    async with serving(took(), status(404, reason="NotFound"), took()) as (client, script, observer):
         await _record(recorder_of(client, observer), "same", "same")
         assert [one.method for one in script.requests] == ["POST", "PATCH", "POST"]
         assert script.bodies[2]["count"] == 1
 
 
 async def test_a_repetition_after_the_time_for_which_events_are_kept_is_a_new_event():
-    async with serving(ok({})) as (client, script, observer):
+    async with serving(took()) as (client, script, observer):
         await _record(recorder_of(client, observer), "same", "same", pause=3601)
         assert [one.method for one in script.requests] == ["POST", "POST"]
 
 
 async def test_many_messages_with_one_reason_become_one_event():
-    async with serving(ok({})) as (client, script, observer):
+    async with serving(took()) as (client, script, observer):
         await _record(recorder_of(client, observer), *(f"m{n:02}" for n in range(MAX_SIMILAR + 3)), "m00")
         created = [body["message"] for body in script.bodies if "metadata" in body]
         assert created == [*(f"m{n:02}" for n in range(MAX_SIMILAR)), f"{COMBINED}m10"]
@@ -95,7 +95,7 @@ async def test_many_messages_with_one_reason_become_one_event():
 
 
 async def test_an_object_has_no_more_events_than_its_share_and_another_still_has_its_own():
-    async with serving(ok({})) as (client, script, observer):
+    async with serving(took()) as (client, script, observer):
         recorder = recorder_of(client, observer)
         await _record(recorder, *["same"] * (BURST + 5), pause=0.001)
         assert len(script.requests) == BURST
@@ -110,7 +110,7 @@ async def test_an_object_has_no_more_events_than_its_share_and_another_still_has
 @pytest.mark.parametrize("name", ["web", "w" * 253, f"{'w' * 235}-{'w' * 17}", f"{'w' * 235}.{'w' * 17}"])
 async def test_names_are_valid_unique_and_sort_by_time(name):
     about = ObjectRef("apps/v1", "StatefulSet", "ns", name, "u1")
-    async with serving(ok({})) as (client, script, observer):
+    async with serving(took()) as (client, script, observer):
         recorder = recorder_of(client, observer)
         for message in ("a", "b"):  # at one moment
             recorder.record(about, type="Normal", reason="Frozen", message=message)
@@ -123,7 +123,7 @@ async def test_names_are_valid_unique_and_sort_by_time(name):
 
 async def test_a_name_that_is_taken_is_not_tried_for_ever():
     taken = status(409, reason="AlreadyExists")
-    async with serving(taken, ok({})) as (client, script, observer):
+    async with serving(taken, took()) as (client, script, observer):
         await _record(recorder_of(client, observer), "a")
         assert len({body["metadata"]["name"] for body in script.bodies}) == 2
         assert not observer.events
@@ -134,7 +134,7 @@ async def test_a_name_that_is_taken_is_not_tried_for_ever():
 
 
 async def test_a_refusal_is_logged_and_the_next_is_written():
-    async with serving(status(403, message="no"), ok({})) as (client, script, observer):
+    async with serving(status(403, message="no"), took()) as (client, script, observer):
         await _record(recorder_of(client, observer), "a", "b")
         assert len(script.requests) == 2
         ((name, fields),) = observer.events
@@ -143,7 +143,7 @@ async def test_a_refusal_is_logged_and_the_next_is_written():
 
 
 async def test_a_full_queue_drops_and_counts():
-    async with serving(ok({})) as (client, _, observer):
+    async with serving(took()) as (client, _, observer):
         recorder = recorder_of(client, observer)
         for _ in range(1005):
             recorder.record(ABOUT, type="Normal", reason="Frozen", message="n")
@@ -151,6 +151,6 @@ async def test_a_full_queue_drops_and_counts():
 
 
 async def test_a_message_is_one_line_whatever_a_tenant_has_written():
-    async with serving(ok({})) as (client, script, observer):
+    async with serving(took()) as (client, script, observer):
         await _record(recorder_of(client, observer), 'app=a\n{"level":"error"}\x1b[31m')
         assert script.bodies[0]["message"] == 'app=a {"level":"error"}\\u001b[31m'

@@ -121,7 +121,7 @@ async def test_a_standby_has_a_lease_that_nobody_renewed_at_its_end():
     async with serving(server) as (client, _, recorder):
         renewed = asyncio.get_running_loop().time()
         spec = {"holderIdentity": "a", "leaseDurationSeconds": 15, "leaseTransitions": 0}
-        server.lease = {"metadata": {"resourceVersion": "0"}, "spec": spec}
+        server.lease = {"kind": "Lease", "metadata": {"name": "lease", "resourceVersion": "0"}, "spec": spec}
         b = _elector(client, recorder, "b")
         task = asyncio.ensure_future(b.run())
         await b.wait_leading()
@@ -248,7 +248,7 @@ async def test_nobody_waits_for_as_long_as_somebody_has_written_into_the_lease(g
     """Whoever may write it may write any duration, and delete it afterwards."""
     server = LeaseServer()
     spec = {"holderIdentity": "thief", "leaseDurationSeconds": 2_000_000_000, "leaseTransitions": 2**31 - 1}
-    server.lease = {"metadata": {"resourceVersion": "0"}, "spec": spec}
+    server.lease = {"kind": "Lease", "metadata": {"name": "lease", "resourceVersion": "0"}, "spec": spec}
     async with serving(server) as (client, _, recorder):
         elector = _elector(client, recorder, "a")
         running = asyncio.ensure_future(elector.run())
