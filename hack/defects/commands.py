@@ -11,7 +11,8 @@ OBSERVATION: Final = "core/pod/observation.py"
 FORECAST: Final = "core/views/forecast.py"
 REPORTED: Final = "core/rollout/reported.py"
 
-TREE: Final = "cli/render/tree.py"
+PICTURE: Final = "cli/render/picture.py"
+SCREEN: Final = "cli/render/screen.py"
 
 REFUSED_WRITES: Final = "faults/test_refused_writes.py"
 
@@ -114,8 +115,8 @@ DEFECTS: Final = (
     Defect(
         "describe work that nobody does",
         "cli/connect.py",
-        "    if warning:\n        say",
-        "    if False:\n        say",
+        "    if warning:\n        tell",
+        "    if False:\n        tell",
         ("commands/test_messages.py::test_an_upgrade_whose_controller_has_died_midway_is_said_to_have_none",),
     ),
     Defect(
@@ -239,20 +240,48 @@ DEFECTS: Final = (
         "return UpToDate(missing, ends)",
         ("unit/core/test_plan.py::test_a_pod_that_settles_has_a_deadline_or_an_end",),
     ),
-    # --- the live tree
+    # --- the live view
     Defect(
-        "draw a tree that is taller than the terminal",
-        TREE,
-        "fitted(status, seen, self._console), refresh",
-        "render(status, seen), refresh",
-        ("unit/cli/test_tree.py::test_the_header_and_the_pods_in_flight_stay_on_a_small_terminal",),
+        "draw a picture that is taller than the terminal",
+        PICTURE,
+        "shown = ranked[: max(room - 1, 0)]",
+        "shown = ranked",
+        ("unit/cli/test_picture.py::test_the_header_and_the_pods_in_flight_stay_on_a_small_terminal",),
     ),
     Defect(
         "show waiting Pods before those in flight on a small terminal",
-        TREE,
-        "key=lambda pod: pod.stage not in _FIRST",
-        "key=lambda pod: 0",
-        ("unit/cli/test_tree.py::test_the_header_and_the_pods_in_flight_stay_on_a_small_terminal",),
+        PICTURE,
+        "ranked = sorted(pods, key=_place)",
+        "ranked = sorted(pods, key=lambda pod: -_sign(pod).place)",
+        ("unit/cli/test_picture.py::test_what_failed_comes_first_then_what_moves_then_who_is_next",),
+    ),
+    Defect(
+        "leave nothing behind when the live view ends",
+        SCREEN,
+        "if self._shown is not None and not self._inline:",
+        "if False:",
+        ("unit/cli/test_screen.py::test_what_was_there_before_stays_and_one_picture_is_left_below_it",),
+    ),
+    Defect(
+        "say what is told into the picture, where it is lost",
+        SCREEN,
+        "self._told.append((text, err))",
+        "say(text, err=err)",
+        ("unit/cli/test_screen.py::test_what_is_told_is_in_the_picture_and_is_said_after_it",),
+    ),
+    Defect(
+        "draw on a terminal that cannot be drawn on",
+        SCREEN,
+        "self._console.is_terminal and not self._console.is_dumb_terminal",
+        "self._console.is_terminal",
+        ("unit/cli/test_screen.py::test_a_terminal_that_cannot_be_drawn_on_gets_lines",),
+    ),
+    Defect(
+        "estimate as if Pods went one after the other",
+        "core/views/progress.py",
+        "return outstanding / _width(ended)",
+        "return outstanding",
+        ("unit/core/test_progress.py::test_as_many_at_a_time_as_so_far",),
     ),
     # --- completion
     Defect(

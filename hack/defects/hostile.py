@@ -231,10 +231,10 @@ DEFECTS: Final = (
     ),
     Defect(
         "let objects steer the terminal of who watches",
-        "cli/render/tree.py",
-        "((printable(words), style) for",
-        "((words, style) for",
-        (f"{PRINTABLE}::test_the_live_tree",),
+        "cli/render/picture.py",
+        "words = printable(words).replace",
+        "words = words.replace",
+        (f"{PRINTABLE}::test_the_live_view",),
     ),
     Defect(
         "let objects steer the terminal that the controller runs in",

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 import inplace
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, is_name
-from inplace.cli.say import say
+from inplace.cli.say import Tell, say
 from inplace.cluster import send
 from inplace.cluster.key import Key
 from inplace.cluster.live import Live, require_top
@@ -168,7 +168,8 @@ async def submit(client: Client, edit: PatchWorkload, dry_run: str) -> None:
 class Notes:
     """Lines on stderr beside the result, each of them once."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Tell = say) -> None:
+        self._tell = tell
         self._shown: set[str] = set()
 
     def show(self, *notes: str) -> None:
@@ -176,7 +177,7 @@ class Notes:
         for note in notes:
             if note not in self._shown:
                 self._shown.add(note)
-                say(f"note: {note}", err=True)
+                self._tell(f"note: {note}", err=True)
 
 
 def show_unseen(live: Live) -> None:
@@ -184,11 +185,11 @@ def show_unseen(live: Live) -> None:
     Notes().show(*live.notes)
 
 
-def warn_if_unattended(snapshot: Snapshot, now: datetime) -> bool:
+def warn_if_unattended(snapshot: Snapshot, now: datetime, tell: Tell = say) -> bool:
     """Say on stderr that no controller does what is due; returns whether that was said."""
     warning = silence.unattended(snapshot, now)
     if warning:
-        say(f"warning: {warning}", err=True)
+        tell(f"warning: {warning}", err=True)
     return bool(warning)
 
 

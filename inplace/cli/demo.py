@@ -61,7 +61,7 @@ class Stage(Struct, frozen=True):
 
 @command("demo")
 @click.option("--no-color", is_flag=True, help="Disable colors.")
-@click.option("--plain", is_flag=True, help="Print lines instead of a live tree; the default without a terminal.")
+@click.option("--plain", is_flag=True, help="Print lines instead of a live view; the default without a terminal.")
 @click.option("--keep", is_flag=True, help="Keep the cluster until Ctrl-C, for use with kubectl.")
 def demo(no_color: bool, plain: bool, keep: bool) -> int:
     """The real controller upgrades a StatefulSet in place, meets an image that does not exist, and recovers.
@@ -97,10 +97,10 @@ async def _demo(*, no_color: bool, plain: bool, keep: bool) -> int:
 async def _play_live(client: Client, ref: Ref, *, no_color: bool) -> list[str]:
     from rich.console import Console
 
-    from inplace.cli.render.tree import LiveTree
+    from inplace.cli.render.screen import Screen
 
     console = Console(highlight=False, no_color=no_color)
-    with LiveTree(console) as live:
+    with Screen(client.clock.now, console, inline=True) as live:
         return await _play(Stage(client, ref, live.draw, lambda text: console.print(text, style="bold")))
 
 

@@ -1,10 +1,19 @@
-"""The only way from a command to the terminal, but for what is drawn (`render.tree`)."""
+"""The only way from a command to the terminal, but for what is drawn (`render.picture`)."""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import click
 
 from inplace.runtime.printable import printable
+
+
+class Tell(Protocol):
+    """Says a line beside a result, on stderr with `err`."""
+
+    def __call__(self, text: str, *, err: bool = False) -> None:
+        """Say it."""
 
 
 def say(text: str, *, err: bool = False, head: str = "", color: str | None = None) -> None:

@@ -28,7 +28,7 @@ from inplace.cli.connect import (
 )
 from inplace.cli.endings import Until
 from inplace.cli.options import Connection, seconds, with_connection
-from inplace.cli.say import say
+from inplace.cli.say import Tell, say
 from inplace.cluster.live import Live
 from inplace.core.objects import names
 from inplace.core.objects.reasons import Reason
@@ -45,8 +45,11 @@ from inplace.kube.errors import KubeError
 from inplace.runtime.clock import Clock
 
 POLL_SECONDS: Final = 0.5
-#: The longest time between two drawings of the live tree.
+#: The longest and the shortest time between two pictures of the live view.
 REDRAW_SECONDS: Final = 1.0
+STILL_SECONDS: Final = 0.2
+#: It rests so many times as long as it has taken to decide of what there is to be a picture: 1,000 Pods take 0.1 s.
+REST: Final = 4.0
 #: How long a controller may take to answer a change before we say that none does.
 SILENCE_SECONDS: Final = 10.0
 #: How often to look whether anybody does what is due.
@@ -72,7 +75,7 @@ Look = Callable[[], Awaitable[tuple[Workload, WorkloadView | None]]]
 
 @command("status")
 @click.argument("workload")
-@click.option("--watch", "-w", is_flag=True, help="Watch the Pods and containers as a tree.")
+@click.option("--watch", "-w", is_flag=True, help="Watch the Pods, on a terminal in a live view.")
 @click.option(
     "--timeout", type=seconds, metavar="DURATION", help="Give up after this long, with exit code 124 (30s, 5m)."
 )
@@ -145,7 +148,8 @@ async def _once(client: Client, ref: Ref, output: str) -> int:
 class Unattended:
     """Says once that no controller does what is due; looked for only now and then, for it takes a plan."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Tell = say) -> None:
+        self._tell = tell
         self._again: datetime | None = None
         self._said = False
 
@@ -158,7 +162,7 @@ class Unattended:
 
     def show(self, snapshot: Snapshot, now: datetime) -> None:
         """Warn if it is so."""
-        self._again, self._said = now + LOOK_AGAIN, warn_if_unattended(snapshot, now)
+        self._again, self._said = now + LOOK_AGAIN, warn_if_unattended(snapshot, now, self._tell)
 
 
 async def _plain(client: Client, ref: Ref, waited: Waited) -> int:
@@ -185,13 +189,17 @@ async def _plain(client: Client, ref: Ref, waited: Waited) -> int:
 
 
 async def _watched(client: Client, ref: Ref, waited: Waited) -> int:
-    """The live tree: one list, then events; and once a second, for what the passing of time alone changes."""
-    from inplace.cli.render.tree import LiveTree
+    """The live view: one list, then events; and once a second, for what the passing of time alone changes."""
+    from inplace.cli.render.screen import Screen
 
-    live, planner, notes, unattended = Live(client, ref.key), Planner(), Notes(), Unattended()
+    live, planner, screen = Live(client, ref.key), Planner(), Screen(client.clock.now)
+    notes, unattended = Notes(screen.tell), Unattended(screen.tell)
+    began = client.clock.monotonic()
     async with live.watching() as changed:
 
         async def look() -> tuple[Workload, WorkloadView | None]:
+            nonlocal began
+            began = client.clock.monotonic()
             changed.clear()
             notes.show(*live.notes, *([f"out of date, retrying: {live.problem}"] if live.problem else []))
             snapshot = live.snapshot()
@@ -200,15 +208,22 @@ async def _watched(client: Client, ref: Ref, waited: Waited) -> int:
             return snapshot.workload, view.build(snapshot, planner.plan(snapshot, live.clock.now()))
 
         async def wait() -> None:
+            await client.clock.sleep(max(STILL_SECONDS, REST * (client.clock.monotonic() - began)))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(changed.wait(), REDRAW_SECONDS)
 
-        with LiveTree() as tree:
-            return await _follow(client.clock, ref, look, tree.draw, wait, waited)
+        with screen, screen.resizing(changed.set):
+            return await _follow(client.clock, ref, look, screen.draw, wait, waited, screen.tell)
 
 
 async def _follow(
-    clock: Clock, ref: Ref, look: Look, draw: Draw, wait: Callable[[], Awaitable[None]], waited: Waited = _OVER
+    clock: Clock,
+    ref: Ref,
+    look: Look,
+    draw: Draw,
+    wait: Callable[[], Awaitable[None]],
+    waited: Waited = _OVER,
+    tell: Tell = say,
 ) -> int:
     """Look until the phase is one that ends; a status of an older generation is not believed.
 
@@ -218,11 +233,11 @@ async def _follow(
     while True:
         workload, seen = await look()
         if not _is_ours(workload):
-            say(f"{ref}: opted out")
+            tell(f"{ref}: opted out")
             return errors.OK
         version = statuses.foreign(workload.metadata)
         if version is not None and workload.metadata.label(names.MODE) is not None:
-            say(f"{ref}: {Phase.REFUSED}: its status was {versions.why(version)}")
+            tell(f"{ref}: {Phase.REFUSED}: its status was {versions.why(version)}")
             return errors.REFUSED
         own = statuses.current(workload)
         if is_behind(own, seen) and not behind:  # the watches bring what belongs together one after the other
@@ -240,7 +255,7 @@ async def _follow(
         if not warned and clock.monotonic() - answered_at > SILENCE_SECONDS:
             silent = f"no controller has reported for {SILENCE_SECONDS:g}s"
             why = "none runs for this namespace, or it may not write the status (WriteRefused in kubectl describe)"
-            say(f"warning: {silent}: {why}", err=True)
+            tell(f"warning: {silent}: {why}", err=True)
             warned = True
         await wait()
 

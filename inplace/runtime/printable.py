@@ -2,7 +2,7 @@
 
 Messages, names and annotations are written by anybody who may write an object; an escape sequence among them could
 clear the screen, set the title, or hide and reorder what else stands there. Everything that people read in a terminal
-comes through here: the commands' output, the live tree, logs and the messages of Events.
+comes through here: the commands' output, the live view, logs and the messages of Events.
 """
 
 from __future__ import annotations

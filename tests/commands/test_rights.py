@@ -39,7 +39,7 @@ async def test_without_rights_on_what_is_optional(shop):
     assert watched.code == 124
     assert document.pod("web-0")["stage"] == "Waiting"
     assert "Waiting, Ready" in explained.out
-    assert "web-0  Waiting" in watched.out
+    assert "web-0: Waiting" in watched.out
     for done in (planned, document, explained):
         assert notes(done) == EVERYTHING
     assert watched.err.splitlines()[-1] == "error: timed out after 1s waiting for statefulset/web"

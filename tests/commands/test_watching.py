@@ -25,7 +25,9 @@ async def test_one_list_of_each_resource_then_events(shop):
         watched = await shop.inplace("status", "sts/web", "--watch", "--timeout", "20s")
     assert watched.code == 0, watched
     assert "ImageChanged" in watched.out
-    assert watched.out.count("StatefulSet default/web") > 3  # it was drawn as it went on
+    lines = watched.out.splitlines()
+    assert sum(line.startswith("statefulset/web: ") for line in lines) >= 2  # it was told as it went on
+    assert lines[-1].startswith(("statefulset/web: UpToDate", "  web-"))
     verbs = Counter((request.verb, request.plural) for request in shop.requests)
     assert verbs == {
         ("get", "statefulsets"): 1,

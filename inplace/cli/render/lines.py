@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
+
+from msgspec.structs import replace
 
 from inplace.core.state.statuses import Status
 from inplace.core.views.workload import ContainerView, PodView, WorkloadView
@@ -19,15 +22,40 @@ class Lines:
         """Say what has changed."""
         if seen is None:
             return
-        if status is not None:
-            self._tell("", f"{seen.kind} {seen.name}: {status.phase}: {status.message}")
+        told = f"{status.phase}: {status.message}" if status is not None else UNOBSERVED
+        if self._is_new("", told):
+            self._say(f"{seen.kind.lower()}/{seen.name}: {told}")
+        changed = dict[str, list[PodView]]()
         for pod in seen.pods:
-            self._tell(pod.name, f"  {pod.name}: {describe(pod)}")
+            if self._is_new(pod.name, _essence(pod)):
+                changed.setdefault(describe(pod), []).append(pod)
+        for line, pods in changed.items():
+            if len(pods) > MANY:
+                self._say(f"  {len(pods)} Pods, {pods[0].name} to {pods[-1].name}: {line}")
+            else:
+                for pod in pods:
+                    self._say(f"  {pod.name}: {line}")
 
-    def _tell(self, key: str, line: str) -> None:
-        if self._said.get(key) != line:
-            self._said[key] = line
-            self._say(line)
+    def _is_new(self, key: str, essence: str) -> bool:
+        """Whether this is another thing than what was said of it last."""
+        before, self._said[key] = self._said.get(key), essence
+        return before != essence
+
+
+UNOBSERVED: Final = "waiting for the controller to observe this change"
+#: Of more Pods with the same to say, one line tells all.
+MANY: Final = 10
+#: A kubelet that cannot pull an image goes from one to the other and back, with other words each time.
+_PULLING: Final = ("ErrImagePull", "ImagePullBackOff")
+
+
+def _essence(pod: PodView) -> str:
+    """What makes a line worth saying: everything, but for the words about a pull that goes on failing."""
+    if not any(one.state in _PULLING for one in pod.containers):
+        return describe(pod)
+    same = [replace(one, state=_PULLING[-1]) if one.state in _PULLING else one for one in pod.containers]
+    reason = replace(pod.reason, message="") if pod.reason is not None else None
+    return describe(replace(pod, containers=tuple(same), reason=reason))
 
 
 def describe(pod: PodView) -> str:

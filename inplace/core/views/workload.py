@@ -54,7 +54,10 @@ class ContainerView(Struct, frozen=True, rename="camel"):
 
 
 class PodView(Struct, frozen=True, rename="camel"):
-    """One Pod: where it stands, what it waits for, when that ends by itself, and when it gives up."""
+    """One Pod: where it stands, what it waits for, when that ends by itself, and when it gives up.
+
+    `started_at` and `ended_at` are of the attempt that is under way, or that brought it to its target.
+    """
 
     name: str
     node: str
@@ -67,6 +70,8 @@ class PodView(Struct, frozen=True, rename="camel"):
     containers: tuple[ContainerView, ...]
     #: The revision that it goes to, or stays at; empty if it is not known.
     target: str = ""
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
 
     def concerns(self, record: Record | None) -> bool:
         """Whether a record is of the upgrade under way, or of the one to this revision: not of one before."""
@@ -125,7 +130,13 @@ def _pod(snapshot: Snapshot, assessed: PodAssessment, deferred: dict[str, Reason
         target=assessed.target,
     )
     wanted = assessed.change.images if isinstance(assessed.change, PodChange) and assessed.excluded is None else {}
-    return replace(view, containers=_containers(assessed.pod, record if view.concerns(record) else None, wanted))
+    own = record if view.concerns(record) else None
+    return replace(
+        view,
+        containers=_containers(assessed.pod, own, wanted),
+        started_at=own.started_at if own is not None else None,
+        ended_at=_ended_at(assessed.pod, own) if own is not None and not own.in_flight else None,
+    )
 
 
 def _bare(pod: Pod, revision: str) -> PodView:
@@ -149,6 +160,16 @@ def _deadline(assessed: PodAssessment, moving: Record | None, patience: timedelt
     if moving is not None:
         return failures.deadline(assessed.pod, moving, patience)
     return assessed.state.deadline if isinstance(assessed.state, UpToDate) else None
+
+
+def _ended_at(pod: Pod, record: Record) -> datetime:
+    """When an attempt was over: its gate was opened, or, without a gate, its last container started."""
+    gate = pod.condition(names.GATE)
+    if gate is not None and gate.status == "True" and gate.last_transition_time is not None:
+        return max(gate.last_transition_time, record.started_at)
+    running = (status.state.running for status in pod.status.container_statuses)
+    started = (one.started_at for one in running if one is not None and one.started_at is not None)
+    return max((record.started_at, *started))
 
 
 def _stage(assessed: PodAssessment, record: Record | None) -> str:

@@ -13,9 +13,9 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from rich.console import Console
+from rich.console import Console, Group
 
-from inplace.cli.render import tree
+from inplace.cli.render.picture import Frame, picture
 from inplace.cli.say import say
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan.plan import plan
@@ -65,11 +65,11 @@ def test_commands_have_no_other_way_to_the_terminal():
     files = [path for path in (ROOT / "inplace").rglob("*.py") if path.name not in others]
     texts = {path.name: path.read_text() for path in files}
     assert [name for name, text in texts.items() if re.search(r"click\.s?echo|(?<!\.)\bprint\(", text)] == []
-    # The demo says words of its own beside the tree.
-    assert sorted(name for name, text in texts.items() if "rich.console" in text) == ["demo.py", "tree.py"]
+    # The demo says words of its own beside the live view.
+    assert sorted(name for name, text in texts.items() if "rich.console" in text) == ["demo.py", "screen.py"]
 
 
-def test_the_live_tree():
+def test_the_live_view():
     seen = view.build(snapshot(pod()), plan(snapshot(pod()), NOW))
     evil = [
         replace(
@@ -83,7 +83,7 @@ def test_the_live_tree():
     status = replace(seen.status, message=EVIL) if seen.status is not None else None
     out = io.StringIO()
     console = Console(file=out, force_terminal=True, width=300, color_system=None)
-    console.print(tree.render(status, replace(seen, target=EVIL, pods=tuple(evil))))
+    console.print(Group(*picture(status, replace(seen, target=EVIL, pods=tuple(evil)), Frame(300, 24, NOW, (EVIL,)))))
     assert "\\u001b]0;pwned" in out.getvalue()
     assert not STEERING.search(re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()).replace("\n", ""))
 
