@@ -33,6 +33,29 @@ DEFECTS: Final = (
         (f"{SCENARIO}::test_containers_are_swapped_one_after_another_each_when_the_one_before_is_ready",),
     ),
     Defect(
+        "give a Pod the key of a restart before the last container has restarted",
+        "core/template/change.py",
+        "if not batch or any(change.restart and name not in kept for name, change in self.containers.items()):",
+        "if not batch:",
+        (
+            f"{UNIT}::test_containers_that_restart_with_the_same_image_in_an_order_come_last_and_the_metadata_with_the_last_of_them",
+        ),
+    ),
+    Defect(
+        "restart what an earlier batch has restarted",
+        "core/rollout/changes.py",
+        "if record.phase is not PodPhase.SWAPPING or record.target != target.revision:",
+        "if True:",
+        ("scenarios/test_restarts.py::test_chosen_containers_restart_together_or_one_after_the_other",),
+    ),
+    Defect(
+        "restart every container for a request that names some",
+        "core/template/keys.py",
+        "if not request.batches or name in request.containers]",
+        "]",
+        ("unit/core/test_change.py::test_our_own_key_restarts_the_containers_that_it_names",),
+    ),
+    Defect(
         "take a batch to come for another writer's image",
         BATCHES,
         "return record.has_more and not any(patched)",

@@ -118,8 +118,8 @@ DEFECTS: Final = (
     Defect(
         "do not report an image that somebody has put on a Pod by hand",
         DIFF,
-        "annotations, notes=notes, drift=drift)",
-        "annotations, notes=notes)",
+        "notes=notes, drift=drift, restart",
+        "notes=notes, restart",
         (
             "unit/core/test_pod.py::test_drift_is_reported",
             "scenarios/test_drift.py::test_a_pod_with_an_image_put_there_by_hand_is_reported_and_stops_nothing",

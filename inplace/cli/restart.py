@@ -28,12 +28,12 @@ from inplace.cli.say import say
 from inplace.cluster.single import Single
 from inplace.core.actions.actions import PatchWorkload
 from inplace.core.objects import names
-from inplace.core.objects.model import Pod
+from inplace.core.objects.model import Pod, Tree
 from inplace.core.pod.restarting import Asked
 from inplace.core.settings.annotations import Settings
 from inplace.core.settings.grammar import MAX_SECONDS
 from inplace.core.state.records import PodPhase, Record
-from inplace.core.template import trees
+from inplace.core.template import chosen, trees
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 
@@ -72,7 +72,8 @@ _POD_WORDS: Final = frozenset({"pods", "pod", "po"})
 @with_connection
 def restart(connection: Connection, target: str, dry_run: str, **given: Any) -> int:
     """TARGET is TYPE/NAME of a workload that is opted in, whose Pods the controller restarts one budget at a time, as
-    after `kubectl rollout restart`; or pod/NAME of any Pod, which the command restarts by your own rights.
+    after `kubectl rollout restart`, all or those of -c; or pod/NAME of any Pod, which the command restarts by your own
+    rights.
 
     A Pod with the readiness gate is drained first, which takes the role inplace-operator; the controller counts it.
 
@@ -81,11 +82,12 @@ def restart(connection: Connection, target: str, dry_run: str, **given: Any) -> 
     options = Options(**given)
     word, slash, name = target.partition("/")
     if word not in _POD_WORDS or not slash:
-        if options != Options(timeout=options.timeout):
+        if options != Options(options.containers, options.ordered, timeout=options.timeout):
             raise InputError(
-                f"{target}: only --timeout and --dry-run are for workloads: expected pod/NAME for the rest"
+                f"{target}: of a workload its settings say how a Pod is restarted: expected nothing but -c, --ordered"
+                " and --dry-run, or pod/NAME for the rest"
             )
-        return run_async(_ask(connection, target, dry_run))
+        return run_async(_ask(connection, target, options, dry_run))
     if not is_name(name):
         raise InputError(f'unknown Pod "{target}": expected pod/NAME')
     return run_async(_restart(connection, name, options, _settings(options), dry_run))
@@ -117,8 +119,9 @@ def _settings(given: Options) -> Settings:
     )
 
 
-async def _ask(connection: Connection, text: str, dry_run: str) -> int:
-    """The controller: by the annotation in the template that `kubectl rollout restart` writes."""
+async def _ask(connection: Connection, text: str, options: Options, dry_run: str) -> int:
+    """The controller: by the annotation in the template that `kubectl rollout restart` writes, or by our own for chosen
+    containers."""
     async with cluster(connection) as (client, namespace):
         ref = parse_ref(text, namespace)
         workload = await read_workload(client, ref)
@@ -126,12 +129,25 @@ async def _ask(connection: Connection, text: str, dry_run: str) -> int:
         tree = trees.decode(workload.spec.template)
         metadata = trees.tree(tree.get("metadata"))
         stamp = client.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
-        marks = {**trees.tree(metadata.get("annotations")), names.RESTARTED_AT: stamp}
+        own = _request(tree, options, stamp)
+        marks = {**trees.tree(metadata.get("annotations")), **(own or {names.RESTARTED_AT: stamp})}
         template = {**tree, "metadata": {**metadata, "annotations": marks}}
         write = PatchWorkload(workload, None, "restart requested", {"template": template})
         await submit(client, write, dry_run)
         say(f"{ref}: restart requested{dry_run_suffix(dry_run)}")
         return errors.OK
+
+
+def _request(template: Tree, options: Options, stamp: str) -> dict[str, str]:
+    """The annotation for chosen containers, or for an order; empty if all restart at once."""
+    able = trees.restartable(template)
+    for name in options.containers:
+        if name not in able:
+            raise InputError(f"the template has no container {name} that can restart: expected {', '.join(able)}")
+    wanted = tuple(name for name in able if not options.containers or name in options.containers)
+    if options.ordered:
+        return {names.RESTART: chosen.write(stamp, tuple((name,) for name in wanted))}
+    return {names.RESTART: chosen.write(stamp, (wanted,))} if options.containers else {}
 
 
 async def _restart(connection: Connection, name: str, options: Options, settings: Settings, dry_run: str) -> int:
@@ -166,8 +182,8 @@ async def _one(client: Client, pod: Pod, batch: tuple[str, ...], settings: Setti
     if dry_run == "client":
         say(f"{what} would restart{dry_run_suffix(dry_run)}")
         return errors.OK
-    asked = await _asked(client, pod, batch, settings)
-    single = Single(client, pod.metadata.namespace, pod.name, pod.uid, asked, say=lambda text: say(f"  {text}"))
+    to_restart = await asked(client, pod, batch, settings)
+    single = Single(client, pod.metadata.namespace, pod.name, pod.uid, to_restart, say=lambda text: say(f"  {text}"))
     if dry_run == "server":
         refused = await single.try_out()
         say(f"{what} {'would restart' if refused is None else f'refused: {refused}'}{dry_run_suffix(dry_run)}")
@@ -188,7 +204,7 @@ async def _one(client: Client, pod: Pod, batch: tuple[str, ...], settings: Setti
     return errors.FAILED
 
 
-async def _asked(client: Client, pod: Pod, batch: tuple[str, ...], settings: Settings) -> Asked:
+async def asked(client: Client, pod: Pod, batch: tuple[str, ...], settings: Settings) -> Asked:
     """Under which workload and revision the record is kept, so that the controller knows the Pod by it."""
     ref: Ref | None = await owner_of(client, pod)
     if ref is None:

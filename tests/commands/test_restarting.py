@@ -45,6 +45,27 @@ async def test_a_workload_is_restarted_by_the_controller(shop):
         assert_restarted(old, new)
 
 
+async def test_chosen_containers_of_a_workload_are_restarted_by_the_controller(shop):
+    async with shop.controller():
+        await shop.create_ready(1, sidecar="shop:v2")
+        await shop.reported("UpToDate")
+        before = await shop.pod("web-0")
+        asked = await shop.inplace("restart", "sts/web", "-c", "sidecar")
+        planned = await shop.inplace("plan", "sts/web")
+        done = await shop.inplace("status", "sts/web", "--timeout", "20s")
+        one = await shop.pod("web-0")
+        both = await shop.inplace("restart", "sts/web", "--ordered")
+        again = await shop.inplace("status", "sts/web", "--timeout", "20s")
+        after = await shop.pod("web-0")
+    assert (asked.code, done.code, both.code, again.code) == (0, 0, 0, 0), (asked, done, both, again)
+    assert planned.code == 2
+    assert_restarted(before, one, "sidecar")
+    assert container(one) == container(before)
+    assert_restarted(one, after)
+    assert_restarted(one, after, "sidecar")
+    assert (after.metadata.annotation(names.RESTART) or "").endswith(" app > sidecar")
+
+
 @pytest.mark.parametrize("mode", ["InPlaceOnly", None])
 async def test_a_pod_is_restarted_by_its_users_rights_opted_in_or_not(shop, mode):
     async with shop.controller():
@@ -110,10 +131,8 @@ async def test_what_cannot_be_restarted_is_refused(shop):
         await shop.reported("UpToDate")
         for arguments, said in (
             (("pod/web-0", "-c", "none"), "pod/web-0 has no container none that can restart: expected app"),
-            (
-                ("sts/web", "-c", "app"),
-                "only --timeout and --dry-run are for workloads: expected pod/NAME",
-            ),
+            (("sts/web", "-c", "none"), "the template has no container none that can restart: expected app"),
+            (("sts/web", "--grace-period", "5s"), "expected nothing but -c, --ordered and --dry-run, or pod/NAME"),
             (("pod/web-0", "--timeout", "5s", "--grace-period", "5s"), "together must be less than --timeout (5s)"),
             (("pod/",), 'unknown Pod "pod/": expected pod/NAME'),
         ):

@@ -81,6 +81,11 @@ PDB: Final = {"metadata": {"name": "pdb", "namespace": "tenant", "uid": "p", "re
 SLICE: Final = {"metadata": {"name": "s", "namespace": "tenant", "resourceVersion": "1"},
                 "endpoints": [{"conditions": {"ready": True, "serving": True},
                                "targetRef": {"kind": "Pod", "uid": "web-0"}}]}  # fmt: skip
+#: A template with a request to restart chosen containers.
+ASKED: Final = {
+    **hostile.PLAIN[0],
+    "metadata": {"annotations": {"inplace.dev/restart": "2026-01-31T12:00:00Z app > proxy"}},
+}
 SELECTOR: Final = ["app=web", "env in (a,b)", "!mesh", "a==b", "tier notin (x, y)", "x/y!=z"]
 LEASE: Final = {"metadata": {"resourceVersion": "1", "uid": "u"},
                 "spec": {"holderIdentity": "a", "leaseDurationSeconds": 15, "leaseTransitions": 1,
@@ -285,7 +290,7 @@ DECODERS: Final[dict[str, Decoder]] = {
     "status": Decoder(_status, (json.loads(STATUS),), (), statuses.Status, 100),
     "settings": Decoder(_settings, (SETTINGS,), (), None, 100),
     "selector": Decoder(_selector, (SELECTOR,), ()),
-    "template": Decoder(_template, hostile.PLAIN, (), None, 80),
+    "template": Decoder(_template, (*hostile.PLAIN, ASKED), (), None, 80),
     "plan": Decoder(_plan, tuple(_whole(UPGRADE, DEPLOYMENT)), (), None, 60),
     "manifest": Decoder(_manifest, (*UPGRADE["statefulsets"], PODS), (InputError,), None, 20),
     "kubeconfig": Decoder(_kubeconfig, (KUBECONFIG,), (ConfigError,), None, 1),

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
-from inplace.core.objects import aliases
+from inplace.core.objects import aliases, names
+from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state import records
 from inplace.core.state.records import Record
 from inplace.core.state.statuses import Phase
-from tests.scenarios.markers import core
+from tests.scenarios.markers import core, core_of_held
 from tests.scenarios.world import identity
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+RESTART = names.RESTART
+#: The writes of a request that has an order.
+BATCHES = {"3 sidecar > app": [("sidecar",), ("app",)]}
 
 
 def containers(pod):
@@ -154,3 +160,70 @@ async def test_what_a_failed_upgrade_has_restarted_goes_back_with_its_env(open_w
             restarted += containers(new)["sidecar"][2] == 2
             assert containers(new)["sidecar"][2] in (0, 2)
         assert restarted, "a Pod was moved, and back"
+
+
+@core
+async def test_chosen_containers_restart_together_or_one_after_the_other(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=2, sidecar=world.image("sidecar", "v1"))
+        before = await world.pods()
+        for request, chosen in (
+            ("1 sidecar", {"sidecar"}),
+            ("2 sidecar, app", {"app", "sidecar"}),
+            ("3 sidecar > app", {"app", "sidecar"}),
+            ("4", {"app", "sidecar"}),
+            (None, set()),
+        ):
+            await annotate_template(world, **{RESTART: request})
+            after = await world.pods()
+            for old, new in zip(before, after, strict=True):
+                assert_restarted(old, new, chosen)
+                assert new.metadata.annotation(RESTART) == request
+                assert switched(world, old, new) == BATCHES.get(request, [tuple(sorted(chosen))] if chosen else [])
+            before = after
+        # What was restarted is upgraded like anything else.
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded()
+
+
+def switched(world, old, new):
+    """The containers that were patched between two states of a Pod, write by write, as the watch saw them."""
+    seen = [one.pod for one in world.history.of(new.name)]
+    versions = [one.metadata.resource_version for one in seen]
+    between = seen[versions.index(old.metadata.resource_version) : versions.index(new.metadata.resource_version) + 1]
+    pairs = ((images(before), images(after)) for before, after in itertools.pairwise(between))
+    return [tuple(sorted(one for one in now if now[one] != was[one])) for was, now in pairs if was != now]
+
+
+async def test_a_restart_of_a_container_that_is_not_there_is_refused_beforehand(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=1, sidecar=world.image("sidecar", "v1"))
+        before = await world.pods()
+        for request, words in (("1 proxy", "those that can restart are: app, sidecar"), ("1 app >", "is not accepted")):
+            await world.patch({"spec": {"template": {"metadata": {"annotations": {RESTART: request}}}}})
+            status = await world.wait_phase("web", Phase.REFUSED)
+            assert [one.code for one in status.reasons] == [ReasonCode.RestartNotSupported]
+            assert words in status.reasons[0].message
+        await annotate_template(world, **{RESTART: "2 app"})
+        assert_restarted(before[0], (await world.pods())[0], {"app"})
+
+
+@core_of_held
+async def test_a_new_leader_goes_on_with_the_next_container(open_world):
+    """It has no key yet that says what is left: that comes with the last one."""
+    async with open_world() as world:
+        await world.create_web(replicas=1, sidecar=world.image("sidecar", "v1"))
+        (before,) = await world.pods()
+        await world.patch({"spec": {"template": {"metadata": {"annotations": {RESTART: "1 app > sidecar"}}}}})
+        await world.wait_pod(before.name, lambda one: images(one)["app"] != images(before)["app"], "in its first batch")
+        await world.kill_controller()
+        pod = await world.pod(before.name)
+        record = records.read(pod)
+        assert isinstance(record, Record)
+        assert (record.batch, record.batches, pod.metadata.annotation(RESTART)) == (0, 2, None)
+        await world.clock.sleep(3)
+        await world.start_controller()
+        await world.wait_upgraded()
+        (after,) = await world.pods()
+        assert_restarted(before, after, {"app", "sidecar"})
+        assert switched(world, before, after) == [("app",), ("sidecar",)]

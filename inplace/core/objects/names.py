@@ -37,8 +37,10 @@ PULLED: Final = PREFIX + "pulled-image"
 # Requests: annotations on the workload set by the command line or by hand.
 RETRY: Final = PREFIX + "retry"
 PROMOTE: Final = PREFIX + "promote"
+REQUESTS: Final = (RETRY, PROMOTE)
+
+#: Annotation of a Pod template: which containers are to start again, as `kubectl rollout restart` asks for all.
 RESTART: Final = PREFIX + "restart"
-REQUESTS: Final = (RETRY, PROMOTE, RESTART)
 
 #: The readiness gate and its condition. Kruise's name, so that templates written for Kruise work here.
 GATE: Final = "InPlaceUpdateReady"

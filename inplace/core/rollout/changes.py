@@ -89,6 +89,8 @@ class _Inputs(NamedTuple):
     attempted: tuple[Template, ...]
     #: Containers whose image an unfinished or failed attempt has changed, or may have.
     touched: tuple[str, ...]
+    #: Those that an attempt in flight to this target has patched, in an earlier batch or just now.
+    restarted: tuple[str, ...]
     target: Template
     kubelet: tuple[int, int] | None
 
@@ -139,13 +141,15 @@ class Comparison:
     def _inputs(self, snapshot: Snapshot, pod: Pod, revision: str, to: Targets, target: Template) -> _Inputs:
         record = records.of(pod, snapshot.workload.metadata.uid)
         attempted = record.attempted if isinstance(record, Record) else ()
+        own = targets.destination_of(to, pod.uid) or target
         return _Inputs(
             pod,
             revision,
             snapshot.revisions.get(revision),
             tuple(snapshot.revisions[each] for each in attempted if each in snapshot.revisions),
             tuple(record.containers) if isinstance(record, Record) and _is_unfinished(record) else (),
-            targets.destination_of(to, pod.uid) or target,
+            _patched(pod, record, own) if isinstance(record, Record) else (),
+            own,
             kubelet_version(snapshot.nodes.get(pod.spec.node_name)),
         )
 
@@ -169,7 +173,7 @@ class Comparison:
         pair = self._pairs.recall(
             (bases, target), lambda: diff.template_pair([each.tree for each in bases], target.tree)
         )
-        change = diff.change_for(possible, pair, pod, inputs.touched, settings.restart_on)
+        change = diff.change_for(possible, pair, pod, inputs.touched, settings.restart_on, inputs.restarted)
         return _demand_gate(_ordered(change, target, settings), pod, settings)
 
     def _diff(self, base: Template, target: Template, settings: Settings, kubelet: tuple[int, int] | None) -> Verdict:
@@ -204,6 +208,14 @@ def _is_at(snapshot: Snapshot, pod: Pod, target: Template | None) -> bool:
     """Whether the Pod is at the target with no unfinished or failed attempt upon it."""
     record = records.of(pod, snapshot.workload.metadata.uid)
     return target is not None and snapshot.revision_of(pod) == target.revision and not _is_unfinished(record)
+
+
+def _patched(pod: Pod, record: Record, target: Template) -> tuple[str, ...]:
+    """The containers that have, by this record, the image that they are to have at this target."""
+    if record.phase is not PodPhase.SWAPPING or record.target != target.revision:
+        return ()
+    live = {name: pod.container(name) for name in record.containers}
+    return tuple(name for name, one in live.items() if one is not None and one.image == record.containers[name].to)
 
 
 def _is_unfinished(record: object) -> bool:

@@ -208,7 +208,6 @@ _OUR_ANNOTATIONS = frozenset(
         names.STATE,
         names.RETRY,
         names.PROMOTE,
-        names.RESTART,
     }
 )
 
@@ -280,6 +279,8 @@ def _unknown(metadata: Meta) -> Iterator[Reason]:
         name = key.removeprefix(names.PREFIX)
         if name != key and name not in _SETTINGS and key not in _OUR_ANNOTATIONS:
             message = f"{key} is a label, not an annotation" if key in _OUR_LABELS else _did_you_mean(name)
+            if key == names.RESTART:
+                message = "it is an annotation of the Pod template, as `inplace restart` writes it"
             yield Reason(ReasonCode.SettingInvalid, f"metadata.annotations[{key}]", message)
     for key in metadata.labels or ():
         name = key.removeprefix(names.PREFIX)

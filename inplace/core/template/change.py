@@ -74,6 +74,8 @@ class PodChange(Struct, frozen=True):
     drift: tuple[Reason, ...] = ()
     #: The batches in which containers restart, whether or not they do by this change; empty: all at once.
     order: tuple[tuple[str, ...], ...] = ()
+    #: The batches of those that restart with the same image; empty: all at once.
+    restart_order: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
     def of_images(
@@ -159,7 +161,8 @@ class PodChange(Struct, frozen=True):
         """The containers that restart, in batches. Those that the order does not name are the last.
 
         A restart with the same image is asked for by metadata, and done when the Pod has it: such containers restart
-        with the first batch, whose patch has the metadata.
+        with the first batch, whose patch has the metadata; or where they have an order of their own last, and the
+        metadata with the last of them.
         """
         again = [name for name, change in self.containers.items() if change.restart]
         others = [name for name in self.restarts if name not in again]
@@ -169,13 +172,20 @@ class PodChange(Struct, frozen=True):
         found = [part for part in (*parts, rest) if part]
         if not again:
             return tuple(found)
+        if len(self.restart_order) > 1:
+            early = [tuple(name for name in again if name in batch) for batch in self.restart_order[:-1]]
+            late = tuple(name for name in again if not any(name in batch for batch in early))
+            return tuple(batch for batch in (*found, *early, late) if batch)
         return ((*again, *(found[0] if found else ())), *found[1:])
 
     def part(self, batch: Collection[str]) -> PodChange:
-        """The change for one batch; for none, nothing but what is no restart. Metadata comes with the first patch."""
+        """The change for one batch; for none, nothing but what is no restart.
+
+        Metadata comes with the first patch, or as long as a container restarts for it later, not yet.
+        """
         kept = {name: change for name, change in self.containers.items() if name in batch or not change.restarts}
-        if not batch:
-            return PodChange(kept, notes=self.notes, drift=self.drift, order=self.order)
+        if not batch or any(change.restart and name not in kept for name, change in self.containers.items()):
+            return replace(self, containers=kept, labels=Edits(), annotations=Edits())
         return replace(self, containers=kept)
 
     @property

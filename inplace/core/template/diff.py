@@ -19,6 +19,7 @@ from inplace.core.settings.annotations import InitImages
 from inplace.core.state import records
 from inplace.core.template import defaults, keys, paths, restarts, sizes, trees
 from inplace.core.template.change import ContainerChange, Edits, PodChange, Refused, Verdict, too_large
+from inplace.core.template.chosen import Request
 from inplace.core.template.keys import UNDO
 from inplace.core.template.paths import Chosen
 from inplace.core.template.trees import Difference
@@ -139,13 +140,14 @@ def change_for(
     pod: Pod,
     touched: Collection[str],
     restart_on: tuple[str, ...] = known_keys.RESTART_ON,
+    restarted: Collection[str] = (),
 ) -> Verdict:
     """The change that this live Pod still needs: the third side of the comparison
     (docs/design/protocol.md, "The diff").
 
     `touched`: containers whose image we patched before; only those and what the templates change is ours, be it an
     image, a label or an annotation. Any other deviation is drift. `restart_on` as for `diff`: here a container may be
-    at its new image already.
+    at its new image already. `restarted`: containers that this attempt has patched, in an earlier batch.
     """
     missing = tuple(_missing(between.target, name) for name in between.images if pod.container(name) is None)
     if missing:
@@ -155,7 +157,7 @@ def change_for(
     annotations = _live_edits(between.changed_annotations, between.annotations, pod.metadata.annotations)
     wanted = labels.only(verdict.labels.keys), annotations.only(verdict.annotations.keys)
     again = {
-        **restarts.asked(between.target, images, *wanted, restart_on),
+        **restarts.asked(between.target, (*images, *restarted), *wanted, restart_on),
         **restarts.stale(between.target, images, labels, annotations),
     }
     switched = restarts.switched(again, between.images, pod)
@@ -165,7 +167,10 @@ def change_for(
     resizes, resized = sizes.live(between.sizes, pod)
     containers = {**_container_changes(between.target, images), **switched}
     drift = (*drift, *resized)
-    return PodChange(containers, labels, annotations, notes=notes, drift=drift).resized(resizes)
+    request = keys.chosen_by(between.target, wanted[1])
+    batches = request.batches if isinstance(request, Request) else ()
+    change = PodChange(containers, labels, annotations, notes=notes, drift=drift, restart_order=batches)
+    return change.resized(resizes)
 
 
 # -- template against template
@@ -229,7 +234,7 @@ def _edits(old: Mapping[str, str], new: Mapping[str, str]) -> Edits:
 
 def _ours(key: str) -> bool:
     """Whether a key of the template is to be carried over to live Pods."""
-    return key not in _OTHERS_KEYS and not key.startswith(names.PREFIX)
+    return key == names.RESTART or (key not in _OTHERS_KEYS and not key.startswith(names.PREFIX))
 
 
 # -- refusals
@@ -314,7 +319,7 @@ def _key_notes(old: Tree, new: Tree) -> Iterator[Reason]:
     for field, read in (("labels", trees.labels), ("annotations", trees.annotations)):
         before, after = read(old), read(new)
         for key in {**before, **after}:
-            if key.startswith(names.PREFIX) and before.get(key) != after.get(key):
+            if key.startswith(names.PREFIX) and not _ours(key) and before.get(key) != after.get(key):
                 message = f"keys under {names.PREFIX} in a Pod template are not carried over to live Pods"
                 yield Reason(ReasonCode.ReservedKey, paths.text(("metadata", field, Chosen(key))), message)
 

@@ -13,8 +13,9 @@ from typing import Final
 from inplace.core.objects import known_keys, names
 from inplace.core.objects.model import Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.template import paths, trees
+from inplace.core.template import chosen, paths, trees
 from inplace.core.template.change import Edits
+from inplace.core.template.chosen import Request
 from inplace.core.template.paths import Chosen
 
 #: Annotations that the API server does not let change on a live Pod (ValidatePodSpecificAnnotationUpdates).
@@ -26,14 +27,28 @@ UNDO: Final = "undo it, or let the workload's own rollout replace the Pods"
 def refuse(target: Tree, labels: Edits, annotations: Edits, restart_on: tuple[str, ...]) -> Iterator[Reason]:
     """Every reason why changed keys refuse the change from template to template."""
     yield from _refuse_restarts(target, labels, annotations, restart_on)
+    request = chosen_by(target, annotations)
+    yield from (request,) if isinstance(request, Reason) else ()
     yield from _refuse_read_at_creation(labels, annotations)
     yield from _refuse_fixed(annotations)
     yield from _refuse_downward(target, labels, annotations)
 
 
 def requested(target: Tree, labels: Edits, annotations: Edits, restart_on: tuple[str, ...]) -> list[str]:
-    """The containers that changed keys ask to start again: every one that can, or none."""
-    return [*trees.restartable(target)] if any(True for _ in _requests(labels, annotations, restart_on)) else []
+    """The containers that changed keys ask to start again: every one that can, those chosen by our own key, or none."""
+    every = [*trees.restartable(target)]
+    if any(True for _ in _requests(labels, annotations, restart_on)):
+        return every
+    request = chosen_by(target, annotations)
+    if not isinstance(request, Request):
+        return []
+    return [name for name in every if not request.batches or name in request.containers]
+
+
+def chosen_by(target: Tree, annotations: Edits) -> Request | Reason | None:
+    """The request for chosen containers, if these edits bring one: to take it away asks for nothing."""
+    asks = names.RESTART in annotations.add or names.RESTART in annotations.change
+    return chosen.read(target) if asks else None
 
 
 def reading(target: Tree, labels: Edits, annotations: Edits) -> list[str]:
@@ -45,6 +60,8 @@ def reading(target: Tree, labels: Edits, annotations: Edits) -> list[str]:
 def _requests(labels: Edits, annotations: Edits, restart_on: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """The changed keys that ask for a restart, each with its path before it."""
     for path, key in _paths(labels, annotations):
+        if key == names.RESTART:
+            continue  # it chooses its containers, whatever the setting matches
         if key == names.RESTARTED_AT or any(fnmatchcase(key, pattern) for pattern in restart_on):
             yield path, key
 

@@ -14,7 +14,7 @@ from typing import Final
 from inplace.core.objects import names
 from inplace.core.objects.model import Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.template import trees
+from inplace.core.template import chosen, trees
 from inplace.core.template.change import PodChange
 
 Order = tuple[tuple[str, ...], ...]
@@ -36,7 +36,7 @@ def note(change: PodChange) -> Iterator[Reason]:
     if len(batches) > 1:
         words = ", then ".join(" and ".join(batch) for batch in batches)
         why = f"the containers restart in batches, each when the one before is swapped and ready: {words}"
-        yield Reason(ReasonCode.ContainerOrder, PATH, why)
+        yield Reason(ReasonCode.ContainerOrder, PATH if change.order else chosen.PATH, why)
 
 
 def _of_kruise(template: Tree) -> Order:

@@ -15,7 +15,7 @@ from inplace.core.settings.annotations import Settings
 from inplace.core.state import records
 from inplace.core.state.records import Baseline, Evidence, Record, Unreadable
 from inplace.core.template import order
-from inplace.core.template.change import ContainerChange, PodChange, Refused
+from inplace.core.template.change import ContainerChange, Edits, PodChange, Refused
 from tests.factories import NOW, swapping
 
 WHY = Reason(ReasonCode.Paused, "", "because")
@@ -52,6 +52,22 @@ def test_what_an_earlier_attempt_left_unproven_restarts_first():
 def test_what_is_unproven_and_as_it_should_be_is_waited_for_first():
     begun, part = batches.begin(record(a=""), change("b", "c"), 0)
     assert (part.restarts, begun.batches, begun.has_more) == ((), 3, True)
+
+
+def test_containers_that_restart_with_the_same_image_in_an_order_come_last_and_the_metadata_with_the_last_of_them():
+    again = {name: ContainerChange(f"{name}:v1@sha256:{'1' * 64}", restart=True) for name in ("x", "y", "env")}
+    annotations = Edits(add={"inplace.dev/restart": "now y > x"})
+    wanted = replace(
+        change("a", "b"), containers={**change("a", "b").containers, **again}, annotations=annotations,
+        restart_order=(("y",), ("x",)),
+    )  # fmt: skip
+    assert wanted.batches == (("a",), ("b",), ("y",), ("x", "env"))
+    left, parts = wanted, []
+    for batch in wanted.batches:
+        parts.append(left.part(batch))
+        left = replace(left, containers={name: one for name, one in left.containers.items() if name not in batch})
+    assert [part.annotations for part in parts] == [Edits(), Edits(), Edits(), annotations]
+    assert replace(wanted, restart_order=(("x", "y"),)).batches == (("x", "y", "env", "a"), ("b",))
 
 
 def test_another_writer_is_told_from_a_batch_to_come():

@@ -7,13 +7,16 @@ import copy
 import pytest
 from msgspec.structs import replace
 
+from inplace.core.objects import known_keys
 from inplace.core.objects.model import Container, ContainerStatus, Meta, Pod, PodSpec, PodStatus
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.settings.annotations import InitImages
-from inplace.core.template import diff
+from inplace.core.template import chosen, diff
 from inplace.core.template.change import ContainerChange, Edits, PodChange, Refused
+from inplace.core.template.chosen import Request
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
+RESTART = "inplace.dev/restart"
 APPARMOR = "container.apparmor.security.beta.kubernetes.io/app"
 
 
@@ -465,6 +468,51 @@ def test_restarted_at_restarts_whatever_restart_on_says():
     verdict = diff.diff(BASE, template(annotations={RESTARTED_AT: "now"}), restart_on=())
     assert isinstance(verdict, PodChange)
     assert verdict.restarts == ("app", "proxy")
+
+
+@pytest.mark.parametrize(
+    ("request_", "names"),
+    [
+        pytest.param("now proxy", ("proxy",), id="one"),
+        pytest.param(" 2026-01-01T00:00:00Z  side,  app ", ("app", "side"), id="two"),
+        pytest.param("now", ("app", "proxy", "side"), id="all"),
+    ],
+)
+def test_our_own_key_restarts_the_containers_that_it_names(request_, names):
+    base = template(init=[sidecar(), plain()], annotations={RESTART: "before app"})
+    target = template(init=[sidecar(), plain()], annotations={RESTART: request_})
+    for restart_on in (known_keys.RESTART_ON, (), ("inplace.dev/*",)):
+        verdict = diff.diff(base, target, restart_on=restart_on)
+        assert isinstance(verdict, PodChange)
+        assert tuple(sorted(verdict.restarts)) == names
+    assert diff.diff(base, template(init=[sidecar(), plain()])) == PodChange(annotations=Edits(remove=(RESTART,)))
+
+
+@pytest.mark.parametrize(
+    ("request_", "words"),
+    [
+        pytest.param("now nobody", "container nobody, and those that can restart are: app, proxy, side", id="unknown"),
+        pytest.param("now init", "container init, and", id="an init container"),
+        pytest.param("now app,", "is not accepted", id="no name"),
+        pytest.param("now app > app", "is not accepted", id="a name twice"),
+        pytest.param("", "is not accepted", id="empty"),
+        pytest.param(f"{'x' * 65} app", "is not accepted", id="a long word"),
+        pytest.param("now " + ", ".join(f"c{n}" for n in range(400)), "is not accepted", id="long"),
+        pytest.param("n\x1bw app", "is not accepted", id="an escape sequence"),
+    ],
+)
+def test_a_request_that_makes_no_sense_is_refused_and_not_repeated(request_, words):
+    target = template(init=[sidecar(), plain()], annotations={RESTART: request_})
+    verdict = diff.diff(template(init=[sidecar(), plain()]), target)
+    assert codes(verdict) == [(ReasonCode.RestartNotSupported, "metadata.annotations[inplace.dev/restart]")]
+    assert words in verdict.reasons[0].message
+    assert "\x1b" not in verdict.reasons[0].message
+
+
+def test_a_request_is_written_as_it_is_read():
+    for batches in ((), (("app",),), (("app", "proxy"),), (("proxy",), ("app",))):
+        text = chosen.write("now", batches)
+        assert chosen.read(template(annotations={RESTART: text})) == Request(batches)
 
 
 def test_only_what_has_no_new_image_restarts_with_the_one_that_it_has():

@@ -257,10 +257,16 @@ def test_a_setting_given_as_a_label_is_an_error():
 
 
 def test_our_own_keys_and_those_of_others_are_no_errors():
-    annotations = dict.fromkeys(("status", "original-strategy", "state", "retry", "promote", "restart"), "x")
+    annotations = dict.fromkeys(("status", "original-strategy", "state", "retry", "promote"), "x")
     labels = {PREFIX + "mode": "InPlaceOnly", PREFIX + "frozen": "x", PREFIX + "phase": "x", "app": "web"}
     assert parse(annotations, labels).errors == ()
     assert table.parse(Meta(annotations={"inplace.example.com/x": "1"}), Native()).errors == ()
+
+
+def test_what_belongs_into_the_template_is_told_so():
+    (error,) = parse({"restart": "now app"}).errors
+    assert error.code == ReasonCode.SettingInvalid
+    assert "is an annotation of the Pod template" in error.message
 
 
 # -- amounts
