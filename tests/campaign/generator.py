@@ -50,6 +50,12 @@ AFTER: dict[str, tuple[str, ...]] = {
     "registry-away": ("image", "image", "registry-back"),
     "node-away": ("opt-in", "image", "node-back"),
     "budget": ("image", "no-budget"),
+    "resources": ("image", "resources", "revert", "flap", "kill"),
+    "sidecar": ("image", "revert"),
+    "restart-containers": ("image", "restart-containers", "flap", "kill", "revert"),
+    "restart-pod": ("image", "restart-pod", "kill"),
+    "gates": ("image", "image", "sidecar", "resources", "condition", "condition"),
+    "condition": ("image", "condition", "revert"),
 }
 #: How much likelier that is.
 LIKELIER = 5
@@ -105,6 +111,8 @@ def _start(rng: random.Random, kind: str) -> Start:
         settings["pre-pull"] = "Never"
     if rng.random() < 0.25:
         settings["max-unavailable"] = rng.choice(("2", "50%", "100%"))
+    if rng.random() < 0.05:
+        settings["gates"] = "before-drain=example.com/Idle"
     start = Start(
         kind,
         replicas=rng.choice((1, 2, 2, 2, 3, 3)),
@@ -114,6 +122,7 @@ def _start(rng: random.Random, kind: str) -> Start:
         settings=settings,
         policies=rng.random() < 0.4,
         tool=rng.choice(("apply", "apply", "apply", "server-side-apply", "replace")),
+        sidecar=rng.random() < 0.4,
     )
     return start if start.mode or rng.random() < 0.5 else replace(start, policies=True)
 

@@ -63,7 +63,9 @@ def manifest(stage: Stage, intent: Intent) -> Tree:
         mode=intent.mode,
         strategy=STRATEGIES[intent.kind].get(commit.strategy) or None,
         pod_labels={"role": "replica", **({"tier": commit.label} if commit.label else {})},
+        sidecar=stage.image("sidecar", commit.sidecar) if commit.sidecar else None,
     )
+    body["spec"]["template"]["spec"]["containers"][0]["resources"] = {"requests": {"cpu": commit.cpu}}
     if commit.env:
         body["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "LEVEL", "value": commit.env}]
     if stage.flavour.name == "DaemonSet":

@@ -10,6 +10,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from inplace.core.objects import names
+from inplace.core.state import records
+from inplace.core.state.records import Record
 from kubesim.api import kinds
 from kubesim.api.faults import Request
 from kubesim.api.server import ApiServer
@@ -135,6 +137,22 @@ def tag(tree: Tree) -> str:
     return image(tree).partition("@")[0].rpartition(":")[2]
 
 
+def images(tree: Tree) -> tuple[str, ...]:
+    """The images of all containers in a Pod or a template."""
+    return tuple(one["image"] for one in tree["spec"]["containers"])
+
+
+def tags(tree: Tree) -> tuple[str, ...]:
+    """Their tags, likewise."""
+    return tuple(one.partition("@")[0].rpartition(":")[2] for one in images(tree))
+
+
+def sizes(tree: Tree) -> tuple[str, ...]:
+    """What the containers ask for of cpu."""
+    asked = (one.get("resources") or {} for one in tree["spec"]["containers"])
+    return tuple((one.get("requests") or {}).get("cpu", "") for one in asked)
+
+
 def annotation(tree: Tree, key: str) -> str | None:
     """One annotation."""
     return (tree["metadata"].get("annotations") or {}).get(key)
@@ -143,6 +161,13 @@ def annotation(tree: Tree, key: str) -> str | None:
 def label(tree: Tree, key: str) -> str | None:
     """One label."""
     return (tree["metadata"].get("labels") or {}).get(key)
+
+
+def record_of(pod: Tree) -> Record | None:
+    """The record on a Pod, if it can be read."""
+    text = annotation(pod, names.STATE)
+    found = records.decode(text) if text is not None else None
+    return found if isinstance(found, Record) else None
 
 
 def member_changes(entries: list[Entry]) -> Iterator[tuple[Entry, Changed]]:

@@ -150,4 +150,16 @@ MENDED: tuple[Mended, ...] = (
         "tell nothing of a Pod in flight whose failure cannot be recorded",
         '{"start":{"kind":"Deployment","replicas":1},"moves":[["image","v2",2.5],["refuse","drains: 409",60.0]]}',
     ),
+    Mended(
+        "drain whom somebody else keeps",
+        '{"start":{"kind":"StatefulSet","settings":{"gates":"before-drain=example.com/Idle"}},"moves":[["image","v2",60.0]]}',
+    ),
+    Mended(
+        "swap whom somebody else keeps",
+        '{"start":{"kind":"StatefulSet","settings":{"gates":"before-swap=example.com/Idle"}},"moves":[["image","v2",60.0]]}',
+    ),
+    Mended(
+        "serve before somebody else says so",
+        '{"start":{"kind":"StatefulSet","settings":{"gates":"before-ready=example.com/Idle"}},"moves":[["image","v2",60.0]]}',
+    ),
 )

@@ -18,9 +18,9 @@ from kubesim.api import kinds
 from tests import virtual_time
 from tests.campaign import kubectl
 from tests.campaign.kubectl import Refused
-from tests.campaign.ledger import is_ready, tag
+from tests.campaign.ledger import is_ready, tags
 from tests.campaign.stage import Stage, opened
-from tests.campaign.story import LAST, Intent, Move, Story, beginning
+from tests.campaign.story import BAD, LAST, Intent, Move, Story, beginning
 from tests.campaign.trace import Sight, Trace, status_of
 from tests.campaign.vocabulary import VERBS, intended, possible
 
@@ -37,7 +37,7 @@ STANDING = frozenset(
     {Phase.UP_TO_DATE, Phase.REFUSED, Phase.PAUSED, Phase.AWAITING_PROMOTION, Phase.DEGRADED, Phase.ROLLED_BACK}
 )
 #: Settings that keep Pods back, or say that nothing is to begin; the owner takes them away at the end.
-HOLDS = ("paused", "steps", "partition", "drain", "max-unavailable", "max-failures", "on-failure")
+HOLDS = ("paused", "steps", "partition", "drain", "max-unavailable", "max-failures", "on-failure", "gates")
 #: Strategies by which the native controller keeps Pods back, or that we refuse.
 HOLDING = ("canary", "ondelete", "recreate")
 
@@ -223,10 +223,10 @@ class _Player:
         if found is None:
             return False
         pods = stage.ledger.pods()
-        wanted = tag(found["spec"]["template"])
+        wanted = tags(found["spec"]["template"])
         alike = self._intent.kind == "ReplicaSet" and not self._intent.opted_in
         if len(pods) != self._intent.replicas or not all(
-            is_ready(pod) and (alike or tag(pod) == wanted) for pod in pods
+            is_ready(pod) and (alike or tags(pod) == wanted) for pod in pods
         ):
             return False
         if not stage.ours:
@@ -262,7 +262,8 @@ def _mended(intent: Intent, last: str, earlier: list[Intent]) -> Intent:
     """What the owner wants at the end: a change that needs new Pods stays, and is left to the native rollout."""
     settings = {key: text for key, text in intent.settings.items() if key not in HOLDS}
     strategy = "one" if intent.commit.strategy in HOLDING else intent.commit.strategy
-    commit = replace(intent.commit, tag=last, settings=settings, strategy=strategy)
+    sidecar = "v1" if intent.commit.sidecar in BAD else intent.commit.sidecar
+    commit = replace(intent.commit, tag=last, sidecar=sidecar, settings=settings, strategy=strategy)
     lifted = intent.lifted + (intent.paused or strategy != intent.commit.strategy)
     mode = intent.mode or ("InPlaceOnly" if any(one.opted_in for one in earlier) else None)
     if mode is not None and any(one.commit.env or one.restarted for one in earlier):

@@ -15,6 +15,8 @@ GOOD = ("v1", "v2", "v3", "v4", "v1-alias", "slow")
 LAST = ("v20", "v21")
 #: Tags that do not: not in the registry, and one that ends again and again.
 BAD = ("missing", "crash")
+#: Tags of the second container, where there is one; the last is not in the registry.
+SIDECARS = ("v1", "v2", "missing")
 
 
 class Move(Struct, frozen=True, array_like=True):
@@ -39,6 +41,8 @@ class Start(Struct, frozen=True):
     settings: dict[str, str] = {}
     policies: bool = False
     tool: str = "apply"
+    #: Whether the Pods have a second container.
+    sidecar: bool = False
 
 
 class Story(Struct, frozen=True):
@@ -57,6 +61,10 @@ class Commit(Struct, frozen=True):
     strategy: str = "one"
     env: str = ""
     label: str = ""
+    #: What the application asks for of cpu.
+    cpu: str = "10m"
+    #: The tag of the second container; empty where there is none.
+    sidecar: str = ""
 
 
 class Intent(Struct, frozen=True):
@@ -111,6 +119,16 @@ class Intent(Struct, frozen=True):
         return self.mode is not None
 
     @property
+    def bad(self) -> bool:
+        """Whether an image of the owner's does not run."""
+        return self.commit.tag in BAD or self.commit.sidecar in BAD
+
+    @property
+    def gated(self) -> bool:
+        """Whether steps wait for conditions that somebody sets."""
+        return "gates" in self.settings
+
+    @property
     def quiet(self) -> bool:
         """Whether nothing is amiss in the cluster."""
         return self.registry and not self.away and not self.refused and self.alive
@@ -118,7 +136,7 @@ class Intent(Struct, frozen=True):
 
 def beginning(start: Start) -> Intent:
     """What is wanted at first."""
-    commit = Commit(settings=start.settings, strategy=start.strategy)
+    commit = Commit(settings=start.settings, strategy=start.strategy, sidecar="v1" if start.sidecar else "")
     return Intent(
         start.kind, start.gate, start.replicas, commit, mode=start.mode, policies=start.policies, tool=start.tool
     )

@@ -144,6 +144,26 @@ def test_an_ordinary_story_is_quiet_with_us_and_without(kind):
             id="a write that comes too late is told of once that has lasted since the last change",
         ),
         pytest.param(
+            Story(
+                Start(
+                    "DaemonSet",
+                    gate=False,
+                    settings={"on-failure": "Rollback", "gates": "before-ready=example.com/Idle"},
+                ),
+                (Move("image", "v3", 100.0), Move("node-away", "0", 20.0), Move("image", "v4", 3.0)),
+                seed=106,
+            ),
+            id="a Pod in flight has its place in the budget, and each waits for its condition until its own deadline",
+        ),
+        pytest.param(
+            Story(
+                Start("Deployment", replicas=3, settings={"grace-period-seconds": "20"}),
+                (Move("image", "v2", 8.0), Move("restart-pod", "1 app", 60.0)),
+                seed=201,
+            ),
+            id="a restart by a command takes its place in the budget",
+        ),
+        pytest.param(
             Story(Start("DaemonSet", mode="InPlaceIfPossible"), (Move("restart", wait=60.0),)),
             id="a Pod that was restarted in place has the image of the template",
         ),

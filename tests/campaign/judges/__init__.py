@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from tests.campaign.judges import disruption, errors, oracle, pods, recreate, replaced, requests, residue, waits, writes
+from tests.campaign.judges import (
+    disruption,
+    errors,
+    gates,
+    oracle,
+    pods,
+    recreate,
+    replaced,
+    requests,
+    residue,
+    waits,
+    writes,
+)
 from tests.campaign.judges.verdict import Judge, Verdict
 from tests.campaign.trace import Trace
 
@@ -10,6 +22,7 @@ JUDGES: tuple[Judge, ...] = (
     errors.judge,
     requests.judge,
     disruption.judge,
+    gates.judge,
     replaced.judge,
     pods.judge,
     recreate.judge,

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from inplace.core.objects import names
+from inplace.core.state.records import PodPhase
 from tests.campaign.judges.verdict import Verdict
-from tests.campaign.ledger import Changed, Entry, Tree, condition, image, is_ready, member_changes
+from tests.campaign.ledger import Changed, Entry, Tree, condition, images, is_ready, member_changes, record_of
 from tests.campaign.story import Intent
 from tests.campaign.trace import Trace
 
@@ -46,17 +47,23 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
 
 
 def _takes_down(before: Tree, now: Tree) -> bool:
-    """Whether a write of ours takes a Pod out of service that was in it."""
-    if not is_ready(before) or is_drained(before):
+    """Whether a write of ours takes a Pod out of service that was in it. One that is being swapped has its place in the
+    budget until it is done, be it Ready meanwhile."""
+    record = record_of(before)
+    if not is_ready(before) or is_drained(before) or (record is not None and record.phase is PodPhase.SWAPPING):
         return False
-    return is_drained(now) or (image(before) != image(now) and not _has_gate(now))
+    return is_drained(now) or (images(before) != images(now) and not _has_gate(now))
 
 
 def _undrained(change: Changed, intents: list[Intent]) -> Iterator[Verdict]:
     """`intents`: what we may have heard of when we decided."""
     assert change.old is not None
     assert change.new is not None
-    if image(change.old) == image(change.new) or not _has_gate(change.old) or condition(change.old, "Ready") != "True":
+    if (
+        images(change.old) == images(change.new)
+        or not _has_gate(change.old)
+        or condition(change.old, "Ready") != "True"
+    ):
         return
     if not any(one.settings.get("drain") == "Never" or "keep-ready-containers" in one.settings for one in intents):
         yield Verdict("disruption", "swapped while Ready", f"{change.name}: its image changed while it was Ready")

@@ -12,7 +12,7 @@ from inplace.core.state import records
 from inplace.core.state.records import Record
 from tests.campaign.judges.disruption import is_drained
 from tests.campaign.judges.verdict import Verdict
-from tests.campaign.ledger import Tree, annotation, image, label, member_changes
+from tests.campaign.ledger import Tree, annotation, image, images, label, member_changes
 from tests.campaign.trace import Sight, Trace
 
 #: Seconds within which a gate is opened, once nothing is amiss.
@@ -29,6 +29,8 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
         if not entry.ours or old is None or new is None:
             continue
         uid = new["metadata"]["uid"]
+        if images(old) != images(new):
+            yield from _restarted(ours, old, new, entry.at)
         if image(old) != image(new):
             before_swap[uid] = _container(old)
         yield from _labels(old, new, entry.at)
@@ -39,6 +41,16 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
             yield Verdict("pods", "label before swap", f"{change.name}: labelled with the old container at {entry.at}")
     for sight in ours.sights:
         yield from _gates(ours, sight)
+
+
+def _restarted(ours: Trace, old: Tree, new: Tree, at: float) -> Iterator[Verdict]:
+    """A container starts again for another image, or because somebody has asked for a restart."""
+    if ours.intent_at(at).restarted or ours.intent_at(at).touched:
+        return
+    for was, now in zip(images(old), images(new), strict=True):
+        if was != now and was.partition("@")[0] == now.partition("@")[0]:
+            name = new["metadata"]["name"]
+            yield Verdict("pods", "restarted needlessly", f"{at:.1f} s: {name}: from {was} to {now}")
 
 
 def _labels(old: Tree, new: Tree, at: float) -> Iterator[Verdict]:

@@ -8,9 +8,11 @@ from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state.statuses import Status
 from inplace.core.template import trees
 from tests.campaign.judges.disruption import is_drained
-from tests.campaign.ledger import image, is_owned, is_ready
+from tests.campaign.ledger import condition, images, is_owned, is_ready, member_changes, sizes
 from tests.campaign.trace import Sight, Trace
 
+#: Seconds in which a status tells of a change.
+TOLD = 2.0
 Claim = Callable[[Trace, Sight], bool]
 
 
@@ -73,7 +75,7 @@ def _refused(ours: Trace, sight: Sight) -> bool:
 
 
 def _differs(_: Trace, sight: Sight) -> bool:
-    return any(image(pod) != image(sight.template) for pod in sight.pods)
+    return any(images(pod) != images(sight.template) or sizes(pod) != sizes(sight.template) for pod in sight.pods)
 
 
 def _nobody(_: Trace, __: Sight) -> bool:
@@ -89,8 +91,17 @@ def _scheduled(_: Trace, sight: Sight) -> bool:
     return any(not pod["spec"].get("nodeName") for pod in sight.pods)
 
 
-def _unready(_: Trace, sight: Sight) -> bool:
-    return not all(map(is_ready, sight.pods))
+def _unready(ours: Trace, sight: Sight) -> bool:
+    """A Pod is not Ready, or has become so in the very moment: a status is written once a second."""
+    recent = [one for one in ours.entries[: sight.entries] if sight.at - one.at < TOLD]
+    changed = any(not is_ready(change.old) for _, change in member_changes(recent) if change.old is not None)
+    return changed or not all(map(is_ready, sight.pods))
+
+
+def _gated(_: Trace, sight: Sight) -> bool:
+    """Some Pod lacks the condition that the setting names."""
+    wanted = sight.intent.settings.get("gates", "").rpartition("=")[2]
+    return bool(wanted) and any(condition(pod, wanted) != "True" for pod in sight.pods)
 
 
 _CLAIMS: dict[str, Claim] = {
@@ -106,6 +117,11 @@ _CLAIMS: dict[str, Claim] = {
     ReasonCode.Terminating: _terminating,
     ReasonCode.NotScheduled: _scheduled,
     ReasonCode.WaitingForReady: _unready,
+    ReasonCode.BeforeDrain: _gated,
+    ReasonCode.BeforeSwap: _gated,
+    ReasonCode.BeforeReady: _gated,
+    ReasonCode.WaitingForResize: _node,
+    ReasonCode.ByCommand: _nobody,
     ReasonCode.Starting: _nobody,
     ReasonCode.PendingWrite: _nobody,
     ReasonCode.Preflight: _nobody,

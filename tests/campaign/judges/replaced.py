@@ -9,12 +9,10 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from inplace.core.objects import names
-from inplace.core.state import records
-from inplace.core.state.records import PodPhase, Record
+from inplace.core.state.records import PodPhase
 from tests.campaign.judges.verdict import Verdict
-from tests.campaign.ledger import Tree, annotation, member_changes, tag
-from tests.campaign.story import Intent
+from tests.campaign.ledger import Tree, member_changes, record_of, tag, tags
+from tests.campaign.story import Commit, Intent
 from tests.campaign.trace import Trace
 
 #: Seconds in which a workload is frozen if nothing is amiss.
@@ -51,17 +49,26 @@ def _after_opting_out(ours: Trace) -> Iterator[Verdict]:
 def _is_mere_opt_out(before: Intent, now: Intent, pods: list[Tree]) -> bool:
     """Whether this is all that a move does, and every Pod has the image that is wanted."""
     out = before.opted_in and not now.opted_in and now.alive and now.quiet and now.replicas == before.replicas
-    plain = not (now.commit.env or now.commit.label or now.restarted or now.touched or now.crashed)
+    plain = not (now.commit.env or now.commit.label or _is_resized(now) or now.restarted or now.touched or now.crashed)
     alive = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
-    there = all(tag(pod) == now.tag and not _is_unproven(pod) for pod in alive)
+    there = all(tags(pod) == tags_of(now) and not _is_unproven(pod) for pod in alive)
     return out and plain and there and len(alive) == len(pods) == now.replicas
+
+
+def tags_of(intent: Intent) -> tuple[str, ...]:
+    """The tags of the containers of a Pod of the owner's file."""
+    return tuple(one for one in (intent.commit.tag, intent.commit.sidecar) if one)
+
+
+def _is_resized(now: Intent) -> bool:
+    """Whether the cpu of the container was ever another."""
+    return len({commit.cpu for commit in (now.commit, *now.earlier, Commit())}) > 1
 
 
 def _is_unproven(pod: Tree) -> bool:
     """Whether its image was patched, and nothing shows yet that it runs."""
-    text = annotation(pod, names.STATE)
-    record = records.decode(text) if text is not None else None
-    return isinstance(record, Record) and record.phase in {PodPhase.SWAPPING, PodPhase.FAILED}
+    record = record_of(pod)
+    return record is not None and record.phase in {PodPhase.SWAPPING, PodPhase.FAILED}
 
 
 def _while_opted_in(ours: Trace) -> Iterator[Verdict]:

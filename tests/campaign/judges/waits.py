@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import pairwise
 
 from inplace.core.state.statuses import Phase, Status
 from kubesim.api.faults import WORDS
 from tests.campaign.judges.reasons import untrue
 from tests.campaign.judges.verdict import Verdict
-from tests.campaign.ledger import member_changes, tag
+from tests.campaign.ledger import Tree, member_changes, record_of, sizes, tag, tags
 from tests.campaign.story import BAD
 from tests.campaign.trace import Sight, Trace
 from tests.campaign.vocabulary.others import SORTS
+from tests.scenarios.embedded import EPOCH
 
 #: Seconds by which a deadline may be missed: retries, backoffs and looks.
 SLACK = 150.0
@@ -63,19 +65,26 @@ def _phase(ours: Trace, sight: Sight, status: Status) -> Iterator[Verdict]:
             return
         if status.phase is not Phase.UP_TO_DATE:
             yield Verdict("waits", f"not mended: {status.phase} {_codes(status)}", where)
-        elif any(tag(pod) != tag(sight.template) for pod in sight.pods):
-            yield Verdict("waits", "mended in name only", f"{where}: {[tag(pod) for pod in sight.pods]}")
+        elif any(tags(pod) != tags(sight.template) for pod in sight.pods):
+            yield Verdict("waits", "mended in name only", f"{where}: {[tags(pod) for pod in sight.pods]}")
+        elif not sight.intent.touched and any(sizes(pod) != sizes(sight.template) for pod in sight.pods):
+            yield Verdict("waits", "mended but for sizes", f"{where}: {[sizes(pod) for pod in sight.pods]}")
         return
-    overdue = sight.quiet >= sight.intent.deadline + SLACK
+    overdue = sight.quiet >= sight.intent.deadline + SLACK and not _is_gated_in_time(sight)
     # The native rollout of an image that does not run ends by its own controller's word, if at all.
-    given_up = status.phase is Phase.HANDED_OVER and tag(sight.template) in BAD
+    given_up = status.phase is Phase.HANDED_OVER and _is_bad(sight.template)
     if overdue and not given_up and status.phase in {Phase.PROGRESSING, Phase.HANDED_OVER, Phase.ROLLING_BACK}:
         yield Verdict("waits", f"no end: {status.phase} {_codes(status)}", where)
     cause = _CAUSES.get(status.phase)
     if cause is not None and sight.quiet >= SOON and not cause(ours, sight, status):
         yield Verdict("waits", f"no cause: {status.phase} {_codes(status)}", where)
-    if status.healthy and status.healthy == status.revision and tag(sight.template) in BAD:
+    if status.healthy and status.healthy == status.revision and _is_bad(sight.template):
         yield Verdict("waits", "healthy never ran", where)
+
+
+def _is_bad(template: Tree) -> bool:
+    """Whether an image of it does not run."""
+    return any(one in BAD for one in tags(template))
 
 
 def _lost(ours: Trace, sight: Sight, status: Status) -> bool:
@@ -130,7 +139,8 @@ def _is_up_to_date(ours: Trace, sight: Sight, status: Status) -> bool:
     if len(sight.pods) != sight.desired:
         return False
     kept = "partition" in intent.settings or intent.commit.strategy == "canary" or intent.touched
-    return bool(kept) or all(tag(pod) == intent.tag for pod in sight.pods)
+    alike = all(tag(pod) == intent.tag and tags(pod) == tags(sight.template) for pod in sight.pods)
+    return bool(kept) or (alike and all(sizes(pod) == sizes(sight.template) for pod in sight.pods))
 
 
 def _is_paused(ours: Trace, sight: Sight, status: Status) -> bool:
@@ -158,8 +168,20 @@ def _is_handed_over(ours: Trace, sight: Sight, status: Status) -> bool:
 
 def _is_rolled_back(ours: Trace, sight: Sight, status: Status) -> bool:
     """The image does not run, or could not be pulled when a Pod had it already; or somebody laid hands on Pods."""
-    amiss = sight.intent.tag in BAD or bool(sight.intent.touched) or _was_unpulled(ours, sight)
+    amiss = _is_bad(sight.template) or bool(sight.intent.touched) or _was_unpulled(ours, sight) or _was_gated(ours)
     return amiss or _crashed_in_time(ours, sight)
+
+
+def _is_gated_in_time(sight: Sight) -> bool:
+    """Whether a Pod in flight waits for a condition until its deadline: so each does in turn, on the way back too."""
+    found = [record_of(pod) for pod in sight.pods] if sight.intent.gated else []
+    now = EPOCH + timedelta(seconds=sight.at - SLACK)
+    return any(one is not None and one.in_flight and one.deadline > now for one in found)
+
+
+def _was_gated(ours: Trace) -> bool:
+    """Whether steps ever waited for a condition: one that never comes is a failure of the Pod."""
+    return any(intent.gated for _, intent in ours.intents)
 
 
 def _was_unpulled(ours: Trace, sight: Sight) -> bool:
@@ -167,7 +189,7 @@ def _was_unpulled(ours: Trace, sight: Sight) -> bool:
     back."""
     changes = member_changes(ours.entries[: sight.entries])
     asked = ((entry.at, change.new) for entry, change in changes if change.new is not None)
-    return any(tag(pod) == sight.intent.tag and not ours.intent_at(at).registry for at, pod in asked)
+    return any(tags(pod) == tags(sight.template) and not ours.intent_at(at).registry for at, pod in asked)
 
 
 def _crashed_in_time(ours: Trace, sight: Sight) -> bool:
@@ -176,14 +198,15 @@ def _crashed_in_time(ours: Trace, sight: Sight) -> bool:
     crashes = [at for (_, before), (at, now) in pairwise(intents) if now.crashed > before.crashed]
     changes = [(entry.at, one) for entry, one in member_changes(ours.entries[: sight.entries]) if entry.ours]
     swapped = [(at, one.old, one.new) for at, one in changes if one.old is not None and one.new is not None]
-    swaps = [at for at, old, new in swapped if tag(old) != tag(new) == sight.intent.tag]
+    swaps = [at for at, old, new in swapped if tags(old) != tags(new) == tags(sight.template)]
     return any(-ENDS <= at - swap <= ours.intent_at(at).deadline for at in crashes for swap in swaps)
 
 
 def _is_degraded(ours: Trace, sight: Sight, status: Status) -> bool:
     """Something has been amiss in this story."""
     intents = [intent for _, intent in ours.intents]
-    amiss = any(not one.quiet or one.touched or one.tag in BAD or one.min_available is not None for one in intents)
+    amiss = any(not one.quiet or one.touched or one.bad or one.min_available is not None for one in intents)
+    amiss = amiss or _was_gated(ours)
     amiss = amiss or _crashed_in_time(ours, sight)
     return amiss or any(code in _codes(status) for code in ("FreezeContested",))
 

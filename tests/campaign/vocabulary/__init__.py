@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tests.campaign.story import Intent, Move, Story, beginning
-from tests.campaign.vocabulary import others, owners
+from tests.campaign.vocabulary import inside, others, owners
 from tests.campaign.vocabulary.verb import Verb
 
-VERBS: dict[str, Verb] = {verb.name: verb for verb in (*owners.VERBS, *others.VERBS)}
+VERBS: dict[str, Verb] = {verb.name: verb for verb in (*owners.VERBS, *inside.VERBS, *others.VERBS)}
 
 
 def possible(intent: Intent, move: Move) -> bool:
@@ -24,7 +24,8 @@ def recipe(story: Story) -> str:
     start, intent, at = story.start, beginning(story.start), 0.0
     gate, policies = ("with" if yes else "without" for yes in (start.gate, start.policies))
     first = f"{start.kind} web, {start.replicas} Pods of app:v1 {gate} the readiness gate, {policies} policies"
-    more = f"mode {start.mode or 'none'}; strategy: {start.strategy}; settings {start.settings}"
+    more = "a sidecar; " if start.sidecar else ""
+    more += f"mode {start.mode or 'none'}; strategy: {start.strategy}; settings {start.settings}"
     lines = [f"kubectl create -f web.yaml   # {first}; {more}; the file always goes by {start.tool}"]
     for move in story.moves:
         if not possible(intent, move):

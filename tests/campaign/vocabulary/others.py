@@ -24,6 +24,7 @@ _PLURALS = ("statefulsets", "daemonsets", "deployments", "replicasets")
 SORTS: dict[str, Callable[[Request], bool]] = {
     "drains": lambda one: one.plural == "pods" and one.subresource == "status",
     "image patches": lambda one: one.verb == "patch" and one.plural == "pods" and not one.subresource,
+    "resizes": lambda one: one.plural == "pods" and one.subresource == "resize",
     "pull Pods": lambda one: one.verb in {"create", "delete"} and one.plural == "pods",
     "freezes": lambda one: one.verb == "patch" and one.plural in _PLURALS[:3] and not one.subresource,
     "statuses": lambda one: one.plural in _PLURALS and one.subresource == "status",

@@ -33,6 +33,9 @@ SETTINGS = (
     "drain=Never",
     "disruption-budgets=Ignore",
 )
+GATES = tuple(f"gates={step}=example.com/Idle" for step in ("before-drain", "before-swap", "before-ready"))
+#: Those of Pods with two containers.
+ORDERS = ("container-order=sidecar > app", "container-order=app > sidecar", "container-order=app, sidecar")
 HELD = ("Deployment",)
 
 
@@ -175,6 +178,8 @@ def _tag(rng: random.Random, intent: Intent) -> str | None:
 def _setting(rng: random.Random, intent: Intent) -> str | None:
     if intent.settings and rng.random() < 0.3:
         return rng.choice(sorted(intent.settings)) + "-"
+    if intent.commit.sidecar and rng.random() < 0.3:
+        return rng.choice(ORDERS)
     return rng.choice(SETTINGS)
 
 
@@ -309,6 +314,10 @@ VERBS = (
     ),
     Verb(
         "setting", 14, _setting, _apply,
+        lambda intent, edit: f"kubectl apply -f web.yaml   # annotation {names.PREFIX}{edit}", change=_edited,
+    ),
+    Verb(
+        "gates", 7, one_of(*GATES), _apply,
         lambda intent, edit: f"kubectl apply -f web.yaml   # annotation {names.PREFIX}{edit}", change=_edited,
     ),
     Verb(
