@@ -13,6 +13,8 @@ from typing import Any, Final
 import yaml
 
 from hack.pages.rights import JUSTIFIED, PULL_RIGHTS, Right
+from inplace.cli import rights
+from inplace.core import kinds
 
 ROOT: Final = Path(__file__).parents[2]
 MANIFESTS: Final = ROOT / "manifests"
@@ -27,12 +29,14 @@ KRUISE: Final = (
     "For comparison, the manager of OpenKruise has 237 pairs in 49 rules, Secrets, Jobs and the deletion of volumes in all "
     "namespaces among them, and a DaemonSet with the container runtime's socket besides (`config/rbac/role.yaml` at 1cc55e4)."
 )
+#: In the order of tables.
+_VERBS: Final = ("get", "list", "watch", "create", "update", "patch", "delete")
 ROLES: Final = {"ClusterRole", "Role"}
 
 
 def render() -> str:
     """The whole page."""
-    return "\n".join([HEAD, *_each(), *_sections()])
+    return "\n".join([HEAD, *_each(), *_commands(), *_sections()])
 
 
 def _each() -> Iterator[str]:
@@ -51,11 +55,41 @@ def _each() -> Iterator[str]:
     yield ""
 
 
+def _commands() -> Iterator[str]:
+    """What people need, command by command."""
+    yield "## What each command needs"
+    yield (
+        "`workloads` are StatefulSets, DaemonSets, Deployments and ReplicaSets: of those only the kinds that you use. Without "
+        "what is in the last column a command says what it leaves out, and does the rest. Several workloads, by `-l` or `-A`, "
+        "also take `list`. `inplace check` asks the API server which of these you have, and prints the rules that are missing; "
+        "the ClusterRoles of `manifests/users` below hold them.\n\n"
+        "| command | needs | does without |\n|---|---|---|"
+    )
+    for command, needs in rights.NEEDS.items():
+        yield f"| `{command}` | {_short(needs.required)} | {_short(needs.optional) or 'nothing'} |"
+    yield ""
+
+
+def _short(needed: tuple[rights.Right, ...]) -> str:
+    """By verb and resource, the four kinds as one."""
+    plurals = {kind.plural for kind in kinds.ALL}
+    verbs: dict[str, list[str]] = {}
+    every = {
+        (right.resource.partition("/")[2], right.verb) for right in needed if right.resource.startswith("daemonsets")
+    }
+    for below, verb in sorted(every, key=lambda one: (one[0], _VERBS.index(one[1]))):
+        verbs.setdefault(f"workloads{f'/{below}' if below else ''}", []).append(verb)
+    for group, resource, verb, _ in needed:
+        name, _, below = resource.partition("/")
+        if name not in plurals or (below, verb) not in every:
+            verbs.setdefault(_full(resource, group), []).append(verb)
+    return "; ".join(f"{', '.join(dict.fromkeys(found))} `{name}`" for name, found in verbs.items())
+
+
 def _place(right: Right) -> tuple[str, str, int]:
     """By resource; of one the reads come first."""
     group, resource, verb = right
-    verbs = ("get", "list", "watch", "create", "update", "patch", "delete")
-    return resource, group, verbs.index(verb)
+    return resource, group, _VERBS.index(verb)
 
 
 def rules() -> Iterator[tuple[Path, dict[str, Any], list[str]]]:

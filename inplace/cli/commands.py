@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "list": ("inplace.cli.listing", "List the workloads that are opted in, and where they stand."),
     "status": ("inplace.cli.status", "Show the status of an upgrade and wait until it is done."),
     "explain": ("inplace.cli.explain", "Show what happened to a Pod, the evidence, and what it waits for."),
+    "check": ("inplace.cli.check", "Check that everything is there that an upgrade needs."),
     "enable": ("inplace.cli.enable", "Enable in-place upgrades for a workload."),
     "disable": ("inplace.cli.disable", "Disable in-place upgrades for a workload and leave nothing behind."),
     "set": ("inplace.cli.set_image", "Set images of containers."),

@@ -21,6 +21,7 @@ from inplace.cluster import kept
 from inplace.cluster.cache import Cache
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Caps, Memory
+from inplace.controller import about
 from inplace.controller.apply import Applier
 from inplace.controller.dry_run import DryRun
 from inplace.controller.fence_probe import FenceProbe
@@ -299,7 +300,13 @@ class App:
             self._rng,
             self._observer,
             may_release=lambda: self._applier.is_settled,
+            about=self._about,
         )
+
+    def _about(self) -> dict[str, str]:
+        """What the Lease says of its holder."""
+        silent = max(self._clock.monotonic() - one.last_contact for one in self._reflectors.values())
+        return {names.ABOUT: about.encode(self._clock.now() - timedelta(seconds=silent), self._fence.summary())}
 
     # --- callbacks between the parts --------------------------------------------------------------------------------
 

@@ -67,14 +67,7 @@ class InstalledPolicies:
 
     async def _check(self) -> None:
         try:
-            state = {
-                name: await self._exists(resource, name)
-                for resource, names in (
-                    (resources.MUTATINGBINDINGS, MUTATING),
-                    (resources.VALIDATINGBINDINGS, VALIDATING),
-                )
-                for name in names
-            }
+            state = await installed(self._client)
         except KubeError as error:
             self.state = {}
             self._fail(error)
@@ -102,10 +95,17 @@ class InstalledPolicies:
         for name in missing:
             self._observer.event("policy.missing", level=level, policy=name, message={**MUTATING, **VALIDATING}[name])
 
-    async def _exists(self, resource: Resource, name: str) -> bool:
-        try:
-            binding = await self._client.get(resource, name, type=dict)
-        except NotFound:
-            return False  # also the answer of a server that does not serve the resource
-        actions = (binding.get("spec") or {}).get("validationActions")
-        return actions is None or "Deny" in actions  # one that only warns or audits keeps nobody from anything
+
+async def installed(client: Client) -> dict[str, bool]:
+    """By binding, whether it is in force. Raises what the client raises, but not that one is missing."""
+    known = ((resources.MUTATINGBINDINGS, MUTATING), (resources.VALIDATINGBINDINGS, VALIDATING))
+    return {name: await _exists(client, resource, name) for resource, names in known for name in names}
+
+
+async def _exists(client: Client, resource: Resource, name: str) -> bool:
+    try:
+        binding = await client.get(resource, name, type=dict)
+    except NotFound:
+        return False  # also the answer of a server that does not serve the resource
+    actions = (binding.get("spec") or {}).get("validationActions")
+    return actions is None or "Deny" in actions  # one that only warns or audits keeps nobody from anything

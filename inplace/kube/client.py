@@ -67,14 +67,6 @@ class List(Struct, Generic[T], frozen=True):
     resource_version: str
 
 
-class ServerVersion(Struct, frozen=True, rename="camel"):
-    """`/version`."""
-
-    major: str = ""
-    minor: str = ""
-    git_version: str = ""
-
-
 class Client:
     """Typed calls on one connection.
 
@@ -248,9 +240,9 @@ class Client:
         response = await self._call("DELETE", resource.path(namespace, name), query, options or None, timeout=timeout)
         answers.deleted(response, resource, name)
 
-    async def version(self) -> ServerVersion:
-        """The version of the server."""
-        return answers.decode(await self._call("GET", "/version"), ServerVersion)
+    async def read(self, path: str, *, type: type[T]) -> T:
+        """Read what is no object, such as `/version`."""
+        return answers.decode(await self._call("GET", path), type)
 
     async def open_watch(
         self, resource: Resource, namespace: str | None, query: Mapping[str, str]

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
@@ -73,8 +73,12 @@ class Elector:
         retry_period: float = 2.0,
         standby_period: float = 1.0,
         may_release: Callable[[], bool] = lambda: True,
+        about: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
-        """`may_release`: whether, at the end, nothing that was written under the lease may still be on its way."""
+        """`may_release`: whether, at the end, nothing that was written under the lease may still be on its way.
+
+        `about`: annotations of the Lease, written with every renewal: what the leader says of itself.
+        """
         self._client = client
         self._namespace = namespace
         self._name = name
@@ -87,6 +91,7 @@ class Elector:
         self._period = retry_period
         self._standby_period = standby_period
         self._may_release = may_release
+        self._about = about
         self._leading = asyncio.Event()
         self._renewed = float("-inf")
         self._seen: _Lease | None = None
@@ -251,7 +256,9 @@ class Elector:
         }
 
     def _body(self, spec: dict[str, Any], version: str) -> dict[str, Any]:
-        meta = {"name": self._name, "namespace": self._namespace} | ({"resourceVersion": version} if version else {})
+        meta: dict[str, Any] = {"name": self._name, "namespace": self._namespace}
+        meta |= {"resourceVersion": version} if version else {}
+        meta |= {"annotations": about} if (about := dict(self._about())) else {}
         return {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": meta, "spec": spec}
 
     def _timeout(self) -> float:

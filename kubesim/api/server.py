@@ -45,7 +45,7 @@ class ApiServer:
         self.on_answer: Listener = lambda request, code: None
         self.storage = Storage(history)
         self._clock = clock
-        self._verbs = Verbs(Registry(self.storage, clock, rng), clock)
+        self.verbs = Verbs(Registry(self.storage, clock, rng), clock)
         self._silenced: set[str] = set()
         self._numbers: Counter[str] = Counter()
         self._open: dict[Exchange, None] = {}
@@ -127,7 +127,7 @@ class ApiServer:
         if seen.verb != "patch":
             return reply
         stored = replace(call, target=replace(call.target, verb="get", subresource=""), query={}, data=b"")
-        return Reply(reply.code, self._verbs(stored).body)
+        return Reply(reply.code, self.verbs(stored).body)
 
     def _garble(self, seen: Request, call: Call, fault: faults.Garbled) -> Reply:
         if fault.arrives and call.target.verb != "watch":
@@ -137,13 +137,13 @@ class ApiServer:
     def _kill(self, seen: Request, call: Call, fault: Kill) -> Dropped:
         if fault is Kill.AFTER and call.target.verb != "watch":
             with suppress(Failure):
-                self._verbs(call)
+                self.verbs(call)
         self.silence(seen.agent)
         return self._cut(seen)
 
     def _carry_out(self, seen: Request, call: Call, *, cut: bool) -> Reply:
         try:
-            answer = self._verbs(call)
+            answer = self.verbs(call)
         except Failure as error:
             if cut:
                 raise self._cut(seen) from error

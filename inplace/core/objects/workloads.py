@@ -111,6 +111,8 @@ class PdbStatus(Part, frozen=True):
 
     observed_generation: int = 0
     disruptions_allowed: int = 0
+    desired_healthy: int = 0
+    expected_pods: int = 0
     disrupted_pods: dict[str, Time] | None = None
 
     @property

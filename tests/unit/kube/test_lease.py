@@ -232,6 +232,22 @@ async def test_who_waits_says_for_whom_once_and_once_when_that_changes():
         await _end(a, b)
 
 
+async def test_the_leader_says_of_itself_what_it_has_to_say_at_every_renewal():
+    server, says = LeaseServer(), iter(range(1000))
+    async with serving(server) as (client, _, recorder):
+
+        def about() -> dict[str, str]:
+            return {"a/b": str(next(says))}
+
+        first = Elector(client, "ns", "lease", "a", client.clock, random.Random(1), recorder, about=about)
+        task = asyncio.ensure_future(first.run())
+        await first.wait_leading()
+        assert server.lease["metadata"]["annotations"] == {"a/b": "0"}
+        await asyncio.sleep(10)
+        assert int(server.lease["metadata"]["annotations"]["a/b"]) >= 4
+        await _end(task)
+
+
 async def test_a_server_that_fails_at_every_try_is_not_a_warning_each_time():
     server = LeaseServer()
     async with serving(server) as (client, _, recorder):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from inplace.kube import discovery
 from inplace.kube.errors import (
     ApiError,
     ConfigError,
@@ -147,7 +148,7 @@ async def test_the_client_says_when_the_server_answers():
         await client.clock.sleep(3)
         client.outages.failed("a", AWAY)
         with pytest.raises(ApiError):
-            await client.version()
+            await discovery.version(client)
         assert [name for name, _ in observer.events] == ["server.unreachable", "server.reached"]
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import aiohttp
 import pytest
 
-from inplace.kube import errors
+from inplace.kube import discovery, errors
 from inplace.kube.client import Client
 from inplace.kube.connection import plain
 from inplace.kube.unreachable import address, unreachable
@@ -77,7 +77,7 @@ async def test_a_real_refusal_names_the_address_alone():
     async with plain("http://me:secret@127.0.0.1:1", user_agent="t", clock=clock) as connection:
         client = Client(connection, NullObserver(), clock, rng=random.Random(1))
         with pytest.raises(errors.Unreachable) as caught:
-            await client.version()
+            await discovery.version(client)
     said = str(caught.value)
     assert said == "http://127.0.0.1:1 cannot be reached: connection refused: nothing listens there"
     await asyncio.sleep(0)
