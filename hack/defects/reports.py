@@ -14,6 +14,7 @@ UNREACHABLE: Final = "kube/unreachable.py"
 PLAN_EVENTS: Final = "core/plan/events.py"
 RECORDER: Final = "unit/kube/test_events.py"
 TROUBLES: Final = "unit/kube/test_outages.py"
+WORKLOAD: Final = "unit/core/test_workload.py"
 APPLY: Final = "unit/controller/test_apply.py"
 
 DEFECTS: Final = (
@@ -72,7 +73,7 @@ DEFECTS: Final = (
         PLAN_EVENTS,
         'return before.phase is not Phase.UP_TO_DATE and bool(moved or before.healthy not in ("", after.revision))',
         "return before.phase is not Phase.UP_TO_DATE",
-        ("unit/core/test_workload.py::test_events_stand_for_changes_and_never_for_single_pods",),
+        (f"{WORKLOAD}::test_events_stand_for_changes_and_never_for_single_pods",),
     ),
     Defect(
         "tell a refused write on a Pod that nobody owns on its workload",
@@ -80,6 +81,13 @@ DEFECTS: Final = (
         "            if snapshot.workload.metadata.uid:  # nobody's Pod",
         "            if True:  # nobody's Pod",
         (f"{APPLY}::test_a_refusal_on_a_pod_that_nobody_owns_ends_no_process",),
+    ),
+    Defect(
+        "try the label of the phase again only once it is forgotten that it was refused",
+        "core/plan/plan.py",
+        " and one.sort != itself for one in",
+        " for one in",
+        (f"{WORKLOAD}::test_the_label_waits_while_another_write_on_the_workload_fails_but_not_for_itself",),
     ),
     # --- what fails everything at once
     Defect(

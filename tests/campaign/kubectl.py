@@ -24,7 +24,13 @@ REVISION = "deployment.kubernetes.io/revision"
 #: What the server says of a field that is ours.
 CONFLICT = f'conflict with "{names.FIELD_MANAGER}"'
 #: What `kubectl rollout undo` leaves of a Deployment's annotations (annotationsToSkip).
-_KEPT = (LAST_APPLIED, REVISION, "deployment.kubernetes.io/desired-replicas", "deployment.kubernetes.io/max-replicas")
+_KEPT = (
+    LAST_APPLIED,
+    REVISION,
+    "deployment.kubernetes.io/revision-history",
+    "deployment.kubernetes.io/desired-replicas",
+    "deployment.kubernetes.io/max-replicas",
+)
 _ROLLING = {"type": "RollingUpdate"}
 STRATEGIES: dict[str, dict[str, Tree]] = {
     "StatefulSet": {

@@ -162,4 +162,8 @@ MENDED: tuple[Mended, ...] = (
         "serve before somebody else says so",
         '{"start":{"kind":"StatefulSet","settings":{"gates":"before-ready=example.com/Idle"}},"moves":[["image","v2",60.0]]}',
     ),
+    Mended(
+        "try the label of the phase again only once it is forgotten that it was refused",
+        '{"start":{"kind":"Deployment"},"moves":[["refuse","freezes: 500",1.0],["image","crash",200.0]]}',
+    ),
 )

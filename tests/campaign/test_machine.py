@@ -181,6 +181,28 @@ def test_an_ordinary_story_is_quiet_with_us_and_without(kind):
             ),
             id="what stands in an edited record need be no object",
         ),
+        pytest.param(
+            Story(Start("StatefulSet"), (Move("strategy", "ondelete", 60.0),)),
+            id="a strategy that its owner wrote over the freeze is his, whatever is on record",
+        ),
+        pytest.param(
+            Story(
+                Start("StatefulSet", strategy="canary"),
+                (Move("replace-without-label", wait=20.0), Move("strategy", "default", 20.0)),
+            ),
+            id="a partition of a file that was replaced is not taken away by an apply",
+        ),
+        pytest.param(
+            Story(Start("ReplicaSet"), (Move("image", "crash", 60.0), Move("orphan", wait=60.0))),
+            id="nobody knows what the Pods of a bare ReplicaSet were made of that is created anew",
+        ),
+        pytest.param(
+            Story(
+                Start("Deployment", policies=True),
+                (Move("restart", wait=3.0), Move("image", "v2", 60.0), Move("undo", "v1", 20.0)),
+            ),
+            id="an undo does not take the history of a revision from its ReplicaSet",
+        ),
     ],
 )
 def test_what_the_protocol_promises_no_better_is_no_fault(story):

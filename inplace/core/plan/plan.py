@@ -23,6 +23,7 @@ from inplace.core.actions.actions import (
     WriteStatus,
     subject,
 )
+from inplace.core.actions.describe import sort_of
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.core.plan import opt_out, readiness_gates
@@ -281,7 +282,8 @@ def _label(decision: Decision, reported: Status) -> LabelPhase | None:
     """
     snapshot, before = decision.assessment.snapshot, decision.before
     workload = snapshot.workload
-    fails = any(failed.uid == workload.metadata.uid for failed in snapshot.failed_writes)
+    label = LabelPhase(workload, reported.phase)
+    itself = sort_of(label)  # it has a pause of its own, and one that is always first forgotten fails as if never before
+    fails = any(one.uid == workload.metadata.uid and one.sort != itself for one in snapshot.failed_writes)
     stands = before is not None and before.phase is reported.phase and not fails
-    differs = workload.metadata.label(names.PHASE) != reported.phase
-    return LabelPhase(workload, reported.phase) if stands and differs else None
+    return label if stands and workload.metadata.label(names.PHASE) != reported.phase else None

@@ -86,12 +86,20 @@ def _strategy(mine: Sight, twin: Sight) -> Iterator[Verdict]:
     assert twin.workload is not None
     for key in ("updateStrategy", "strategy"):
         wanted, found = twin.workload["spec"].get(key), mine.workload["spec"].get(key)
-        if key == "updateStrategy" and found and label(mine.workload, names.FROZEN) is not None:
+        if key == "updateStrategy" and found and _is_held(mine):
             found = _thawed(found, annotation(mine.workload, names.ORIGINAL_STRATEGY))
         if wanted and wanted["type"] == "OnDelete":
             wanted, found = wanted["type"], (found or {}).get("type")
         if found != wanted and not mine.intent.touched:
             yield Verdict("oracle", "calm: strategy", f"{key}: with us {found}, without {wanted}")
+
+
+def _is_held(mine: Sight) -> bool:
+    """Whether the freeze is in the place of the owner's strategy. One that he has written over it stays."""
+    workload = mine.workload or {}
+    block = workload["spec"]["updateStrategy"].get("rollingUpdate") or {}
+    is_ours = mine.intent.kind != "StatefulSet" or block.get("partition") == names.FROZEN_PARTITION
+    return is_ours and label(workload, names.FROZEN) is not None
 
 
 def _thawed(strategy: Tree, text: str | None) -> Tree:

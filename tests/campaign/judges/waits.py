@@ -33,7 +33,7 @@ _LATE = ("404", "409")
 _INVALID = ("many",)
 
 
-def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
+def judge(ours: Trace, native: Trace) -> Iterator[Verdict]:
     """Every sight of an opted-in workload, and whether we let go of it."""
     out = ours.sight("opted out")
     if ours.is_mended and out is not None and not ours.is_out:
@@ -49,14 +49,14 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
             if not intent.refused and ours.since_unquiet(sight.at) >= SOON and sight.quiet >= SOON:
                 yield Verdict("waits", "no status", f"{sight.name}, {sight.at:.0f} s")
             continue
-        yield from _phase(ours, sight, status)
+        yield from _phase(ours, native.sight(sight.name), sight, status)
         yield from _refusals(ours, sight, status)
         if sight.quiet >= SOON and ours.since_unquiet(sight.at) >= SOON:
             for code, words in untrue(ours, sight, status):
                 yield Verdict("waits", f"untrue {code}", f"{sight.name}, {sight.at:.0f} s: {words}")
 
 
-def _phase(ours: Trace, sight: Sight, status: Status) -> Iterator[Verdict]:
+def _phase(ours: Trace, twin: Sight | None, sight: Sight, status: Status) -> Iterator[Verdict]:
     where = f"{sight.name}, {sight.at:.0f} s: {status.phase}, {status.message!r}, {_reasons(status)}"
     if _lost(ours, sight, status):
         return
@@ -65,6 +65,8 @@ def _phase(ours: Trace, sight: Sight, status: Status) -> Iterator[Verdict]:
             return
         if status.phase is not Phase.UP_TO_DATE:
             yield Verdict("waits", f"not mended: {status.phase} {_codes(status)}", where)
+        elif _is_kept_by_owner(twin):
+            return
         elif any(tags(pod) != tags(sight.template) for pod in sight.pods):
             yield Verdict("waits", "mended in name only", f"{where}: {[tags(pod) for pod in sight.pods]}")
         elif not sight.intent.touched and any(sizes(pod) != sizes(sight.template) for pod in sight.pods):
@@ -87,10 +89,20 @@ def _is_bad(template: Tree) -> bool:
     return any(one in BAD for one in tags(template))
 
 
+def _is_kept_by_owner(twin: Sight | None) -> bool:
+    """Whether a partition of the owner's own keeps Pods at the old image: an apply does not take it away from a
+    workload whose last applied configuration a replace has taken."""
+    workload = twin.workload if twin is not None else None
+    strategy = (workload or {"spec": {}})["spec"].get("updateStrategy") or {}
+    return bool((strategy.get("rollingUpdate") or {}).get("partition"))
+
+
 def _lost(ours: Trace, sight: Sight, status: Status) -> bool:
-    """What a bare ReplicaSet was given while it was not opted in is on no record, and it replaces no Pods: nobody can
-    tell what they were created from, until they are deleted."""
+    """What a bare ReplicaSet was given while it was not opted in is on no record, and one that is created anew has none
+    at all; it replaces no Pods: nobody can tell what they were created from, until they are deleted."""
     was_out = any(at <= sight.at and not intent.opted_in for at, intent in ours.intents)
+    changes = (change for entry in ours.entries[: sight.entries] for change in entry.changes)
+    was_out = was_out or any(one.plural == "replicasets" and one.new is None for one in changes)
     bare = sight.intent.kind == "ReplicaSet" and was_out
     return bare and status.phase is Phase.REFUSED and {str(one.code) for one in status.reasons} == {"BaseUnknown"}
 

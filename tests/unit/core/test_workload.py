@@ -315,6 +315,22 @@ def test_what_is_already_said_is_not_said_again():
     assert plan(pod(revision=NEW), workload=again).actions == ()
 
 
+def test_the_label_waits_while_another_write_on_the_workload_fails_but_not_for_itself():
+    """What is tried again only once it is forgotten that it had failed is never told."""
+    made = plan(pod(revision=NEW), workload=workload(replicas=1))
+    assert made.status is not None
+    told = workload(replicas=1)
+    marked = {**(told.metadata.annotations or {}), names.STATUS: statuses.encode(made.status)}
+    told = replace(told, metadata=replace(told.metadata, annotations=marked))
+
+    def labels(sort):
+        write = FailedWrite(told.metadata.uid, sort, None, NOW, later(10), later(40))
+        return plan(pod(revision=NEW), workload=told, at=20, failed_writes=(write,)).actions
+
+    assert labels("label_phase") == (LabelPhase(told, Phase.UP_TO_DATE),)
+    assert labels("patch_workload: another writer lifted the freeze; restoring it") == ()
+
+
 def test_an_unknown_target_never_claims_the_new_generation():
     one = stated(workload(replicas=1, generation=3, observed=2), Phase.UP_TO_DATE, OLD)
     one = replace(one, metadata=replace(one.metadata, generation=4))
