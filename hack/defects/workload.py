@@ -15,6 +15,7 @@ REQUEUE: Final = "core/plan/requeue.py"
 MENDED: Final = "campaign/test_campaign.py::test_a_mended_fault_is_not_shown_again"
 OPT_OUT: Final = "core/plan/opt_out.py"
 SERVER_SIDE: Final = "scenarios/test_server_side_apply.py"
+APPLIED: Final = "unit/core/test_kinds.py::test_a_partition_that_its_owner_applies_no_more_goes_from_the_record"
 
 DEFECTS: Final = (
     Defect(
@@ -128,7 +129,7 @@ DEFECTS: Final = (
     Defect(
         "hand over to OnDelete",
         "core/kinds/statefulset.py",
-        "_held_by_us(workload) and original(workload).type != ON_DELETE",
+        "_held_by_us(workload) and _own(workload).type != ON_DELETE",
         "_held_by_us(workload)",
         ("unit/core/test_workload.py::test_nothing_is_handed_over_to_a_strategy_that_replaces_no_pod",),
     ),
@@ -272,6 +273,20 @@ DEFECTS: Final = (
         "if older and all(one == rest[0] for one in rest)",
         "if older",
         ("unit/core/test_kinds.py::test_a_pod_that_fits_no_template_was_made_from_the_only_one_that_can_be_meant",),
+    ),
+    Defect(
+        "keep a partition that its owner applies no more",
+        "core/kinds/statefulset.py",
+        "return Replaced(partition=0) if gone else known",
+        "return known",
+        (APPLIED,),
+    ),
+    Defect(
+        "take a partition from the record that its owner never applied",
+        "core/kinds/statefulset.py",
+        "applied=_is_applied(workload)",
+        "applied=True",
+        (APPLIED,),
     ),
     Defect(
         "take what is left of our freeze for an OnDelete of the owner",

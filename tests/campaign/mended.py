@@ -166,4 +166,8 @@ MENDED: tuple[Mended, ...] = (
         "try the label of the phase again only once it is forgotten that it was refused",
         '{"start":{"kind":"Deployment"},"moves":[["refuse","freezes: 500",1.0],["image","crash",200.0]]}',
     ),
+    Mended(
+        "keep a partition that its owner applies no more",
+        '{"start":{"kind":"StatefulSet","strategy":"canary","tool":"server-side-apply"},"moves":[["strategy","default",20.0]]}',
+    ),
 )

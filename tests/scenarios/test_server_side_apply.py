@@ -141,3 +141,20 @@ async def test_a_strategy_that_the_owner_applies_no_more_does_not_make_our_freez
         await world.patch({"metadata": {"labels": {names.MODE: None}}})
         await world.until(world.is_clean, "nothing of ours on any object")
         assert (await world.raw())["spec"]["updateStrategy"]["type"] == "RollingUpdate"
+
+
+@core
+@kinds("StatefulSet", because="no other is held by a number that is also an owner's")
+async def test_a_partition_that_the_owner_applies_no_more_keeps_no_pod(open_world):
+    """The one in the spec is ours, so that his apply takes nothing from there: his own is only on record."""
+    async with open_world() as world:
+        await world.create_applied(**chart(world, OTHER["StatefulSet"]))
+        uids = {pod.uid for pod in await world.pods()}
+        await world.apply_web(**chart(world, {"updateStrategy": None}))
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded()
+        assert await images(world) == {world.app("v2")}
+        assert {pod.uid for pod in await world.pods()} == uids
+        await world.patch({"metadata": {"labels": {names.MODE: None}}})
+        await world.until(world.is_clean, "nothing of ours on any object")
+        assert (await world.raw())["spec"]["updateStrategy"]["rollingUpdate"]["partition"] == 0

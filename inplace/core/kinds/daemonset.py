@@ -22,18 +22,18 @@ from inplace.core.kinds.freezing import (
     is_frozen,
     mark,
     note,
-    original,
     recorded,
     replaced,
     respecified,
     rolling,
+    strategies,
     thaw,
 )
 from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
 from inplace.core.kinds.ownership import owned_elsewhere
 from inplace.core.kinds.partition import Unordered
 from inplace.core.objects import names
-from inplace.core.objects.model import ManagedFields, Pod, Tree
+from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.plural import counted
 from inplace.core.objects.reading import read
 from inplace.core.objects.reasons import Reason, ReasonCode
@@ -80,8 +80,7 @@ class DaemonSet(Unordered):
     ) -> PatchWorkload | PatchReplicaSet | Reason | None:
         """Switch to OnDelete; `rollingUpdate` stays beside it, without effect."""
         if self.held(workload):
-            own = _own(workload)
-            return mark(workload, is_ours=True) or (note(workload, own) if own != original(workload) else None)
+            return mark(workload, is_ours=True) or note(workload, _own(workload))
         running = None if is_frozen(workload) else _native_rollout(workload)
         return running or freeze(
             workload, respecified(workload, Replaced(ON_DELETE)), replaced(workload.spec.update_strategy)
@@ -193,16 +192,8 @@ def _own(workload: Workload) -> Replaced:
         return known or Replaced()
     if any(rolling(workload, known).values()):
         return known
-    applied = _applied(workload)
+    applied = strategies(workload, "Apply")
     return Replaced(ON_DELETE) if all("f:type" in strategy for strategy in applied) else known
-
-
-def _applied(workload: Workload) -> list[Tree]:
-    """The fields of the strategy in each configuration of the workload's spec that others apply server-side."""
-    entries = read(workload.metadata.managed_fields, list[ManagedFields], [])
-    others = [one.fields for one in entries if one.operation == "Apply" and one.manager != names.FIELD_MANAGER]
-    specs = [trees.tree(read(fields, Tree, {}).get("f:spec")) for fields in others]
-    return [trees.tree(spec.get("f:updateStrategy")) for spec in specs if spec]
 
 
 def _hash(revision: Revision) -> str:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from inplace.core.actions.actions import PatchWorkload
 from inplace.core.objects import names
-from inplace.core.objects.model import Tree
+from inplace.core.objects.model import ManagedFields, Tree
 from inplace.core.objects.reading import UNREADABLE, read
 from inplace.core.objects.reasons import EventReason
 from inplace.core.objects.workloads import Workload
@@ -23,18 +23,20 @@ ON_DELETE: Final = "OnDelete"
 class Replaced(Struct, frozen=True):
     """What the freeze replaces of an update strategy; all else of it stays in the spec, where its owner changes it.
 
-    `partition` is a StatefulSet's; None if there is none. `rolling` was recorded by versions that took more out of
-    `rollingUpdate`.
+    `partition` is a StatefulSet's; None if there is none. `applied`: its owner applied it server-side, so that it goes
+    with the strategy from his file. `rolling` was recorded by versions that took more out of `rollingUpdate`.
     """
 
     type: str = ROLLING_UPDATE
     partition: int | None = None
+    applied: bool = False
     rolling: dict[str, int | str] = {}
 
     def encode(self) -> str:
-        """As it is recorded in `original-strategy`; the admission policies write the same."""
+        """As it is recorded in `original-strategy`; the admission policies write the same, but never `applied`."""
         block = {} if self.partition is None else {"rollingUpdate": {"partition": self.partition}}
-        return msgspec.json.encode({"type": self.type, **block}).decode()
+        applied = {"applied": True} if self.applied else {}
+        return msgspec.json.encode({"type": self.type, **block, **applied}).decode()
 
 
 class _Block(Struct, rename="camel"):
@@ -46,6 +48,7 @@ class _Block(Struct, rename="camel"):
 class _Strategy(Struct, rename="camel"):
     type: str = ""
     rolling_update: _Block | None = None
+    applied: bool = False
 
 
 def is_frozen(workload: Workload) -> bool:
@@ -79,7 +82,7 @@ def recorded(workload: Workload) -> Replaced | None:
     sound = type_ in (ROLLING_UPDATE, ON_DELETE) and 0 <= (block.partition or 0) <= names.FROZEN_PARTITION
     if not sound or any(amount_of(value) is None for value in given.values()):
         return None
-    return Replaced(type_, block.partition, given)
+    return Replaced(type_, block.partition, found.applied, given)
 
 
 def original(workload: Workload) -> Replaced:
@@ -109,10 +112,21 @@ def mark(workload: Workload, *, is_ours: bool) -> PatchWorkload | None:
     return _write(workload, EventReason.StrategyForgotten, note, {}, Replaced())
 
 
-def note(workload: Workload, own: Replaced) -> PatchWorkload:
-    """The write that records what the owner has put in the place of the strategy on record."""
+def note(workload: Workload, own: Replaced) -> PatchWorkload | None:
+    """The write that records what the owner has put in the place of the strategy on record; None if it is the same."""
+    if own == original(workload):
+        return None
+    partition = "" if own.partition is None else f" with the partition {own.partition}"
     annotations: dict[str, str | None] = {names.ORIGINAL_STRATEGY: own.encode()}
-    return PatchWorkload(workload, None, f"its owner has set the strategy {own.type}", {}, {}, annotations)
+    return PatchWorkload(workload, None, f"its owner has set the strategy {own.type}{partition}", {}, {}, annotations)
+
+
+def strategies(workload: Workload, operation: str) -> list[Tree]:
+    """The fields of the update strategy that others own by an operation: one tree for each who owns any of the spec."""
+    entries = read(workload.metadata.managed_fields, list[ManagedFields], [])
+    others = [one.fields for one in entries if one.operation == operation and one.manager != names.FIELD_MANAGER]
+    specs = [trees.tree(read(fields, Tree, {}).get("f:spec")) for fields in others]
+    return [trees.tree(spec.get("f:updateStrategy")) for spec in specs if spec]
 
 
 def freeze(workload: Workload, spec: Tree, known: Replaced | None = None) -> PatchWorkload:

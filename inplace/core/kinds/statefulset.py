@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from msgspec import Raw
+from msgspec.structs import replace
 
 from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload, PatchWorkloadStatus, WorkloadAction
 from inplace.core.kinds import kind
@@ -23,11 +24,13 @@ from inplace.core.kinds.freezing import (
     freeze,
     is_frozen,
     mark,
+    note,
     original,
     recorded,
     replaced,
     respecified,
     rolling,
+    strategies,
     thaw,
 )
 from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
@@ -70,7 +73,7 @@ class StatefulSet:
 
     def native(self, workload: Workload) -> Native:
         """`rollingUpdate` as the user wrote it, and `minReadySeconds`."""
-        own = original(workload) if _held_by_us(workload) else replaced(workload.spec.update_strategy)
+        own = _own(workload) if _held_by_us(workload) else replaced(workload.spec.update_strategy)
         allowed = rolling(workload, own).get("maxUnavailable")
         return Native(
             max_unavailable=amount_of(allowed) if allowed is not None else None,
@@ -83,9 +86,11 @@ class StatefulSet:
     ) -> PatchWorkload | PatchReplicaSet | Reason | None:
         """Raise the partition; OnDelete needs no freeze."""
         if _held(workload):
-            return mark(workload, is_ours=_held_by_us(workload))
+            is_ours = _held_by_us(workload)
+            return mark(workload, is_ours=is_ours) or (note(workload, _own(workload)) if is_ours else None)
         running = None if is_frozen(workload) else _native_rollout(workload)
-        return running or freeze(workload, _frozen_spec(workload), replaced(workload.spec.update_strategy))
+        known = replace(replaced(workload.spec.update_strategy), applied=_is_applied(workload))
+        return running or freeze(workload, _frozen_spec(workload), known)
 
     def probe(self, workload: Workload) -> PatchWorkload | None:
         """None: the freeze is permanent."""
@@ -97,7 +102,7 @@ class StatefulSet:
 
     def fall_back(self, workload: Workload) -> PatchWorkload | None:
         """Restore the original strategy, unless that was OnDelete, which replaces no Pods."""
-        replaces = _held_by_us(workload) and original(workload).type != ON_DELETE
+        replaces = _held_by_us(workload) and _own(workload).type != ON_DELETE
         return fall_back(workload, _thawed_spec(workload)) if replaces else None
 
     def hand_back(
@@ -214,13 +219,36 @@ def _has_our_partition(workload: Workload) -> bool:
     return rolling is not None and rolling.partition == names.FROZEN_PARTITION
 
 
+def _own(workload: Workload) -> Replaced:
+    """What the freeze has replaced, or what is left of it where the owner applies his workload server-side, and no
+    strategy any more: the partition in the spec is ours, so that his goes only from the record.
+    """
+    known, applied = original(workload), strategies(workload, "Apply")
+    gone = known.applied and bool(applied) and not any("f:type" in strategy for strategy in applied)
+    return Replaced(partition=0) if gone else known
+
+
+def _is_applied(workload: Workload) -> bool:
+    """Whether an owner applies the strategy with a partition server-side, and nobody has set that otherwise.
+
+    Seen before the freeze: that takes the partition out of what he has applied, and leaves him the type.
+    """
+    by_others = any(map(_has_partition, strategies(workload, "Update")))
+    applied = (one for one in strategies(workload, "Apply") if "f:type" in one)
+    return any(map(_has_partition, applied)) and not by_others
+
+
+def _has_partition(fields: Tree) -> bool:
+    return "f:partition" in trees.tree(fields.get("f:rollingUpdate"))
+
+
 def _frozen_spec(workload: Workload) -> Tree:
     return respecified(workload, Replaced(ROLLING_UPDATE, names.FROZEN_PARTITION))
 
 
 def _thawed_spec(workload: Workload) -> Tree:
     """The strategy with its own type and partition again; the rest of it is as its owner last wrote it."""
-    own = original(workload)
+    own = _own(workload)
     return {"updateStrategy": {"type": ON_DELETE}} if own.type == ON_DELETE else respecified(workload, own)
 
 

@@ -283,7 +283,7 @@ def _label(decision: Decision, reported: Status) -> LabelPhase | None:
     snapshot, before = decision.assessment.snapshot, decision.before
     workload = snapshot.workload
     label = LabelPhase(workload, reported.phase)
-    itself = sort_of(label)  # it has a pause of its own, and one that is always first forgotten fails as if never before
+    itself = sort_of(label)  # it has a pause of its own, and would fail each time as if for the first
     fails = any(one.uid == workload.metadata.uid and one.sort != itself for one in snapshot.failed_writes)
     stands = before is not None and before.phase is reported.phase and not fails
     return label if stands and workload.metadata.label(names.PHASE) != reported.phase else None

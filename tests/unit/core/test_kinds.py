@@ -508,6 +508,51 @@ def test_under_on_delete_the_current_revision_is_set_once_all_pods_are_updated()
     )
 
 
+def test_a_partition_that_its_owner_applies_no_more_goes_from_the_record():
+    """It was his, the freeze took it out of what he has applied, and his next apply has no strategy."""
+    whole = {"f:type": {}, "f:rollingUpdate": {"f:partition": {}}}
+
+    def applied(partition, strategy, *, record=None, labels=(), update=None):
+        fields = {"f:spec": {"f:template": {}, **({"f:updateStrategy": strategy} if strategy is not None else {})}}
+        managers: list[Any] = [{"manager": "helm", "operation": "Apply", "fieldsV1": fields}]
+        if update is not None:
+            managers.append({"manager": "kubectl", "operation": "Update", "fieldsV1": update})
+        metadata = {
+            "name": "web",
+            "labels": dict.fromkeys(labels, "true"),
+            "annotations": {names.ORIGINAL_STRATEGY: record} if record is not None else {},
+            "managedFields": managers,
+        }
+        spec = {"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": {"partition": partition}}}
+        return decode({"kind": "StatefulSet", "metadata": metadata, "spec": spec}, Workload)
+
+    def frozen(one):
+        made = STATEFULSET.freeze(one, OwnedObjects(), freeze_policy=False)
+        return made.annotations[names.ORIGINAL_STRATEGY] if made is not None else None
+
+    known = '{"type":"RollingUpdate","rollingUpdate":{"partition":1},"applied":true}'
+    unapplied = known.replace(',"applied":true', "")
+    assert frozen(applied(1, whole)) == known
+    by_hand = {"f:spec": {"f:updateStrategy": {"f:rollingUpdate": {"f:partition": {}}}}}
+    assert frozen(applied(1, whole, update=by_hand)) == unapplied, "who has set it as well keeps it"
+    assert frozen(applied(1, {"f:type": {}})) == unapplied
+    assert frozen(applied(1, None)) == unapplied
+
+    def held(strategy, record=known):
+        return applied(names.FROZEN_PARTITION, strategy, record=record, labels=(names.FROZEN,))
+
+    assert frozen(held({"f:type": {}})) is None
+    assert STATEFULSET.native(held({"f:type": {}})).partition == Amount(1)
+    assert frozen(held(None)) == '{"type":"RollingUpdate","rollingUpdate":{"partition":0}}'
+    assert STATEFULSET.native(held(None)).partition == Amount(0)
+    thawed = STATEFULSET.thaw(held(None), OwnedObjects())
+    assert isinstance(thawed, PatchWorkload)
+    assert thawed.spec["updateStrategy"]["rollingUpdate"] == {"partition": 0}
+    assert frozen(held(None, unapplied)) is None, "it may never have been his"
+    stripped = replace(held(None), metadata=replace(held(None).metadata, managed_fields=Raw(b"[]")))
+    assert frozen(stripped) is None, "nobody says any more who has applied what"
+
+
 def test_a_partition_without_ordinals_keeps_those_that_come_last():
     settings = parse(deployment("v1").metadata, DEPLOYMENT.native(deployment("v1"))).settings
     assert isinstance(settings, Settings)
