@@ -61,16 +61,8 @@ def _phase(ours: Trace, twin: Sight | None, sight: Sight, status: Status) -> Ite
     if _lost(ours, sight, status):
         return
     if sight.name.startswith("mended"):
-        if ours.has_unheard_settings:
-            return
-        if status.phase is not Phase.UP_TO_DATE:
-            yield Verdict("waits", f"not mended: {status.phase} {_codes(status)}", where)
-        elif _is_kept_by_owner(twin):
-            return
-        elif any(tags(pod) != tags(sight.template) for pod in sight.pods):
-            yield Verdict("waits", "mended in name only", f"{where}: {[tags(pod) for pod in sight.pods]}")
-        elif not sight.intent.touched and any(sizes(pod) != sizes(sight.template) for pod in sight.pods):
-            yield Verdict("waits", "mended but for sizes", f"{where}: {[sizes(pod) for pod in sight.pods]}")
+        if not ours.has_unheard_settings:
+            yield from _mended(twin, sight, status, where)
         return
     overdue = sight.quiet >= sight.intent.deadline + SLACK and not _is_gated_in_time(sight)
     # The native rollout of an image that does not run ends by its own controller's word, if at all.
@@ -82,6 +74,17 @@ def _phase(ours: Trace, twin: Sight | None, sight: Sight, status: Status) -> Ite
         yield Verdict("waits", f"no cause: {status.phase} {_codes(status)}", where)
     if status.healthy and status.healthy == status.revision and _is_bad(sight.template):
         yield Verdict("waits", "healthy never ran", where)
+
+
+def _mended(twin: Sight | None, sight: Sight, status: Status, where: str) -> Iterator[Verdict]:
+    if status.phase is not Phase.UP_TO_DATE:
+        yield Verdict("waits", f"not mended: {status.phase} {_codes(status)}", where)
+    elif _is_kept_by_owner(twin):
+        return
+    elif any(tags(pod) != tags(sight.template) for pod in sight.pods):
+        yield Verdict("waits", "mended in name only", f"{where}: {[tags(pod) for pod in sight.pods]}")
+    elif not sight.intent.touched and any(sizes(pod) != sizes(sight.template) for pod in sight.pods):
+        yield Verdict("waits", "mended but for sizes", f"{where}: {[sizes(pod) for pod in sight.pods]}")
 
 
 def _is_bad(template: Tree) -> bool:
