@@ -49,6 +49,11 @@ class Program(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run and exit with the command's code; a command returns its code as an int."""
+        if os.environ.pop("INPLACE_COMPLETE_WORDS", ""):  # as the script of `inplace completion kubectl` calls it
+            from inplace.cli import complete
+
+            complete.main()
+            sys.exit()
         name = extra.pop("prog_name", None)
         extra["prog_name"] = program_name(sys.argv[0]) if name in {None, self.name} else name
         call = super().main

@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "history": ("inplace.cli.history", "Show the rollout history of a workload."),
     "undo": ("inplace.cli.history", "Go back to an earlier revision, in place."),
     "restart": ("inplace.cli.restart", "Restart containers in place, with the image that they have."),
+    "completion": ("inplace.cli.completion", "Print the completion script of a shell."),
     "wait-ready": ("inplace.cli.wait_ready", "Wait until an endpoint answers, as a postStart hook does."),
     "demo": ("inplace.cli.demo", "Watch an upgrade on a cluster inside this process."),
     "version": ("inplace.cli.version", "Print the version."),

@@ -14,7 +14,7 @@ from typing import Final
 import click
 from msgspec.structs import replace
 
-from inplace.cli import errors
+from inplace.cli import errors, proposals
 from inplace.cli.commands import command
 from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, run_async, show_unseen
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
@@ -46,7 +46,7 @@ REVISION_SECONDS: Final = 10.0
 
 
 @command("disable")
-@click.argument("workload")
+@click.argument("workload", shell_complete=proposals.workloads)
 @click.option(
     "--force", is_flag=True, help="Disable even if Pods differ from the template: the native rollout replaces them."
 )

@@ -7,7 +7,7 @@ from typing import Final
 import click
 from msgspec.structs import replace
 
-from inplace.cli import errors
+from inplace.cli import errors, proposals
 from inplace.cli.commands import command
 from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, read_live, run_async, show_unseen, submit
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, seconds, with_connection
@@ -27,7 +27,7 @@ LOOK_SECONDS: Final = 0.5
 
 
 @command("enable")
-@click.argument("workload")
+@click.argument("workload", shell_complete=proposals.workloads)
 @click.option(
     "--mode",
     type=click.Choice([str(mode) for mode in Mode]),

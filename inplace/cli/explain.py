@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import click
 from msgspec.structs import replace
 
-from inplace.cli import errors
+from inplace.cli import errors, proposals
 from inplace.cli.commands import command
 from inplace.cli.connect import Notes, Ref, cluster, owner_of, read_live, run_async, warn_if_unattended
 from inplace.cli.errors import InputError
@@ -26,7 +26,7 @@ from inplace.kube.errors import Forbidden
 
 
 @command("explain")
-@click.argument("pod")
+@click.argument("pod", shell_complete=proposals.pods)
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
 @with_connection
 def explain(connection: Connection, pod: str, output: str) -> int:

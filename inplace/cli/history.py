@@ -10,7 +10,7 @@ from functools import partial
 
 import click
 
-from inplace.cli import errors, select
+from inplace.cli import errors, proposals, select
 from inplace.cli.commands import command
 from inplace.cli.connect import OWNER, Ref, cluster, parse_ref, read_live, run_async, show_unseen, submit
 from inplace.cli.errors import InputError
@@ -26,7 +26,7 @@ from inplace.kube.client import Client
 
 
 @command("history")
-@click.argument("workload")
+@click.argument("workload", shell_complete=proposals.workloads)
 @click.option("--revision", type=click.IntRange(1), metavar="N", help="Show the template of this revision.")
 @click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
 @with_connection

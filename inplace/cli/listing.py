@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 from msgspec import Struct
 
-from inplace.cli import errors, select
+from inplace.cli import errors, proposals, select
 from inplace.cli.commands import command
 from inplace.cli.connect import Ref, cluster, read_workload, run_async
 from inplace.cli.options import Connection, with_connection
@@ -46,7 +46,7 @@ class List(Struct, frozen=True, rename="camel"):
 
 
 @command("list")
-@click.argument("types", nargs=-1, metavar="[TYPE[,TYPE]|WORKLOAD...]")
+@click.argument("types", nargs=-1, metavar="[TYPE[,TYPE]|WORKLOAD...]", shell_complete=proposals.workloads)
 @click.option("-o", "--output", type=click.Choice(FORMATS), default="text", show_default=True)
 @with_connection
 def list_(connection: Connection, types: tuple[str, ...], output: str) -> int:

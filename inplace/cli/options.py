@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any, Final, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 from msgspec import Struct, structs
 
 _KEY: Final = "inplace.connection"
@@ -76,18 +77,39 @@ def _option(*declarations: str, **attributes: Any) -> Callable[[_F], _F]:
     return click.option(*declarations, expose_value=False, callback=_remember, **attributes)
 
 
+def _namespaces(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from inplace.cli import proposals  # which needs this module
+
+    return proposals.namespaces(ctx, param, incomplete)
+
+
+def _entries(kind: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from inplace.cli import proposals
+
+        return proposals.entries(ctx, kind, incomplete)
+
+    return complete
+
+
 _OPTIONS: Final = (
     _option("--kubeconfig", metavar="FILE", help="Path to the kubeconfig file to use."),
-    _option("--context", metavar="NAME", help="Name of the kubeconfig context to use."),
-    _option("-n", "--namespace", type=namespace_name, metavar="NAME", help="Namespace to use."),
+    _option(
+        "--context", metavar="NAME", shell_complete=_entries("contexts"), help="Name of the kubeconfig context to use."
+    ),
+    _option(
+        "-n", "--namespace", type=namespace_name, metavar="NAME", shell_complete=_namespaces, help="Namespace to use."
+    ),
     # Commands about one workload refuse them with a reason.
     _option("-A", "--all-namespaces", is_flag=True, default=False, help="Workloads of all namespaces, if several."),
     _option("-l", "--selector", metavar="SELECTOR", help="Workloads with these labels, if several."),
     _option("--as", "as_user", metavar="USER", help="Username to impersonate."),
     _option("--as-group", "as_groups", multiple=True, metavar="GROUP", help="Group to impersonate; may be repeated."),
     _option("--as-uid", metavar="UID", help="UID to impersonate."),
-    _option("--cluster", metavar="NAME", help="Name of the kubeconfig cluster to use."),
-    _option("--user", metavar="NAME", help="Name of the kubeconfig user to use."),
+    _option(
+        "--cluster", metavar="NAME", shell_complete=_entries("clusters"), help="Name of the kubeconfig cluster to use."
+    ),
+    _option("--user", metavar="NAME", shell_complete=_entries("users"), help="Name of the kubeconfig user to use."),
     _option("-s", "--server", metavar="URL", help="Address of the API server."),
     _option("--certificate-authority", metavar="FILE", help="Certificates that the server's is verified with."),
     _option("--tls-server-name", metavar="NAME", help="Name that the server's certificate must have."),

@@ -13,7 +13,7 @@ import msgspec
 import yaml
 from msgspec.structs import replace
 
-from inplace.cli import errors, manifest
+from inplace.cli import errors, manifest, proposals
 from inplace.cli.commands import command
 from inplace.cli.connect import Notes, Ref, cluster, how_to_opt_in, parse_ref, read_live, run_async, warn_if_unattended
 from inplace.cli.errors import InputError
@@ -40,7 +40,7 @@ NOT_ASKED: Final = "the API server was not asked whether it accepts the change"
 
 
 @command("plan")
-@click.argument("workload")
+@click.argument("workload", shell_complete=proposals.workloads)
 @click.option("--image", "images", multiple=True, metavar="CONTAINER=IMAGE", help="Plan as if this image were set.")
 @click.option(
     "-f", "--filename", type=click.Path(), metavar="FILE", help="Plan as if this manifest were applied; - is stdin."

@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 from msgspec import Struct
 
-from inplace.cli import errors
+from inplace.cli import errors, proposals
 from inplace.cli.commands import command
 from inplace.cli.connect import (
     Ref,
@@ -41,7 +41,7 @@ _POD_WORDS: Final = frozenset({"pods", "pod", "po"})
 
 
 @command("restart")
-@click.argument("target")
+@click.argument("target", shell_complete=proposals.workloads_and_pods)
 @click.option("-c", "--container", "containers", multiple=True, metavar="NAME", help="Only this one; can be repeated.")
 @click.option("--ordered", is_flag=True, help="One container after the other, each when the one before is ready.")
 @click.option(

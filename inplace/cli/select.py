@@ -12,7 +12,7 @@ import click
 from msgspec import Struct
 from msgspec.structs import replace
 
-from inplace.cli import errors
+from inplace.cli import errors, proposals
 from inplace.cli.connect import Ref, kind_of, parse_ref
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, is_name
@@ -26,7 +26,9 @@ from inplace.kube.client import Client
 from inplace.kube.errors import Denied, KubeError
 
 #: What a command takes that is about one workload or several.
-workloads_argument: Final = click.argument("workloads", nargs=-1, metavar="WORKLOAD...")
+workloads_argument: Final = click.argument(
+    "workloads", nargs=-1, metavar="WORKLOAD...", shell_complete=proposals.workloads
+)
 ACCEPTED: Final = "TYPE/NAME, TYPE NAME, or TYPE with -l SELECTOR or -A"
 
 Act = Callable[[Client, Ref], Awaitable[int]]

@@ -6,7 +6,7 @@ from functools import partial
 
 import click
 
-from inplace.cli import errors, select
+from inplace.cli import errors, proposals, select
 from inplace.cli.commands import COMMANDS
 from inplace.cli.connect import OWNER, Ref, cluster, read_workload, run_async, submit
 from inplace.cli.errors import InputError
@@ -30,7 +30,7 @@ def set_() -> None:
 
 
 @set_.command("image", short_help="Set images of containers.")
-@click.argument("words", nargs=-1, metavar="WORKLOAD... CONTAINER=IMAGE...")
+@click.argument("words", nargs=-1, metavar="WORKLOAD... CONTAINER=IMAGE...", shell_complete=proposals.workloads)
 @dry_run_option
 @with_connection
 def image(connection: Connection, words: tuple[str, ...], dry_run: str) -> int:

@@ -12,7 +12,7 @@ import click
 import msgspec
 from msgspec import Struct
 
-from inplace.cli import endings, errors
+from inplace.cli import endings, errors, proposals
 from inplace.cli.commands import command
 from inplace.cli.connect import (
     Notes,
@@ -74,7 +74,7 @@ Look = Callable[[], Awaitable[tuple[Workload, WorkloadView | None]]]
 
 
 @command("status")
-@click.argument("workload")
+@click.argument("workload", shell_complete=proposals.workloads)
 @click.option("--watch", "-w", is_flag=True, help="Watch the Pods, on a terminal in a live view.")
 @click.option(
     "--timeout", type=seconds, metavar="DURATION", help="Give up after this long, with exit code 124 (30s, 5m)."

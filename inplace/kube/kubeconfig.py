@@ -137,13 +137,7 @@ def choose(given: str | None, context: str | None, flags: Flags = Flags()) -> Ch
 
     Raises ConfigError, with the file and the field and never a credential.
     """
-    where = os.pathsep.join(map(str, files(given))) or "of $HOME, which is not set"
-    if not exists(given):
-        raise ConfigError(f"kubeconfig {where} does not exist: give --kubeconfig FILE, or set KUBECONFIG")
-    try:
-        merged = _merge([(file, _parse(file)) for file in files(given) if file.is_file()])
-    except RecursionError as error:
-        raise ConfigError(f"kubeconfig {where}: an entry holds itself, or is nested too deep") from error
+    where, merged = _merged(given)
     name = context or merged["current-context"]
     if not name:
         raise ConfigError(f"kubeconfig {where}: current-context is not set: give --context NAME")
@@ -166,6 +160,22 @@ def choose(given: str | None, context: str | None, flags: Flags = Flags()) -> Ch
     if reached.get("insecure-skip-tls-verify") and flags.certificate_authority:
         raise ConfigError("--certificate-authority and --insecure-skip-tls-verify: expected one of them")
     return Chosen(context=name, namespace=namespace, cluster=reached, user=found)
+
+
+def named(given: str | None, entries: str) -> list[str]:
+    """The names of all `contexts`, `clusters` or `users`. Raises ConfigError."""
+    return list(_merged(given)[1][entries])
+
+
+def _merged(given: str | None) -> tuple[str, dict[str, Any]]:
+    """What to call the files in messages, and what is in them."""
+    where = os.pathsep.join(map(str, files(given))) or "of $HOME, which is not set"
+    if not exists(given):
+        raise ConfigError(f"kubeconfig {where} does not exist: give --kubeconfig FILE, or set KUBECONFIG")
+    try:
+        return where, _merge([(file, _parse(file)) for file in files(given) if file.is_file()])
+    except RecursionError as error:
+        raise ConfigError(f"kubeconfig {where}: an entry holds itself, or is nested too deep") from error
 
 
 def _names(what: str, flag: str | None, context: str) -> str:

@@ -63,7 +63,7 @@ class Shop:
     def __init__(self, cluster: Cluster, client: Client, kubeconfig: Path) -> None:
         self.cluster = cluster
         self.client = client
-        self._kubeconfig = kubeconfig
+        self.kubeconfig = kubeconfig
         #: What the commands have asked of the server, in order.
         self.requests: list[Request] = []
         #: Which of these RBAC denies, and to which the server answers with 500.
@@ -81,7 +81,7 @@ class Shop:
 
     async def inplace(self, *arguments: str, stdin: str | None = None) -> Done:
         """Run `inplace` with these arguments."""
-        line = [*arguments, "--kubeconfig", str(self._kubeconfig)]
+        line = [*arguments, "--kubeconfig", str(self.kubeconfig)]
         result = await asyncio.to_thread(CliRunner().invoke, main, line, input=stdin)
         assert isinstance(result.exception, SystemExit | None), (result.exception, result.output)
         return Done(result.exit_code, result.stdout, result.stderr)

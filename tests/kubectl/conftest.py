@@ -25,7 +25,7 @@ class Kubectl:
 
     def __init__(self, cluster: Cluster, kubeconfig: Path) -> None:
         self.cluster = cluster
-        self._environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
+        self.environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
 
     async def __call__(self, *arguments: str, stdin: str = "", seconds: float = 180) -> str:
         """Its output; fails with what it said."""
@@ -37,7 +37,7 @@ class Kubectl:
         """Exit code, output and errors."""
         pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
-            "kubectl", *arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=self._environment
+            "kubectl", *arguments, stdin=pipe, stdout=pipe, stderr=pipe, env=self.environment
         )
         try:
             async with asyncio.timeout(seconds):
@@ -51,7 +51,7 @@ class Kubectl:
     async def lines(self, *arguments: str, seconds: float = 180) -> AsyncIterator[AsyncIterator[str]]:
         """Its lines as they come, until the block ends."""
         process = await asyncio.create_subprocess_exec(
-            "kubectl", *arguments, stdout=asyncio.subprocess.PIPE, env=self._environment
+            "kubectl", *arguments, stdout=asyncio.subprocess.PIPE, env=self.environment
         )
         assert process.stdout is not None
         try:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 
+from inplace.cli.app import main
 from inplace.core.objects.model import Pod
 from inplace.core.rollout import pull_pods
 from inplace.core.rollout.pull_pods import ImageOnNode
@@ -242,3 +246,21 @@ async def test_a_namespace_goes_with_what_is_in_it(kubectl):
     await kubectl("delete", "namespace", "other", "--timeout=120s")
     code, _, _ = await kubectl.run("get", "namespace", "other")
     assert code != 0
+
+
+async def test_kubectl_completes_the_names_of_the_plugin(kubectl, tmp_path, monkeypatch):
+    """By the program that pip installs beside the plugin, and by the script for where only the plugin is there."""
+    await rolled_out(kubectl)
+    await kubectl("label", "sts/web", "inplace.dev/mode=InPlaceOnly")
+    script = CliRunner().invoke(main, ["completion", "kubectl"]).output
+    launch = f"#!{sys.executable}\nimport sys\nfrom inplace.cli.{{}} import main\nmain()\n"
+    both = {"kubectl-inplace": launch.format("app"), "kubectl_complete-inplace": launch.format("complete")}
+    for folder, files in {"pip": both, "krew": {**both, "kubectl_complete-inplace": script}}.items():
+        (tmp_path / folder).mkdir()
+        for name, text in files.items():
+            (tmp_path / folder / name).write_text(text)
+            (tmp_path / folder / name).chmod(0o755)
+        kubectl.environment["PATH"] = f"{tmp_path / folder}{os.pathsep}{os.environ['PATH']}"
+        assert await kubectl("__complete", "inplace", "status", "s") == "sts/web\n:4\n", folder
+        assert await kubectl("__complete", "inplace", "explain", "web-") == "web-0\nweb-1\n:4\n"
+        assert await kubectl("__complete", "inplace", "paus") == "pause\tBegin with no further Pod.\n:4\n"

@@ -67,6 +67,12 @@ class Meta(Part, frozen=True):
         return next((owner for owner in self.owner_references if owner.controller), None)
 
 
+class Named(Part, frozen=True):
+    """Any object, of which only the metadata counts."""
+
+    metadata: Meta = Meta()
+
+
 class ManagedMeta(Meta, frozen=True):
     """ObjectMeta of what has fields of ours beside those of others. Who manages them stays raw: it seldom matters."""
 

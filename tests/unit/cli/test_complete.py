@@ -8,8 +8,10 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 
 from inplace.cli import complete
+from inplace.cli.app import main
 from inplace.cli.commands import COMMANDS
 
 NO_FILES, FILES_TOO = ":4", ":0"
@@ -44,6 +46,19 @@ def test_options_and_their_choices(proposed):
 def test_where_a_file_stands_the_shell_proposes_files(proposed):
     assert proposed("plan", "sts/web", "-f", "") == ({}, FILES_TOO)
     assert proposed("diff", "old.y") == ({}, FILES_TOO)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "kubectl"])
+def test_every_shell_has_a_script(shell):
+    done = CliRunner().invoke(main, ["completion", shell])
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert ("kubectl-inplace" if shell == "kubectl" else "_INPLACE_COMPLETE") in done.output
+
+
+def test_bash_takes_its_script():
+    script = CliRunner().invoke(main, ["completion", "bash"]).output
+    done = subprocess.run(["bash", "-c", f"{script}\ncomplete -p inplace"], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith(" inplace\n")
 
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl here")
