@@ -11,6 +11,22 @@ _UNIT: Final = "unit/core/test_sidecars.py::"
 
 DEFECTS: Final[tuple[Defect, ...]] = (
     Defect(
+        "leave what became of a restart for ever",
+        "core/plan/opt_out.py",
+        "for pod, record in results if not record.is_kept(now)",
+        "for pod, record in results if False",
+        ("unit/core/test_plan.py::test_the_result_of_a_restart_stays_for_its_time_where_nothing_is_opted_in",),
+    ),
+    Defect(
+        "keep what became of a restart for as long as a tenant says",
+        "core/state/records.py",
+        "now < self.kept_until <= now + LONGEST + SKEW",
+        "now < self.kept_until",
+        (
+            "unit/core/test_orphans.py::test_what_became_of_a_restart_is_kept_for_its_time_and_no_longer_than_anything_can_last",
+        ),
+    ),
+    Defect(
         "run what an annotation names as the image of before",
         PLAN,
         "    if not _is_of_its_repository(baseline.from_, asked):",
@@ -55,8 +71,8 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     Defect(
         "remove what a command has recorded from the pods of others",
         "core/state/records.py",
-        "record.requested and not record.in_flight)",
-        "False)",
+        "return not (record.requested or record.is_result)",
+        "return not record.is_result",
         (f"{_UNIT}test_its_record_stays_when_the_workload_is_opted_out_once_it_is_over",),
     ),
     Defect(

@@ -17,6 +17,8 @@ from inplace.core import kinds
 from inplace.core.objects.model import Pod, PodEvent
 from inplace.core.plan.plan import plan
 from inplace.core.pod import prediction
+from inplace.core.state import records
+from inplace.core.state.records import Record
 from inplace.core.views import forecast, workload
 from inplace.core.views import pod as explanation
 from inplace.core.views.pod import Explanation
@@ -44,6 +46,8 @@ async def _explain(connection: Connection, name: str, output: str) -> int:
     async with cluster(connection) as (client, namespace):
         pod = await client.get(resources.PODS, name, namespace, type=Pod)
         ref = await _owner(client, pod)
+        if ref is None:
+            return await _alone(client, pod, output)
         live = await read_live(client, ref)
         snapshot = live.snapshot()
         planned = plan(snapshot, live.clock.now())
@@ -59,22 +63,34 @@ async def _explain(connection: Connection, name: str, output: str) -> int:
         explained = replace(explained, prediction=forecast.predicted(planned.pods, snapshot, pod.uid))
         Notes().show(*live.notes, *hidden)
         warn_if_unattended(snapshot, live.clock.now())
-        if output == "text":
-            say("\n".join(_lines(explained, client.clock.now())))
-        else:
-            from inplace.cli.render.document import render
-
-            say(render(explained, output))
-        return errors.OK
+        return _show(explained, output, client.clock.now())
 
 
-async def _owner(client: Client, pod: Pod) -> Ref:
-    """The workload at the end of the Pod's owners."""
+def _show(explained: Explanation, output: str, now: datetime) -> int:
+    if output == "text":
+        say("\n".join(_lines(explained, now)))
+    else:
+        from inplace.cli.render.document import render
+
+        say(render(explained, output))
+    return errors.OK
+
+
+async def _owner(client: Client, pod: Pod) -> Ref | None:
+    """The workload at the end of the Pod's owners; None if it has none of a supported kind, but was restarted."""
     ref = await owner_of(client, pod)
-    if ref is None:
+    if ref is None and not isinstance(records.of(pod, pod.uid), Record):
         expected = ", ".join(kind.name for kind in kinds.ALL)
         raise InputError(f"pod/{pod.name} has no owner of a supported kind: expected {expected}")
     return ref
+
+
+async def _alone(client: Client, pod: Pod, output: str) -> int:
+    """A Pod of no workload, that a command restarts or has restarted."""
+    events, hidden = await _events(client, pod)
+    Notes().show(*hidden)
+    explained = explanation.explain("", pod.uid, pod, workload.alone(pod), events)
+    return _show(explained, output, client.clock.now())
 
 
 async def _events(client: Client, pod: Pod) -> tuple[tuple[PodEvent, ...], list[str]]:
@@ -90,9 +106,8 @@ async def _events(client: Client, pod: Pod) -> tuple[tuple[PodEvent, ...], list[
 def _lines(explained: Explanation, now: datetime) -> list[str]:
     pod = explained.pod
     ready = "Ready" if pod.ready else "not Ready"
-    lines = [
-        f"pod/{pod.name} of {explained.workload} on node {pod.node}: {pod.stage}, {ready}, revision {pod.revision}"
-    ]
+    of, revision = (f" of {explained.workload}", f", revision {pod.revision}") if explained.workload else ("", "")
+    lines = [f"pod/{pod.name}{of} on node {pod.node}: {pod.stage}, {ready}{revision}"]
     if pod.reason is not None:
         lines.append(f"  {pod.reason.code}: {pod.reason}")
     for word, at in (("until", pod.until), ("deadline", pod.deadline)):

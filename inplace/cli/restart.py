@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from math import ceil
 from typing import Any, Final
 
@@ -68,6 +69,14 @@ _POD_WORDS: Final = frozenset({"pods", "pod", "po"})
 @click.option(
     "--timeout", type=seconds, default="10m", show_default=True, metavar="DURATION", help="For each attempt (30s, 5m)."
 )
+@click.option(
+    "--keep",
+    type=seconds,
+    default="10m",
+    show_default=True,
+    metavar="DURATION",
+    help="How long `inplace explain pod/NAME` tells what became of it, where nothing is opted in (0s, 1h).",
+)
 @dry_run_option
 @with_connection
 def restart(connection: Connection, target: str, dry_run: str, **given: Any) -> int:
@@ -82,7 +91,7 @@ def restart(connection: Connection, target: str, dry_run: str, **given: Any) -> 
     options = Options(**given)
     word, slash, name = target.partition("/")
     if word not in _POD_WORDS or not slash:
-        if options != Options(options.containers, options.ordered, timeout=options.timeout):
+        if options != Options(options.containers, options.ordered, timeout=options.timeout, keep=options.keep):
             raise InputError(
                 f"{target}: of a workload its settings say how a Pod is restarted: expected nothing but -c, --ordered"
                 " and --dry-run, or pod/NAME for the rest"
@@ -102,12 +111,18 @@ class Options(Struct, frozen=True):
     grace_period: float = 0
     min_started: float = 0
     timeout: float = 600
+    keep: float = 600
 
 
 def _settings(given: Options) -> Settings:
     """As the settings of a workload would say it. Raises InputError for times that make no sense."""
     grace, minimum, timeout = given.grace_period, given.min_started, given.timeout
-    bounds = (("--grace-period", grace, 0), ("--min-started", minimum, 0), ("--timeout", timeout, 1))
+    bounds = (
+        ("--grace-period", grace, 0),
+        ("--min-started", minimum, 0),
+        ("--timeout", timeout, 1),
+        ("--keep", given.keep, 0),
+    )
     for option, value, least in bounds:
         if not least <= value <= MAX_SECONDS:
             raise InputError(f"{option} {value:g}s is not accepted: expected {least}s to {MAX_SECONDS}s")
@@ -156,7 +171,7 @@ async def _restart(connection: Connection, name: str, options: Options, settings
         chosen = _chosen(pod, options.containers)
         code = errors.OK
         for batch in [(one,) for one in chosen] if options.ordered else [chosen]:
-            found = await _one(client, pod, batch, settings, dry_run)
+            found = await _one(client, pod, batch, settings, timedelta(seconds=options.keep), dry_run)
             code = code or found
             if found != errors.OK and options.failure_policy == "Fail":
                 break
@@ -176,13 +191,15 @@ def _chosen(pod: Pod, containers: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in able if not containers or name in containers)
 
 
-async def _one(client: Client, pod: Pod, batch: tuple[str, ...], settings: Settings, dry_run: str) -> int:
+async def _one(
+    client: Client, pod: Pod, batch: tuple[str, ...], settings: Settings, keep: timedelta, dry_run: str
+) -> int:
     """Restart these containers together, and say what became of it."""
     what = f"pod/{pod.name}: {', '.join(batch)}"
     if dry_run == "client":
         say(f"{what} would restart{dry_run_suffix(dry_run)}")
         return errors.OK
-    to_restart = await asked(client, pod, batch, settings)
+    to_restart = await asked(client, pod, batch, settings, keep)
     single = Single(client, pod.metadata.namespace, pod.name, pod.uid, to_restart, say=lambda text: say(f"  {text}"))
     if dry_run == "server":
         refused = await single.try_out()
@@ -204,13 +221,17 @@ async def _one(client: Client, pod: Pod, batch: tuple[str, ...], settings: Setti
     return errors.FAILED
 
 
-async def asked(client: Client, pod: Pod, batch: tuple[str, ...], settings: Settings) -> Asked:
-    """Under which workload and revision the record is kept, so that the controller knows the Pod by it."""
+async def asked(
+    client: Client, pod: Pod, batch: tuple[str, ...], settings: Settings, keep: timedelta = timedelta()
+) -> Asked:
+    """Under which workload and revision the record is kept, so that the controller knows the Pod by it; of a workload
+    that is opted in it stays anyway."""
     ref: Ref | None = await owner_of(client, pod)
     if ref is None:
-        return Asked(batch, settings, pod.uid)
+        return Asked(batch, settings, pod.uid, keep=keep)
     snapshot = (await read_live(client, ref)).snapshot()
     revision = snapshot.revision_of(pod)
     template = snapshot.revisions.get(revision)
     wanted = trees.images(template.tree) if template is not None else {}
-    return Asked(batch, settings, snapshot.workload.metadata.uid, revision, wanted)
+    kept = timedelta() if snapshot.workload.metadata.label(names.MODE) is not None else keep
+    return Asked(batch, settings, snapshot.workload.metadata.uid, revision, wanted, kept)

@@ -92,7 +92,7 @@ def gather(
 
 def _is_anything_left(pods: Iterable[Pod], owned: OwnedObjects) -> bool:
     """Whether there is anything of ours below a workload that shows nothing of ours itself: it is to be removed."""
-    recorded = any(records.is_left(pod) for pod in pods)
+    recorded = any(records.is_left(pod) or records.result(pod) is not None for pod in pods)
     return recorded or any(child.metadata.annotation(names.TEMPLATES) is not None for child in owned.children)
 
 

@@ -157,6 +157,8 @@ class Single:
             self._say(wait.message)
         if action is None:
             return None
+        if isinstance(action, Complete | RecordFailure):
+            action = replace(action, record=self._asked.kept(action.record, self._client.clock.now()))
         try:
             version = await send.send(self._client, patches.build(action, self._client.clock.now()))
             await self._shown(version)

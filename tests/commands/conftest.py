@@ -98,6 +98,16 @@ class Shop:
         await self.create(replicas, **options)
         await self.until(lambda: self._are_ready(replicas), "all Pods to be Ready")
 
+    async def create_alone(self, name: str) -> None:
+        """A Pod of nobody, Ready."""
+        spec = {"containers": [{"name": "app", "image": "shop:v1", "imagePullPolicy": "IfNotPresent"}]}
+        await self.client.create(resources.PODS, NAMESPACE, {"metadata": {"name": name}, "spec": spec}, type=dict)
+
+        async def ready() -> bool:
+            return (await self.pod(name)).ready
+
+        await self.until(ready, f"pod/{name} to be Ready")
+
     async def set_image(self, tag: str) -> None:
         """`kubectl set image`, and wait until the StatefulSet controller has named the revision."""
         container = {"name": "app", "image": f"shop:{tag}"}

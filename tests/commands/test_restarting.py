@@ -82,6 +82,36 @@ async def test_a_pod_is_restarted_by_its_users_rights_opted_in_or_not(shop, mode
     assert aliases.is_alias(after.spec.containers[0].image, "shop:v1")
 
 
+@pytest.mark.parametrize("owner", ["workload", "nobody"])
+async def test_what_became_of_it_can_be_read_for_a_while(shop, owner):
+    """Where nothing is opted in; then the controller takes it away."""
+    async with shop.controller():
+        if owner == "workload":
+            await shop.create_ready(1, mode=None)
+            name = "web-0"
+        else:
+            name = "lonely"
+            await shop.create_alone(name)
+        done = await shop.inplace("restart", f"pod/{name}", "--keep", "4s", *SOON)
+        told = await shop.inplace("explain", f"pod/{name}")
+        record = records.read(await shop.pod(name))
+        await shop.until(lambda: _is_cleared(shop, name), "the record to be taken away")
+        after = await shop.inplace("explain", f"pod/{name}")
+    assert done.code == 0, done
+    assert isinstance(record, Record)
+    assert (record.by, record.phase, record.is_result) == (Author.COMMAND, PodPhase.DONE, True)
+    assert "Done, Ready" in told.out
+    assert "ExpectedDigest: a new container runs with the expected digest" in told.out
+    assert "attempt 1 started: a restart, by a command" in told.out
+    assert "what became of the restart is kept until then" in told.out
+    assert "by a command" not in after.out
+    assert after.code == (0 if owner == "workload" else 1)
+
+
+async def _is_cleared(shop, name):
+    return records.read(await shop.pod(name)) is None
+
+
 async def test_without_a_controller_and_again(shop):
     """The second time the container goes back to its first name."""
     await shop.create_ready(1, gate=False, mode=None)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from inplace.core.actions.actions import Abort, Action, ClearStatus, ReleaseFields, subject
@@ -14,6 +15,7 @@ from inplace.core.objects.model import ManagedFields, Meta, Pod
 from inplace.core.objects.reading import read
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import messages
+from inplace.core.plan.result import Plan
 from inplace.core.pod.states import Ineligible, InProgress, UpToDate
 from inplace.core.rollout import freeze, prepull
 from inplace.core.rollout.assess import Assessment, PodAssessment
@@ -81,6 +83,16 @@ def on_pods(snapshot: Snapshot) -> tuple[Action, ...]:
         Abort(pod, revision_labels=_told_apart(snapshot, pod)) for pod in snapshot.pods if records.is_left(pod)
     )
     return (*prepull.cleanup(snapshot), *marked)
+
+
+def with_results(plan: Plan, snapshot: Snapshot, now: datetime) -> Plan:
+    """The plan, and what becomes of the results that commands have left on Pods: each goes when its time is over."""
+    found = [(pod, records.result(pod)) for pod in snapshot.pods]
+    results = [(pod, record) for pod, record in found if record is not None]
+    over = possible(snapshot, (Abort(pod) for pod, record in results if not record.is_kept(now)))
+    times = [record.kept_until for _, record in results if record.is_kept(now) and record.kept_until is not UNSET]
+    due = min([*times, *([plan.requeue_at] if plan.requeue_at is not None else [])], default=None)
+    return replace(plan, actions=(*plan.actions, *over), requeue_at=due) if results else plan
 
 
 def _told_apart(snapshot: Snapshot, pod: Pod) -> Mapping[str, str]:

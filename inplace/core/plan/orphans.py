@@ -10,6 +10,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from msgspec import UNSET
+
 from inplace.core.actions.actions import Abort, Action, DeletePullPod
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
@@ -40,6 +42,9 @@ def plan(pod: Pod, now: datetime) -> Plan:
     if pull_pods.is_abandoned(pod):
         return Plan((DeletePullPod(pod),))
     record = records.read(pod)
+    if isinstance(record, Record) and record.is_result:
+        kept = record.is_kept(now) and record.kept_until is not UNSET
+        return Plan(requeue_at=record.kept_until or None) if kept else Plan((Abort(pod),))
     if not isinstance(record, Record) or not record.in_flight:
         return Plan()
     if now < record.deadline:

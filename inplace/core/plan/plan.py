@@ -105,6 +105,9 @@ class Planner:
 
     def _opted_out(self, snapshot: Snapshot, now: datetime) -> Plan:
         """Complete Pods in flight, then remove our metadata; start nothing."""
+        return opt_out.with_results(self._let_go(snapshot, now), snapshot, now)
+
+    def _let_go(self, snapshot: Snapshot, now: datetime) -> Plan:
         if not opt_out.has_our_metadata(snapshot):
             return Plan(opt_out.possible(snapshot, opt_out.cleanup(snapshot)))
         assessment = self._assessor.assess_opting_out(snapshot, now, opt_out.WHY)

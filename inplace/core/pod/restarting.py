@@ -7,9 +7,10 @@ the command decides it decides here, from the live Pod and its record, so that a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from inplace.core.objects import images
 from inplace.core.objects.model import Pod
@@ -28,7 +29,8 @@ class Asked(Struct, frozen=True):
     """What a command is to restart, and how.
 
     `workload` is the uid under which the record is kept: that of the workload, of a Pod without one its own. `revision`
-    is that of the Pod, empty if it has none. `wanted`: the images of its template, as far as known.
+    is that of the Pod, empty if it has none. `wanted`: the images of its template, as far as known. `keep`: how long
+    the record of its end can be read where no controller has another use for it; zero: not longer than it must.
     """
 
     containers: tuple[str, ...]
@@ -36,6 +38,11 @@ class Asked(Struct, frozen=True):
     workload: str
     revision: str = ""
     wanted: Mapping[str, str] = {}
+    keep: timedelta = timedelta()
+
+    def kept(self, record: Record, now: datetime) -> Record:
+        """The record of the end as it is left on the Pod."""
+        return replace(record, kept_until=now + self.keep) if self.keep else record
 
 
 def step(pod: Pod, asked: Asked, observation: PodObservation | None, now: datetime) -> PodState:

@@ -108,7 +108,8 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
     has not become Ready since. `by` is who works on the attempt; absent: the controller, which leaves that of another
     alone until its deadline. `request` is what a command has been asked for, where that is another thing than the
     template: `requested`. `batch` is the one under way, from 0, of `batches`; absent: all containers are patched at
-    once. `sizes` are the containers that this attempt resizes. `others` are the fields of another release; they stay
+    once. `sizes` are the containers that this attempt resizes. `kept_until`: until when the result of a command can be
+    read where nothing is opted in. `others` are the fields of another release; they stay
     for as long as the attempt does.
     """
 
@@ -132,6 +133,7 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
     request: str | msgspec.UnsetType = msgspec.UNSET
     batches: int | msgspec.UnsetType = msgspec.UNSET
     sizes: dict[str, Resized] | msgspec.UnsetType = msgspec.UNSET
+    kept_until: datetime | msgspec.UnsetType = msgspec.UNSET
     others: Others = msgspec.UNSET
 
     @property
@@ -172,6 +174,15 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
         return self.batches is not msgspec.UNSET and self.batch + 1 < self.batches
 
     @property
+    def is_result(self) -> bool:
+        """Whether it is over, and stays for a while for whoever asks what became of it."""
+        return self.kept_until is not msgspec.UNSET and not self.in_flight
+
+    def is_kept(self, now: datetime) -> bool:
+        """Whether that while is not over. Longer than any attempt can last nothing is kept."""
+        return self.kept_until is not msgspec.UNSET and now < self.kept_until <= now + LONGEST + SKEW
+
+    @property
     def is_ours(self) -> bool:
         """Whether the controller works on this attempt."""
         return self.by is msgspec.UNSET
@@ -208,10 +219,19 @@ def of(pod: Pod, workload: str) -> Record | Unreadable | None:
 def is_left(pod: Pod) -> bool:
     """Whether the Pod has a record that goes when its workload is opted out.
 
-    What a command has done for a request of its own stays: it is how that goes on, and goes back, opted in or not.
+    What a command has done for a request of its own stays: it is how that goes on, and goes back, opted in or not. The
+    result of a restart has a time of its own (`result`).
     """
     record = read(pod)
-    return record is not None and not (isinstance(record, Record) and record.requested and not record.in_flight)
+    if isinstance(record, Record) and not record.in_flight:
+        return not (record.requested or record.is_result)
+    return record is not None
+
+
+def result(pod: Pod) -> Record | None:
+    """What a command has done, and left to be read for a while."""
+    record = read(pod)
+    return record if isinstance(record, Record) and record.is_result else None
 
 
 def largest(images: Mapping[str, tuple[str, str]], sizes: Mapping[str, Resized]) -> int:
@@ -240,7 +260,8 @@ def _decode(text: str) -> Record | Unreadable:
     except UNREADABLE as error:
         return Unreadable(text, str(error))
     changed_at = record.started_at if record.ready_changed_at is msgspec.UNSET else record.ready_changed_at
-    times = (record.started_at, record.deadline, changed_at)
+    kept_until = record.started_at if record.kept_until is msgspec.UNSET else record.kept_until
+    times = (record.started_at, record.deadline, changed_at, kept_until)
     if any(not 2000 <= at.year < 9000 for at in times):
         return Unreadable(text, "a time that cannot be reckoned with")
     if any(at.tzinfo is None for at in times):

@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import IntEnum
 from typing import Final
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 from msgspec.structs import replace
 
 from inplace.core.objects import names
@@ -155,13 +155,18 @@ def _proof(name: str, baseline: Baseline) -> Proof:
 def _of_record(record: Record | None, of: str) -> list[Moment]:
     if record is None:
         return []
-    return [Moment(record.started_at, f"{of}attempt {record.attempt} started: {_route(record)}", Order.ATTEMPT)]
+    begun = Moment(record.started_at, f"{of}attempt {record.attempt} started: {_route(record)}", Order.ATTEMPT)
+    if not record.is_result or record.kept_until is UNSET:
+        return [begun]
+    return [begun, Moment(record.kept_until, "what became of the restart is kept until then", Order.DEADLINE)]
 
 
 def _route(record: Record) -> str:
     """From where to where; a Pod whose attempt did not succeed is still at its base, though not its images."""
     if record.requested:
         return f"by a command, for {record.requested}"
+    if not record.is_ours:
+        return "a restart, by a command"
     if record.base != record.target:
         return f"{record.base} -> {record.target}"
     moved = any(baseline.from_ != baseline.to for baseline in record.containers.values())

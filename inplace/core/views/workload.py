@@ -22,7 +22,7 @@ from inplace.core.pod.states import Failed, Ineligible, InProgress, Pending, UpT
 from inplace.core.rollout.assess import PodAssessment
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state import records
-from inplace.core.state.records import Record
+from inplace.core.state.records import PodPhase, Record
 from inplace.core.state.statuses import Phase, Status
 from inplace.core.template.change import PodChange
 
@@ -99,7 +99,7 @@ def build(snapshot: Snapshot, plan: Plan) -> WorkloadView:
     """The view of a workload according to a plan."""
     meta = snapshot.workload.metadata
     assessed = {assessment.pod.uid for assessment in plan.pods}
-    rest = [_bare(pod, snapshot.revision_of(pod)) for pod in snapshot.pods if pod.uid not in assessed]
+    rest = [_bare(pod, meta.uid, snapshot.revision_of(pod)) for pod in snapshot.pods if pod.uid not in assessed]
     return WorkloadView(
         kind=snapshot.kind.name,
         namespace=meta.namespace,
@@ -139,9 +139,28 @@ def _pod(snapshot: Snapshot, assessed: PodAssessment, deferred: dict[str, Reason
     )
 
 
-def _bare(pod: Pod, revision: str) -> PodView:
+def alone(pod: Pod) -> PodView:
+    """The view of a Pod of no workload."""
+    return _bare(pod, pod.uid, "")
+
+
+def _bare(pod: Pod, workload: str, revision: str) -> PodView:
+    """A Pod that nobody upgrades; what a command does to it, or has done, its record tells."""
+    record = records.of(pod, workload)
+    own = record if isinstance(record, Record) and not record.is_ours else None
+    failed = own is not None and own.phase is PodPhase.FAILED
     return PodView(
-        pod.name, pod.spec.node_name, revision, "Unmanaged", pod.ready, None, None, None, _containers(pod, None, {})
+        name=pod.name,
+        node=pod.spec.node_name,
+        revision=revision,
+        stage=str(own.phase) if own is not None else "Unmanaged",
+        ready=pod.ready,
+        reason=Reason(ReasonCode.read(own.reason), "", own.message) if own is not None and failed else None,
+        until=None,
+        deadline=own.deadline if own is not None and own.in_flight else None,
+        containers=_containers(pod, own, {}),
+        target=own.target if own is not None else "",
+        started_at=own.started_at if own is not None else None,
     )
 
 

@@ -64,7 +64,8 @@ def _phase(ours: Trace, twin: Sight | None, sight: Sight, status: Status) -> Ite
         if not ours.has_unheard_settings:
             yield from _mended(twin, sight, status, where)
         return
-    overdue = sight.quiet >= sight.intent.deadline + SLACK and not _is_gated_in_time(sight)
+    held = _is_gated_in_time(sight) or _is_paused(ours, sight, status)
+    overdue = sight.quiet >= sight.intent.deadline + SLACK and not held
     # The native rollout of an image that does not run ends by its own controller's word, if at all.
     given_up = status.phase is Phase.HANDED_OVER and _is_bad(sight.template)
     if overdue and not given_up and status.phase in {Phase.PROGRESSING, Phase.HANDED_OVER, Phase.ROLLING_BACK}:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from msgspec.structs import replace
 
@@ -9,7 +11,8 @@ from inplace.core.actions.actions import Abort, DeletePullPod, RecordFailure
 from inplace.core.objects import names
 from inplace.core.plan import orphans
 from inplace.core.plan.result import Plan
-from inplace.core.state.records import PodPhase
+from inplace.core.state import records
+from inplace.core.state.records import Author, PodPhase
 from tests.factories import NOW, later, pod, swapping
 
 OWNER = {"apiVersion": "apps.kruise.io/v1alpha1", "kind": "CloneSet", "name": "web", "uid": "clone", "controller": True}
@@ -31,6 +34,16 @@ def test_what_was_patched_keeps_its_record_so_that_it_can_be_proven():
     (action,) = orphans.plan(left(swapping()), later(600)).actions
     assert isinstance(action, RecordFailure)
     assert (action.record.phase, action.record.containers) == (PodPhase.FAILED, swapping().containers)
+
+
+def test_what_became_of_a_restart_is_kept_for_its_time_and_no_longer_than_anything_can_last():
+    result = replace(swapping(PodPhase.DONE), by=Author.COMMAND, kept_until=later(60))
+    kept = pod(record=result, ownerReferences=[])
+    assert orphans.plan(kept, later(59)) == Plan(requeue_at=later(60))
+    assert orphans.plan(kept, later(60)) == Plan((Abort(kept),))
+    late = NOW + records.LONGEST + records.SKEW + timedelta(seconds=1)
+    forged = pod(record=replace(result, kept_until=late), ownerReferences=[])
+    assert orphans.plan(forged, NOW) == Plan((Abort(forged),))
 
 
 @pytest.mark.parametrize(

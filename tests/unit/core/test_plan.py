@@ -9,6 +9,7 @@ from inplace.cli.connect import Ref
 from inplace.cli.plan import _lines as lines
 from inplace.core import kinds
 from inplace.core.actions.actions import (
+    Abort,
     CloseGate,
     LabelPhase,
     OpenGate,
@@ -21,9 +22,10 @@ from inplace.core.objects import names
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import plan as planning
 from inplace.core.plan.plan import Planner
+from inplace.core.plan.result import Plan
 from inplace.core.pod.observation import PodObservation
 from inplace.core.state import statuses
-from inplace.core.state.records import PodPhase
+from inplace.core.state.records import Author, PodPhase
 from inplace.core.state.statuses import Phase, Status
 from inplace.core.views import forecast as forecasts
 from inplace.core.views import workload as views
@@ -167,6 +169,16 @@ def test_a_revision_is_healthy_only_if_every_pod_is_at_it():
 
 
 # --- opting out
+
+
+def test_the_result_of_a_restart_stays_for_its_time_where_nothing_is_opted_in():
+    result = replace(swapping(PodPhase.DONE), by=Author.COMMAND, kept_until=later(60))
+    one = pod(record=result, revision=OLD)
+    seen = snapshot(one, workload=workload(replicas=1, mode=None, frozen=False, update=OLD))
+    assert planning.plan(seen, later(59)) == Plan(requeue_at=later(60))
+    assert planning.plan(seen, later(60)).actions == (Abort(one),)
+    busy = replace(seen, pending=frozenset({one.uid}))
+    assert planning.plan(busy, later(60)).actions == ()
 
 
 def test_a_workload_that_opts_out_stays_frozen_while_a_partition_of_ours_keeps_pods():
