@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from inplace.kube.client import Client
+from inplace.kube.errors import Rejected
 from inplace.kube.resource import Resource
 
 POLICIES = Path(__file__).parents[2] / "manifests" / "policies"
@@ -22,6 +23,42 @@ _API = "admissionregistration.k8s.io"
 _PLURALS = {"AdmissionPolicy": "admissionpolicies", "AdmissionPolicyBinding": "admissionpolicybindings"}
 #: What a scenario installs together, and the policies that it stands for.
 KEEP_FREEZE, HONEST_STATUS, GATE = "keep-freeze", "honest-status", "gate"
+
+#: A name that the canaries look for, of a ConfigMap, and what they add to it or refuse.
+CANARY = "policies-in-force"
+_ON_CONFIGMAPS = {
+    "matchConstraints": {
+        "resourceRules": [
+            {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["configmaps"]}
+        ]
+    },
+    "matchConditions": [{"name": "canary", "expression": f"object.metadata.name == '{CANARY}'"}],
+    "failurePolicy": "Fail",
+}
+#: Servers take over policies some seconds after they are made, each sort by itself: what is made last tells.
+_CANARIES: tuple[dict[str, Any], ...] = (
+    {
+        "apiVersion": f"{_API}/v1",
+        "kind": "MutatingAdmissionPolicy",
+        "metadata": {"name": "canary"},
+        "spec": {
+            **_ON_CONFIGMAPS,
+            "reinvocationPolicy": "Never",
+            "mutations": [
+                {
+                    "patchType": "ApplyConfiguration",
+                    "applyConfiguration": {"expression": "Object{data: {'mutated': 'true'}}"},
+                }
+            ],
+        },
+    },
+    {
+        "apiVersion": f"{_API}/v1",
+        "kind": "ValidatingAdmissionPolicy",
+        "metadata": {"name": "canary"},
+        "spec": {**_ON_CONFIGMAPS, "validations": [{"expression": "!has(object.data)", "message": "mutated, refused"}]},
+    },
+)
 
 
 @cache
@@ -68,13 +105,40 @@ def everywhere(suffix: str, *policies: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def bound(kubeconfig: Path, namespace: str, *policies: str) -> Iterator[None]:
-    """Bind policies to a namespace while the block runs; the policies themselves stay."""
+    """Bind policies to a namespace while the block runs; the policies themselves stay. `in_force` tells when."""
     chosen, bindings = scoped(namespace, *policies)
+    chosen, bindings = [*chosen, *_CANARIES], [*bindings, *_canary_bindings(namespace)]
     _kubectl(kubeconfig, "apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all([*chosen, *bindings]))
     try:
         yield
     finally:
         _kubectl(kubeconfig, "delete", "--ignore-not-found", "-f", "-", stdin=yaml.safe_dump_all(bindings))
+
+
+async def in_force(client: Client, namespace: str) -> bool:
+    """Whether what `bound` has bound to a namespace is in force: a canary of either sort has sung."""
+    body = {"metadata": {"name": CANARY}}
+    try:
+        await client.create(Resource("", "v1", "configmaps", "ConfigMap"), namespace, body, type=dict, dry_run=True)
+    except Rejected as error:
+        return "mutated, refused" in str(error)
+    return False
+
+
+def _canary_bindings(namespace: str) -> list[dict[str, Any]]:
+    spec = {
+        "policyName": "canary",
+        "matchResources": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}},
+    }
+    kinds: dict[str, dict[str, Any]] = {
+        "MutatingAdmissionPolicyBinding": {},
+        "ValidatingAdmissionPolicyBinding": {"validationActions": ["Deny"]},
+    }
+    name = {"name": f"canary-{namespace}"}
+    return [
+        {"apiVersion": f"{_API}/v1", "kind": kind, "metadata": name, "spec": {**spec, **own}}
+        for kind, own in kinds.items()
+    ]
 
 
 @asynccontextmanager

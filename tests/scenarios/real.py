@@ -97,10 +97,11 @@ class RealWorld(World):
 
     @asynccontextmanager
     async def policies(self, *groups: str) -> AsyncIterator[None]:
-        """Bound to this namespace; in force some seconds later."""
+        """Bound to this namespace, and in force."""
         if self.cluster.k8s < "1.36":
             pytest.skip("MutatingAdmissionPolicy is stable from 1.36 on")
         with policies.bound(self.cluster.kubeconfig, self.namespace, *policies.named(*groups)):
+            await self.until(lambda: policies.in_force(self.client, self.namespace), "the policies to be in force")
             yield
 
     async def undo(self, revision: int, name: str = "web") -> None:

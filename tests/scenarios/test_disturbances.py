@@ -102,7 +102,10 @@ async def test_a_pod_evicted_in_flight_is_no_failure_of_the_image(open_world):
         await world.create_web(replicas=2, annotations={"grace-period-seconds": "5", "max-failures": "0"})
         await world.set_image(world.app("v2"))
         first = world.nth(1)
-        before = await world.wait_pod(first, lambda pod: phase(pod) is PodPhase.DRAINING, "in flight")
+        # Once its kubelet has told that it is drained: a status that it is about to write would undo the eviction.
+        before = await world.wait_pod(
+            first, lambda pod: phase(pod) is PodPhase.DRAINING and not pod.ready, "in flight, and seen to be"
+        )
         body = {"metadata": {"uid": before.uid}, "status": {"phase": "Failed", "reason": "Evicted"}}
         where = (resources.PODS, first, world.namespace)
         await world.client.patch(*where, body, patch_type=PatchType.STRATEGIC, subresource="status", type=dict)
