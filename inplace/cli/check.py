@@ -75,7 +75,7 @@ async def _check(connection: Connection, words: tuple[str, ...], output: str, le
             refs = query.refs or tuple(ref for ref, _ in await select.find(client, query))
             if not refs:
                 raise InputError(f"no {query}")
-            report = Report(workloads=tuple([await _workload(client, ref) for ref in refs]))
+            report = Report(workloads=tuple([await _workload(client, ref, alone=len(refs) == 1) for ref in refs]))
         else:
             report = Report(tuple([one async for one in checks.cluster(client, namespace, lease_namespace)]))
     if output != "text":
@@ -85,12 +85,14 @@ async def _check(connection: Connection, words: tuple[str, ...], output: str, le
     return errors.FAILED if any(one.level is Level.PROBLEM for one in report.findings) else errors.OK
 
 
-async def _workload(client: Client, ref: Ref) -> Checked:
-    """One that cannot be looked at is a finding, so that the others are looked at all the same."""
+async def _workload(client: Client, ref: Ref, *, alone: bool) -> Checked:
+    """One of several that cannot be looked at is a finding, so that the others are looked at all the same."""
     try:
         live = await read_live(client, ref)
         findings = checkup.of(live.snapshot(), live.clock.now())
     except KubeError as error:
+        if alone:
+            raise
         findings = (Finding("workload", Level.PROBLEM, str(error)),)
     return Checked(ref.namespace, ref.kind.name, ref.name, findings)
 

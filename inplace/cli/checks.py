@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Final
 
 from msgspec import Struct
@@ -31,6 +32,7 @@ LEASE_SILENCE: Final = timedelta(seconds=30)
 CACHE_SILENCE: Final = timedelta(seconds=50)
 #: How many questions are asked at a time.
 _AT_ONCE: Final = 8
+_OF_NO_NAMESPACE: Final = frozenset(one.plural for one in resources.ALL if not one.namespaced)
 _READS: Final = frozenset({"get", "list", "watch"})
 _FEATURES: Final = (
     ("v1", "pods/resize", "cpu and memory change in place", "upgrade the API server to 1.33"),
@@ -65,15 +67,16 @@ class _Lease(Struct, frozen=True):
 
 async def cluster(client: Client, namespace: str | None, lease_namespace: str) -> AsyncIterator[Finding]:
     """All findings about the cluster; `namespace`: where rights are asked for, None for all."""
-    for found in (
-        _server(client),
-        _features(client),
-        _kubelets(client),
-        _rights(client, namespace),
-        _policies(client),
-        _leader(client, lease_namespace),
-    ):
-        for one in await found:
+    looks = (
+        partial(_server, client),
+        partial(_features, client),
+        partial(_kubelets, client),
+        partial(_rights, client, namespace),
+        partial(_policies, client),
+        partial(_leader, client, lease_namespace),
+    )
+    for look in looks:
+        for one in await look():
             yield one
 
 
@@ -118,26 +121,36 @@ async def _kubelets(client: Client) -> list[Finding]:
 
 async def _rights(client: Client, namespace: str | None) -> list[Finding]:
     asked = sorted({right for needs in NEEDS.values() for right in needs})
-    held = dict(zip(asked, await _gathered(_allowed(client, right, namespace) for right in asked), strict=True))
+    try:
+        held = await _held(client, asked, namespace)
+    except ApiError as error:
+        return [Finding("rights", Level.UNKNOWN, str(error))]
     findings = list(_lacking(held, namespace))
     return findings or [Finding("rights", Level.OK, f"every command may be used {_in(namespace)}")]
 
 
-async def _gathered(calls: Iterable[Awaitable[bool]]) -> list[bool]:
-    slots = asyncio.Semaphore(_AT_ONCE)
+async def _held(client: Client, asked: list[Right], namespace: str | None) -> dict[Right, bool]:
+    """Which of these the user has. Raises the first failure."""
+    left, held = iter(asked), dict[Right, bool]()
 
-    async def call(one: Awaitable[bool]) -> bool:
-        async with slots:
-            return await one
+    async def ask() -> None:
+        for right in left:
+            held[right] = await _allowed(client, right, namespace)
 
-    return await asyncio.gather(*(call(one) for one in calls))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(_AT_ONCE):
+                group.create_task(ask())
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    return {right: held[right] for right in asked}
 
 
 async def _allowed(client: Client, right: Right, namespace: str | None) -> bool:
     resource, _, below = right.resource.partition("/")
     attributes = {"group": right.group, "resource": resource, "verb": right.verb}
     attributes |= {"subresource": below} if below else {}
-    attributes |= {"namespace": namespace} if namespace and right.resource != "nodes" else {}
+    attributes |= {"namespace": namespace} if namespace and right.resource not in _OF_NO_NAMESPACE else {}
     body = {
         "apiVersion": resources.SELFSUBJECTACCESSREVIEWS.api_version,
         "kind": resources.SELFSUBJECTACCESSREVIEWS.kind,
@@ -167,8 +180,8 @@ def _lacking(held: dict[Right, bool], namespace: str | None) -> Iterator[Finding
 
 
 def _role(rights: Iterable[Right], namespace: str | None) -> str:
-    nodes = any(right.resource == "nodes" for right in rights)
-    return f"a Role of namespace {namespace}" if namespace and not nodes else "a ClusterRole"
+    whole = any(right.resource in _OF_NO_NAMESPACE for right in rights)
+    return f"a Role of namespace {namespace}" if namespace and not whole else "a ClusterRole"
 
 
 def _in(namespace: str | None) -> str:

@@ -66,6 +66,16 @@ _CHANGE: Final = _workloads("get", "patch")
 _DRY_RUNS: Final = _on(["pods", "pods/resize"], "patch")
 _PODS_CHANGED: Final = (*_on(["pods"], "patch"), *_on(["pods/status"], "patch"))
 
+#: What `check` looks at of the cluster; that it may ask for reviews everybody may (system:basic-user).
+_CHECK: Final = (
+    Right("authorization.k8s.io", "selfsubjectaccessreviews", "create"),
+    Right("coordination.k8s.io", "leases", "get"),
+    *_on(
+        ("mutatingadmissionpolicybindings", "validatingadmissionpolicybindings"),
+        "get",
+        group="admissionregistration.k8s.io",
+    ),
+)
 #: By command, as it is typed. Several workloads, by -l or -A, also need `list` on them.
 NEEDS: Final[dict[str, Needs]] = {
     "list": Needs(_workloads("list")),
@@ -74,6 +84,21 @@ NEEDS: Final[dict[str, Needs]] = {
     "status -o": Needs(_ONE, _AROUND),
     "status --watch": Needs((*_workloads("get"), *_WATCHED), _WATCHED_AROUND),
     "explain": Needs((Right("", "pods", "get"), *_ONE), (*_AROUND, Right("", "events", "list"))),
+    "events": Needs((*_ONE, Right("", "events", "list")), _AROUND),
+    "logs": Needs((*_ONE, Right("", "pods/log", "get")), _AROUND),
+    "report": Needs(
+        _ONE,
+        (
+            *_AROUND,
+            *_on(["pods", "pods/log"], "get"),
+            *_on(["events", "nodes"], "list"),
+            Right("apps", "controllerrevisions", "get"),
+            Right("policy", "poddisruptionbudgets", "get"),
+            *_CHECK,
+        ),
+    ),
+    "check": Needs((), (Right("", "nodes", "list"), *_CHECK)),
+    "check TYPE/NAME": Needs(_ONE, _AROUND),
     "history": Needs(_ONE, _AROUND),
     "enable": Needs((*_ONE, *_workloads("patch")), _AROUND),
     "set image": Needs(_CHANGE),

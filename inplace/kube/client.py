@@ -240,6 +240,12 @@ class Client:
         response = await self._call("DELETE", resource.path(namespace, name), query, options or None, timeout=timeout)
         answers.deleted(response, resource, name)
 
+    async def text(
+        self, resource: Resource, name: str, namespace: str | None, subresource: str, query: Mapping[str, str]
+    ) -> str:
+        """Read a subresource that is text, such as a log. Raises TooLarge, as for every answer."""
+        return (await self._call("GET", resource.path(namespace, name, subresource), query)).decode(errors="replace")
+
     async def read(self, path: str, *, type: type[T]) -> T:
         """Read what is no object, such as `/version`."""
         return answers.decode(await self._call("GET", path), type)

@@ -62,7 +62,7 @@ PODS: Final = _core(
     "pods",
     "Pod",
     "po",
-    subresources=("binding", "ephemeralcontainers", "eviction", "resize", "status"),
+    subresources=("binding", "ephemeralcontainers", "eviction", "log", "resize", "status"),
     categories=("all",),
 )
 NAMESPACES: Final = _core(

@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import Struct
 
 from inplace.runtime.clock import Clock
-from kubesim.api import failure, kinds, listing, requests, tables
+from kubesim.api import failure, kinds, listing, logs, requests, tables
 from kubesim.api.admission.policies import Policies
 from kubesim.api.kinds import Kind, Tree
 from kubesim.api.patching import apply, jsonpatch, managers, merge, strategic
@@ -93,6 +93,8 @@ class Verbs:
         one = self._registry.get(call.target.place)
         if call.target.subresource == "scale":
             return _json(200, _scale(one))
+        if call.target.subresource == "log":
+            return Answer(200, logs.of(one.tree, call.query))
         if _TABLE in call.accept:
             return Answer(200, self._table(call, [one], one.version))
         return Answer(200, view(call.target.kind, one))

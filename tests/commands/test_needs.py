@@ -17,6 +17,11 @@ COMMANDS = {
     "status -o": (("status", "sts/web", "-o", "json"), 0),
     "status --watch": (("status", "sts/web", "--watch", "--timeout", "20s"), 0),
     "explain": (("explain", "web-0"), 0),
+    "events": (("events", "sts/web"), 0),
+    "logs": (("logs", "sts/web"), 1),
+    "report": (("report", "sts/web", "--logs", "-f", "REPORT"), 0),
+    "check": (("check", "--lease-namespace", "default"), 0),
+    "check TYPE/NAME": (("check", "sts/web"), 0),
     "history": (("history", "sts/web"), 0),
     "enable": (("enable", "sts/web", "--mode", "InPlaceIfPossible"), 0),
     "set image": (("set", "image", "sts/web", "app=shop:v2", "--dry-run=server"), 0),
@@ -53,8 +58,9 @@ def denying(rights):
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-async def test_a_command_asks_for_no_more_than_is_said_and_ends_without_what_is_required(shop, command):
+async def test_a_command_asks_for_no_more_than_is_said_and_ends_without_what_is_required(shop, command, tmp_path):
     words, code = COMMANDS[command]
+    words = tuple(str(tmp_path / word) if word == "REPORT" else word for word in words)
     async with shop.controller():
         await shop.create_ready(1, gate=False, annotations=AT_ONCE)
         await shop.reported("UpToDate")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tarfile
 
 import yaml
 
@@ -74,3 +75,25 @@ async def _lacks(world, user, right):
 async def _is_mended(world, user):
     left = [one for one in await _findings(world, user) if one["topic"] == "rights" and one["level"] != "ok"]
     return all("ClusterRole" in one["remedy"] for one in left)
+
+
+async def test_events_logs_and_a_report_of_an_image_that_crashes(open_world, tmp_path):
+    async with open_world() as world:
+        await world.create_web(replicas=1, gate=False)
+        await world.set_image(world.app("crash"))
+        await world.until(lambda: _says(world, "(previous)", "logs", "sts/web"), "the log of what has crashed")
+        await world.until(lambda: _says(world, "UpgradeStarted", "events", "sts/web"), "the Event of the beginning")
+        code, out, _ = await inplace(world, "events", "sts/web")
+        assert (code, "pod/web-0" in out, "Created" in out) == (0, True, True), out
+        path = tmp_path / "web.tar.gz"
+        code, out, err = await inplace(
+            world, "report", "sts/web", "--logs", "-f", str(path), "--lease-namespace", SYSTEM
+        )
+        assert (code, err) == (0, ""), (out, err)
+        with tarfile.open(path) as tar:
+            files = {one.partition("/")[2] for one in tar.getnames()}
+        assert {"pods/web-0.yaml", "logs/web-0.app.previous.log", "events.yaml", "check.yaml"} <= files
+
+
+async def _says(world, text, *words):
+    return text in (await inplace(world, *words))[1]
