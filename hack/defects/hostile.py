@@ -46,6 +46,20 @@ DEFECTS: Final = (
         ("unit/controller/test_apply.py::test_a_write_without_an_answer_of_the_server_is_settled_by_a_live_read",),
     ),
     Defect(
+        "take each list for the end of watches that are none",
+        "kube/reflector.py",
+        "        if not self._doubted:\n",
+        "        if True:\n",
+        ("unit/kube/test_reflector.py::test_a_watch_that_is_none_is_a_problem_and_is_listed_again",),
+    ),
+    Defect(
+        "skip what is no event",
+        "kube/watch.py",
+        "if envelope.type not in _TYPES:",
+        "if False:",
+        ("unit/kube/test_reflector.py::test_a_watch_that_is_none_is_a_problem_and_is_listed_again",),
+    ),
+    Defect(
         "believe any duration of a Lease",
         "kube/lease.py",
         "min(max(lease.spec.lease_duration_seconds, 1), BELIEVED * self._duration)",

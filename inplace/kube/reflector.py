@@ -3,7 +3,8 @@
 A paged, consistent list, then a watch from its version with bookmarks; after 410, in either form, the list again. What
 vanished between two lists is reported as deleted. Attempts, also after 410, are spaced by jittered backoff as in
 client-go, so that a server which answers so again and again is not asked without a pause; a problem that lasts is
-visible as `problem` and never ends the process, unless it is `fatal` to whoever runs it.
+visible as `problem` and never ends the process, unless it is `fatal` to whoever runs it. After what was no watch the
+list again; and only a watch that is one ends the problem, or each list would.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from inplace.kube.client import PAGE, Client
-from inplace.kube.errors import UNDECODABLE, Expired, KubeError
+from inplace.kube.errors import UNDECODABLE, Expired, KubeError, Unexpected
 from inplace.kube.pages import Page
 from inplace.kube.resource import Resource
 from inplace.kube.store import Store
-from inplace.kube.watch import Bookmark, Changed, Deleted, Lost, watch
+from inplace.kube.watch import Bookmark, Changed, Deleted, Event, Lost, watch
 from inplace.runtime.clock import Clock, SystemClock
 from inplace.runtime.observe import NullObserver, Observer
 
@@ -88,6 +89,9 @@ class Reflector(Generic[T]):
         #: How many short watches, and how many answers of 410, there have been in a row.
         self._short = 0
         self._expired = 0
+        #: The last answer was none: until a watch has shown that it is one, there is a problem.
+        self._doubted = False
+        self._proof: asyncio.TimerHandle | None = None
         self.last_contact = self._clock.monotonic()
         self.problem: str | None = "not listed yet"
         #: Since when there is a problem.
@@ -146,6 +150,8 @@ class Reflector(Generic[T]):
                 self._failed(error)
                 if isinstance(error, self._fatal):
                     raise
+                if isinstance(error, Unexpected):
+                    self._version, self._doubted = "", True
                 self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="error")
                 told = self._client.outages.failed(self._source, error)
                 fields = {"resource": self._resource.plural, "error": str(error)}
@@ -172,7 +178,8 @@ class Reflector(Generic[T]):
                 await asyncio.sleep(0)  # each may be an event for many
         self._observer.count("inplace_relists_total", resource=self._resource.plural)
         self._version = version
-        self._succeeded()
+        if not self._doubted:
+            self._succeeded()
         self._filled.set()
         self._answered.set()
 
@@ -182,8 +189,15 @@ class Reflector(Generic[T]):
         for raw in page.items or ():
             item = self._decode(decoder, raw)
             if item is not None:
-                found[self.store.key(item)] = self._keep(item, len(raw)), len(raw)
+                found[self._key(item)] = self._keep(item, len(raw)), len(raw)
         return found
+
+    def _key(self, item: T) -> tuple[str, str]:
+        """By which it is stored. Raises Unexpected if it has no name or no version, as no object of a server has."""
+        key = self.store.key(item)
+        if not key[1] or not self.store.version(item):
+            raise Unexpected("an object without a name or a version", "/".join(key).encode())
+        return key
 
     def _failed(self, error: KubeError) -> None:
         self.problem, self.failure = str(error), error
@@ -220,44 +234,59 @@ class Reflector(Generic[T]):
             observer=self._observer,
             opened=self._opened,
         )
-        async with aclosing(events):
-            async for event in events:
-                self.last_contact = self._clock.monotonic()
-                self._short, self._expired = 0, 0
-                self._succeeded()
-                match event:
-                    case Bookmark(version):
-                        self._version = version
-                    case Changed(item, size):
-                        self._put(self._keep(item, size), size, initial=False)
-                        self._version = self.store.version(item)
-                    case Deleted(item):
-                        self._on_change(self.store.remove(self.store.key(item)) or item, None, False)
-                        self._version = self.store.version(item)
-                    case Lost(namespace, name, version):  # no state of it is better than one that is out of date
-                        old = self.store.remove((namespace, name))
-                        if old is not None:
-                            self._on_change(old, None, False)
-                        self._version = version or self._version
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    self._take(event)
+        finally:
+            if self._proof is not None:
+                self._proof.cancel()
         await self._closed(self._clock.monotonic() - began)
 
+    def _take(self, event: Event[T]) -> None:
+        """Store what a watch has brought."""
+        if isinstance(event, Changed | Deleted):
+            key = self._key(event.object)
+        self._proven()
+        match event:
+            case Bookmark(version):
+                self._version = version
+            case Changed(item, size):
+                self._put(self._keep(item, size), size, initial=False)
+                self._version = self.store.version(item)
+            case Deleted(item):
+                self._on_change(self.store.remove(key) or item, None, False)
+                self._version = self.store.version(item)
+            case Lost(namespace, name, version):  # no state of it is better than one that is out of date
+                old = self.store.remove((namespace, name))
+                if old is not None:
+                    self._on_change(old, None, False)
+                self._version = version or self._version
+
     def _opened(self) -> None:
-        """The server answers, though after 410 that may be all that it says once more."""
-        self.last_contact = self._clock.monotonic()
-        if not self._expired:
+        """Something begins to answer. After 410, or an answer that was none, it may say the same once more."""
+        if self._expired or self._doubted:
+            self._proof = asyncio.get_running_loop().call_later(SHORT_SECONDS, self._proven)
+        else:
+            self.last_contact = self._clock.monotonic()
             self._succeeded()
+
+    def _proven(self) -> None:
+        """The server watches: it has sent an event, or has not ended the watch at once."""
+        self.last_contact = self._clock.monotonic()
+        self._short, self._expired, self._doubted = 0, 0, False
+        self._succeeded()
 
     async def _closed(self, lasted: float) -> None:
         """The server ended the watch. Several short watches in a row mean that the version is stale."""
-        self.last_contact = self._clock.monotonic()
         self._observer.count("inplace_watch_restarts_total", resource=self._resource.plural, why="closed")
         if lasted >= SHORT_SECONDS:
-            self._short = self._expired = 0
-            self._succeeded()
+            self._proven()
             return
         self._short += 1
-        if self._short >= MAX_SHORT:
-            self._short, self._version = 0, ""
+        if self._short >= MAX_SHORT or self._doubted:
+            raise Unexpected("watches that end at once", b"")
+        self.last_contact = self._clock.monotonic()
         await self._back_off()
 
     def _put(self, item: T, size: int, initial: bool) -> None:

@@ -1,7 +1,8 @@
 """One watch: a long-lived request, turned into typed events and one typed end.
 
 The server-side timeout is not enough: the client gives up on its own if the server neither sends nor closes. Objects
-that cannot be decoded are counted and reported as lost; bookmarks are never decoded as objects.
+that cannot be decoded are counted and reported as lost; bookmarks are never decoded as objects. What is no event at
+all is an error: something else answers than an API server, and what it leaves out has happened all the same.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from msgspec import Raw, Struct
 
 from inplace.kube.bodies import MAX_BYTES
 from inplace.kube.client import Client
-from inplace.kube.errors import UNDECODABLE, ApiError, Expired, Status, TooLarge, from_status
+from inplace.kube.errors import UNDECODABLE, ApiError, Expired, Status, TooLarge, Unexpected, from_status
 from inplace.kube.resource import Resource
 from inplace.kube.unreachable import unreachable
 from inplace.runtime.observe import Observer
@@ -76,6 +77,9 @@ class _Named(Struct, frozen=True):
     object: _Marked = _Marked()
 
 
+_TYPES: Final = {"ADDED", "MODIFIED", "DELETED", "BOOKMARK", "ERROR"}
+#: How the server begins each event.
+_BEGINNING: Final = b'{"type":'
 _ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 _NAMED: Final = msgspec.json.Decoder(_Named)
 
@@ -96,7 +100,7 @@ async def watch(
     `opened` is called when the server begins to answer: a quiet watch says nothing else for long.
 
     Raises Expired if the version is too old (as a response or as an event), Unreachable if the connection is cut or
-    silent, and any other ApiError of the server.
+    silent, Unexpected if this is no watch, and any other ApiError of the server.
     """
     query = {
         "resourceVersion": resource_version,
@@ -118,7 +122,9 @@ async def watch(
 
 
 async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """Whole lines; a partial line at the end was cut off and is dropped. Raises TooLarge if one does not end."""
+    """Whole lines. Raises ClientPayloadError if the last was cut off, Unexpected if it is none, TooLarge if it has no
+    end.
+    """
     rest, size = list[bytes](), 0
     async for chunk in response.content.iter_any():
         first, *others = chunk.split(b"\n")
@@ -131,36 +137,57 @@ async def _lines(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
             for line in whole:
                 if line:
                     yield line
+    if size:
+        last = b"".join(rest)
+        if last.startswith(_BEGINNING):
+            raise aiohttp.ClientPayloadError("the watch was cut off within an event")
+        raise Unexpected("no event of a watch", last)
 
 
 def decode_line(
     line: bytes, decoder: msgspec.json.Decoder[T], resource: Resource, observer: Observer
 ) -> Event[T] | None:
-    """Decode one line of a watch. What is undecodable is counted: Lost, or None if not even its name can be read.
+    """Decode one line of a watch. An object that is undecodable is counted: Lost, or None if not even its name can be
+    read, since it is nested deeper than a decoder goes.
 
-    Raises Expired and other ApiErrors.
+    Raises Unexpected if it is no event of an object, Expired and other ApiErrors.
     """
     try:
         envelope = _ENVELOPE.decode(line)
+        if envelope.type not in _TYPES:
+            raise Unexpected("no event of a watch", line)
         if envelope.type == "ERROR":
             raise _error(envelope.object)
         if envelope.type == "BOOKMARK":
-            return Bookmark(msgspec.json.decode(envelope.object, type=_Marked).metadata.resource_version)
+            return _bookmark(envelope.object)
         item = decoder.decode(envelope.object)
     except UNDECODABLE as error:
+        lost = _lost(line)
         observer.count("inplace_watch_undecodable_total", resource=resource.plural)
         observer.event("watch.undecodable", level="warning", resource=resource.plural, error=str(error), line=line[:80])
-        return _lost(line)
+        return lost
     observer.count("inplace_watch_events_total", resource=resource.plural, type=envelope.type)
     return Deleted(item) if envelope.type == "DELETED" else Changed(item, len(envelope.object))
 
 
+def _bookmark(raw: Raw) -> Bookmark:
+    version = msgspec.json.decode(raw, type=_Marked).metadata.resource_version
+    if not version:
+        raise Unexpected("a bookmark without a version", bytes(raw))
+    return Bookmark(version)
+
+
 def _lost(line: bytes) -> Lost | None:
+    """The object that cannot be decoded. Raises Unexpected if there is none."""
     try:
         which = _NAMED.decode(line).object.metadata
-    except UNDECODABLE:
+    except RecursionError:
         return None
-    return Lost(which.namespace, which.name, which.resource_version) if which.name else None
+    except UNDECODABLE as error:
+        raise Unexpected(str(error), line) from error
+    if not which.name:
+        raise Unexpected("no event of an object", line)
+    return Lost(which.namespace, which.name, which.resource_version)
 
 
 def _error(raw: Raw) -> ApiError:

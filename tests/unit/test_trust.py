@@ -31,6 +31,7 @@ OWNERS = {
     "core/kinds/ownership.py",  # who else controls a workload, and which of its ReplicaSets a Pod names
     "core/rollout/pull_pods.py",  # the Pod that a pull Pod serves
     "core/plan/orphans.py",  # whether there is any
+    "cli/proposals.py",  # the same, of what a shell completes
     "controller/apply.py",  # whether what has a name already is ours
     "core/objects/model.py",
     "cluster/kept.py",  # all but that one are left out of what is not ours

@@ -116,12 +116,12 @@ async def test_bookmarks_move_the_version_and_are_no_objects():
 
 async def test_what_cannot_be_decoded_is_counted_and_skipped():
     bad = {"metadata": {"name": "x", "resourceVersion": "11"}, "spec": {"containers": 7}}
-    deep = b'{"type":"ADDED","object":' + b"[" * 20_000 + b"\n"
-    lines = (event("ADDED", bad), b"not json\n", deep, event("ADDED", pod("b", "12")))
+    deep = b'{"type":"ADDED","object":{"data":' + b"[" * 20_000 + b"]" * 20_000 + b"}}\n"
+    lines = (event("ADDED", bad), deep, event("ADDED", pod("b", "12")))
     async with reflecting(ok(page(bad, pod("a", "5"))), stream(*lines, then=_forever)) as (_, store, _, _, recorder):
         await asyncio.sleep(1)
         assert [one.name for one in store.values()] == ["a", "b"]
-        assert recorder.total("inplace_watch_undecodable_total") == 4
+        assert recorder.total("inplace_watch_undecodable_total") == 3
 
 
 async def test_of_what_cannot_be_decoded_any_more_no_older_state_is_left():
@@ -218,6 +218,62 @@ async def test_a_watch_that_ends_at_once_is_not_opened_in_a_hot_loop_and_is_list
         assert len(script.requests) < 20
         lists = [one for one in script.requests if "watch" not in one.query]
         assert len(lists) >= 2
+
+
+JUNK = {
+    "a page": b"<html><body>Please log in</body></html>",
+    "a line that is no JSON": b"Please log in\n",
+    "another object": b'{"hello":"world"}',
+    "a line with another object": b'{"hello":"world"}\n',
+    "an error in disguise": b'{"kind":"Status","status":"Failure","code":503}\n',
+    "an event of an unknown type": b'{"type":"WAT","object":{"metadata":{"name":"b","resourceVersion":"99"}}}\n',
+    "an event of no object": b'{"type":"ADDED","object":{"metadata":{}}}\n',
+    "a deletion of no object": b'{"type":"DELETED","object":{"hello":"world"}}\n',
+    "an object without a version": b'{"type":"ADDED","object":{"metadata":{"name":"b"}}}\n',
+    "a bookmark without a version": b'{"type":"BOOKMARK","object":{}}\n',
+    "a number": b'{"type":"ADDED","object":7}\n',
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("junk", JUNK)
+async def test_a_watch_that_is_none_is_a_problem_and_is_listed_again(junk):
+    """What it leaves out has happened all the same; and each list, and each that begins to answer, is no end of it."""
+    nothing = stream(tail=JUNK[junk])
+    async with reflecting(ok(page(pod("a", "5"))), nothing) as (reflector, store, _, script, recorder):
+        script.answers = [ok(page(pod("a", "5"))), *(3 * [nothing])] if junk == "nothing" else script.answers
+        script.answers += 100 * [ok(page(pod("a", "6"), version="20")), nothing]
+        await asyncio.sleep(STALE_SECONDS + 10)
+        assert "unexpected response from the server" in (reflector.problem or "")
+        assert reflector.stale == reflector.problem
+        assert store.get("default", "a").metadata.resource_version == "6"
+        assert [one.name for one in store.values()] == ["a"]
+        assert 4 < len(script.requests) < 15
+        await asyncio.sleep(60)
+        told = [fields["level"] for name, fields in recorder.events if name == "server.garbled"]
+        assert told == ["error"]
+        loud = [name for name, fields in recorder.events if fields["level"] != "debug"]
+        assert loud.count("watch.failed") <= 2
+        script.answers = [*(len(script.requests) * [nothing]), ok(page(pod("a", "7"))), stream(then=_forever)]
+        await asyncio.sleep(100)
+        assert reflector.problem is None
+        assert "server.understood" in [name for name, _ in recorder.events]
+
+
+async def test_a_list_of_objects_without_names_is_none():
+    async with reflecting(ok(page({"metadata": {}}))) as (reflector, *_):
+        await reflector.wait_answered()
+        assert "without a name" in (reflector.problem or "")
+
+
+async def test_a_watch_that_is_cut_off_is_opened_again_from_where_it_was():
+    cut_off = stream(event("ADDED", pod("b", "11")), tail=b'{"type":"MODIFIED","obj')
+    async with reflecting(ok(page(pod("a", "5"))), cut_off, stream(then=_forever)) as (reflector, _, _, script, _):
+        await asyncio.sleep(0.5)
+        assert "in the middle of the answer" in (reflector.problem or "")
+        await asyncio.sleep(5)
+        assert script.requests[2].query["resourceVersion"] == "11"
+        assert reflector.problem is None
 
 
 async def test_a_missing_right_is_shown_and_recovers():
