@@ -60,6 +60,20 @@ DEFECTS: Final = (
         ("unit/kube/test_reflector.py::test_a_watch_that_is_none_is_a_problem_and_is_listed_again",),
     ),
     Defect(
+        "take a budget that cannot be read for none",
+        "cluster/unreadable.py",
+        "    make = _STAND_INS.get(type)\n",
+        "    make = None\n",
+        ("unit/core/test_reserve.py::test_a_budget_that_cannot_be_read_holds_back_and_is_not_written",),
+    ),
+    Defect(
+        "put something in the place of what is gone",
+        "kube/reflector.py",
+        "None if lost.gone else self._stand_in(lost)",
+        "self._stand_in(lost)",
+        ("unit/kube/test_reflector.py::test_what_cannot_be_decoded_is_stood_in_for_until_it_is_gone",),
+    ),
+    Defect(
         "believe any duration of a Lease",
         "kube/lease.py",
         "min(max(lease.spec.lease_duration_seconds, 1), BELIEVED * self._duration)",

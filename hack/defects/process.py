@@ -69,8 +69,8 @@ DEFECTS: Final = (
     Defect(
         "keep an object as it was when it cannot be read any more",
         "kube/reflector.py",
-        "                old = self.store.remove((namespace, name))\n",
-        "                old = None\n",
+        "elif (old := self.store.remove((lost.namespace, lost.name))) is not None:",
+        "elif (old := None) is not None:",
         (REFLECTOR,),
     ),
     Defect(

@@ -29,6 +29,8 @@ T = TypeVar("T", Workload, Pod, Revision, EndpointSlice, Pdb, Node)
 _EVERY_PULL_POD = "all"
 _POD = "Pod"
 _REVISION = "ControllerRevision"
+#: The uid of every Pod, for an EndpointSlice that cannot be read.
+_ANY = "*"
 
 
 class Identity(NamedTuple):
@@ -88,7 +90,9 @@ class Cache:
         )
         self.revisions: Store[Revision] = _store(owner=_owner(_REVISION))
         self.slices: Store[EndpointSlice] = _store(
-            serving=lambda item: ((item.metadata.namespace, uid) for uid in item.targets())
+            serving=lambda item: (
+                (item.metadata.namespace, uid) for uid in ((_ANY,) if item.unreadable else item.targets())
+            )
         )
         self.budgets: Store[Pdb] = _store(namespace=lambda pdb: (pdb.metadata.namespace,))
         self.nodes: Store[Node] = _store()
@@ -155,8 +159,8 @@ class Cache:
         return self.pods.by("pulls", _EVERY_PULL_POD)
 
     def serves(self, pod: Pod) -> bool:
-        """Whether an EndpointSlice still lists it as serving."""
-        return bool(self.slices.by("serving", (pod.metadata.namespace, pod.uid)))
+        """Whether an EndpointSlice still lists it as serving, or may."""
+        return any(self.slices.by("serving", (pod.metadata.namespace, uid)) for uid in (pod.uid, _ANY))
 
     def templates(self, workload: Workload, kind: Kind, owned: OwnedObjects) -> dict[str, Template]:
         """The workload's revisions, decoded once each."""

@@ -10,8 +10,10 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
+from inplace.cluster import unreadable
 from inplace.cluster.cache import Cache
 from inplace.cluster.memory import Memory
 from inplace.core.objects.endpoints import EndpointSlice
@@ -144,6 +146,7 @@ class Watching(ABC):
             type_,
             namespace=namespace,
             on_change=on_change,
+            stand_in=partial(unreadable.stand_in, type_),
             clock=self.clock,
             fatal=(Forbidden,),
         )

@@ -17,7 +17,7 @@ from typing import Final, Literal, TypeVar
 
 from msgspec import Struct
 
-from inplace.cluster import kept
+from inplace.cluster import kept, unreadable
 from inplace.cluster.cache import Cache
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Caps, Memory
@@ -273,6 +273,7 @@ class App:
             namespace=namespace,
             on_change=on_change,
             keep=partial(keep, self.cache),
+            stand_in=partial(unreadable.stand_in, type),
             clock=self._clock,
             observer=self._observer,
             rng=self._rng,

@@ -22,7 +22,7 @@ from inplace.kube.errors import UNDECODABLE, Expired, KubeError, Unexpected
 from inplace.kube.pages import Page
 from inplace.kube.resource import Resource
 from inplace.kube.store import Store
-from inplace.kube.watch import Bookmark, Changed, Deleted, Event, Lost, watch
+from inplace.kube.watch import Bookmark, Changed, Deleted, Event, Lost, watch, which
 from inplace.runtime.clock import Clock, SystemClock
 from inplace.runtime.observe import NullObserver, Observer
 
@@ -48,7 +48,8 @@ SHORT_SECONDS: Final = 1.0
 class Reflector(Generic[T]):
     """Keeps a store like the server. `on_change(old, new, initial)` is synchronous and cheap.
 
-    `keep` says what is stored of an object that was received with so many bytes of JSON. Failures are retried for ever;
+    `keep` says what is stored of an object that was received with so many bytes of JSON, `stand_in` what is in place of
+    one that cannot be decoded, if anything. Failures are retried for ever;
     those in `fatal` are raised by `run`.
     """
 
@@ -62,6 +63,7 @@ class Reflector(Generic[T]):
         namespace: str | None = None,
         on_change: OnChange[T] = lambda old, new, initial: None,
         keep: Callable[[T, int], T] = lambda item, size: item,
+        stand_in: Callable[[Lost], T | None] = lambda lost: None,
         clock: Clock | None = None,
         observer: Observer | None = None,
         rng: random.Random | None = None,
@@ -78,6 +80,7 @@ class Reflector(Generic[T]):
         self._namespace = namespace
         self._on_change = on_change
         self._keep = keep
+        self._stand_in = stand_in
         self._clock = clock or SystemClock()
         self._observer = observer or NullObserver()
         self._rng = rng or random.Random()  # noqa: S311 - jitter
@@ -190,6 +193,8 @@ class Reflector(Generic[T]):
             item = self._decode(decoder, raw)
             if item is not None:
                 found[self._key(item)] = self._keep(item, len(raw)), len(raw)
+            elif (lost := which(raw)) is not None and (instead := self._stand_in(lost)) is not None:
+                found[self._key(instead)] = instead, len(raw)
         return found
 
     def _key(self, item: T) -> tuple[str, str]:
@@ -257,11 +262,17 @@ class Reflector(Generic[T]):
             case Deleted(item):
                 self._on_change(self.store.remove(key) or item, None, False)
                 self._version = self.store.version(item)
-            case Lost(namespace, name, version):  # no state of it is better than one that is out of date
-                old = self.store.remove((namespace, name))
-                if old is not None:
-                    self._on_change(old, None, False)
-                self._version = version or self._version
+            case Lost():
+                self._lose(event)
+
+    def _lose(self, lost: Lost) -> None:
+        """No state of it is better than one that is out of date, unless something has to stand in its place."""
+        instead = None if lost.gone else self._stand_in(lost)
+        if instead is not None:
+            self._put(instead, 0, initial=False)
+        elif (old := self.store.remove((lost.namespace, lost.name))) is not None:
+            self._on_change(old, None, False)
+        self._version = lost.resource_version or self._version
 
     def _opened(self) -> None:
         """Something begins to answer. After 410, or an answer that was none, it may say the same once more."""

@@ -42,11 +42,13 @@ class Deleted(Struct, Generic[T], frozen=True):
 
 
 class Lost(Struct, frozen=True):
-    """An object has changed, or is gone, and cannot be decoded: what is known of it is out of date."""
+    """An object is there, has changed or is `gone`, and cannot be decoded: what is known of it is out of date."""
 
     namespace: str
     name: str
+    uid: str
     resource_version: str
+    gone: bool = False
 
 
 class Bookmark(Struct, frozen=True):
@@ -66,6 +68,7 @@ class _Envelope(Struct, frozen=True):
 class _Which(Struct, frozen=True, rename="camel"):
     namespace: str = ""
     name: str = ""
+    uid: str = ""
     resource_version: str = ""
 
 
@@ -74,6 +77,7 @@ class _Marked(Struct, frozen=True):
 
 
 class _Named(Struct, frozen=True):
+    type: str = ""
     object: _Marked = _Marked()
 
 
@@ -180,14 +184,28 @@ def _bookmark(raw: Raw) -> Bookmark:
 def _lost(line: bytes) -> Lost | None:
     """The object that cannot be decoded. Raises Unexpected if there is none."""
     try:
-        which = _NAMED.decode(line).object.metadata
+        named = _NAMED.decode(line)
     except RecursionError:
         return None
     except UNDECODABLE as error:
         raise Unexpected(str(error), line) from error
-    if not which.name:
+    if not named.object.metadata.name:
         raise Unexpected("no event of an object", line)
-    return Lost(which.namespace, which.name, which.resource_version)
+    return _known(named.object, gone=named.type == "DELETED")
+
+
+def which(raw: Raw) -> Lost | None:
+    """The object of a list that cannot be decoded; None if not even its name can be read."""
+    try:
+        found = msgspec.json.decode(raw, type=_Marked)
+    except UNDECODABLE:
+        return None
+    return _known(found, gone=False) if found.metadata.name else None
+
+
+def _known(found: _Marked, *, gone: bool) -> Lost:
+    meta = found.metadata
+    return Lost(meta.namespace, meta.name, meta.uid, meta.resource_version, gone)
 
 
 def _error(raw: Raw) -> ApiError:

@@ -134,6 +134,9 @@ _IN_METADATA: Final[dict[str, Tree]] = {
     "two owners": {"ownerReferences": [*_META["ownerReferences"], {**_META["ownerReferences"][0], "uid": "x"}]},
     "finalizers": {"finalizers": NEVER},
     "no image": {"annotations": {}},
+    "no AppArmor by annotation": {
+        "annotations": {**_META["annotations"], "container.apparmor.security.beta.kubernetes.io/pull": "unconfined"}
+    },
 }
 _IN_CONTAINER: Final[dict[str, Tree]] = {
     "a command": {"command": ["sh"]},
@@ -150,6 +153,7 @@ _IN_CONTAINER: Final[dict[str, Tree]] = {
     "another container's name": {"name": "app"},
 }
 _MOUNT: Final = {"volumeMounts": [{"name": "x", "mountPath": PurePosixPath(COMMAND).parent.as_posix()}]}
+_KEY: Final = {"name": "x", "key": "x"}
 _IN_SPEC: Final[dict[str, Tree]] = {
     "its command mounted": {
         "containers": [{**_CONTAINER, **_MOUNT}],
@@ -178,6 +182,22 @@ _IN_SPEC: Final[dict[str, Tree]] = {
     },
     "a claim": {"volumes": [{"name": "x", "persistentVolumeClaim": {"claimName": "x"}}]},
     "another's storage": {"volumes": [{"name": "x", "nfs": {"server": "x", "path": "/"}}]},
+    "a Secret's key beside it": {
+        "containers": [_CONTAINER, {**_BESIDE, "env": [{"name": "X", "valueFrom": {"secretKeyRef": _KEY}}]}]
+    },
+    "a Secret beside it": {
+        "initContainers": [{**_BESIDE, "envFrom": [{"secretRef": {"name": "x"}}]}],
+    },
+    "no seccomp": {"securityContext": {"seccompProfile": {"type": "Unconfined"}}},
+    "no seccomp beside it": {
+        "containers": [_CONTAINER, {**_BESIDE, "securityContext": {"seccompProfile": {"type": "Unconfined"}}}]
+    },
+    "no AppArmor": {"securityContext": {"appArmorProfile": {"type": "Unconfined"}}},
+    "another SELinux user": {"securityContext": {"seLinuxOptions": {"user": "system_u"}}},
+    "another SELinux type": {"securityContext": {"seLinuxOptions": {"type": "spc_t"}}},
+    "another SELinux type beside it": {
+        "containers": [_CONTAINER, {**_BESIDE, "securityContext": {"seLinuxOptions": {"type": "spc_t"}}}]
+    },
     "a secret in a volume": {"volumes": [{"name": "x", "secret": {"secretName": "x"}}]},
 }
 

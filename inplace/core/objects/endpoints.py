@@ -43,6 +43,8 @@ class EndpointSlice(Part, frozen=True):
 
     metadata: Meta = Meta()
     endpoints: tuple[Endpoint, ...] | None = None
+    #: It could not be decoded, and this stands in its place (`cluster.unreadable`).
+    unreadable: bool = False
 
     def targets(self) -> dict[str, str]:
         """The serving Pods, by uid with their names; empty for a slice that another controller manages."""

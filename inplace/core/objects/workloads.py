@@ -138,6 +138,8 @@ class Pdb(Part, frozen=True):
     status: PdbStatus = PdbStatus()
     #: Whether the cache keeps only a rest of it (`cluster.kept`).
     partial: bool = False
+    #: It could not be decoded, and this stands in its place (`cluster.unreadable`).
+    unreadable: bool = False
 
 
 class Revision(Part, frozen=True):

@@ -125,6 +125,8 @@ class Reservations(Struct, frozen=True):
 
     def _refusal(self, pdb: Pdb, pod: Pod) -> str | None:
         meta, status = pdb.metadata, pdb.status
+        if pdb.unreadable:
+            return f"PodDisruptionBudget {meta.name} cannot be read by this version of inplace: it may allow nothing"
         if meta.uid in self.snapshot.pending:
             return None  # it is being asked
         if pod.name in status.entries:
@@ -137,6 +139,8 @@ class Reservations(Struct, frozen=True):
 
     def _write(self, pdb: Pdb) -> ReserveDisruptions | None:
         uid, entries = pdb.metadata.uid, pdb.status.entries
+        if pdb.unreadable:
+            return None
         own, wanted = self.own(pdb), self.entries.get(uid, frozenset())
         second = self.now.replace(microsecond=0)
         kept = {name: at for name, at in entries.items() if name not in own or name in wanted}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from inplace.cluster import unreadable
 from inplace.cluster.cache import Cache
 from inplace.cluster.gather import gather
 from inplace.cluster.key import Key
@@ -14,6 +15,7 @@ from inplace.core.objects.endpoints import EndpointSlice
 from inplace.core.objects.model import Meta
 from inplace.core.objects.workloads import Workload
 from inplace.core.rollout.snapshot import Snapshot
+from inplace.kube.watch import Lost
 from tests.factories import NOW, decode, pod
 
 DEPLOYMENT = BY_NAME["Deployment"]
@@ -133,6 +135,17 @@ def test_a_slice_of_another_namespace_says_nothing_of_a_pod():
     for namespace, serves in (("ours", False), ("theirs", True)):
         cache.slices.put(endpoint_slice(namespace, served.uid))
         assert cache.serves(served) is serves
+
+
+def test_a_slice_that_cannot_be_read_may_list_any_pod_of_its_namespace():
+    cache, served = Cache(), pod(namespace="ours")
+    for namespace, serves in (("theirs", False), ("ours", True)):
+        instead = unreadable.stand_in(EndpointSlice, Lost(namespace, "web", "u", "1"))
+        assert instead is not None
+        cache.slices.put(instead)
+        assert cache.serves(served) is serves
+    cache.slices.put(endpoint_slice("ours", "another"))
+    assert not cache.serves(served)
 
 
 def endpoint_slice(namespace, uid):

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 
+from inplace.cluster import unreadable
 from inplace.core.actions import patches
 from inplace.core.actions.actions import CloseGate, PatchImages, ReserveDisruptions
 from inplace.core.objects import names, selectors
@@ -17,6 +18,7 @@ from inplace.core.pod.observation import PodObservation
 from inplace.core.rollout import disruption_budgets
 from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Phase
+from inplace.kube.watch import Lost
 from tests.factories import NOW, decode, later, pod, snapshot, stamp, swapping, workload
 
 
@@ -105,6 +107,23 @@ def test_a_pod_that_is_not_ready_takes_nothing():
     made = plan(budget(allowed=0), pods=[pod(ready=False)])
     assert starts(made) == ["web-0"]
     assert not reserves(made)
+
+
+def test_a_budget_that_cannot_be_read_holds_back_and_is_not_written():
+    """It is left out of nothing: what protects Pods would protect nothing."""
+    lost = Lost("default", "web", "pdb-web", "5")
+    one = unreadable.stand_in(Pdb, lost)
+    made = plan(one)
+    reason = made.deferred["web-1"]
+    assert reason.code == ReasonCode.DisruptionBudget
+    assert "PodDisruptionBudget web cannot be read" in reason.message
+    in_flight = [pod(record=swapping()), pod(name="web-1")]
+    for pods in (None, in_flight):
+        for budgets in ((one,), (one, budget(name="other", allowed=0))):
+            made = plan(*budgets, pods=pods)
+            assert not starts(made)
+            assert "web" not in [write.budget.metadata.name for write in reserves(made)]
+    assert starts(plan(one, annotations={"disruption-budgets": "Ignore"}))
 
 
 def test_budgets_of_others_and_ignored_ones_are_not_asked():

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import random
 from contextlib import asynccontextmanager
 
 import pytest
+from msgspec.structs import replace
 
 from inplace.controller.app import WATCH_SECONDS
-from inplace.core.objects.model import Pod
+from inplace.core.objects.model import Pod, PodStatus
 from inplace.kube import resource as resources
 from inplace.kube.reflector import CATCH_UP_SECONDS, STALE_SECONDS, Reflector
 from inplace.kube.store import Store
+from tests.factories import decode
 from tests.unit.kube.server import event, ok, page, pod, serving, status, stream, text
 
 pytestmark = pytest.mark.looptime
@@ -134,6 +137,33 @@ async def test_of_what_cannot_be_decoded_any_more_no_older_state_is_left():
         assert [one.name for one in store.values()] == ["c"]
         assert changes[3:] == [("5", None, False), ("6", None, False)]
         assert script.requests[2].query["resourceVersion"] == "12"
+
+
+@pytest.mark.parametrize("form", ["list", "event"])
+async def test_what_cannot_be_decoded_is_stood_in_for_until_it_is_gone(form):
+    bad = {**pod("a", "11"), "spec": {"containers": 7}}
+    gone = asyncio.Event()
+    first = page(bad) if form == "list" else page(pod("a", "5"))
+    lines = (event("MODIFIED", bad),) if form == "event" else ()
+
+    async def until_gone() -> None:
+        await gone.wait()
+
+    answers = (ok(first), stream(*lines, then=until_gone), stream(event("DELETED", bad), then=_forever))
+    instead = functools.partial(replace, decode(pod("a", "11"), Pod))
+
+    def stand_in(lost):
+        assert (lost.namespace, lost.name, lost.uid, lost.resource_version) == ("default", "a", "a", "11")
+        return instead(status=PodStatus(phase="Unreadable"))
+
+    async with reflecting(*answers, stand_in=stand_in) as (_, store, changes, *_):
+        await asyncio.sleep(1)
+        assert [one.status.phase for one in store.values()] == ["Unreadable"]
+        assert changes[-1][1] == "11", "those who need it are told"
+        gone.set()
+        await asyncio.sleep(5)
+        assert len(store) == 0
+        assert changes[-1] == ("11", None, False)
 
 
 async def test_a_line_without_an_end_is_not_held_in_memory(monkeypatch):

@@ -326,7 +326,16 @@ REACHES = {
     "proc": put("spec", "initContainers", value=[{"name": "x", "securityContext": {"procMount": "Unmasked"}}]),
     "host process": put("spec", "securityContext", value={"windowsOptions": {"hostProcess": True}}),
 }
-#: What Istio, EKS and others add to every Pod.
+_ENVIRONMENT = {
+    "env": [
+        {"name": "A", "value": "b"},
+        {"name": "B", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        {"name": "C", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}},
+        {"name": "D", "valueFrom": {"configMapKeyRef": {"name": "x", "key": "x"}}},
+    ],
+    "envFrom": [{"prefix": "P_", "configMapRef": {"name": "x", "optional": True}}],
+}
+#: What Istio, EKS, OpenShift and others add to every Pod.
 ADDED = {
     "container": lambda tree: tree["spec"]["containers"].append(
         {"name": "proxy", "image": "x", "env": [{"name": "A"}]}
@@ -334,6 +343,9 @@ ADDED = {
     "init container": put("spec", "initContainers", value=[{"name": "init", "image": "x"}]),
     "volume": put("spec", "volumes", value=[{"name": "token", "projected": {"sources": []}}]),
     "mount": put("spec", "containers", 0, "volumeMounts", value=[{"name": "token", "mountPath": "/x"}]),
+    "environment": lambda tree: tree["spec"]["containers"].append({"name": "proxy", **_ENVIRONMENT}),
+    "level of SELinux": put("spec", "securityContext", "seLinuxOptions", value={"level": "s0:c26,c5"}),
+    "level of its SELinux": put("spec", "containers", 0, "securityContext", "seLinuxOptions", value={"level": "s0:c1"}),
 }
 NOT_OURS = {
     "label": lambda tree: tree["metadata"]["labels"].pop(names.HELPER),
@@ -381,6 +393,55 @@ def test_nothing_of_it_reaches_the_host(what):
     one = changed(helper(), REACHES[what])
     assert of_helper(None, one) == fences.REACHES_HOST
     assert of_helper(one, None) == ""
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"env": [{"name": "A", "valueFrom": {"secretKeyRef": {"name": "x", "key": "x"}}}]},
+        {"env": [{"name": "A", "valueFrom": {"somethingNew": {"name": "x"}}}]},
+        {"envFrom": [{"configMapRef": {"name": "x"}}, {"secretRef": {"name": "x"}}]},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("field", ["containers", "initContainers"])
+def test_no_container_beside_it_reads_a_secret(field, beside):
+    one = helper()
+    one["spec"].setdefault(field, []).append({"name": "x", "image": "x", **beside})
+    assert of_helper(None, one) == fences.READS_NO_SECRET
+    assert of_helper(one, None) == ""
+
+
+APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"seccompProfile": {"type": "Unconfined"}},
+        {"appArmorProfile": {"type": "Unconfined"}},
+        {"seLinuxOptions": {"type": "spc_t"}},
+        {"seLinuxOptions": {"user": "system_u"}},
+        {"seLinuxOptions": {"role": "system_r"}},
+    ],
+    ids=str,
+)
+def test_it_and_what_is_beside_it_are_confined_as_others_are(context):
+    own = helper()["spec"]["containers"][0]["securityContext"]
+    for one in (
+        changed(helper(), put("spec", "securityContext", value=context)),
+        changed(helper(), put("spec", "containers", 0, "securityContext", value={**own, **context})),
+        changed(helper(), put("spec", "initContainers", value=[{"name": "x", "securityContext": context}])),
+    ):
+        assert of_helper(None, one) == fences.CONFINED
+        assert of_helper(one, None) == ""
+
+
+def test_it_is_confined_by_annotations_too():
+    for profile, said in (("unconfined", fences.CONFINED), ("runtime/default", "")):
+        assert (
+            of_helper(None, changed(helper(), put("metadata", "annotations", f"{APPARMOR}pull", value=profile))) == said
+        )
 
 
 @pytest.mark.parametrize("what", UNSERVED)
