@@ -342,7 +342,8 @@ class Client:
         if isinstance(self.clock, ServerClock):
             self._set(self.clock, response.headers.get("Date", ""))
         for warning in response.headers.getall("Warning", ()):
-            self._observer.event("server.warning", level="warning", path=path, warning=warning)
+            level = "debug" if "dryRun" in query else "warning"  # of what is not there, as a probe's Pod
+            self._observer.event("server.warning", level=level, path=path, warning=warning)
         if response.status >= 300:
             await self._refuse(response, headers.get("Authorization"))
         return response

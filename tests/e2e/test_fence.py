@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import collections
 import contextlib
+import json
 
 from inplace.kube import resource as resources
-from inplace.kube.client import Client
+from inplace.kube.client import Client, PatchType
 from inplace.kube.connection import connect
 from inplace.runtime.observe import NullObserver
 from tests import forbidden
@@ -45,6 +46,10 @@ async def test_a_resize_changes_nothing_but_a_size(open_world):
 async def test_the_controller_finds_the_fence_in_force_for_its_very_account(open_world):
     async with open_world(controller=False) as world, ours(world) as client:
         await forbidden.stand(world)
+        # As ours is: of whatever PodSecurity would not admit it warns.
+        body = {"metadata": {"labels": {"pod-security.kubernetes.io/warn": "restricted"}}}
+        where = resources.NAMESPACES, world.namespace, None
+        await world.client.patch(*where, body, patch_type=PatchType.MERGE, type=dict)
         with policies.bound(world.cluster.kubeconfig, world.namespace, *policies.named("fence")):
             await world.until(lambda: fenced(client, world), "the fence to be in force", SOON)
             await world.start_controller()
@@ -54,6 +59,9 @@ async def test_the_controller_finds_the_fence_in_force_for_its_very_account(open
 
             await world.until(proven, "the fence to be proven", SOON)
             assert '"event": "fence.proven"' in world.log.read_text()
+            lines = (json.loads(line) for line in world.log.read_text().splitlines() if line.startswith("{"))
+            warned = {line["path"].rsplit("/", 1)[1] for line in lines if line["event"] == "server.warning"}
+            assert not warned & {"pods", "replicasets", "events"}, "what is only tried is created there"
 
 
 async def fenced(client, world):

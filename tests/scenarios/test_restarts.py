@@ -17,7 +17,8 @@ from tests.scenarios.world import identity
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
 RESTART = names.RESTART
 #: The writes of a request that has an order.
-BATCHES = {"3 sidecar > app": [("sidecar",), ("app",)]}
+#: By request: the containers of each write, where there are several.
+BATCHES: dict[str | None, list[tuple[str, ...]]] = {"3 sidecar > app": [("sidecar",), ("app",)]}
 
 
 def containers(pod):

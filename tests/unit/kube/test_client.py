@@ -204,6 +204,19 @@ async def test_warnings_of_the_server_are_passed_on():
         assert ("server.warning", '299 - "old"') in [(name, f.get("warning")) for name, f in recorder.events]
 
 
+@pytest.mark.parametrize(("dry_run", "level"), [(False, "warning"), (True, "debug")])
+async def test_a_warning_of_a_dry_run_is_for_nobody(dry_run, level):
+    """Nothing of it stays; a probe that finds what it expects is silent."""
+    answer = web.json_response(pod("a", "1"), headers={"Warning": '299 - "old"'})
+
+    async def warned(_: web.Request) -> web.Response:
+        return answer
+
+    async with serving(warned) as (client, _, recorder):
+        await _patch(client, dry_run=dry_run)
+        assert [fields["level"] for name, fields in recorder.events if name == "server.warning"] == [level]
+
+
 @pytest.mark.parametrize(
     ("date", "years"),
     [
