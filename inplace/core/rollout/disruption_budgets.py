@@ -103,10 +103,10 @@ class Reservations(Struct, frozen=True):
         return [at for at in found if at > self.now]
 
     def own(self, pdb: Pdb) -> dict[str, datetime]:
-        """Our current entries: those that we wrote, and those of Pods in flight."""
+        """Our current entries: those that we wrote, and those of Pods in flight. A time in the future counts as now."""
         uid = pdb.metadata.uid
         ours = self._written(uid) - self._of_others(uid) | self.entries.get(uid, frozenset())
-        return {name: at for name, at in pdb.status.entries.items() if name in ours}
+        return {name: min(at, self.now) for name, at in pdb.status.entries.items() if name in ours}
 
     def _written(self, uid: str) -> frozenset[str]:
         return self.snapshot.reserved.get(uid, frozenset())
