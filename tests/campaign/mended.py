@@ -53,7 +53,7 @@ MENDED: tuple[Mended, ...] = (
     Mended(
         "tell only of a Pod in flight what would fail it",
         '{"start":{"kind":"Deployment","mode":"InPlaceIfPossible","policies":true,"settings":{"on-failure":"Rollback","progress-deadline-seconds":"120"}},'
-        '"moves":[["image","v4",1.0],["refuse","image patches: 404",20.0],["image","v1",60.0]]}',
+        '"moves":[["image","v4",1.0],["refuse","image patches: 404",20.0],["image","v1",100.0]]}',
     ),
     Mended(
         "take a Pod of a Deployment that is not available for a native rollout",
@@ -148,7 +148,7 @@ MENDED: tuple[Mended, ...] = (
     ),
     Mended(
         "tell nothing of a Pod in flight whose failure cannot be recorded",
-        '{"start":{"kind":"Deployment","replicas":1},"moves":[["image","v2",2.5],["refuse","drains: 409",60.0]]}',
+        '{"start":{"kind":"Deployment","replicas":1},"moves":[["image","v2",2.5],["refuse","drains: 409",100.0]]}',
     ),
     Mended(
         "drain whom somebody else keeps",
