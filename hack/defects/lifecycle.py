@@ -143,7 +143,7 @@ DEFECTS: Final = (
     Defect(
         "count the time of a Pod without a node as its own",
         "core/pod/eligibility.py",
-        "return bound_at or pod.metadata.creation_timestamp or now",
+        "return min(bound_at or pod.metadata.creation_timestamp or now, now)",
         "return pod.metadata.creation_timestamp or now",
         (
             "unit/core/test_pod.py::test_a_pod_that_waited_for_a_node_is_judged_from_when_it_had_one",

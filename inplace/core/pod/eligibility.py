@@ -91,10 +91,12 @@ def unstarted(change: PodChange) -> Reason | None:
 
 
 def scheduled_at(pod: Pod, now: datetime) -> datetime:
-    """When a Pod got its node: nothing that is on the node can have begun before. `now`, if nobody says."""
+    """When a Pod got its node: nothing that is on the node can have begun before. `now`, if nobody says, or if that is
+    in the future.
+    """
     scheduled = pod.condition("PodScheduled")
     bound_at = scheduled.last_transition_time if scheduled is not None and scheduled.status == "True" else None
-    return bound_at or pod.metadata.creation_timestamp or now
+    return min(bound_at or pod.metadata.creation_timestamp or now, now)
 
 
 def _is_unseen(pod: Pod, name: str) -> bool:

@@ -138,14 +138,14 @@ def infer(pod: Pod, now: datetime, *, serving: bool) -> PodObservation | None:
     """What a process would have observed, inferred from the object alone; None if the Pod has no upgrade to watch.
 
     Only for commands, which make no decisions; the controller uses its own observations. Times are those of the
-    kubelet, in whole seconds of its clock, and never before our own preceding write.
+    kubelet, in whole seconds of its clock, never before our own preceding write, and one in the future counts as now.
     """
     record = records.read(pod)
     if not isinstance(record, Record):
         return None
     ready = pod.condition("Ready")
     since = ready.last_transition_time if ready is not None else None
-    changed_at = max(record.started_at, since + timedelta(seconds=1)) if since is not None else now
+    changed_at = max(record.started_at, min(since, now) + timedelta(seconds=1)) if since is not None else now
     unready_at = changed_at if record.in_flight and not pod.ready else None
     seen = PodObservation(
         record.started_at,
@@ -174,7 +174,7 @@ def _infer_container(
         first_id=status.container_id if baseline.unsettled else baseline.id,
         first_image_id=status.image_id if baseline.unsettled else baseline.image_id,
         id=status.container_id,
-        since=started + timedelta(seconds=1) if started is not None else now,
+        since=min(started, now) + timedelta(seconds=1) if started is not None else now,
         waiting=waiting,
         backoffs=int(waiting == "ImagePullBackOff"),
     )
