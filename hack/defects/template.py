@@ -10,6 +10,7 @@ KNOWN_KEYS: Final = "core/objects/known_keys.py"
 KEYS: Final = "core/template/keys.py"
 DIFF: Final = "core/template/diff.py"
 RESTARTS: Final = "core/template/restarts.py"
+MENDED: Final = "campaign/test_campaign.py::test_a_mended_fault_is_not_shown_again"
 ALIASES: Final = "core/objects/aliases.py"
 DEFAULTS: Final = "core/template/defaults.py"
 DOCUMENTS: Final = "cli/documents.py"
@@ -56,6 +57,23 @@ DEFECTS: Final = (
         "for name in requested if name not in images",
         "for name in requested",
         (f"{CHANGE}::test_only_what_has_no_new_image_restarts_with_the_one_that_it_has",),
+    ),
+    Defect(
+        "restart with the digest of another image while the container before still runs",
+        RESTARTS,
+        "not before.evidence and before.from_ != before.to:",
+        "False:",
+        (f"{CHANGE}::test_nor_that_of_an_image_whose_container_is_not_replaced_yet",),
+    ),
+    Defect(
+        "restart with the digest of another image while the new one is not there",
+        RESTARTS,
+        "return waiting is None or waiting.reason not in PULL",
+        "return True",
+        (
+            f"{CHANGE}::test_the_digest_of_the_image_before_is_not_that_of_one_that_is_not_there",
+            f"{MENDED}[restart with the digest of another image while the new one is not there]",
+        ),
     ),
     Defect(
         "leave the env of a container stale",

@@ -170,4 +170,9 @@ MENDED: tuple[Mended, ...] = (
         "keep a partition that its owner applies no more",
         '{"start":{"kind":"StatefulSet","strategy":"canary","tool":"server-side-apply"},"moves":[["strategy","default",20.0]]}',
     ),
+    Mended(
+        "restart with the digest of another image while the new one is not there",
+        '{"start":{"kind":"Deployment","replicas":1,"settings":{"pre-pull":"Never","progress-deadline-seconds":"120"}},'
+        '"moves":[["image","missing",60.0],["restart-containers","app",1.0],["kill","",60.0]]}',
+    ),
 )

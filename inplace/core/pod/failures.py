@@ -13,14 +13,12 @@ from typing import Final
 
 from inplace.core.objects.model import ContainerStatus, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.pod.observation import FAILED_PULL, PodObservation
+from inplace.core.objects.waiting import FINAL_PULL, PULL
+from inplace.core.pod.observation import PodObservation
 from inplace.core.state import records
 from inplace.core.state.records import Baseline, PodPhase, Record
 from inplace.core.template.change import PodChange
 
-#: The kubelet's retries cannot fix these (pkg/kubelet/images/types.go).
-FINAL_PULL: Final = frozenset({"InvalidImageName", "ErrImageNeverPull"})
-PULL: Final = FINAL_PULL | FAILED_PULL | {"ImagePullBackOff", "ImageInspectError"}
 CREATE: Final = frozenset(
     {
         "CreateContainerConfigError",

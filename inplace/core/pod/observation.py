@@ -14,14 +14,13 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.core.objects.model import ContainerStatus, Pod
+from inplace.core.objects.waiting import FAILED_PULL
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 
 #: A container waits for these without an obstacle of its own. The pause after the old container ended is said to be a
 #: crash loop, even if the image of the new one cannot be pulled.
 _PAUSES: Final = ("", "ContainerCreating", "PodInitializing", "CrashLoopBackOff")
-#: A pull has just failed, and will be tried again (pkg/kubelet/images/types.go).
-FAILED_PULL: Final = frozenset({"ErrImagePull", "RegistryUnavailable", "SignatureValidationFailed"})
 
 
 class ContainerObservation(Struct, frozen=True, gc=False):

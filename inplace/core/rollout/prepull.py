@@ -19,7 +19,7 @@ from inplace.core.objects import aliases
 from inplace.core.objects.images import registry_of
 from inplace.core.objects.model import Node, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.pod import failures
+from inplace.core.objects.waiting import PULL
 from inplace.core.pod.states import ImageWait
 from inplace.core.rollout import dry_runs, pull_pods, reported
 from inplace.core.rollout.changes import Changes, Restart
@@ -280,7 +280,7 @@ def _check(
     waiting = status.state.waiting if status is not None else None
     what = _where(image)
     held_up = pull_pods.held_up_by(pull_pod) if pull_pod is not None else ""
-    if pull_pod is not None and waiting is not None and waiting.reason in failures.PULL:
+    if pull_pod is not None and waiting is not None and waiting.reason in PULL:
         return _judged(
             ReasonCode.ImagePull,
             f"{what}: {waiting.reason}: {waiting.message}",

@@ -14,6 +14,7 @@ from inplace.core.kinds import Template
 from inplace.core.objects import images, names, selectors, workloads
 from inplace.core.objects.known_keys import LEAVE_ALONE_ANNOTATIONS, LEAVE_ALONE_LABELS
 from inplace.core.objects.model import Meta, Owner, Pod, SecurityContext, Tree, Waiting
+from inplace.core.objects.waiting import FINAL_PULL, PULL
 from inplace.core.objects.workloads import Pdb, Workload
 from inplace.core.pod import failures
 from inplace.core.rollout.snapshot import Snapshot
@@ -70,9 +71,9 @@ def is_pulled(helper: Pod) -> bool:
 def has_failed(helper: Pod, now: datetime) -> bool:
     """Whether the pull error that its kubelet reports is a verdict: final, or seen after its second try."""
     waiting, made = _waiting(helper), helper.metadata.creation_timestamp
-    if waiting is None or waiting.reason not in failures.PULL:
+    if waiting is None or waiting.reason not in PULL:
         return False
-    return waiting.reason in failures.FINAL_PULL or (made is not None and now >= made + SECOND_TRY)
+    return waiting.reason in FINAL_PULL or (made is not None and now >= made + SECOND_TRY)
 
 
 class PullResult(StrEnum):

@@ -10,8 +10,11 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from inplace.core.objects import aliases
-from inplace.core.objects.model import Pod, Tree
+from inplace.core.objects.model import ContainerStatus, Pod, Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.waiting import PULL
+from inplace.core.state import records
+from inplace.core.state.records import Record
 from inplace.core.template import defaults, keys, trees
 from inplace.core.template.change import ContainerChange, Edits, Refused
 
@@ -47,6 +50,9 @@ def switched(
         container, status = pod.container(name), pod.container_status(name)
         if container is None or status is None or not status.container_id or not status.image_id:
             continue
+        if not _has_its_image(pod, status):
+            refused.append(_imageless(name, container.image, pod))
+            continue
         always = (container.image_pull_policy or defaults.pull_policy(container.image)) == _ALWAYS
         alias = aliases.flip(container.image, wanted[name], status.image_id, status.image, always_pulls=always)
         if alias:
@@ -56,13 +62,37 @@ def switched(
     return Refused(tuple(refused)) if refused else found
 
 
+def _has_its_image(pod: Pod, status: ContainerStatus) -> bool:
+    """Whether the digest in a status is that of the image in the spec: not while the container before a patch is still
+    the last one, nor while the image is not there, whoever asked for it.
+    """
+    record = records.read(pod)
+    before = record.containers.get(status.name) if isinstance(record, Record) else None
+    if before is not None and before.id == status.container_id and not before.evidence and before.from_ != before.to:
+        return False
+    waiting = status.state.waiting
+    return waiting is None or waiting.reason not in PULL
+
+
+def _imageless(name: str, image: str, pod: Pod) -> Reason:
+    why = (
+        f"container {name} is to restart with its image, {image}, and runs another yet or none: what it would start"
+        f" with is not known; correct the image, wait for it, or {keys.UNDO}"
+    )
+    return Reason(ReasonCode.RestartNotSupported, f"{_path(name, pod)}.image", why)
+
+
 def _unsafe(name: str, image: str, image_id: str, pod: Pod) -> Reason:
-    field = "containers" if any(one.name == name for one in pod.spec.containers) else "initContainers"
     why = (
         f"container {name} would have to restart with its image, {image}, and node {pod.spec.node_name} has it by no"
         f" digest of its repository ({image_id}): another spelling might be pulled; {keys.UNDO}"
     )
-    return Reason(ReasonCode.RestartNotSupported, f"spec.{field}[{name}].image", why)
+    return Reason(ReasonCode.RestartNotSupported, f"{_path(name, pod)}.image", why)
+
+
+def _path(name: str, pod: Pod) -> str:
+    field = "containers" if any(one.name == name for one in pod.spec.containers) else "initContainers"
+    return f"spec.{field}[{name}]"
 
 
 def longest(target: Tree, again: Collection[str]) -> dict[str, str]:

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import copy
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
 
-from inplace.core.objects import known_keys
-from inplace.core.objects.model import Container, ContainerStatus, Meta, Pod, PodSpec, PodStatus
+from inplace.core.objects import known_keys, names
+from inplace.core.objects.model import (
+    Container,
+    ContainerState,
+    ContainerStatus,
+    Meta,
+    Pod,
+    PodSpec,
+    PodStatus,
+    Waiting,
+)
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.settings.annotations import InitImages
+from inplace.core.state import records
+from inplace.core.state.records import Baseline, PodPhase, Record
 from inplace.core.template import chosen, diff
 from inplace.core.template.change import ContainerChange, Edits, PodChange, Refused
 from inplace.core.template.chosen import Request
@@ -821,6 +833,39 @@ def test_with_always_a_restart_never_asks_what_the_tag_means():
 def test_an_image_without_a_digest_of_its_repository_is_not_restarted(image_id):
     found = needs(*ASKED, running("app:1", image_id=image_id, labels={"v": "1"}))
     assert codes(found) == [(ReasonCode.RestartNotSupported, "spec.containers[app].image")]
+
+
+@pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff", "InvalidImageName"])
+def test_the_digest_of_the_image_before_is_not_that_of_one_that_is_not_there(reason):
+    waiting = running("app:9", labels={"v": "1"})
+    status = replace(waiting.status.container_statuses[0], state=ContainerState(waiting=Waiting(reason=reason)))
+    found = needs(*ASKED, replace(waiting, status=PodStatus(container_statuses=(status,))))
+    assert codes(found) == [(ReasonCode.RestartNotSupported, "spec.containers[app].image")]
+    assert "is to restart with its image, app:9" in found.reasons[0].message
+
+
+def test_nor_that_of_an_image_whose_container_is_not_replaced_yet():
+    """A new target while the kubelet has not acted on the patch: the old container still runs."""
+    baseline = Baseline(from_="app:1", to="app:9", id="c://1", image_id=RUNS)
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    record = Record(
+        v=1,
+        workload="u",
+        attempt=1,
+        phase=PodPhase.SWAPPING,
+        base="a",
+        target="b",
+        started_at=at,
+        deadline=at + timedelta(minutes=5),
+        containers={"app": baseline},
+    )
+    annotations = {names.STATE: records.encode(record)}
+    found = needs(*ASKED, running("app:9", labels={"v": "1"}, annotations=annotations))
+    assert codes(found) == [(ReasonCode.RestartNotSupported, "spec.containers[app].image")]
+    replaced = replace(record, containers={"app": replace(baseline, id="c://0")})
+    annotations = {names.STATE: records.encode(replaced)}
+    found = needs(*ASKED, running("app:9", labels={"v": "1"}, annotations=annotations))
+    assert found.images == {"app": f"app:9@{RUNS}"}
 
 
 def test_a_container_that_was_never_created_is_waited_for():
