@@ -13,7 +13,7 @@ PLANNING: Final = "unit/controller/test_planning.py"
 RESTS: Final = "unit/controller/test_rests.py"
 KINDS: Final = "unit/core/test_kinds.py"
 PAGES: Final = "unit/kube/test_pages.py"
-DOCUMENTS: Final = "unit/cli/test_documents.py"
+DOCUMENTS: Final = "unit/kube/test_documents.py"
 
 DEFECTS: Final = (
     # --- time
@@ -274,7 +274,7 @@ DEFECTS: Final = (
     # --- files
     Defect(
         "let merges multiply",
-        "cli/documents.py",
+        "kube/documents.py",
         "        node.value = [*others, *scalars.values()]\n",
         "        others.clear()\n        scalars.clear()\n",
         (f"{DOCUMENTS}::test_merges_do_not_multiply",),

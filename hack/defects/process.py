@@ -7,7 +7,6 @@ from typing import Final
 from hack.defects.defect import Defect, not_checked
 
 KEPT: Final = "unit/cluster/test_kept.py"
-CONNECTION: Final = "unit/kube/test_connection.py"
 LEASE: Final = "unit/kube/test_lease.py"
 REFLECTOR: Final = "unit/kube/test_reflector.py"
 HTTP: Final = "unit/serve/test_http.py"
@@ -93,28 +92,6 @@ DEFECTS: Final = (
         "            del self._expected[oldest]\n",
         "            break\n",
         ("unit/kube/test_expectations.py",),
-    ),
-    # --- credentials
-    Defect(
-        "let the error of a plugin end the process",
-        "kube/connection.py",
-        "                raise self._failure from error\n",
-        "                raise\n",
-        (CONNECTION,),
-    ),
-    Defect(
-        "run the plugin once for every call that is refused",
-        "kube/connection.py",
-        "            if used != self._token:\n                return\n",
-        "            self._renewed_at = float('-inf')\n",
-        (CONNECTION,),
-    ),
-    Defect(
-        "send the token where anybody can listen",
-        "kube/connection.py",
-        "        if token and self._is_private:\n",
-        "        if token:\n",
-        (CONNECTION,),
     ),
     # --- the lease, and the end
     Defect(

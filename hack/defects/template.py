@@ -13,7 +13,7 @@ RESTARTS: Final = "core/template/restarts.py"
 MENDED: Final = "campaign/test_campaign.py::test_a_mended_fault_is_not_shown_again"
 ALIASES: Final = "core/objects/aliases.py"
 DEFAULTS: Final = "core/template/defaults.py"
-DOCUMENTS: Final = "cli/documents.py"
+DOCUMENTS: Final = "kube/documents.py"
 PLAN: Final = "cli/plan.py"
 
 CHANGE: Final = "unit/core/test_change.py"
@@ -163,6 +163,6 @@ DEFECTS: Final = (
         "    if text in _WORDS:\n",
         '    if ":" in text and text.replace(":", "").isdigit():\n        return int(text.replace(":", ""))\n'
         "    if text in _WORDS:\n",
-        ("unit/cli/test_documents.py::test_scalars",),
+        ("unit/kube/test_documents.py::test_scalars",),
     ),
 )

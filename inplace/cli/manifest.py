@@ -11,10 +11,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from inplace.cli import documents
 from inplace.cli.errors import InputError
 from inplace.core.objects.model import Meta, Tree
 from inplace.core.template.trees import tree
+from inplace.kube import documents
 
 
 class Manifest(Struct, frozen=True):
@@ -27,7 +27,10 @@ class Manifest(Struct, frozen=True):
 
 
 def read(source: str) -> Manifest:
-    """The one template in a file; `-` is standard input. Raises InputError if there is none, or more than one."""
+    """The one template in a file; `-` is standard input.
+
+    Raises InputError if there is none, or more than one; Malformed for what is no YAML.
+    """
     where, held, found = _read(source)
     if len(found) == 1:
         return found[0]
@@ -40,7 +43,7 @@ def read(source: str) -> Manifest:
 def find(source: str, kind: str, namespace: str, name: str) -> Manifest:
     """The one manifest of a workload in a file, among whatever else; one without a namespace fits every namespace.
 
-    Raises InputError if there is none, or more than one.
+    Raises InputError if there is none, or more than one; Malformed for what is no YAML.
     """
     where, _, found = _read(source)
     fitting = [

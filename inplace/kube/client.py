@@ -333,6 +333,9 @@ class Client:
                 allow_redirects=False,
             )
             code = str(response.status)
+        except aiohttp.ClientConnectorCertificateError:
+            self.connection.distrust()
+            raise
         finally:
             self._observer.count("rest_client_requests_total", code=code, method=method, host=host)
         self.outages.answered()

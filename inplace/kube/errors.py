@@ -1,6 +1,7 @@
 """Errors of calls to an API server.
 
     KubeError
+     ├─ Malformed            a text is neither YAML nor JSON
      ├─ ConfigError          the kubeconfig or the credentials cannot be used
      ├─ Unreachable          no response: refused, TLS, DNS, timeout, cut (`outcome_unknown`: a write may be done)
      ├─ Unexpected           an answer that is none of an API server, or not to what was asked (`outcome_unknown`)
@@ -37,6 +38,10 @@ UNDECODABLE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 
 class KubeError(Exception):
     """Base class of everything that this package raises."""
+
+
+class Malformed(KubeError):
+    """A text is neither YAML nor JSON, or holds too much; the message names the line."""
 
 
 class ConfigError(KubeError):

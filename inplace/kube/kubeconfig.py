@@ -6,26 +6,22 @@ client-go, tools/clientcmd (loader.go, client_config.go, validation.go).
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeVar
 
-import yaml
 from msgspec import Struct
+from msgspec.structs import replace
 
-from inplace.kube.errors import ConfigError
+from inplace.kube import documents, entries
+from inplace.kube.entries import Cluster, Context, File, User
+from inplace.kube.errors import ConfigError, Malformed
 
-#: Fields that hold a path relative to the file that they stand in.
-_PATHS: Final = ("certificate-authority", "client-certificate", "client-key", "tokenFile")
-#: Fields of a user that are no secret, and how short a value is that is found in any text.
-_HARMLESS: Final = frozenset({"command", "apiVersion", "interactiveMode", "installHint", "name", "idp-issuer-url"})
-_SHORTEST: Final = 4
-#: Where entries stand, and what an entry holds.
-_ENTRIES: Final = {"clusters": "cluster", "users": "user", "contexts": "context"}
-#: Two of them contradict each other.
-_BASIC, _TOKEN = ("username", "password"), ("token", "tokenFile")
+E = TypeVar("E", Cluster, User)
+_MODES: Final = ("Never", "IfAvailable", "Always")
+#: Versions of what a plugin is told and answers; the older one has a default for its mode.
+V1, V1BETA1 = "client.authentication.k8s.io/v1", "client.authentication.k8s.io/v1beta1"
 
 
 class Impersonation(Struct, frozen=True):
@@ -50,72 +46,54 @@ class Flags(Struct, frozen=True):
     client_certificate: str | None = None
     client_key: str | None = None
 
-    def on_cluster(self, entry: dict[str, Any]) -> dict[str, Any]:
+    def on_cluster(self, entry: Cluster) -> Cluster:
         """The cluster with them: trust is replaced as a whole, and another server needs no name of the file's."""
-        found = dict(entry)
+        if self.insecure_skip_tls_verify and self.certificate_authority:
+            raise ConfigError("--certificate-authority and --insecure-skip-tls-verify: expected one of them")
         if self.insecure_skip_tls_verify or self.certificate_authority:
-            for field in ("insecure-skip-tls-verify", "certificate-authority", "certificate-authority-data"):
-                found.pop(field, None)
+            entry = replace(
+                entry,
+                insecure_skip_tls_verify=self.insecure_skip_tls_verify,
+                certificate_authority=_path(self.certificate_authority),
+                certificate_authority_data="",
+            )
         if self.server or self.tls_server_name:
-            found.pop("tls-server-name", None)
-        given = {
-            "server": self.server,
-            "certificate-authority": _path(self.certificate_authority),
-            "tls-server-name": self.tls_server_name,
-            "insecure-skip-tls-verify": self.insecure_skip_tls_verify or None,
-        }
-        found.update(_given(given))
-        return found
+            entry = replace(entry, tls_server_name=self.tls_server_name or "")
+        return replace(entry, server=self.server) if self.server else entry
 
-    def on_user(self, entry: dict[str, Any]) -> dict[str, Any]:
+    def on_user(self, entry: User) -> User:
         """The user with them; a file takes the place of data. Raises ConfigError for a token that would not count."""
-        given = {
-            "token": self.token or None,
-            "client-certificate": _path(self.client_certificate),
-            "client-key": _path(self.client_key),
-        }
-        if self.token and entry.get("tokenFile"):
+        if self.token and entry.token_file:
             raise ConfigError("--token: the user has a tokenFile, which comes first: expected --user with another one")
-        other = {"client-certificate": "client-certificate-data", "client-key": "client-key-data"}
-        replaced = {name for field, name in other.items() if given[field]}
-        found = {field: value for field, value in entry.items() if field not in replaced}
-        found.update(_given(given))
-        return found
+        if self.client_certificate:
+            path = _path(self.client_certificate)
+            entry = replace(entry, client_certificate=path, client_certificate_data="")
+        if self.client_key:
+            entry = replace(entry, client_key=_path(self.client_key), client_key_data="")
+        return replace(entry, token=self.token) if self.token else entry
 
 
-def _path(given: str | None) -> str | None:
-    return str(Path(given).absolute()) if given else None
+def _path(given: str | None) -> str:
+    return str(Path(given).absolute()) if given else ""
 
 
 class Chosen(Struct, frozen=True):
-    """A context, with its cluster and user; every path in them is absolute, and no field is null."""
+    """A context, with its cluster and user; every path in them is absolute."""
 
+    #: The files, for messages.
+    where: str
     context: str
     namespace: str
-    cluster: dict[str, Any]
-    user: dict[str, Any]
+    cluster: Cluster
+    user: User
+    #: What the context, or a flag, calls the user.
+    user_name: str = ""
 
     @property
     def impersonation(self) -> Impersonation:
         """Of the user's `as`, `as-uid`, `as-groups` and `as-user-extra`."""
         user = self.user
-        extra = user.get("as-user-extra") or {}
-        return Impersonation(
-            user=str(user.get("as") or ""),
-            uid=str(user.get("as-uid") or ""),
-            groups=tuple(map(str, user.get("as-groups") or ())),
-            extra=tuple((str(key), tuple(map(str, values or ()))) for key, values in extra.items()),
-        )
-
-    def document(self) -> dict[str, Any]:
-        """The same as a kubeconfig of nothing else."""
-        context = {"cluster": "cluster", "user": "user"}
-        return {
-            "current-context": self.context,
-            "contexts": [{"name": self.context, "context": context}],
-            "clusters": [{"name": "cluster", "cluster": self.cluster}],
-            "users": [{"name": "user", "user": self.user}],
-        }
+        return Impersonation(user.as_, user.as_uid, user.as_groups, tuple(user.as_user_extra.items()))
 
 
 def files(given: str | None) -> list[Path]:
@@ -127,9 +105,10 @@ def files(given: str | None) -> list[Path]:
     return listed or ([Path(home) / ".kube" / "config"] if home else [])
 
 
-def exists(given: str | None) -> bool:
-    """Whether there is a kubeconfig at all."""
-    return any(file.is_file() for file in files(given))
+def says_anything(given: str | None) -> bool:
+    """Whether there is a kubeconfig that has any entry. Raises ConfigError for one that cannot be read."""
+    read = (_parse(file) for file in files(given) if file.exists())
+    return any((one.clusters, one.users, one.contexts, one.current_context) != ((), (), (), "") for one in read)
 
 
 def choose(given: str | None, context: str | None, flags: Flags = Flags()) -> Chosen:  # noqa: B008 - frozen
@@ -137,146 +116,158 @@ def choose(given: str | None, context: str | None, flags: Flags = Flags()) -> Ch
 
     Raises ConfigError, with the file and the field and never a credential.
     """
-    where, merged = _merged(given)
-    name = context or merged["current-context"]
+    where, merged = _read(given)
+    name = context or merged.current
     if not name:
-        raise ConfigError(f"kubeconfig {where}: current-context is not set: give --context NAME")
-    if name not in merged["contexts"]:
-        raise ConfigError(f"kubeconfig {where} has no context {name!r}: see kubectl config get-contexts")
-    about = merged["contexts"][name]
-    cluster, user = flags.cluster or str(about.get("cluster") or ""), flags.user or str(about.get("user") or "")
-    if cluster not in merged["clusters"]:
-        raise ConfigError(
-            f"kubeconfig {where}: {_names('cluster', flags.cluster, name)} {cluster!r}, which is not there"
-        )
-    if user and user not in merged["users"]:
-        named = _names("user", flags.user, name)
-        raise ConfigError(f"kubeconfig {where}: {named} {user!r}, which is not there")
-    namespace = about.get("namespace") or ""
-    if not isinstance(namespace, str):
-        raise ConfigError(f"kubeconfig {where} cannot be used: contexts: namespace {namespace!r} is no name")
-    found = _one_credential(f"kubeconfig {where}: users: {user}", flags.on_user(merged["users"].get(user, {})))
-    reached = flags.on_cluster(merged["clusters"][cluster])
-    if reached.get("insecure-skip-tls-verify") and flags.certificate_authority:
-        raise ConfigError("--certificate-authority and --insecure-skip-tls-verify: expected one of them")
-    return Chosen(context=name, namespace=namespace, cluster=reached, user=found)
+        raise ConfigError(f"{where}: current-context is not set: give --context NAME")
+    if name not in merged.contexts:
+        raise ConfigError(f"{where} has no context {name!r}: see kubectl config get-contexts")
+    about = merged.contexts[name]
+    user = flags.user or about.user
+    cluster = _named(where, merged.clusters, flags.cluster, about.cluster, "cluster", name)
+    found = _named(where, merged.users, flags.user, about.user, "user", name) if user else User()
+    return Chosen(
+        where=where,
+        context=name,
+        namespace=about.namespace,
+        cluster=_checked_cluster(f"{where}: clusters: {flags.cluster or about.cluster}", flags.on_cluster(cluster)),
+        user=_checked_user(f"{where}: users: {user}", flags.on_user(found)),
+        user_name=user,
+    )
 
 
-def named(given: str | None, entries: str) -> list[str]:
+def named(given: str | None, what: str) -> list[str]:
     """The names of all `contexts`, `clusters` or `users`. Raises ConfigError."""
-    return list(_merged(given)[1][entries])
+    merged = _read(given)[1]
+    held: dict[str, Iterable[str]] = {"contexts": merged.contexts, "clusters": merged.clusters, "users": merged.users}
+    return list(held[what])
 
 
-def _merged(given: str | None) -> tuple[str, dict[str, Any]]:
+def _read(given: str | None) -> tuple[str, _Merged]:
     """What to call the files in messages, and what is in them."""
-    where = os.pathsep.join(map(str, files(given))) or "of $HOME, which is not set"
-    if not exists(given):
-        raise ConfigError(f"kubeconfig {where} does not exist: give --kubeconfig FILE, or set KUBECONFIG")
+    where = f"kubeconfig {os.pathsep.join(map(str, files(given))) or 'of $HOME, which is not set'}"
+    present = [file for file in files(given) if file.exists()]
+    if not present:
+        raise ConfigError(f"{where} does not exist: give --kubeconfig FILE, or set KUBECONFIG")
+    merged = _Merged()
+    for file in present:
+        merged.add(_parse(file), file)
+    return where, merged
+
+
+def _named(where: str, known: dict[str, E], flag: str | None, written: str, what: str, context: str) -> E:
+    """The entry of the name. Raises ConfigError if there is none."""
+    name = flag or written
+    if name in known:
+        return known[name]
+    if not name:
+        raise ConfigError(f"{where}: the context {context} names no {what}: expected --{what} NAME")
+    who = f"--{what} names" if flag else f"contexts: {context} names the {what}"
+    raise ConfigError(f"{where}: {who} {name!r}, which is not there")
+
+
+def _parse(file: Path) -> File:
+    where = f"kubeconfig {file}"
     try:
-        return where, _merge([(file, _parse(file)) for file in files(given) if file.is_file()])
-    except RecursionError as error:
-        raise ConfigError(f"kubeconfig {where}: an entry holds itself, or is nested too deep") from error
-
-
-def _names(what: str, flag: str | None, context: str) -> str:
-    return f"--{what} names" if flag else f"contexts: {context} names the {what}"
-
-
-def _parse(file: Path) -> dict[str, Any]:
-    try:
-        text = file.read_bytes().decode("utf-8-sig")
-        found = _json_or_yaml(text)
+        found = documents.read(where, file.read_bytes().decode("utf-8-sig"))
     except OSError as error:
-        raise ConfigError(f"kubeconfig {file} cannot be read: {error.strerror or error}") from error
-    except yaml.MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise ConfigError(f"kubeconfig {file}: {line}{error.problem or error.context}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"kubeconfig {file}: expected YAML or JSON in UTF-8") from error
-    if found is not None and not isinstance(found, dict):
-        raise ConfigError(f"kubeconfig {file}: expected an object, found {type(found).__name__}")
-    return found or {}
+        raise ConfigError(f"{where} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{where}: expected YAML or JSON in UTF-8") from error
+    except Malformed as error:
+        raise ConfigError(str(error)) from error
+    return entries.file(where, found[0]) if found else File()  # of several documents the first counts
 
 
-def _json_or_yaml(text: str) -> Any:
-    """JSON may be indented by tabs, which YAML refuses."""
-    if text.lstrip().startswith("{"):
-        try:
-            return json.loads(text)
-        except ValueError:
-            pass  # YAML in flow style, whose error names the line
-    return yaml.safe_load(text)
-
-
-def _merge(found: list[tuple[Path, dict[str, Any]]]) -> dict[str, Any]:
+class _Merged:
     """Of two entries of a name, and of two current contexts, the one of the first file counts."""
-    merged: dict[str, Any] = {"current-context": "", "clusters": {}, "users": {}, "contexts": {}}
-    for file, document in found:
-        merged["current-context"] = merged["current-context"] or str(document.get("current-context") or "")
-        for where, holds in _ENTRIES.items():
-            entries = document.get(where) or []
-            if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-                raise ConfigError(f"kubeconfig {file}: {where}: expected a list of objects with name and {holds}")
-            for entry in entries:
-                value = entry.get(holds) or {}
-                if not isinstance(value, dict):
-                    raise ConfigError(f"kubeconfig {file}: {where}: {entry.get('name')}: expected an object")
-                merged[where].setdefault(str(entry.get("name") or ""), _absolute(_given(value), file.absolute().parent))
-    return merged
+
+    def __init__(self) -> None:
+        self.current = ""
+        self.clusters: dict[str, Cluster] = {}
+        self.users: dict[str, User] = {}
+        self.contexts: dict[str, Context] = {}
+
+    def add(self, found: File, file: Path) -> None:
+        """Put a file after those before it. Raises ConfigError if a name is there twice."""
+        self.current = self.current or found.current_context
+        folder = file.absolute().parent
+        for where, listed in (("clusters", found.clusters), ("users", found.users), ("contexts", found.contexts)):
+            held = [one.name for one in listed]
+            twice = sorted({name for name in held if held.count(name) > 1})
+            if twice:
+                raise ConfigError(f"kubeconfig {file}: {where}: {twice[0]!r} is there twice")
+        for cluster in found.clusters:
+            self.clusters.setdefault(cluster.name, _cluster_at(folder, cluster.cluster))
+        for user in found.users:
+            self.users.setdefault(user.name, _user_at(folder, user.user))
+        for context in found.contexts:
+            self.contexts.setdefault(context.name, context.context)
 
 
-def _given(value: Any) -> Any:
-    """Without what is null."""
-    if isinstance(value, dict):
-        return {key: _given(below) for key, below in value.items() if below is not None}
-    return [_given(below) for below in value] if isinstance(value, list) else value
+def _at(folder: Path, path: str) -> str:
+    return str(folder / path) if path else ""
 
 
-def _absolute(entry: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """With the paths in it resolved; a command without a slash is one of $PATH."""
-    for field in _PATHS:
-        if entry.get(field):
-            entry[field] = str(folder / str(entry[field]))
-    plugin = entry.get("exec")
-    if isinstance(plugin, dict) and os.sep in str(plugin.get("command") or ""):
-        plugin["command"] = str(folder / str(plugin["command"]))
-    return entry
+def _cluster_at(folder: Path, found: Cluster) -> Cluster:
+    """With its path resolved."""
+    return replace(found, certificate_authority=_at(folder, found.certificate_authority))
 
 
-def _one_credential(where: str, user: dict[str, Any]) -> dict[str, Any]:
-    """The user with the credential that counts: a token before a plugin, and a token's file before the token."""
-    has_token, has_basic = (any(user.get(field) for field in fields) for fields in (_TOKEN, _BASIC))
+def _user_at(folder: Path, found: User) -> User:
+    """With its paths resolved; a command without a slash is one of $PATH."""
+    plugin = found.exec
+    if plugin is not None and os.sep in plugin.command:
+        plugin = replace(plugin, command=_at(folder, plugin.command))
+    return replace(
+        found,
+        client_certificate=_at(folder, found.client_certificate),
+        client_key=_at(folder, found.client_key),
+        token_file=_at(folder, found.token_file),
+        exec=plugin,
+    )
+
+
+def _checked_cluster(where: str, found: Cluster) -> Cluster:
+    """Raises ConfigError for what contradicts itself."""
+    has_authority = bool(found.certificate_authority or found.certificate_authority_data)
+    if found.certificate_authority and found.certificate_authority_data:
+        raise ConfigError(f"{where} has certificate-authority and certificate-authority-data: expected one of them")
+    if has_authority and found.insecure_skip_tls_verify:
+        raise ConfigError(f"{where} has insecure-skip-tls-verify and an authority: expected one of them")
+    return found
+
+
+def _checked_user(where: str, found: User) -> User:
+    """The user without the plugin that another credential comes before. Raises ConfigError for what contradicts."""
+    certificate = bool(found.client_certificate or found.client_certificate_data)
+    has_token, has_basic = bool(found.token or found.token_file), bool(found.username or found.password)
     if has_token and has_basic:
         raise ConfigError(f"{where} has a token and a password: expected one of them")
-    if "exec" in user and "auth-provider" in user:
+    if found.client_certificate and found.client_certificate_data:
+        raise ConfigError(f"{where} has client-certificate and client-certificate-data: expected one of them")
+    if certificate and bool(found.client_key) is bool(found.client_key_data):
+        raise ConfigError(f"{where} has a client certificate: expected client-key or client-key-data with it")
+    if found.exec is not None and found.provider is not None:
         raise ConfigError(f"{where} has exec and auth-provider: expected one of them")
-    if not user.get("as") and any(user.get(field) for field in ("as-uid", "as-groups", "as-user-extra")):
+    if not found.as_ and (found.as_uid or found.as_groups or found.as_user_extra):
         raise ConfigError(f"{where} has as-uid, as-groups or as-user-extra: expected the user in `as` as well")
-    provider = user.get("auth-provider")
-    if isinstance(provider, dict) and isinstance(provider.get("config"), dict):
-        provider["config"].setdefault("client-secret", "")  # a public client has none
-    groups, extra = user.get("as-groups") or [], user.get("as-user-extra") or {}
-    if not isinstance(groups, list):
-        raise ConfigError(f"{where}: as-groups: expected a list of names")
-    if not isinstance(extra, dict) or not all(isinstance(values, list) for values in extra.values()):
-        raise ConfigError(f"{where}: as-user-extra: expected a list of values for each key")
-    dropped = {"exec", "auth-provider"} if has_token or has_basic else set()
-    dropped |= {"token"} if user.get("tokenFile") else set()
-    return {field: value for field, value in user.items() if field not in dropped}
+    if found.exec is not None:
+        found = replace(found, exec=_checked_plugin(f"{where}: exec", found.exec))
+    if has_token or has_basic:
+        return replace(found, exec=None, provider=None)
+    return replace(found, exec=None) if certificate else found
 
 
-def shows(text: str, user: dict[str, Any]) -> bool:
-    """Whether a text holds anything of the user's entry but the paths and the command in it."""
-    return any(value in text for value in _values({key: user[key] for key in user if key not in _PATHS}))
-
-
-def _values(entry: Any) -> Iterator[str]:
-    if isinstance(entry, dict):
-        for key, below in entry.items():
-            if key not in _HARMLESS:
-                yield from _values(below)
-    elif isinstance(entry, list):
-        for below in entry:
-            yield from _values(below)
-    elif not isinstance(entry, bool) and len(str(entry)) >= _SHORTEST:
-        yield str(entry)
+def _checked_plugin(where: str, found: entries.Exec) -> entries.Exec:
+    """The plugin with its mode. Raises ConfigError for what is missing or unknown."""
+    if not found.command:
+        raise ConfigError(f"{where}: command is missing")
+    if found.api_version not in {V1, V1BETA1}:
+        raise ConfigError(f"{where}: apiVersion {found.api_version!r}: expected {V1} or {V1BETA1}")
+    if not all(variable.name for variable in found.env):
+        raise ConfigError(f"{where}: env: expected a name for each variable")
+    mode = found.interactive_mode or ("IfAvailable" if found.api_version == V1BETA1 else "")
+    if mode not in _MODES:
+        raise ConfigError(f"{where}: interactiveMode {mode!r}: expected {', '.join(_MODES)}")
+    return replace(found, interactive_mode=mode)

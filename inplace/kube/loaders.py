@@ -1,9 +1,8 @@
-"""The credential loaders of kubernetes_asyncio, and nothing else of it.
+"""The in-cluster credentials of kubernetes_asyncio, and nothing else of it.
 
 Importing the whole library runs some 850 generated modules, none of which we use: 36 MB of memory for the lifetime of
 the process, and 0.3 s at every start of the command line. Only its own `__init__` files import them, so two of these
-are replaced by empty packages of the same path; everything below them is the library's, unchanged, but for how an exec
-plugin is run (`plugin`).
+are replaced by empty packages of the same path; everything below them is the library's, unchanged.
 """
 
 from __future__ import annotations
@@ -14,8 +13,6 @@ from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NamedTuple
-
-from inplace.kube import plugin
 
 LIBRARY = "kubernetes_asyncio"
 
@@ -33,19 +30,7 @@ def loaders() -> Loaders:
     if LIBRARY not in sys.modules:
         _prepare()
     config = import_module(f"{LIBRARY}.config")
-    library = import_module(f"{LIBRARY}.config.kube_config")
-    vars(library)["ExecProvider"] = _bounded(library.ExecProvider)
     return Loaders(config, import_module(f"{LIBRARY}.client.configuration").Configuration)
-
-
-def _bounded(provider: Any) -> Any:
-    """The library's reading of the kubeconfig's `exec`, and our running of it."""
-
-    class Bounded(provider):  # type: ignore[misc]
-        async def run(self, previous_response: str | None = None) -> Any:
-            return await plugin.ask(self.args, self.env, self.api_version)
-
-    return Bounded
 
 
 def _prepare() -> None:

@@ -26,9 +26,13 @@ _WORDS: Final = {
 
 
 def address(host: str) -> str:
-    """A server's address without what may be a credential in it: user, password and query."""
-    url = URL(host)
-    return str(url.with_user(None).with_query(None).with_fragment(None)) if url.host else host.rpartition("@")[2]
+    """A server's address without what may be a credential in it: user, password and query. It may be no address."""
+    try:
+        url = URL(host)
+        found = str(url.with_user(None).with_query(None).with_fragment(None)) if url.host else ""
+    except ValueError:
+        found = ""
+    return found or host.rpartition("@")[2]
 
 
 def unreachable(server: str, error: BaseException, *, outcome_unknown: bool) -> Unreachable:

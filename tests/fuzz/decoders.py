@@ -15,8 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hack.bench import hostile
-from inplace.cli import documents, manifest
-from inplace.cli.errors import InputError
+from inplace.cli import manifest
 from inplace.cluster.cache import Cache
 from inplace.cluster.gather import gather
 from inplace.cluster.key import Key
@@ -38,9 +37,9 @@ from inplace.core.template import diff, trees
 from inplace.core.views import pod as explanation
 from inplace.core.views import workload as view
 from inplace.core.views.figures import figures
-from inplace.kube import answers, client, lease, pages, resource, watch
+from inplace.kube import answers, client, documents, lease, pages, resource, watch
 from inplace.kube.connection import connect
-from inplace.kube.errors import ConfigError, KubeError, Status, from_status
+from inplace.kube.errors import ConfigError, KubeError, Malformed, Status, from_status
 from inplace.runtime.clock import SystemClock
 from inplace.runtime.observe import NullObserver
 from inplace.runtime.queue import WorkQueue
@@ -292,6 +291,6 @@ DECODERS: Final[dict[str, Decoder]] = {
     "selector": Decoder(_selector, (SELECTOR,), ()),
     "template": Decoder(_template, (*hostile.PLAIN, ASKED), (), None, 80),
     "plan": Decoder(_plan, tuple(_whole(UPGRADE, DEPLOYMENT)), (), None, 60),
-    "manifest": Decoder(_manifest, (*UPGRADE["statefulsets"], PODS), (InputError,), None, 20),
+    "manifest": Decoder(_manifest, (*UPGRADE["statefulsets"], PODS), (Malformed,), None, 20),
     "kubeconfig": Decoder(_kubeconfig, (KUBECONFIG,), (ConfigError,), None, 1),
 }  # fmt: skip

@@ -222,5 +222,5 @@ def test_it_is_offline(tmp_path):
     path.write_text(yaml.safe_dump(template()))
     found = loaded_by("diff", str(path), str(path))
     assert "inplace.cli.diff" in found
-    assert not {"aiohttp", "kubernetes_asyncio", "asyncio", "ssl", "inplace.kube"} & found
+    assert not {"aiohttp", "kubernetes_asyncio", "asyncio", "ssl", "inplace.kube.client"} & found
     assert {name for name in found if name.startswith("inplace.runtime.")} == {"inplace.runtime.printable"}

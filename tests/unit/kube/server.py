@@ -12,8 +12,10 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from msgspec.structs import replace
 
 from inplace.kube import resource as resources
+from inplace.kube.access import Access, Credential
 from inplace.kube.client import Client
 from inplace.kube.connection import Connection
 from inplace.kube.kubeconfig import Impersonation
@@ -66,19 +68,17 @@ class Script:
         return await answer(request)
 
 
-class _Configuration:
-    """The part of kubernetes_asyncio's Configuration that a Connection uses."""
-
-    ssl_ca_cert = cert_file = key_file = None
-    verify_ssl = True
-    tls_server_name = proxy = None
+class _Source:
+    """Another token, whenever it is asked for one."""
 
     def __init__(self, host: str) -> None:
-        self.host = host
-        self.api_key = {"BearerToken": "Bearer first"}
+        self.access = Access(host, credential=Credential(authorization="Bearer first"))
 
-    async def get_api_key_with_prefix(self, key: str) -> str | None:
-        return self.api_key.get(key)
+    async def ask(self) -> Access:
+        return replace(self.access, credential=Credential(authorization="Bearer second"))
+
+    async def look(self) -> Access:
+        return self.access
 
 
 @asynccontextmanager
@@ -89,14 +89,9 @@ async def serving(*answers: Answer) -> AsyncIterator[tuple[Client, Script, Recor
     app.router.add_route("*", "/{path:.*}", script.handle)
     clock = LoopClock(datetime(2026, 1, 1, tzinfo=UTC))
 
-    async def renew(configuration: _Configuration) -> None:
-        configuration.api_key["BearerToken"] = "Bearer second"
-
     async with TestServer(app) as server:
-        host = str(server.make_url("/")).rstrip("/")
-        connection = Connection(
-            _Configuration(host), renew, clock, namespace="", as_who=Impersonation(), agent="test/1"
-        )
+        source = _Source(str(server.make_url("/")).rstrip("/"))
+        connection = Connection(source, source.access, clock, namespace="", as_who=Impersonation(), agent="test/1")
         async with connection:
             yield Client(connection, recorder, clock, rng=random.Random(0)), script, recorder
 

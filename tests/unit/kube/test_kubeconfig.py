@@ -1,19 +1,17 @@
-"""Which cluster, user and credential a kubeconfig means: by client-go's rules, each compared with the real kubectl."""
+"""Which cluster, user and credential a kubeconfig means: by client-go's rules.
+
+Tests of tests/kubectl/test_connections.py compare with the real kubectl.
+"""
 
 from __future__ import annotations
 
 import os
-import shutil
-import ssl
-import subprocess
-import tempfile
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 
 import pytest
 import yaml
 
 from inplace.kube.connection import connect
+from inplace.kube.entries import Cluster, User
 from inplace.kube.errors import ConfigError
 from inplace.kube.kubeconfig import Flags, choose
 from inplace.runtime.clock import SystemClock
@@ -33,102 +31,23 @@ def _config(server, user, *, name="x", **context):
     }
 
 
-@pytest.fixture
-def recording(tmp_path):
-    """An API server that keeps the headers of every request and finds nothing."""
-    asked = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append({name: self.headers.get_all(name) for name in SEEN if self.headers.get_all(name)})
-            self.send_response(404)
-            self.end_headers()
-
-        def log_message(self, *_):
-            """Nothing on stderr."""
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    cert, key = str(tmp_path / "tls.crt"), str(tmp_path / "tls.key")
-    openssl = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-subj",
-        "/CN=x",
-        "-out",
-        cert,
-        "-keyout",
-        key,
-    ]
-    subprocess.run(openssl, check=True, capture_output=True)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.load_cert_chain(cert, key)
-    server.socket = tls.wrap_socket(server.socket, server_side=True)
-    Thread(target=server.serve_forever, daemon=True).start()
-    yield f"https://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    server.server_close()
-
-
-def _kubectl(*arguments):
-    with tempfile.TemporaryDirectory() as home:
-        environment = {"PATH": os.environ["PATH"], "HOME": home}
-        subprocess.run(["kubectl", *arguments], check=False, capture_output=True, cwd="/", env=environment, timeout=60)
-
-
 async def _ours(**options):
     async with await connect(user_agent="test", in_cluster=False, clock=SystemClock(), **options) as connection:
         headers = await connection.headers()
         return connection.host, {name: headers.getall(name) for name in SEEN if name in headers}
 
 
-USERS = {
-    "token": {"token": "abc"},
-    "basic": {"username": "u", "password": "p"},
-    "token file before token": {"token": "stale", "tokenFile": "token"},
-    "null": {"token": "abc", "exec": None, "client-certificate": None},
-    "token before plugin": {
-        "token": "abc",
-        "exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "/none", "interactiveMode": "Never"},
-    },
-    "impersonation": {
-        "token": "abc",
-        "as": "jane",
-        "as-uid": "7",
-        "as-groups": ["a", "b"],
-        "as-user-extra": {"why/so": ["r", "s"]},
-    },
-}
-
-
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="compares with kubectl")
-@pytest.mark.parametrize("user", USERS.values(), ids=USERS)
-async def test_a_user_is_who_it_is_for_kubectl(tmp_path, recording, user):
-    server, asked = recording
-    (tmp_path / "token").write_text("fresh\n")
-    path = tmp_path / "config"
-    config = _config(server, user)
-    config["clusters"][0]["cluster"]["insecure-skip-tls-verify"] = True
-    path.write_text(yaml.safe_dump(config))
-    _kubectl("--kubeconfig", str(path), "get", "--raw", "/x")
-    assert asked
-    assert await _ours(kubeconfig=str(path)) == (server, asked[0])
-
-
 async def test_of_two_files_the_first_wins_and_paths_are_relative_to_their_own(tmp_path, monkeypatch):
     (tmp_path / "below").mkdir()
     (tmp_path / "below" / "token").write_text("of below")
-    first = _config("http://127.0.0.1:1", {"tokenFile": "token"})
-    second = _config("http://127.0.0.1:2", {"token": "other"}) | {"current-context": "y"}
+    first = _config("https://127.0.0.1:1", {"tokenFile": "token"})
+    second = _config("https://127.0.0.1:2", {"token": "other"}) | {"current-context": "other"}
     (tmp_path / "below" / "a").write_text(yaml.safe_dump(first))
     (tmp_path / "b").write_text(yaml.safe_dump(second))
     (tmp_path / "empty").write_text("")
     listed = [tmp_path / "none", tmp_path / "empty", tmp_path / "below" / "a", tmp_path / "b"]
     monkeypatch.setenv("KUBECONFIG", os.pathsep.join(map(str, listed)))
-    assert await _ours() == ("http://127.0.0.1:1", {"Authorization": ["Bearer of below"]})
+    assert await _ours() == ("https://127.0.0.1:1", {"Authorization": ["Bearer of below"]})
 
 
 async def test_the_pods_own_credentials_are_for_when_there_is_no_kubeconfig(tmp_path, monkeypatch):
@@ -197,10 +116,10 @@ async def test_no_message_shows_a_credential(tmp_path, user):
 @pytest.mark.parametrize(
     ("user", "said"),
     [
-        ("{as: jane, as-groups: admins}", "as-groups: expected a list"),
-        ("{as: jane, as-user-extra: [a]}", "as-user-extra: expected a list of values for each key"),
-        ("{as: jane, as-user-extra: {a: b}}", "as-user-extra: expected a list of values for each key"),
-        ("&a {exec: *a}", "an entry holds itself"),
+        ("{as: jane, as-groups: admins}", "users.0..user.as-groups: expected a list, got text"),
+        ("{as: jane, as-user-extra: [a]}", "as-user-extra: expected a mapping, got a list"),
+        ("{as: jane, as-user-extra: {a: b}}", "as-user-extra.....: expected a list, got text"),
+        ("&a {exec: *a}", "nested more than 100 levels deep"),
     ],
 )
 async def test_what_is_malformed_is_named(tmp_path, user, said):
@@ -209,34 +128,6 @@ async def test_what_is_malformed_is_named(tmp_path, user, said):
     path.write_text(text.replace("\n    token: REPLACED", f" {user}"))
     with pytest.raises(ConfigError, match=said):
         await _ours(kubeconfig=str(path))
-
-
-FLAGS = {
-    "server": {"server": "{server}"},
-    "cluster": {"cluster": "other"},
-    "user": {"user": "other"},
-    "token in the place of a token": {"token": "given"},
-    "token before a plugin": {"user": "plugged", "token": "given"},
-}
-
-
-@pytest.mark.skipif(shutil.which("kubectl") is None, reason="compares with kubectl")
-@pytest.mark.parametrize("flags", FLAGS.values(), ids=FLAGS)
-async def test_a_flag_takes_the_place_of_what_it_takes_for_kubectl(tmp_path, recording, flags):
-    server, asked = recording
-    given = {name: value.format(server=server) for name, value in flags.items()}
-    written = server if not {"server", "cluster"} & flags.keys() else "https://127.0.0.1:1"
-    config = _config(written, {"token": "abc"})
-    config["clusters"].append({"name": "other", "cluster": {"server": server}})
-    for cluster in config["clusters"]:
-        cluster["cluster"]["insecure-skip-tls-verify"] = True
-    config["users"] += [{"name": "other", "user": {"username": "u", "password": "p"}}]
-    config["users"] += [{"name": "plugged", "user": {"exec": USERS["token before plugin"]["exec"]}}]
-    path = tmp_path / "config"
-    path.write_text(yaml.safe_dump(config))
-    _kubectl("--kubeconfig", str(path), *(f"--{name}={value}" for name, value in given.items()), "get", "--raw", "/x")
-    assert asked
-    assert await _ours(kubeconfig=str(path), flags=Flags(**given)) == (server, asked[0])
 
 
 def _chosen(tmp_path, on_cluster, on_user, /, **flags):
@@ -250,26 +141,26 @@ def test_an_authority_given_is_the_only_one_and_is_verified_with(tmp_path, monke
     monkeypatch.chdir(tmp_path)
     written = {"insecure-skip-tls-verify": True, "certificate-authority-data": "Zm9v"}
     chosen = _chosen(tmp_path, written, {}, certificate_authority="ca.crt")
-    assert chosen.cluster == {"server": "https://a:1", "certificate-authority": str(tmp_path / "ca.crt")}
+    assert chosen.cluster == Cluster(server="https://a:1", certificate_authority=str(tmp_path / "ca.crt"))
 
 
 def test_who_does_not_want_to_verify_needs_no_authority(tmp_path):
     chosen = _chosen(tmp_path, {"certificate-authority": "/none"}, {}, insecure_skip_tls_verify=True)
-    assert chosen.cluster == {"server": "https://a:1", "insecure-skip-tls-verify": True}
+    assert chosen.cluster == Cluster(server="https://a:1", insecure_skip_tls_verify=True)
     with pytest.raises(ConfigError, match="expected one of them"):
         _chosen(tmp_path, {}, {}, insecure_skip_tls_verify=True, certificate_authority="ca.crt")
 
 
 def test_another_server_does_not_have_the_name_of_the_files(tmp_path):
-    assert "tls-server-name" not in _chosen(tmp_path, {"tls-server-name": "a"}, {}, server="https://b:1").cluster
-    assert _chosen(tmp_path, {"tls-server-name": "a"}, {}, tls_server_name="b").cluster["tls-server-name"] == "b"
+    assert not _chosen(tmp_path, {"tls-server-name": "a"}, {}, server="https://b:1").cluster.tls_server_name
+    assert _chosen(tmp_path, {"tls-server-name": "a"}, {}, tls_server_name="b").cluster.tls_server_name == "b"
 
 
 def test_a_client_certificate_given_takes_the_place_of_data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     written = {"client-certificate-data": "Zm9v", "client-key-data": "Zm9v"}
     chosen = _chosen(tmp_path, {}, written, client_certificate="a.crt", client_key="a.key")
-    assert chosen.user == {"client-certificate": str(tmp_path / "a.crt"), "client-key": str(tmp_path / "a.key")}
+    assert chosen.user == User(client_certificate=str(tmp_path / "a.crt"), client_key=str(tmp_path / "a.key"))
 
 
 @pytest.mark.parametrize("flag", ["cluster", "user"])
@@ -286,3 +177,30 @@ def test_a_token_given_does_not_go_with_a_password(tmp_path):
 def test_a_token_given_that_kubectl_would_ignore_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="--token: the user has a tokenFile"):
         _chosen(tmp_path, {}, {"tokenFile": "token"}, token="given")
+
+
+@pytest.mark.parametrize(
+    ("context", "said"),
+    [({"user": ""}, "the context x names no user"), ({}, "the context x the user x has no credential")],
+)
+async def test_nobody_is_refused(tmp_path, context, said):
+    config = _config("https://127.0.0.1:1", {})
+    config["contexts"][0]["context"] |= context
+    (tmp_path / "config").write_text(yaml.safe_dump(config))
+    with pytest.raises(ConfigError, match=said):
+        await _ours(kubeconfig=str(tmp_path / "config"))
+
+
+def test_the_first_current_context_counts(tmp_path, monkeypatch):
+    for name, user in (("a", "first"), ("b", "second")):
+        path = tmp_path / name
+        path.write_text(yaml.safe_dump(_config("https://a:1", {"token": user}, name=f"of-{name}")))
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path / 'a'}{os.pathsep}{tmp_path / 'b'}")
+    assert choose(None, None).context == "of-a"
+
+
+async def test_in_a_pod_a_kubeconfig_that_says_nothing_does_not_count(tmp_path, monkeypatch):
+    (tmp_path / "config").write_text("apiVersion: v1\nkind: Config\nclusters: null\n")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    with pytest.raises(ConfigError, match="the Pod's own credentials cannot be used"):
+        await connect(user_agent="test", in_cluster=True, clock=SystemClock())

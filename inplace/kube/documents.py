@@ -1,7 +1,8 @@
 """Text in YAML or JSON -> its documents, of nothing but JSON's types, as kubectl reads them.
 
 kubectl's reader is sigs.k8s.io/yaml on go.yaml.in/yaml/v2. Of PyYAML only the parser is used, its anchors and its merge
-keys: to its scalars `12:30` is a number and `1e3` is text. Does not depend on what the documents are.
+keys: to its scalars `12:30` is a number and `1e3` is text. Does not depend on what the documents are, and its errors
+never show a value: a kubeconfig holds secrets.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
-from inplace.cli.errors import InputError
+from inplace.kube.errors import Malformed
 
 #: Deeper nesting is no manifest, and would exhaust the stack; nor are more values or characters: aliases multiply them.
 _DEEPEST: Final = 100
@@ -63,27 +64,27 @@ class _Loader(yaml.SafeLoader):
 
 
 def read(where: str, text: str) -> list[Any]:
-    """The documents in a text, without empty ones. Raises InputError, in one line that begins with `where`."""
+    """The documents in a text, without empty ones. Raises Malformed, in one line that begins with `where`."""
     try:
         if text.lstrip().startswith(("{", "[")):  # JSON may be indented by tabs, which YAML refuses
             return [_limited(msgspec.json.decode(text))]
     except RecursionError as error:
-        raise InputError(f"{where}: {_TOO_DEEP}") from error
+        raise Malformed(f"{where}: {_TOO_DEEP}") from error
     except msgspec.DecodeError:
         pass  # YAML in flow style starts with a brace as well, and its error names the line
     except ValueError as error:
-        raise InputError(f"{where}: {error}") from error
+        raise Malformed(f"{where}: {error}") from error
     try:
         return [document for document in _documents(text) if document is not None]
     except yaml.MarkedYAMLError as error:
         line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise InputError(f"{where}: {line}{error.problem or error.context}") from error
+        raise Malformed(f"{where}: {line}{error.problem or error.context}") from error
     except RecursionError as error:
-        raise InputError(f"{where}: {_TOO_DEEP}") from error
+        raise Malformed(f"{where}: {_TOO_DEEP}") from error
     except yaml.YAMLError as error:
-        raise InputError(f"{where}: invalid YAML or JSON: {' '.join(str(error).split())}") from error
+        raise Malformed(f"{where}: invalid YAML or JSON: {' '.join(str(error).split())}") from error
     except ValueError as error:
-        raise InputError(f"{where}: {error}") from error
+        raise Malformed(f"{where}: {error}") from error
 
 
 class _Left:
@@ -152,7 +153,7 @@ def _scalar(node: yaml.ScalarNode) -> object:
         case kind if kind in kinds:
             value = _plain(text)
             if not isinstance(value, kinds[kind]) or (isinstance(value, bool) and kind != "bool"):
-                raise _error(node, f"{text!r} is no {kind}")
+                raise _error(node, f"a scalar is no {kind}")
             return value
     raise _error(node, f"could not determine a constructor for the tag {node.tag!r}")
 

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from inplace.cli import documents
-from inplace.cli.errors import InputError
+from inplace.kube import documents
+from inplace.kube.errors import Malformed
 
 #: What a scalar stands for. Values are compared with their types: true is not 1.
 SCALARS = {
@@ -80,7 +80,7 @@ def test_documents(text, read):
     [
         pytest.param("a: .inf", "file: .inf is no number of JSON", id="infinity"),
         pytest.param("a:\n\tb: 1", "file: line 2: ", id="a tab that indents"),
-        pytest.param("a: !!int x", "file: line 1: 'x' is no int", id="a tag that does not fit"),
+        pytest.param("a: !!int x", "file: line 1: a scalar is no int", id="a tag that does not fit"),
         pytest.param("a: !!binary '*'", "file: ", id="no base64"),
         pytest.param("~: x", "file: line 1: a key is not text", id="a key that is nothing"),
         pytest.param(
@@ -102,7 +102,7 @@ def test_documents(text, read):
     ],
 )
 def test_bad_input_is_one_line(text, said):
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(Malformed) as caught:
         documents.read("file", text)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
