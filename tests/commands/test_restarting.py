@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from inplace.core.objects import aliases, names
 from inplace.core.objects.model import Pod
+from inplace.core.objects.workloads import Workload
 from inplace.core.state import records
 from inplace.core.state.records import Author, PodPhase, Record
 from inplace.kube import resource as resources
@@ -51,6 +52,7 @@ async def test_chosen_containers_of_a_workload_are_restarted_by_the_controller(s
         await shop.reported("UpToDate")
         before = await shop.pod("web-0")
         asked = await shop.inplace("restart", "sts/web", "-c", "sidecar")
+        await shop.until(lambda: is_observed(shop), "the StatefulSet controller to have seen it")
         planned = await shop.inplace("plan", "sts/web")
         done = await shop.inplace("status", "sts/web", "--timeout", "20s")
         one = await shop.pod("web-0")
@@ -205,3 +207,8 @@ async def test_a_command_that_dies_leaves_nothing_closed(shop):
 
 async def is_open(shop):
     return (await shop.pod("web-0")).is_true(names.GATE)
+
+
+async def is_observed(shop):
+    found = await shop.client.get(resources.STATEFULSETS, "web", NAMESPACE, type=Workload)
+    return found.status.observed_generation == found.metadata.generation
