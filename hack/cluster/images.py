@@ -51,6 +51,7 @@ CATALOGUE: dict[str, dict[str, tuple[str, str]]] = {
         **{version: ("app", version) for version in (f"v{number}" for number in range(1, VERSIONS + 1))},
         "v1-alias": ("app", "v1"),
         **{kind: (kind, kind) for kind in ("slow", "stubborn", "crash", "once")},
+        "deaf": ("pause", "deaf"),
     },
     "sidecar": {version: ("app", version) for version in ("v1", "v2")},
     "pause": {"1": ("pause", "1")},

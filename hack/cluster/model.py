@@ -6,6 +6,7 @@ Equal bytes have equal digests, as in `images`; making the real ones needs a pac
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Any, Final
 
 from hack.cluster.images import CATALOGUE
@@ -16,6 +17,7 @@ _BEHAVIOUR: Final[dict[str, dict[str, Any]]] = {
     "slow": {"ready_after": 5.0},
     "stubborn": {"ignores_term": True},
     "crash": {"exits_after": 0.2, "exit_code": 1},
+    "deaf": {"ready_after": math.inf},
     "once": {"exits_after": 0.2, "exit_code": 1, "exits_once": True},
 }
 

@@ -10,7 +10,7 @@ class Defect:
     """`right` stands exactly once in the file, `wrong` takes its place."""
 
     name: str
-    #: Below `inplace`.
+    #: Below `inplace`; of the model of a cluster `../kubesim/…`.
     file: str
     right: str
     wrong: str

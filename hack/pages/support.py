@@ -48,6 +48,7 @@ FEATURES: Final = {
     "test_resize": "cpu and memory in place",
     "test_restarts": "restarts in place, and env from labels and annotations",
     "test_init_containers": "native sidecars and plain init containers (`init-images`)",
+    "test_prediction": "what the kubelet will do to containers, said beforehand",
     "test_traffic": "EndpointSlices are waited for",
     "test_prepull": "pre-pull",
     "test_pull_pods": "pull Pods beside quotas, injectors and budgets",

@@ -53,6 +53,8 @@ class Container:
     ready_from: float = _NEVER
     ready_until: float = _NEVER
     started_from: float = _NEVER
+    #: When its startup probe has failed as often as it may.
+    startup_until: float = _NEVER
     exits_at: float = _NEVER
     done: bool = False
     #: The resources of its spec that the kubelet has set aside for it, and those with which it runs.
@@ -70,9 +72,14 @@ class Container:
         """What its startup probe says."""
         return self.running and self.started_from <= now
 
+    def failed_startup(self, now: float) -> bool:
+        """Whether its startup probe has failed for good, and the kubelet is to restart it."""
+        return self.running and self.startup_until <= now and not self.has_started(now)
+
     def next_change(self, now: float) -> float:
         """When its probes next change their mind, or it exits."""
-        times = (self.ready_from, self.ready_until, self.started_from, self.exits_at if self.running else _NEVER)
+        ends = (self.exits_at, self.startup_until) if self.running else ()
+        times = (self.ready_from, self.ready_until, self.started_from, *ends)
         return min((time for time in times if time > now), default=_NEVER)
 
 
@@ -107,8 +114,20 @@ def probe_times(spec: Tree, image: Image, now: float) -> tuple[float, float]:
     return begun, _success(readiness, begun, able) if readiness else begun
 
 
+def startup_failure(spec: Tree, begun: float, now: float) -> float:
+    """When the startup probe of a container that starts now has failed often enough, if it does not succeed before."""
+    probe = spec.get("startupProbe")
+    if not probe:
+        return _NEVER
+    failures = probe.get("failureThreshold", 3) - 1
+    fails = float(now + probe.get("initialDelaySeconds", 0) + failures * probe.get("periodSeconds", 10))
+    return fails if fails < begun else _NEVER
+
+
 def _success(probe: Tree, begin: float, able: float) -> float:
     """The first time at which a probe has succeeded often enough."""
+    if math.isinf(able):
+        return _NEVER
     period = probe.get("periodSeconds", 10)
     first = begin + probe.get("initialDelaySeconds", 0)
     ticks = max(0, math.ceil((able - first) / period - 1e-9))

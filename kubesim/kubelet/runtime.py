@@ -11,13 +11,16 @@ from datetime import datetime
 from typing import Final
 
 from inplace.runtime.clock import Clock
-from kubesim.kubelet.container import Backoff, Container, Ended, Tree, probe_failure, probe_times
+from kubesim.kubelet.container import Backoff, Container, Ended, Tree, probe_failure, probe_times, startup_failure
 from kubesim.kubelet.node import NodeState
 from kubesim.kubelet.timings import Timings
 
 Pause = Callable[[float], Awaitable[None]]
 #: The directories in which images have programs.
 _PROGRAMS: Final = ("/app", "/bin/", "/entrypoint", "/opt/", "/sbin/", "/usr/")
+
+#: Seconds that a process has to end after SIGTERM at least (minimumGracePeriodInSeconds).
+_SHORTEST_STOP: Final = 2.0
 
 
 class Runtime:
@@ -33,7 +36,10 @@ class Runtime:
     # --- starting ---------------------------------------------------------------------------------------------------
 
     async def start(self, spec: Tree, container: Container, taken: str) -> bool:
-        """Pull, create and start; False leaves the reason in `waiting` (startContainer). `taken`: the Pod's image."""
+        """Pull, create, start and run the postStart hook; False leaves the reason in `waiting` (startContainer).
+
+        `taken`: the Pod's image.
+        """
         if self._is_held(container, taken) or not await self._pull(spec, container, taken):
             return False
         image = self._node.catalogue.find(taken)
@@ -45,6 +51,8 @@ class Runtime:
         self._begin(spec, container, taken)
         if _has_no_command(spec):
             self.end(spec, container, 128, "StartError")
+        elif hooked := _slept(spec, "postStart"):
+            await self._pause(hooked)
         return True
 
     def _is_held(self, container: Container, taken: str) -> bool:
@@ -110,6 +118,7 @@ class Runtime:
         container.actual = container.allocated
         container.running, container.done, container.started = True, False, self._clock.now()
         container.started_from, container.ready_from = probe_times(spec, image, now)
+        container.startup_until = startup_failure(spec, container.started_from, now)
         container.ready_until, container.probed = float("inf"), "readinessProbe" in spec
         ends = image.exits_after is not None and not (image.exits_once and taken in container.tried)
         container.exits_at = now + image.exits_after if ends and image.exits_after is not None else float("inf")
@@ -118,13 +127,12 @@ class Runtime:
     # --- ending -----------------------------------------------------------------------------------------------------
 
     async def kill(self, spec: Tree, container: Container, grace: float) -> None:
-        """The preStop hook, SIGTERM, and SIGKILL when the grace is over (killContainer)."""
-        hook = (spec.get("lifecycle") or {}).get("preStop")
-        slept = min(float((hook.get("sleep") or {}).get("seconds", 0)), grace) if hook else 0.0
+        """The preStop hook, SIGTERM, and SIGKILL when the grace is over, and two seconds at least (killContainer)."""
+        slept = min(_slept(spec, "preStop"), grace)
         if slept:
             await self._pause(slept)
         stubborn = container.image is not None and container.image.ignores_term
-        await self._pause(max(0.0, grace - slept) if stubborn else min(self._timings.kill, grace))
+        await self._pause(max(_SHORTEST_STOP, grace - slept) if stubborn else self._timings.kill)
         self.end(spec, container, 137 if stubborn else 0)
 
     def end(self, spec: Tree, container: Container, code: int, reason: str = "") -> None:
@@ -141,6 +149,12 @@ class Runtime:
 
     def _new_backoff(self) -> Backoff:
         return Backoff(self._timings.backoff, self._timings.most_backoff)
+
+
+def _slept(spec: Tree, hook: str) -> float:
+    """How long a hook of a container sleeps, in seconds; others take no time."""
+    handler = (spec.get("lifecycle") or {}).get(hook) or {}
+    return float((handler.get("sleep") or {}).get("seconds", 0))
 
 
 def _has_no_command(spec: Tree) -> bool:

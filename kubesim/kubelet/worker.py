@@ -19,6 +19,7 @@ from kubesim.kubelet import status as statuses
 from kubesim.kubelet.container import Container, Tree
 from kubesim.kubelet.machinery import Machinery
 from kubesim.kubelet.node import NodeState
+from kubesim.kubelet.replacing import replaced
 from kubesim.kubelet.runtime import Runtime
 from kubesim.kubelet.status import is_sidecar
 from kubesim.objects import is_over, stamp
@@ -206,10 +207,12 @@ class Worker:
         for container in self._containers.values():
             container.end_seen = container.ended_at
         grace = pod["spec"].get("terminationGracePeriodSeconds", 30)
-        for spec in self._to_kill(pod):
+        initialised = any(self._containers[spec["name"]].running for spec in pod["spec"]["containers"])
+        old = replaced(pod, self._containers, self._clock.monotonic(), sidecars=self._abilities.restarts_sidecars)
+        for spec in old:
             await self._runtime.kill(spec, self._containers[spec["name"]], grace)
         once = pod["spec"].get("restartPolicy") == "Never"
-        if await self._initialise(pod):
+        if await self._initialise(pod, initialised=initialised):
             for spec in pod["spec"]["containers"]:
                 container = self._containers[spec["name"]]
                 if not container.running and not (once and container.done):
@@ -219,41 +222,38 @@ class Worker:
             name: (container.id, container.running, container.waiting) for name, container in self._containers.items()
         }
 
-    def _to_kill(self, pod: Tree) -> list[Tree]:
-        """Running containers whose image is not the spec's, compared as texts (HashContainer, 1.31 and later), and
-        those whose size changes with a restart only."""
-        found = [spec for spec in pod["spec"]["containers"] if self._is_other(spec)]
-        if self._abilities.restarts_sidecars:
-            inits = pod["spec"].get("initContainers") or ()
-            started = self._clock.monotonic()
-            found += [
-                spec
-                for spec in inits
-                if is_sidecar(spec) and self._is_other(spec) and self._containers[spec["name"]].has_started(started)
-            ]
-        return found
+    async def _initialise(self, pod: Tree, *, initialised: bool) -> bool:
+        """Start init containers that have not run, and sidecars that do not run; whether the regular ones may start.
 
-    def _is_other(self, spec: Tree) -> bool:
-        container = self._containers[spec["name"]]
-        return container.running and (container.reference != spec["image"] or resizing.restarts(spec, container))
-
-    async def _initialise(self, pod: Tree) -> bool:
-        """Run the init containers that have not run yet; whether the others may start."""
-        for spec in pod["spec"].get("initContainers") or ():
+        `initialised`: whether a regular container ran when this pass began. If none did, the last init container tells
+        whether they may (computeInitContainerActions), and those that come after one tell that it has had its turn.
+        """
+        inits = pod["spec"].get("initContainers") or []
+        for number, spec in enumerate(inits):
             container = self._containers[spec["name"]]
-            if container.done or (container.running and container.has_started(self._clock.monotonic())):
-                continue
-            if not container.running and not await self._runtime.start(spec, container, spec["image"]):
-                return is_sidecar(spec) and bool(container.id)
+            passed = initialised or any(self._containers[one["name"]].id for one in inits[number + 1 :])
             if is_sidecar(spec):
-                if not container.has_started(self._clock.monotonic()):
+                if not container.running:
+                    await self._runtime.start(spec, container, spec["image"])
+                if not passed and not container.has_started(self._clock.monotonic()):
                     return False
-                continue
-            if container.image is not None and container.image.exits_after is not None and container.image.exit_code:
+            elif not passed and not container.done and not await self._run_to_end(spec, container):
                 return False
-            self._runtime.end(spec, container, 0)
-            container.done = True
+        return initialised or not inits or self._is_complete(inits[-1])
+
+    async def _run_to_end(self, spec: Tree, container: Container) -> bool:
+        """A plain init container; whether it has ended well."""
+        if not await self._runtime.start(spec, container, spec["image"]):
+            return False
+        if container.image is not None and container.image.exits_after is not None and container.image.exit_code:
+            return False
+        self._runtime.end(spec, container, 0)
+        container.done = True
         return True
+
+    def _is_complete(self, spec: Tree) -> bool:
+        container = self._containers[spec["name"]]
+        return container.has_started(self._clock.monotonic()) if is_sidecar(spec) else container.done
 
     async def _pause(self, seconds: float) -> None:
         """Time that an action takes: of all that changes meanwhile, only probe results are written."""

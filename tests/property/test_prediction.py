@@ -5,7 +5,16 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from inplace.core.objects.model import Container, ContainerState, ContainerStatus, Pod, PodSpec, PodStatus, Running
+from inplace.core.objects.model import (
+    Container,
+    ContainerState,
+    ContainerStatus,
+    Pod,
+    PodSpec,
+    PodStatus,
+    Running,
+    Terminated,
+)
 from inplace.core.pod import prediction
 from inplace.core.pod.prediction import Fate
 from inplace.core.template.change import ContainerChange, PodChange
@@ -30,9 +39,10 @@ def pod(running):
         ContainerStatus(name, state=ContainerState(running=Running() if name in running else None))
         for name in (*REGULAR, *SIDECARS)
     ]
+    plain = tuple(ContainerStatus(name, state=ContainerState(terminated=Terminated())) for name in PLAIN)
     return Pod(
         spec=PodSpec(tuple(Container(name) for name in REGULAR), init),
-        status=PodStatus(container_statuses=tuple(statuses[:3]), init_container_statuses=tuple(statuses[3:])),
+        status=PodStatus(container_statuses=tuple(statuses[:3]), init_container_statuses=(*plain, *statuses[3:])),
     )
 
 
@@ -49,8 +59,10 @@ def test_exactly_what_restarts_is_killed_if_it_runs_and_started(containers, orde
     told = prediction.predict(pod(running), change, (1, 36))
     started = [name for step in told.steps for name in step.starts]
     killed = [name for step in told.steps for name in step.kills]
-    assert sorted(started) == sorted(change.restarts)
-    assert sorted(killed) == sorted(set(change.restarts) & running)
+    twice = set(change.swaps) & set(change.harsh_sizes)
+    assert sorted(started) == sorted([*change.restarts, *twice])
+    assert sorted(killed) == sorted([*(set(change.restarts) & running), *twice])
+    assert set(told.again) == twice
     assert set(told.fates) == {*REGULAR, *SIDECARS, *PLAIN}
     assert told.fates["i"] is (Fate.SPEC_ONLY if init else Fate.KEPT)
     spec = [*SIDECARS, *REGULAR]

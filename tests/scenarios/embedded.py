@@ -151,14 +151,21 @@ async def _is_ready(app: App) -> bool:
 
 @asynccontextmanager
 async def open_embedded(
-    *, seed: int = 0, controller: bool = True, timings: Timings | None = None, witnessed: bool = True
+    *,
+    seed: int = 0,
+    controller: bool = True,
+    timings: Timings | None = None,
+    witnessed: bool = True,
+    version: str = "v1.36.3",
 ) -> AsyncIterator[EmbeddedWorld]:
     """A cluster of its own for each test.
 
     `witnessed`: the commands are asked at every step. Those that do the same a hundred times can do without.
+    `version`: of the kubelets.
     """
     clock, images = LoopClock(EPOCH), model.catalogue(REGISTRY, ELSEWHERE)
-    async with open_cluster(clock, random.Random(seed), images, nodes=NODES, timings=timings) as cluster:
+    rng = random.Random(seed)
+    async with open_cluster(clock, rng, images, nodes=NODES, timings=timings, version=version) as cluster:
         world = EmbeddedWorld(cluster, clock, witnessed=witnessed)
         world.client = cluster.client("scenario-tests", field_manager="user")
         await world.client.create(resources.NAMESPACES, None, {"metadata": {"name": NAMESPACE}}, type=msgspec.Raw)

@@ -109,6 +109,16 @@ class Probe(Part, frozen=True):
     """A probe; only whether there is one matters here."""
 
 
+class Hook(Part, frozen=True):
+    """A hook of a container's lifecycle; only whether there is one matters here."""
+
+
+class Lifecycle(Part, frozen=True):
+    """The hooks of a container."""
+
+    pre_stop: Hook | None = None
+
+
 class SecurityContext(Part, frozen=True):
     """As whom processes run: of a Pod, and of a container, whose own values go before the Pod's."""
 
@@ -138,6 +148,7 @@ class Container(Part, frozen=True):
     restart_policy_rules: tuple[RestartRule, ...] = ()
     readiness_probe: Probe | None = None
     startup_probe: Probe | None = None
+    lifecycle: Lifecycle | None = None
     resources: Resources = Resources()
     security_context: SecurityContext | None = None
 

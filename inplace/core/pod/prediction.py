@@ -4,16 +4,19 @@ The rules are those of `kubeGenericRuntimeManager.SyncPod` and `computePodAction
 what is told here (docs/design/kubernetes.md §2). In one pass all kills come before the first start. Kills follow one
 another in the order of a Go map, that is in none; starts follow the spec, sidecars before regular containers, and each
 waits for the image and the postStart hook of the one before. Up to 1.31 a sidecar's new image is not looked at.
+
+Generated changes are held against a kubelet and against its model: tests/scenarios/test_prediction.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping
 from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct
 
-from inplace.core.objects.model import Container, Node, Pod
+from inplace.core.objects.model import Container, ContainerStatus, Node, Pod
 from inplace.core.pod.evidence import awaits_startup_probe, kubelet_version
 from inplace.core.template.change import ContainerChange, PodChange
 from inplace.core.template.diff import SIDECAR_SINCE
@@ -33,7 +36,7 @@ class Fate(StrEnum):
     AFTER_STARTUP_PROBE = "AfterStartupProbe"
     #: A sidecar on a kubelet that does not look at its image: the new one runs when it exits by itself.
     WHEN_IT_EXITS = "WhenItExits"
-    #: A plain init container: the image is set in the spec, and it does not run again.
+    #: A plain init container that has run: the image is set in the spec, and it does not run again.
     SPEC_ONLY = "SpecOnly"
     #: It gets its new size while it runs.
     RESIZED = "Resized"
@@ -41,11 +44,21 @@ class Fate(StrEnum):
     KEPT = "Kept"
 
 
-class Step(Struct, frozen=True):
-    """What follows one patch: first every kill, in no particular order, then the starts, in this order."""
+#: Those of which another container is started in the step that its change belongs to.
+_STARTED: Final = (Fate.RESTARTS, Fate.STARTS)
+
+
+class Step(Struct, frozen=True, rename="camel"):
+    """What follows one write: first every kill, in no particular order, then the starts, in this order.
+
+    A size has a write of its own, after that of the images (docs/design/kubernetes.md §1.3): what changes in both ways
+    restarts twice, unless the kubelet sees both at once.
+    """
 
     kills: tuple[str, ...] = ()
     starts: tuple[str, ...] = ()
+    #: Whether the write is that of sizes.
+    of_sizes: bool = False
 
 
 class Prediction(Struct, frozen=True, rename="camel"):
@@ -57,8 +70,14 @@ class Prediction(Struct, frozen=True, rename="camel"):
     steps: tuple[Step, ...]
     #: How long one container may take to stop, its preStop hook included, in seconds.
     grace_seconds: int
-    #: The plain init containers: none of them runs again, whatever changes.
+    #: The plain init containers that have run: none of them runs again, whatever changes.
     init_containers: tuple[str, ...] = ()
+
+    @property
+    def again(self) -> tuple[str, ...]:
+        """The containers that start for a new image, or on request, and once more for their size."""
+        started = {name for step in self.steps if not step.of_sizes for name in step.starts}
+        return tuple(name for step in self.steps if step.of_sizes for name in step.starts if name in started)
 
     @property
     def stop_seconds(self) -> int:
@@ -74,10 +93,18 @@ def predict(pod: Pod, change: PodChange, kubelet: tuple[int, int] | None) -> Pre
         one.name: _fate(pod, one, change.containers.get(one.name, ContainerChange()), one in sidecars, kubelet)
         for one in everyone
     }
-    steps = (_step(batch, fates) for batch in change.batches)
-    grace = max(_SHORTEST, int(pod.grace.total_seconds()))
-    plain = tuple(one.name for one in pod.spec.init_containers if one not in sidecars)
-    return Prediction(fates, tuple(step for step in steps if step.starts), grace, plain)
+    steps = (step for batch in change.batches for step in _steps(batch, change, fates))
+    plain = (one.name for one in pod.spec.init_containers if one not in sidecars)
+    over = tuple(name for name in plain if not _is_ahead(pod.container_status(name)))
+    return Prediction(fates, tuple(step for step in steps if step.starts), _grace(pod, fates), over)
+
+
+def _grace(pod: Pod, fates: Mapping[str, Fate]) -> int:
+    """How long a container may take to stop. After a preStop hook that takes it all it gets the shortest time more."""
+    seconds = int(pod.grace.total_seconds())
+    killed = (pod.container(name) for name, fate in fates.items() if fate is Fate.RESTARTS)
+    hooked = any(one is not None and one.lifecycle is not None and one.lifecycle.pre_stop for one in killed)
+    return seconds + _SHORTEST if hooked and seconds else max(_SHORTEST, seconds)
 
 
 def expected(pod: Pod, change: object, node: Node | None) -> Prediction | None:
@@ -90,11 +117,11 @@ def expected(pod: Pod, change: object, node: Node | None) -> Prediction | None:
 def _fate(
     pod: Pod, container: Container, change: ContainerChange, is_sidecar: bool, kubelet: tuple[int, int] | None
 ) -> Fate:
+    status = pod.container_status(container.name)
     if not change.restarts:
         if change.image:
-            return Fate.SPEC_ONLY
+            return Fate.STARTS if _is_ahead(status) else Fate.SPEC_ONLY
         return Fate.RESIZED if change.resources else Fate.KEPT
-    status = pod.container_status(container.name)
     if status is None or status.state.running is None:
         return Fate.STARTS
     if is_sidecar and kubelet is not None and kubelet < SIDECAR_SINCE:
@@ -104,23 +131,35 @@ def _fate(
     return Fate.RESTARTS
 
 
-def _step(batch: tuple[str, ...], fates: dict[str, Fate]) -> Step:
-    ours = [(name, fate) for name, fate in fates.items() if name in batch]
-    return Step(
-        tuple(name for name, fate in ours if fate is Fate.RESTARTS),
-        tuple(name for name, fate in ours if fate in (Fate.RESTARTS, Fate.STARTS)),
+def _is_ahead(status: ContainerStatus | None) -> bool:
+    """Whether a container has not been created yet: it runs for the first time with whatever is in the spec by then."""
+    state = status.state if status is not None and not status.container_id else None
+    return state is not None and state.running is None and state.terminated is None
+
+
+def _steps(batch: Collection[str], change: PodChange, fates: Mapping[str, Fate]) -> Iterator[Step]:
+    """What follows the writes for one batch: images, and then sizes."""
+    runs = {name for name, fate in fates.items() if fate is Fate.RESTARTS}
+    swapped, sized = (
+        tuple(name for name, fate in fates.items() if name in batch and name in changed and fate in _STARTED)
+        for changed in (change.swaps, change.harsh_sizes)
     )
+    yield Step(tuple(name for name in swapped if name in runs), swapped)
+    yield Step(tuple(name for name in sized if name in runs or name in swapped), sized, of_sizes=True)
 
 
 def told(prediction: Prediction) -> str:
     """The prediction in one line."""
-    restarts = [", ".join(step.kills) for step in prediction.steps if step.kills]
-    killed = sum(len(step.kills) for step in prediction.steps)
+    again = prediction.again
+    steps = [[name for name in step.kills if not step.of_sizes or name not in again] for step in prediction.steps]
+    restarts, killed = [", ".join(names) for names in steps if names], sum(map(len, steps))
     parts = []
     if killed:
         each = "" if killed == 1 else "each "
         verb = "restarts" if killed == 1 else "restart"
         parts.append(f"{', then '.join(restarts)} {verb} (up to {prediction.grace_seconds} s {each}to stop)")
+    if again:
+        parts.append(f"{', '.join(again)} once more for the new size, unless the kubelet sees both changes at once")
     return "; ".join([*parts, *_others(prediction)])
 
 

@@ -8,6 +8,8 @@ from inplace.core.objects.model import (
     Container,
     ContainerState,
     ContainerStatus,
+    Hook,
+    Lifecycle,
     Pod,
     PodSpec,
     PodStatus,
@@ -24,12 +26,12 @@ EXITED = ContainerState(terminated=Terminated())
 RECENT = (1, 36)
 
 
-def pod(app=RUNS, *, grace=30, ready=True, probe=None):
+def pod(app=RUNS, *, grace=30, ready=True, probe=None, setup=EXITED, hook=None):
     """A plain init container, a sidecar with the probe and readiness given, and two regular containers."""
     init = (Container("setup"), Container("proxy", restart_policy="Always", startup_probe=probe))
-    spec = PodSpec((Container("app"), Container("log")), init, termination_grace_period_seconds=grace)
+    spec = PodSpec((Container("app", lifecycle=hook), Container("log")), init, termination_grace_period_seconds=grace)
     regular = (ContainerStatus("app", state=app), ContainerStatus("log", state=RUNS))
-    sidecar = (ContainerStatus("setup", state=EXITED), ContainerStatus("proxy", ready=ready, state=RUNS))
+    sidecar = (ContainerStatus("setup", state=setup), ContainerStatus("proxy", ready=ready, state=RUNS))
     return Pod(spec=spec, status=PodStatus(container_statuses=regular, init_container_statuses=sidecar))
 
 
@@ -87,7 +89,46 @@ def test_sizes_and_images_of_init_containers_restart_nothing():
     )
     told = prediction.predict(pod(), change, RECENT)
     assert told.fates == {"setup": Fate.SPEC_ONLY, "proxy": Fate.KEPT, "app": Fate.RESIZED, "log": Fate.RESTARTS}
-    assert told.steps == (Step(("log",), ("log",)),)
+    assert told.steps == (Step(("log",), ("log",), of_sizes=True),)
+
+
+def test_a_size_is_a_write_of_its_own_after_that_of_images():
+    small = {"requests": {"cpu": "1"}}
+    change = PodChange(
+        {
+            "app": ContainerChange("v2", resources=small, resize_restarts=True),
+            "proxy": ContainerChange(resources=small, resize_restarts=True),
+            "log": ContainerChange("v2"),
+        }
+    )
+    told = prediction.predict(pod(), change, RECENT)
+    assert told.steps == (
+        Step(("app", "log"), ("app", "log")),
+        Step(("proxy", "app"), ("proxy", "app"), of_sizes=True),
+    )
+    assert prediction.told(told).startswith(
+        "app, log, then proxy restart (up to 30 s each to stop); "
+        "app once more for the new size, unless the kubelet sees both changes at once; "
+    )
+    ended = prediction.predict(pod(EXITED), change, RECENT)
+    assert [step.kills for step in ended.steps] == [("log",), ("proxy", "app")]
+
+
+def test_an_init_container_that_has_not_run_yet_runs_with_what_is_new():
+    change = PodChange({"setup": ContainerChange("v2", spec_only=True), "app": ContainerChange("v2")})
+    told = prediction.predict(pod(setup=ContainerState()), change, RECENT)
+    assert told.fates["setup"] is Fate.STARTS
+    assert told.init_containers == ()
+    assert "setup not running, started with what is new" in prediction.told(told)
+
+
+def test_a_hook_may_take_the_whole_grace_and_the_process_gets_two_seconds_more():
+    change = PodChange.of_images({"app": "v2"})
+    assert prediction.predict(pod(hook=Lifecycle(Hook())), change, RECENT).grace_seconds == 32
+    assert prediction.predict(pod(hook=Lifecycle()), change, RECENT).grace_seconds == 30
+    assert prediction.predict(pod(hook=Lifecycle(Hook()), grace=0), change, RECENT).grace_seconds == 2
+    only_log = prediction.predict(pod(hook=Lifecycle(Hook())), PodChange.of_images({"log": "v2"}), RECENT)
+    assert only_log.grace_seconds == 30, "the hook of a container that goes on does not run"
 
 
 def test_the_kubelet_gives_two_seconds_at_least():

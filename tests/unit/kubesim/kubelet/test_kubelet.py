@@ -30,6 +30,7 @@ IMAGES = {
     "r/app:slow": Image(digest="sha256:" + "3" * 64, ready_after=5),
     "r/app:crash": Image(digest="sha256:" + "4" * 64, exits_after=1, exit_code=3),
     "r/app:stubborn": Image(digest="sha256:" + "5" * 64, ignores_term=True),
+    "r/app:deaf": Image(digest="sha256:" + "7" * 64, ready_after=float("inf")),
     "r/app:broken": Image(digest="sha256:" + "6" * 64, create_error="CreateContainerError"),
 }
 
@@ -42,7 +43,7 @@ class Watched:
 
     async def run_pod(self, image="r/app:v1", **spec):
         container = {"name": "app", "image": image, **spec.pop("container", {})}
-        body = {"metadata": {"name": "p"}, "spec": {"containers": [container], **spec}}
+        body = {"metadata": {"name": "p"}, "spec": {"containers": [container]} | spec}
         await self.client.create(resources.PODS, "default", body, type=dict)
 
     async def set_image(self, image, name="app", field="containers"):
@@ -55,6 +56,9 @@ class Watched:
             assert self.clock.monotonic() < end, self.states[-1] if self.states else "nothing was seen"
             await self.clock.sleep(0.05)
         return self.states[-1][1]
+
+    def side(self, pod):
+        return pod["status"]["initContainerStatuses"][0]
 
     def status(self, pod=None):
         return (pod or self.states[-1][1])["status"]["containerStatuses"][0]
@@ -205,6 +209,57 @@ async def test_a_stubborn_container_takes_its_whole_grace():
         pod = await world.until(lambda pod: world.status(pod)["restartCount"] == 1)
         assert world.clock.monotonic() - began >= 20
         assert world.status(pod)["lastState"]["terminated"]["exitCode"] == 137
+
+
+async def test_after_a_hook_that_takes_the_whole_grace_there_are_two_seconds():
+    async with opened(pull=1) as world:
+        hook = {"lifecycle": {"preStop": {"sleep": {"seconds": 4}}}}
+        await world.run_pod("r/app:stubborn", container=hook, terminationGracePeriodSeconds=4)
+        await world.until(ready)
+        begin = world.clock.monotonic()
+        await world.set_image("r/app:v1")
+        await world.until(lambda pod: world.status(pod)["restartCount"] == 1)
+        assert 6 <= world.clock.monotonic() - begin < 9
+
+
+async def test_the_next_container_waits_for_a_hook_after_the_start():
+    async with opened() as world:
+        after = {"name": "next", "image": "r/app:v1"}
+        first = {"name": "app", "image": "r/app:v1", "lifecycle": {"postStart": {"sleep": {"seconds": 7}}}}
+        await world.run_pod(containers=[first, after])
+        pod = await world.until(ready)
+        times = [one["state"]["running"]["startedAt"] for one in pod["status"]["containerStatuses"]]
+        begun, next_begun = (datetime.fromisoformat(time) for time in times)
+        assert 7 <= (next_begun - begun).total_seconds() <= 8
+
+
+async def test_a_startup_probe_that_fails_for_good_restarts_the_container():
+    probe = {"startupProbe": {"periodSeconds": 5, "failureThreshold": 3}}
+    async with opened() as world:
+        await world.run_pod("r/app:deaf", container=probe)
+        await world.until(lambda pod: world.status(pod)["state"].get("running"))
+        begin = world.clock.monotonic()
+        pod = await world.until(lambda pod: world.status(pod)["restartCount"] == 1)
+        assert 10 <= world.clock.monotonic() - begin < 13
+        assert not ready(pod)
+
+
+async def test_a_sidecar_takes_a_new_image_when_its_startup_probe_has_ended_and_holds_nobody_who_has_run():
+    probe = {"startupProbe": {"periodSeconds": 5, "failureThreshold": 3}, "restartPolicy": "Always"}
+    async with opened() as world:
+        side = {"name": "side", "image": "r/app:deaf", **probe}
+        await world.run_pod(initContainers=[side])
+        await world.until(lambda pod: world.side(pod)["state"].get("running"))
+        begin = world.clock.monotonic()
+        await world.set_image("r/app:v1", "side", "initContainers")
+        pod = await world.until(ready)
+        assert 9 <= world.clock.monotonic() - begin < 16
+        assert (world.side(pod)["restartCount"], world.status(pod)["restartCount"]) == (1, 0)
+        # The sidecar never succeeds again, and the container beside it has run: it is replaced all the same.
+        await world.set_image("r/app:deaf", "side", "initContainers")
+        await world.until(lambda pod: world.side(pod)["restartCount"] == 2)
+        await world.set_image("r/app:v1-alias")
+        await world.until(lambda pod: world.status(pod)["restartCount"] == 1, 5)
 
 
 async def test_a_readiness_probe_is_waited_for_and_fails_while_the_container_is_gone():
