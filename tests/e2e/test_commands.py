@@ -75,7 +75,7 @@ async def test_status_watch_draws_the_tree(open_world):
         await world.set_image(world.app("v2"))
         code, out, _ = await inplace(world, "status", "sts/web", "--watch", "--timeout", "60s")
         assert code == 0
-        for text in ("StatefulSet", "web-0", "web-1", "ImageChanged", "app"):
+        for text in ("statefulset/web: ", "web-0: Done", "web-1: Done", "app", "UpToDate: 2 Pods upgraded"):
             assert text in out
 
 
