@@ -11,9 +11,10 @@ from inplace.cli import checks, errors, select
 from inplace.cli.commands import command
 from inplace.cli.connect import Ref, cluster, read_live, run_async
 from inplace.cli.errors import InputError
-from inplace.cli.options import Connection, namespace_name, with_connection
+from inplace.cli.options import Connection, lease_namespace_option, with_connection
 from inplace.cli.render.document import FORMATS, render
 from inplace.cli.say import say
+from inplace.core.objects.plural import counted
 from inplace.core.views import checkup
 from inplace.core.views.checkup import Finding, Level
 from inplace.kube.client import Client
@@ -48,14 +49,7 @@ class Report(Struct, frozen=True, rename="camel"):
 @command("check")
 @select.workloads_argument
 @click.option("-o", "--output", type=click.Choice(FORMATS), default="text", show_default=True)
-@click.option(
-    "--lease-namespace",
-    type=namespace_name,
-    default="inplace-system",
-    show_default=True,
-    metavar="NAME",
-    help="Namespace of the controller's Lease.",
-)
+@lease_namespace_option("Namespace of the controller's Lease.")
 @with_connection
 def check(connection: Connection, workloads: tuple[str, ...], output: str, lease_namespace: str) -> int:
     """Without a WORKLOAD: the server and its features, your own rights with the rules to add, policies, and the
@@ -104,7 +98,7 @@ def _show(report: Report) -> None:
         _lines(one.findings, "  ")
     counts = [sum(one.level is level for one in report.findings) for level in (Level.PROBLEM, Level.UNKNOWN)]
     unknown = f", {counts[1]} could not be looked at" if counts[1] else ""
-    say(f"{counts[0]} problem{'s' * (counts[0] != 1)} found{unknown}" if counts[0] else f"no problem found{unknown}")
+    say(f"{counted(counts[0], 'problem')} found{unknown}" if counts[0] else f"no problem found{unknown}")
 
 
 def _lines(findings: Iterable[Finding], indent: str) -> None:

@@ -16,6 +16,7 @@ from inplace.controller import about, installed_policies
 from inplace.controller.about import About
 from inplace.core.objects import names
 from inplace.core.objects.model import Node, Time
+from inplace.core.objects.plural import counted
 from inplace.core.pod.evidence import GENERATION_SINCE, kubelet_version
 from inplace.core.views.checkup import Finding, Level
 from inplace.kube import discovery
@@ -23,8 +24,6 @@ from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import ApiError, Denied, NotFound
 
-#: The Lease of the controller (`controller.app.LEASE_NAME`, which is not loaded for a name).
-LEASE: Final = "inplace-controller"
 #: The versions of Kubernetes that are tested, as docs/reference/support.md.
 TESTED: Final = ((1, 33), (1, 36))
 #: How long a lease and a cache may be silent: twice as long as each may be while all is well.
@@ -112,7 +111,7 @@ async def _kubelets(client: Client) -> list[Finding]:
     if not versions:
         return [Finding("kubelets", Level.UNKNOWN, "no node names a version of its kubelet")]
     span = " to ".join(dict.fromkeys(f"{major}.{minor}" for major, minor in (versions[0], versions[-1])))
-    said = f"{len(nodes)} node{'s' * (len(nodes) != 1)} with kubelets of {span}"
+    said = f"{counted(len(nodes), 'node')} with kubelets of {span}"
     if versions[0] < GENERATION_SINCE:
         slow = "of the same bytes under another name the evidence takes 30 s and more on those before 1.34"
         return [Finding("kubelets", Level.NOTE, f"{said}: {slow}")]
@@ -207,14 +206,14 @@ async def _policies(client: Client) -> list[Finding]:
 
 
 async def _leader(client: Client, namespace: str) -> list[Finding]:
-    where = f"Lease {namespace}/{LEASE}"
+    where = f"Lease {namespace}/{names.LEASE}"
     start = "is inplace installed, or its namespace another (--lease-namespace)?"
     try:
-        lease = await client.get(resources.LEASES, LEASE, namespace, type=_Lease)
+        lease = await client.get(resources.LEASES, names.LEASE, namespace, type=_Lease)
     except NotFound:
         return [Finding("leader", Level.PROBLEM, f"no controller has ever run here: there is no {where}", start)]
     except Denied as error:
-        own = rule([Right("coordination.k8s.io", "leases", "get", LEASE)])
+        own = rule([Right("coordination.k8s.io", "leases", "get", names.LEASE)])
         return [Finding("leader", Level.UNKNOWN, str(error), f"add to a Role of namespace {namespace}:\n{own}")]
     holder, renewed, now = lease.spec.holder_identity, lease.spec.renew_time, client.clock.now()
     if not holder:

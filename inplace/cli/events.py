@@ -19,7 +19,7 @@ from inplace.cli.render.document import FORMATS, render
 from inplace.cli.render.table import rows
 from inplace.cli.say import say
 from inplace.cluster.live import Live
-from inplace.core.objects.model import Meta, Part, Time
+from inplace.core.objects.model import Meta, Part, PodEvent
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
@@ -38,18 +38,12 @@ class About(Part, frozen=True):
     uid: str = ""
 
 
-class FullEvent(Part, frozen=True):
+class FullEvent(PodEvent, frozen=True):
     """A core/v1 Event about any object."""
 
     metadata: Meta = Meta()
     type: str = ""
-    reason: str = ""
-    message: str = ""
-    count: int = 0
     involved_object: About = About()
-    first_timestamp: Time | None = None
-    last_timestamp: Time | None = None
-    event_time: Time | None = None
 
     @property
     def at(self) -> datetime | None:
@@ -160,8 +154,7 @@ async def _follow(client: Client, ref: Ref) -> None:
 
 
 def _uids(snapshot: Snapshot) -> set[str]:
-    pull_pods = snapshot.pull_pods.pods if snapshot.pull_pods is not None else ()
-    pods = {pod.uid for pod in (*snapshot.pods, *pull_pods)}
+    pods = {pod.uid for pod in (*snapshot.pods, *snapshot.pulling)}
     return pods | {one.metadata.uid for one in (snapshot.workload, *snapshot.owned.children)}
 
 

@@ -11,7 +11,7 @@ from inplace.cli import errors, proposals
 from inplace.cli.commands import command
 from inplace.cli.connect import Notes, Ref, cluster, owner_of, read_live, run_async, warn_if_unattended
 from inplace.cli.errors import InputError
-from inplace.cli.options import Connection, is_name, with_connection
+from inplace.cli.options import POD_WORDS, Connection, is_name, with_connection
 from inplace.cli.say import say
 from inplace.core import kinds
 from inplace.core.objects.model import Pod, PodEvent
@@ -37,7 +37,7 @@ def explain(connection: Connection, pod: str, output: str) -> int:
     Exit codes: 0 explained, 1 error.
     """
     word, slash, name = pod.rpartition("/")
-    if (slash and word not in {"pods", "pod", "po"}) or not is_name(name):
+    if (slash and word not in POD_WORDS) or not is_name(name):
         raise InputError(f'unknown Pod "{pod}": expected NAME or pod/NAME of a Pod')
     return run_async(_explain(connection, name, output))
 
@@ -57,7 +57,7 @@ async def _explain(connection: Connection, name: str, output: str) -> int:
         if own is None:
             raise InputError(f"pod/{name} no longer belongs to {ref}")
         events, hidden = await _events(client, pod)
-        pull_pods = snapshot.pull_pods.pods if snapshot.pull_pods is not None else ()
+        pull_pods = snapshot.pulling
         pulls = [(pull, (await _events(client, pull))[0]) for pull in explanation.pulls_for(pod, own, pull_pods)]
         explained = explanation.explain(str(ref), snapshot.workload.metadata.uid, pod, own, events, pulls)
         explained = replace(explained, prediction=forecast.predicted(planned.pods, snapshot, pod.uid))

@@ -11,7 +11,7 @@ from inplace.cli import errors, proposals
 from inplace.cli.commands import command
 from inplace.cli.connect import cluster, parse_ref, read_live, run_async, show_unseen
 from inplace.cli.errors import InputError
-from inplace.cli.options import Connection, is_name, with_connection
+from inplace.cli.options import POD_WORDS, Connection, is_name, with_connection
 from inplace.cli.say import say
 from inplace.core.objects.model import Pod
 from inplace.core.plan.plan import plan
@@ -21,7 +21,6 @@ from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import Rejected
 
-POD_WORDS: Final = frozenset({"pods", "pod", "po"})
 #: How much is read of one log, in bytes.
 MOST_BYTES: Final = 2**20
 

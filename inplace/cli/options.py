@@ -55,6 +55,10 @@ def is_name(text: str) -> bool:
     return re.fullmatch(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?", text, re.ASCII) is not None
 
 
+#: What says, before a slash, that a Pod is meant and no workload.
+POD_WORDS: Final = frozenset({"pods", "pod", "po"})
+
+
 def namespace_name(text: str) -> str:
     """The name of a namespace. For use as an option's type."""
     if re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", text, re.ASCII) is None:
@@ -135,6 +139,18 @@ def dry_run_option(function: _F) -> _F:
         show_default=True,
         help="Only print what would be written, or submit it to the server without persisting it.",
     )(function)
+
+
+def lease_namespace_option(words: str) -> Callable[[_F], _F]:
+    """Where the controller's Lease is: a decorator."""
+    return click.option(
+        "--lease-namespace",
+        type=namespace_name,
+        default="inplace-system",
+        show_default=True,
+        metavar="NAME",
+        help=words,
+    )
 
 
 def dry_run_suffix(dry_run: str) -> str:

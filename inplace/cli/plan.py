@@ -23,6 +23,7 @@ from inplace.cluster import send
 from inplace.cluster.live import Live
 from inplace.core.kinds import Template
 from inplace.core.objects.model import Tree
+from inplace.core.objects.plural import counted
 from inplace.core.objects.reasons import Reason
 from inplace.core.plan.plan import Planner
 from inplace.core.pod import prediction
@@ -211,7 +212,7 @@ def _predicted(planned: Forecast) -> list[str]:
 def _summary(planned: Forecast) -> str:
     disrupted = sum(pod.disrupted for pod in planned.pods)
     restart = "restarts" if disrupted == 1 else "restart"
-    waves = f", in {planned.waves} wave{'s' * (planned.waves != 1)}" if planned.waves else ""
+    waves = f", in {counted(planned.waves, 'wave')}" if planned.waves else ""
     return (
         f"  {len(planned.changing)} of {len(planned.pods)} Pods change, {disrupted} of them {restart} containers, "
         f"at most {planned.budget} at a time{waves}; {len(planned.starting)} would start now{_others(planned)}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import click
 from click.shell_completion import CompletionItem
 
-from inplace.cli.options import Connection, connection
+from inplace.cli.options import POD_WORDS, Connection, connection
 
 if TYPE_CHECKING:
     from inplace.kube.resource import Resource
@@ -25,7 +25,6 @@ SECONDS: Final = 1.0
 MOST: Final = 500
 #: Commands for workloads that need not be opted in.
 _TAKE_OTHERS: Final = frozenset({"enable", "plan", "check", "image", "history", "undo", "events", "diff", "report"})
-_POD_WORDS: Final = ("pod", "pods", "po")
 
 _Found = Callable[[Connection, str], AsyncIterator[str]]
 
@@ -47,7 +46,7 @@ def pods(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Co
 
 def workloads_and_pods(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Either; Pods as pod/NAME."""
-    if incomplete.partition("/")[0] in _POD_WORDS and "/" in incomplete:
+    if incomplete.partition("/")[0] in POD_WORDS and "/" in incomplete:
         return pods(ctx, param, incomplete)
     return workloads(ctx, param, incomplete)
 

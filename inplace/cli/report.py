@@ -21,7 +21,7 @@ from inplace.cli.commands import command
 from inplace.cli.connect import Ref, cluster, parse_ref, read_live, run_async
 from inplace.cli.errors import InputError
 from inplace.cli.logs import Log
-from inplace.cli.options import Connection, namespace_name, with_connection
+from inplace.cli.options import Connection, lease_namespace_option, with_connection
 from inplace.cli.render.document import render
 from inplace.cli.say import say
 from inplace.cluster.live import Live
@@ -75,14 +75,7 @@ class Archive:
 @click.option(
     "--logs", "with_logs", is_flag=True, help="Also the logs of Pods that failed or are in flight, as they are."
 )
-@click.option(
-    "--lease-namespace",
-    type=namespace_name,
-    default="inplace-system",
-    show_default=True,
-    metavar="NAME",
-    help="Namespace of the controller's Lease.",
-)
+@lease_namespace_option("Namespace of the controller's Lease.")
 @with_connection
 def report(connection: Connection, workload: str, filename: str | None, with_logs: bool, lease_namespace: str) -> int:
     """WORKLOAD is TYPE/NAME. A new file is written: the workload, its ReplicaSets and revisions, Pods, budgets and
@@ -162,11 +155,10 @@ async def _files(
 def _objects(ref: Ref, snapshot: Snapshot) -> Iterable[tuple[Resource, list[str]]]:
     """What decisions are made from, by name."""
     own = resources.find(ref.kind.group, ref.kind.plural)
-    pull_pods = snapshot.pull_pods.pods if snapshot.pull_pods is not None else ()
     yield own, [ref.name]
     yield resources.REPLICASETS, [one.metadata.name for one in snapshot.owned.children]
     yield resources.CONTROLLERREVISIONS, [one.metadata.name for one in snapshot.owned.revisions]
-    yield resources.PODS, [pod.name for pod in (*snapshot.pods, *pull_pods)]
+    yield resources.PODS, [pod.name for pod in (*snapshot.pods, *snapshot.pulling)]
     yield resources.PODDISRUPTIONBUDGETS, [one.metadata.name for one in snapshot.budgets]
     yield resources.NODES, sorted({pod.spec.node_name for pod in snapshot.pods} - {""})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from math import ceil
-from typing import Any, Final
+from typing import Any
 
 import click
 from msgspec import Struct
@@ -24,7 +24,7 @@ from inplace.cli.connect import (
     submit,
 )
 from inplace.cli.errors import InputError
-from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, is_name, seconds, with_connection
+from inplace.cli.options import POD_WORDS, Connection, dry_run_option, dry_run_suffix, is_name, seconds, with_connection
 from inplace.cli.say import say
 from inplace.cluster.single import Single
 from inplace.core.actions.actions import PatchWorkload
@@ -37,8 +37,6 @@ from inplace.core.state.records import PodPhase, Record
 from inplace.core.template import chosen, trees
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
-
-_POD_WORDS: Final = frozenset({"pods", "pod", "po"})
 
 
 @command("restart")
@@ -90,7 +88,7 @@ def restart(connection: Connection, target: str, dry_run: str, **given: Any) -> 
     """
     options = Options(**given)
     word, slash, name = target.partition("/")
-    if word not in _POD_WORDS or not slash:
+    if word not in POD_WORDS or not slash:
         if options != Options(options.containers, options.ordered, timeout=options.timeout, keep=options.keep):
             raise InputError(
                 f"{target}: of a workload its settings say how a Pod is restarted: expected nothing but -c, --ordered"

@@ -58,9 +58,7 @@ _ONE: Final = (*_workloads("get"), Right("apps", "replicasets", "list"), Right("
 _AROUND: Final = (*_SEEN, Right("", "nodes", "get"))
 _WATCHED: Final = (*_workloads("list", "watch"), *_on(["pods"], "list", "watch"))
 _WATCHED_AROUND: Final = tuple(
-    Right(group, resource, verb)
-    for group, resource, _ in (one[:3] for one in (*_SEEN, Right("", "nodes", "get")))
-    for verb in ("list", "watch")
+    Right(group, resource, verb) for group, resource, _, _ in _AROUND for verb in ("list", "watch")
 )
 _CHANGE: Final = _workloads("get", "patch")
 _DRY_RUNS: Final = _on(["pods", "pods/resize"], "patch")

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from inplace.cli.commands import command
 from inplace.cli.connect import USER_AGENT, cluster, run_async
 from inplace.cli.errors import InputError
-from inplace.cli.options import Connection, namespace_name, with_connection
+from inplace.cli.options import Connection, lease_namespace_option, namespace_name, with_connection
 from inplace.cli.say import say
 from inplace.cluster.memory import Caps
 from inplace.controller.app import App, Options
@@ -29,14 +29,7 @@ EVERYWHERE: Final = ("0.0.0.0", "::")  # noqa: S104  compared with, not bound
 @command("run")
 @with_connection
 @click.option("--dry-run", is_flag=True, help="Write nothing; print each write that would be made.")
-@click.option(
-    "--lease-namespace",
-    type=namespace_name,
-    default="inplace-system",
-    show_default=True,
-    metavar="NAME",
-    help="Namespace of the Lease.",
-)
+@lease_namespace_option("Namespace of the Lease.")
 @click.option("--watch-namespace", type=namespace_name, metavar="NAME", help="Watch only this namespace.")
 @click.option("--no-leader-elect", is_flag=True, help="Disable leader election (single replica only).")
 @click.option(

@@ -59,7 +59,6 @@ from inplace.runtime.worker import Worker
 
 T = TypeVar("T")
 
-LEASE_NAME: Final = "inplace-controller"
 WORKERS: Final = 4
 #: A leader that took over from one that did not release the lease waits this long before its first drain.
 TAKEOVER: Final = timedelta(seconds=5)
@@ -295,7 +294,7 @@ class App:
         return Elector(
             self._client,
             self._options.lease_namespace,
-            LEASE_NAME,
+            names.LEASE,
             self._identity,
             self._clock,
             self._rng,
@@ -335,7 +334,7 @@ class App:
             self.tally,
             self._may_write,
             lambda: self._plans and bool(self._may_write()),
-            LEASE_NAME,
+            names.LEASE,
         )
 
     def _lease_left(self) -> float:

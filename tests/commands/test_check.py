@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 import pytest
 
 import inplace
-from inplace.cli import checks
 from inplace.controller import installed_policies
 from inplace.controller.app import App, Options
 from inplace.core.objects import names
@@ -84,7 +83,7 @@ async def test_a_controller_that_has_died_is_told_by_its_lease(shop, monkeypatch
         True,
     )
     held = {"spec": {"holderIdentity": "gone_1", "renewTime": "2020-01-01T00:00:00.000000Z"}}
-    await shop.client.patch(resources.LEASES, checks.LEASE, NAMESPACE, held, patch_type=PatchType.MERGE, type=dict)
+    await shop.client.patch(resources.LEASES, names.LEASE, NAMESPACE, held, patch_type=PatchType.MERGE, type=dict)
     died = await shop.inplace("check", *LEASE)
     assert died.code == 4
     assert "gone_1 has the Lease default/inplace-controller, not renewed for " in died.out
@@ -101,7 +100,7 @@ async def test_a_controller_that_has_died_is_told_by_its_lease(shop, monkeypatch
 async def test_the_leader_says_its_version(shop, about, level, said):
     now = shop.client.clock.now().isoformat().replace("+00:00", "Z")
     body = {
-        "metadata": {"name": checks.LEASE, "annotations": {names.ABOUT: about}},
+        "metadata": {"name": names.LEASE, "annotations": {names.ABOUT: about}},
         "spec": {"holderIdentity": "a_1", "renewTime": now},
     }
     await shop.client.create(resources.LEASES, NAMESPACE, body, type=dict)
@@ -114,7 +113,7 @@ async def test_caches_that_hear_nothing_are_a_problem(shop):
     now = shop.client.clock.now().isoformat().replace("+00:00", "Z")
     about = f'{{"version":"{inplace.__version__}","heardAt":"2020-01-01T00:00:00Z","fence":"not in force: x"}}'
     body = {
-        "metadata": {"name": checks.LEASE, "annotations": {names.ABOUT: about}},
+        "metadata": {"name": names.LEASE, "annotations": {names.ABOUT: about}},
         "spec": {"holderIdentity": "a_1", "renewTime": now},
     }
     await shop.client.create(resources.LEASES, NAMESPACE, body, type=dict)

@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from inplace.controller.app import LEASE_NAME
+from inplace.core.objects import names
 from inplace.kube import resource as resources
 from tests import audit
 from tests.scenarios.in_cluster import InClusterWorld, controller_image, overlay
@@ -92,7 +92,7 @@ class Replicas(InClusterWorld):
         leases = Leases()
 
         def note(_: Any, new: Any, initial: bool) -> None:
-            if new is not None and new["metadata"]["name"] == LEASE_NAME:
+            if new is not None and new["metadata"]["name"] == names.LEASE:
                 spec = new["spec"]
                 at = datetime.fromisoformat(spec["renewTime"])
                 leases.seen.append(Held(at, spec.get("holderIdentity") or "", spec["leaseDurationSeconds"]))

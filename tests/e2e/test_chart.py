@@ -10,7 +10,6 @@ import pytest
 
 from hack.chart.files import FOLDER
 from hack.cluster import api
-from inplace.controller.app import LEASE_NAME
 from inplace.core.objects import names
 from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
@@ -111,5 +110,5 @@ async def _is_led(world, release):
 
 async def _is_empty(world, release):
     left = kubectl(world.cluster, "get", f"{INSIDE},leases", "-n", release.namespace, "-o", "name").split()
-    own = {"serviceaccount/default", f"lease.coordination.k8s.io/{LEASE_NAME}"}
+    own = {"serviceaccount/default", f"lease.coordination.k8s.io/{names.LEASE}"}
     return set(left) <= own

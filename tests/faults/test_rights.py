@@ -9,7 +9,6 @@ from pathlib import Path
 import yaml
 
 from hack.pages.rights import JUSTIFIED, PULL_RIGHTS
-from inplace.controller.app import LEASE_NAME
 from inplace.core.objects import names
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
@@ -92,7 +91,7 @@ async def test_the_lease_needs_each_of_its_rights():
         client = world.cluster.client(AGENT)
         for identity in ("first", "second"):
             elector = Elector(
-                client, world.namespace, LEASE_NAME, identity, world.clock, world.cluster.rng, NullObserver()
+                client, world.namespace, names.LEASE, identity, world.clock, world.cluster.rng, NullObserver()
             )
             task = asyncio.create_task(elector.run())
             await elector.wait_leading()

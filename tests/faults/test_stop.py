@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from inplace.controller.app import LEASE_NAME, App, Options
+from inplace.controller.app import App, Options
+from inplace.core.objects import names
 from inplace.kube import resource as resources
 from inplace.runtime.observe import NullObserver
 from kubesim.api.faults import Delay
@@ -14,7 +15,7 @@ from tests.scenarios.embedded import AGENT, open_embedded
 
 
 async def _holder(world):
-    lease = await world.client.get(resources.LEASES, LEASE_NAME, world.namespace, type=dict)
+    lease = await world.client.get(resources.LEASES, names.LEASE, world.namespace, type=dict)
     return lease["spec"]["holderIdentity"]
 
 

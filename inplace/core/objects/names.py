@@ -64,7 +64,9 @@ MIRROR_ANNOTATION: Final = "kubernetes.io/config.mirror"
 #: A StatefulSet with this partition never replaces a Pod because of its template (docs/design/kubernetes.md §4.5).
 FROZEN_PARTITION: Final = 2147483647
 
-# Annotation on the Lease: what the controller that leads says of itself.
+#: The Lease of whoever leads, in the namespace of the controller.
+LEASE: Final = "inplace-controller"
+# Annotation on it: what the controller that leads says of itself.
 ABOUT: Final = PREFIX + "about"
 
 FIELD_MANAGER: Final = "inplace"

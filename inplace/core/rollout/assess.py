@@ -329,8 +329,7 @@ def _revision_labels(snapshot: Snapshot) -> dict[str, Mapping[str, str]]:
 def _digests(snapshot: Snapshot) -> dict[str, dict[str, str]]:
     """By node and image: the digest that a container of it will have there."""
     found: dict[str, dict[str, str]] = {}
-    pods = snapshot.pull_pods.pods if snapshot.pull_pods is not None else ()
-    for (node, image), digest in pull_pods.digests(snapshot.workload, pods).items():
+    for (node, image), digest in pull_pods.digests(snapshot.workload, snapshot.pulling).items():
         found.setdefault(node, {})[image] = digest
     return found
 

@@ -192,8 +192,7 @@ def _crowded(busy: Mapping[str, Pulls], image: ImageOnNode) -> str:
 
 def cleanup(snapshot: Snapshot) -> tuple[DeletePullPod, ...]:
     """Delete all pull Pods of a workload."""
-    pods = snapshot.pull_pods.pods if snapshot.pull_pods is not None else ()
-    return tuple(DeletePullPod(pod) for pod in pods if pod.metadata.deletion_timestamp is None)
+    return tuple(DeletePullPod(pod) for pod in snapshot.pulling if pod.metadata.deletion_timestamp is None)
 
 
 # --- what is missing -------------------------------------------------------------------------------------------------

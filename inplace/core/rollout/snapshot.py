@@ -156,6 +156,11 @@ class Snapshot(Struct, frozen=True, dict=True):
         """By uid of a budget: the names of the Pods for which we, or a leader before us, have reserved from it."""
         return {pdb.metadata.uid: reservations.of(pdb) for pdb in self.budgets}
 
+    @property
+    def pulling(self) -> tuple[Pod, ...]:
+        """The workload's pull Pods; none without pre-pull."""
+        return self.pull_pods.pods if self.pull_pods is not None else ()
+
     def failure_of(self, action: Action) -> FailedWrite | None:
         """Whether this write has failed lately."""
         if not self.failed_writes:

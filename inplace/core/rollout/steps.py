@@ -16,6 +16,7 @@ from msgspec import Struct
 from inplace.core.kinds import Template
 from inplace.core.objects import names, workloads
 from inplace.core.objects.model import Pod
+from inplace.core.objects.plural import counted
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Workload
 from inplace.core.rollout.snapshot import Snapshot
@@ -38,7 +39,7 @@ class CurrentStep(Struct, frozen=True):
 
     def __str__(self) -> str:
         ends = "inplace promote goes on" if self.pause is None else f"goes on after {self.pause.total_seconds():.0f} s"
-        return f"step {self.number + 1} of {self.of}: {self.limit} Pod{'s' * (self.limit != 1)}; {ends}"
+        return f"step {self.number + 1} of {self.of}: {counted(self.limit, 'Pod')}; {ends}"
 
 
 def request(workload: Workload) -> str:

@@ -113,8 +113,7 @@ def _times(snapshot: Snapshot) -> Iterator[datetime]:
     told = statuses.read(snapshot.workload.metadata)
     if told is not None:
         yield told.updated_at
-    pull_pods = snapshot.pull_pods.pods if snapshot.pull_pods is not None else ()
-    for pod in (*snapshot.pods, *pull_pods):
+    for pod in (*snapshot.pods, *snapshot.pulling):
         yield from (at for at in _times_of(pod) if at is not None)
     for node in snapshot.nodes.values():
         yield from (one.last_transition_time for one in node.status.conditions if one.last_transition_time is not None)

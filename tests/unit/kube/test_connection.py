@@ -6,7 +6,6 @@ import asyncio
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from inplace.kube import plugin as plugin_module
 from inplace.kube.connection import connect
 from inplace.kube.errors import ConfigError
 from inplace.runtime.clock import SystemClock
+from tests.unit.kube.clocks import Hand
 
 
 def _write(path, user=None, **changes):
@@ -115,25 +115,6 @@ async def test_a_certificate_that_does_not_exist(tmp_path):
 
 
 # --- credentials are renewed, or not
-
-
-class Hand:
-    """A clock that is set by hand."""
-
-    def __init__(self):
-        self.at = 0.0
-
-    def monotonic(self):
-        return self.at
-
-    def computing(self):
-        return 0.0
-
-    def now(self):
-        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.at)
-
-    async def sleep(self, seconds):
-        raise NotImplementedError
 
 
 def _plugin(folder, body):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -22,24 +22,11 @@ from inplace.kube.errors import ConfigError, NotFound, Unreachable
 from inplace.kube.kubeconfig import V1
 from inplace.runtime.observe import NullObserver
 from tests.kubectl.recording import recording
+from tests.unit.kube.clocks import NOW, Hand
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
-
-class Hand:
-    """A clock that is set by hand; nobody waits."""
-
-    def __init__(self):
-        self.at = 0.0
-
-    def monotonic(self):
-        return self.at
-
-    def computing(self):
-        return 0.0
-
-    def now(self):
-        return NOW + timedelta(seconds=self.at)
+class Restless(Hand):
+    """Its pauses take no time."""
 
     async def sleep(self, seconds):
         """Not at all."""
@@ -91,7 +78,7 @@ def _script(folder, body):
 
 
 async def test_a_token_is_read_again_each_minute_and_kept_while_its_file_is_away(tmp_path):
-    token, clock = tmp_path / "token", Hand()
+    token, clock = tmp_path / "token", Restless()
     token.write_text("first\n")
     async with _opened(_config(tmp_path, {"token": "beside", "tokenFile": "token"}), clock) as opened:
         token.write_text("second")
@@ -105,7 +92,7 @@ async def test_a_token_is_read_again_each_minute_and_kept_while_its_file_is_away
 
 
 async def test_a_token_that_is_alone_is_kept_while_its_file_is_away(tmp_path):
-    token, clock = tmp_path / "token", Hand()
+    token, clock = tmp_path / "token", Restless()
     token.write_text("first")
     async with _opened(_config(tmp_path, {"tokenFile": "token"}), clock) as opened:
         token.unlink()
@@ -114,7 +101,7 @@ async def test_a_token_that_is_alone_is_kept_while_its_file_is_away(tmp_path):
 
 
 async def test_what_is_written_into_the_kubeconfig_counts_for_its_context_alone(tmp_path):
-    clock = Hand()
+    clock = Restless()
     path = _config(tmp_path, {"token": "first"})
     async with _opened(path, clock) as opened:
         config = json.loads(Path(path).read_text())
@@ -127,7 +114,7 @@ async def test_what_is_written_into_the_kubeconfig_counts_for_its_context_alone(
 
 
 async def test_no_credential_of_another_server_is_sent(tmp_path):
-    clock = Hand()
+    clock = Restless()
     path = _config(tmp_path, {"token": "first"})
     async with _opened(path, clock) as opened:
         _config(tmp_path, {"token": "of another"}, server="https://127.0.0.1:2222")
@@ -147,7 +134,7 @@ def _user_of_oidc(expires, **more):
 
 
 async def test_an_id_token_is_used_until_it_expires_and_the_refresh_token_is_left_to_kubectl(tmp_path):
-    clock = Hand()
+    clock = Restless()
     path = _config(tmp_path, _user_of_oidc(NOW + timedelta(seconds=1000)))
     async with _opened(path, clock) as opened:
         first = await _authorization(opened)
@@ -163,7 +150,7 @@ async def test_an_id_token_is_used_until_it_expires_and_the_refresh_token_is_lef
 
 async def test_an_id_token_that_has_expired_is_not_sent(tmp_path):
     with pytest.raises(ConfigError, match="id-token has expired, at 2025-12-31T23:59:00"):
-        async with _opened(_config(tmp_path, _user_of_oidc(NOW - timedelta(seconds=60))), Hand()):
+        async with _opened(_config(tmp_path, _user_of_oidc(NOW - timedelta(seconds=60))), Restless()):
             pass
 
 
@@ -171,7 +158,7 @@ async def test_an_id_token_that_has_expired_is_not_sent(tmp_path):
 
 
 async def test_who_gives_up_leaves_the_sign_in_to_the_others(tmp_path):
-    clock = Hand()
+    clock = Restless()
     user, runs = _script(tmp_path, "time.sleep(0 if n == 1 else 1.0); give(token=f't{n}')")
     async with _opened(_config(tmp_path, user), clock) as opened:
         with pytest.raises(TimeoutError):
@@ -183,7 +170,7 @@ async def test_who_gives_up_leaves_the_sign_in_to_the_others(tmp_path):
 
 
 async def test_credentials_that_were_renewed_meanwhile_are_not_renewed_again(tmp_path):
-    clock = Hand()
+    clock = Restless()
     user, runs = _script(tmp_path, "give(token=f't{n}')")
     async with _opened(_config(tmp_path, user), clock) as opened:
         await opened.renew("Bearer t1")
@@ -194,7 +181,7 @@ async def test_credentials_that_were_renewed_meanwhile_are_not_renewed_again(tmp
 
 async def test_a_connection_that_is_closed_ends_the_plugin(tmp_path):
     user, _ = _script(tmp_path, "time.sleep(0 if n == 1 else 60); give(token=f't{n}')")
-    async with asyncio.timeout(30), _opened(_config(tmp_path, user), Hand()) as opened:
+    async with asyncio.timeout(30), _opened(_config(tmp_path, user), Restless()) as opened:
         with suppress(TimeoutError):
             async with asyncio.timeout(0.2):
                 await opened.renew("Bearer t1")
@@ -223,7 +210,7 @@ def _at(recorded, name):
 
 
 async def test_a_plugins_new_certificate_is_presented_when_the_one_before_expires(tmp_path, recorded):
-    folder, clock = recorded.folder, Hand()
+    folder, clock = recorded.folder, Restless()
     body = (
         f"name = 'jane' if n == 1 else 'joe'\nread = lambda end: open({str(folder)!r} + '/' + name + end).read()\n"
         "give(clientCertificateData=read('.crt'), clientKeyData=read('.key'), expirationTimestamp="
@@ -240,7 +227,7 @@ async def test_a_plugins_new_certificate_is_presented_when_the_one_before_expire
 
 
 async def test_a_client_certificate_that_is_written_anew_is_presented(tmp_path, recorded):
-    clock = Hand()
+    clock = Restless()
     for end in ("crt", "key"):
         shutil.copy(recorded.folder / f"jane.{end}", tmp_path / f"me.{end}")
     user = {"client-certificate": "me.crt", "client-key": "me.key"}
@@ -260,7 +247,7 @@ async def test_a_client_certificate_that_is_written_anew_is_presented(tmp_path, 
 
 
 async def test_an_authority_that_has_changed_is_read_when_the_server_is_not_trusted(tmp_path, recorded):
-    clock = Hand()
+    clock = Restless()
     shutil.copy(recorded.folder / "ca.crt", tmp_path / "ca.crt")
     path = _config(tmp_path, {"token": "t"}, server=_at(recorded, "strange"), **{"certificate-authority": "ca.crt"})
     async with _opened(path, clock) as opened:
@@ -272,7 +259,7 @@ async def test_an_authority_that_has_changed_is_read_when_the_server_is_not_trus
 
 
 async def test_an_authority_is_read_each_minute_and_half_of_a_file_is_none(tmp_path, recorded):
-    clock = Hand()
+    clock = Restless()
     shutil.copy(recorded.folder / "ca.crt", tmp_path / "ca.crt")
     path = _config(tmp_path, {"token": "t"}, server=_at(recorded, "a"), **{"certificate-authority": "ca.crt"})
     async with _opened(path, clock) as opened:
@@ -327,7 +314,7 @@ def test_a_key_never_stands_on_the_disk(tmp_path, monkeypatch):
 
 
 async def test_files_are_not_looked_at_for_every_request(tmp_path, monkeypatch):
-    clock = Hand()
+    clock = Restless()
     async with _opened(_config(tmp_path, {"token": "t"}), clock) as opened:
         looked = []
 

@@ -13,7 +13,7 @@ import yaml
 
 import inplace
 from hack.pages.rights import JUSTIFIED, POLICY_RIGHTS, PULL_RIGHTS
-from inplace.controller.app import LEASE_NAME
+from inplace.core.objects import names
 
 ROOT = Path(__file__).parents[3]
 MANIFESTS = ROOT / "manifests"
@@ -122,7 +122,7 @@ def test_the_lease_is_for_its_own_namespace_and_name(directory):
     role = of_kind(built(directory), "Role")["inplace-lease"]
     assert rights(role) == LEASE_RIGHTS
     named, unnamed = role["rules"]
-    assert named["resourceNames"] == [LEASE_NAME]
+    assert named["resourceNames"] == [names.LEASE]
     assert unnamed["verbs"] == ["create"]
 
 

@@ -8,7 +8,7 @@ import re
 import pytest
 import yaml
 
-from inplace.controller.app import LEASE_NAME
+from inplace.core.objects import names
 from tests.scenarios import policies
 from tests.unit.manifests.test_manifests import (
     CLUSTER,
@@ -112,7 +112,7 @@ def test_its_lease_and_nothing_else_goes_where_leases_go():
     (asked,) = rule["resourceRules"]
     lease = of_kind(built(CLUSTER), "Role")["inplace-lease"]
     verbs = {verb for _, _, verb in rights(lease)}
-    assert LEASE_NAME in str(lease)
+    assert names.LEASE in str(lease)
     assert (asked["resources"], set(asked["verbs"]), asked["namespaces"]) == (["leases"], verbs, [namespace])
 
 
