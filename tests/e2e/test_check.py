@@ -8,6 +8,7 @@ import tarfile
 import yaml
 
 from inplace.cli.rights import NEEDS, rule
+from tests.e2e.lease import lease_to_oneself
 from tests.e2e.test_rights import READ, grant
 from tests.scenarios.real import SYSTEM, inplace
 
@@ -42,7 +43,7 @@ async def _ends(world, words, code):
 
 
 async def test_check_names_the_leader_and_the_rule_that_it_names_is_the_one_that_was_missing(open_world):
-    async with open_world(controller=False) as world:
+    async with open_world(controller=False) as world, lease_to_oneself(world):
         world.options = ("--lease-namespace", SYSTEM)
         await world.start_controller()
         await world.until(lambda: _ends(world, ("check",), 0), "the controller to lead")

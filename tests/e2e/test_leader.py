@@ -7,15 +7,15 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from inplace.core.objects import names
 from inplace.kube import resource as resources
+from tests.e2e.lease import lease_to_oneself
 from tests.scenarios.real import SYSTEM, RealWorld
 from tests.scenarios.world import identity
 
 
 async def test_a_standby_takes_over(open_world, tmp_path):
-    async with open_world(controller=False) as world, AsyncExitStack() as stack:
-        if await _holder(world):  # of a controller that was killed
-            await world.client.delete(resources.LEASES, "inplace-controller", SYSTEM)
+    async with open_world(controller=False) as world, lease_to_oneself(world), AsyncExitStack() as stack:
         first, second, third = [_replica(world, tmp_path / name, stack) for name in ("first", "second", "third")]
         await first.start_controller()
         await world.until(lambda: _held_by_other(world, ""), "the first to hold the lease")
@@ -44,9 +44,7 @@ async def test_a_standby_takes_over(open_world, tmp_path):
 
 
 async def test_a_lease_that_is_deleted_stays_its_holders(open_world, tmp_path):
-    async with open_world(controller=False) as world, AsyncExitStack() as stack:
-        if await _holder(world):  # of a controller that was killed
-            await world.client.delete(resources.LEASES, "inplace-controller", SYSTEM)
+    async with open_world(controller=False) as world, lease_to_oneself(world), AsyncExitStack() as stack:
         first, second = [_replica(world, tmp_path / name, stack) for name in ("first", "second")]
         await first.start_controller()
         await world.until(lambda: _held_by_other(world, ""), "the first to hold the lease")
@@ -55,7 +53,7 @@ async def test_a_lease_that_is_deleted_stays_its_holders(open_world, tmp_path):
         await world.create_web(replicas=2)
         await world.set_image(world.app("v2"))
         for _ in range(3):
-            await world.client.delete(resources.LEASES, "inplace-controller", SYSTEM)
+            await world.client.delete(resources.LEASES, names.LEASE, SYSTEM)
             await world.until(lambda: _held_by_other(world, ""), "the lease to be there again")
             assert await _holder(world) == holder
         await world.wait_upgraded()
@@ -80,7 +78,7 @@ def _said(replica: RealWorld, event: str = "") -> list[dict[str, Any]]:
 
 async def _holder(world: RealWorld) -> str:
     found = await world.client.list(resources.LEASES, SYSTEM, type=dict)
-    leases = [one for one in found.items if one["metadata"]["name"] == "inplace-controller"]
+    leases = [one for one in found.items if one["metadata"]["name"] == names.LEASE]
     return str(leases[0]["spec"].get("holderIdentity", "")) if leases else ""
 
 
