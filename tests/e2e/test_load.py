@@ -114,7 +114,7 @@ async def test_no_request_fails_while_ten_pods_restart(open_world, record_proper
         before = {pod.name: containers(pod) for pod in await world.pods()}
         async with load(world, 1) as made:
             for number in range(2):
-                await annotate_template(world, **{RESTARTED_AT: str(number)})
+                await annotate_template(world, seconds=2 * world.patience, **{RESTARTED_AT: str(number)})
         after = {pod.name: containers(pod) for pod in await world.pods()}
         record_property("requests", made.asked)
         for name, ((id_, image_id, _),) in ((name, tuple(found.values())) for name, found in before.items()):

@@ -29,7 +29,7 @@ class InClusterWorld(RealWorld):
 
     name = "real"
     #: A Pod has to be scheduled and its lease to be acquired, after a kill only when that has expired.
-    patience = 90.0
+    patience = 120.0
     #: What is installed beside it, of manifests/components.
     components: tuple[str, ...] = ()
     _replicas = 0

@@ -30,11 +30,11 @@ def images(pod):
     return {one.name: one.image for one in pod.spec.containers}
 
 
-async def annotate_template(world, field="annotations", **keys):
-    """Change metadata of the template, `__` for a slash; None removes."""
+async def annotate_template(world, field="annotations", seconds=None, **keys):
+    """Change metadata of the template, `__` for a slash; None removes. Upgraded within so many seconds."""
     changed = {key.replace("__", "/"): value for key, value in keys.items()}
     await world.patch({"spec": {"template": {"metadata": {field: changed}}}})
-    await world.wait_upgraded()
+    await world.wait_upgraded(seconds=seconds)
 
 
 def assert_restarted(before, after, names):
