@@ -138,6 +138,15 @@ DEFECTS: Final = (
         ("unit/core/test_hand_back.py::test_the_history_has_that_template_once",),
     ),
     Defect(
+        "resume a Deployment without Pods whose history has a template twice",
+        DEPLOYMENT,
+        "        return history.make_single(workload, owned) or resumed if resumed is not None else None\n",
+        "        return resumed\n",
+        (
+            "unit/core/test_kinds.py::test_a_template_kept_for_a_change_that_had_no_pods_leaves_the_history_before_it_is_resumed",
+        ),
+    ),
+    Defect(
         "hand over a Deployment whose ReplicaSet has the template that its Pods lack",
         "core/rollout/holds.py",
         "write = freeze.hand_back(snapshot) or snapshot.kind",
@@ -199,11 +208,11 @@ DEFECTS: Final = (
         ("unit/core/test_kinds.py::test_a_held_deployment_without_pods_is_resumed",),
     ),
     Defect(
-        "prepare a ReplicaSet of a Deployment without Pods",
+        "prepare a ReplicaSet of a Deployment that is scaled to 0",
         DEPLOYMENT,
+        "if active is None or kind.replicas(workload) == 0:",
         "if active is None or _has_no_pods(workload, owned):",
-        "if active is None:",
-        ("unit/core/test_kinds.py::test_without_pods_nothing_is_frozen_or_prepared",),
+        ("unit/core/test_kinds.py::test_scaled_to_0_nothing_is_prepared_while_the_last_pods_go",),
     ),
     Defect(
         "forget what was healthy when it was scaled to 0",

@@ -18,6 +18,7 @@ from typing import Final
 from msgspec import Raw
 
 from inplace.core.actions.actions import (
+    DeleteReplicaSet,
     PatchReplicaSet,
     PatchWorkload,
     WorkloadAction,
@@ -84,14 +85,15 @@ class Deployment(matching.MatchedByTemplate):
 
     def freeze(
         self, workload: Workload, owned: OwnedObjects, *, freeze_policy: bool
-    ) -> PatchWorkload | PatchReplicaSet | Reason | None:
+    ) -> PatchWorkload | PatchReplicaSet | DeleteReplicaSet | Reason | None:
         """Pause it while no rollout is in progress; then keep its settings, or restore those replaced by an undo.
 
         kubectl undoes nothing on a paused Deployment, so only where it stands resumed: while nothing is to be done, or
         without Pods.
         """
         paused, active = _pause(workload, owned, freeze_policy=freeze_policy), _active(workload, owned)
-        if isinstance(paused, PatchWorkload) or active is None or (workload.spec.paused and not freeze_policy):
+        written = paused is not None and not isinstance(paused, Reason)
+        if written or active is None or (workload.spec.paused and not freeze_policy):
             return paused
         children = owned.children
         return undo.restore(workload, active, children) or undo.keep(workload, active, children) or paused
@@ -180,11 +182,11 @@ class Deployment(matching.MatchedByTemplate):
     ) -> WorkloadAction | None:
         """Keep the old template, then give the active ReplicaSet the new one, unless there is a partition.
 
-        So a Pod that is re-created during an upgrade comes back at the revision of most Pods. Without Pods there is
-        nothing to prepare: the Deployment controller makes the ReplicaSet.
+        So a Pod that is re-created during an upgrade comes back at the revision of most Pods. Scaled to 0 there is
+        nothing to prepare, though Pods may be on their way out: the Deployment controller makes the ReplicaSet.
         """
         active = _active(workload, owned)
-        if active is None or _has_no_pods(workload, owned):
+        if active is None or kind.replicas(workload) == 0:
             return None
         # A ReplicaSet that has the healthy template is all that vouches for it, until the active one has it as well.
         goes_back = target.revision != trees.fingerprint(workload.spec.template)
@@ -243,14 +245,12 @@ def _active(workload: Workload, owned: OwnedObjects) -> Workload | None:
         return filled[0] if len(filled) == 1 else None
     current = trees.fingerprint(workload.spec.template)
     equal = [child for child in owned.children if trees.fingerprint(child.spec.template) == current]
-    return min(equal, key=_age) if equal else max(owned.children, key=_age, default=None)
+    return min(equal, key=history.age) if equal else max(owned.children, key=history.age, default=None)
 
 
-def _age(child: Workload) -> tuple[str, str]:
-    return str(child.metadata.creation_timestamp), child.metadata.name
-
-
-def _pause(workload: Workload, owned: OwnedObjects, *, freeze_policy: bool) -> PatchWorkload | Reason | None:
+def _pause(
+    workload: Workload, owned: OwnedObjects, *, freeze_policy: bool
+) -> PatchWorkload | DeleteReplicaSet | Reason | None:
     """Pause it while no rollout is in progress. A pause without our label belongs to the user; leave it alone.
 
     A policy pauses every write that changes the template, even during a native rollout, which is not interrupted.
@@ -259,7 +259,8 @@ def _pause(workload: Workload, owned: OwnedObjects, *, freeze_policy: bool) -> P
         why = "paused by the user (kubectl rollout pause); run kubectl rollout resume to continue"
         return Reason(ReasonCode.PausedByOwner, "spec.paused", why)
     if _has_no_pods(workload, owned) or (workload.spec.paused and not owned.children):
-        return _resume(workload, "no Pods to hold, and a paused Deployment makes no ReplicaSet")
+        resumed = _resume(workload, "no Pods to hold, and a paused Deployment makes no ReplicaSet")
+        return history.make_single(workload, owned) or resumed if resumed is not None else None
     if workload.spec.paused:
         several = sum(history.has_pods(child) for child in owned.children) > 1
         return _resume(workload, "native rollout in progress, which is not interrupted") if several else None

@@ -85,6 +85,25 @@ def without_twins(workload: Workload, owned: OwnedObjects, target: Template) -> 
     return next((write for write in older if write is not None), None)
 
 
+def make_single(workload: Workload, owned: OwnedObjects) -> DeleteReplicaSet | None:
+    """Without Pods: delete the next ReplicaSet whose template an older one has, which would be the current one.
+
+    It was kept here for a change that the Deployment had no Pods for in the end, so the other never got a new template.
+    """
+    staying = (child for child in owned.children if child.metadata.deletion_timestamp is None)
+    found = dict[str, Workload]()
+    for child in sorted(staying, key=age):
+        older = found.setdefault(trees.fingerprint(child.spec.template), child)
+        if older is not child and not has_pods(child):
+            return DeleteReplicaSet(workload, child, f"{older.metadata.name} has its template")
+    return None
+
+
+def age(child: Workload) -> tuple[str, str]:
+    """The order in which the Deployment controller looks at ReplicaSets: the oldest first."""
+    return str(child.metadata.creation_timestamp), child.metadata.name
+
+
 def with_hash(raw: Raw, active: Workload) -> Tree:
     """The Deployment's template as the active ReplicaSet must have it: with the label of its selector."""
     own = trees.labels(trees.decode(active.spec.template)).get(names.TEMPLATE_HASH_LABEL, "")

@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 from msgspec import Raw, Struct
 
-from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload, WorkloadAction
+from inplace.core.actions.actions import DeleteReplicaSet, PatchReplicaSet, PatchWorkload, WorkloadAction
 from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.reasons import Reason
 from inplace.core.objects.workloads import Revision, Workload
@@ -127,7 +127,7 @@ class Kind(Protocol):
 
     def freeze(
         self, workload: Workload, owned: OwnedObjects, *, freeze_policy: bool
-    ) -> PatchWorkload | PatchReplicaSet | Reason | None:
+    ) -> PatchWorkload | PatchReplicaSet | DeleteReplicaSet | Reason | None:
         """The next write of the freeze, or why it must wait; None if the freeze is complete.
 
         `freeze_policy`: admission policies freeze the workload in the same write that changes its template.

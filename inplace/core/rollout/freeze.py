@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from inplace.core.actions.actions import PatchReplicaSet, PatchWorkload, WorkloadAction
+from inplace.core.actions.actions import DeleteReplicaSet, PatchReplicaSet, PatchWorkload, WorkloadAction
 from inplace.core.objects import names
 from inplace.core.objects.reasons import EventReason, Reason, ReasonCode, Wait
 from inplace.core.objects.workloads import Workload
@@ -22,7 +22,7 @@ CONTESTED_WITHIN: Final = timedelta(minutes=10)
 FIRST_REST: Final = timedelta(seconds=10)
 
 
-def needed(snapshot: Snapshot, now: datetime) -> PatchWorkload | PatchReplicaSet | Wait | None:
+def needed(snapshot: Snapshot, now: datetime) -> PatchWorkload | PatchReplicaSet | DeleteReplicaSet | Wait | None:
     """The next write, or why it must wait; None if the freeze stands, or is not needed."""
     found = _next_write(snapshot)
     if isinstance(found, Reason):
@@ -46,7 +46,7 @@ def hand_back(snapshot: Snapshot) -> WorkloadAction | None:
     return kind.hand_back(workload, snapshot.owned, target, pods)
 
 
-def _next_write(snapshot: Snapshot) -> PatchWorkload | PatchReplicaSet | Reason | None:
+def _next_write(snapshot: Snapshot) -> PatchWorkload | PatchReplicaSet | DeleteReplicaSet | Reason | None:
     """What the kind wants; until it is known whether policies freeze it, first that it is frozen without them."""
     policies = (False, True) if snapshot.freeze_policy is None else (snapshot.freeze_policy,)
     wanted = (snapshot.kind.freeze(snapshot.workload, snapshot.owned, freeze_policy=policy) for policy in policies)

@@ -208,6 +208,31 @@ def test_without_pods_nothing_is_frozen_or_prepared(freeze_policy):
     assert DEPLOYMENT.prepare(one, owned, Template(print_of("v2"), tree("v2")), whole=True) is None
 
 
+def test_scaled_to_0_nothing_is_prepared_while_the_last_pods_go():
+    """Or the history would have the old template twice: the active ReplicaSet never gets the new one."""
+    one = deployment("v2", replicas=0)
+    going = OwnedObjects((), (replica_set("a", "v1", replicas=2, kept=("v1", "v2")),))
+    assert DEPLOYMENT.prepare(one, going, Template(print_of("v2"), tree("v2")), whole=True) is None
+    staying = deployment("v2", replicas=2)
+    assert isinstance(
+        DEPLOYMENT.prepare(staying, going, Template(print_of("v2"), tree("v2")), whole=True), CreateReplicaSet
+    )
+
+
+def test_a_template_kept_for_a_change_that_had_no_pods_leaves_the_history_before_it_is_resumed():
+    """It was scaled to 0 between the two writes of that change."""
+    one = deployment("v2", replicas=0)
+    active, twin = replica_set("a", "v1", replicas=0), replica_set("h", "v1", replicas=0, day=2)
+    [first, then] = [
+        DEPLOYMENT.freeze(one, OwnedObjects((), children), freeze_policy=True)
+        for children in ((twin, active), (active,))
+    ]
+    assert (type(first), first.child.metadata.name) == (DeleteReplicaSet, "h")
+    assert isinstance(then, PatchWorkload)
+    going = replace(twin, metadata=replace(twin.metadata, deletion_timestamp=NOW))
+    assert isinstance(DEPLOYMENT.freeze(one, OwnedObjects((), (active, going)), freeze_policy=True), PatchWorkload)
+
+
 STATUS = {names.STATUS: "{}"}
 OLDER = {names.PREFIX + "max-unavailable": "1"}
 
