@@ -80,7 +80,7 @@ DEFECTS: Final = (
     Defect(
         "guess that a container has just started",
         OBSERVATION,
-        "since=min(started, now) + timedelta(seconds=1) if started is not None else now",
+        "since=rounded_up(min(started, now)) if started is not None else now",
         "since=now",
         ("unit/cluster/test_gather.py::test_a_container_stands_since_it_was_started",),
     ),

@@ -216,7 +216,7 @@ DEFECTS: Final = (
     ),
     Defect(
         "take a time without a zone for one",
-        "core/objects/model.py",
+        "core/objects/times.py",
         "msgspec.Meta(tz=True)",
         "msgspec.Meta()",
         ("fuzz/test_fuzz.py::test_what_failed_once",),
@@ -270,6 +270,14 @@ DEFECTS: Final = (
         "            _printable,  # before",
         "            # before",
         (f"{PRINTABLE}::test_logs",),
+    ),
+    # --- the calendar
+    Defect(
+        "reckon from a time that nobody lives in",
+        "core/objects/times.py",
+        "return min(max(at, EARLIEST), LATEST)",
+        "return at",
+        (f"{OBJECTS}::test_a_pod_with_times_that_nobody_lives_in_is_planned",),
     ),
     # --- files
     Defect(

@@ -143,8 +143,8 @@ DEFECTS: Final = (
     Defect(
         "count the time of a Pod without a node as its own",
         "core/pod/eligibility.py",
-        "return min(bound_at or pod.metadata.creation_timestamp or now, now)",
-        "return pod.metadata.creation_timestamp or now",
+        "return min(bound_at or pod.metadata.created_at or now, now)",
+        "return pod.metadata.created_at or now",
         (
             "unit/core/test_pod.py::test_a_pod_that_waited_for_a_node_is_judged_from_when_it_had_one",
             "unit/core/test_pod.py::test_a_new_pod_is_not_patched_while_its_container_may_be_starting",

@@ -15,8 +15,9 @@ from inplace.cli.rights import NEEDS, Right, rule
 from inplace.controller import about, installed_policies
 from inplace.controller.about import About
 from inplace.core.objects import names
-from inplace.core.objects.model import Node, Time
+from inplace.core.objects.model import Node
 from inplace.core.objects.plural import counted
+from inplace.core.objects.times import Time
 from inplace.core.pod.evidence import GENERATION_SINCE, kubelet_version
 from inplace.core.views.checkup import Finding, Level
 from inplace.kube import discovery

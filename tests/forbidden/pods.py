@@ -29,6 +29,8 @@ def of_pods() -> Iterator[Write]:
             if name != "owned":
                 yield put("a label", resources.PODS, name, "/metadata/labels/team", "b", **more)
                 yield put("an annotation", resources.PODS, name, "/metadata/annotations/example.com~1kept", "2", **more)
+                asked = f"/metadata/annotations/{pointer(names.RESTART)}"
+                yield put("a request to restart", resources.PODS, name, asked, "2026-01-31T12:00:00Z app", **more)
         yield from _of_pod(name)
         yield from _of_size(name)
         yield Write("not ours", resources.PODS, name)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import tempfile
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from inplace.cluster.cache import Cache
 from inplace.cluster.gather import gather
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
+from inplace.controller import about
 from inplace.controller.handlers import EventHandlers
 from inplace.core import kinds
 from inplace.core.actions import patches
@@ -138,6 +139,11 @@ def _answer(raw: bytes) -> object:
     pod = answers.read(raw, resource.PODS, "web-0", Pod)
     answers.deleted(raw, resource.PODS, "web-0")
     return pod
+
+
+def _about(raw: bytes) -> object:
+    found = about.decode(_text(raw))
+    return found and NOW - found.heard_at.astimezone(UTC)
 
 
 def _lease(raw: bytes) -> object:
@@ -275,6 +281,7 @@ DECODERS: Final[dict[str, Decoder]] = {
     "slice": Decoder(lambda raw: answers.decode(raw, EndpointSlice).targets(), (SLICE,), SERVER, EndpointSlice),
     "budget": Decoder(lambda raw: answers.decode(raw, Pdb).status.entries, (PDB,), SERVER, Pdb),
     "lease": Decoder(_lease, (LEASE,), SERVER, lease._Lease),
+    "about": Decoder(_about, (json.loads(about.encode(NOW, "in force for this account")),), (), about.About),
     "answer": Decoder(_answer, ({"kind": "Pod", "metadata": {"name": "web-0"}},), SERVER),
     "page": Decoder(
         lambda raw: asyncio.run(pages.read(raw, "Pod")),

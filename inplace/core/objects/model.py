@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct, field
 
 from inplace.core.objects.reading import UNREADABLE
+from inplace.core.objects.times import Time, bounded
 
 #: A JSON tree. Pod templates stay whole (`template`): what is not understood is compared and kept all the same.
 Tree = dict[str, Any]
-#: An instant, which is compared with others: one without a time zone is none, and its object is not decoded.
-Time = Annotated[datetime, msgspec.Meta(tz=True)]
 #: A year, in seconds: what names more is reckoned with as if it were that.
 LONGEST_GRACE: Final = 365 * 24 * 3600
 #: The longest list of a node's images that is read, in bytes of JSON: some thousand images.
@@ -53,6 +52,11 @@ class Meta(Part, frozen=True):
     owner_references: tuple[Owner, ...] = ()
     creation_timestamp: Time | None = None
     deletion_timestamp: Time | None = None
+
+    @property
+    def created_at(self) -> datetime | None:
+        """Its creation, bounded; None if it does not say."""
+        return bounded(self.creation_timestamp) if self.creation_timestamp is not None else None
 
     def label(self, key: str) -> str | None:
         """Value of a label; None if absent."""
@@ -97,6 +101,11 @@ class Condition(Part, frozen=True):
     message: str = ""
     last_transition_time: Time | None = None
     observed_generation: int = 0
+
+    @property
+    def since(self) -> datetime | None:
+        """Its last transition, bounded; None if it does not say."""
+        return bounded(self.last_transition_time) if self.last_transition_time is not None else None
 
 
 class RestartRule(Part, frozen=True):

@@ -8,7 +8,8 @@ from typing import Final
 
 from msgspec import Raw
 
-from inplace.core.objects.model import ManagedMeta, Meta, Part, Time
+from inplace.core.objects.model import ManagedMeta, Meta, Part
+from inplace.core.objects.times import Time
 
 #: A request that is longer is known by its hash.
 REQUEST_CHARACTERS: Final = 64

@@ -73,5 +73,5 @@ def _opens_at(pod: Pod, snapshot: Snapshot, now: datetime) -> datetime | None:
     kept = isinstance(record, Record) and record.in_flight
     if not closed(pod) or kept or (isinstance(record, Unreadable) and not _is_released(snapshot, record)):
         return None
-    since = gate.last_transition_time
+    since = gate.since
     return since + CLOSED if since is not None and since <= now else now

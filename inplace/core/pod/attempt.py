@@ -160,7 +160,7 @@ def recover(pod: Pod, record: Record, context: PodContext) -> Complete:
 
 def _ready_changed_at(pod: Pod) -> datetime | UnsetType:
     ready = pod.condition("Ready")
-    return ready.last_transition_time or UNSET if ready is not None else UNSET
+    return ready.since or UNSET if ready is not None else UNSET
 
 
 def fail(pod: Pod, record: Record, verdict: Reason) -> InProgress:

@@ -10,6 +10,7 @@ from msgspec import UNSET
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.times import rounded_up
 from inplace.core.pod import failures
 from inplace.core.pod.states import PodContext
 from inplace.core.settings.annotations import DrainPolicy as DrainMode
@@ -70,13 +71,13 @@ def has_served(pod: Pod, record: Record, context: PodContext) -> bool:
     has exited since may have been ready for a moment only, and is judged by its state at the deadline.
     """
     ready, gate = pod.condition("Ready"), pod.condition(names.GATE)
-    lost_at = ready.last_transition_time if ready is not None else None
+    lost_at = ready.since if ready is not None else None
     if lost_at is None or lost_at >= record.deadline:
         return lost_at is not None
     if lost_at == record.ready_changed_at or record.ready_changed_at is UNSET or failures.has_exited(pod, record):
         return False
-    opened_at = gate.last_transition_time if gate is not None else None
-    return opened_at is None or lost_at >= opened_at + timedelta(seconds=context.settings.min_ready_seconds)
+    opened_at = gate.since if gate is not None else None
+    return opened_at is None or lost_at - opened_at >= timedelta(seconds=context.settings.min_ready_seconds)
 
 
 def steady_at(pod: Pod, context: PodContext, *, fresh: bool) -> datetime | None:
@@ -91,7 +92,7 @@ def steady_at(pod: Pod, context: PodContext, *, fresh: bool) -> datetime | None:
 def ready_until(pod: Pod, context: PodContext) -> datetime:
     """When a Ready Pod has been Ready for min-ready-seconds.
 
-    A kubelet's timestamp has whole seconds of the node's clock: rounded up, so that the wait is never too short.
+    A kubelet's timestamp is rounded up, so that the wait is never too short.
     """
     minimum = timedelta(seconds=context.settings.min_ready_seconds)
     if not minimum:
@@ -99,5 +100,5 @@ def ready_until(pod: Pod, context: PodContext) -> datetime:
     if context.observation is not None and context.observation.ready_at is not None:
         return context.observation.ready_at + minimum
     ready = pod.condition("Ready")
-    since = ready.last_transition_time if ready is not None else None
-    return (since or context.now) + timedelta(seconds=1) + minimum
+    since = ready.since if ready is not None else None
+    return rounded_up(since or context.now) + minimum

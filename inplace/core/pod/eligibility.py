@@ -95,8 +95,8 @@ def scheduled_at(pod: Pod, now: datetime) -> datetime:
     in the future.
     """
     scheduled = pod.condition("PodScheduled")
-    bound_at = scheduled.last_transition_time if scheduled is not None and scheduled.status == "True" else None
-    return min(bound_at or pod.metadata.creation_timestamp or now, now)
+    bound_at = scheduled.since if scheduled is not None and scheduled.status == "True" else None
+    return min(bound_at or pod.metadata.created_at or now, now)
 
 
 def _is_unseen(pod: Pod, name: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Final
 
 from inplace.core.objects.model import ContainerStatus, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.times import rounded_up
 from inplace.core.objects.waiting import FINAL_PULL, PULL
 from inplace.core.pod.observation import PodObservation
 from inplace.core.state import records
@@ -101,7 +102,7 @@ def _steady_at(
     if seen is not None and seen.id == status.container_id:
         since = seen.since
     elif running.started_at is not None:
-        since = running.started_at + timedelta(seconds=1)
+        since = rounded_up(running.started_at)
     else:
         return None
     if exits(status, baseline) > 0:
@@ -135,7 +136,7 @@ def _stopped_at(status: ContainerStatus, baseline: Baseline) -> datetime | None:
     times = [running.started_at if running is not None else None]
     if ended is not None:
         times.append(ended.finished_at if ended.container_id == baseline.id else ended.started_at)
-    known = [at + timedelta(seconds=1) for at in times if at is not None]
+    known = [rounded_up(at) for at in times if at is not None]
     return min(known, default=None)
 
 

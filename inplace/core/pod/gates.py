@@ -77,7 +77,7 @@ def _waits(pod: Pod, step: GateStep, type_: str) -> Reason:
     if found is None:
         stands = "nobody has set it"
     else:
-        at = found.last_transition_time
+        at = found.since
         since = f" since {at:%Y-%m-%d %H:%M:%S} UTC" if at is not None else ""
         stands = f"it is {found.status if found.status in _STATUSES else 'not True'}{since}"
     why = f"waiting, {_WORDS[step]}, until the condition {type_} is True: {stands}"

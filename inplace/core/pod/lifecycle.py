@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.times import rounded_up
 from inplace.core.pod import attempt, batches, draining, eligibility, evidence, failures, gates, resizes, sizing
 from inplace.core.pod.availability import available, closed, drains, gated, has_served, ready_until, steady_at
 from inplace.core.pod.states import (
@@ -123,7 +124,7 @@ def _late_verdict(pod: Pod, last: Record, deadline: datetime, context: PodContex
 def _deadline_of_readiness(pod: Pod, last: Record) -> datetime:
     """Until when an upgraded Pod has to be Ready: its kubelet answers an opened gate at its next sync at the latest."""
     gate = pod.condition(names.GATE)
-    opened_at = gate.last_transition_time if gate is not None and gate.status == "True" else None
+    opened_at = gate.since if gate is not None and gate.status == "True" else None
     return max(last.deadline, opened_at + evidence.KUBELET_SYNC) if opened_at is not None else last.deadline
 
 
@@ -136,7 +137,7 @@ def _deadline_of_birth(pod: Pod, context: PodContext) -> datetime:
 def _verdict_of_birth(pod: Pod, deadline: datetime, context: PodContext) -> Reason | None:
     """A failure of a Pod that was created at the target, while the rollout is not over, and was not Ready by then."""
     ready = pod.condition("Ready")
-    lost_at = ready.last_transition_time if ready is not None else None
+    lost_at = ready.since if ready is not None else None
     if pod.ready or context.now < deadline or (lost_at is not None and lost_at >= deadline):
         return None
     ineligible = eligibility.ineligible(pod, context)
@@ -304,7 +305,7 @@ def _unfinished(pod: Pod, record: Record, context: PodContext) -> InProgress | N
     if gated(pod, context.settings):
         return None
     started = [s.state.running.started_at for s in statuses if s is not None and s.state.running is not None]
-    since = max([record.started_at, *(at + timedelta(seconds=1) for at in started if at is not None)])
+    since = max([record.started_at, *(rounded_up(at) for at in started if at is not None)])
     over = since + timedelta(seconds=context.settings.min_ready_seconds)
     if context.settings.min_ready_seconds and context.now < over:
         return InProgress(

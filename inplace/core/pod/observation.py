@@ -7,13 +7,14 @@ longer if it is missing (docs/design/protocol.md, "Clocks": "longer, never short
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.core.objects.model import ContainerStatus, Pod
+from inplace.core.objects.times import rounded_up
 from inplace.core.objects.waiting import FAILED_PULL
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
@@ -143,8 +144,8 @@ def infer(pod: Pod, now: datetime, *, serving: bool) -> PodObservation | None:
     if not isinstance(record, Record):
         return None
     ready = pod.condition("Ready")
-    since = ready.last_transition_time if ready is not None else None
-    changed_at = max(record.started_at, min(since, now) + timedelta(seconds=1)) if since is not None else now
+    since = ready.since if ready is not None else None
+    changed_at = max(record.started_at, rounded_up(min(since, now))) if since is not None else now
     unready_at = changed_at if record.in_flight and not pod.ready else None
     seen = PodObservation(
         record.started_at,
@@ -173,7 +174,7 @@ def _infer_container(
         first_id=status.container_id if baseline.unsettled else baseline.id,
         first_image_id=status.image_id if baseline.unsettled else baseline.image_id,
         id=status.container_id,
-        since=min(started, now) + timedelta(seconds=1) if started is not None else now,
+        since=rounded_up(min(started, now)) if started is not None else now,
         waiting=waiting,
         backoffs=int(waiting == "ImagePullBackOff"),
     )

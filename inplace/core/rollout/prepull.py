@@ -271,7 +271,7 @@ def _check(
 ) -> ImageCheck:
     assert snapshot.pull_pods is not None
     asked = snapshot.pull_pods.requests.get(name_of(snapshot.workload, image))
-    made = pull_pod.metadata.creation_timestamp if pull_pod is not None else None
+    made = pull_pod.metadata.created_at if pull_pod is not None else None
     over = ((asked.since if asked is not None else made) or now) + deadline
     if pull_pod is not None and pull_pods.is_pulled(pull_pod):
         return _PRESENT
@@ -327,7 +327,7 @@ def _judged(code: ReasonCode, message: str, *, final: bool, until: datetime | No
 
 def _is_stale(pull_pod: Pod, now: datetime) -> bool:
     """Rejected for a reason unrelated to the image: another one may be admitted later."""
-    made = pull_pod.metadata.creation_timestamp
+    made = pull_pod.metadata.created_at
     rejected = pull_pod.over and not pull_pods.is_pulled(pull_pod)
     return rejected and made is not None and now >= made + REJECTED_STAYS
 

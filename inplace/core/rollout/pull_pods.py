@@ -56,7 +56,7 @@ def image_id(helper: Pod) -> str:
 
 def is_pulling(helper: Pod, now: datetime) -> bool:
     """Whether it takes a slot: it is still pulling, there is no verdict on it, and it has not done so for too long."""
-    made = helper.metadata.creation_timestamp
+    made = helper.metadata.created_at
     recent = made is None or now < made + SLOT
     ended = helper.over or helper.metadata.deletion_timestamp is not None
     return recent and not ended and not is_pulled(helper) and not has_failed(helper, now)
@@ -70,7 +70,7 @@ def is_pulled(helper: Pod) -> bool:
 
 def has_failed(helper: Pod, now: datetime) -> bool:
     """Whether the pull error that its kubelet reports is a verdict: final, or seen after its second try."""
-    waiting, made = _waiting(helper), helper.metadata.creation_timestamp
+    waiting, made = _waiting(helper), helper.metadata.created_at
     if waiting is None or waiting.reason not in PULL:
         return False
     return waiting.reason in FINAL_PULL or (made is not None and now >= made + SECOND_TRY)

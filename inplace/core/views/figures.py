@@ -143,7 +143,7 @@ def figures(snapshot: Snapshot, plan: Plan) -> Figures:
         states=Counter(state_of(pod) for pod in plan.pods),
         waiting=status.waiting if status is not None else {},
         closed_gates=len(gates),
-        closed_since=min((gate.last_transition_time for gate in gates if gate.last_transition_time), default=None),
+        closed_since=min((gate.since for gate in gates if gate.since), default=None),
         budget=snapshot.parsed.settings.budget(desired) if busy else 0,
         budget_used=max_unavailable.used(desired, plan.pods) if busy else 0,
         doing={uid: what for uid, what in doing if what is not None},

@@ -177,7 +177,7 @@ def _of_pod(pod: Pod) -> list[Moment]:
     """The last transition of each condition and container. The kubelet's times are whole seconds."""
     moments = []
     for condition in pod.status.conditions:
-        at = condition.last_transition_time
+        at = condition.since
         if condition.type in {names.GATE, "Ready", *RESIZE} and at is not None:
             why = f" ({condition.reason})" if condition.reason else ""
             order = Order.OPENED if condition.status == "True" else Order.CLOSED
@@ -219,7 +219,7 @@ def _of_event(event: PodEvent) -> list[Moment]:
 def _of_pull(pull: Pod, events: Iterable[PodEvent]) -> list[Moment]:
     """A pull ahead. Once its image is there a pull Pod fails, for it has nothing to run: that is not told."""
     told = _OF_A_PULL if pull_pods.is_pulled(pull) else (*_OF_A_PULL, "Failed", "BackOff", "FailedScheduling")
-    image, made = pull_pods.image_of(pull), pull.metadata.creation_timestamp
+    image, made = pull_pods.image_of(pull), pull.metadata.created_at
     began = [Moment(made, f"pull of {image} ahead: pull Pod {pull.name} created", Order.ATTEMPT)] if made else []
     moments = (moment for event in events if event.reason in told for moment in _of_event(event))
     return [*began, *(replace(moment, what=f"pull of {image} ahead: {moment.what}") for moment in moments)]

@@ -116,7 +116,7 @@ def _times(snapshot: Snapshot) -> Iterator[datetime]:
     for pod in (*snapshot.pods, *snapshot.pulling):
         yield from (at for at in _times_of(pod) if at is not None)
     for node in snapshot.nodes.values():
-        yield from (one.last_transition_time for one in node.status.conditions if one.last_transition_time is not None)
+        yield from (one.since for one in node.status.conditions if one.since is not None)
 
 
 def _times_of(pod: Pod) -> Iterator[datetime | None]:
@@ -124,7 +124,7 @@ def _times_of(pod: Pod) -> Iterator[datetime | None]:
     yield from (meta.creation_timestamp, meta.deletion_timestamp)
     if isinstance(record, Record):
         yield record.started_at
-    yield from (condition.last_transition_time for condition in pod.status.conditions)
+    yield from (condition.since for condition in pod.status.conditions)
     for status in (*pod.status.container_statuses, *pod.status.init_container_statuses):
         running, ended = status.state.running, status.state.terminated
         yield running.started_at if running is not None else None

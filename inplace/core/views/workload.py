@@ -184,8 +184,8 @@ def _deadline(assessed: PodAssessment, moving: Record | None, patience: timedelt
 def _ended_at(pod: Pod, record: Record) -> datetime:
     """When an attempt was over: its gate was opened, or, without a gate, its last container started."""
     gate = pod.condition(names.GATE)
-    if gate is not None and gate.status == "True" and gate.last_transition_time is not None:
-        return max(gate.last_transition_time, record.started_at)
+    if gate is not None and gate.status == "True" and gate.since is not None:
+        return max(gate.since, record.started_at)
     running = (status.state.running for status in pod.status.container_statuses)
     started = (one.started_at for one in running if one is not None and one.started_at is not None)
     return max((record.started_at, *started))
