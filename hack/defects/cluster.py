@@ -151,7 +151,7 @@ DEFECTS: Final = (
     Defect(
         "watch a workload without the right to its Pods",
         WATCHING,
-        "optional = isinstance(reflector.failure, Forbidden) and plural in UNSEEN",
+        "optional = isinstance(reflector.failure, Forbidden) and plural in self.unseen",
         "optional = isinstance(reflector.failure, Forbidden)",
         ("commands/test_rights.py::test_without_rights_on_pods_there_is_one_clear_error",),
     ),

@@ -44,8 +44,8 @@ DEFECTS: Final = (
     Defect(
         "advise another --listen for the probes' port",
         "serve/http.py",
-        "choose another {self._option}, or off",
-        "choose another --listen, or off",
+        "choose another {self._option}{self._instead}",
+        "choose another --listen{self._instead}",
         ("unit/serve/test_http.py::test_the_option_is_named_whose_port_is_taken",),
     ),
     Defect(

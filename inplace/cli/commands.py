@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "logs": ("inplace.cli.logs", "Print the logs of the Pods that failed or are in flight."),
     "report": ("inplace.cli.report", "Write an archive for whoever is to help, without secrets."),
     "check": ("inplace.cli.check", "Check that everything is there that an upgrade needs."),
+    "dashboard": ("inplace.cli.dashboard", "Show what goes on in a browser on this machine."),
     "enable": ("inplace.cli.enable", "Enable in-place upgrades for a workload."),
     "disable": ("inplace.cli.disable", "Disable in-place upgrades for a workload and leave nothing behind."),
     "set": ("inplace.cli.set_image", "Set images of containers."),

@@ -6,7 +6,6 @@ What the controller does when the label is removed is done here as well, by the 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
@@ -37,6 +36,7 @@ from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state.statuses import Phase
 from inplace.core.template import trees
 from inplace.kube.errors import Conflict, NotFound, PreconditionFailed
+from inplace.runtime.waiting import wait_at_most
 
 #: How long opting out may take, and the longest time between two looks, in seconds.
 TIMEOUT_SECONDS: Final = 120.0
@@ -106,8 +106,7 @@ async def _with_target(live: Live, memory: Memory, changed: asyncio.Event) -> Sn
         known = not isinstance(snapshot.kind.target(snapshot.workload, snapshot.revisions), Reason)
         if known or live.clock.monotonic() > deadline:
             return snapshot
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(changed.wait(), LOOK_SECONDS)
+        await wait_at_most(changed, LOOK_SECONDS)
 
 
 def _is_kept(snapshot: Snapshot, behind: list[PodAssessment]) -> bool:
@@ -190,8 +189,7 @@ async def opted_out(live: Live, memory: Memory, changed: asyncio.Event, *, force
                 continue  # another writer was faster, perhaps the controller: look again
             if version:
                 memory.wrote(subject(action).uid, version)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(changed.wait(), LOOK_SECONDS)
+        await wait_at_most(changed, LOOK_SECONDS)
 
 
 def _next(snapshot: Snapshot, planner: Planner, now: datetime, *, force: bool) -> list[Action]:

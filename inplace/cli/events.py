@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Final
 
 import click
@@ -19,8 +18,8 @@ from inplace.cli.render.document import FORMATS, render
 from inplace.cli.render.table import rows
 from inplace.cli.say import say
 from inplace.cluster.live import Live
-from inplace.core.objects.model import Meta, Part, PodEvent
 from inplace.core.rollout.snapshot import Snapshot
+from inplace.core.views.events import FullEvent, Told, ordered, told, uids
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import Forbidden
@@ -28,38 +27,6 @@ from inplace.kube.reflector import Reflector
 from inplace.kube.store import Store
 
 _HEAD: Final = ("LAST SEEN", "TYPE", "OBJECT", "REASON", "COUNT", "MESSAGE")
-
-
-class About(Part, frozen=True):
-    """An Event's `involvedObject`."""
-
-    kind: str = ""
-    name: str = ""
-    uid: str = ""
-
-
-class FullEvent(PodEvent, frozen=True):
-    """A core/v1 Event about any object."""
-
-    metadata: Meta = Meta()
-    type: str = ""
-    involved_object: About = About()
-
-    @property
-    def at(self) -> datetime | None:
-        """When it was last reported."""
-        return self.last_timestamp or self.event_time or self.first_timestamp or self.metadata.creation_timestamp
-
-
-class Told(Struct, frozen=True, rename="camel"):
-    """An Event of the document."""
-
-    at: datetime | None
-    type: str
-    object: str
-    reason: str
-    message: str
-    count: int
 
 
 class Events(Struct, frozen=True):
@@ -106,7 +73,7 @@ async def _once(connection: Connection, text: str, output: str) -> int:
 async def listed(client: Client, ref: Ref, snapshot: Snapshot) -> list[FullEvent]:
     """The Events about a workload and all that belongs to it, the oldest first."""
     every = await client.list(resources.EVENTS, ref.namespace, type=FullEvent)
-    return _ordered(one for one in every.items if one.involved_object.uid in _uids(snapshot))
+    return ordered(one for one in every.items if one.involved_object.uid in uids(snapshot))
 
 
 async def _watch(connection: Connection, text: str, timeout: float | None) -> int:
@@ -126,7 +93,7 @@ async def _follow(client: Client, ref: Ref) -> None:
     store: Store[FullEvent] = Store(
         lambda one: (one.metadata.namespace, one.metadata.name), lambda one: one.metadata.resource_version
     )
-    uids, printed = set[str](), set[tuple[str, int]]()
+    seen, printed = set[str](), set[tuple[str, int]]()
     async with live.watching() as changed:
         show_unseen(live)
         reflector = Reflector(
@@ -144,29 +111,13 @@ async def _follow(client: Client, ref: Ref) -> None:
             await reflector.wait_answered()
             while True:
                 changed.clear()
-                uids |= _uids(live.snapshot())  # of Pods that have gone, too
-                for one in _ordered(one for one in store.values() if one.involved_object.uid in uids):
+                seen |= uids(live.snapshot())  # of Pods that have gone, too
+                for one in ordered(one for one in store.values() if one.involved_object.uid in seen):
                     if (one.metadata.uid, one.count) not in printed:
                         printed.add((one.metadata.uid, one.count))
                         at, *cells = map(str, _cells(one))
                         say(f"{at}  {cells[0]:<7}  {'  '.join(cells[1:3])}  {cells[4]}")
                 await changed.wait()
-
-
-def _uids(snapshot: Snapshot) -> set[str]:
-    pods = {pod.uid for pod in (*snapshot.pods, *snapshot.pulling)}
-    return pods | {one.metadata.uid for one in (snapshot.workload, *snapshot.owned.children)}
-
-
-def _ordered(found: Iterable[FullEvent]) -> list[FullEvent]:
-    never = datetime.min.replace(tzinfo=UTC)
-    return sorted(found, key=lambda one: (one.at or never, one.metadata.name))
-
-
-def told(one: FullEvent) -> Told:
-    """An Event as the document has it."""
-    about = one.involved_object
-    return Told(one.at, one.type, f"{about.kind.lower()}/{about.name}", one.reason, one.message, max(1, one.count))
 
 
 def _cells(one: FullEvent) -> tuple[object, ...]:

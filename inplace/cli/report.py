@@ -29,6 +29,7 @@ from inplace.core.plan.plan import Planner, plan
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.views import checkup, forecast, redaction
 from inplace.core.views import workload as view
+from inplace.core.views.events import told
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import KubeError
@@ -129,7 +130,7 @@ async def _files(
     try:
         found = tuple([one async for one in checks.cluster(client, ref.namespace, lease_namespace)])
         yield "check.yaml", render(Report(found), "yaml")
-        yield "events.yaml", render([events.told(one) for one in await events.listed(client, ref, snapshot)], "yaml")
+        yield "events.yaml", render([told(one) for one in await events.listed(client, ref, snapshot)], "yaml")
     except KubeError as error:
         archive.omitted.append(str(error))
     for resource, names in _objects(ref, snapshot):

@@ -95,6 +95,10 @@ NEEDS: Final[dict[str, Needs]] = {
             *_CHECK,
         ),
     ),
+    "dashboard": Needs(
+        _on(["pods"], "list", "watch"),
+        (*_workloads("list", "watch"), *_WATCHED_AROUND, *_on(["events"], "list", "watch")),
+    ),
     "check": Needs((), (Right("", "nodes", "list"), *_CHECK)),
     "check TYPE/NAME": Needs(_ONE, _AROUND),
     "history": Needs(_ONE, _AROUND),

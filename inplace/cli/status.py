@@ -43,6 +43,7 @@ from inplace.core.views.workload import WorkloadView
 from inplace.kube.client import Client
 from inplace.kube.errors import KubeError
 from inplace.runtime.clock import Clock
+from inplace.runtime.waiting import wait_at_most
 
 POLL_SECONDS: Final = 0.5
 #: The longest and the shortest time between two pictures of the live view.
@@ -209,8 +210,7 @@ async def _watched(client: Client, ref: Ref, waited: Waited) -> int:
 
         async def wait() -> None:
             await client.clock.sleep(max(STILL_SECONDS, REST * (client.clock.monotonic() - began)))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(changed.wait(), REDRAW_SECONDS)
+            await wait_at_most(changed, REDRAW_SECONDS)
 
         with screen, screen.resizing(changed.set):
             return await _follow(client.clock, ref, look, screen.draw, wait, waited, screen.tell)

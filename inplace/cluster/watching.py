@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
 from inplace.cluster import unreadable
 from inplace.cluster.cache import Cache
@@ -62,6 +62,9 @@ Watched = tuple[Resource, Store[Any], type[Any], OnChange[Any]]
 class Watching(ABC):
     """A cache, and the watches that keep it."""
 
+    #: What can be done without, and what it then means that it cannot be read, by plural name.
+    unseen: ClassVar[Mapping[str, str]] = UNSEEN
+
     def __init__(self, client: Client, namespace: str | None, cache: Cache | None = None) -> None:
         """`namespace`: None for all."""
         self.client = client
@@ -87,7 +90,7 @@ class Watching(ABC):
     @property
     def notes(self) -> list[str]:
         """A line for each resource that could not be read, and what that means."""
-        return [f"cannot list {plural}: {UNSEEN[plural]}" for plural in self.cache.unseen]
+        return [f"cannot list {plural}: {self.unseen[plural]}" for plural in self.cache.unseen]
 
     @asynccontextmanager
     async def watching(self, memory: Memory | None = None) -> AsyncIterator[asyncio.Event]:
@@ -123,7 +126,7 @@ class Watching(ABC):
         """Wait for the first list of everything."""
         for plural, reflector in self._reflectors.items():
             await reflector.wait_answered()
-            optional = isinstance(reflector.failure, Forbidden) and plural in UNSEEN
+            optional = isinstance(reflector.failure, Forbidden) and plural in self.unseen
             if reflector.failure is not None and not optional:
                 raise reflector.failure
 
@@ -132,7 +135,7 @@ class Watching(ABC):
         try:
             await reflector.run()
         except Forbidden as error:
-            if plural not in UNSEEN:
+            if plural not in self.unseen:
                 raise
             self.cache.unseen[plural] = str(error)
             changed.set()

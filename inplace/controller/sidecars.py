@@ -7,7 +7,6 @@ It is the loop of a command and lives as long as that; its state is on the Pods.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from datetime import datetime
 from enum import Enum, auto
@@ -26,6 +25,7 @@ from inplace.core.pod import lifecycle
 from inplace.core.pod.states import Failed, InProgress, Pending, UpToDate
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.runtime.observe import NullObserver
+from inplace.runtime.waiting import wait_at_most
 
 #: The longest time between two looks, in seconds.
 LOOK_SECONDS: Final = 1.0
@@ -117,8 +117,7 @@ class Upgrade:
             end = self._over(looks, hold, deferred)
             if end is not None:
                 return end
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), LOOK_SECONDS)
+            await wait_at_most(self._changed, LOOK_SECONDS)
 
     def _hold(self, looks: list[Look]) -> Reason | None:
         """Why no Pod begins."""

@@ -51,6 +51,12 @@ class Guards:
         finally:
             guard.step(answering=False)
 
+    def goes_on(self, request: web.Request) -> None:
+        """An answer without an end has got further: its client has read what it was sent."""
+        guard = self._open.get(cast("asyncio.Protocol", request.protocol))
+        if guard is not None:
+            guard.step(answering=True)
+
     def moved(self, inner: asyncio.Protocol, guard: _Guard) -> None:
         """A connection is new, or has moved on."""
         self._open.pop(inner, None)
@@ -62,6 +68,10 @@ class Guards:
     def closed(self, inner: asyncio.Protocol) -> None:
         """A connection has ended."""
         self._open.pop(inner, None)
+
+
+#: The guards of the server that serves an application.
+GUARDS: Final = web.AppKey("guards", Guards)
 
 
 class _Guard(asyncio.Protocol):

@@ -16,7 +16,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from inplace.serve.guard import Guards
+from inplace.serve.guard import GUARDS, Guards
 from inplace.serve.probes import Handler
 
 #: For how long the encoded metrics are served again, in seconds: to encode them takes the event loop a millisecond.
@@ -70,10 +70,16 @@ def _metrics(registry: CollectorRegistry) -> Handler:
 
 
 class Server:
-    """Serves while the context is open; does nothing without an address. `option` named it, for the error."""
+    """Serves while the context is open; does nothing without an address.
 
-    def __init__(self, address: Address | None, *routes: Routes, option: str = "--listen") -> None:
+    `option` named it, for the error, with what else can be chosen than another one.
+    """
+
+    def __init__(
+        self, address: Address | None, *routes: Routes, option: str = "--listen", instead: str = ", or off"
+    ) -> None:
         self._address = address
+        self._instead = instead
         self._option = option
         app = web.Application()
         for add in routes:
@@ -81,6 +87,7 @@ class Server:
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS)
         self._guards = Guards(self._protocol)
         app.middlewares.append(self._guards.watch)
+        app[GUARDS] = self._guards
         self._listener: asyncio.Server | None = None
 
     def _protocol(self) -> asyncio.Protocol:
@@ -96,7 +103,7 @@ class Server:
         except OSError as error:
             await self._runner.cleanup()
             why = error.strerror or error
-            advice = f"choose another {self._option}, or off"
+            advice = f"choose another {self._option}{self._instead}"
             raise ListenError(f"cannot listen on {host}:{port}: {why}; {advice}") from error
         return self
 

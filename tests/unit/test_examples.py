@@ -18,7 +18,9 @@ from inplace.core.settings import annotations as table
 from inplace.core.settings.annotations import Native
 
 #: What a shell and other programs have; kubectl is asked in tests/kubectl.
-OTHERS = {"cat", "cd", "docker", "echo", "export", "git", "grep", "helm", "kubectl", "kustomize", "mkdir", "test"}
+OTHERS = {
+    "cat", "cd", "docker", "echo", "export", "git", "grep", "helm", "kubectl", "kustomize", "mkdir", "ssh", "test",
+}  # fmt: skip
 MAKEFILE = (examples.ROOT / "Makefile").read_text()
 KEYS = {f"{names.PREFIX}{name}" for name in table._SETTINGS} | {
     value for value in vars(names).values() if isinstance(value, str) and value.startswith(names.PREFIX)
