@@ -23,7 +23,7 @@ DEFECTS: Final = (
         "core/pod/lifecycle.py",
         'whole = record.has_more or pod.is_true("ContainersReady")',
         "whole = True; statuses = [] if record.has_more else statuses",
-        (f"{SCENARIO}::test_containers_are_swapped_one_after_another_each_when_the_one_before_is_ready",),
+        ("unit/core/test_pod.py::test_a_batch_is_not_over_before_what_it_swapped_is_ready",),
     ),
     Defect(
         "call a Pod done after its first batch",

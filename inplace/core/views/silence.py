@@ -78,9 +78,7 @@ def _is_certain(action: Action, snapshot: Snapshot) -> bool:
     match action:
         case CreatePullPod() | ReserveDisruptions():
             return told is not None and not told.failures and waiting <= _AT_FIRST
-        case CloseGate(pod) | PatchImages(pod) if not _in_flight(pod):
-            return not waiting & set(_HELD)
-        case BeginResize(pod) | ResizePod(pod) if not _in_flight(pod):
+        case CloseGate(pod) | PatchImages(pod) | BeginResize(pod) | ResizePod(pod) if not _in_flight(pod):
             return not waiting & set(_HELD)
         case OpenGate(pod) | CloseGate(pod) | PatchImages(pod) | ResizePod(pod):
             return not _is_ambiguous(pod)

@@ -708,3 +708,24 @@ def test_only_a_known_author_is_believed():
     text = records.encode(by_command())
     assert isinstance(records.decode(text), Record)
     assert isinstance(records.decode(text.replace('"command"', '"somebody"')), Unreadable)
+
+
+def test_a_batch_is_not_over_before_what_it_swapped_is_ready():
+    """Whatever the containers to come are at."""
+    at2 = {"generation": 2, "observed": 2, "ready": False, "conditions_ready": False, "gate": "False"}
+    statuses = {**AFTER, "ready": False}, container("c://9", name="b", image="b:v1")
+    one = pod(*statuses, image="app:v2", record=replace(swapping(), batch=0, batches=2), **at2)
+    containers = [*one.spec.containers, replace(one.spec.containers[0], name="b", image="b:v1")]
+    one = replace(one, spec=replace(one.spec, containers=containers))
+
+    def both(revision, tag):
+        found = template(revision, f"app:{tag}")
+        found.tree["spec"]["containers"].append({"name": "b", "image": f"b:{tag}"})
+        return found
+
+    revisions = {OLD: both(OLD, "v1"), NEW: both(NEW, "v2")}
+    ordered = {"annotations": {"container-order": "app > b", "pre-pull": "Never"}, "revisions": revisions}
+    assert code(one, **ordered) == ReasonCode.WaitingForReady
+    ready, beside = one.status.container_statuses
+    one = replace(one, status=replace(one.status, container_statuses=[replace(ready, ready=True), beside]))
+    assert isinstance(only(one, at=60, **ordered), PatchImages)
