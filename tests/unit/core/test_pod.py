@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -712,7 +714,7 @@ def test_only_a_known_author_is_believed():
 
 def test_a_batch_is_not_over_before_what_it_swapped_is_ready():
     """Whatever the containers to come are at."""
-    at2 = {"generation": 2, "observed": 2, "ready": False, "conditions_ready": False, "gate": "False"}
+    at2: dict[str, Any] = {"generation": 2, "observed": 2, "ready": False, "conditions_ready": False, "gate": "False"}
     statuses = {**AFTER, "ready": False}, container("c://9", name="b", image="b:v1")
     one = pod(*statuses, image="app:v2", record=replace(swapping(), batch=0, batches=2), **at2)
     containers = [*one.spec.containers, replace(one.spec.containers[0], name="b", image="b:v1")]
