@@ -10,6 +10,7 @@ import click
 
 from inplace.cli.app import main
 from inplace.cli.commands import COMMANDS
+from inplace.cli.render.document import Format
 
 HEAD: Final = """# Commands
 
@@ -72,6 +73,7 @@ def _spelled(option: click.Option) -> str:
     if option.is_flag:
         return words
     choices = option.type.choices if isinstance(option.type, click.Choice) else ()
+    choices = option.type.spelled if isinstance(option.type, Format) else choices
     return f"{words} {_cell(f'`{chr(124).join(map(str, choices))}`' if choices else f'`{option.metavar or option.type.name}`')}"
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import click
 from msgspec import Struct
 
 from inplace.cli import checks, errors, select
 from inplace.cli.commands import command
 from inplace.cli.connect import Ref, cluster, read_live, run_async
-from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, lease_namespace_option, with_connection
-from inplace.cli.render.document import FORMATS, render
+from inplace.cli.render.document import document, is_document, output_option, show
+from inplace.cli.render.table import rows
 from inplace.cli.say import say
 from inplace.core.objects.plural import counted
 from inplace.core.views import checkup
@@ -23,12 +22,18 @@ from inplace.kube.errors import KubeError
 _COLORS = {Level.OK: "green", Level.NOTE: "yellow", Level.UNKNOWN: "yellow", Level.PROBLEM: "red"}
 
 
+class Identity(Struct, frozen=True):
+    """A workload by its name."""
+
+    kind: str
+    namespace: str
+    name: str
+
+
 class Checked(Struct, frozen=True):
     """The findings about one workload."""
 
-    namespace: str
-    kind: str
-    name: str
+    workload: Identity
     findings: tuple[Finding, ...]
 
 
@@ -48,7 +53,7 @@ class Report(Struct, frozen=True, rename="camel"):
 
 @command("check")
 @select.workloads_argument
-@click.option("-o", "--output", type=click.Choice(FORMATS), default="text", show_default=True)
+@output_option("wide", "name")
 @lease_namespace_option("Namespace of the controller's Lease.")
 @with_connection
 def check(connection: Connection, workloads: tuple[str, ...], output: str, lease_namespace: str) -> int:
@@ -63,17 +68,24 @@ def check(connection: Connection, workloads: tuple[str, ...], output: str, lease
 
 
 async def _check(connection: Connection, words: tuple[str, ...], output: str, lease_namespace: str) -> int:
+    refs = list[Ref]()
+    chosen = words or connection.selector or connection.all_namespaces or connection.filenames
+    query = select.parse(words, connection) if chosen else None
     async with cluster(connection, selects=True) as (client, namespace):
-        if words or connection.selector or connection.all_namespaces:
-            query = select.parse(words, namespace, connection)
-            refs = query.refs or tuple(ref for ref, _ in await select.find(client, query))
-            if not refs:
-                raise InputError(f"no {query}")
-            report = Report(workloads=tuple([await _workload(client, ref, alone=len(refs) == 1) for ref in refs]))
+        if query is not None:
+            query = query.within(namespace)
+            refs = await select.chosen(client, query)
+            report = Report(workloads=tuple([await _workload(client, ref, alone=query.alone) for ref in refs]))
         else:
             report = Report(tuple([one async for one in checks.cluster(client, namespace, lease_namespace)]))
-    if output != "text":
-        say(render(report, output))
+    if is_document(output):
+        show(document(report, "Check"), output)
+    elif output == "name":
+        for ref in refs:
+            say(ref.qualified)
+    elif output == "wide":
+        for line in _table(report):
+            say(line)
     else:
         _show(report)
     return errors.FAILED if any(one.level is Level.PROBLEM for one in report.findings) else errors.OK
@@ -88,17 +100,29 @@ async def _workload(client: Client, ref: Ref, *, alone: bool) -> Checked:
         if alone:
             raise
         findings = (Finding("workload", Level.PROBLEM, str(error)),)
-    return Checked(ref.namespace, ref.kind.name, ref.name, findings)
+    return Checked(Identity(**ref.identity), findings)
 
 
 def _show(report: Report) -> None:
     _lines(report.cluster, "")
     for one in report.workloads:
-        say(f"{one.kind.lower()}/{one.name} -n {one.namespace}")
+        say(f"{_of(one)} -n {one.workload.namespace}")
         _lines(one.findings, "  ")
     counts = [sum(one.level is level for one in report.findings) for level in (Level.PROBLEM, Level.UNKNOWN)]
     unknown = f", {counts[1]} could not be looked at" if counts[1] else ""
     say(f"{counted(counts[0], 'problem')} found{unknown}" if counts[0] else f"no problem found{unknown}")
+
+
+def _of(one: Checked) -> str:
+    return f"{one.workload.kind.lower()}/{one.workload.name}"
+
+
+def _table(report: Report) -> list[str]:
+    """A line of columns per finding."""
+    cells = [("", "<cluster>", one) for one in report.cluster]
+    cells += [(one.workload.namespace, _of(one), finding) for one in report.workloads for finding in one.findings]
+    head = ("NAMESPACE", "OBJECT", "LEVEL", "TOPIC", "MESSAGE")
+    return rows(head, [(*of, one.level, one.topic, " ".join(one.message.split())) for *of, one in cells])
 
 
 def _lines(findings: Iterable[Finding], indent: str) -> None:

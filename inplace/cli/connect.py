@@ -56,6 +56,16 @@ class Ref(Struct, frozen=True):
         """The same for the cache."""
         return Key(self.kind.name, self.namespace, self.name)
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """As a document has it."""
+        return {"kind": self.kind.name, "namespace": self.namespace, "name": self.name}
+
+    @property
+    def qualified(self) -> str:
+        """As kubectl's `-o name`: `statefulset.apps/web`."""
+        return f"{self.kind.name.lower()}.{self.kind.group}/{self.name}"
+
     def __str__(self) -> str:
         return f"{self.kind.name.lower()}/{self.name}"
 

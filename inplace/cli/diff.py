@@ -17,7 +17,8 @@ from inplace.cli import errors, manifest
 from inplace.cli.commands import command
 from inplace.cli.errors import InputError
 from inplace.cli.manifest import Manifest
-from inplace.cli.render.document import FORMATS, render
+from inplace.cli.render.document import document as headed
+from inplace.cli.render.document import output_option, show
 from inplace.cli.say import say
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.settings.annotations import Native, parse
@@ -37,7 +38,7 @@ def _minor(text: str) -> tuple[int, int]:
 @command("diff")
 @click.argument("old", type=click.Path())
 @click.argument("new", type=click.Path())
-@click.option("-o", "--output", type=click.Choice(FORMATS), default="text", help="Output format.")
+@output_option()
 @click.option("--kubelet", type=_minor, metavar="VERSION", help="Kubernetes version of the nodes, such as 1.31.")
 def diff(old: str, new: str, output: str, kubelet: tuple[int, int] | None) -> int:
     """OLD and NEW are files in YAML or JSON, each with one workload of any kind or a bare Pod template
@@ -53,10 +54,12 @@ def diff(old: str, new: str, output: str, kubelet: tuple[int, int] | None) -> in
     ):
         raise InputError(f"OLD is a {before.kind} but NEW is a {after.kind}: expected two versions of one workload")
     verdict = judge(before, after, kubelet)
-    lines = text(verdict) if output == "text" else [render(document(verdict), output)]
-    head, color = ("not in place", "red") if isinstance(verdict, Refused) else ("in place", "green")
-    for line in lines:
-        say(line, head=head if output == "text" else "", color=color)
+    if output == "text":
+        head, color = ("not in place", "red") if isinstance(verdict, Refused) else ("in place", "green")
+        for line in text(verdict):
+            say(line, head=head, color=color)
+    else:
+        show(headed(document(verdict), "Diff"), output)
     return _exit_code(verdict)
 
 

@@ -14,7 +14,7 @@ from inplace.cli import errors, proposals
 from inplace.cli.commands import command
 from inplace.cli.connect import Ref, cluster, parse_ref, read_live, run_async, show_unseen
 from inplace.cli.options import Connection, seconds, with_connection
-from inplace.cli.render.document import FORMATS, render
+from inplace.cli.render.document import document, is_document, output_option, show
 from inplace.cli.render.table import rows
 from inplace.cli.say import say
 from inplace.cluster.live import Live
@@ -39,7 +39,7 @@ class Events(Struct, frozen=True):
 @click.argument("workload", shell_complete=proposals.workloads)
 @click.option("--watch", "-w", is_flag=True, help="Go on with those to come, until Ctrl-C or --timeout.")
 @click.option("--timeout", type=seconds, metavar="DURATION", help="With --watch: end after this long (30s, 5m).")
-@click.option("-o", "--output", type=click.Choice(FORMATS), default="text", show_default=True)
+@output_option()
 @with_connection
 def events(connection: Connection, workload: str, watch: bool, timeout: float | None, output: str) -> int:
     """WORKLOAD is TYPE/NAME. Its Events, and those of its Pods, ReplicaSets and pull Pods, the oldest first. An API
@@ -60,8 +60,8 @@ async def _once(connection: Connection, text: str, output: str) -> int:
         live = await read_live(client, ref)
         found = await listed(client, ref, live.snapshot())
         show_unseen(live)
-    if output != "text":
-        say(render(Events(tuple(map(told, found))), output))
+    if is_document(output):
+        show(document(Events(tuple(map(told, found))), "EventList", ref.identity), output)
     elif not found:
         say(f"no Events of {ref}: an API server keeps them for an hour", err=True)
     else:

@@ -12,6 +12,8 @@ from inplace.cli.commands import command
 from inplace.cli.connect import Notes, Ref, cluster, owner_of, read_live, run_async, warn_if_unattended
 from inplace.cli.errors import InputError
 from inplace.cli.options import POD_WORDS, Connection, is_name, with_connection
+from inplace.cli.render.document import document, is_document, listed, output_option, show
+from inplace.cli.render.table import rows
 from inplace.cli.say import say
 from inplace.core import kinds
 from inplace.core.objects.model import Pod, PodEvent
@@ -24,56 +26,93 @@ from inplace.core.views import pod as explanation
 from inplace.core.views.pod import Explanation
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
-from inplace.kube.errors import Forbidden
+from inplace.kube.errors import Forbidden, KubeError
 
 
 @command("explain")
-@click.argument("pod", shell_complete=proposals.pods)
-@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
+@click.argument("pods", nargs=-1, required=True, metavar="POD...", shell_complete=proposals.pods)
+@output_option("wide", "name")
 @with_connection
-def explain(connection: Connection, pod: str, output: str) -> int:
-    """POD is a Pod's name, or pod/NAME. The timeline is that of the Pod, of its upgrade and of their Events.
+def explain(connection: Connection, pods: tuple[str, ...], output: str) -> int:
+    """POD is a Pod's name, or pod/NAME. The timeline is that of the Pod, of its upgrade and of their Events; -o wide
+    also shows its containers.
 
     Exit codes: 0 explained, 1 error.
     """
-    word, slash, name = pod.rpartition("/")
+    words = pods[1:] if len(pods) > 1 and pods[0] in POD_WORDS else pods
+    return run_async(_explain(connection, list(dict.fromkeys(map(_name, words))), output))
+
+
+def _name(text: str) -> str:
+    """The name of a Pod. Raises InputError, and for a workload says which command is about it."""
+    word, slash, name = text.rpartition("/")
+    if kinds.find(word.removesuffix(".apps")) is not None and is_name(name):
+        raise InputError(f'"{text}" is no Pod: expected the name of one, or run `inplace status {text}`')
     if (slash and word not in POD_WORDS) or not is_name(name):
-        raise InputError(f'unknown Pod "{pod}": expected NAME or pod/NAME of a Pod')
-    return run_async(_explain(connection, name, output))
+        raise InputError(f'unknown Pod "{text}": expected NAME or pod/NAME of a Pod')
+    return name
 
 
-async def _explain(connection: Connection, name: str, output: str) -> int:
+async def _explain(connection: Connection, names: list[str], output: str) -> int:
+    found, failed = list[tuple[Ref | None, Explanation]](), False
     async with cluster(connection) as (client, namespace):
-        pod = await client.get(resources.PODS, name, namespace, type=Pod)
-        ref = await _owner(client, pod)
-        if ref is None:
-            return await _alone(client, pod, output)
-        live = await read_live(client, ref)
-        snapshot = live.snapshot()
-        planned = plan(snapshot, live.clock.now())
-        seen = workload.build(snapshot, planned)
-        own = next((view for view in seen.pods if view.name == name), None)
-        pod = next((each for each in snapshot.pods if each.name == name), pod)
-        if own is None:
-            raise InputError(f"pod/{name} no longer belongs to {ref}")
-        events, hidden = await _events(client, pod)
-        pull_pods = snapshot.pulling
-        pulls = [(pull, (await _events(client, pull))[0]) for pull in explanation.pulls_for(pod, own, pull_pods)]
-        explained = explanation.explain(str(ref), snapshot.workload.metadata.uid, pod, own, events, pulls)
-        explained = replace(explained, prediction=forecast.predicted(planned.pods, snapshot, pod.uid))
-        Notes().show(*live.notes, *hidden)
-        warn_if_unattended(snapshot, live.clock.now())
-        return _show(explained, output, client.clock.now())
+        for name in names:
+            try:
+                found.append(await _one(client, namespace, name))
+            except (InputError, KubeError) as error:
+                if len(names) == 1:
+                    raise
+                failed = True
+                say(f"error: {namespace}: {' '.join(str(error).split())}", err=True)
+        _show(found, output, client.clock.now(), alone=len(names) == 1)
+    return errors.ERROR if failed else errors.OK
 
 
-def _show(explained: Explanation, output: str, now: datetime) -> int:
-    if output == "text":
-        say("\n".join(_lines(explained, now)))
-    else:
-        from inplace.cli.render.document import render
+async def _one(client: Client, namespace: str, name: str) -> tuple[Ref | None, Explanation]:
+    """The explanation of one Pod, and the workload that it is of, if it is of one."""
+    pod = await client.get(resources.PODS, name, namespace, type=Pod)
+    ref = await _owner(client, pod)
+    if ref is None:
+        return None, await _alone(client, pod)
+    live = await read_live(client, ref)
+    snapshot = live.snapshot()
+    planned = plan(snapshot, live.clock.now())
+    seen = workload.build(snapshot, planned)
+    own = next((view for view in seen.pods if view.name == name), None)
+    pod = next((each for each in snapshot.pods if each.name == name), pod)
+    if own is None:
+        raise InputError(f"pod/{name} no longer belongs to {ref}")
+    events, hidden = await _events(client, pod)
+    pull_pods = snapshot.pulling
+    pulls = [(pull, (await _events(client, pull))[0]) for pull in explanation.pulls_for(pod, own, pull_pods)]
+    explained = explanation.explain(str(ref), snapshot.workload.metadata.uid, pod, own, events, pulls)
+    Notes().show(*live.notes, *hidden)
+    warn_if_unattended(snapshot, live.clock.now())
+    return ref, replace(explained, prediction=forecast.predicted(planned.pods, snapshot, pod.uid))
 
-        say(render(explained, output))
-    return errors.OK
+
+def _show(found: list[tuple[Ref | None, Explanation]], output: str, now: datetime, *, alone: bool) -> None:
+    if is_document(output):
+        of = ({"workload": ref.identity if ref is not None else None} for ref, _ in found)
+        documents = [document(one, "Explanation") | about for (_, one), about in zip(found, of, strict=True)]
+        show(listed(documents, "Explanation", alone=alone), output)
+        return
+    for number, (_, one) in enumerate(found):
+        if output == "name":
+            say(f"pod/{one.pod.name}")
+        else:
+            more = _containers(one) if output == "wide" else []
+            say("\n".join([*([""] if number else []), *_lines(one, now), *more]))
+
+
+def _containers(explained: Explanation) -> list[str]:
+    """A table of them."""
+    cells = [
+        (one.name, one.state, "yes" if one.ready else "no", one.restarts, one.image, one.wanted_image or "<none>")
+        for one in explained.pod.containers
+    ]
+    head = ("NAME", "STATE", "READY", "RESTARTS", "IMAGE", "WANTED")
+    return ["", "Containers", *(f"  {line}" for line in rows(head, cells))]
 
 
 async def _owner(client: Client, pod: Pod) -> Ref | None:
@@ -85,12 +124,11 @@ async def _owner(client: Client, pod: Pod) -> Ref | None:
     return ref
 
 
-async def _alone(client: Client, pod: Pod, output: str) -> int:
+async def _alone(client: Client, pod: Pod) -> Explanation:
     """A Pod of no workload, that a command restarts or has restarted."""
     events, hidden = await _events(client, pod)
     Notes().show(*hidden)
-    explained = explanation.explain("", pod.uid, pod, workload.alone(pod), events)
-    return _show(explained, output, client.clock.now())
+    return explanation.explain("", pod.uid, pod, workload.alone(pod), events)
 
 
 async def _events(client: Client, pod: Pod) -> tuple[tuple[PodEvent, ...], list[str]]:

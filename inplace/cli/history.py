@@ -10,11 +10,13 @@ from functools import partial
 
 import click
 
-from inplace.cli import errors, proposals, select
+from inplace.cli import errors, select
 from inplace.cli.commands import command
-from inplace.cli.connect import OWNER, Ref, cluster, parse_ref, read_live, run_async, show_unseen, submit
+from inplace.cli.connect import OWNER, Ref, cluster, read_live, run_async, show_unseen, submit
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
+from inplace.cli.render.document import output_option, render
+from inplace.cli.render.each import show_each
 from inplace.cli.render.table import rows
 from inplace.cli.say import say
 from inplace.core.actions import lines
@@ -26,16 +28,17 @@ from inplace.kube.client import Client
 
 
 @command("history")
-@click.argument("workload", shell_complete=proposals.workloads)
+@select.workloads_argument
 @click.option("--revision", type=click.IntRange(1), metavar="N", help="Show the template of this revision.")
-@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
+@output_option("wide", "name")
 @with_connection
-def history(connection: Connection, workload: str, revision: int | None, output: str) -> int:
-    """WORKLOAD is TYPE/NAME. The revision of the present template is marked with *.
+def history(connection: Connection, workloads: tuple[str, ...], revision: int | None, output: str) -> int:
+    """WORKLOAD is TYPE/NAME. The revision of the present template is marked with *. With --revision the template is
+    printed as YAML, and with -o wide the names of its Pods' revision are shown.
 
     Exit codes: 0 shown, 1 error.
     """
-    return run_async(_history(connection, workload, revision, output))
+    return run_async(_history(connection, workloads, revision, output))
 
 
 @command("undo")
@@ -54,28 +57,43 @@ def undo(connection: Connection, workloads: tuple[str, ...], to_revision: int | 
     return run_async(_undo(connection, workloads, to_revision, dry_run))
 
 
-async def _history(connection: Connection, text: str, number: int | None, output: str) -> int:
-    from inplace.cli.render.document import render
-
-    async with cluster(connection) as (client, namespace):
-        ref = parse_ref(text, namespace)
+async def _history(connection: Connection, words: tuple[str, ...], number: int | None, output: str) -> int:
+    async def look(client: Client, ref: Ref) -> Sequence[Past]:
         _, found = await _read(client, ref)
-    if number is not None:
-        say(render(_numbered(ref, found, number).template, "yaml" if output == "text" else output))
-    elif output != "text":
-        say(render({"items": [past.entry for past in found]}, output))
-    else:
-        for line in _table(found):
-            say(line)
-    return errors.OK
+        return (_numbered(ref, found, number),) if number is not None else found
+
+    query = select.parse(words, connection)
+    async with cluster(connection, selects=True) as (client, namespace):
+        query = query.within(namespace)
+        none: Sequence[Past] = ()
+        looked = await select.of_each(client, query, look, none)
+
+    def content(past: Sequence[Past]) -> object:
+        template = {"template": past[0].template} if number is not None else {}
+        return {"items": [one.entry for one in past], **template}
+
+    def lines(ref: Ref, past: Sequence[Past]) -> list[str]:
+        shown = _table(past, wide=output == "wide") if number is None else [render(past[0].template, "yaml")]
+        return shown if query.alone else [f"{ref} -n {ref.namespace}", *shown]
+
+    found = [(ref, past) for ref, past in looked if past]
+    show_each(found, output, "RolloutHistory", alone=query.alone, content=content, lines=lines)
+    return errors.OK if len(found) == len(looked) else errors.ERROR
 
 
-def _table(found: Sequence[Past]) -> list[str]:
+def _table(found: Sequence[Past], *, wide: bool) -> list[str]:
+    head = ["REVISION", "PODS", *(["NAME"] if wide else []), "IMAGES", "CHANGE-CAUSE"]
     cells = [
-        (f"{one.revision}{'*' * one.is_current}", one.pods, lines.images(one.images), one.change_cause or "<none>")
+        [
+            f"{one.revision}{'*' * one.is_current}",
+            one.pods,
+            *([one.name or "<unknown>"] if wide else []),
+            lines.images(one.images),
+            one.change_cause or "<none>",
+        ]
         for one in (past.entry for past in found)
     ]
-    return rows(("REVISION", "PODS", "IMAGES", "CHANGE-CAUSE"), cells)
+    return rows(head, cells)
 
 
 async def _read(client: Client, ref: Ref) -> tuple[Snapshot, tuple[Past, ...]]:
@@ -99,8 +117,9 @@ def _numbered(ref: Ref, found: Sequence[Past], number: int) -> Past:
 
 
 async def _undo(connection: Connection, words: tuple[str, ...], number: int | None, dry_run: str) -> int:
+    query = select.parse(words, connection)
     async with cluster(connection, selects=True, manager=OWNER) as (client, namespace):
-        query = select.parse(words, namespace, connection)
+        query = query.within(namespace)
         return await select.for_each(client, query, partial(_undo_one, number=number, dry_run=dry_run))
 
 

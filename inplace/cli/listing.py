@@ -13,6 +13,7 @@ from inplace.cli import errors, proposals, select
 from inplace.cli.commands import command
 from inplace.cli.connect import Ref, cluster, read_workload, run_async
 from inplace.cli.options import Connection, with_connection
+from inplace.cli.render.document import document, is_document, listed, output_option, show
 from inplace.cli.render.table import rows
 from inplace.cli.say import say
 from inplace.core.objects import names
@@ -23,7 +24,6 @@ from inplace.core.template import trees
 
 #: What stands in the column of a phase that nobody has reported for the present generation.
 UNOBSERVED: Final = "Unobserved"
-FORMATS: Final = ("text", "wide", "name", "json", "yaml")
 
 
 class Listed(Struct, frozen=True, rename="camel"):
@@ -39,15 +39,9 @@ class Listed(Struct, frozen=True, rename="camel"):
     images: dict[str, str] = {}
 
 
-class List(Struct, frozen=True, rename="camel"):
-    """The document."""
-
-    items: tuple[Listed, ...]
-
-
 @command("list")
 @click.argument("types", nargs=-1, metavar="[TYPE[,TYPE]|WORKLOAD...]", shell_complete=proposals.workloads)
-@click.option("-o", "--output", type=click.Choice(FORMATS), default="text", show_default=True)
+@output_option("wide", "name")
 @with_connection
 def list_(connection: Connection, types: tuple[str, ...], output: str) -> int:
     """Of one namespace, or with -A of all. Rights to list the workloads are enough.
@@ -58,19 +52,18 @@ def list_(connection: Connection, types: tuple[str, ...], output: str) -> int:
 
 
 async def _list(connection: Connection, words: tuple[str, ...], output: str) -> int:
+    query = select.parse(words, connection, every=True)
     async with cluster(connection, selects=True) as (client, namespace):
-        query = select.parse(words, namespace, connection, every=True)
+        query = query.within(namespace)
         found = [(ref, await read_workload(client, ref)) for ref in query.refs] or await select.find(client, query)
         own = [(ref, one) for ref, one in found if one.metadata.label(names.MODE) is not None]
         now = client.clock.now()
-    if output in {"json", "yaml"}:
-        from inplace.cli.render.document import render
-
-        say(render(List(tuple(_listed(ref, one) for ref, one in own)), output))
+    if is_document(output):
+        show(listed([document(_listed(ref, one), "Workload", ref.identity) for ref, one in own], "Workload"), output)
         return errors.OK
     if output == "name":
         for ref, _ in own:
-            say(f"{ref.kind.name.lower()}.{ref.kind.group}/{ref.name}")
+            say(ref.qualified)
         return errors.OK
     if not own:
         say(f"no {query if not query.refs else 'workload of these that is opted in'}", err=True)

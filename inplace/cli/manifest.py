@@ -45,7 +45,12 @@ def find(source: str, kind: str, namespace: str, name: str) -> Manifest:
 
     Raises InputError if there is none, or more than one; Malformed for what is no YAML.
     """
-    where, _, found = _read(source)
+    return pick(source, all_in(source), kind, namespace, name)
+
+
+def pick(source: str, found: list[Manifest], kind: str, namespace: str, name: str) -> Manifest:
+    """The same, of what has been read already: standard input can be read only once."""
+    where = called(source)
     fitting = [
         one
         for one in found
@@ -59,9 +64,30 @@ def find(source: str, kind: str, namespace: str, name: str) -> Manifest:
     raise InputError(f"{where}: expected {kind}/{name} of namespace {namespace}, found {held}")
 
 
+def all_in(source: str) -> list[Manifest]:
+    """All of them. Raises InputError for what cannot be read; Malformed for what is no YAML."""
+    return _read(source)[2]
+
+
+def sources(filename: str) -> list[str]:
+    """The file, or as for kubectl those of a folder. Raises InputError if there is none in it."""
+    folder = Path(filename)
+    if filename == "-" or not folder.is_dir():
+        return [filename]
+    found = sorted(str(one) for one in folder.iterdir() if one.suffix in {".json", ".yaml", ".yml"})
+    if not found:
+        raise InputError(f"{filename}: expected a file, or a folder with .json, .yaml or .yml files")
+    return found
+
+
+def called(source: str) -> str:
+    """What to call it in a message."""
+    return "standard input" if source == "-" else source
+
+
 def _read(source: str) -> tuple[str, list[Any], list[Manifest]]:
     """What to call the source, its documents, and the manifests in them."""
-    where = "standard input" if source == "-" else source
+    where = called(source)
     held = documents.read(where, _text(source, where))
     return where, held, [manifest for document in held for manifest in _manifests(document)]
 

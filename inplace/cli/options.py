@@ -40,6 +40,8 @@ class Connection(Struct, frozen=True):
     token: str | None = None
     client_certificate: str | None = None
     client_key: str | None = None
+    #: Files that name the workloads, of commands that take several.
+    filenames: tuple[str, ...] = ()
 
 
 def seconds(text: str) -> float:
@@ -128,6 +130,19 @@ _OPTIONS: Final = (
         help="Time to wait for a single request before giving up (30s, 5m).",
     ),
 )
+
+
+def filename_option(function: _F) -> _F:
+    """Add kubectl's `-f` for the workloads that files name, which `select.parse` reads."""
+    return _option(
+        "-f", "--filename", "filenames", multiple=True, type=click.Path(), metavar="FILE",
+        help="Those that this file names, or the files of this folder; - is stdin; can be repeated.",
+    )(function)  # fmt: skip
+
+
+def yes_option(function: _F) -> _F:
+    """Add `--yes`, for what is asked before several are changed."""
+    return click.option("-y", "--yes", is_flag=True, help="With -l or -A: do not ask.")(function)
 
 
 def dry_run_option(function: _F) -> _F:

@@ -44,8 +44,9 @@ def resume(connection: Connection, workloads: tuple[str, ...], dry_run: str) -> 
 
 
 async def _set(connection: Connection, words: tuple[str, ...], dry_run: str, *, paused: bool) -> int:
+    query = select.parse(words, connection)
     async with cluster(connection, selects=True, manager=OWNER) as (client, namespace):
-        query = select.parse(words, namespace, connection)
+        query = query.within(namespace)
         return await select.for_each(client, query, partial(_set_one, dry_run=dry_run, paused=paused))
 
 

@@ -6,19 +6,25 @@ It is the controller's own decision about what is there now, or about a template
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import click
 import msgspec
-import yaml
+from msgspec import Struct
 from msgspec.structs import replace
 
-from inplace.cli import errors, manifest, proposals
+from inplace.cli import errors, manifest, proposals, select
 from inplace.cli.commands import command
-from inplace.cli.connect import Notes, Ref, cluster, how_to_opt_in, parse_ref, read_live, run_async, warn_if_unattended
+from inplace.cli.connect import Notes, Ref, cluster, how_to_opt_in, read_live, run_async, warn_if_unattended
 from inplace.cli.errors import InputError
+from inplace.cli.manifest import Manifest
 from inplace.cli.options import Connection, with_connection
-from inplace.cli.say import say
+from inplace.cli.render.document import output_option
+from inplace.cli.render.each import show_each
+from inplace.cli.render.table import rows
+from inplace.cli.select import Query
 from inplace.cluster import send
 from inplace.cluster.live import Live
 from inplace.core.kinds import Template
@@ -38,44 +44,104 @@ from inplace.kube.errors import Conflict, Denied, NotFound, PreconditionFailed
 #: The revision's name before the workload's controller has given it one.
 UNNAMED: Final = "(not applied yet)"
 NOT_ASKED: Final = "the API server was not asked whether it accepts the change"
+#: How long the workload's own controller may take to look at a change, and the time between two looks, in seconds.
+PATIENCE_SECONDS: Final = 5.0
+LOOK_SECONDS: Final = 0.25
 
 
 @command("plan")
-@click.argument("workload", shell_complete=proposals.workloads)
+@click.argument("workloads", nargs=-1, metavar="WORKLOAD...", shell_complete=proposals.workloads)
 @click.option("--image", "images", multiple=True, metavar="CONTAINER=IMAGE", help="Plan as if this image were set.")
 @click.option(
     "-f", "--filename", type=click.Path(), metavar="FILE", help="Plan as if this manifest were applied; - is stdin."
 )
-@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
+@output_option("wide", "name")
 @with_connection
-def plan(connection: Connection, workload: str, images: tuple[str, ...], filename: str | None, output: str) -> int:
-    """WORKLOAD is TYPE/NAME. Nothing is changed: the API server is asked by dry runs.
+def plan(
+    connection: Connection, workloads: tuple[str, ...], images: tuple[str, ...], filename: str | None, output: str
+) -> int:
+    """WORKLOAD is TYPE/NAME. Nothing is changed: the API server is asked by dry runs. With -f and without a WORKLOAD
+    all workloads of the file are planned. Right after a change the command waits for the workload's own controller, for
+    5 s at most.
 
     Exit codes: 0 nothing to do, 2 Pods are to change, now or later, 3 refused or rolled back, 1 error.
     """
     if images and filename:
         raise InputError("--image and --filename are mutually exclusive")
     wanted = [_image_option(text) for text in images]
-    return run_async(_plan(connection, workload, wanted, filename, output))
+    held = manifest.all_in(filename) if filename is not None else []
+    asked = Asked(wanted, filename or "", tuple(held))
+    return run_async(_plan(connection, workloads, asked, output))
 
 
-async def _plan(
-    connection: Connection, text: str, images: list[tuple[str, str]], filename: str | None, output: str
-) -> int:
-    async with cluster(connection) as (client, namespace):
-        ref = parse_ref(text, namespace)
-        live = await read_live(client, ref)
-        snapshot = live.snapshot()
-        warn_if_unattended(snapshot, live.clock.now())
-        target = _target(snapshot, ref, images, filename)
-        if target is not None:  # what the controller reported is about another template
-            snapshot = replace(snapshot, target=target, reported=None)
-        planned, notes = await _forecast(client, live, snapshot)
+class Asked(Struct, frozen=True):
+    """What is planned as if it were so: images, or the manifests of a file; neither: what is."""
+
+    images: list[tuple[str, str]]
+    filename: str
+    manifests: tuple[Manifest, ...]
+
+    @property
+    def is_given(self) -> bool:
+        """Whether it is anything else than what is there."""
+        return bool(self.images or self.filename)
+
+
+async def _plan(connection: Connection, words: tuple[str, ...], asked: Asked, output: str) -> int:
+    query = _query(connection, words, asked)
+    async with cluster(connection, selects=True) as (client, namespace):
+        query = query.within(namespace)
+        looked = await select.of_each(client, query, partial(_planned, asked=asked), None)
+    found = [(ref, planned) for ref, planned in looked if planned is not None]
+    pods = _pod_table if output == "wide" else _pod_lines
+    show_each(
+        found,
+        output,
+        "Plan",
+        alone=query.alone,
+        content=lambda planned: planned,
+        lines=lambda ref, planned: _lines(ref, planned, pods),
+    )
+    return select.worst(errors.ERROR if planned is None else _code(planned) for _, planned in looked)
+
+
+def _query(connection: Connection, words: tuple[str, ...], asked: Asked) -> Query:
+    """As for other commands; here -f is what is planned, and names the workloads only if nothing else does."""
+    if not asked.filename or words or connection.selector or connection.all_namespaces:
+        return select.parse(words, connection)
+    return Query(tuple(select.named(asked.filename, asked.manifests, connection.namespace)))
+
+
+async def _planned(client: Client, ref: Ref, *, asked: Asked) -> Forecast:
+    live = await read_live(client, ref) if asked.is_given else await _observed(client, ref)
+    snapshot = live.snapshot()
+    warn_if_unattended(snapshot, live.clock.now())
+    target = _target(snapshot, ref, asked)
+    if target is not None:  # what the controller reported is about another template
+        snapshot = replace(snapshot, target=target, reported=None)
+    planned, notes = await _forecast(client, live, snapshot)
     if not planned.target:
         why = planned.hold.message if planned.hold is not None else "the target is not known"
-        raise InputError(f"cannot plan {ref}: {why}; try again in a moment")
+        raise InputError(f"cannot plan {ref}: {why}, for {PATIENCE_SECONDS:g}s: look at kube-controller-manager")
     Notes().show(*live.notes, *notes)
-    _show(ref, planned, output)
+    return planned
+
+
+async def _observed(client: Client, ref: Ref) -> Live:
+    """A look in which the workload's own controller has named its revision, or the last one before patience ends: right
+    after a write it has not yet looked."""
+    deadline, notes = client.clock.monotonic() + PATIENCE_SECONDS, Notes()
+    while True:
+        live = await read_live(client, ref)
+        snapshot = live.snapshot()
+        target = snapshot.kind.target(snapshot.workload, snapshot.revisions)
+        if not isinstance(target, Reason) or client.clock.monotonic() >= deadline:
+            return live
+        notes.show(f"{ref}: {target.message}, {PATIENCE_SECONDS:g}s at most")
+        await client.clock.sleep(LOOK_SECONDS)
+
+
+def _code(planned: Forecast) -> int:
     if planned.refused or planned.is_given_up:
         return errors.REFUSED
     return errors.OK if planned.is_done else errors.CHANGES
@@ -106,15 +172,16 @@ def _image_option(text: str) -> tuple[str, str]:
     return container, image
 
 
-def _target(snapshot: Snapshot, ref: Ref, images: list[tuple[str, str]], filename: str | None) -> Template | None:
+def _target(snapshot: Snapshot, ref: Ref, asked: Asked) -> Template | None:
     """The template asked about: the workload's own with other images, or a manifest's; None: its own."""
-    if filename is not None:
-        return _named(snapshot, manifest.find(filename, ref.kind.name, ref.namespace, ref.name).template)
-    if not images:
+    if asked.filename:
+        found = manifest.pick(asked.filename, list(asked.manifests), ref.kind.name, ref.namespace, ref.name)
+        return _named(snapshot, found.template)
+    if not asked.images:
         return None
     tree = trees.decode(snapshot.workload.spec.template)
     containers = trees.all_containers(tree)
-    for container, image in images:
+    for container, image in asked.images:
         if container not in containers:
             raise InputError(
                 f'invalid --image: {ref} has no container "{container}": expected one of {", ".join(containers)}'
@@ -132,16 +199,11 @@ def _named(snapshot: Snapshot, tree: Tree) -> Template:
     return next(same, Template(UNNAMED, tree, trees.excess(msgspec.json.encode(tree))))
 
 
-def _show(ref: Ref, planned: Forecast, output: str) -> None:
-    if output == "json":
-        say(msgspec.json.format(msgspec.json.encode(planned)).decode())
-    elif output == "yaml":
-        say(yaml.safe_dump(msgspec.to_builtins(planned), sort_keys=False).rstrip())
-    else:
-        say("\n".join(_lines(ref, planned)))
+def _pod_lines(planned: Forecast) -> list[str]:
+    return [f"  {number}. {_pod_line(pod)}" for number, pod in enumerate(planned.pods, start=1)]
 
 
-def _lines(ref: Ref, planned: Forecast) -> list[str]:
+def _lines(ref: Ref, planned: Forecast, pods: Callable[[Forecast], list[str]] = _pod_lines) -> list[str]:
     lines = [f"{ref} -n {ref.namespace}, revision {planned.target}"]
     if not planned.opted_in:
         lines.append(f"  not opted in: {how_to_opt_in(ref)}")
@@ -154,15 +216,15 @@ def _lines(ref: Ref, planned: Forecast) -> list[str]:
         return [*lines, native if planned.falls_back or not planned.frozen else "  no Pod would be changed"]
     on_hold = [f"  on hold: {planned.hold.code}: {planned.hold}"] if planned.hold is not None else []
     if planned.is_done:
-        return [*lines, *([] if planned.frozen else on_hold), *_nothing_to_do(ref, planned)]
+        return [*lines, *([] if planned.frozen else on_hold), *_nothing_to_do(ref, planned, pods)]
     if planned.rolled_back_from:
         lines += _rolled_back(ref, planned)
     if planned.is_given_up:
-        return [*lines, *_missing(ref, planned), *_pod_lines(planned)]
+        return [*lines, *_missing(ref, planned), *pods(planned)]
     lines += [_summary(planned), *_missing(ref, planned), *on_hold]
     if planned.step:
         lines.append(f"  stops at {planned.step}")
-    return [*lines, *_pod_lines(planned), *_predicted(planned)]
+    return [*lines, *pods(planned), *_predicted(planned)]
 
 
 def _rolled_back(ref: Ref, planned: Forecast) -> list[str]:
@@ -175,7 +237,7 @@ def _rolled_back(ref: Ref, planned: Forecast) -> list[str]:
     ]
 
 
-def _nothing_to_do(ref: Ref, planned: Forecast) -> list[str]:
+def _nothing_to_do(ref: Ref, planned: Forecast, pods: Callable[[Forecast], list[str]]) -> list[str]:
     """That nothing is to change in place, and the Pods if not all are simply there."""
     there = sum(pod.verdict is Verdict.UP_TO_DATE for pod in planned.pods)
     if there == len(planned.pods) and not planned.missing:
@@ -184,7 +246,7 @@ def _nothing_to_do(ref: Ref, planned: Forecast) -> list[str]:
     return [
         f"  nothing to do: 0 of {len(planned.pods)} Pods change, {there} are up to date",
         *_missing(ref, planned),
-        *_pod_lines(planned),
+        *pods(planned),
     ]
 
 
@@ -194,8 +256,22 @@ def _missing(ref: Ref, planned: Forecast) -> list[str]:
     return [f"  {planned.missing} of {planned.desired} Pods are missing: the {ref.kind.name} controller makes them"]
 
 
-def _pod_lines(planned: Forecast) -> list[str]:
-    return [f"  {number}. {_pod_line(pod)}" for number, pod in enumerate(planned.pods, start=1)]
+def _pod_table(planned: Forecast) -> list[str]:
+    """A column for each thing that a line says."""
+    head = ("POD", "NODE", "REVISION", "VERDICT", "DRAINED", "CHANGES", "WHY-NOT")
+    cells = [
+        (
+            pod.name,
+            pod.node or "<none>",
+            pod.revision,
+            pod.verdict,
+            "yes" if pod.drained else "no",
+            _changes(pod) or ("labels and annotations" if pod.metadata_only else "<none>"),
+            pod.why_not.message if pod.why_not is not None else "<none>",
+        )
+        for pod in planned.pods
+    ]
+    return [f"  {line}" for line in rows(head, cells)]
 
 
 def _predicted(planned: Forecast) -> list[str]:
@@ -241,10 +317,13 @@ def _pod_line(pod: PodForecast) -> str:
     waits = f"; waits: {why}" if pod.verdict is Verdict.WAITS else ""
     if pod.metadata_only:
         return f"{where}: labels and annotations only, no restart{waits}"
-    resized = ", ".join(f"{name}: {pod.from_sizes[name]} -> {size}" for name, size in pod.sizes.items())
     if not pod.disrupts:
-        return f"{where}: {resized} (no restart, not drained{waits})"
+        return f"{where}: {_changes(pod)} (no restart, not drained{waits})"
     how = "drained first" if pod.drained else "not drained: no readiness gate"
-    images = ", ".join(f"{name}: {pod.from_images[name]} -> {image}" for name, image in pod.images.items())
-    changes = ", ".join(part for part in (resized, images) if part)
-    return f"{where}: {changes} ({'not Ready now, costs no budget; ' if pod.broken else ''}{how}{waits})"
+    return f"{where}: {_changes(pod)} ({'not Ready now, costs no budget; ' if pod.broken else ''}{how}{waits})"
+
+
+def _changes(pod: PodForecast) -> str:
+    """Sizes and images, each with what is there now."""
+    sizes = [f"{name}: {pod.from_sizes[name]} -> {size}" for name, size in pod.sizes.items()]
+    return ", ".join(sizes + [f"{name}: {pod.from_images[name]} -> {image}" for name, image in pod.images.items()])

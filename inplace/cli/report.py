@@ -16,13 +16,13 @@ import click
 import inplace
 from inplace.cli import checks, errors, events, proposals
 from inplace.cli import logs as logged
-from inplace.cli.check import Report
+from inplace.cli.check import Checked, Identity, Report
 from inplace.cli.commands import command
 from inplace.cli.connect import Ref, cluster, parse_ref, read_live, run_async
 from inplace.cli.errors import InputError
 from inplace.cli.logs import Log
 from inplace.cli.options import Connection, lease_namespace_option, with_connection
-from inplace.cli.render.document import render
+from inplace.cli.render.document import document, render
 from inplace.cli.say import say
 from inplace.cluster.live import Live
 from inplace.core.plan.plan import Planner, plan
@@ -124,13 +124,15 @@ async def _files(
     seen = view.build(snapshot, planned)
     archive.omitted += live.notes
     yield "version.txt", f"inplace {inplace.__version__}\n{now.isoformat(timespec='seconds')}\n"
-    yield "status.yaml", render(seen, "yaml")
-    yield "plan.yaml", render(forecast.forecast(snapshot, now, planner), "yaml")
-    yield "check-workload.yaml", render(checkup.of(snapshot, now), "yaml")
+    yield "status.yaml", render(document(seen, "WorkloadStatus", ref.identity), "yaml")
+    yield "plan.yaml", render(document(forecast.forecast(snapshot, now, planner), "Plan", ref.identity), "yaml")
+    of_workload = Report(workloads=(Checked(Identity(**ref.identity), tuple(checkup.of(snapshot, now))),))
+    yield "check-workload.yaml", render(document(of_workload, "Check"), "yaml")
     try:
         found = tuple([one async for one in checks.cluster(client, ref.namespace, lease_namespace)])
-        yield "check.yaml", render(Report(found), "yaml")
-        yield "events.yaml", render([told(one) for one in await events.listed(client, ref, snapshot)], "yaml")
+        yield "check.yaml", render(document(Report(found), "Check"), "yaml")
+        told_ = events.Events(tuple(map(told, await events.listed(client, ref, snapshot))))
+        yield "events.yaml", render(document(told_, "EventList", ref.identity), "yaml")
     except KubeError as error:
         archive.omitted.append(str(error))
     for resource, names in _objects(ref, snapshot):

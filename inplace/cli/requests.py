@@ -74,8 +74,9 @@ def retry(connection: Connection, workloads: tuple[str, ...], dry_run: str) -> i
 
 
 async def _request(connection: Connection, words: tuple[str, ...], request: Request, dry_run: str) -> int:
+    query = select.parse(words, connection)
     async with cluster(connection, selects=True) as (client, namespace):
-        query = select.parse(words, namespace, connection)
+        query = query.within(namespace)
         return await select.for_each(client, query, partial(_ask, request=request, dry_run=dry_run))
 
 

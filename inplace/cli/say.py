@@ -16,9 +16,9 @@ class Tell(Protocol):
         """Say it."""
 
 
-def say(text: str, *, err: bool = False, head: str = "", color: str | None = None) -> None:
+def say(text: str, *, err: bool = False, head: str = "", color: str | None = None, newline: bool = True) -> None:
     """Print lines, on stderr with `err`; `head`, if they begin with it, stands out in this color on a terminal."""
     rest = printable(text)
     if head and rest.startswith(head):
         rest = click.style(head, fg=color, bold=True) + rest.removeprefix(head)
-    click.echo(rest, err=err)
+    click.echo(rest, err=err, nl=newline)

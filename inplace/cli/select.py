@@ -1,21 +1,23 @@
-"""The workloads that a command is about, named as for kubectl: TYPE/NAME…, TYPE NAME…, or TYPE with -l or -A.
+"""The workloads that a command is about, named as for kubectl: TYPE/NAME…, TYPE NAME…, TYPE with -l or -A, or -f FILE.
 
-By a selector, or over all namespaces, only workloads that are opted in are found.
+By a selector, or over all namespaces, only workloads that are opted in are found, but by `enable`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, TypeVar
 
 import click
 from msgspec import Struct
 from msgspec.structs import replace
 
-from inplace.cli import errors, proposals
+from inplace.cli import errors, manifest, proposals
 from inplace.cli.connect import Ref, kind_of, parse_ref
 from inplace.cli.errors import InputError
-from inplace.cli.options import Connection, is_name
+from inplace.cli.manifest import Manifest
+from inplace.cli.options import Connection, filename_option, is_name
 from inplace.cli.say import say
 from inplace.core import kinds
 from inplace.core.kinds import Kind
@@ -25,13 +27,18 @@ from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import Denied, KubeError
 
-#: What a command takes that is about one workload or several.
-workloads_argument: Final = click.argument(
-    "workloads", nargs=-1, metavar="WORKLOAD...", shell_complete=proposals.workloads
-)
-ACCEPTED: Final = "TYPE/NAME, TYPE NAME, or TYPE with -l SELECTOR or -A"
+T = TypeVar("T")
+_F = TypeVar("_F", bound=Callable[..., Any])
+ACCEPTED: Final = "TYPE/NAME, TYPE NAME, TYPE with -l SELECTOR or -A, or -f FILE"
 
 Act = Callable[[Client, Ref], Awaitable[int]]
+
+
+def workloads_argument(function: _F) -> _F:
+    """What a command takes that is about one workload or several: words, and files that name them."""
+    argument = click.argument("workloads", nargs=-1, metavar="WORKLOAD...", shell_complete=proposals.workloads)
+    decorated: _F = argument(filename_option(function))
+    return decorated
 
 
 class Query(Struct, frozen=True):
@@ -40,28 +47,51 @@ class Query(Struct, frozen=True):
     refs: tuple[Ref, ...] = ()
     kinds: tuple[Kind, ...] = ()
     selector: str = ""
-    #: None: all namespaces.
-    namespace: str | None = None
+    #: None: all namespaces; empty, as in `refs`: the present one, until it is known.
+    namespace: str | None = ""
+    #: Whether those that are not opted in are meant too.
+    others: bool = False
+
+    @property
+    def alone(self) -> bool:
+        """Whether one workload is named, and whatever it is fails with it."""
+        return len(self.refs) == 1
+
+    def within(self, namespace: str) -> Query:
+        """The same, once the present namespace is known."""
+        refs = tuple(dict.fromkeys(replace(ref, namespace=ref.namespace or namespace) for ref in self.refs))
+        return replace(self, refs=refs, namespace=namespace if self.namespace == "" else self.namespace)
 
     def __str__(self) -> str:
+        what = "workload" if self.others else "workload that is opted in"
         chosen = f" matches {self.selector}" if self.selector else ""
         where = f"in namespace {self.namespace}" if self.namespace else "in any namespace"
-        return f"workload that is opted in{chosen} {where}"
+        return f"{what}{chosen} {where}"
 
 
-def parse(words: Sequence[str], namespace: str, options: Connection, *, every: bool = False) -> Query:
-    """What the words and the options choose; `every`: no words mean all. Raises InputError naming what is accepted."""
+def parse(words: Sequence[str], options: Connection, *, every: bool = False) -> Query:
+    """What the words and the options choose, before any cluster is asked; `every`: no words mean all.
+
+    Raises InputError naming what is accepted.
+    """
     everywhere, selector = options.all_namespaces, options.selector or ""
+    if options.selector == "":  # of a variable that is not set, most likely
+        raise InputError('invalid --selector "": expected labels, such as app=web')
+    if options.filenames:
+        if words:
+            raise InputError(f"--filename cannot be given when a workload is named: expected {ACCEPTED}")
+        _forbid(everywhere, selector, "files name the workloads")
+        return Query(tuple(in_files(options.filenames, options.namespace)))
     if any("/" in word for word in words):
         _forbid(everywhere, selector, "a workload is named")
-        return Query(tuple(parse_ref(word, namespace) for word in words))
+        return Query(tuple(parse_ref(word, "") for word in words))
     found = tuple(kind_of(word) for word in words[0].split(",")) if words else kinds.ALL
     if len(words) > 1:
         _forbid(everywhere, selector, "a workload is named")
-        return Query(tuple(Ref(kind, namespace, _name(word)) for kind in found for word in words[1:]))
+        return Query(tuple(Ref(kind, "", _name(word)) for kind in found for word in words[1:]))
     if not (everywhere or selector or every):
         raise InputError(f"no workload is named: expected {ACCEPTED}")
-    return Query((), found, selector, None if everywhere else namespace)
+    return Query((), found, selector, None if everywhere else "")
 
 
 def _forbid(everywhere: bool, selector: str, why: str) -> None:
@@ -76,11 +106,36 @@ def _name(word: str) -> str:
     return word
 
 
+def in_files(filenames: Iterable[str], given: str | None) -> Iterator[Ref]:
+    """The workloads that files name, whatever else is in them.
+
+    `given`: the namespace of --namespace, which no file may contradict. Raises InputError if a file holds none.
+    """
+    for filename in filenames:
+        for source in manifest.sources(filename):
+            yield from named(source, manifest.all_in(source), given)
+
+
+def named(source: str, manifests: Iterable[Manifest], given: str | None) -> Iterator[Ref]:
+    """The same of manifests that have been read."""
+    where = manifest.called(source)
+    found = [one for one in manifests if one.kind in kinds.BY_NAME]
+    if not found:
+        known = ", ".join(kind.name for kind in kinds.ALL)
+        raise InputError(f"{where}: expected a workload ({known}), found none")
+    for one in found:
+        own = one.metadata.namespace
+        if own and given and own != given:
+            what = f"{one.kind.lower()}/{one.metadata.name}"
+            raise InputError(f"{where}: {what} is of namespace {own}: expected --namespace {own}, not {given}")
+        yield Ref(kinds.BY_NAME[one.kind], own, _name(one.metadata.name))
+
+
 async def find(client: Client, query: Query) -> list[tuple[Ref, Workload]]:
     """The workloads that a query without names matches, by namespace, kind and name. Kinds that the user may not list
     are left out with a note, unless these are all."""
     found, denied = list[tuple[Ref, Workload]](), list[Denied]()
-    chosen = ",".join(one for one in (query.selector, names.MODE) if one)
+    chosen = ",".join(one for one in (query.selector, "" if query.others else names.MODE) if one)
     for kind in query.kinds:
         where = resources.find(kind.group, kind.plural)
         try:
@@ -89,6 +144,8 @@ async def find(client: Client, query: Query) -> list[tuple[Ref, Workload]]:
             denied.append(error)
             continue
         for one in listed.items:
+            if query.others and kinds.owner_of(one.metadata, kind.name) is not None:
+                continue  # a ReplicaSet of a Deployment
             ref = Ref(kind, one.metadata.namespace, one.metadata.name)
             found.append((ref, replace(one, kind=kind.name)))
     if len(denied) == len(query.kinds):
@@ -99,22 +156,59 @@ async def find(client: Client, query: Query) -> list[tuple[Ref, Workload]]:
     return sorted(found, key=lambda one: (one[0].namespace, order[one[0].kind.name], one[0].name))
 
 
+async def chosen(client: Client, query: Query) -> list[Ref]:
+    """The workloads by their names. Raises InputError if there is none."""
+    refs = list(query.refs) or [ref for ref, _ in await find(client, query)]
+    if not refs:
+        raise InputError(f"no {query}")
+    return refs
+
+
 async def for_each(client: Client, query: Query, act: Act) -> int:
     """Do it to each; one that fails says so and the next is done. Returns the worst exit code.
 
     Raises InputError if there is none.
     """
-    refs = list(query.refs) or [ref for ref, _ in await find(client, query)]
-    if not refs:
-        raise InputError(f"no {query}")
-    if len(refs) == 1:
-        return await act(client, refs[0])
-    return max([await _or_error(client, ref, act) for ref in refs])
+    return worst(code for _, code in await of_each(client, query, act, errors.ERROR))
 
 
-async def _or_error(client: Client, ref: Ref, act: Act) -> int:
+async def of_each(
+    client: Client, query: Query, look: Callable[[Client, Ref], Awaitable[T]], failed: T
+) -> list[tuple[Ref, T]]:
+    """What is found of each, one after the other; one that fails says so and is `failed`, unless it was named alone.
+
+    Raises InputError if there is none.
+    """
+    refs = await chosen(client, query)
+    if query.alone:
+        return [(refs[0], await look(client, refs[0]))]
+    return [(ref, await or_error(client, ref, look, failed)) for ref in refs]
+
+
+async def or_error(client: Client, ref: Ref, look: Callable[[Client, Ref], Awaitable[T]], failed: T) -> T:
+    """What is found of one of several, or `failed` once it is said why."""
     try:
-        return await act(client, ref)
+        return await look(client, ref)
     except (InputError, KubeError) as error:
         say(f"error: {ref.namespace}: {' '.join(str(error).split())}", err=True)
-        return errors.ERROR
+        return failed
+
+
+def worst(codes: Iterable[int]) -> int:
+    """The exit code of several: that of an error, or the highest."""
+    found = set(codes)
+    return errors.ERROR if errors.ERROR in found else max(found, default=errors.OK)
+
+
+def confirm(refs: Sequence[Ref], what: str, *, yes: bool) -> None:
+    """List the workloads that were chosen by a selector, and ask; raises click.Abort at a no.
+
+    Raises InputError where nobody can answer.
+    """
+    for ref in refs:
+        say(f"{ref.namespace}: {ref}", err=True)
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise InputError(f"{what} {len(refs)} workloads takes --yes where nobody can be asked")
+    click.confirm(f"{what.capitalize()} these {len(refs)} workloads?", abort=True, err=True)

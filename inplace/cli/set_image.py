@@ -46,8 +46,9 @@ def image(connection: Connection, words: tuple[str, ...], dry_run: str) -> int:
 
 
 async def _set(connection: Connection, words: list[str], images: dict[str, str], dry_run: str) -> int:
+    query = select.parse(words, connection)
     async with cluster(connection, selects=True, manager=OWNER) as (client, namespace):
-        query = select.parse(words, namespace, connection)
+        query = query.within(namespace)
         return await select.for_each(client, query, partial(_set_one, images=images, dry_run=dry_run))
 
 

@@ -6,19 +6,19 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 import click
-import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from inplace.cli import endings, errors, proposals
+from inplace.cli import endings, errors, select
 from inplace.cli.commands import command
 from inplace.cli.connect import (
     Notes,
     Ref,
     cluster,
-    parse_ref,
     read_live,
     read_workload,
     require_opted_in,
@@ -28,7 +28,11 @@ from inplace.cli.connect import (
 )
 from inplace.cli.endings import Until
 from inplace.cli.options import Connection, seconds, with_connection
+from inplace.cli.render import table
+from inplace.cli.render.document import output_option
+from inplace.cli.render.each import show_each
 from inplace.cli.say import Tell, say
+from inplace.cli.select import Query
 from inplace.cluster.live import Live
 from inplace.core.objects import names
 from inplace.core.objects.reasons import Reason
@@ -46,6 +50,9 @@ from inplace.runtime.clock import Clock
 from inplace.runtime.waiting import wait_at_most
 
 POLL_SECONDS: Final = 0.5
+#: Of many workloads at once: ten requests a second in all.
+EACH_SECONDS: Final = 0.1
+UNREPORTED: Final = "waiting for the controller to observe this change"
 #: The longest and the shortest time between two pictures of the live view.
 REDRAW_SECONDS: Final = 1.0
 STILL_SECONDS: Final = 0.2
@@ -69,13 +76,21 @@ class Waited(Struct, frozen=True):
             raise errors.InputError(f"{ref}: revision {status.revision} is rolled out, expected {self.revision}")
 
 
+class Looked(Struct, frozen=True):
+    """One look at a workload, and the exit code of what was seen."""
+
+    view: WorkloadView
+    code: int
+
+
 _OVER: Final = Waited()
 Draw = Callable[[Status | None, WorkloadView | None], None]
+Follow = Callable[[Client, Ref, Waited], Awaitable[int]]
 Look = Callable[[], Awaitable[tuple[Workload, WorkloadView | None]]]
 
 
 @command("status")
-@click.argument("workload", shell_complete=proposals.workloads)
+@select.workloads_argument
 @click.option("--watch", "-w", is_flag=True, help="Watch the Pods, on a terminal in a live view.")
 @click.option(
     "--timeout", type=seconds, metavar="DURATION", help="Give up after this long, with exit code 124 (30s, 5m)."
@@ -90,48 +105,79 @@ Look = Callable[[], Awaitable[tuple[Workload, WorkloadView | None]]]
     "inplace pause, or until the next step is reached.",
 )
 @click.option("--revision", metavar="NAME", help="Fail if another revision than this is, or comes to be, rolled out.")
-@click.option("-o", "--output", type=click.Choice(["text", "json", "yaml"]), default="text", show_default=True)
+@output_option("wide", "name")
 @with_connection
 def status(
     connection: Connection,
-    workload: str,
+    workloads: tuple[str, ...],
     watch: bool,
     timeout: float | None,
     until: str,
     revision: str | None,
     output: str,
 ) -> int:
-    """WORKLOAD is TYPE/NAME. With -o json or yaml, print the status once and do not wait. A wait for a
-    PodDisruptionBudget is no failure, and goes on.
+    """WORKLOAD is TYPE/NAME. Several are waited for at once. With -o, the status is printed once, without a wait; wide
+    is a table of the Pods. A wait for a PodDisruptionBudget is no failure, and goes on.
 
     Exit codes: 0 done, or what --for names, 3 refused, 4 failed or rolled back, 5 waits for `inplace promote` or
     `inplace resume`, 124 timed out, 1 error.
     """
-    return run_async(_status(connection, workload, watch, timeout, output, Waited(Until(until), revision or "")))
+    waited = Waited(Until(until), revision or "")
+    return run_async(_status(connection, workloads, watch, timeout, output, waited))
 
 
 async def _status(
-    connection: Connection, text: str, watch: bool, timeout: float | None, output: str, waited: Waited
+    connection: Connection, words: tuple[str, ...], watch: bool, timeout: float | None, output: str, waited: Waited
 ) -> int:
-    async with cluster(connection) as (client, namespace):
-        ref = parse_ref(text, namespace)
-        _require_ours(await read_workload(client, ref), ref)
+    query = select.parse(words, connection)
+    async with cluster(connection, selects=True) as (client, namespace):
+        query = query.within(namespace)
+        refs = await select.chosen(client, query)
+        if len(refs) > 1 and (watch or waited.revision):
+            option = "--watch" if watch else "--revision"
+            raise errors.InputError(f"{option} is of one workload: expected one, found {len(refs)}")
         if output != "text":
-            return await _once(client, ref, output)
-        limit = asyncio.timeout(timeout or None)
-        try:
-            async with limit:
-                return await (_watched if watch else _plain)(client, ref, waited)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            say(f"error: timed out after {timeout:g}s waiting for {ref}", err=True)
-            return errors.TIMED_OUT
+            return await _once(client, query, output)
+        if len(refs) == 1:
+            return await _waited(client, refs[0], _watched if watch else _plain, timeout, waited)
+        follow = partial(_plain, several=len(refs), spaces=len({ref.namespace for ref in refs}))
+        found = (
+            select.or_error(client, ref, partial(_waited, follow=follow, timeout=timeout, waited=waited), errors.ERROR)
+            for ref in refs
+        )
+        return select.worst(await asyncio.gather(*found))
 
 
-async def _once(client: Client, ref: Ref, output: str) -> int:
-    from inplace.cli.render.document import render
+async def _waited(client: Client, ref: Ref, follow: Follow, timeout: float | None, waited: Waited) -> int:
+    """Wait for one workload, as long as the timeout allows."""
+    _require_ours(await read_workload(client, ref), ref)
+    limit = asyncio.timeout(timeout or None)
+    try:
+        async with limit:
+            return await follow(client, ref, waited)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        say(f"error: timed out after {timeout:g}s waiting for {ref}", err=True)
+        return errors.TIMED_OUT
 
+
+async def _once(client: Client, query: Query, output: str) -> int:
+    """Print it, and do not wait."""
+    looked = await select.of_each(client, query, _looked, None)
+    found = [(ref, one) for ref, one in looked if one is not None]
+    show_each(found, output, "WorkloadStatus", alone=query.alone, content=lambda one: one.view, lines=_with_pods)
+    return select.worst(errors.ERROR if one is None else one.code for _, one in looked)
+
+
+def _with_pods(ref: Ref, one: Looked) -> list[str]:
+    status = one.view.status
+    headline = f"{status.phase}: {status.message}" if status is not None else UNREPORTED
+    return [f"{ref} -n {ref.namespace}: {headline}", *(f"  {line}" for line in table.pods(one.view))]
+
+
+async def _looked(client: Client, ref: Ref) -> Looked:
+    _require_ours(await read_workload(client, ref), ref)
     live = await read_live(client, ref)
     snapshot = live.snapshot()
     seen = view.build(snapshot, plan(snapshot, live.clock.now()))
@@ -140,10 +186,10 @@ async def _once(client: Client, ref: Ref, output: str) -> int:
     own = statuses.current(snapshot.workload)
     if statuses.foreign(snapshot.workload.metadata) is not None:
         own = seen.status  # what this version makes of it
-    say(render(msgspec.to_builtins(msgspec.structs.replace(seen, status=own)), output))
-    if own is None or snapshot.workload.metadata.label(names.MODE) is None:
-        return errors.OK
-    return endings.code(own, snapshot.workload) or errors.OK
+    code = None
+    if own is not None and snapshot.workload.metadata.label(names.MODE) is not None:
+        code = endings.code(own, snapshot.workload)
+    return Looked(replace(seen, status=own), code or errors.OK)
 
 
 class Unattended:
@@ -166,12 +212,15 @@ class Unattended:
         self._again, self._said = now + LOOK_AGAIN, warn_if_unattended(snapshot, now, self._tell)
 
 
-async def _plain(client: Client, ref: Ref, waited: Waited) -> int:
-    """One line per change."""
+async def _plain(client: Client, ref: Ref, waited: Waited, *, several: int = 1, spaces: int = 1) -> int:
+    """One line per change; of `several` workloads the server is asked less often for each, and of several namespaces
+    each line begins with one."""
     printed = set[str]()
+    name = f"{ref.namespace}: {ref}" if spaces > 1 else str(ref)
+    pause = max(POLL_SECONDS, EACH_SECONDS * several)
 
     def draw(now: Status | None, _: WorkloadView | None) -> None:
-        line = _line(ref, now)
+        line = _line(name, now)
         if line not in printed:
             printed.clear()
             printed.add(line)
@@ -186,7 +235,7 @@ async def _plain(client: Client, ref: Ref, waited: Waited) -> int:
                 unattended.show((await read_live(client, ref)).snapshot(), client.clock.now())
         return workload, None
 
-    return await _follow(client.clock, ref, look, draw, lambda: client.clock.sleep(POLL_SECONDS), waited)
+    return await _follow(client.clock, ref, look, draw, lambda: client.clock.sleep(pause), waited)
 
 
 async def _watched(client: Client, ref: Ref, waited: Waited) -> int:
@@ -278,9 +327,9 @@ def _is_ours(workload: Workload) -> bool:
     return any(meta.label(key) is not None for key in (names.MODE, names.FROZEN)) or statuses.read(meta) is not None
 
 
-def _line(ref: Ref, now: Status | None) -> str:
+def _line(ref: object, now: Status | None) -> str:
     if now is None:
-        return f"{ref}: waiting for the controller to observe this change"
+        return f"{ref}: {UNREPORTED}"
     parts = [f"{ref}: {now.phase}: {now.message}"]
     if now.phase not in endings.ENDS and now.waiting:
         parts.append(", ".join(f"{count} {reason}" for reason, count in now.waiting.items()))

@@ -33,7 +33,7 @@ async def test_errors(shop):
     await shop.client.create(resources.PODS, NAMESPACE, BARE, type=dict)
     not_opted_in = "statefulset/web is not opted in: run `inplace enable statefulset/web -n default`"
     for arguments, message in (
-        (("plan", "web"), f'unknown workload "web": {TYPES}'),
+        (("plan", "web"), 'unknown workload type "web": expected sts, ds, deploy, rs, or TYPE/NAME'),
         (("plan", "pod/web-0"), f'unknown workload "pod/web-0": {TYPES}'),
         (("plan", "sts/none"), 'statefulsets.apps "none" not found'),
         (
@@ -53,7 +53,7 @@ async def test_errors(shop):
         (("status", "sts/web"), not_opted_in),
         (("promote", "sts/web"), not_opted_in),
         (("explain", "none"), 'pods "none" not found'),
-        (("explain", "sts/web"), 'unknown Pod "sts/web": expected NAME or pod/NAME of a Pod'),
+        (("explain", "sts/web"), '"sts/web" is no Pod: expected the name of one, or run `inplace status sts/web`'),
         (("explain", "pod/web-0/log"), 'unknown Pod "pod/web-0/log": expected NAME or pod/NAME of a Pod'),
         (("explain", "web-0?x=y"), 'unknown Pod "web-0?x=y": expected NAME or pod/NAME of a Pod'),
         (("status", "sts/web/scale"), f'unknown workload "sts/web/scale": {TYPES}'),

@@ -82,8 +82,8 @@ async def test_workloads_are_named_as_for_kubectl(two, words, of):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ((), "no workload is named: expected TYPE/NAME, TYPE NAME, or TYPE with -l SELECTOR or -A"),
-        (("sts",), "no workload is named: expected TYPE/NAME, TYPE NAME, or TYPE with -l SELECTOR or -A"),
+        ((), "no workload is named: expected TYPE/NAME, TYPE NAME, TYPE with -l SELECTOR or -A, or -f FILE"),
+        (("sts",), "no workload is named: expected TYPE/NAME, TYPE NAME, TYPE with -l SELECTOR or -A, or -f FILE"),
         (("pods", "web"), 'unknown workload type "pods": expected sts, ds, deploy, rs, or TYPE/NAME'),
         (("sts/web", "api"), 'unknown workload "api": expected sts/NAME, ds/NAME, deploy/NAME, rs/NAME'),
         (("sts/web", "-l", "a=b"), "--selector cannot be given when a workload is named: expected TYPE/NAME,"),
@@ -133,7 +133,7 @@ async def test_list_says_where_each_stands(two):
     assert rest[1].startswith("deployment/api")
     assert wide.out.splitlines()[0].split()[:2] == ["NAMESPACE", "WORKLOAD"]
     assert " shop:v1 " in wide.out
-    assert [(one["kind"], one["name"]) for one in document["items"]] == [WEB, API]
+    assert [(one["workload"]["kind"], one["workload"]["name"]) for one in document["items"]] == [WEB, API]
     assert document["items"][0]["status"]["phase"] == "UpToDate"
     assert named.out == "statefulset.apps/web\ndeployment.apps/api\n"
 

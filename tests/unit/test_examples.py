@@ -10,13 +10,18 @@ import pytest
 import yaml
 
 from hack.pages import examples
+from inplace.cli import errors, select
 from inplace.cli.app import main
 from inplace.cli.commands import COMMANDS
+from inplace.cli.options import connection
+from inplace.cli.render.document import API_VERSION
 from inplace.core.objects import names
 from inplace.core.objects.model import Meta
 from inplace.core.settings import annotations as table
 from inplace.core.settings.annotations import Native
 
+#: What stands for something of the reader's.
+PLACEHOLDERS = {"NAMESPACE": "shop", "TYPE/NAME": "sts/web"}
 #: What a shell and other programs have; kubectl is asked in tests/kubectl.
 OTHERS = {
     "cat", "cd", "docker", "echo", "export", "git", "grep", "helm", "kubectl", "kustomize", "mkdir", "ssh", "test",
@@ -27,6 +32,8 @@ KEYS = {f"{names.PREFIX}{name}" for name in table._SETTINGS} | {
 }
 #: Written by the user on namespaces; manifests/overlays/namespaced/unwatched reads it.
 KEYS |= {f"{names.PREFIX}watched"}
+#: What the documents of `-o json` begin with.
+KEYS |= {API_VERSION}
 
 
 def test_every_command_of_the_pages_is_taken_by_the_program():
@@ -101,7 +108,7 @@ def test_settings_that_commands_of_the_pages_set_are_accepted():
 
 def test_every_key_that_a_page_names_is_one_of_ours():
     for page in examples.pages():
-        named = set(re.findall(r"(?<![\w./])inplace\.dev/[a-z-]*[a-z]", page.read_text()))
+        named = set(re.findall(r"(?<![\w./])inplace\.dev/[a-z0-9-]*[a-z0-9]", page.read_text()))
         assert named <= KEYS, f"{page}: {named - KEYS}"
 
 
@@ -126,11 +133,16 @@ def _command(name):
 def _parse(words, example):
     """As the program would, without running the command."""
     try:
-        group = main.make_context("inplace", ["shop" if word == "NAMESPACE" else word for word in words])
+        group = main.make_context("inplace", [PLACEHOLDERS.get(word, word) for word in words])
         name, command, rest = main.resolve_command(group, [*group._protected_args, *group.args])
-        command.make_context(name, rest, parent=group)
+        context = command.make_context(name, rest, parent=group)
+        chosen = connection(context)
+        if "workloads" in context.params and name not in {"check", "plan"} and not chosen.filenames:
+            select.parse(context.params["workloads"], chosen)
     except click.ClickException as problem:
         raise AssertionError(f"{example}: {problem.format_message()}") from problem
+    except errors.InputError as problem:
+        raise AssertionError(f"{example}: {problem}") from problem
 
 
 def _errors(labels, given):

@@ -19,13 +19,14 @@ CHANGE_CAUSE: Final = "kubernetes.io/change-cause"
 
 class Entry(Struct, frozen=True, rename="camel"):
     """One template that was rolled out: its number, `kubernetes.io/change-cause`, images, and whether it is the
-    workload's present one. `pods`: how many are at it."""
+    workload's present one. `pods`: how many are at it, and `name`: the revision by which they are."""
 
     revision: int
     change_cause: str
     images: dict[str, str]
     is_current: bool
     pods: int
+    name: str = ""
 
 
 class Past(Struct, frozen=True):
@@ -45,7 +46,7 @@ def of(snapshot: Snapshot) -> tuple[Past, ...]:
     for number, meta, template, revision in _kept(snapshot):
         current = trees.fingerprint_of(template) == wanted or (bool(named) and revision == named)
         cause = meta.annotation(CHANGE_CAUSE) or ""
-        found.append(Past(Entry(number, cause, trees.images(template), current, pods[revision]), template))
+        found.append(Past(Entry(number, cause, trees.images(template), current, pods[revision], revision), template))
     return tuple(sorted(found, key=lambda past: past.entry.revision))
 
 

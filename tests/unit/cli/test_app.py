@@ -113,7 +113,11 @@ def test_where_the_demos_cluster_is_missing_that_is_said(monkeypatch):
         pytest.param(("diff",), "missing argument 'OLD'", id="missing argument"),
         pytest.param(("diff", "a", "b", "c"), "got unexpected extra argument (c)", id="extra argument"),
         pytest.param(("--colour", "diff"), "no such option", id="unknown option"),
-        pytest.param(("diff", "a", "b", "-o", "xml"), "'xml' is not one of 'text', 'json', 'yaml'", id="bad choice"),
+        pytest.param(
+            ("diff", "a", "b", "-o", "xml"),
+            'invalid format "xml": expected text, json, yaml, jsonpath=TEMPLATE',
+            id="bad choice",
+        ),
         pytest.param(("-n", "a/b", "version"), 'invalid name "a/b": expected the name of a namespace', id="namespace"),
         pytest.param(("run", "--watch-namespace", "a/b"), 'invalid name "a/b": expected', id="watched namespace"),
         pytest.param(("run", "--lease-namespace", ".."), 'invalid name "..": expected', id="namespace of the Lease"),
@@ -226,7 +230,7 @@ def test_what_is_no_duration(text):
 @pytest.mark.parametrize(
     "line",
     [
-        "plan sts/web", "status sts/web", "explain web-0", "enable sts/web", "disable sts/web", "history sts/web",
+        "explain web-0", "enable sts/web", "disable sts/web", "events sts/web", "report sts/web", "restart pod/web-0",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from inplace.cli.app import main
 from inplace.cli.commands import COMMANDS
 
 NO_FILES, FILES_TOO = ":4", ":0"
+FORMATS = ("text", "wide", "name", "json", "yaml", "jsonpath=")
 
 
 @pytest.fixture
@@ -36,8 +37,8 @@ def test_the_first_word_is_a_command(proposed):
 
 
 def test_options_and_their_choices(proposed):
-    assert proposed("status", "-o", "") == ({"text": "", "json": "", "yaml": ""}, NO_FILES)
-    assert proposed("status", "--output=j") == ({"json": ""}, NO_FILES)
+    assert proposed("status", "-o", "") == (dict.fromkeys(FORMATS, ""), NO_FILES)
+    assert proposed("status", "--output=j") == ({"json": "", "jsonpath=": ""}, NO_FILES)
     assert "--namespace" in proposed("--")[0]
     assert {"--watch", "--namespace"} <= set(proposed("status", "--")[0])
     assert list(proposed("-n", "shop", "pro")[0]) == ["promote"]
@@ -73,4 +74,4 @@ def test_the_real_kubectl_completes_the_plugin(tmp_path):
         ["kubectl", "__complete", "inplace", "status", "--output", "j"],
         env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout == f"json\n{NO_FILES}\n"
+    assert done.stdout == f"json\njsonpath=\n{NO_FILES}\n"

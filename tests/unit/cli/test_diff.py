@@ -67,6 +67,8 @@ def test_exit_codes_and_verdicts(diff, old, new, code, verdict):
 def test_the_document_is_that_of_the_protocol(diff):
     done = diff(template(labels={"v": "1", "w": "1"}), template("app:2", labels={"v": "2", "x": "1"}), "-o", "json")
     assert json.loads(done.stdout) == {
+        "apiVersion": "inplace.dev/v1",
+        "kind": "Diff",
         "verdict": "InPlace",
         "images": {"app": "app:2"},
         "metadata": {
