@@ -135,6 +135,9 @@ async def _stream(request: web.Request, feed: Feed) -> web.StreamResponse:
         found = feed.changes(seen)
         events = [b"event: gone\ndata: %s\n\n" % key.encode() for key, value in found if value is None]
         events += [b"event: shown\ndata: %s\n\n" % value for _, value in found if value is not None]
-        await response.write(b"".join(events) or b": still here\n\n")
+        try:
+            await response.write(b"".join(events) or b": still here\n\n")
+        except ConnectionResetError:  # the tab is closed: nothing that anybody has to be told
+            return response
         guards.goes_on(request)
         await feed.wait(changed)

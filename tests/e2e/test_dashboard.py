@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import yaml
 
+from hack.browser import browser
 from inplace.cli.rights import NEEDS, rule
 from tests.e2e.test_rights import grant
 from tests.page import opened, phase_of
@@ -24,6 +25,25 @@ async def test_the_page_shows_a_real_upgrade(open_world):
             panel = page.panels[key]
             assert {one["containers"][0]["evidence"] for one in panel["view"]["pods"]} == {"ImageChanged"}
             assert {"UpgradeStarted", "Killing", "Started"} <= {event["reason"] for event in panel["events"]}
+
+
+async def test_a_browser_shows_a_real_upgrade(open_world, tmp_path):
+    async with open_world() as world:
+        await world.create_web(replicas=3)
+        async with (
+            opened(world.cluster.kubeconfig, "-n", world.namespace) as page,
+            browser(tmp_path) as tab,
+        ):
+            await tab.open(page.address)
+            await tab.until("document.querySelectorAll('.settled .cell.Done[title]').length === 3")
+            await world.set_image(world.app("v2"))
+            await tab.until("document.querySelector('.cell.Draining[title], .cell.Swapping[title]')")
+            assert "Until" in await tab.look("document.querySelector('table.pods').innerText")
+            await tab.until("document.querySelectorAll('.settled .cell.Done[title]').length === 3")
+            await tab.look("document.querySelector('.cell.Done[title]').click()")
+            assert "ImageChanged" in await tab.look("document.querySelector('.detail').innerText")
+            assert world.app("v2") in await tab.look("document.querySelector('.changes').innerText")
+            assert tab.complaints == []
 
 
 async def test_what_the_table_of_rights_says_is_enough_for_the_page(open_world):

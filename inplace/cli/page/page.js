@@ -6,8 +6,15 @@ const SIGNS = {
   Done: "✓", Settling: "◔", Swapping: "↻", Draining: "◌", Resizing: "↻", Writing: "…", Failed: "✕", Held: "‖",
   Waiting: "·", Kept: "=", Unmanaged: "?",
 };
-const MOVING = ["Failed", "Resizing", "Draining", "Swapping", "Writing", "Settling"];
-const LISTED = 20;
+// Listed one by one, in this order; what waits or is held is told by its reason, and how many do.
+const LISTED = ["Failed", "Resizing", "Draining", "Swapping", "Writing", "Settling"];
+const WAITING = ["Held", "Waiting"];
+const ROWS = 8;
+// Phases in which a person has something to do, in those that go on, and in which all is said with one line.
+const ASKS = ["Degraded", "Refused", "RolledBack", "AwaitingPromotion", "Paused"];
+const SETTLED = ["UpToDate", "HandedOver"];
+// So many Pods and more are small cells.
+const MANY = 150;
 const cards = new Map();
 const byId = (id) => document.getElementById(id);
 
@@ -31,6 +38,12 @@ function span(seconds) {
   if (whole < 3600) return `${Math.floor(whole / 60)}m${two(whole % 60)}s`;
   return `${Math.floor(whole / 3600)}h${two(Math.floor((whole % 3600) / 60))}m`;
 }
+function ago(time) {
+  const minutes = Math.floor((Date.now() - Date.parse(time)) / 60000);
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return `${minutes} min ago`;
+  return minutes < 2880 ? `${Math.floor(minutes / 60)} h ago` : `${Math.floor(minutes / 1440)} days ago`;
+}
 const until = (time) => span((Date.parse(time) - Date.now()) / 1000);
 const counted = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
 const natural = new Intl.Collator("en", { numeric: true });
@@ -53,6 +66,22 @@ function images(one) {
   return from && from !== to ? [from, to] : ["", one.image];
 }
 
+// The images of the first Pod, where nothing changes.
+function unchanged(pods) {
+  return pods.length ? pods[0].containers.map((one) => ({ container: one.name, fromImage: "", toImage: one.image, pods: pods.length })) : [];
+}
+
+// Who waits for the same: [stage, words, how many].
+function together(pods) {
+  const found = new Map();
+  for (const pod of pods) {
+    const row = found.get(pod.stage + why(pod)) || [pod.stage, why(pod), []];
+    row[2].push(pod.name);
+    found.set(pod.stage + why(pod), row);
+  }
+  return [...found.values()].sort((one, other) => other[2].length - one[2].length);
+}
+
 function arrow(from, to) {
   const parts = from ? [make("code", {}, from), " → "] : [];
   return [...parts, make("code", { className: "to" }, to)];
@@ -66,7 +95,7 @@ class Card {
     this.name = make("h2");
     this.place = make("span", { className: "dim" });
     this.phase = make("span", { className: "phase" });
-    this.revision = make("span", { className: "dim" });
+    this.revision = make("span", { className: "dim revision" });
     this.changes = make("ul", { className: "changes" });
     this.progress = make("progress", { "aria-label": "Pods done" });
     this.counts = make("span");
@@ -77,14 +106,14 @@ class Card {
     this.grid.addEventListener("keydown", (event) => this.move(event));
     this.detail = make("div", { className: "detail", hidden: true, "aria-live": "polite" });
     this.rows = make("tbody");
-    this.table = make("table", { hidden: true },
+    this.table = make("table", { hidden: true, className: "pods" },
       make("thead", {}, make("tr", {}, ...["Pod", "Stage", "Waits for", "Until"].map((word) => make("th", { scope: "col" }, word)))),
       this.rows);
-    this.more = make("p", { className: "message" });
+    this.more = make("p", { className: "message more" });
     this.eventRows = make("tbody");
     this.eventHead = make("summary");
     this.events = make("details", {}, this.eventHead, make("table", {}, this.eventRows));
-    this.element = make("section", { className: "workload" },
+    this.element = make("section", { className: "workload", id: `workload ${key}` },
       make("div", { className: "head" }, this.name, this.phase, this.place, this.revision),
       this.changes, make("div", { className: "bar" }, this.progress, this.counts, this.time),
       this.message, this.warnings, this.grid, this.detail, this.table, this.more, this.events);
@@ -95,14 +124,16 @@ class Card {
     const { view } = panel;
     this.pods = [...view.pods].sort((one, other) => natural.compare(one.name, other.name));
     const name = `${view.kind.toLowerCase()}/${view.name}`;
-    const phase = view.status ? view.status.phase : "";
+    const phase = phaseOf(panel);
+    this.element.classList.toggle("settled", SETTLED.includes(phase) && !panel.moving && !panel.failed && !panel.warnings.length);
     text(this.name, name);
     this.element.setAttribute("aria-label", name);
     text(this.place, view.namespace);
     text(this.phase, phase || "waiting for the controller");
     this.phase.className = /^[A-Za-z]*$/.test(phase) ? `phase ${phase}` : "phase";
     text(this.revision, view.target ? `revision ${view.target}` : "");
-    this.changes.replaceChildren(...panel.changes.map((one) => make("li", {},
+    const changes = panel.changes.length ? panel.changes : unchanged(this.pods);
+    this.changes.replaceChildren(...changes.map((one) => make("li", {},
       make("b", {}, one.container), " ", ...arrow(one.fromImage, one.toImage),
       one.pods < view.pods.length ? `  (${counted(one.pods, "Pod")})` : "")));
     this.progress.max = Math.max(1, view.pods.length);
@@ -110,8 +141,11 @@ class Card {
     const counts = [`${panel.done} of ${counted(view.pods.length, "Pod")} done`];
     if (panel.moving) counts.push(`${panel.moving} in flight`);
     if (panel.failed) counts.push(`${panel.failed} failed`);
+    this.progress.hidden = panel.done === view.pods.length;
+    this.grid.classList.toggle("many", view.pods.length >= MANY);
     text(this.counts, counts.join(", "));
-    text(this.message, view.status ? view.status.message : "");
+    const message = view.status ? view.status.message : "";
+    text(this.message, /^\d+ of \d+ Pods? upgraded$/.test(message) ? "" : message);  // the counts say it already
     this.warnings.replaceChildren(...panel.warnings.map((words) => make("li", { role: "alert" }, words)));
     this.showCells();
     this.showEvents();
@@ -182,10 +216,10 @@ class Card {
     this.events.hidden = !events.length;
     text(this.eventHead, `${counted(events.length, "Event")}, the latest first`);
     this.eventRows.replaceChildren(...events.map((one) => make("tr", {},
-      make("td", {}, new Date(one.at).toLocaleTimeString()),
+      make("td", { className: "when" }, one.at ? new Date(one.at).toLocaleTimeString() : ""),
       make("td", { className: allowed(one.type, ["Warning"]) }, one.reason),
       make("td", {}, one.object),
-      make("td", {}, one.count > 1 ? `${one.message} (${one.count} times)` : one.message))));
+      make("td", { className: "words" }, one.count > 1 ? `${one.message} (${one.count} times)` : one.message))));
   }
 
   // What the passing of time alone changes.
@@ -195,16 +229,19 @@ class Card {
     if (panel.endsAt) parts.push(`about ${until(panel.endsAt)} left`);
     if (panel.startedAt) {
       const ended = panel.endedAt ? Date.parse(panel.endedAt) : Date.now();
-      parts.push(`${panel.endedAt ? "in" : "for"} ${span((ended - Date.parse(panel.startedAt)) / 1000)}`);
+      const took = span((ended - Date.parse(panel.startedAt)) / 1000);
+      parts.push(panel.endedAt ? `took ${took}, ${ago(panel.endedAt)}` : `for ${took}`);
     }
     text(this.time, parts.join(", "));
-    const moving = this.pods.filter((pod) => MOVING.includes(pod.stage));
-    moving.sort((one, other) => (other.stage === "Failed") - (one.stage === "Failed"));
-    this.table.hidden = !moving.length;
-    this.rows.replaceChildren(...moving.slice(0, LISTED).map((pod) => make("tr", { className: pod.stage },
-      make("td", { className: "name" }, pod.name), make("td", { className: "stage" }, pod.stage), make("td", {}, why(pod)),
-      make("td", { className: "times" }, times(pod)))));
-    text(this.more, moving.length > LISTED ? `and ${moving.length - LISTED} more` : "");
+    const listed = this.pods.filter((pod) => LISTED.includes(pod.stage));
+    listed.sort((one, other) => LISTED.indexOf(one.stage) - LISTED.indexOf(other.stage));
+    const waiting = together(this.pods.filter((pod) => WAITING.includes(pod.stage)));
+    this.table.hidden = !listed.length && !waiting.length;
+    this.rows.replaceChildren(
+      ...listed.slice(0, ROWS).map((pod) => row(pod.stage, pod.name, why(pod), times(pod))),
+      ...waiting.slice(0, ROWS).map(([stage, words, pods]) => row(stage, pods.length > 1 ? counted(pods.length, "Pod") : pods[0], words, "")));
+    const more = Math.max(0, listed.length - ROWS) + waiting.slice(ROWS).reduce((sum, one) => sum + one[2].length, 0);
+    text(this.more, more ? `and ${counted(more, "Pod")} more` : "");
     this.showDetail();
   }
 
@@ -223,20 +260,45 @@ class Card {
   }
 }
 
+function row(stage, name, words, time) {
+  return make("tr", { className: stage }, make("td", { className: name.length > 40 ? "name long" : "name" }, name), make("td", { className: "stage" }, stage),
+    make("td", { className: "why" }, words), make("td", { className: "times" }, time));
+}
+
+const phaseOf = (panel) => (panel.view.status ? panel.view.status.phase : "");
+
 function arrange() {
   const keys = [...cards.keys()].sort(natural.compare);
   const main = byId("workloads");
   keys.forEach((key, place) => {
     if (main.children[place] !== cards.get(key).element) main.insertBefore(cards.get(key).element, main.children[place] || null);
   });
-  const phases = new Map();
-  for (const { panel } of cards.values()) {
-    const phase = panel.view.status ? panel.view.status.phase : "unobserved";
-    phases.set(phase, (phases.get(phase) || 0) + 1);
-  }
-  const told = [...phases].map(([phase, count]) => `${count} ${phase}`).join(", ");
-  text(byId("summary"), cards.size ? `${counted(cards.size, "workload")}: ${told}` : "");
+  summarize(keys);
   byId("empty").hidden = cards.size > 0;
+}
+
+// How many there are of each phase, and the way to those that somebody has to look at.
+function summarize(keys) {
+  const phases = new Map();
+  for (const key of keys) {
+    const phase = phaseOf(cards.get(key).panel) || "not yet seen by a controller";
+    phases.set(phase, [...(phases.get(phase) || []), key]);
+  }
+  const rank = (phase) => (ASKS.includes(phase) ? 0 : SETTLED.includes(phase) ? 2 : 1);
+  const told = [...phases].sort((one, other) => rank(one[0]) - rank(other[0]));
+  const words = told.map(([phase, found]) => `${found.length} ${phase}`);
+  const title = [words.filter((_, place) => rank(told[place][0]) < 2).join(", "), "inplace"].filter(Boolean).join(" · ");
+  if (document.title !== title) document.title = title;
+  const summary = byId("summary");
+  const now = cards.size ? `${counted(cards.size, "workload")}: ${words.join(", ")}` : "";
+  if (summary.dataset.shown === JSON.stringify([now, ...told])) return;
+  summary.dataset.shown = JSON.stringify([now, ...told]);
+  summary.replaceChildren(...told.map(([phase, found], place) => {
+    const words = make("b", { className: /^[A-Za-z]*$/.test(phase) ? `phase ${phase}` : "phase" }, `${found.length} ${phase}`);
+    if (rank(phase) === 2) return make("li", {}, words);
+    const links = found.slice(0, 5).map((key) => make("a", { href: "#" + encodeURIComponent(`workload ${key}`) }, cards.get(key).panel.view.name));
+    return make("li", {}, words, ...links, found.length > 5 ? `and ${found.length - 5} more` : "");
+  }));
 }
 
 function connect() {
@@ -245,6 +307,7 @@ function connect() {
   source.addEventListener("open", () => {
     text(state, "live");
     state.className = "";
+    document.body.classList.remove("lost");
     // A new stream tells everything anew, and nothing of what has gone since the last one.
     for (const card of cards.values()) card.element.remove();
     cards.clear();
@@ -252,6 +315,7 @@ function connect() {
   source.addEventListener("error", () => {
     text(state, source.readyState === EventSource.CLOSED ? "ended: start inplace dashboard again" : "lost, trying again …");
     state.className = "lost";
+    document.body.classList.add("lost");
   });
   source.addEventListener("shown", (event) => {
     const panel = JSON.parse(event.data);

@@ -46,6 +46,14 @@ async def read(response):
         return (await response.content.readuntil(b"\n\n")).decode().splitlines()[:-1]
 
 
+async def until(holds):
+    async with asyncio.timeout(10):
+        while True:
+            if holds():
+                return
+            await asyncio.sleep(0.01)
+
+
 @pytest.mark.parametrize(("name", "body"), [("", b"<!doctype html>"), ("page.js", b"1")])
 async def test_who_has_the_token_gets_the_files(name, body):
     async with opened() as shown, shown.get(name) as response:
@@ -166,6 +174,18 @@ async def test_streams_are_bounded_and_a_closed_one_makes_room():
         assert status == 200
         for stream in streams:
             stream.close()
+
+
+async def test_of_a_closed_tab_nothing_is_said(caplog):
+    async with opened() as shown:
+        stream = await shown.events()
+        await read(stream)
+        stream.close()
+        await until(lambda: not len(shown.server._guards))
+        shown.feed.put({"a": b"1"})
+        await until(lambda: not shown.feed._waiting)
+        await asyncio.sleep(0)
+    assert caplog.records == []
 
 
 async def test_the_server_stops_with_streams_open():
