@@ -58,6 +58,16 @@ def restart_apiserver(cluster: Cluster, *, pause: float = 0.0) -> None:
     lifecycle.restart(_ours(cluster), "kube-apiserver", pause=pause)
 
 
+def set_admission_plugins(cluster: Cluster, *names: str) -> None:
+    """Restart the API server with these admission plugins besides its own; without names with its own alone."""
+    own = _ours(cluster)
+    if names:
+        own.plugins.write_text(",".join(names))
+    else:
+        own.plugins.unlink(missing_ok=True)
+    lifecycle.restart(own, "kube-apiserver")
+
+
 def kill_kubelet(cluster: Cluster) -> None:
     """SIGKILL; its containers run on."""
     components.stop(_ours(cluster), "kubelet", patience=0)

@@ -112,7 +112,9 @@ def _kubernetes(layout: Layout) -> dict[str, list[str]]:
 
 def _apiserver(layout: Layout) -> list[str]:
     pki = layout.state / "pki"
+    plugins = {"enable_admission_plugins": layout.plugins.read_text()} if layout.plugins.exists() else {}
     return _flags(
+        **plugins,
         etcd_servers=f"http://127.0.0.1:{layout.port('etcd')}",
         bind_address="127.0.0.1",
         # The endpoint of its Service, which no Pod could reach on loopback; nobody asks for it in a hollow cluster.

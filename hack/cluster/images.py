@@ -59,8 +59,8 @@ CATALOGUE: dict[str, dict[str, tuple[str, str]]] = {
 
 
 @functools.cache
-def image(repository: str, tag: str) -> oci.Image:
-    """The image of one tag."""
+def image(repository: str, tag: str, mark: str = "") -> oci.Image:
+    """The image of one tag; with a mark it is another one, that behaves alike."""
     script, version = CATALOGUE[repository][tag]
     port = _SIDECAR_PORT if repository == "sidecar" else _APP_PORT
     layer = _layer("#!/bin/sh\n" + _SCRIPTS[script].format(port=port), f"{version}\n")
@@ -70,7 +70,7 @@ def image(repository: str, tag: str) -> oci.Image:
             "os": "linux",
             "config": {"Entrypoint": ["/app"], "Env": ["PATH=/bin"], "WorkingDir": "/"},
             "rootfs": {"type": "layers", "diff_ids": [oci.digest(layer)]},
-            "history": [{"created_by": f"{repository} {version}"}],
+            "history": [{"created_by": f"{repository} {version} {mark}".rstrip()}],
         }
     )
     manifest = {

@@ -111,6 +111,11 @@ class Layout:
         return self.state / "audit.log"
 
     @property
+    def plugins(self) -> Path:
+        """Names the admission plugins of the API server besides its own, separated by commas; need not exist."""
+        return self.state / "admission-plugins"
+
+    @property
     def finished(self) -> Path:
         """The mark that `up` came to its end."""
         return self.state / "ready"

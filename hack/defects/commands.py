@@ -16,10 +16,33 @@ SCREEN: Final = "cli/render/screen.py"
 
 REFUSED_WRITES: Final = "faults/test_refused_writes.py"
 
+SINGLE: Final = "cluster/single.py"
+RESTARTING: Final = "commands/test_restarting.py"
 RUN: Final = "cli/run.py"
 PORTS: Final = "unit/cli/test_run.py::test_probes_have_the_port_of_metrics_or_one_of_their_own"
 
 DEFECTS: Final = (
+    Defect(
+        "drain a Pod for a patch that admission rejects",
+        SINGLE,
+        "ended = await self._tried_out(pod, state) or await self._act(state)",
+        "ended = await self._act(state)",
+        (f"{RESTARTING}::test_what_admission_rejects_is_refused_before_the_pod_is_drained",),
+    ),
+    Defect(
+        "leave a Pod out of service whose patch is rejected",
+        SINGLE,
+        "if self._begun and not await self.let_go():",
+        "if self._begun:",
+        (f"{RESTARTING}::test_what_admission_rejects_in_the_middle_puts_the_pod_back_into_service",),
+    ),
+    Defect(
+        "stop a container that has to ask its registry before it starts again",
+        "cli/restart.py",
+        "asking = () if options.ask_registry else restarts.asking(pod, chosen)",
+        "asking = () if pod else restarts.asking(pod, chosen)",
+        (f"{RESTARTING}::test_a_container_that_asks_its_registry_first_is_not_stopped_untold",),
+    ),
     Defect(
         "serve the probes beside the metrics although they have a port of their own",
         RUN,

@@ -246,7 +246,7 @@ DEFECTS: Final = (
     Defect(
         "say the whole spec that the server prints",
         "kube/errors.py",
-        'message=_SPEC_DIFF.sub(r"\\1", status.message)',
+        "message=_SPEC_DIFF.sub(_without_values, status.message)",
         "message=status.message",
         ("unit/kube/test_errors.py::test_the_spec_that_the_server_prints_is_left_out",),
     ),

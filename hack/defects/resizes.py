@@ -14,6 +14,13 @@ RECORD: Final = "unit/core/test_record.py::test_a_resize_of_more_containers_than
 
 DEFECTS: Final = (
     Defect(
+        "wait for the kubelet to observe a size that the API server has refused",
+        "core/pod/attempt.py",
+        "generation=_next(pod, len(change.calm_sizes) > 0)",
+        "generation=_next(pod, 1)",
+        ("unit/core/test_resizes.py::test_a_rollback_of_a_refused_size_waits_for_no_generation",),
+    ),
+    Defect(
         "restart nothing for a size, whatever its policy",
         SIZES,
         'policies.get(name) == "RestartContainer" for name in touched',

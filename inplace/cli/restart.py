@@ -34,7 +34,7 @@ from inplace.core.pod.restarting import Asked
 from inplace.core.settings.annotations import Settings
 from inplace.core.settings.grammar import MAX_SECONDS
 from inplace.core.state.records import PodPhase, Record
-from inplace.core.template import chosen, trees
+from inplace.core.template import chosen, restarts, trees
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 
@@ -75,6 +75,11 @@ from inplace.kube.client import Client
     metavar="DURATION",
     help="How long `inplace explain pod/NAME` tells what became of it, where nothing is opted in (0s, 1h).",
 )
+@click.option(
+    "--ask-registry",
+    is_flag=True,
+    help="Restart although imagePullPolicy is Always: while the registry is away the container does not start.",
+)
 @dry_run_option
 @with_connection
 def restart(connection: Connection, target: str, dry_run: str, **given: Any) -> int:
@@ -110,6 +115,7 @@ class Options(Struct, frozen=True):
     min_started: float = 0
     timeout: float = 600
     keep: float = 600
+    ask_registry: bool = False
 
 
 def _settings(given: Options) -> Settings:
@@ -167,6 +173,12 @@ async def _restart(connection: Connection, name: str, options: Options, settings
     async with cluster(connection) as (client, namespace):
         pod = await client.get(resources.PODS, name, namespace, type=Pod)
         chosen = _chosen(pod, options.containers)
+        asking = () if options.ask_registry else restarts.asking(pod, chosen)
+        for reason in asking:
+            why = f"{reason.code}: {reason} (--ask-registry restarts it all the same)"
+            say(f"error: pod/{name}: {', '.join(chosen)} cannot restart: {why}", err=True)
+        if asking:
+            return errors.REFUSED
         code = errors.OK
         for batch in [(one,) for one in chosen] if options.ordered else [chosen]:
             found = await _one(client, pod, batch, settings, timedelta(seconds=options.keep), dry_run)

@@ -55,7 +55,7 @@ class Single:
         self._slices = True
         self._races = 0
         self._said = ""
-        self._begun = False
+        self._begun = self._tried = False
 
     async def run(self) -> Record | Reason:
         """Restart: the record of its end, Done or Failed; or why it is not begun.
@@ -100,10 +100,25 @@ class Single:
             state = restarting.step(pod, self._asked, self._observation, self._client.clock.now())
             if isinstance(state, Ineligible):
                 return state.reason
-            ended = await self._act(state)
+            ended = await self._tried_out(pod, state) or await self._act(state)
             if ended is not None:
                 return ended
             await self._client.clock.sleep(LOOK_SECONDS)
+
+    async def _tried_out(self, pod: Pod, state: PodState) -> Reason | None:
+        """Why the API server would not take the patch: asked before the Pod is taken out of service for it."""
+        if self._tried or not isinstance(state, Pending):
+            return None
+        try:
+            refused = await self._ask(pod)
+        except (Conflict, PreconditionFailed):
+            return None  # the write that follows tests the same, and its next look asks again
+        self._tried = True
+        return refused
+
+    async def _ask(self, pod: Pod) -> Reason | None:
+        images = restarting.images_of(pod, self._asked)
+        return await send.ask(self._client, DryRunPatch(pod, images, ""), self._client.clock.now())
 
     async def _current(self) -> Pod:
         """The Pod as it was seen last; whether it still gets traffic is asked while that matters."""
@@ -122,17 +137,18 @@ class Single:
         state = restarting.step(pod, self._asked, None, self._client.clock.now())
         if isinstance(state, Ineligible):
             return state.reason
-        images = restarting.images_of(pod, self._asked)
-        return await send.ask(self._client, DryRunPatch(pod, images, ""), self._client.clock.now())
+        return await self._ask(pod)
 
-    async def let_go(self) -> None:
-        """The user ends the command: a Pod that is only drained goes back into service."""
+    async def let_go(self) -> bool:
+        """The command ends early: a Pod that is only drained goes back into service. Returns whether it was that."""
         pod = await self._read()
         record = records.of(pod, self._asked.workload)
         if not self._begun or pod.uid != self._uid or not isinstance(record, Record) or record.is_ours:
-            return
-        if record.phase is PodPhase.DRAINING and not record.containers:
-            await send.send(self._client, patches.build(Abort(pod), self._client.clock.now()))
+            return False
+        if record.phase is not PodPhase.DRAINING or record.containers:
+            return False
+        await send.send(self._client, patches.build(Abort(pod), self._client.clock.now()))
+        return True
 
     async def _read(self) -> Pod:
         return await self._client.get(resources.PODS, self._name, self._namespace, type=Pod)
@@ -174,7 +190,7 @@ class Single:
         except (Conflict, PreconditionFailed):
             self._raced()
         except Rejected as error:
-            if self._begun:
+            if self._begun and not await self.let_go():
                 raise
             return Reason(ReasonCode.AdmissionRejected, "", words(error))
         return None

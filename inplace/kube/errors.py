@@ -179,7 +179,9 @@ _DENIED: Final = re.compile(r'User "[^"]*" cannot \S+ (resource|path) ')
 _UNSAID: Final = "the server rejected our request due to an error in our request"
 CHANGED: Final = "the object has changed since it was read, or the patch does not apply to it"
 #: What the server puts after its words for a changed Pod: the whole spec, its env included (validation.go, `specDiff`).
-_SPEC_DIFF: Final = re.compile(r"(pod updates may not change fields other than [^\n]*)\n.*", re.DOTALL)
+_SPEC_DIFF: Final = re.compile(r"(pod updates may not change fields other than [^\n]*)\n(.*)", re.DOTALL)
+#: A line of it that differs, up to the name of the field; those of the API are capitalized there, as in its Go types.
+_DIFFERS: Final = re.compile(r'^[+-]\s*"([A-Z]\w*)":', re.MULTILINE)
 #: How the message of a webhook's denial begins, whatever its code.
 _WEBHOOK: Final = "admission webhook "
 _HINTS: Final[Mapping[int, str]] = {
@@ -197,11 +199,17 @@ def from_status(code: int, status: Status, retry_after: float | None = None) -> 
     if code == 422 and _is_failed_test(status):
         kind = PreconditionFailed
         status = replace(status, message=CHANGED) if status.message == _UNSAID else status
-    status = replace(status, message=_SPEC_DIFF.sub(r"\1", status.message))
+    status = replace(status, message=_SPEC_DIFF.sub(_without_values, status.message))
     wait = retry_after
     if wait is None and status.details is not None and status.details.retry_after_seconds:
         wait = float(status.details.retry_after_seconds)
     return kind(code, status, hint=_HINTS.get(code, ""), retry_after=wait)
+
+
+def _without_values(found: re.Match[str]) -> str:
+    """What may not change, and the names of the fields that would."""
+    fields = ", ".join(dict.fromkeys(_DIFFERS.findall(found[2])))
+    return f"{found[1]}; changed: {fields}" if fields else found[1]
 
 
 def _is_failed_test(status: Status) -> bool:

@@ -61,7 +61,10 @@ class NodeState:
         return "@" in reference or reference in self.images[image.digest]
 
     def keep(self, reference: str, image: Image) -> None:
-        """An image was pulled."""
+        """An image was pulled: its tag is no name of another image any more."""
+        for digest, others in self.images.items():
+            if digest != image.digest and reference in others and "@" not in reference:
+                others.remove(reference)
         names = self.images.setdefault(image.digest, [])
         for name in (reference, f"{repository(reference)}@{image.digest}"):
             if name not in names and not (":" in name.rpartition("/")[2].partition("@")[0] and "@" in name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import pytest
 from msgspec.structs import replace
@@ -14,10 +15,31 @@ from inplace.core.state import records
 from inplace.core.state.records import Author, PodPhase, Record
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
+from inplace.kube.resource import Resource
 from tests.commands.conftest import NAMESPACE
+from tests.scenarios import manifests
 
 #: A command that goes wrong does not keep the tests.
 SOON = ("--timeout", "15s")
+API = "admissionregistration.k8s.io"
+
+
+@asynccontextmanager
+async def without_digests(shop):
+    """A policy that rejects images with a digest in Pods that live."""
+    policy = Resource(API, "v1", "validatingadmissionpolicies", "ValidatingAdmissionPolicy", namespaced=False)
+    binding = Resource(
+        API, "v1", "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding", namespaced=False
+    )
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["pods"]}
+    rejected = {"expression": "object.spec.containers.all(c, !c.image.contains('@'))", "message": "no digests, please"}
+    spec = {"matchConstraints": {"resourceRules": [rule]}, "validations": [rejected]}
+    where = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": NAMESPACE}}}
+    bound = {"policyName": "ours", "matchResources": where, "validationActions": ["Deny"]}
+    await shop.client.create(policy, None, {"metadata": {"name": "ours"}, "spec": spec}, type=dict)
+    await shop.client.create(binding, None, {"metadata": {"name": "ours"}, "spec": bound}, type=dict)
+    yield
+    await shop.client.delete(binding, "ours")
 
 
 def container(pod, name="app"):
@@ -115,9 +137,10 @@ async def _is_cleared(shop, name):
 
 
 async def test_without_a_controller_and_again(shop):
-    """The second time the container goes back to its first name."""
+    """From its tag to two names by digest, by turns."""
     await shop.create_ready(1, gate=False, mode=None)
-    for expected in (f"shop:v1@sha256:{'1' * 64}", "shop:v1"):
+    by_digest = (f"shop:v1@sha256:{'1' * 64}", f"shop@sha256:{'1' * 64}")
+    for expected in (*by_digest, by_digest[0]):
         before = await shop.pod("web-0")
         done = await shop.inplace("restart", "pod/web-0", *SOON)
         after = await shop.pod("web-0")
@@ -139,7 +162,7 @@ async def test_chosen_containers_in_their_order(shop):
     assert container(first) == container(before)
     assert [line for line in both.out.splitlines() if "restarted:" in line] == [
         "pod/web-0 restarted: app (ExpectedDigest)",
-        "pod/web-0 restarted: sidecar (SameDigest)",  # by its tag again, which has no digest
+        "pod/web-0 restarted: sidecar (ExpectedDigest)",
     ]
     assert_restarted(first, second, "sidecar")
     assert_restarted(first, second)
@@ -209,6 +232,60 @@ async def is_open(shop):
     return (await shop.pod("web-0")).is_true(names.GATE)
 
 
+async def is_closed(shop):
+    return not await is_open(shop)
+
+
 async def is_observed(shop):
     found = await shop.client.get(resources.STATEFULSETS, "web", NAMESPACE, type=Workload)
     return found.status.observed_generation == found.metadata.generation
+
+
+async def test_a_container_that_asks_its_registry_first_is_not_stopped_untold(shop):
+    """While that is away it would not start again, and nobody has tried it: refused, unless told to."""
+    body = manifests.statefulset("web", "shop:v1", replicas=1, mode=None, gate=False)
+    body["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = "Always"
+    await shop.client.create(resources.STATEFULSETS, NAMESPACE, body, type=dict)
+    await shop.until(lambda: shop._are_ready(1), "the Pod to be Ready")
+    before = await shop.pod("web-0")
+    for dry in ((), ("--dry-run=server",), ("--dry-run=client",)):
+        done = await shop.inplace("restart", "pod/web-0", *dry)
+        assert (done.code, done.out) == (3, ""), done
+        assert "error: pod/web-0: app cannot restart: RestartAsksRegistry: " in done.err
+        assert "(--ask-registry restarts it all the same)" in done.err
+    assert await shop.pod("web-0") == before
+    done = await shop.inplace("restart", "pod/web-0", "--ask-registry", *SOON)
+    assert done.code == 0, done
+    assert_restarted(before, await shop.pod("web-0"))
+
+
+async def test_what_admission_rejects_is_refused_before_the_pod_is_drained(shop):
+    async with shop.controller():
+        await shop.create_ready(1)
+        await shop.reported("UpToDate")
+        before = await shop.pod("web-0")
+        async with without_digests(shop):
+            done = await shop.inplace("restart", "pod/web-0", *SOON)
+        after = await shop.pod("web-0")
+    assert done.code == 3, done
+    assert "AdmissionRejected" in done.err
+    assert "no digests, please" in done.err
+    assert after == before, "it was not taken out of service for it"
+
+
+async def test_what_admission_rejects_in_the_middle_puts_the_pod_back_into_service(shop):
+    """The policy comes when the Pod is drained; a dry run was accepted before."""
+    async with shop.controller():
+        await shop.create_ready(1)
+        await shop.reported("UpToDate")
+        before = await shop.pod("web-0")
+        task = asyncio.create_task(shop.inplace("restart", "pod/web-0", "--grace-period", "4s", *SOON))
+        await shop.until(lambda: is_closed(shop), "the gate to be closed")
+        async with without_digests(shop):
+            done = await task
+        await shop.until(lambda: is_open(shop), "the gate to be open")
+        after = await shop.pod("web-0")
+    assert done.code == 3, done
+    assert "no digests, please" in done.err
+    assert container(after) == container(before)
+    assert records.read(after) is None

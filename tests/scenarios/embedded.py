@@ -103,8 +103,8 @@ class EmbeddedWorld(World):
         self._controllers.clear()
 
     @asynccontextmanager
-    async def registry(self) -> AsyncIterator[Registry]:
-        """Another name of the same images."""
+    async def registry(self, *, fresh: bool = False) -> AsyncIterator[Registry]:
+        """Another name of the same images, which no node has had by it."""
         yield _Elsewhere(self.cluster.catalogue)
 
     @asynccontextmanager
@@ -143,6 +143,12 @@ class _Elsewhere(Registry):
     def reachable(self, yes: bool) -> None:
         """Pulls from it fail, or do not."""
         self._catalogue.unreachable = frozenset() if yes else frozenset({ELSEWHERE})
+
+    def move(self, tag: str, to: str) -> None:
+        """The images of other tags, and what is on nodes, stay."""
+        image = self._catalogue.find(self.app(to))
+        assert image is not None
+        self._catalogue.push(self.app(tag), image)
 
 
 async def _is_ready(app: App) -> bool:

@@ -25,6 +25,7 @@ class Forwarder(Registry):
         self._behind = behind
         self._wanted = "Basic " + base64.b64encode(f"user:{password}".encode()).decode() if password else ""
         self._open = False
+        self._moved: dict[str, str] = {}
         self._quick = asyncio.Event()
         self._quick.set()
 
@@ -39,6 +40,10 @@ class Forwarder(Registry):
         """Whether it answers from now on."""
         self._open = yes
 
+    def move(self, tag: str, to: str) -> None:
+        """From now on a tag of any repository means what another one does."""
+        self._moved[tag] = to
+
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """One request."""
         await self._quick.wait()
@@ -50,6 +55,8 @@ class Forwarder(Registry):
             return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="forwarder"'})
         host, _, prefix = self._behind.partition("/")
         path = request.path if not prefix or request.path == "/v2/" else request.path.replace("/v2/", f"/v2/{prefix}/")
+        head, _, last = path.rpartition("/manifests/")
+        path = f"{head}/manifests/{self._moved[last]}" if last in self._moved else path
         headers = {"Accept": ", ".join(request.headers.getall("Accept", ["*/*"]))}
         async with (
             aiohttp.ClientSession() as session,

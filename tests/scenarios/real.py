@@ -26,7 +26,7 @@ import msgspec
 import pytest
 import yaml
 
-from hack.cluster import api, images, model
+from hack.cluster import api, images, model, registry
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.connection import connect
@@ -39,6 +39,8 @@ ROOT = Path(__file__).parents[2]
 PROGRAM = Path(sys.executable).parent / "inplace"
 AGENT = "scenario-tests"
 SYSTEM = "inplace-system"
+#: What a registry has whose images are on no node.
+FRESH = ("v1", "v2")
 
 
 class RealWorld(World):
@@ -91,9 +93,12 @@ class RealWorld(World):
         await self.start_controller()
 
     @asynccontextmanager
-    async def registry(self) -> AsyncIterator[Registry]:
+    async def registry(self, *, fresh: bool = False) -> AsyncIterator[Registry]:
         """A port that leads to the cluster's registry when it is open."""
-        async with forwarder.forwarding(self.cluster.registry) as made:
+        behind = f"{self.cluster.registry}/{self.namespace}" if fresh else self.cluster.registry
+        for tag in FRESH if fresh else ():
+            registry.push(behind, "app", tag, images.image("app", tag, self.namespace))
+        async with forwarder.forwarding(behind) as made:
             yield made
 
     @asynccontextmanager

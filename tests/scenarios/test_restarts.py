@@ -11,6 +11,8 @@ from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state import records
 from inplace.core.state.records import Record
 from inplace.core.state.statuses import Phase
+from inplace.kube import resource as resources
+from tests.scenarios.manifests import workload
 from tests.scenarios.markers import core, core_of_held
 from tests.scenarios.world import identity
 
@@ -66,7 +68,8 @@ async def test_a_rollout_restart_starts_every_container_again_in_place(open_worl
         for name, image in template.items():
             first, second, third = ([images(pod)[name] for pod in pods] for pods in seen[1:])
             assert all(aliases.is_alias(one, image) for one in (*first, *third)), "by the digest that runs"
-            assert second == [image] * len(second), "and back"
+            for one, again in zip(second, third, strict=True):
+                assert (aliases.is_alias(one, image, unchanged=True), one != again) == (True, True), "and by it alone"
         assert world.history.drains(), "with a drain, as for another image"
 
 
@@ -228,3 +231,80 @@ async def test_a_new_leader_goes_on_with_the_next_container(open_world):
         (after,) = await world.pods()
         assert_restarted(before, after, {"app", "sidecar"})
         assert switched(world, before, after) == [("app",), ("sidecar",)]
+
+
+async def create_from(world, image, policy="IfNotPresent", **options):
+    """The usual workload with this image."""
+    manifest = workload(world.flavour, "web", image, **options)
+    manifest["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] = policy
+    return await world.create(manifest)
+
+
+async def move_on_node(world, registry, tag, to):
+    """A tag means something else from now on, also where the Pods run: a Pod of somebody else has pulled it."""
+    registry.move(tag, to)
+    (pod, *_) = await world.pods()
+    app = {"name": "app", "image": registry.app(tag), "imagePullPolicy": "Always"}
+    spec = {"containers": [app], "nodeName": pod.spec.node_name, "terminationGracePeriodSeconds": 0}
+    body = {"metadata": {"name": "other", "labels": {"app": "other"}}, "spec": spec}
+    await world.client.create(resources.PODS, world.namespace, body, type=dict)
+    other = await world.wait_pod("other", lambda one: one.ready, "ready")
+    assert images_id(other) != images_id(pod)
+
+
+def images_id(pod):
+    return {one.name: one.image_id.rpartition("@")[2] for one in pod.status.container_statuses}
+
+
+@core
+@pytest.mark.parametrize("times", [0, 1, 2])
+async def test_a_tag_that_means_something_else_by_now_never_brings_another_version(open_world, times):
+    """Whichever name of the image the container has by then."""
+    async with open_world() as world, world.registry(fresh=True) as registry:
+        registry.reachable(True)
+        await create_from(world, registry.app("v1"), replicas=1)
+        for at in range(times):
+            await annotate_template(world, **{RESTARTED_AT: f"before {at}"})
+        await move_on_node(world, registry, "v1", "v2")
+        before = await world.pods()
+        for at in range(3):
+            await annotate_template(world, **{RESTARTED_AT: f"after {at}"})
+            after = await world.pods()
+            for old, new in zip(before, after, strict=True):
+                assert_restarted(old, new, {"app"})
+            before = after
+
+
+@core
+async def test_an_image_by_digest_only_restarts_again_and_again(open_world):
+    async with open_world() as world:
+        image = f"{world.image('app', 'v1').rpartition(':')[0]}@{world.digest('app', 'v1')}"
+        await create_from(world, image, replicas=1)
+        before = await world.pods()
+        for at in range(3):
+            await annotate_template(world, **{RESTARTED_AT: str(at)})
+            after = await world.pods()
+            for old, new in zip(before, after, strict=True):
+                assert_restarted(old, new, {"app"})
+                assert images(new)["app"].endswith(world.digest("app", "v1"))
+            before = after
+
+
+@core_of_held
+async def test_while_the_registry_is_away_no_container_that_asks_it_is_stopped(open_world):
+    async with open_world() as world, world.registry(fresh=True) as registry:
+        registry.reachable(True)
+        await create_from(world, registry.app("v1"), policy="Always", replicas=2)
+        before, began = await world.pods(), world.clock.monotonic()
+        registry.reachable(False)
+        await world.patch({"spec": {"template": {"metadata": {"annotations": {RESTARTED_AT: "now"}}}}})
+        status = await world.wait_phase("web", Phase.DEGRADED)
+        assert status.failures[0].code == ReasonCode.ImagePull
+        await world.clock.sleep(3)
+        for old, new in zip(before, await world.pods(), strict=True):
+            assert_restarted(old, new, set())
+        assert world.history.most_unready(len(before), began) == 0
+        registry.reachable(True)
+        await world.wait_upgraded(seconds=4 * world.patience)
+        for old, new in zip(before, await world.pods(), strict=True):
+            assert_restarted(old, new, {"app"})

@@ -68,6 +68,10 @@ class Registry(ABC):
     def reachable(self, yes: bool) -> None:
         """Whether it answers from now on."""
 
+    @abstractmethod
+    def move(self, tag: str, to: str) -> None:
+        """From now on a tag of the application means what another one does."""
+
 
 class World(ABC):
     """One namespace of one cluster with one controller."""
@@ -118,8 +122,11 @@ class World(ABC):
         """Install groups of admission policies for this namespace while the block runs; skips where there are none."""
 
     @abstractmethod
-    def registry(self) -> AbstractAsyncContextManager[Registry]:
-        """A registry with the same images that can be reached when the scenario says so; at first it cannot."""
+    def registry(self, *, fresh: bool = False) -> AbstractAsyncContextManager[Registry]:
+        """A registry with the same images that can be reached when the scenario says so; at first it cannot.
+
+        `fresh`: with images that no node has had by another name (v1 and v2 of the application).
+        """
 
     @abstractmethod
     async def restart_server(self) -> None:

@@ -73,7 +73,7 @@ def describe_action(action: Action) -> Description:
             to = "; ".join(f"{name} to {sizes.words(size)}" for name, size in sizes_.items())
             return Description("pod.resized", "resize_pod", f"resize Pod {pod.name}: {to}")
         case DryRunPatch(pod, sizes=sizes_) if sizes_:
-            return Description("pod.dry_run_passed", "dry_run_resize", f"dry-run the resize of Pod {pod.name}")
+            return Description("pod.dry_run_passed", "dry_run_patch", f"dry-run the resize of Pod {pod.name}")
     return _describe_workload(action) if isinstance(action, WorkloadAction) else _describe_pod(action)
 
 

@@ -37,12 +37,11 @@ def is_alias(live: str, wanted: str, image_id: str = "", *, unchanged: bool = Fa
     return one.tag == (other.tag or "latest") or (unchanged and not one.tag)
 
 
-def flip(live: str, wanted: str, image_id: str, reported: str, *, always_pulls: bool = False) -> str:
+def flip(live: str, wanted: str, image_id: str, reported: str) -> str:
     """The alias to which a container with the image `live` is switched so that it restarts; empty if none is safe.
 
-    `wanted` is the template's image, `image_id` and `reported` are `imageID` and `image` of the container's status.
-    Back to a tag only while the runtime reports the image by that tag, and never if the kubelet would ask the registry
-    what the tag means (`always_pulls`).
+    `wanted` is the template's image, `image_id` and `reported` are `imageID` and `image` of the container's status. It
+    always has the digest: what a tag means on the node is in no status (docs/design/kubernetes.md §2.7).
     """
     one, other = images.parse(live), images.parse(wanted)
     if one is None or other is None:
@@ -53,9 +52,6 @@ def flip(live: str, wanted: str, image_id: str, reported: str, *, always_pulls: 
         if runs is None or not _same_repository(one, runs) or not images.digest_of(image_id):
             return ""
         return f"{name if one.tag else f'{name}:latest'}@{runs.digest}"
-    by_tag = not other.digest and is_alias(live, wanted, image_id, unchanged=True)
-    if by_tag and not always_pulls and images.same(reported, wanted):
-        return wanted
     if one.tag:
         return f"{name.removesuffix(f':{one.tag}')}@{one.digest}"
     return f"{name}:{_tag(one, other, reported)}@{one.digest}"

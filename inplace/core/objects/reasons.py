@@ -85,7 +85,8 @@ class ReasonCode(StrEnum):
         "take the key off `restart-on`, or use `InPlaceIfPossible` or the native rollout",
     )
     RestartAsksRegistry = _refused(
-        "reported only: with `imagePullPolicy: Always` a container that restarts needs its registry"
+        "with `imagePullPolicy: Always` a container that restarts needs its registry; of a workload reported only",
+        "of a Pod that `inplace restart pod/NAME` is to restart, `--ask-registry`",
     )
     ReadAtCreation = _refused(
         "a label or annotation changed that is read only when a Pod is created (`docs/reference/keys.md`)",

@@ -58,7 +58,8 @@ def _disrupt(pod: Pod, record: Record, change: PodChange, context: PodContext) -
 def _resizing(pod: Pod, record: Record, change: PodChange) -> Record:
     """The record of a Pod that is resized without a restart, before anything else is done to it."""
     noted = {**record.resized, **resizes.noted(pod, change.calm_sizes)}
-    return replace(record, phase=PodPhase.RESIZING, sizes=noted, generation=_next(pod, 1))
+    # Without a size to set, what the Pod has is in question: what was refused has raised no generation.
+    return replace(record, phase=PodPhase.RESIZING, sizes=noted, generation=_next(pod, len(change.calm_sizes) > 0))
 
 
 def _next(pod: Pod, writes: int) -> int:

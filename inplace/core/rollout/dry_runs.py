@@ -84,14 +84,14 @@ def image_rewritten(wanted: str, stored: str) -> Reason:
 
 
 def refusal(pod_name: str, images: Mapping[str, str], message: str) -> Reason:
-    """The server's message, with a hint if the cause is not obvious."""
+    """The server's message, after a hint if the cause is not obvious: a long message is cut at its end."""
     hint = ""
     if _PULL_POLICY.lower() in message.lower():
         hint = (
             " (the admission plugin AlwaysPullImages sets imagePullPolicy: Always with every new image, and that field"
+            " cannot change on a live Pod: set it in the template once)"
         )
-        hint += " cannot change on a live Pod: set it in the template once)"
     wanted = ", ".join(f"{name}={image}" for name, image in images.items())
     return Reason(
-        ReasonCode.AdmissionRejected, f"pods[{pod_name}]", f"the API server rejects the patch {wanted}: {message}{hint}"
+        ReasonCode.AdmissionRejected, f"pods[{pod_name}]", f"the API server rejects the patch {wanted}{hint}: {message}"
     )

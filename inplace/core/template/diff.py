@@ -163,7 +163,9 @@ def change_for(
     switched = restarts.switched(again, between.images, pod)
     if isinstance(switched, Refused):
         return switched
-    notes = (*verdict.notes, *_metadata_drift(between, pod))
+    told = {note.path for note in verdict.notes}
+    asking = (note for note in restarts.asking(pod, again) if note.path not in told)
+    notes = (*verdict.notes, *asking, *_metadata_drift(between, pod))
     resizes, resized = sizes.live(between.sizes, pod)
     containers = {**_container_changes(between.target, images), **switched}
     drift = (*drift, *resized)

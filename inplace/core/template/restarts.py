@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from inplace.core.objects import aliases
-from inplace.core.objects.model import ContainerStatus, Pod, Tree
+from inplace.core.objects.model import Container, ContainerStatus, Pod, Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.waiting import PULL
 from inplace.core.state import records
@@ -53,8 +53,7 @@ def switched(
         if not _has_its_image(pod, status):
             refused.append(_imageless(name, container.image, pod))
             continue
-        always = (container.image_pull_policy or defaults.pull_policy(container.image)) == _ALWAYS
-        alias = aliases.flip(container.image, wanted[name], status.image_id, status.image, always_pulls=always)
+        alias = aliases.flip(container.image, wanted[name], status.image_id, status.image)
         if alias:
             found[name] = ContainerChange(alias, restart=True)
         else:
@@ -110,8 +109,22 @@ def notes(target: Tree, again: Collection[str]) -> Iterator[Reason]:
         for name, container in containers.items():
             policy = container.get("imagePullPolicy") or defaults.pull_policy(str(container.get("image") or ""))
             if name in again and policy == _ALWAYS:
-                why = (
-                    f"container {name} restarts with its image, and as imagePullPolicy is Always the kubelet asks the"
-                    " registry for its digest first: while that is away the container does not start"
-                )
-                yield Reason(ReasonCode.RestartAsksRegistry, f"spec.{field}[{name}].imagePullPolicy", why)
+                yield _asks(f"spec.{field}[{name}]", name)
+
+
+def asking(pod: Pod, again: Collection[str]) -> tuple[Reason, ...]:
+    """The same of a live Pod, in which admission may have set the policy (AlwaysPullImages)."""
+    found = ((one, _path(one.name, pod)) for one in (*pod.spec.containers, *pod.spec.init_containers))
+    return tuple(_asks(path, one.name) for one, path in found if one.name in again and _always(one))
+
+
+def _always(container: Container) -> bool:
+    return (container.image_pull_policy or defaults.pull_policy(container.image)) == _ALWAYS
+
+
+def _asks(path: str, name: str) -> Reason:
+    why = (
+        f"container {name} restarts with its image, and as imagePullPolicy is Always the kubelet asks the"
+        " registry for its digest first: while that is away the container does not start"
+    )
+    return Reason(ReasonCode.RestartAsksRegistry, f"{path}.imagePullPolicy", why)

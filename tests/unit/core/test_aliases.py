@@ -34,29 +34,27 @@ def test_what_is_an_alias(live, wanted, image_id, unchanged, expected):
 
 
 @pytest.mark.parametrize(
-    ("live", "wanted", "image_id", "reported", "always", "expected"),
+    ("live", "wanted", "image_id", "reported", "expected"),
     [
-        pytest.param("app:1", "app:1", f"docker.io/library/app@{D1}", "", False, f"app:1@{D1}", id="by tag"),
-        pytest.param("app", "app", f"docker.io/library/app@{D1}", "", False, f"app:latest@{D1}", id="latest"),
-        pytest.param(f"{PORT}:1", f"{PORT}:1", f"{PORT}@{D1}", "", False, f"{PORT}:1@{D1}", id="a port"),
-        pytest.param("app:1", "app:1", f"docker-pullable://app@{D1}", "", False, f"app:1@{D1}", id="cri-dockerd"),
-        pytest.param(f"app:1@{D1}", "app:1", f"app@{D1}", "docker.io/library/app:1", False, "app:1", id="back"),
-        pytest.param(f"app:1@{D1}", "app:1", f"app@{D1}", "app:1", True, f"app@{D1}", id="never back with Always"),
-        pytest.param(f"app:1@{D1}", "app:1", f"app@{D1}", "app:2", False, f"app@{D1}", id="the tag is another's"),
-        pytest.param(f"app@{D1}", "app:1", f"app@{D1}", D1, False, f"app:1@{D1}", id="without a tag, to one"),
-        pytest.param(f"app:1@{D1}", f"app:1@{D1}", "", "", False, f"app@{D1}", id="pinned"),
-        pytest.param(f"app@{D1}", f"app:1@{D1}", "", "", False, f"app:1@{D1}", id="pinned, back"),
-        pytest.param(f"app@{D1}", f"app@{D1}", "", "app:7", False, f"app:7@{D1}", id="by digest only"),
-        pytest.param(f"app@{D1}", f"app@{D1}", "", D1, False, f"app:restarted@{D1}", id="by digest, no tag known"),
-        pytest.param(f"app@{D1}", f"app@{D1}", "", "other:7", False, f"app:restarted@{D1}", id="another's tag"),
-        pytest.param("app:1", "app:1", f"other@{D1}", "", False, "", id="known by another repository only"),
-        pytest.param("app:1", "app:1", D1, "", False, "", id="imported: no digest of the repository"),
-        pytest.param("app:1", "app:1", "", "", False, "", id="no container yet"),
-        pytest.param("NO IMAGE", "app:1", f"app@{D1}", "", False, "", id="no reference"),
+        pytest.param("app:1", "app:1", f"docker.io/library/app@{D1}", "", f"app:1@{D1}", id="by tag"),
+        pytest.param("app", "app", f"docker.io/library/app@{D1}", "", f"app:latest@{D1}", id="latest"),
+        pytest.param(f"{PORT}:1", f"{PORT}:1", f"{PORT}@{D1}", "", f"{PORT}:1@{D1}", id="a port"),
+        pytest.param("app:1", "app:1", f"docker-pullable://app@{D1}", "", f"app:1@{D1}", id="cri-dockerd"),
+        pytest.param(f"app:1@{D1}", "app:1", f"app@{D1}", "docker.io/library/app:1", f"app@{D1}", id="never back"),
+        pytest.param(f"app@{D1}", "app:1", f"app@{D1}", D1, f"app:1@{D1}", id="without a tag, to one"),
+        pytest.param(f"app:1@{D1}", f"app:1@{D1}", "", "", f"app@{D1}", id="pinned"),
+        pytest.param(f"app@{D1}", f"app:1@{D1}", "", "", f"app:1@{D1}", id="pinned, back"),
+        pytest.param(f"app@{D1}", f"app@{D1}", "", "app:7", f"app:7@{D1}", id="by digest only"),
+        pytest.param(f"app@{D1}", f"app@{D1}", "", D1, f"app:restarted@{D1}", id="by digest, no tag known"),
+        pytest.param(f"app@{D1}", f"app@{D1}", "", "other:7", f"app:restarted@{D1}", id="another's tag"),
+        pytest.param("app:1", "app:1", f"other@{D1}", "", "", id="known by another repository only"),
+        pytest.param("app:1", "app:1", D1, "", "", id="imported: no digest of the repository"),
+        pytest.param("app:1", "app:1", "", "", "", id="no container yet"),
+        pytest.param("NO IMAGE", "app:1", f"app@{D1}", "", "", id="no reference"),
     ],
 )
-def test_the_alias_to_switch_to(live, wanted, image_id, reported, always, expected):
-    assert aliases.flip(live, wanted, image_id, reported, always_pulls=always) == expected
+def test_the_alias_to_switch_to(live, wanted, image_id, reported, expected):
+    assert aliases.flip(live, wanted, image_id, reported) == expected
 
 
 @pytest.mark.parametrize(

@@ -585,6 +585,17 @@ def test_that_a_registry_has_a_say_in_a_restart_is_said_beforehand():
     ]
 
 
+def test_so_is_it_where_admission_has_set_the_policy_on_the_live_pod():
+    """As AlwaysPullImages does: the template says nothing of it."""
+    again = template(annotations={RESTARTED_AT: "now"})
+    for policy, expected in (("Always", [ReasonCode.RestartAsksRegistry]), ("IfNotPresent", [])):
+        one = live()
+        containers = tuple(replace(container, image_pull_policy=policy) for container in one.spec.containers)
+        verdict = needs(template(), again, replace(one, spec=replace(one.spec, containers=containers)))
+        assert isinstance(verdict, PodChange)
+        assert [note.code for note in verdict.notes if note.path.startswith("spec.containers[app]")] == expected
+
+
 def test_the_image_of_a_plain_init_container_is_refused_or_for_the_spec_alone():
     base, target = template(init=[plain()]), template(init=[plain("init:2")])
     refused = diff.diff(base, target)
@@ -815,17 +826,13 @@ def test_a_restart_is_a_switch_of_spellings_and_over_with_the_key():
     assert needs(*ASKED, running(f"app:1@{RUNS}", labels={"v": "2"})) == PodChange()
 
 
-def test_a_second_restart_flips_back_while_the_tag_means_the_image():
-    again = running(f"app:1@{RUNS}", reported="docker.io/library/app:1", labels={"v": "1"})
-    assert needs(*ASKED, again).images == {"app": "app:1"}
-    elsewhere = running(f"app:1@{RUNS}", reported="docker.io/library/app:9", labels={"v": "1"})
-    assert needs(*ASKED, elsewhere).images == {"app": f"app@{RUNS}"}
-
-
-def test_with_always_a_restart_never_asks_what_the_tag_means():
-    again = running(f"app:1@{RUNS}", reported="app:1", labels={"v": "1"})
-    always = replace(again.spec.containers[0], image_pull_policy="Always")
-    again = replace(again, spec=replace(again.spec, containers=(always, *again.spec.containers[1:])))
+@pytest.mark.parametrize("policy", ["IfNotPresent", "Always"])
+@pytest.mark.parametrize("reported", ["docker.io/library/app:1", "docker.io/library/app:9"])
+def test_no_restart_depends_on_what_the_tag_means(reported, policy):
+    """Not even where the status still says that it means the image: nobody renews it when the tag is pulled again."""
+    again = running(f"app:1@{RUNS}", reported=reported, labels={"v": "1"})
+    first = replace(again.spec.containers[0], image_pull_policy=policy)
+    again = replace(again, spec=replace(again.spec, containers=(first, *again.spec.containers[1:])))
     assert needs(*ASKED, again).images == {"app": f"app@{RUNS}"}
 
 

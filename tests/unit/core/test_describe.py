@@ -41,6 +41,7 @@ CHANGE = PodChange.of_images({"app": "app:v2"})
         (Complete(POD, RECORD), "pod.completed", "complete"),
         (RecordFailure(POD, RECORD), "pod.failed", "record_failure"),
         (Abort(POD), "pod.restored", "abort"),
+        (DryRunPatch(POD, {}, "", {"app": {"requests": {"cpu": "1"}}}), "pod.dry_run_passed", "dry_run_patch"),
     ],
 )
 def test_actions_on_pods_have_stable_names(action, event, label):

@@ -83,6 +83,17 @@ def test_a_size_that_restarts_nothing_begins_without_a_drain():
     assert (record.phase, record.resized, record.generation) == (PodPhase.RESIZING, SIZES, 3)
 
 
+def test_a_rollback_of_a_refused_size_waits_for_no_generation():
+    """The API server has refused it, so the Pod has the size of before: there is nothing to set, nor to observe."""
+    failed = resizing(PodPhase.FAILED, reason=ReasonCode.AdmissionRejected)
+    state = lifecycle.step(sized(record=replace(failed, generation=3)), context(PodChange(), target=OLD, base=OLD))
+    assert isinstance(state, Pending)
+    assert isinstance(state.action, BeginResize)
+    record = state.action.record
+    assert record.generation == 2
+    assert resizes.missing(sized(record=record), record, None) is None
+
+
 def test_it_is_set_by_pods_resize_with_what_was_read_as_its_condition():
     state = lifecycle.step(sized(record=resizing()), context(PodChange({"app": CALM})))
     assert isinstance(state, InProgress)

@@ -15,6 +15,17 @@ def test_the_spec_that_the_server_prints_is_left_out():
     assert "hunter2" not in error.message
 
 
+def test_the_fields_that_differ_are_named_without_their_values():
+    """As it answers where AlwaysPullImages changes another container's policy."""
+    words = "pod updates may not change fields other than `spec.containers[*].image`"
+    dump = (
+        '@@ -125,7 +125,7 @@\n    "Lifecycle": null,\n-   "ImagePullPolicy": "IfNotPresent",\n'
+        '+   "ImagePullPolicy": "Always",\n+   "Value": "hunter2",\n    "Stdin": false,\n'
+    )
+    error = from_status(422, Status(message=f"{words}\n{dump}", reason="Invalid"))
+    assert str(error) == f"{words}; changed: ImagePullPolicy, Value"
+
+
 def test_the_lines_of_a_webhook_are_kept():
     words = 'admission webhook "x" denied the request:\n\nrequire-labels:\n  no label'
     error = from_status(422, Status(message=words))
