@@ -46,6 +46,7 @@ FEATURES: Final = {
     "test_container_order": "batches inside a Pod (`container-order`)",
     "test_gates": "conditions that somebody else sets (`gates`)",
     "test_resize": "cpu and memory in place",
+    "test_resize_limits": "LimitRanges, ResourceQuotas and autoscalers beside a resize",
     "test_restarts": "restarts in place, and env from labels and annotations",
     "test_init_containers": "native sidecars and plain init containers (`init-images`)",
     "test_prediction": "what the kubelet will do to containers, said beforehand",

@@ -1,4 +1,4 @@
-"""The agent of `examples/`, with the rights of its own ServiceAccount and no others, beside a real upgrade."""
+"""The agents of `examples/`, with the rights of their own ServiceAccounts and no others, beside real upgrades."""
 
 from __future__ import annotations
 
@@ -12,24 +12,25 @@ from typing import Any
 
 import yaml
 
-from hack.pages.examples import ROOT
+from hack.pages.examples import ROOT, blocks
+from inplace.core.objects.model import Pod
 from tests.scenarios.real import kubectl
+from tests.scenarios.test_gates import DRAINED, WARM
 
-EXAMPLE = ROOT / "examples" / "game-server-agent.yaml"
-AGENT = "idle-agent"
+GAME, INFERENCE = (ROOT / "examples" / f"{name}-agent.yaml" for name in ("game-server", "inference-server"))
 
 
-def _in(namespace: str) -> dict[str, dict[str, Any]]:
-    """The documents of the example by kind, for a namespace of another name than the example's."""
-    found = {one["kind"]: one for one in yaml.safe_load_all(EXAMPLE.read_text(encoding="utf-8"))}
+def _in(namespace: str, example: Path) -> dict[str, dict[str, Any]]:
+    """The documents of an example by kind, for a namespace of another name than the example's."""
+    found = {one["kind"]: one for one in yaml.safe_load_all(example.read_text(encoding="utf-8"))}
     found["RoleBinding"]["subjects"][0]["namespace"] = namespace
     return found
 
 
-def _kubeconfig(world: Any, path: Path) -> Path:
+def _kubeconfig(world: Any, account: str, path: Path) -> Path:
     """Of the agent's ServiceAccount, in its namespace, as a Pod of it would have."""
     config = yaml.safe_load(world.cluster.kubeconfig.read_text())
-    token = kubectl(world.cluster, "create", "token", AGENT, "-n", world.namespace).strip()
+    token = kubectl(world.cluster, "create", "token", account, "-n", world.namespace).strip()
     config["users"][0]["user"] = {"token": token}
     for context in config["contexts"]:
         context["context"]["namespace"] = world.namespace
@@ -38,12 +39,19 @@ def _kubeconfig(world: Any, path: Path) -> Path:
 
 
 @contextlib.asynccontextmanager
-async def _agent(command: list[str], kubeconfig: Path, log: Path) -> AsyncIterator[None]:
-    """The agent's own command, for as long as the block goes on."""
+async def _agent(world: Any, path: Path, folder: Path) -> AsyncIterator[None]:
+    """An example is applied, and the agent's own command runs for as long as the block goes on."""
+    example = _in(world.namespace, path)
+    rights = yaml.safe_dump_all(example[kind] for kind in ("ServiceAccount", "Role", "RoleBinding"))
+    kubectl(world.cluster, "apply", "-n", world.namespace, "-f", "-", stdin=rights)
+    deployment = yaml.safe_dump(example["Deployment"])
+    kubectl(world.cluster, "apply", "-n", world.namespace, "-f", "-", "--dry-run=server", stdin=deployment)
+    (container,) = example["Deployment"]["spec"]["template"]["spec"]["containers"]
+    kubeconfig = _kubeconfig(world, example["ServiceAccount"]["metadata"]["name"], folder / "agent")
     environment = {"PATH": os.environ["PATH"], "KUBECONFIG": str(kubeconfig), "HOME": str(kubeconfig.parent)}
-    with log.open("wb") as output:
+    with (folder / "agent.log").open("wb") as output:
         process = await asyncio.create_subprocess_exec(
-            *command, env=environment, stdout=output, stderr=output, start_new_session=True
+            *container["command"], env=environment, stdout=output, stderr=output, start_new_session=True
         )
         try:
             yield
@@ -54,9 +62,6 @@ async def _agent(command: list[str], kubeconfig: Path, log: Path) -> AsyncIterat
 
 async def test_a_game_server_is_drained_once_its_players_have_left(open_world, tmp_path):
     async with open_world() as world:
-        example = _in(world.namespace)
-        rights = yaml.safe_dump_all(example[kind] for kind in ("ServiceAccount", "Role", "RoleBinding"))
-        kubectl(world.cluster, "apply", "-n", world.namespace, "-f", "-", stdin=rights)
         gates = {"gates": "before-drain=game.example.com/Idle"}
         await world.create(world.manifest("game", "v1", replicas=1, annotations=gates))
 
@@ -83,11 +88,58 @@ async def test_a_game_server_is_drained_once_its_players_have_left(open_world, t
 
         plays(3)
         uid = of_pod(".metadata.uid")
-        (container,) = example["Deployment"]["spec"]["template"]["spec"]["containers"]
-        async with _agent(container["command"], _kubeconfig(world, tmp_path / "agent"), tmp_path / "agent.log"):
+        async with _agent(world, GAME, tmp_path):
             await world.until(busy, "the agent to say that people play")
             kubectl(world.cluster, "set", "image", "-n", world.namespace, "sts/game", f"app={world.app('v2')}")
             await world.stays(untouched, "people play", 8)
             plays(0)
             await world.until(upgraded, "the game server to be upgraded once nobody plays")
         assert of_pod(".metadata.uid") == uid
+
+
+async def test_an_inference_server_ends_its_requests_first_and_serves_once_its_model_is_loaded(open_world, tmp_path):
+    async with open_world() as world:
+        steps = "before-swap=inference.example.com/Drained, before-ready=inference.example.com/Warm"
+        settings = {"gates": steps, "grace-period-seconds": "2"}
+        (probe,) = (text for page, text in blocks("yaml") if page.endswith("gates.md") and "readinessProbe" in text)
+        manifest = world.manifest("inference", "v1", replicas=1, annotations=settings)
+        manifest["spec"]["template"]["spec"]["containers"][0] |= yaml.safe_load(probe)
+        await world.client.create(world.flavour.resource, world.namespace, manifest, type=dict)
+        name = "inference-0"
+
+        def metrics(running: int) -> None:
+            """What the server says of itself, once it has loaded its model."""
+            labels = '{model_name="m"}'
+            lines = f"vllm:num_requests_running{labels} {running}.0\\nvllm:num_requests_waiting{labels} 0.0\\n"
+            shell = f"printf '{lines}' > /www/metrics"
+            kubectl(world.cluster, "exec", "-n", world.namespace, name, "--", "sh", "-c", shell)
+
+        async def untouched() -> bool:
+            return (await world.pod(name)).status.container_statuses[0].restart_count == 0
+
+        def is_running(pod: Pod, restarts: int) -> bool:
+            return any(
+                one.restart_count == restarts and one.state.running is not None for one in pod.status.container_statuses
+            )
+
+        async def cold() -> bool:
+            return not (await world.pod(name)).ready
+
+        await world.wait_pod(name, lambda pod: is_running(pod, 0), "running")
+        metrics(2)
+        before = await world.wait_pod(name, lambda pod: pod.ready, "serving")
+        async with _agent(world, INFERENCE, tmp_path):
+            await world.wait_pod(
+                name, lambda pod: pod.is_true(WARM) and not pod.is_true(DRAINED), "said to be warm, with requests"
+            )
+            kubectl(world.cluster, "set", "image", "-n", world.namespace, "sts/inference", f"app={world.app('v2')}")
+            await world.wait_pod(name, lambda pod: not pod.ready, "out of service")
+            await world.stays(untouched, "its requests run", 6)
+            metrics(0)
+            await world.wait_pod(name, lambda pod: is_running(pod, 1), "swapped once they have ended")
+            await world.wait_pod(name, lambda pod: not pod.is_true(WARM), "said to be cold")
+            await world.stays(cold, "its model is not loaded", 4)
+            metrics(0)
+            await world.wait_upgraded("inference")
+        after = await world.pod(name)
+        assert (after.uid, after.ready, after.spec.containers[0].image) == (before.uid, True, world.app("v2"))
