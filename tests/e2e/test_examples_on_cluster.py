@@ -115,7 +115,7 @@ async def test_an_inference_server_ends_its_requests_first_and_serves_once_its_m
             kubectl(world.cluster, "exec", "-n", world.namespace, name, "--", "sh", "-c", shell)
 
         async def untouched() -> bool:
-            return (await world.pod(name)).status.container_statuses[0].restart_count == 0
+            return bool((await world.pod(name)).status.container_statuses[0].restart_count == 0)
 
         def is_running(pod: Pod, restarts: int) -> bool:
             return any(
