@@ -221,6 +221,20 @@ DEFECTS: Final = (
         ),
     ),
     Defect(
+        "judge a Pod that has served since it was created by what it lacks later",
+        LIFECYCLE,
+        "if has_served_since_birth(pod, context):",
+        "if False:",
+        ("unit/core/test_pod.py::test_a_pod_that_was_created_at_the_target_is_judged_by_its_deadline_too",),
+    ),
+    Defect(
+        "call a created Pod that has never been Ready one that has served",
+        AVAILABILITY,
+        "return len(known) == len(statuses) > 0 and lost_at > max(known) + minimum",
+        "return len(known) == len(statuses) > 0",
+        ("unit/core/test_pod.py::test_a_pod_that_was_created_at_the_target_is_judged_by_its_deadline_too",),
+    ),
+    Defect(
         "call a Pod that has never been Ready since one that has served",
         AVAILABILITY,
         "if lost_at == record.ready_changed_at or",

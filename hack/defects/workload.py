@@ -186,6 +186,46 @@ DEFECTS: Final = (
         ("unit/core/test_holds.py::test_a_native_rollout_that_gets_no_further_counts_as_progress_until_the_deadline",),
     ),
     Defect(
+        "wait without a reason for a budget that others use up",
+        "core/rollout/blocked.py",
+        "return others or (_by_bystanders(assessment) if waits else None)",
+        "return others",
+        (
+            "unit/core/test_holds.py::test_a_budget_that_others_use_up_is_a_wait_with_a_reason_and_a_deadline",
+            f"{MENDED}[wait without a reason for a budget that others use up]",
+        ),
+    ),
+    Defect(
+        "give a Pod that a partition keeps no place at the step",
+        "core/plan/decision.py",
+        "for pod in self.assessment.pods)",
+        "for pod in self.assessment.participants)",
+        (
+            "unit/core/test_steps.py::test_a_pod_that_a_partition_keeps_at_the_new_revision_has_its_place_at_the_step",
+            f"{MENDED}[give a Pod that a partition keeps no place at the step]",
+        ),
+    ),
+    Defect(
+        "hand over to a strategy that replaces no Pod",
+        "core/rollout/holds.py",
+        "if snapshot.kind.held(snapshot.workload):  #",
+        "if snapshot.kind.fall_back(snapshot.workload) is not None:  #",
+        (
+            "unit/core/test_holds.py::test_nothing_is_handed_over_where_a_strategy_of_its_owner_replaces_no_pod",
+            f"{MENDED}[hand over to a strategy that replaces no Pod]",
+        ),
+    ),
+    Defect(
+        "take a template of which nobody knows for another writer's change",
+        "core/kinds/matching.py",
+        'return "" if is_done else self',
+        "return self",
+        (
+            "unit/core/test_kinds.py::test_a_pod_that_is_done_with_a_template_of_which_nobody_knows_is_at_none",
+            f"{MENDED}[take a template of which nobody knows for another writer's change]",
+        ),
+    ),
+    Defect(
         "take a native rollout that gets on for one that does not",
         "cluster/memory.py",
         "elif workload not in self.blocked_since or self._blocked_at.get(workload) != progress:",
@@ -298,8 +338,8 @@ DEFECTS: Final = (
     Defect(
         "know nothing of a Pod that was changed by hand",
         "core/kinds/matching.py",
-        "if fitting else self.nearest(workload, revisions, wrong)",
-        'if fitting else ""',
+        'return "" if is_done else self.nearest(workload, revisions, wrong)',
+        'return ""',
         (
             "unit/core/test_kinds.py::test_a_pod_that_fits_no_template_was_made_from_the_only_one_that_can_be_meant",
             "scenarios/test_broken_pods.py::test_a_pod_that_was_changed_by_hand_is_drift_until_an_upgrade_mends_it",

@@ -19,8 +19,8 @@ class Known(Struct, frozen=True):
 
 _UNRECORDED = (
     "A file that is replaced (kubectl replace) takes the recorded templates of a bare ReplicaSet away in the write that"
-    " changes its template. What its Pods were made of is known no longer: they stay refused until deleted,"
-    " and the reason does not say so."
+    " changes its template; or the server refused to record one. What its Pods were made of is known no longer:"
+    " they stay refused until deleted, and the reason does not say so."
 )
 _REPLACED = (
     '{"start":{"kind":"ReplicaSet","replicas":1,"gate":true,"mode":"InPlaceOnly","strategy":"one","settings":{},'

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
+from hack.cluster import model
+from hack.cluster.images import CATALOGUE
 from inplace.core.objects import names
 from inplace.core.state import records
 from inplace.core.state.records import Record
@@ -145,6 +147,25 @@ def images(tree: Tree) -> tuple[str, ...]:
 def tags(tree: Tree) -> tuple[str, ...]:
     """Their tags, likewise."""
     return tuple(one.partition("@")[0].rpartition(":")[2] for one in images(tree))
+
+
+def content(reference: str) -> str:
+    """What is in an image: its digest, which several names may have; the name of one that is in no registry."""
+    name, _, digest = reference.partition("@")
+    repository, _, tag_ = name.rpartition("/")[2].partition(":")
+    return digest or (model.digest(repository, tag_) if tag_ in CATALOGUE.get(repository, {}) else name)
+
+
+def is_at(pod: Tree, template: Tree) -> bool:
+    """Whether a Pod is asked to run the images of a template: by their tags; or by the digest alone, which is what a
+    restart makes of an image that its node does not report by that tag."""
+    return all(_is(had, wanted) for had, wanted in zip(images(pod), images(template), strict=True))
+
+
+def _is(had: str, wanted: str) -> bool:
+    name = had.partition("@")[0]
+    has_tag = ":" in name.rpartition("/")[2]
+    return name == wanted.partition("@")[0] if has_tag else content(had) == content(wanted)
 
 
 def sizes(tree: Tree) -> tuple[str, ...]:

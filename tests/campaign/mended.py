@@ -106,9 +106,8 @@ MENDED: tuple[Mended, ...] = (
     ),
     Mended(
         "wait without end for a native rollout",
-        '{"start":{"kind":"Deployment","replicas":2,"gate":true,"mode":"InPlaceOnly","strategy":"one",'
-        '"settings":{"steps":"1"},"policies":false,"tool":"apply"},'
-        '"moves":[["image","crash",3.0],["resume","",60.0]]}',
+        '{"start":{"kind":"StatefulSet","mode":null,"settings":{"progress-deadline-seconds":"120"}},'
+        '"moves":[["node-away","1",0.2],["image","v2",3.0],["opt-in","InPlaceOnly",400.0]]}',
     ),
     Mended(
         "put back the metadata that others have changed",
@@ -174,5 +173,30 @@ MENDED: tuple[Mended, ...] = (
         "restart with the digest of another image while the new one is not there",
         '{"start":{"kind":"Deployment","replicas":1,"settings":{"pre-pull":"Never","progress-deadline-seconds":"120"}},'
         '"moves":[["image","missing",60.0],["restart-containers","app",1.0],["kill","",60.0]]}',
+    ),
+    Mended(
+        "wait without a reason for a budget that others use up",
+        '{"start":{"kind":"StatefulSet","strategy":"canary","settings":{"progress-deadline-seconds":"120"}},'
+        '"moves":[["node-away","0",3.0],["image","v2",400.0]]}',
+    ),
+    Mended(
+        "give a Pod that a partition keeps no place at the step",
+        '{"start":{"kind":"StatefulSet","strategy":"canary","settings":{"progress-deadline-seconds":"120"}},'
+        '"moves":[["image","v2",60.0],["setting","steps=1",1.0],["apply","v1",400.0]]}',
+    ),
+    Mended(
+        "hand over to a strategy that replaces no Pod",
+        '{"start":{"kind":"StatefulSet","mode":null,"strategy":"ondelete","settings":{"progress-deadline-seconds":"120"}},'
+        '"moves":[["env","debug",20.0],["opt-in","InPlaceIfPossible",400.0]]}',
+    ),
+    Mended(
+        "take a template of which nobody knows for another writer's change",
+        '{"start":{"kind":"ReplicaSet","sidecar":true,"settings":{"progress-deadline-seconds":"120"}},'
+        '"moves":[["refuse","ReplicaSets: 404",0.2],["sidecar","missing",1.0],["scale","3",200.0]]}',
+    ),
+    Mended(
+        "judge a Pod that has served since it was created by what it lacks later",
+        '{"start":{"kind":"Deployment","replicas":3,"settings":{"on-failure":"Rollback","progress-deadline-seconds":"120"}},'
+        '"moves":[["image","v2",2.0],["resume","",3.0],["flap","2 300",400.0]]}',
     ),
 )

@@ -18,7 +18,7 @@ from kubesim.api import kinds
 from tests import virtual_time
 from tests.campaign import kubectl
 from tests.campaign.kubectl import Refused
-from tests.campaign.ledger import is_ready, tags
+from tests.campaign.ledger import is_at, is_ready
 from tests.campaign.stage import Stage, opened
 from tests.campaign.story import BAD, LAST, Intent, Move, Story, beginning
 from tests.campaign.trace import Sight, Trace, status_of
@@ -223,10 +223,10 @@ class _Player:
         if found is None:
             return False
         pods = stage.ledger.pods()
-        wanted = tags(found["spec"]["template"])
+        template = found["spec"]["template"]
         alike = self._intent.kind == "ReplicaSet" and not self._intent.opted_in
         if len(pods) != self._intent.replicas or not all(
-            is_ready(pod) and (alike or tags(pod) == wanted) for pod in pods
+            is_ready(pod) and (alike or is_at(pod, template)) for pod in pods
         ):
             return False
         if not stage.ours:

@@ -203,6 +203,111 @@ def test_an_ordinary_story_is_quiet_with_us_and_without(kind):
             ),
             id="an undo does not take the history of a revision from its ReplicaSet",
         ),
+        pytest.param(
+            Story(
+                Start(
+                    "ReplicaSet",
+                    sidecar=True,
+                    settings={
+                        "on-failure": "Rollback",
+                        "gates": "before-drain=example.com/Idle",
+                        "progress-deadline-seconds": "120",
+                    },
+                ),
+                (Move("image", "missing"), Move("delete-pod", "2")),
+            ),
+            id="nothing is waited for of a container that does not run beside one that is not stopped",
+        ),
+        pytest.param(
+            Story(
+                Start(
+                    "Deployment",
+                    replicas=1,
+                    sidecar=True,
+                    settings={"on-failure": "Rollback", "progress-deadline-seconds": "120"},
+                ),
+                (Move("image", "v4"), Move("flap", "0 300", 20.0)),
+            ),
+            id="a probe that fails from the swap to the deadline speaks against the image",
+        ),
+        pytest.param(
+            Story(
+                Start("DaemonSet", replicas=1),
+                (
+                    Move("image", "v1-alias", 60.0),
+                    Move("restart-containers", "app", 60.0),
+                    Move("restart-containers", "app", 60.0),
+                ),
+            ),
+            id="a Pod with the digest of the template's image has that image",
+        ),
+        pytest.param(
+            Story(
+                Start("Deployment", replicas=3, mode=None),
+                (Move("refuse", "all writes: 429"), Move("image", "v2", 20.0), Move("pause", wait=20.0)),
+            ),
+            id="a rollout that its owner stops halfway had got less far while gates could not be opened",
+        ),
+        pytest.param(
+            Story(
+                Start("Deployment", mode=None, strategy="default"),
+                (Move("image", "v4", 3.0), Move("flap", "1 300", 3.0)),
+                seed=7649,
+            ),
+            id="a rollout without us that cannot end has a Pod more",
+        ),
+        pytest.param(
+            Story(
+                Start("Deployment", strategy="recreate"),
+                (Move("replace-without-label", wait=20.0), Move("strategy", "default", 20.0)),
+            ),
+            id="a strategy of a file that was replaced is not taken away by an apply, Recreate neither",
+        ),
+        pytest.param(
+            Story(
+                Start("Deployment", sidecar=True),
+                (Move("sidecar", "missing", 0.2), Move("resume", wait=60.0), Move("image", "v4", 60.0)),
+            ),
+            id="a native rollout for the image of a sidecar is one",
+        ),
+        pytest.param(
+            Story(
+                Start("Deployment", strategy="recreate", settings={"max-unavailable": "100%"}),
+                (Move("restart-containers", "app", 20.0), Move("scale", "3", 20.0)),
+            ),
+            id="a restarted Pod and a new one have the same bytes",
+        ),
+        pytest.param(
+            Story(
+                Start("Deployment", strategy="recreate", settings={"max-unavailable": "100%"}),
+                (Move("apply", "v1-alias; partition=1", 20.0),),
+            ),
+            id="two names of one image are one version",
+        ),
+        pytest.param(
+            Story(Start("ReplicaSet"), (Move("image", "crash", 3.0), Move("force-disable", wait=60.0))),
+            id="a Pod that has the image that does not run when its owner opts out is not Ready",
+        ),
+        pytest.param(
+            Story(
+                Start("StatefulSet", strategy="canary", tool="server-side-apply"),
+                (Move("replace-without-label", wait=3.0), Move("strategy", "default", 20.0)),
+            ),
+            id="a partition that was replaced over the freeze belongs to who replaced it",
+        ),
+        pytest.param(
+            Story(
+                Start("Deployment", policies=True, settings={"pre-pull": "Never", "progress-deadline-seconds": "120"}),
+                (
+                    Move("refuse", "freezes: 503", 3.0),
+                    Move("registry-away", wait=3.0),
+                    Move("orphan"),
+                    Move("image", "slow", 60.0),
+                ),
+                seed=9899,
+            ),
+            id="a write that is refused for the first time after others is told of once that has lasted",
+        ),
     ],
 )
 def test_what_the_protocol_promises_no_better_is_no_fault(story):

@@ -37,6 +37,14 @@ class Sight:
         return status_of(self.workload) if self.workload is not None else None
 
     @property
+    def is_partition_written(self) -> bool:
+        """Whether the partition of its strategy is owned by who wrote it, and not by us or by who applies a file."""
+        meta = self.workload["metadata"] if self.workload is not None else {}
+        entries = [one for one in meta.get("managedFields", ()) if one["operation"] == "Update"]
+        specs = [one["fieldsV1"].get("f:spec", {}) for one in entries if one["manager"] != names.FIELD_MANAGER]
+        return any("f:partition" in one.get("f:updateStrategy", {}).get("f:rollingUpdate", {}) for one in specs)
+
+    @property
     def template(self) -> Tree:
         """The present Pod template."""
         return self.workload["spec"]["template"] if self.workload is not None else {}
@@ -79,6 +87,13 @@ class Trace:
         return bool(found) and all(
             not one.intent.opted_in or (one.status is not None and one.status.phase is Phase.UP_TO_DATE)
             for one in found
+        )
+
+    def is_partition_taken(self, twin: Trace) -> bool:
+        """Whether a file was replaced over our partition: by that the partition is his who did so, and no file that is
+        applied from then on takes it away. Without us (`twin`) that write changed nothing there."""
+        return any(one.is_partition_written for one in self.sights) and not any(
+            one.is_partition_written for one in twin.sights
         )
 
     @property

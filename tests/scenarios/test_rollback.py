@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
+
+from inplace.core.objects import names
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Phase
+from inplace.kube.errors import KubeError
 from tests.scenarios import invariants
-from tests.scenarios.markers import core_of_held, kinds, long
+from tests.scenarios.markers import core_of_deployments, core_of_held, kinds, long
+from tests.scenarios.test_deployments import replica_sets
+from tests.scenarios.test_gates import IDLE, say
 
 #: An image that is pulled ahead in vain never reaches a Pod; here it is to.
 BACK = {"on-failure": "Rollback", "progress-deadline-seconds": "60", "pre-pull": "Never"}
@@ -49,6 +56,57 @@ async def test_an_image_that_does_not_exist_is_rolled_back_and_a_good_one_goes_t
         assert await images(world) == {world.app("v2")}
         assert await uids(world) == before
         invariants.check(world.history, replicas=3, budget=1, since=began)
+
+
+#: A condition without which a Pod is not Ready, beside our gate: a readiness that a test can take away.
+SERVING = "example.com/Serving"
+
+
+async def call_serving(world):
+    """An agent that sets the condition on every Pod that has none."""
+    while True:
+        for pod in await world.pods():
+            if pod.condition(SERVING) is None:
+                with suppress(KubeError):  # it has gone meanwhile
+                    await say(world, pod, SERVING, "True")
+        await world.clock.sleep(0.5)
+
+
+@core_of_deployments
+@kinds("Deployment", because="of its Pods one that comes before any is upgraded is a new one")
+async def test_a_pod_that_came_amid_a_rollout_and_served_is_not_taken_for_one_that_never_was_ready(open_world):
+    """A kubelet says that a Pod is not Ready before it starts any container; whatever comes later has been lost."""
+    async with open_world() as world:
+        settings = {**BACK, "gates": f"before-drain={IDLE}", "progress-deadline-seconds": "20"}
+        asked = {"readinessGates": [{"conditionType": names.GATE}, {"conditionType": SERVING}]}
+        agent = asyncio.create_task(call_serving(world))
+        await world.create_web(replicas=2, annotations=settings, spec=asked)
+        before = await uids(world)
+        await world.set_image(world.app("v2"))
+
+        async def prepared() -> bool:
+            return [tag for tag, _, replicas in await replica_sets(world) if replicas] == ["v2"]
+
+        await world.until(prepared, "the ReplicaSet to have the new template")
+        await world.delete_pod((await world.pods())[0].name)
+
+        async def born() -> bool:
+            return any(pod.uid not in before and pod.ready for pod in await world.pods())
+
+        await world.until(born, "the Pod in its place to be Ready")
+        agent.cancel()
+        new = next(pod for pod in await world.pods() if pod.uid not in before)
+        assert new.spec.containers[0].image == world.app("v2")
+        await world.clock.sleep(2)  # a kubelet's timestamps have whole seconds
+        await say(world, new, SERVING, "False")
+        await world.wait_phase("web", Phase.DEGRADED, seconds=3 * world.patience)
+        status = await world.status()
+        assert status is not None
+        assert (status.failed, status.failures, status.rolled_back_from) == (0, (), "")
+        for pod in await world.pods():
+            await say(world, pod, SERVING, "True")
+            await say(world, pod, IDLE, "True")
+        await world.wait_upgraded(seconds=2 * world.patience)
 
 
 @long

@@ -90,7 +90,11 @@ class MatchedByTemplate(Unordered):
         return {revision: template for revision, template in revisions.items() if revision in specified}
 
     def revision_of(self, workload: Workload, pod: Pod, revisions: Revisions) -> str:
-        """The revision in our record on the Pod, else the one whose template it matches best."""
+        """The revision in our record on the Pod, else the one whose template it matches best.
+
+        A Pod that is done with a revision of which no template is known any more is at none that is: what it lacks of
+        another is not taken for another writer's change.
+        """
         record = records.of(pod, workload.metadata.uid)
         if isinstance(record, Record):
             recorded = record.target if record.phase is PodPhase.DONE else record.base
@@ -98,7 +102,10 @@ class MatchedByTemplate(Unordered):
                 return recorded
         wrong = {revision: wrong_images(pod, template) for revision, template in revisions.items()}
         fitting = [revisions[revision] for revision, number in wrong.items() if not number]
-        return _best(workload, pod, fitting) if fitting else self.nearest(workload, revisions, wrong)
+        if fitting:
+            return _best(workload, pod, fitting)
+        is_done = isinstance(record, Record) and record.phase is PodPhase.DONE
+        return "" if is_done else self.nearest(workload, revisions, wrong)
 
     def nearest(self, workload: Workload, revisions: Revisions, wrong: Mapping[str, int]) -> str:
         """For a Pod that no template fits, as if another writer has changed its images: the only one that can be meant.

@@ -80,11 +80,11 @@ class Decision(Struct, frozen=True, dict=True):
 
     @cached_property
     def is_step_reached(self) -> bool:
-        """Whether as many Pods as the step allows are at the new revision and serve, and none is in flight."""
+        """Whether as many Pods as the step allows are at the new revision and serve, and none is in flight. One that a
+        partition keeps there has its place at the step, as it has in the quota."""
         if self.step is None or self.asked is None:
             return False
-        participants = self.assessment.participants
-        there = sum(pod.done and pod.revision == self.asked.revision for pod in participants)
+        there = sum(pod.done and pod.revision == self.asked.revision for pod in self.assessment.pods)
         return there >= self.step.limit and not self.assessment.is_in_progress
 
     @cached_property

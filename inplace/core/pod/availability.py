@@ -80,6 +80,22 @@ def has_served(pod: Pod, record: Record, context: PodContext) -> bool:
     return opened_at is None or lost_at - opened_at >= timedelta(seconds=context.settings.min_ready_seconds)
 
 
+def has_served_since_birth(pod: Pod, context: PodContext) -> bool:
+    """The same for a Pod that was created at the target, and is not Ready now.
+
+    A kubelet says that a Pod is not Ready before it starts any container; so a transition after all of them have
+    started, and none has ended, can only be one that lost it.
+    """
+    ready, statuses = pod.condition("Ready"), pod.status.container_statuses
+    lost_at = ready.last_transition_time if ready is not None else None
+    if lost_at is None or not runs(pod) or any(status.restart_count for status in statuses):
+        return False
+    started = [status.state.running.started_at for status in statuses if status.state.running is not None]
+    known = [at for at in started if at is not None]
+    minimum = timedelta(seconds=context.settings.min_ready_seconds)
+    return len(known) == len(statuses) > 0 and lost_at > max(known) + minimum
+
+
 def steady_at(pod: Pod, context: PodContext, *, fresh: bool) -> datetime | None:
     """When the readiness of a Pod upgraded in this rollout counts; None if it does now."""
     record = records.of(pod, context.workload)

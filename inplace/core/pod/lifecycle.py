@@ -21,7 +21,16 @@ from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.times import rounded_up
 from inplace.core.pod import attempt, batches, draining, eligibility, evidence, failures, gates, resizes, sizing
-from inplace.core.pod.availability import available, closed, drains, gated, has_served, ready_until, steady_at
+from inplace.core.pod.availability import (
+    available,
+    closed,
+    drains,
+    gated,
+    has_served,
+    has_served_since_birth,
+    ready_until,
+    steady_at,
+)
 from inplace.core.pod.states import (
     TARGET_UNKNOWN,
     Failed,
@@ -139,6 +148,8 @@ def _verdict_of_birth(pod: Pod, deadline: datetime, context: PodContext) -> Reas
     ready = pod.condition("Ready")
     lost_at = ready.since if ready is not None else None
     if pod.ready or context.now < deadline or (lost_at is not None and lost_at >= deadline):
+        return None
+    if has_served_since_birth(pod, context):
         return None
     ineligible = eligibility.ineligible(pod, context)
     if not _is_timed(ineligible):

@@ -1,5 +1,5 @@
 """What nobody but others can end: a budget that allows nothing, pulls that hang, a node that is away, a failed Pod, a
-native rollout, a condition that somebody else sets.
+native rollout, a condition that somebody else sets, a Pod that is missing or kept back and not available.
 
 Such a wait goes on for as long as it lasts. Beyond the progress deadline it counts as progress no longer, as that of a
 Deployment does (`ProgressDeadlineExceeded`): the workload is `Degraded`, with the reason.
@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from inplace.core.objects.plural import counted
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Workload
 from inplace.core.pod import gates
@@ -31,6 +32,8 @@ class Blocked(Struct, frozen=True):
     progress: int = 0
 
 
+#: So many Pods are named in a reason.
+_NAMED: Final = 3
 #: Who waits for the budget or the next step waits for those that keep it.
 _BEHIND: Final = frozenset({ReasonCode.Budget, ReasonCode.Step})
 _BY_OTHERS: Final = frozenset(
@@ -55,13 +58,29 @@ def first(assessment: Assessment, admission: Admission) -> Blocked | None:
     waits = [_wait(pod, admission) for pod in assessment.participants if not pod.done]
     if any(wait is None for wait in waits):
         return None
-    return next((wait for wait in waits if wait is not None and wait.reason.code not in _BEHIND), None)
+    others = next((wait for wait in waits if wait is not None and wait.reason.code not in _BEHIND), None)
+    return others or (_by_bystanders(assessment) if waits else None)
 
 
 def by_native_rollout(reason: Reason, workload: Workload) -> Blocked:
     """A rollout of the workload's own controller, which is never interrupted, and may not be able to end."""
     status = workload.status
     return Blocked(reason, progress=max(status.updated_replicas, status.updated_number_scheduled))
+
+
+def _by_bystanders(assessment: Assessment) -> Blocked | None:
+    """Pods that take no part in the rollout, or that are missing, use the budget up: all that take part wait for it."""
+    snapshot = assessment.snapshot
+    staying = [pod for pod in assessment.pods if pod.excluded is None or pod.excluded.code != ReasonCode.ScaledAway]
+    kept = [pod.pod.name for pod in staying if pod.excluded is not None and not pod.available]
+    missing = snapshot.kind.desired(snapshot.workload) - len(staying)
+    if not kept and missing <= 0:
+        return None
+    named = ", ".join(kept[:_NAMED]) + (f" and {len(kept) - _NAMED} more" if len(kept) > _NAMED else "")
+    who = [f"not available, and no part of this rollout: {named}"] if kept else []
+    who += [f"{counted(missing, 'Pod')} missing"] if missing > 0 else []
+    used_up = f"max-unavailable {assessment.settings.max_unavailable} is used up by others"
+    return Blocked(Reason(ReasonCode.Budget, "", f"{used_up} ({'; '.join(who)})"))
 
 
 def _wait(pod: PodAssessment, admission: Admission) -> Blocked | None:

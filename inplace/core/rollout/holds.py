@@ -246,5 +246,6 @@ def falls_back(assessment: Assessment) -> bool:
         return False
     if any(reason.code in _NOT_HANDED_OVER for reason in assessment.refused):
         return False
-    needs_freeze = freeze.needed(snapshot, assessment.now) is not None
-    return needs_freeze or snapshot.kind.fall_back(snapshot.workload) is not None
+    if snapshot.kind.held(snapshot.workload):  # by an OnDelete of the owner's nothing is replaced, and nothing is ours
+        return snapshot.kind.fall_back(snapshot.workload) is not None
+    return freeze.needed(snapshot, assessment.now) is not None

@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from inplace.core.objects import names
 from inplace.core.template import trees
+from tests.campaign.judges.disruption import is_drained
 from tests.campaign.judges.verdict import Verdict
-from tests.campaign.ledger import Tree, annotation, is_ready, label, tag
+from tests.campaign.ledger import Tree, annotation, is_at, is_ready, label, tag, tags
+from tests.campaign.story import BAD
 from tests.campaign.trace import Sight, Trace
 from tests.scenarios.world import OURS
 
 #: What Kubernetes counts for itself.
 _COUNTED = ("deployment.kubernetes.io/revision", names.TEMPLATE_GENERATION)
+#: Seconds after which every gate is open, once nothing is amiss.
+OPENED = 50.0
 
 
 def judge(ours: Trace, native: Trace) -> Iterator[Verdict]:
@@ -29,13 +34,15 @@ def judge(ours: Trace, native: Trace) -> Iterator[Verdict]:
     if ours.story.start.kind == "DaemonSet" and any(move.verb == "orphan" for move in ours.story.moves):
         # One that is created anew counts its generations from 1, and takes older Pods with that number for its own.
         calm = [one for one in calm if one.fault != "images of Pods"]
+    if _is_paused_halfway(ours):
+        calm = [one for one in calm if one.fault != "images of Pods"]
     yield from calm
     if not ours.is_mended or not ours.is_out:
         return
     known = {one.fault.partition(": ")[2] for one in calm} | unheard
     out = [one for one in _at("opted out", ours, native) if one.fault.partition(": ")[2] not in known]
     yield from out
-    if not out:
+    if not out and not ours.is_partition_taken(native):
         yield from _undone(ours, native)
 
 
@@ -47,10 +54,25 @@ def _invalid(trace: Trace) -> set[int]:
     return {move for move, (_, words) in trace.refused.items() if "is invalid: spec.updateStrategy" in words}
 
 
+def _is_paused_halfway(ours: Trace) -> bool:
+    """Whether its owner stopped the native rollout of a workload that was not opted in, and still does, when gates had
+    had no time to be opened since something was amiss: without us it may have got further by then."""
+    sight = ours.sight("calm")
+    if sight is None or not sight.intent.paused:
+        return False
+    pauses = [at for (_, before), (at, now) in pairwise(ours.intents) if now.paused and not before.paused]
+    last = max((at for at in pauses if at <= sight.at), default=0.0)
+    return not ours.intent_at(last).opted_in and ours.since_unquiet(last) < OPENED
+
+
 def _at(name: str, ours: Trace, native: Trace) -> Iterator[Verdict]:
     mine, twin = ours.sight(name), native.sight(name)
-    if mine is not None and twin is not None:
-        yield from _compared(name, mine, twin)
+    if mine is None or twin is None:
+        return
+    taken = ours.is_partition_taken(native)
+    for one in _compared(name, mine, twin):
+        if not taken or one.fault not in {"images of Pods", "calm: strategy", "opted out: updateStrategy"}:
+            yield one
 
 
 def _compared(name: str, mine: Sight, twin: Sight) -> Iterator[Verdict]:
@@ -132,15 +154,19 @@ def _owners(keys: dict[str, str]) -> dict[str, str]:
 
 
 def _pods(mine: Sight, twin: Sight) -> Iterator[Verdict]:
-    if len(mine.pods) != len(twin.pods):
+    # A rollout without us that cannot end, in another moment of which a Pod was lost, has one more.
+    if len(mine.pods) not in {len(twin.pods), mine.desired}:
         yield Verdict("oracle", "count of Pods", f"with us {len(mine.pods)}, without {len(twin.pods)}")
     wanted, by_hand = tag(mine.template), _is_left_to_its_owner(mine)
     judged = [pod for pod in mine.pods if tag(pod) == wanted or not by_hand]
+    if by_hand:  # what was given an image of the owner's that does not run stays there
+        judged = [pod for pod in judged if is_drained(pod) or not set(tags(pod)) & set(BAD)]
     if sum(map(is_ready, twin.pods)) == len(twin.pods) and not all(map(is_ready, judged)):
         yield Verdict("oracle", "Pods not Ready", f"{sum(map(is_ready, judged))} of {len(judged)} are Ready")
     if by_hand or mine.intent.touched:
         return  # an image that somebody has set by hand on a Pod stays
-    if any(tag(pod) != wanted for pod in mine.pods) and all(tag(pod) == wanted for pod in twin.pods):
+    behind = any(tag(pod) != wanted and not is_at(pod, mine.template) for pod in mine.pods)
+    if behind and all(tag(pod) == wanted for pod in twin.pods):
         yield Verdict("oracle", "images of Pods", f"with us {[tag(pod) for pod in mine.pods]}, wanted {wanted}")
 
 

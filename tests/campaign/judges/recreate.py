@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.campaign.judges.verdict import Verdict
-from tests.campaign.ledger import Tree, image, is_ready, member_changes
+from tests.campaign.ledger import Tree, content, image, is_ready, member_changes
 from tests.campaign.trace import Trace
 
 #: All writes of one moment are through within so many seconds.
@@ -51,4 +51,4 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
 
 
 def _serving(pods: dict[str, Tree]) -> set[str]:
-    return {image(pod) for pod in pods.values() if is_ready(pod)}
+    return {content(image(pod)) for pod in pods.values() if is_ready(pod)}

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from inplace.core.state.records import PodPhase
 from tests.campaign.judges.verdict import Verdict
-from tests.campaign.ledger import Tree, member_changes, record_of, tag, tags
+from tests.campaign.ledger import Tree, member_changes, record_of, tags
 from tests.campaign.story import Commit, Intent
 from tests.campaign.trace import Trace
 
@@ -74,12 +74,12 @@ def _is_unproven(pod: Tree) -> bool:
 def _while_opted_in(ours: Trace) -> Iterator[Verdict]:
     pods: dict[str, Tree] = {}
     moments = _image_changes(ours)
-    #: Whether a native rollout was under way when the image was last changed.
+    #: Whether a native rollout was under way when an image was last changed.
     under_way = False
     for entry, change in member_changes(ours.entries):
         while moments and moments[0][0] <= entry.at:
             was = moments.pop(0)[1]
-            under_way = any(tag(pod) != was for pod in pods.values())
+            under_way = any(tags(pod) != was for pod in pods.values())
         old, new = change.old, change.new
         if new is not None:
             pods[new["metadata"]["uid"]] = new
@@ -92,7 +92,7 @@ def _while_opted_in(ours: Trace) -> Iterator[Verdict]:
         held = _held_since(ours, entry.at)
         if held is None or old["status"].get("phase") in {"Failed", "Succeeded"}:
             continue
-        if tag(old) != ours.intent_at(entry.at).tag and _changed(ours, held, entry.at):
+        if tags(old) != tags_of(ours.intent_at(entry.at)) and _changed(ours, held, entry.at):
             yield Verdict("replaced", "Pod", f"{entry.at:.1f} s: {change.name} was replaced natively")
             return
 
@@ -123,13 +123,13 @@ def _lifts(before: Intent, now: Intent) -> bool:
     return not now.policies and now.lifted != before.lifted
 
 
-def _image_changes(ours: Trace) -> list[tuple[float, str]]:
-    """When the owner's image changed, and what it was before."""
-    moments = [(when, intent.tag) for when, intent in ours.intents]
+def _image_changes(ours: Trace) -> list[tuple[float, tuple[str, ...]]]:
+    """When an image of the owner's changed, and what they were before."""
+    moments = [(when, tags_of(intent)) for when, intent in ours.intents]
     return [(when, old) for (_, old), (when, new) in itertools.pairwise(moments) if old != new]
 
 
 def _changed(ours: Trace, held: float, at: float) -> bool:
-    """Whether the image was last changed when the freeze had had its time."""
+    """Whether an image was last changed when the freeze had had its time."""
     changes = [when for when, _ in _image_changes(ours) if when <= at]
     return bool(changes) and changes[-1] >= held + FROZEN_AFTER

@@ -220,6 +220,22 @@ def test_what_cannot_be_made_in_place_is_handed_over_if_its_owner_allows_it():
     assert not falls_back(workload=workload(replicas=1, mode="InPlaceIfPossible", annotations={"bogus": "1"}))
 
 
+def test_nothing_is_handed_over_where_a_strategy_of_its_owner_replaces_no_pod():
+    """OnDelete: its controller would never begin. So it is at first sight, before our label says that it is held."""
+    for frozen in (False, True):
+        own = workload(
+            replicas=1,
+            mode="InPlaceIfPossible",
+            frozen=frozen,
+            strategy={"type": "OnDelete"},
+            original='{"type":"OnDelete"}',
+        )
+        assert not falls_back(workload=own)
+        made = plan(snapshot(pod(), workload=own, revisions=REFUSED), NOW).status
+        assert made is not None
+        assert made.phase is Phase.REFUSED
+
+
 def test_nothing_is_handed_over_while_a_pod_is_in_flight():
     third = {**REFUSED, NEW: template(NEW, "app:v2"), "web-3": template("web-3", "app:v3", hostname="x")}
     flying = pod(container(), name="web-1", record=swapping(), image="app:v2", generation=2)
@@ -256,6 +272,46 @@ def test_nothing_is_handed_over_that_a_partition_of_ours_keeps():
 def test_a_status_is_no_hold():
     said = statuses.encode(reported())
     assert hold(pod(), workload=workload(replicas=1, annotations={"status": said})) is None
+
+
+# --- blocked by others
+
+
+CANARY = workload(replicas=2, original='{"type":"RollingUpdate","rollingUpdate":{"partition":1}}')
+
+
+@pytest.mark.parametrize(
+    ("pods", "own", "who"),
+    [
+        pytest.param(
+            (pod(ready=False, name="web-0"), pod(name="web-1")),
+            CANARY,
+            "not available, and no part of this rollout: web-0",
+            id="kept by a partition",
+        ),
+        pytest.param((pod(name="web-0"), pod(name="web-1")), workload(replicas=3), "1 Pod missing", id="missing"),
+    ],
+)
+def test_a_budget_that_others_use_up_is_a_wait_with_a_reason_and_a_deadline(pods, own, who):
+    found = snapshot(*pods, workload=own)
+    early, late = (plan(replace(found, blocked_since=NOW), later(at)) for at in (599, 600))
+    for made, phase in ((early, Phase.PROGRESSING), (late, Phase.DEGRADED)):
+        assert made.status is not None
+        assert (made.status.phase, made.status.waiting["Budget"]) == (phase, len(pods) - (own is CANARY))
+        assert made.blocked is not None
+        assert who in made.blocked.reason.message
+    assert early.requeue_at == later(600)
+    assert [reason.code for reason in late.status.reasons] == [ReasonCode.Budget]
+
+
+def test_many_pods_that_use_the_budget_up_are_named_in_part():
+    away = [pod(ready=False, name=f"web-{number}") for number in range(5)]
+    own = workload(replicas=6, original='{"type":"RollingUpdate","rollingUpdate":{"partition":5}}')
+    made = plan(snapshot(*away, pod(name="web-5"), workload=own), NOW)
+    assert made.blocked is not None
+    assert made.blocked.reason.message.endswith(
+        "(not available, and no part of this rollout: web-4, web-3, web-2 and 2 more)"
+    )
 
 
 def test_a_native_rollout_that_gets_no_further_counts_as_progress_until_the_deadline():

@@ -32,6 +32,7 @@ from inplace.core.rollout import targets
 from inplace.core.rollout.snapshot import PullPods, Snapshot
 from inplace.core.settings.annotations import Amount, Settings, parse
 from inplace.core.state import conditions, statuses
+from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Phase, Status
 from inplace.core.template import trees
 from inplace.core.views import forecast
@@ -432,6 +433,15 @@ def test_a_pod_in_flight_is_given_no_template_that_is_not_on_record():
         shot = looked(deployment("v3"), replica_set("a", "v1", kept=kept), pods=(flying,))
         made = plan.plan(shot, NOW).actions
         assert any(isinstance(one, PatchImages) for one in made) is follows
+
+
+def test_a_pod_that_is_done_with_a_template_of_which_nobody_knows_is_at_none():
+    """Nobody has recorded the template: what the Pod has of it is not another writer's change of one that is known."""
+    gone = replace(swapping(PodPhase.DONE), base=print_of("v2"), target=print_of("v2"))
+    told = looked(deployment("v1"), replica_set("a", "v1"))
+    assert told.revision_of(pod(image="app:v2", revision="", record=gone)) == ""
+    assert told.revision_of(pod(image="app:v1", revision="", record=gone)) == print_of("v1"), "it has that one's images"
+    assert told.revision_of(pod(image="app:v2", revision="")) == print_of("v1"), "no record: somebody changed its image"
 
 
 def test_a_replica_sets_pod_that_fits_no_template_may_be_older_than_any():

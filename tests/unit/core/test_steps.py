@@ -7,6 +7,8 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from inplace.core.objects import names
+from inplace.core.objects.reasons import ReasonCode
+from inplace.core.plan.plan import Planner
 from inplace.core.rollout import steps
 from inplace.core.rollout.steps import CurrentStep, StepStatus
 from inplace.core.state.records import PodPhase
@@ -80,3 +82,14 @@ def test_the_request_is_the_annotation():
     assert steps.request(asking("x")) == "x"
     assert steps.request(workload()) == ""
     assert names.PROMOTE == "inplace.dev/promote"
+
+
+def test_a_pod_that_a_partition_keeps_at_the_new_revision_has_its_place_at_the_step():
+    """It has one in the quota: else nobody could take the last place, and nobody would be asked to promote."""
+    own = workload(
+        replicas=2, annotations={"steps": "1"}, original='{"type":"RollingUpdate","rollingUpdate":{"partition":1}}'
+    )
+    kept, waits = pod(name="web-0", revision=NEW, image="app:v2"), pod(name="web-1")
+    decided = Planner().decide(snapshot(kept, waits, workload=own), NOW)
+    assert {reason.code for reason in decided.admission.deferred.values()} == {ReasonCode.Step}
+    assert decided.is_step_reached
