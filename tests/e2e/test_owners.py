@@ -203,8 +203,7 @@ async def test_versions_of_a_deployment_that_is_recreated_never_serve_together(o
 async def test_a_policy_that_injects_into_every_pod_does_not_hold_an_upgrade_up(open_world):
     """An environment variable, and a container that never ends, into every new Pod of the namespace."""
     async with open_world() as world:
-        if world.cluster.k8s < "1.36":
-            pytest.skip("MutatingAdmissionPolicy is stable from 1.36 on")
+        world.require_mutating_policies()
         await world.create_web(replicas=2)
         async with bound(world, "inplace-fence-helpers"), _injecting(world):
             await world.set_image(world.app("v2"))

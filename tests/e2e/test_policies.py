@@ -34,8 +34,8 @@ SOON = 60.0
 @asynccontextmanager
 async def bound(world: RealWorld, *names_: str) -> AsyncIterator[None]:
     """Bind policies to this namespace while the block runs."""
-    if world.cluster.k8s < "1.36" and any("keep-freeze" in one or "gate" in one for one in names_):
-        pytest.skip("MutatingAdmissionPolicy is stable from 1.36 on")
+    if any("keep-freeze" in one or "gate" in one for one in names_):
+        world.require_mutating_policies()
     with policies.bound(world.cluster.kubeconfig, world.namespace, *names_):
         yield
 

@@ -87,8 +87,7 @@ async def in_force(world, host):
 @pytest.mark.parametrize("operations", [["CREATE", "UPDATE"], ["CREATE"]], ids="and ".join)
 async def test_images_that_admission_rewrites_are_refused_before_any_pod_is_touched(open_world, operations):
     async with open_world() as world, forwarder.forwarding(world.cluster.registry) as elsewhere:
-        if world.cluster.k8s < "1.36":
-            pytest.skip("MutatingAdmissionPolicy is stable from 1.36 on")
+        world.require_mutating_policies()
         elsewhere.reachable(True)
         await world.create_web(replicas=2)
         manifest = mirror(world, elsewhere.host, operations)

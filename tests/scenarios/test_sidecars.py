@@ -62,6 +62,7 @@ def injector(world, tag):
 @asynccontextmanager
 async def mesh(world, tag="v1"):
     """An injector for this namespace; yields what changes the image that it gives new Pods."""
+    world.require_mutating_policies()
     made = await world.client.create(POLICIES, None, injector(world, tag), type=dict)
     name = made["metadata"]["name"]
     selector = {"matchLabels": {"kubernetes.io/metadata.name": world.namespace}}

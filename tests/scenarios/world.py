@@ -121,6 +121,10 @@ class World(ABC):
     def policies(self, *groups: str) -> AbstractAsyncContextManager[None]:
         """Install groups of admission policies for this namespace while the block runs; skips where there are none."""
 
+    def require_mutating_policies(self) -> None:
+        """Skip the scenario where the server has none."""
+        return
+
     @abstractmethod
     def registry(self, *, fresh: bool = False) -> AbstractAsyncContextManager[Registry]:
         """A registry with the same images that can be reached when the scenario says so; at first it cannot.
