@@ -87,13 +87,13 @@ def has_served_since_birth(pod: Pod, context: PodContext) -> bool:
     started, and none has ended, can only be one that lost it.
     """
     ready, statuses = pod.condition("Ready"), pod.status.container_statuses
-    lost_at = ready.last_transition_time if ready is not None else None
+    lost_at = ready.since if ready is not None else None
     if lost_at is None or not runs(pod) or any(status.restart_count for status in statuses):
         return False
     started = [status.state.running.started_at for status in statuses if status.state.running is not None]
     known = [at for at in started if at is not None]
     minimum = timedelta(seconds=context.settings.min_ready_seconds)
-    return len(known) == len(statuses) > 0 and lost_at > max(known) + minimum
+    return len(known) == len(statuses) > 0 and lost_at - max(known) > minimum
 
 
 def steady_at(pod: Pod, context: PodContext, *, fresh: bool) -> datetime | None:
