@@ -230,7 +230,7 @@ DEFECTS: Final = (
     Defect(
         "call a created Pod that has never been Ready one that has served",
         AVAILABILITY,
-        "return len(known) == len(statuses) > 0 and lost_at > max(known) + minimum",
+        "return len(known) == len(statuses) > 0 and lost_at - max(known) > minimum",
         "return len(known) == len(statuses) > 0",
         ("unit/core/test_pod.py::test_a_pod_that_was_created_at_the_target_is_judged_by_its_deadline_too",),
     ),
