@@ -186,8 +186,8 @@ DEFECTS: Final = (
     Defect(
         "change a template for a gate that no Pod gets",
         "cli/enable.py",
-        "            if not rolls:\n",
-        "            if False:\n",
+        "        if not rolls:\n",
+        "        if False:\n",
         ("commands/test_enabling.py::test_where_no_rollout_would_replace_the_pods_it_says_so",),
     ),
     # --- Pods that nobody owns

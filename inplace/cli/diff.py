@@ -1,25 +1,30 @@
-"""`inplace diff OLD NEW`: could this change be made in place? Offline, by the same rules as the controller's.
+"""`inplace diff`: could this change be made in place? By the same rules as the controller's.
 
-Nothing is imported that could reach a cluster. Exit codes: 0 same, 2 in place, 3 not in place, 1 error.
+Of two files it is offline, and nothing is imported that could reach a cluster; of workloads it is `compare`'s.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import click
 import msgspec
+from click.shell_completion import CompletionItem
 from msgspec.structs import replace
 
 from inplace.cli import errors, manifest
 from inplace.cli.commands import command
 from inplace.cli.errors import InputError
 from inplace.cli.manifest import Manifest
+from inplace.cli.options import Connection, filename_option, with_connection
 from inplace.cli.render.document import document as headed
 from inplace.cli.render.document import output_option, show
 from inplace.cli.say import say
+from inplace.core import kinds
+from inplace.core.objects.model import Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.settings.annotations import Native, parse
 from inplace.core.template import diff as change
@@ -35,17 +40,43 @@ def _minor(text: str) -> tuple[int, int]:
     return int(match[1]), int(match[2])
 
 
+def _sides(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from inplace.cli import proposals  # which can reach a cluster
+
+    found = proposals.workloads(ctx, param, incomplete) if "/" in incomplete else []
+    return found or [CompletionItem(incomplete, type="file")]
+
+
 @command("diff")
-@click.argument("old", type=click.Path())
-@click.argument("new", type=click.Path())
+@click.argument("sides", nargs=-1, metavar="[OLD NEW|WORKLOAD...]", type=click.Path(), shell_complete=_sides)
+@filename_option
+@click.option(
+    "--revision", "revisions", type=click.IntRange(1), multiple=True, metavar="N",
+    help="From this one of `inplace history` to the present template, or given twice, to the second.",
+)  # fmt: skip
 @output_option()
 @click.option("--kubelet", type=_minor, metavar="VERSION", help="Kubernetes version of the nodes, such as 1.31.")
-def diff(old: str, new: str, output: str, kubelet: tuple[int, int] | None) -> int:
+@with_connection
+def diff(
+    connection: Connection,
+    sides: tuple[str, ...],
+    revisions: tuple[int, ...],
+    output: str,
+    kubelet: tuple[int, int] | None,
+) -> int:
     """OLD and NEW are files in YAML or JSON, each with one workload of any kind or a bare Pod template
     ({metadata, spec}); `-` is standard input. Nothing is asked of a cluster.
 
+    With -f, live workloads are compared with their manifests in files: all of these, or each WORKLOAD (TYPE/NAME). With
+    --revision, a WORKLOAD is compared with itself at that revision.
+
     Exit codes: 0 same, 2 in place, 3 not in place, 1 error.
     """
+    if connection.filenames or revisions:
+        from inplace.cli import compare
+
+        return compare.run(connection, sides, revisions, output, kubelet)
+    old, new = _files(sides)
     if old == new == "-":
         raise InputError("only one of OLD and NEW can be standard input")
     before, after = manifest.read(old), manifest.read(new)
@@ -56,11 +87,24 @@ def diff(old: str, new: str, output: str, kubelet: tuple[int, int] | None) -> in
     verdict = judge(before, after, kubelet)
     if output == "text":
         head, color = ("not in place", "red") if isinstance(verdict, Refused) else ("in place", "green")
-        for line in text(verdict):
+        for line in text(verdict, before.template):
             say(line, head=head, color=color)
     else:
-        show(headed(document(verdict), "Diff"), output)
-    return _exit_code(verdict)
+        show(headed(document(verdict, before.template), "Diff"), output)
+    return exit_code(verdict)
+
+
+def _files(sides: tuple[str, ...]) -> tuple[str, str]:
+    """OLD and NEW. Raises UsageError, and for workloads says how they are compared."""
+    word, slash, _ = sides[0].partition("/") if sides else ("", "", "")
+    if slash and kinds.find(word.removesuffix(".apps")) is not None and not Path(sides[0]).exists():
+        what = f"what is {sides[0]} to be compared with? expected -f FILE or --revision N"
+    elif len(sides) == 2:
+        return sides[0], sides[1]
+    else:
+        ways = "a WORKLOAD with -f FILE or --revision N"
+        what = f"expected OLD and NEW, two files, or {ways}, found {len(sides)}"
+    raise click.UsageError(what, click.get_current_context())
 
 
 def judge(before: Manifest, after: Manifest, kubelet: tuple[int, int] | None) -> Verdict:
@@ -98,12 +142,13 @@ def _claims(manifest: Manifest) -> list[Any]:
     ]
 
 
-def document(verdict: Verdict) -> dict[str, Any]:
+def document(verdict: Verdict, before: Tree) -> dict[str, Any]:
     """The verdict as docs/design/protocol.md, "Formats" writes it; `restarts` and `notes` only if there are any."""
     found = verdict if isinstance(verdict, PodChange) else PodChange()
     result: dict[str, Any] = {
         "verdict": _word(verdict),
         "images": found.images,
+        "fromImages": _replaced(found, before),
         "metadata": {"labels": found.labels, "annotations": found.annotations},
         "reasons": verdict.reasons if isinstance(verdict, Refused) else (),
     }
@@ -116,8 +161,13 @@ def _again(change: PodChange) -> tuple[str, ...]:
     return tuple(name for name, container in change.containers.items() if container.restart)
 
 
-def text(verdict: Verdict) -> Iterator[str]:
-    """The verdict for a person, a line per change or reason."""
+def _replaced(change: PodChange, before: Tree) -> dict[str, str]:
+    """The images in the place of which others come."""
+    return {name: image for name, image in trees.images(before).items() if name in change.images}
+
+
+def text(verdict: Verdict, before: Tree) -> Iterator[str]:
+    """The verdict for a person, a line per change or reason; `before` is the template that changes."""
     if isinstance(verdict, Refused):
         yield "not in place"
         yield from (f"  {reason}" for reason in verdict.reasons)
@@ -129,7 +179,8 @@ def text(verdict: Verdict) -> Iterator[str]:
         which = f"{count} container{'s' * (count != 1)} restart{'s' * (count == 1)}" if count else "no restart"
         yield f"in place: {which}"
         yield from (f"  size {name}: {sizes.words(size)}" for name, size in verdict.sizes.items())
-        yield from (f"  image {name}: {image}" for name, image in verdict.images.items())
+        old = _replaced(verdict, before)
+        yield from (f"  image {name}: {old.get(name, '<none>')} -> {image}" for name, image in verdict.images.items())
         yield from (f"  restart {name}: with the image that it has" for name in _again(verdict))
         yield from _edits("label", verdict.labels)
         yield from _edits("annotation", verdict.annotations)
@@ -148,5 +199,6 @@ def _word(verdict: Verdict) -> str:
     return "Same" if verdict.is_empty else "InPlace"
 
 
-def _exit_code(verdict: Verdict) -> int:
+def exit_code(verdict: Verdict) -> int:
+    """The exit code of a verdict."""
     return {"Same": errors.OK, "InPlace": errors.CHANGES, "Refused": errors.REFUSED}[_word(verdict)]

@@ -6,17 +6,19 @@ What the controller does when the label is removed is done here as well, by the 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import click
 from msgspec.structs import replace
 
-from inplace.cli import errors, proposals
+from inplace.cli import errors, select
 from inplace.cli.commands import command
-from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, run_async, show_unseen
-from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
+from inplace.cli.connect import Ref, cluster, has_gate, run_async, show_unseen
+from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection, yes_option
 from inplace.cli.say import say
 from inplace.cluster import send
 from inplace.cluster.live import Live
@@ -35,6 +37,7 @@ from inplace.core.rollout.assess import PodAssessment
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state.statuses import Phase
 from inplace.core.template import trees
+from inplace.kube.client import Client
 from inplace.kube.errors import Conflict, NotFound, PreconditionFailed
 from inplace.runtime.waiting import wait_at_most
 
@@ -46,41 +49,62 @@ REVISION_SECONDS: Final = 10.0
 
 
 @command("disable")
-@click.argument("workload", shell_complete=proposals.workloads)
+@select.workloads_argument
 @click.option(
     "--force", is_flag=True, help="Disable even if Pods differ from the template: the native rollout replaces them."
 )
 @dry_run_option
+@yes_option
 @with_connection
-def disable(connection: Connection, workload: str, force: bool, dry_run: str) -> int:
-    """WORKLOAD is TYPE/NAME. Its own update strategy is restored; no controller has to run.
+def disable(connection: Connection, workloads: tuple[str, ...], force: bool, dry_run: str, yes: bool) -> int:
+    """WORKLOAD is TYPE/NAME. Its own update strategy is restored; no controller has to run. What -l or -A choose is
+    listed and asked for.
 
     Exit codes: 0 disabled, 3 Pods differ from the template, 124 timed out, 1 error.
     """
-    return run_async(_disable(connection, workload, force, dry_run))
+    return run_async(_disable(connection, workloads, force, dry_run, yes=yes))
 
 
-async def _disable(connection: Connection, text: str, force: bool, dry_run: str) -> int:
-    async with cluster(connection) as (client, namespace):
-        ref = parse_ref(text, namespace)
-        clock = client.clock
-        live = Live(client, ref.key)
-        memory = Memory(clock, live.cache)
-        async with live.watching(memory) as changed:
-            show_unseen(live)
-            snapshot = await _with_target(live, memory, changed)
-            behind = plan.behind(_without_mode(snapshot), clock.now())
-            if behind and (force or _is_kept(snapshot, behind)):
-                _warn(ref, snapshot, behind, force=force)
-                if not force:
-                    return errors.REFUSED
-            left = None if dry_run != "none" else await opted_out(live, memory, changed, force=force)
+async def _disable(connection: Connection, words: tuple[str, ...], force: bool, dry_run: str, *, yes: bool) -> int:
+    query = select.parse(words, connection)
+    async with cluster(connection, selects=True) as (client, namespace):
+        query = await select.confirmed(client, query.within(namespace), "disable", yes=yes or dry_run != "none")
+        return await select.for_each(client, query, partial(_disable_one, force=force, dry_run=dry_run))
+
+
+async def _disable_one(client: Client, ref: Ref, *, force: bool, dry_run: str) -> int:
+    clock, left = client.clock, None
+    live = Live(client, ref.key)
+    memory = Memory(clock, live.cache)
+    async with live.watching(memory) as changed:
+        show_unseen(live)
+        snapshot = await _with_target(live, memory, changed)
+        behind = plan.behind(_without_mode(snapshot), clock.now())
+        if behind and (force or _is_kept(snapshot, behind)):
+            _warn(ref, snapshot, behind, force=force)
+            if not force:
+                return errors.REFUSED
+        if dry_run == "none":
+            left = await opted_out(live, memory, changed, force=force)
+        elif dry_run == "server":
+            await _try_out(live, snapshot, force=force)
     if left is not None:
         return _unfinished(ref, snapshot, left)
     say(f"{ref} disabled{dry_run_suffix(dry_run)}")
     for line in _gate_left(ref, snapshot.workload):
         say(line)
     return errors.OK
+
+
+async def _try_out(live: Live, snapshot: Snapshot, *, force: bool) -> None:
+    """Submit what comes first, without persisting it: the label, and what follows from its absence now. Raises what the
+    client raises, such as that it is not allowed."""
+    now = live.clock.now()
+    first = _next(snapshot, Planner(), now, force=force)
+    then = _next(_without_mode(snapshot), Planner(), now, force=force)
+    for action in (*first, *(one for one in then if one not in first)):
+        with contextlib.suppress(PreconditionFailed, Conflict, NotFound):  # another writer was faster
+            await send.send(live.client, patches.build(action, now), dry_run=True)
 
 
 def _gate_left(ref: Ref, workload: Workload) -> Iterator[str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 import click
 from msgspec.structs import replace
 
-from inplace.cli import errors, proposals
+from inplace.cli import errors, select
 from inplace.cli.commands import command
-from inplace.cli.connect import Ref, cluster, has_gate, parse_ref, read_live, run_async, show_unseen, submit
-from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, seconds, with_connection
+from inplace.cli.connect import Ref, cluster, has_gate, read_live, run_async, show_unseen, submit
+from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, seconds, with_connection, yes_option
 from inplace.cli.say import say
 from inplace.core.actions import patches
 from inplace.core.actions.actions import PatchWorkload
@@ -27,7 +28,7 @@ LOOK_SECONDS: Final = 0.5
 
 
 @command("enable")
-@click.argument("workload", shell_complete=proposals.workloads)
+@select.workloads_argument
 @click.option(
     "--mode",
     type=click.Choice([str(mode) for mode in Mode]),
@@ -44,46 +45,63 @@ LOOK_SECONDS: Final = 0.5
     "--timeout", type=seconds, default="10m", show_default=True, metavar="DURATION", help="For that rollout (30s, 5m)."
 )
 @dry_run_option
+@yes_option
 @with_connection
 def enable(
-    connection: Connection, workload: str, mode: str, with_gate: bool, timeout: float | None, dry_run: str
+    connection: Connection,
+    workloads: tuple[str, ...],
+    mode: str,
+    with_gate: bool,
+    timeout: float | None,
+    dry_run: str,
+    yes: bool,
 ) -> int:
-    """WORKLOAD is TYPE/NAME. It is frozen in the same write, so that no change slips in between.
+    """WORKLOAD is TYPE/NAME. It is frozen in the same write, so that no change slips in between. What -l or -A choose,
+    of all workloads, is listed and asked for.
 
     Exit codes: 0 enabled, 3 refused, 124 timed out, 1 error.
     """
-    return run_async(_enable(connection, workload, mode, timeout if with_gate else None, dry_run))
+    return run_async(_enable(connection, workloads, mode, timeout if with_gate else None, dry_run, yes=yes))
 
 
-async def _enable(connection: Connection, text: str, mode: str, gate_timeout: float | None, dry_run: str) -> int:
+async def _enable(
+    connection: Connection, words: tuple[str, ...], mode: str, gate_timeout: float | None, dry_run: str, *, yes: bool
+) -> int:
     """`gate_timeout`: for the rollout that gives the Pods their gate; None if they get none."""
-    async with cluster(connection) as (client, namespace):
-        ref = parse_ref(text, namespace)
-        live = await read_live(client, ref)
-        snapshot = live.snapshot()
-        show_unseen(live)
-        before = snapshot.workload.metadata.label(names.MODE)
-        against = objections(snapshot, snapshot.parsed)
-        for reason in against:
-            say(f"error: cannot enable {ref}: {reason.code}: {reason}", err=True)
-        if against:
-            return errors.REFUSED
-        templated, rolls = has_gate(snapshot.workload), before is None and not snapshot.kind.held(snapshot.workload)
-        if gate_timeout is not None and not templated:
-            if not rolls:
-                return _no_rollout(ref, opted_in=before is not None)
-            await _add_gate(client, ref, snapshot, dry_run)
-            if dry_run != "none":
-                return errors.OK
-        if gate_timeout is not None and rolls and dry_run == "none":  # also if an earlier call has begun that rollout
-            rolled = await _rolled_out(client, ref, gate_timeout)
-            if rolled is None:
-                return errors.TIMED_OUT
-            snapshot = rolled
-        if before == mode:
-            say(f"{ref} already enabled ({mode})")
+    query = select.parse(words, connection)
+    async with cluster(connection, selects=True) as (client, namespace):
+        query = replace(query.within(namespace), others=True)
+        query = await select.confirmed(client, query, "enable", yes=yes or dry_run != "none")
+        act = partial(_enable_one, mode=mode, gate_timeout=gate_timeout, dry_run=dry_run)
+        return await select.for_each(client, query, act)
+
+
+async def _enable_one(client: Client, ref: Ref, *, mode: str, gate_timeout: float | None, dry_run: str) -> int:
+    live = await read_live(client, ref)
+    snapshot = live.snapshot()
+    show_unseen(live)
+    before = snapshot.workload.metadata.label(names.MODE)
+    against = objections(snapshot, snapshot.parsed)
+    for reason in against:
+        say(f"error: cannot enable {ref}: {reason.code}: {reason}", err=True)
+    if against:
+        return errors.REFUSED
+    templated, rolls = has_gate(snapshot.workload), before is None and not snapshot.kind.held(snapshot.workload)
+    if gate_timeout is not None and not templated:
+        if not rolls:
+            return _no_rollout(ref, opted_in=before is not None)
+        await _add_gate(client, ref, snapshot, dry_run)
+        if dry_run != "none":
             return errors.OK
-        return await _write(client, ref, snapshot, mode, dry_run)
+    if gate_timeout is not None and rolls and dry_run == "none":  # also if an earlier call has begun that rollout
+        rolled = await _rolled_out(client, ref, gate_timeout)
+        if rolled is None:
+            return errors.TIMED_OUT
+        snapshot = rolled
+    if before == mode:
+        say(f"{ref} already enabled ({mode})")
+        return errors.OK
+    return await _write(client, ref, snapshot, mode, dry_run)
 
 
 def _no_rollout(ref: Ref, *, opted_in: bool) -> int:

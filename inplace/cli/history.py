@@ -24,6 +24,7 @@ from inplace.core.actions.actions import PatchWorkload
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.views import history as view
 from inplace.core.views.history import Past
+from inplace.kube import resource as resources
 from inplace.kube.client import Client
 
 
@@ -59,8 +60,8 @@ def undo(connection: Connection, workloads: tuple[str, ...], to_revision: int | 
 
 async def _history(connection: Connection, words: tuple[str, ...], number: int | None, output: str) -> int:
     async def look(client: Client, ref: Ref) -> Sequence[Past]:
-        _, found = await _read(client, ref)
-        return (_numbered(ref, found, number),) if number is not None else found
+        _, found = await read(client, ref)
+        return (numbered(ref, found, number),) if number is not None else found
 
     query = select.parse(words, connection)
     async with cluster(connection, selects=True) as (client, namespace):
@@ -96,10 +97,14 @@ def _table(found: Sequence[Past], *, wide: bool) -> list[str]:
     return rows(head, cells)
 
 
-async def _read(client: Client, ref: Ref) -> tuple[Snapshot, tuple[Past, ...]]:
-    """The workload and its history. Raises InputError if the workload has none."""
+async def read(client: Client, ref: Ref, *, exact: bool = False) -> tuple[Snapshot, tuple[Past, ...]]:
+    """The workload and its history. Raises InputError if the workload has none; `exact`: also if it is only assumed,
+    for want of rights."""
     live = await read_live(client, ref)
     snapshot = live.snapshot()
+    unseen = live.cache.unseen.get(resources.CONTROLLERREVISIONS.plural)
+    if exact and unseen is not None and not ref.kind.child_kind:
+        raise InputError(unseen)
     show_unseen(live)
     found = view.of(snapshot)
     if not found:
@@ -108,7 +113,8 @@ async def _read(client: Client, ref: Ref) -> tuple[Snapshot, tuple[Past, ...]]:
     return snapshot, found
 
 
-def _numbered(ref: Ref, found: Sequence[Past], number: int) -> Past:
+def numbered(ref: Ref, found: Sequence[Past], number: int) -> Past:
+    """The revision with this number. Raises InputError naming those that there are."""
     past = next((one for one in found if one.entry.revision == number), None)
     if past is None:
         known = ", ".join(str(one.entry.revision) for one in found)
@@ -124,8 +130,8 @@ async def _undo(connection: Connection, words: tuple[str, ...], number: int | No
 
 
 async def _undo_one(client: Client, ref: Ref, *, number: int | None, dry_run: str) -> int:
-    snapshot, found = await _read(client, ref)
-    past = _numbered(ref, found, number) if number is not None else _before(ref, found)
+    snapshot, found = await read(client, ref, exact=True)
+    past = numbered(ref, found, number) if number is not None else _before(ref, found)
     if past.entry.is_current:
         say(f"{ref} skipped: its template is that of revision {past.entry.revision} already")
         return errors.OK

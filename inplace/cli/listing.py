@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
@@ -12,18 +14,23 @@ from msgspec import Struct
 from inplace.cli import errors, proposals, select
 from inplace.cli.commands import command
 from inplace.cli.connect import Ref, cluster, read_workload, run_async
-from inplace.cli.options import Connection, with_connection
+from inplace.cli.options import Connection, filename_option, seconds, with_connection
 from inplace.cli.render.document import document, is_document, listed, output_option, show
-from inplace.cli.render.table import rows
+from inplace.cli.render.table import Printer, rows
 from inplace.cli.say import say
+from inplace.cli.select import Query
+from inplace.cli.watching import OptedIn
 from inplace.core.objects import names
 from inplace.core.objects.workloads import Workload
 from inplace.core.state import statuses, versions
 from inplace.core.state.statuses import Status
 from inplace.core.template import trees
+from inplace.kube.client import Client
 
 #: What stands in the column of a phase that nobody has reported for the present generation.
 UNOBSERVED: Final = "Unobserved"
+#: And of one that is not opted in any more, or deleted, in a list that goes on.
+GONE: Final = "Gone"
 
 
 class Listed(Struct, frozen=True, rename="camel"):
@@ -41,13 +48,22 @@ class Listed(Struct, frozen=True, rename="camel"):
 
 @command("list")
 @click.argument("types", nargs=-1, metavar="[TYPE[,TYPE]|WORKLOAD...]", shell_complete=proposals.workloads)
+@filename_option
+@click.option("--watch", "-w", is_flag=True, help="Go on with a line for each that changes, until Ctrl-C or --timeout.")
+@click.option("--timeout", type=seconds, metavar="DURATION", help="With --watch: end after this long (30s, 5m).")
 @output_option("wide", "name")
 @with_connection
-def list_(connection: Connection, types: tuple[str, ...], output: str) -> int:
-    """Of one namespace, or with -A of all. Rights to list the workloads are enough.
+def list_(connection: Connection, types: tuple[str, ...], watch: bool, timeout: float | None, output: str) -> int:
+    """Of one namespace, or with -A of all. Rights to list the workloads are enough; -w takes watch, too.
 
     Exit codes: 0 shown, 1 error.
     """
+    if timeout is not None and not watch:
+        raise errors.InputError("--timeout is for --watch: expected both, or neither")
+    if watch:
+        if output not in {"text", "wide"}:
+            raise errors.InputError(f"--watch prints lines: expected --output text or wide, not {output}")
+        return run_async(_watch(connection, types, timeout, wide=output == "wide"))
     return run_async(_list(connection, types, output))
 
 
@@ -73,6 +89,48 @@ async def _list(connection: Connection, words: tuple[str, ...], output: str) -> 
     return errors.OK
 
 
+async def _watch(connection: Connection, words: tuple[str, ...], timeout: float | None, *, wide: bool) -> int:
+    query = select.parse(words, connection, every=True)
+    async with cluster(connection, selects=True) as (client, namespace):
+        query = query.within(namespace)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout or None) as limit:
+                await _follow(client, query, wide=wide)
+        if not limit.expired():
+            raise TimeoutError("timed out watching workloads")
+    return errors.OK
+
+
+async def _follow(client: Client, query: Query, *, wide: bool) -> None:
+    """Print the table, and then each workload that has changed, also one that is opted out or deleted."""
+    shown, everywhere = dict[Ref, list[str]](), query.namespace is None
+    printer: Printer | None = None
+    async with OptedIn(client, query).watching() as (found, changed):
+        while True:
+            changed.clear()
+            now, present = client.clock.now(), found()
+            cells = {
+                ref: [*map(str, _cells(ref, _listed(ref, one), now, everywhere=everywhere, wide=wide))]
+                for ref, one in present
+            }
+            gone = {
+                ref: [*([ref.namespace] if everywhere else []), str(ref), "", GONE]
+                for ref in shown.keys() - cells.keys()
+            }
+            if printer is None:
+                printer = Printer(_head(everywhere=everywhere, wide=wide), [*cells.values()])
+                printer.head()
+            since = _head(everywhere=everywhere, wide=wide).index("SINCE")
+            for ref, row in {**cells, **gone}.items():
+                told = [*row[:since], *row[since + 1 :]]
+                if shown.get(ref) != told:
+                    printer.row(row)
+                    shown[ref] = told
+            for ref in gone:
+                del shown[ref]
+            await changed.wait()
+
+
 def _listed(ref: Ref, workload: Workload) -> Listed:
     version = statuses.foreign(workload.metadata)
     return Listed(
@@ -87,9 +145,13 @@ def _listed(ref: Ref, workload: Workload) -> Listed:
 
 
 def _table(found: list[tuple[Ref, Workload]], now: datetime, *, everywhere: bool, wide: bool) -> list[str]:
-    head = [*(["NAMESPACE"] if everywhere else []), "WORKLOAD", "MODE", "PHASE", "UPDATED", "READY", "SINCE"]
-    head += [*(["REVISION", "IMAGES"] if wide else []), "MESSAGE"]
+    head = _head(everywhere=everywhere, wide=wide)
     return rows(head, [[*_cells(ref, _listed(ref, one), now, everywhere=everywhere, wide=wide)] for ref, one in found])
+
+
+def _head(*, everywhere: bool, wide: bool) -> list[str]:
+    head = [*(["NAMESPACE"] if everywhere else []), "WORKLOAD", "MODE", "PHASE", "UPDATED", "READY", "SINCE"]
+    return [*head, *(["REVISION", "IMAGES"] if wide else []), "MESSAGE"]
 
 
 def _cells(ref: Ref, one: Listed, now: datetime, *, everywhere: bool, wide: bool) -> Iterator[Any]:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from math import ceil
 from typing import Any
 
 import click
 from msgspec import Struct
 
-from inplace.cli import errors, proposals
+from inplace.cli import errors, proposals, select
 from inplace.cli.commands import command
 from inplace.cli.connect import (
     Ref,
     cluster,
     owner_of,
-    parse_ref,
     read_live,
     read_workload,
     require_opted_in,
@@ -24,7 +24,17 @@ from inplace.cli.connect import (
     submit,
 )
 from inplace.cli.errors import InputError
-from inplace.cli.options import POD_WORDS, Connection, dry_run_option, dry_run_suffix, is_name, seconds, with_connection
+from inplace.cli.options import (
+    POD_WORDS,
+    Connection,
+    dry_run_option,
+    dry_run_suffix,
+    filename_option,
+    is_name,
+    seconds,
+    with_connection,
+    yes_option,
+)
 from inplace.cli.say import say
 from inplace.cluster.single import Single
 from inplace.core.actions.actions import PatchWorkload
@@ -40,7 +50,8 @@ from inplace.kube.client import Client
 
 
 @command("restart")
-@click.argument("target", shell_complete=proposals.workloads_and_pods)
+@click.argument("targets", nargs=-1, metavar="TARGET...", shell_complete=proposals.workloads_and_pods)
+@filename_option
 @click.option("-c", "--container", "containers", multiple=True, metavar="NAME", help="Only this one; can be repeated.")
 @click.option("--ordered", is_flag=True, help="One container after the other, each when the one before is ready.")
 @click.option(
@@ -81,28 +92,52 @@ from inplace.kube.client import Client
     help="Restart although imagePullPolicy is Always: while the registry is away the container does not start.",
 )
 @dry_run_option
+@yes_option
 @with_connection
-def restart(connection: Connection, target: str, dry_run: str, **given: Any) -> int:
+def restart(connection: Connection, targets: tuple[str, ...], dry_run: str, yes: bool, **given: Any) -> int:
     """TARGET is TYPE/NAME of a workload that is opted in, whose Pods the controller restarts one budget at a time, as
     after `kubectl rollout restart`, all or those of -c; or pod/NAME of any Pod, which the command restarts by your own
-    rights.
+    rights. What -l or -A choose is listed and asked for. Several Pods restart one after the other; one that fails ends
+    it.
 
     A Pod with the readiness gate is drained first, which takes the role inplace-operator; the controller counts it.
 
     Exit codes: 0 restarted (of a workload: asked), 3 refused, 4 failed, 1 error.
     """
     options = Options(**given)
-    word, slash, name = target.partition("/")
-    if word not in POD_WORDS or not slash:
+    pods = _pods(targets)
+    if not pods:
         if options != Options(options.containers, options.ordered, timeout=options.timeout, keep=options.keep):
             raise InputError(
-                f"{target}: of a workload its settings say how a Pod is restarted: expected nothing but -c, --ordered"
-                " and --dry-run, or pod/NAME for the rest"
+                f"{' '.join(targets)}: of a workload its settings say how a Pod is restarted: expected nothing but -c, "
+                "--ordered and --dry-run, or pod/NAME for the rest"
             )
-        return run_async(_ask(connection, target, options, dry_run))
-    if not is_name(name):
-        raise InputError(f'unknown Pod "{target}": expected pod/NAME')
-    return run_async(_restart(connection, name, options, _settings(options), dry_run))
+        return run_async(_ask(connection, targets, options, dry_run, yes=yes))
+    if connection.filenames:
+        raise InputError(f"--filename names workloads: expected it without {targets[0]}")
+    return run_async(_restart_all(connection, pods, options, dry_run))
+
+
+def _pods(targets: tuple[str, ...]) -> list[str]:
+    """The names of the Pods, if it is about Pods. Raises InputError for a mixture."""
+    words = [f"pod/{word}" for word in targets[1:]] if targets and targets[0] in POD_WORDS else list(targets)
+    found = [word.partition("/")[2] for word in words if word.partition("/")[0] in POD_WORDS and "/" in word]
+    if found and len(found) < len(words):
+        raise InputError("Pods and workloads restart in different ways: expected only pod/NAME, or only TYPE/NAME")
+    for name in found:
+        if not is_name(name):
+            raise InputError(f'unknown Pod "pod/{name}": expected pod/NAME')
+    return list(dict.fromkeys(found))
+
+
+async def _restart_all(connection: Connection, pods: list[str], options: Options, dry_run: str) -> int:
+    """One after the other: each stays in service until its own turn."""
+    settings = _settings(options)
+    for name in pods:
+        code = await _restart(connection, name, options, settings, dry_run)
+        if code != errors.OK:
+            return code
+    return errors.OK
 
 
 class Options(Struct, frozen=True):
@@ -138,23 +173,28 @@ def _settings(given: Options) -> Settings:
     )
 
 
-async def _ask(connection: Connection, text: str, options: Options, dry_run: str) -> int:
+async def _ask(connection: Connection, words: tuple[str, ...], options: Options, dry_run: str, *, yes: bool) -> int:
+    query = select.parse(words, connection)
+    async with cluster(connection, selects=True) as (client, namespace):
+        query = await select.confirmed(client, query.within(namespace), "restart", yes=yes or dry_run != "none")
+        return await select.for_each(client, query, partial(_ask_one, options=options, dry_run=dry_run))
+
+
+async def _ask_one(client: Client, ref: Ref, *, options: Options, dry_run: str) -> int:
     """The controller: by the annotation in the template that `kubectl rollout restart` writes, or by our own for chosen
     containers."""
-    async with cluster(connection) as (client, namespace):
-        ref = parse_ref(text, namespace)
-        workload = await read_workload(client, ref)
-        require_opted_in(workload, ref)
-        tree = trees.decode(workload.spec.template)
-        metadata = trees.tree(tree.get("metadata"))
-        stamp = client.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
-        own = _request(tree, options, stamp)
-        marks = {**trees.tree(metadata.get("annotations")), **(own or {names.RESTARTED_AT: stamp})}
-        template = {**tree, "metadata": {**metadata, "annotations": marks}}
-        write = PatchWorkload(workload, None, "restart requested", {"template": template})
-        await submit(client, write, dry_run)
-        say(f"{ref}: restart requested{dry_run_suffix(dry_run)}")
-        return errors.OK
+    workload = await read_workload(client, ref)
+    require_opted_in(workload, ref)
+    tree = trees.decode(workload.spec.template)
+    metadata = trees.tree(tree.get("metadata"))
+    stamp = client.clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
+    own = _request(tree, options, stamp)
+    marks = {**trees.tree(metadata.get("annotations")), **(own or {names.RESTARTED_AT: stamp})}
+    template = {**tree, "metadata": {**metadata, "annotations": marks}}
+    write = PatchWorkload(workload, None, "restart requested", {"template": template})
+    await submit(client, write, dry_run)
+    say(f"{ref}: restart requested{dry_run_suffix(dry_run)}")
+    return errors.OK
 
 
 def _request(template: Tree, options: Options, stamp: str) -> dict[str, str]:

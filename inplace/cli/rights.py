@@ -48,8 +48,9 @@ def _workloads(*verbs: str, below: str = "") -> tuple[Right, ...]:
     return _on((plural + below for plural in _KINDS), *verbs, group="apps")
 
 
+_REVISIONS: Final = Right("apps", "controllerrevisions", "list")
 _SEEN: Final = (
-    Right("apps", "controllerrevisions", "list"),
+    _REVISIONS,
     Right("discovery.k8s.io", "endpointslices", "list"),
     Right("policy", "poddisruptionbudgets", "list"),
 )
@@ -77,6 +78,7 @@ _CHECK: Final = (
 #: By command, as it is typed. Several workloads, by -l or -A, also need `list` on them.
 NEEDS: Final[dict[str, Needs]] = {
     "list": Needs(_workloads("list")),
+    "list --watch": Needs(_workloads("list", "watch")),
     "plan": Needs(_ONE, (*_AROUND, *_DRY_RUNS)),
     "status": Needs(_workloads("get"), tuple(one for one in (*_ONE, *_AROUND) if one.verb == "list")),
     "status -o": Needs(_ONE, _AROUND),
@@ -102,13 +104,15 @@ NEEDS: Final[dict[str, Needs]] = {
     "check": Needs((), (Right("", "nodes", "list"), *_CHECK)),
     "check TYPE/NAME": Needs(_ONE, _AROUND),
     "history": Needs(_ONE, _AROUND),
+    "diff -f": Needs(_workloads("get")),
+    "diff --revision": Needs((*_ONE, _REVISIONS), tuple(one for one in _AROUND if one != _REVISIONS)),
     "enable": Needs((*_ONE, *_workloads("patch")), _AROUND),
     "set image": Needs(_CHANGE),
     "pause": Needs(_CHANGE),
     "resume": Needs(_CHANGE),
     "promote": Needs(_CHANGE),
     "retry": Needs(_CHANGE),
-    "undo": Needs((*_ONE, *_workloads("patch")), _AROUND),
+    "undo": Needs((*_ONE, _REVISIONS, *_workloads("patch")), tuple(one for one in _AROUND if one != _REVISIONS)),
     "restart TYPE/NAME": Needs(_CHANGE),
     "restart pod/NAME": Needs((*_on(["pods"], "get", "list"), *_workloads("get"), *_PODS_CHANGED), _AROUND),
     "disable": Needs(

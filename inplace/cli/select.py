@@ -21,7 +21,8 @@ from inplace.cli.options import Connection, filename_option, is_name
 from inplace.cli.say import say
 from inplace.core import kinds
 from inplace.core.kinds import Kind
-from inplace.core.objects import names
+from inplace.core.objects import names, selectors
+from inplace.core.objects.plural import counted
 from inplace.core.objects.workloads import Workload
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
@@ -29,6 +30,7 @@ from inplace.kube.errors import Denied, KubeError
 
 T = TypeVar("T")
 _F = TypeVar("_F", bound=Callable[..., Any])
+SELECTORS: Final = "app=web, tier!=db, env in (a,b), mesh or !mesh, separated by commas"
 ACCEPTED: Final = "TYPE/NAME, TYPE NAME, TYPE with -l SELECTOR or -A, or -f FILE"
 
 Act = Callable[[Client, Ref], Awaitable[int]]
@@ -69,15 +71,18 @@ class Query(Struct, frozen=True):
         return f"{what}{chosen} {where}"
 
 
-def parse(words: Sequence[str], options: Connection, *, every: bool = False) -> Query:
-    """What the words and the options choose, before any cluster is asked; `every`: no words mean all.
+def parse(words: Sequence[str], options: Connection, *, every: bool = False, files_are_content: bool = False) -> Query:
+    """What the words and the options choose, before any cluster is asked; `every`: no words mean all;
+    `files_are_content`: -f names no workloads, but what they are compared with.
 
     Raises InputError naming what is accepted.
     """
     everywhere, selector = options.all_namespaces, options.selector or ""
     if options.selector == "":  # of a variable that is not set, most likely
         raise InputError('invalid --selector "": expected labels, such as app=web')
-    if options.filenames:
+    if selector and selectors.parse(selector) is None:
+        raise InputError(f'invalid --selector "{selector}": expected {SELECTORS}')
+    if options.filenames and not files_are_content:
         if words:
             raise InputError(f"--filename cannot be given when a workload is named: expected {ACCEPTED}")
         _forbid(everywhere, selector, "files name the workloads")
@@ -172,6 +177,23 @@ async def for_each(client: Client, query: Query, act: Act) -> int:
     return worst(code for _, code in await of_each(client, query, act, errors.ERROR))
 
 
+async def confirmed(client: Client, query: Query, verb: str, *, yes: bool) -> Query:
+    """The query by names. If a selector or --all-namespaces chose them, they are listed and asked for, unless `yes`.
+
+    Raises click.Abort at a no, and InputError if there is none, or where nobody can answer.
+    """
+    if query.refs:
+        return query
+    refs = await chosen(client, query)
+    for ref in refs:
+        say(f"{ref.namespace}: {ref}", err=True)
+    if not yes:
+        if not is_terminal():
+            raise InputError(f"nobody can be asked here whether to {verb} these: expected --yes")
+        click.confirm(f"{verb.capitalize()} {counted(len(refs), 'workload')}?", abort=True, err=True)
+    return replace(query, refs=tuple(refs), kinds=())
+
+
 async def of_each(
     client: Client, query: Query, look: Callable[[Client, Ref], Awaitable[T]], failed: T
 ) -> list[tuple[Ref, T]]:
@@ -200,15 +222,6 @@ def worst(codes: Iterable[int]) -> int:
     return errors.ERROR if errors.ERROR in found else max(found, default=errors.OK)
 
 
-def confirm(refs: Sequence[Ref], what: str, *, yes: bool) -> None:
-    """List the workloads that were chosen by a selector, and ask; raises click.Abort at a no.
-
-    Raises InputError where nobody can answer.
-    """
-    for ref in refs:
-        say(f"{ref.namespace}: {ref}", err=True)
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise InputError(f"{what} {len(refs)} workloads takes --yes where nobody can be asked")
-    click.confirm(f"{what.capitalize()} these {len(refs)} workloads?", abort=True, err=True)
+def is_terminal() -> bool:
+    """Whether somebody can be asked."""
+    return sys.stdin.isatty()

@@ -10,7 +10,7 @@ from inplace.cli import errors, proposals, select
 from inplace.cli.commands import COMMANDS
 from inplace.cli.connect import OWNER, Ref, cluster, read_workload, run_async, submit
 from inplace.cli.errors import InputError
-from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
+from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, filename_option, with_connection
 from inplace.cli.say import say
 from inplace.core.actions.actions import PatchWorkload
 from inplace.core.objects import names
@@ -31,6 +31,7 @@ def set_() -> None:
 
 @set_.command("image", short_help="Set images of containers.")
 @click.argument("words", nargs=-1, metavar="WORKLOAD... CONTAINER=IMAGE...", shell_complete=proposals.workloads)
+@filename_option
 @dry_run_option
 @with_connection
 def image(connection: Connection, words: tuple[str, ...], dry_run: str) -> int:

@@ -23,6 +23,7 @@ from inplace.cli.connect import Notes, cluster, run_async
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, seconds, with_connection
 from inplace.cli.say import say
+from inplace.cli.select import SELECTORS
 from inplace.cluster import send
 from inplace.cluster.fleet import Fleet
 from inplace.cluster.memory import Memory
@@ -77,8 +78,7 @@ def sidecars(connection: Connection, **given: Any) -> int:
         raise InputError("missing --selector: expected -l SELECTOR, such as -l app=web")
     chosen = selectors.parse(connection.selector)
     if chosen is None:
-        expected = "expected app=web, tier!=db, env in (a,b), mesh or !mesh, separated by commas"
-        raise InputError(f'invalid selector "{connection.selector}": {expected}')
+        raise InputError(f'invalid selector "{connection.selector}": expected {SELECTORS}')
     _order(**given)  # what is wrong with it is said before a cluster is asked
     return run_async(_sidecars(connection, chosen, given))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from inplace.kube import resource as resources
+from kubesim.api.faults import Answer
 from tests.commands.conftest import NAMESPACE
 from tests.scenarios.manifests import statefulset
 
@@ -109,3 +111,87 @@ async def opted_in(shop) -> None:
     async with shop.controller():
         await shop.create_ready(2, annotations=AT_ONCE)
         await shop.reported("UpToDate")
+
+
+# --- diff of what is there
+
+
+async def upgraded(shop):
+    """web at shop:v2, whose first revision had shop:v1."""
+    async with shop.controller():
+        await shop.create_ready(1, annotations={"grace-period-seconds": "0", **AT_ONCE})
+        await shop.reported("UpToDate")
+        await shop.set_image("v2")
+        await shop.reported("UpToDate")
+
+
+async def test_a_workload_is_compared_with_its_manifest(shop, tmp_path):
+    await upgraded(shop)
+    text = "\n---\n".join(json.dumps(one) for one in (SERVICE, web("v3")))
+    for words, stdin in ((("-f", "-"), text), (("sts/web", "-f", "-"), text)):
+        done = await shop.inplace("diff", *words, stdin=stdin)
+        assert (done.code, done.err) == (2, "")
+        assert done.out.splitlines()[:3] == [
+            "statefulset/web -n default",
+            "in place: 1 container restarts",
+            "  image app: shop:v2 -> shop:v3",
+        ]
+    same = await shop.inplace("diff", "-f", "-", "-o", "jsonpath={.workload.name} {.verdict}", stdin=json.dumps(web()))
+    assert (same.code, same.out) == (0, "web Same")
+    other = await shop.inplace("diff", "-f", "-", stdin=json.dumps({**web(), "metadata": {"name": "other"}}))
+    assert (other.code, other.out) == (1, "")
+    assert 'statefulsets.apps "other" not found' in other.err
+
+
+async def test_a_workload_is_compared_with_itself_at_a_revision(shop):
+    await upgraded(shop)
+    for numbers, code, says in (
+        (("1",), 2, "  image app: shop:v1 -> shop:v2"),
+        (("2",), 0, "same: nothing to change on live Pods"),
+        (("2", "1"), 2, "  image app: shop:v2 -> shop:v1"),
+    ):
+        done = await shop.inplace("diff", "sts", "web", *(f"--revision={number}" for number in numbers))
+        assert (done.code, done.err) == (code, ""), numbers
+        assert says in done.out.splitlines(), numbers
+    for words, says in (
+        (("sts/web", "--revision", "7"), "statefulset/web has no revision 7: expected one of 1, 2"),
+        (("--revision", "1"), "no workload is named: expected TYPE/NAME, TYPE NAME,"),
+        (("sts/web", "--revision", "1", "-f", "-"), "--filename and --revision are mutually exclusive: a change is"),
+        (("sts/web", *("--revision", "1") * 3), "--revision is given 3 times: expected one, or two"),
+    ):
+        refused = await shop.inplace("diff", *words, stdin=json.dumps(web()))
+        assert (refused.code, refused.out) == (1, "")
+        assert refused.err.startswith(f"error: {says}"), refused.err
+
+
+# --- a plan right after a change
+
+
+async def test_a_plan_right_after_a_change_waits_for_the_controllers(shop, monkeypatch):
+    """Nobody has looked at it at first: the StatefulSet controller of this cluster is slow to answer."""
+    await shop.create_ready(1, gate=False, annotations=AT_ONCE, strategy={"type": "OnDelete"})
+    hold = asyncio.Event()
+    original = shop.cluster.server.plan
+
+    def slow(request):
+        status = request.plural == "statefulsets" and request.subresource == "status"
+        return Answer(409) if status and not hold.is_set() else original(request)
+
+    shop.cluster.server.plan = slow
+    await shop.patch({"spec": {"template": {"spec": {"containers": [{"name": "app", "image": "shop:v2"}]}}}})
+    planning = asyncio.create_task(shop.inplace("plan", "sts/web"))
+    await asyncio.sleep(1.0)
+    hold.set()
+    planned = await planning
+    note = "note: statefulset/web: waiting for the StatefulSet controller, 5s at most\n"
+    assert (planned.code, planned.err) == (2, note)
+    assert "shop:v1 -> shop:v2" in planned.out
+    hold.clear()
+    monkeypatch.setattr("inplace.cli.plan.PATIENCE_SECONDS", 0.5)
+    await shop.patch({"spec": {"template": {"spec": {"containers": [{"name": "app", "image": "shop:v3"}]}}}})
+    given_up = await shop.inplace("plan", "sts/web")
+    assert given_up.code == 1
+    assert given_up.err.splitlines()[-1] == (
+        "error: cannot plan statefulset/web: waiting for the StatefulSet controller, for 0.5s: look at"
+        " kube-controller-manager"
+    )

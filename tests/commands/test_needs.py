@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from inplace.cli.rights import NEEDS, Right, rule
 from inplace.core import kinds
 from inplace.kube import resource as resources
 from tests.commands.test_truth import AT_ONCE
+from tests.scenarios import manifests
 
 #: The arguments of each, and its exit code.
 COMMANDS = {
     "list": (("list", "sts"), 0),
+    "list --watch": (("list", "sts", "--watch", "--timeout", "1s"), 0),
     "plan": (("plan", "sts/web", "--image", "app=shop:v3"), 2),
     "status": (("status", "sts/web", "--timeout", "20s"), 0),
     "status -o": (("status", "sts/web", "-o", "json"), 0),
@@ -23,6 +27,8 @@ COMMANDS = {
     "check": (("check", "--lease-namespace", "default"), 0),
     "check TYPE/NAME": (("check", "sts/web"), 0),
     "history": (("history", "sts/web"), 0),
+    "diff -f": (("diff", "-f", "MANIFEST"), 2),
+    "diff --revision": (("diff", "sts/web", "--revision", "1"), 0),
     "enable": (("enable", "sts/web", "--mode", "InPlaceIfPossible"), 0),
     "set image": (("set", "image", "sts/web", "app=shop:v2", "--dry-run=server"), 0),
     "pause": (("pause", "sts/web", "--dry-run=server"), 0),
@@ -60,7 +66,9 @@ def denying(rights):
 @pytest.mark.parametrize("command", COMMANDS)
 async def test_a_command_asks_for_no_more_than_is_said_and_ends_without_what_is_required(shop, command, tmp_path):
     words, code = COMMANDS[command]
-    words = tuple(str(tmp_path / word) if word == "REPORT" else word for word in words)
+    words = tuple(str(tmp_path / word) if word in {"REPORT", "MANIFEST"} else word for word in words)
+    body = manifests.statefulset("web", "shop:v3", replicas=1, gate=False, annotations=AT_ONCE)
+    (tmp_path / "MANIFEST").write_text(json.dumps(body))
     async with shop.controller():
         await shop.create_ready(1, gate=False, annotations=AT_ONCE)
         await shop.reported("UpToDate")

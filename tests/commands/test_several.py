@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import pytest
@@ -144,6 +145,52 @@ async def test_list_without_a_controller_and_without_workloads(two):
     assert "waiting for the controller to observe this change" in listed.out
     nothing = await two.inplace("list", "ds")
     assert (nothing.code, nothing.out, nothing.err) == (0, "", "no workload that is opted in in namespace default\n")
+
+
+async def test_a_list_that_goes_on_has_a_line_for_each_that_changes(two):
+    """By watches: what has not changed is not asked for again."""
+    async with two.controller():
+        await reported(two, *WEB, "UpToDate")
+        await reported(two, *API, "UpToDate")
+        two.requests.clear()
+        watching = asyncio.create_task(two.inplace("list", "-A", "-w", "--timeout", "4s"))
+        await two.until(lambda: any(one.verb == "watch" for one in two.requests), "a watch")
+        await asyncio.sleep(0.5)
+        await two.inplace("pause", "sts/web")
+        await two.inplace("set", "image", "sts/web", "app=shop:v2")
+        await reported(two, *WEB, "Paused")
+        await two.client.delete(resources.find("apps", "deployments"), "api", NAMESPACE)
+        done = await watching
+    assert (done.code, done.err) == (0, "")
+    head, *rows = [line.split() for line in done.out.splitlines()]
+    assert head[:4] == ["NAMESPACE", "WORKLOAD", "MODE", "PHASE"]
+    phases = {name: [row[2 if "Gone" in row else 3] for row in rows if row[1] == name] for name in names_of(rows)}
+    assert phases["statefulset/web"][0] == "UpToDate"
+    assert phases["statefulset/web"][-1] == "Paused"
+    assert phases["deployment/api"][-1] == "Gone"
+    lists = [one.plural for one in two.requests if one.verb == "list"]
+    assert sorted(lists) == sorted(set(lists))
+
+
+def names_of(rows):
+    return {row[1] for row in rows}
+
+
+async def test_a_list_that_goes_on_without_rights(two):
+    two.denied = lambda request: request.plural == "deployments"
+    done = await two.inplace("list", "-w", "--timeout", "1s")
+    assert (done.code, len(done.err.splitlines())) == (0, 1)
+    assert done.err.startswith("note: ")
+    assert "statefulset/web" in done.out
+    two.denied = lambda request: True
+    refused = await two.inplace("list", "-w", "--timeout", "1s")
+    assert (refused.code, refused.out) == (1, "")
+    assert "forbidden" in refused.err
+    for words, said in (
+        (("-o", "json", "-w"), "--watch prints lines: expected --output text or wide, not json"),
+        (("--timeout", "1s"), "--timeout is for --watch: expected both, or neither"),
+    ):
+        assert (await two.inplace("list", *words)).err == f"error: {said}\n"
 
 
 # --- pause, resume, promote, retry

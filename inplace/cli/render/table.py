@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from inplace.cli.say import say
 from inplace.core.views.workload import WorkloadView
 
 
@@ -13,6 +14,22 @@ def rows(head: Sequence[str], cells: Sequence[Sequence[object]]) -> list[str]:
     table = [list(head), *([str(cell) for cell in row] for row in cells)]
     widths = [max(len(row[place]) for row in table) for place in range(len(head))]
     return ["   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
+
+
+class Printer:
+    """A table that goes on: its columns stay where the first rows have put them, as far as later ones fit."""
+
+    def __init__(self, head: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+        self._head = head
+        self._widths = [max(len(row[place]) for row in (head, *cells)) for place in range(len(head))]
+
+    def head(self) -> None:
+        """Print the names of the columns."""
+        self.row(self._head)
+
+    def row(self, cells: Sequence[str]) -> None:
+        """Print a row, which may have fewer cells."""
+        say("   ".join(cell.ljust(width) for cell, width in zip(cells, self._widths, strict=False)).rstrip())
 
 
 def pods(seen: WorkloadView) -> list[str]:

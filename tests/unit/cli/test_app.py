@@ -88,7 +88,7 @@ def test_the_name_follows_how_it_was_called(argv0, name):
 def test_as_a_plugin_the_help_speaks_of_kubectl(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/usr/bin/kubectl-inplace"])
     assert "Usage: kubectl inplace diff" in run("diff", "--help").output
-    assert "(see kubectl inplace diff --help)" in run("diff").stderr
+    assert "(see kubectl inplace explain --help)" in run("explain").stderr
 
 
 def test_both_entry_points_and_the_module_are_the_same_program():
@@ -110,8 +110,11 @@ def test_where_the_demos_cluster_is_missing_that_is_said(monkeypatch):
     ("args", "said"),
     [
         pytest.param(("dif",), "no such command 'dif'", id="unknown command"),
-        pytest.param(("diff",), "missing argument 'OLD'", id="missing argument"),
-        pytest.param(("diff", "a", "b", "c"), "got unexpected extra argument (c)", id="extra argument"),
+        pytest.param(("explain",), "missing argument 'POD...'", id="missing argument"),
+        pytest.param(("diff",), "expected OLD and NEW, two files, or a WORKLOAD with -f FILE", id="missing file"),
+        pytest.param(("version", "c"), "got unexpected extra argument (c)", id="extra argument"),
+        pytest.param(("diff", "a", "b", "c"), "with -f FILE or --revision N, found 3", id="extra file"),
+        pytest.param(("diff", "sts/web", "b"), "what is sts/web to be compared with? expected -f FILE", id="no file"),
         pytest.param(("--colour", "diff"), "no such option", id="unknown option"),
         pytest.param(
             ("diff", "a", "b", "-o", "xml"),
@@ -230,7 +233,7 @@ def test_what_is_no_duration(text):
 @pytest.mark.parametrize(
     "line",
     [
-        "explain web-0", "enable sts/web", "disable sts/web", "events sts/web", "report sts/web", "restart pod/web-0",
+        "explain web-0", "events sts/web", "report sts/web", "restart pod/web-0",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(
@@ -241,6 +244,27 @@ def test_what_would_choose_many_objects_is_refused_by_name(line, given, named, a
     done = CliRunner().invoke(app.main, [*line.split(), *given] if after else [*given, *line.split()])
     assert done.exit_code == 1
     assert done.stderr == f"error: {named} is not supported: expected one object by its name, and --namespace\n"
+
+
+@pytest.mark.parametrize(
+    "command", ["plan", "status", "history", "enable", "disable", "check", "pause", "undo", "restart"]
+)
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["-A"], "--all-namespaces cannot be given when a workload is named: expected TYPE/NAME, TYPE NAME,"),
+        (["-l", "a=b"], "--selector cannot be given when a workload is named: expected TYPE/NAME, TYPE NAME,"),
+        (["--selector="], 'invalid --selector "": expected labels, such as app=web'),
+        (["-l", "a=(b"], 'invalid --selector "a=(b": expected app=web, tier!=db, env in (a,b), mesh or !mesh'),
+        (["-f", "FILE"], "--filename cannot be given when a workload is named: expected TYPE/NAME, TYPE NAME,"),
+    ],
+)
+def test_flags_that_contradict_each_other_are_refused_before_a_cluster_is_asked(command, given, says):
+    if given[0] == "-f" and command == "plan":
+        pytest.skip("the file of plan is what is planned")
+    done = run(command, "sts/web", *given)
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"error: {says}"), done.stderr
 
 
 @pytest.mark.parametrize(("option", "said"), [("--listen=off", "--listen off"), ("--dry-run", "--dry-run")])

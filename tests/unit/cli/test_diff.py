@@ -71,6 +71,7 @@ def test_the_document_is_that_of_the_protocol(diff):
         "kind": "Diff",
         "verdict": "InPlace",
         "images": {"app": "app:2"},
+        "fromImages": {"app": "app:1"},
         "metadata": {
             "labels": {"add": {"x": "1"}, "change": {"v": ["1", "2"]}, "remove": ["w"]},
             "annotations": {"add": {}, "change": {}, "remove": []},
@@ -100,7 +101,7 @@ def test_yaml_says_the_same_as_json(diff):
     [
         pytest.param(template(), template(), ["same: nothing to change on live Pods"], id="same"),
         pytest.param(
-            template(), template("app:2"), ["in place: 1 container restarts", "  image app: app:2"], id="image"
+            template(), template("app:2"), ["in place: 1 container restarts", "  image app: app:1 -> app:2"], id="image"
         ),
         pytest.param(
             template(labels={"v": "1", "w": "1"}),
