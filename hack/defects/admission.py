@@ -42,6 +42,15 @@ DEFECTS: Final = (
         "unit/core/test_holds.py::test_a_replica_set_without_the_new_template_holds_its_pods",
     ),
     Defect(
+        "drain a Pod that serves in the middle of an attempt without a place in the budget",
+        "core/pod/lifecycle.py",
+        "return Pending(attempt.drain_after_all(pod, record, context), broken=not pod.ready)",
+        "return InProgress(_retargeted(), attempt.drain_after_all(pod, record, context))",
+        (
+            "unit/core/test_admit.py::test_a_pod_in_flight_that_serves_asks_for_its_place_when_it_turns_to_another_target",
+        ),
+    ),
+    Defect(
         "start with the write that freezes",
         "core/plan/plan.py",
         "hold = holds.first(assessment)\n        return Decision(assessment, hold, admit(assessment, hold))",

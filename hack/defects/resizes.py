@@ -9,6 +9,7 @@ from hack.defects.defect import Defect
 SIZES: Final = "core/template/sizes.py"
 RESIZES: Final = "core/pod/resizes.py"
 UNIT: Final = "unit/core/test_sizes.py"
+RESIZED: Final = "unit/core/test_resizes.py"
 SCENARIOS: Final = "scenarios/test_resize.py"
 RECORD: Final = "unit/core/test_record.py::test_a_resize_of_more_containers_than_a_record_has_room_for_is_refused"
 
@@ -18,7 +19,10 @@ DEFECTS: Final = (
         "core/pod/attempt.py",
         "generation=_next(pod, len(change.calm_sizes) > 0)",
         "generation=_next(pod, 1)",
-        ("unit/core/test_resizes.py::test_a_rollback_of_a_refused_size_waits_for_no_generation",),
+        (
+            f"{RESIZED}::test_a_rollback_of_a_refused_size_waits_for_no_generation",
+            f"{RESIZED}::test_a_pod_that_has_its_size_turns_to_another_target_without_a_wait",
+        ),
     ),
     Defect(
         "restart nothing for a size, whatever its policy",
@@ -54,6 +58,27 @@ DEFECTS: Final = (
         "for type_ in (PENDING, IN_PROGRESS):",
         "for type_ in ():",
         ("unit/core/test_resizes.py::test_a_size_is_in_force_when_nothing_is_pending_and_the_status_has_it",),
+    ),
+    Defect(
+        "take a Pod for one of another template although its size tells",
+        "core/kinds/matching.py",
+        ", -_wrong_amounts(pod, t)",
+        "",
+        ("unit/core/test_kinds.py::test_what_a_pod_was_made_from_is_told_by_its_size_where_its_metadata_does_not",),
+    ),
+    Defect(
+        "wait for the size of a container that was never there",
+        RESIZES,
+        "if not status.container_id:",
+        "if False:",
+        ("unit/core/test_resizes.py::test_a_container_that_was_never_there_has_no_size_to_wait_for",),
+    ),
+    Defect(
+        "turn a Pod that is resized to another target without a place in the budget",
+        "core/pod/sizing.py",
+        "return Pending(attempt.redirect_resize(pod, record, change, context), broken=not pod.ready)",
+        'return InProgress(_waiting(""), attempt.redirect_resize(pod, record, change, context))',
+        (f"{RESIZED}::test_a_pod_that_has_its_size_turns_to_another_target_without_a_wait",),
     ),
     Defect(
         "resize more containers than a record has room for",

@@ -122,8 +122,10 @@ def _told(generation: int | None, reason: str = "", message: str = "") -> Tree:
 
 
 def of_status(container: Container) -> Tree:
-    """The parts of a ContainerStatus about its size."""
+    """The parts of a ContainerStatus about its size: of one that does not run that with which it will
+    (kubelet_pods.go convertContainerStatusResources)."""
     if not container.id:
         return {}
     aside = container.allocated.get("requests")
-    return {"resources": container.actual} | ({"allocatedResources": aside} if aside else {})
+    size = container.actual if container.running else container.allocated
+    return {"resources": size} | ({"allocatedResources": aside} if aside else {})

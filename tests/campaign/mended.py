@@ -199,4 +199,23 @@ MENDED: tuple[Mended, ...] = (
         '{"start":{"kind":"Deployment","replicas":3,"settings":{"on-failure":"Rollback","progress-deadline-seconds":"120"}},'
         '"moves":[["image","v2",2.0],["resume","",3.0],["flap","2 300",400.0]]}',
     ),
+    Mended(
+        "drain a Pod that serves in the middle of an attempt without a place in the budget",
+        '{"start":{"kind":"StatefulSet","settings":{"progress-deadline-seconds":"120","max-failures":"9",'
+        '"gates":"before-ready=example.com/Idle"}},"moves":[["image","v2",300.0],["retry","retry",1.0],["image","v3",20.0]]}',
+    ),
+    Mended(
+        "wait for the kubelet to observe a size that the API server has refused",
+        '{"start":{"kind":"Deployment","settings":{"progress-deadline-seconds":"120"}},'
+        '"moves":[["resources","20m",0.2],["image","v3",1.0]]}',
+    ),
+    Mended(
+        "wait for the size of a container that was never there",
+        '{"start":{"kind":"Deployment","replicas":1,"settings":{"progress-deadline-seconds":"120","pre-pull":"Never"}},'
+        '"moves":[["image","missing",20.0],["delete-pod","0",20.0],["resources","30m",1.0]]}',
+    ),
+    Mended(
+        "take a Pod for one of another template although its size tells",
+        '{"start":{"kind":"Deployment","settings":{"steps":"1"}},"moves":[["resources","20m",1.0]]}',
+    ),
 )

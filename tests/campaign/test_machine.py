@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 
 import pytest
+from msgspec.structs import replace
 
 from kubesim.api.faults import Answer, Request
 from tests import virtual_time
 from tests.campaign.generator import TURNS, generate, kind_of
-from tests.campaign.judges import requests, verdicts
+from tests.campaign.judges import disruption, requests, verdicts
 from tests.campaign.ledger import Entry
 from tests.campaign.play import play
 from tests.campaign.shrink import shrunk
@@ -308,10 +309,24 @@ def test_an_ordinary_story_is_quiet_with_us_and_without(kind):
             ),
             id="a write that is refused for the first time after others is told of once that has lasted",
         ),
+        pytest.param(
+            Story(Start("Deployment", strategy="two"), (Move("replace-without-label"), Move("strategy", "default"))),
+            id="a strategy that an apply cannot take away allows what it says",
+        ),
     ],
 )
 def test_what_the_protocol_promises_no_better_is_no_fault(story):
     assert verdicts(play(story, ours=True), play(story, ours=False)) == []
+
+
+def test_a_drain_beyond_the_budget_is_seen():
+    """Two at a time, as it was asked for, is one too many as soon as nobody has."""
+    story = Story(Start("Deployment", replicas=3, settings={"max-unavailable": "2"}), (Move("image", "v2", 60.0),))
+    ours = play(story, ours=True)
+    assert list(disruption.judge(ours, ours)) == []
+    one = replace(ours.intents[0][1].commit, settings={})
+    ours.intents = [(at, replace(intent, commit=one)) for at, intent in ours.intents]
+    assert {verdict.fault for verdict in disruption.judge(ours, ours)} == {"over budget"}
 
 
 def test_a_story_is_played_the_same_every_time():

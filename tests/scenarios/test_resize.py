@@ -13,7 +13,7 @@ from inplace.core.state.records import PodPhase, Record
 from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
-from tests.scenarios.markers import core, kinds, shown_on
+from tests.scenarios.markers import core, core_of_deployments, kinds, shown_on
 from tests.scenarios.world import identity
 
 SMALL = {"requests": {"cpu": "20m", "memory": "16Mi"}, "limits": {"cpu": "200m", "memory": "64Mi"}}
@@ -118,6 +118,93 @@ async def test_a_size_and_an_image_are_one_upgrade(open_world):
             assert resized is not None
             assert closed is not None
             assert resized.at <= closed.at, "what the node cannot give is known before anything is disrupted"
+
+
+async def test_an_image_that_follows_a_size_within_a_moment_does_not_wait_for_a_size_that_is_set(open_world):
+    """Pods that have their size, and others that are getting it, turn to the new template."""
+    async with open_world() as world:
+        await create(world, replicas=3)
+        before = lives(await world.pods())
+        await resize(world, LARGE)
+
+        async def begun() -> bool:
+            return any(isinstance(records.read(pod), Record) for pod in await world.pods())
+
+        await world.until(begun, "the first Pod on its way to its new size")
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded()
+        for pod in await world.pods():
+            was, _, restarts = before[pod.name]
+            assert (identity(pod), sizes(pod)) == (was, (LARGE, LARGE))
+            assert pod.container_status("app").restart_count == restarts + 1
+
+
+async def test_a_size_of_a_container_that_crashes_is_in_force_and_the_image_that_mends_it_follows(open_world):
+    """The kubelet says of a container that does not run with what it will: nobody waits for it to run."""
+    async with open_world() as world:
+        await create(world, replicas=1, annotations={"max-failures": "9"})
+        [was] = await world.pods()
+        await world.set_image(world.app("crash"))
+        await world.wait_pod(was.name, has_crashed, "a container that has ended")
+        await resize(world, MORE)
+        await world.wait_pod(was.name, lambda pod: sizes(pod) == (MORE, MORE), "the size of a container that crashes")
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded()
+        [pod] = await world.pods()
+        assert (identity(pod), sizes(pod)) == (identity(was), (MORE, MORE))
+
+
+@core_of_deployments
+@kinds("DaemonSet", "Deployment", "ReplicaSet", because="a StatefulSet creates Pods of the template of before")
+async def test_a_size_of_a_container_that_was_never_there_is_not_waited_for(open_world):
+    """The kubelet shows no size for it, however long one waits: the image that mends it comes at once."""
+    async with open_world() as world:
+        await create(world, replicas=1, annotations={"pre-pull": "Never"})
+        [was] = await world.pods()
+        await world.set_image(world.app("missing"))
+        await world.wait_pod(was.name, lambda pod: waits_for(pod, "ImagePullBackOff"), "an image that is not there")
+        await world.delete_pod(was.name)
+
+        async def replaced() -> bool:
+            found = await world.pods()
+            return any(pod.uid != was.uid and waits_for(pod, "ImagePullBackOff") for pod in found)
+
+        await world.until(replaced, "a Pod whose container was never there")
+        [new] = await world.pods()
+        assert new.container_status("app").resources is None
+        await resize(world, MORE, image=world.app("v2"))
+        await world.wait_upgraded()
+        [pod] = await world.pods()
+        assert (pod.uid, sizes(pod)) == (new.uid, (MORE, MORE))
+
+
+@core_of_deployments
+async def test_a_pod_that_a_step_left_at_its_size_goes_on_to_the_next_template_with_that_size(open_world):
+    """Its image fits both templates before, and its size only one: that is no other writer's."""
+    async with open_world() as world:
+        await create(world, replicas=2, annotations={"steps": "1"})
+        await resize(world, LARGE)
+        await world.wait_phase("web", Phase.AWAITING_PROMOTION)
+        await world.annotate(steps=None)
+        await resize(world, LARGE, image=world.app("v2"))
+        await world.wait_upgraded()
+        pods = await world.pods()
+        assert [sizes(pod) for pod in pods] == [(LARGE, LARGE)] * len(pods)
+        assert not (await world.status()).reasons
+
+
+#: Other requests alone: the cgroup of a Pod none of whose containers run keeps the limits that it was made with.
+MORE = {**SMALL, "requests": LARGE["requests"]}
+
+
+def has_crashed(pod) -> bool:
+    status = pod.container_status("app")
+    return status.restart_count > 0 and status.state.running is None
+
+
+def waits_for(pod, reason) -> bool:
+    status = pod.container_status("app")
+    return status is not None and status.state.waiting is not None and status.state.waiting.reason == reason
 
 
 QUALITY = {"requests": {"cpu": "200m", "memory": "64Mi"}, "limits": {"cpu": "200m", "memory": "64Mi"}}

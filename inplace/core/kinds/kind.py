@@ -15,7 +15,8 @@ from inplace.core.objects.model import Pod, Tree
 from inplace.core.objects.reasons import Reason
 from inplace.core.objects.workloads import Revision, Workload
 from inplace.core.settings.annotations import Native, Settings
-from inplace.core.template import trees
+from inplace.core.template import sizes, trees
+from inplace.core.template.change import Size
 
 
 class Template(Struct, frozen=True, eq=False, dict=True):
@@ -43,6 +44,11 @@ class Template(Struct, frozen=True, eq=False, dict=True):
     def annotations(self) -> Mapping[str, str]:
         """Its annotations."""
         return trees.annotations(self.tree)
+
+    @cached_property
+    def sizes(self) -> Mapping[str, Size]:
+        """The cpu and memory of each of its containers."""
+        return {name: sizes.of(container) for name, container in trees.all_containers(self.tree).items()}
 
     @cached_property
     def imageless(self) -> bytes:

@@ -25,7 +25,7 @@ from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Workload
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
-from inplace.core.template import trees
+from inplace.core.template import sizes, trees
 
 #: How many recorded templates are read, and written: two or three, and one more for each change of the template before
 #: the last one is through. Others can write thousands into an annotation, and each is compared with each Pod.
@@ -130,12 +130,13 @@ class MatchedByTemplate(Unordered):
 
 
 def _best(workload: Workload, pod: Pod, fitting: Iterable[Template]) -> str:
-    """Among the templates with the Pod's images, the one that matches most of its labels and annotations.
+    """Among the templates with the Pod's images, the one that matches most of its labels and annotations, and then most
+    of its cpu and memory.
 
     On a tie the older template wins: only metadata then seems to be missing, and writing it again is harmless.
     """
     newest = trees.fingerprint(workload.spec.template)
-    return max(fitting, key=lambda t: (*_agreement(pod, t), t.revision != newest)).revision
+    return max(fitting, key=lambda t: (*_agreement(pod, t), -_wrong_amounts(pod, t), t.revision != newest)).revision
 
 
 def wrong_images(pod: Pod, template: Template) -> int:
@@ -151,6 +152,16 @@ def wrong_images(pod: Pod, template: Template) -> int:
 def _has(live: str, image: str) -> bool:
     """Whether a container has an image of a template, or an alias of it, as a restart leaves it."""
     return live == image or aliases.is_alias(live, image, unchanged=True)
+
+
+def _wrong_amounts(pod: Pod, template: Template) -> int:
+    """How many amounts of cpu and memory that the template has the Pod's containers lack, or have otherwise."""
+    return sum(
+        not sizes.same(container.resources.amount(side, name), amount)
+        for container in (*pod.spec.containers, *pod.spec.init_containers)
+        for side, amounts in template.sizes.get(container.name, {}).items()
+        for name, amount in amounts.items()
+    )
 
 
 def _agreement(pod: Pod, template: Template) -> tuple[int, int]:

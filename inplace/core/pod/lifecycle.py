@@ -273,8 +273,8 @@ def _redirect(pod: Pod, record: Record, change: PodChange, context: PodContext) 
     if unstarted is not None:
         return InProgress(unstarted)
     if drains(pod, context.settings, change.restarts):
-        if not closed(pod):
-            return InProgress(_retargeted(), attempt.drain_after_all(pod, record, context))
+        if not closed(pod):  # it serves on, and was granted no place in the budgets for this
+            return Pending(attempt.drain_after_all(pod, record, context), broken=not pod.ready)
         undrained = draining.undrained(pod, context)
         if undrained is not None:
             return undrained

@@ -71,7 +71,10 @@ def missing(pod: Pod, record: Record, node: Node | None) -> Reason | None:
 
 
 def _is_in_force(container: Container, status: ContainerStatus) -> bool:
-    """Whether what is set aside and what runs are what the spec says."""
+    """Whether what is set aside and what runs are what the spec says. A container that was never there has no size to
+    wait for: it starts with that of the spec (docs/design/kubernetes.md §1.3)."""
+    if not status.container_id:
+        return True
     if status.resources is None:
         return False
     asked = container.resources

@@ -11,7 +11,7 @@ from inplace.core.actions.actions import ResizePod
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod import attempt, evidence, failures, gates, resizes
-from inplace.core.pod.states import TARGET_UNKNOWN, InProgress, PodContext, PodState
+from inplace.core.pod.states import TARGET_UNKNOWN, InProgress, Pending, PodContext, PodState
 from inplace.core.state.records import Record
 from inplace.core.template.change import Refused, Size
 
@@ -27,9 +27,8 @@ def step(pod: Pod, record: Record, context: PodContext, held: Reason | None) -> 
         return InProgress(held)
     if isinstance(change, Refused):
         return attempt.fail(pod, record, change.reasons[0])
-    if record.target != context.target:
-        what = "the template changed; setting the new size"
-        return InProgress(_waiting(what), attempt.redirect_resize(pod, record, change, context))
+    if record.target != context.target:  # it serves on, and asks for what the new target takes of the budgets
+        return Pending(attempt.redirect_resize(pod, record, change, context), broken=not pod.ready)
     if change.calm_sizes and not is_late(pod, record, context):
         return resize(pod, record, change.calm_sizes)
     missing = unsized(pod, record, context)

@@ -67,6 +67,32 @@ def test_a_pod_beyond_the_replicas_does_not_count_as_available():
     assert started(made) == []
 
 
+def turning(count, **fields):
+    """Pods that have not been drained on their way to another template, and serve."""
+    record = replace(swapping(), target=OTHER)
+    return [pod(name=f"web-{n}", image="app:v3", record=record, **fields) for n in range(count)]
+
+
+OTHER = "web-other"
+THREE = {OLD: template(OLD, "app:v1"), OTHER: template(OTHER, "app:v3"), NEW: template(NEW, "app:v2")}
+
+
+def test_a_pod_in_flight_that_serves_asks_for_its_place_when_it_turns_to_another_target():
+    """Its attempt was granted what it took, which may have been nothing: one that restarts nothing drains nobody."""
+    made = admission(*turning(3), revisions=THREE)
+    assert started(made) == ["web-2"]
+    assert codes(made) == {"web-1": "Budget", "web-0": "Budget"}
+    assert started(admission(*turning(3), revisions=THREE, annotations={"max-unavailable": "2"})) == ["web-2", "web-1"]
+    assert codes(admission(*turning(1), revisions=THREE, room=0)) == {"web-0": "DisruptionCap"}
+
+
+def test_a_pod_in_flight_that_does_not_serve_keeps_its_place():
+    """It is down already, and goes on to the new target without asking."""
+    out, serving = turning(1, gate="False", ready=False), turning(2)[1:]
+    made = admission(*out, *serving, revisions=THREE)
+    assert (started(made), codes(made)) == ([], {"web-1": "Budget"})
+
+
 def test_a_broken_pod_costs_nothing():
     made = admission(pod(name="web-0", ready=False), pod(name="web-1"), room=0)
     assert started(made) == ["web-0"]

@@ -316,6 +316,23 @@ def test_what_a_pod_was_made_from_is_told_by_its_image_then_by_its_metadata():
     assert both.revision_of(pod(image="app:v2", revision="")) == print_of("v2")
 
 
+@pytest.mark.parametrize("kept", [("100m", "200m"), ("200m", "100m")])
+@pytest.mark.parametrize(("live", "made_of"), [("100m", "100m"), ("0.2", "200m")])
+def test_what_a_pod_was_made_from_is_told_by_its_size_where_its_metadata_does_not(kept, live, made_of):
+    """Of two templates with one image: what the other has is not another writer's doing."""
+
+    def sized(cpu: str, tag: str = "v1") -> dict[str, Any]:
+        made = tree(tag)
+        made["spec"]["containers"][0]["resources"] = {"requests": {"cpu": cpu}}
+        return made
+
+    known = {cpu: Template(cpu, sized(cpu)) for cpu in kept}
+    one = pod(revision="")
+    body = {"spec": sized(live)["spec"]}
+    one = replace(one, spec=decode(body, Pod).spec)
+    assert DEPLOYMENT.revision_of(deployment("v2"), one, known) == made_of
+
+
 def test_a_pod_that_fits_no_template_was_made_from_the_only_one_that_can_be_meant():
     """As if somebody had changed its image: the newest is one that we have not given it."""
     other = pod(image="app:other", revision="")

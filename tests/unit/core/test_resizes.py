@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from inplace.core.actions import patches
 from inplace.core.actions.actions import Abort, BeginResize, CloseGate, Complete, PatchImages, RecordFailure, ResizePod
-from inplace.core.objects.model import Pod
+from inplace.core.objects.model import Pod, PodStatus
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod import lifecycle, resizes
 from inplace.core.pod.states import InProgress, Pending, PodContext
@@ -19,6 +19,7 @@ from tests.factories import NEW, NOW, OLD, container, decode, later, pod
 
 IDLE = "game.example.com/Idle"
 CALM = ContainerChange(resources={"requests": {"cpu": "200m"}})
+V2 = ContainerChange("app:v2")
 SIZES = {"app": Resized("requests cpu 100m", "requests cpu 200m")}
 
 
@@ -114,6 +115,32 @@ def test_once_in_force_it_is_done_or_goes_on_to_the_drain(change, action):
     state = lifecycle.step(sized("200m", running="200m", record=resizing()), context(change))
     assert isinstance(state, InProgress)
     assert isinstance(state.action, action)
+
+
+def test_a_pod_that_has_its_size_turns_to_another_target_without_a_wait():
+    """No write changes its spec, so that its generation stays as it is."""
+    record = resizing(tried=("web-older",))
+    turned = replace(record, target="web-older")
+    state = lifecycle.step(sized("200m", running="200m", record=turned), context(PodChange({"app": V2})))
+    assert isinstance(state, Pending), "it serves, and asks for the place in the budget that the new target takes"
+    assert isinstance(state.action, BeginResize)
+    assert (state.action.record.target, state.action.record.generation) == (NEW, 2)
+    then = lifecycle.step(sized("200m", running="200m", record=state.action.record), context(PodChange({"app": V2})))
+    assert isinstance(then, InProgress)
+    assert isinstance(then.action, CloseGate)
+
+
+def test_a_container_that_was_never_there_has_no_size_to_wait_for():
+    """The kubelet shows none for it, and the image that mends it is not to wait for that."""
+    one = sized("200m", record=resizing())
+    never = container("", running=False, waiting="ImagePullBackOff")
+    status = decode({"containerStatuses": [never]}, PodStatus).container_statuses
+    assert (
+        resizes.missing(replace(one, status=replace(one.status, container_statuses=status)), resizing(), None) is None
+    )
+    assert (
+        resizes.missing(replace(one, status=replace(one.status, container_statuses=())), resizing(), None) is not None
+    )
 
 
 @pytest.mark.parametrize("gated", [True, False])
