@@ -56,6 +56,28 @@ async def test_nothing_is_handed_over_while_paused(open_world):
         assert {pod.uid for pod in await world.pods()} == uids
 
 
+@kinds("StatefulSet", "DaemonSet", because="the others have no OnDelete")
+async def test_nothing_is_handed_over_to_an_on_delete_of_its_owner(open_world):
+    """Nobody would begin: it is refused, until its owner deletes the Pods."""
+    async with open_world() as world:
+        await world.create_web(replicas=2, mode=None, strategy={"type": "OnDelete"})
+        await world.patch(ELSEWHERE)
+
+        async def observed() -> bool:
+            found = await world.workload()
+            return found.status.observed_generation >= found.metadata.generation
+
+        await world.until(observed, "its controller to have looked at the change")
+        await world.patch({"metadata": {"labels": {names.MODE: "InPlaceIfPossible"}}})
+        status = await world.wait_phase("web", Phase.REFUSED)
+        assert status.reasons[0].code == ReasonCode.FieldChanged
+        before = await world.pods()
+        for pod in before:
+            await world.delete_pod(pod.name)
+        await world.wait_phase("web", Phase.UP_TO_DATE, seconds=2 * world.patience)
+        assert not {pod.uid for pod in before} & {pod.uid for pod in await world.pods()}
+
+
 @kinds(
     "StatefulSet",
     "DaemonSet",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from inplace.cluster.memory import Caps
+from inplace.core.objects import names
+from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.core.state.statuses import Phase
@@ -13,6 +17,8 @@ from inplace.kube.client import PatchType
 from tests.scenarios import invariants
 from tests.scenarios.history import History
 from tests.scenarios.markers import kinds, long
+from tests.scenarios.test_gates import say
+from tests.scenarios.test_rollback import SERVING, call_serving
 
 
 async def test_paused_midway_finishes_what_is_in_flight_and_resumes(open_world):
@@ -80,6 +86,32 @@ async def test_min_ready_seconds_hold_the_next_pod_back(open_world):
         assert ready is not None
         assert begun is not None
         assert begun.at - ready.at >= 4, "web-0 was drained before web-1 had been Ready for min-ready-seconds"
+
+
+@kinds("StatefulSet", because="its partition names the Pods that it keeps")
+async def test_a_pod_that_a_partition_keeps_and_that_is_away_is_named_as_what_the_others_wait_for(open_world):
+    async with open_world() as world:
+        asked = {"readinessGates": [{"conditionType": names.GATE}, {"conditionType": SERVING}]}
+        strategy = {"type": "RollingUpdate", "rollingUpdate": {"partition": 1}}
+        agent = asyncio.create_task(call_serving(world))
+        await world.create_web(
+            replicas=2, annotations={"progress-deadline-seconds": "20"}, spec=asked, strategy=strategy
+        )
+        agent.cancel()
+        kept = next(pod for pod in await world.pods() if pod.name == "web-0")
+        await say(world, kept, SERVING, "False")
+
+        async def away() -> bool:
+            return any(not pod.ready for pod in await world.pods())
+
+        await world.until(away, "web-0 not Ready")
+        await world.set_image(world.app("v2"))
+        status = await world.wait_phase("web", Phase.DEGRADED, seconds=2 * world.patience)
+        assert [(one.code, "web-0" in one.message) for one in status.reasons] == [(ReasonCode.Budget, True)]
+        await say(world, kept, SERVING, "True")
+        await world.wait_phase("web", Phase.UP_TO_DATE)
+        images = [pod.spec.containers[0].image for pod in await world.pods()]
+        assert sorted(images) == [world.app("v1"), world.app("v2")]
 
 
 @kinds("StatefulSet", "DaemonSet", because="the others have no OnDelete")
