@@ -65,7 +65,7 @@ async def test_nothing_is_handed_over_to_an_on_delete_of_its_owner(open_world):
 
         async def observed() -> bool:
             found = await world.workload()
-            return found.status.observed_generation >= found.metadata.generation
+            return bool(found.status.observed_generation >= found.metadata.generation)
 
         await world.until(observed, "its controller to have looked at the change")
         await world.patch({"metadata": {"labels": {names.MODE: "InPlaceIfPossible"}}})
