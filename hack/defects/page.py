@@ -1,4 +1,4 @@
-"""The page of `inplace dashboard`: whom it answers, how long, and what it says."""
+"""The page of `inplace dashboard` and the live view: whom it answers, how long, and what they say."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 from hack.defects.defect import Defect
 
 PAGE: Final = "serve/page.py"
+LOOKS: Final = "core/views/looks.py"
 
 DEFECTS: Final = (
     Defect(
@@ -64,6 +65,20 @@ DEFECTS: Final = (
         "if is_ours(workload.metadata) and kinds.owner_of",
         "if kinds.owner_of",
         ("commands/test_dashboard.py::test_a_workload_that_nobody_has_opted_in_is_not_shown",),
+    ),
+    Defect(
+        "show what was decided before its time came as what is decided now",
+        LOOKS,
+        "(seen.until is None or now < seen.until) and ",
+        "",
+        ("unit/core/test_looks.py::test_what_ends_by_itself_is_decided_anew_when_it_does",),
+    ),
+    Defect(
+        "show what was decided of other Pods as what is decided now",
+        LOOKS,
+        " and seen.snapshot == snapshot",
+        "",
+        ("unit/core/test_looks.py::test_what_has_changed_is_decided_anew",),
     ),
     Defect(
         "lose a cancellation that comes together with what is waited for",

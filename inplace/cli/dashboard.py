@@ -22,10 +22,9 @@ from inplace.cli.say import say
 from inplace.cluster.key import Key
 from inplace.cluster.live import NoSuchWorkload
 from inplace.cluster.overview import Overview
-from inplace.core.plan.plan import Planner
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.views import silence
-from inplace.core.views import workload as view
+from inplace.core.views.looks import Looks
 from inplace.core.views.panel import panel
 from inplace.runtime.clock import Clock
 from inplace.runtime.waiting import wait_at_most
@@ -95,7 +94,7 @@ def files() -> dict[str, File]:
 
 async def _looks(overview: Overview, where: str) -> AsyncGenerator[dict[str, bytes], None]:
     """What is to be shown, again and again; it takes no more than a part of a processor."""
-    planner, unattended = Planner(), Unattended()
+    looks, unattended = Looks(), Unattended()
     while True:
         began, shown = overview.clock.monotonic(), dict[str, bytes]()
         problem = [f"out of date, retrying: {overview.problem}"] if overview.problem else []
@@ -106,12 +105,12 @@ async def _looks(overview: Overview, where: str) -> AsyncGenerator[dict[str, byt
                 snapshots[key] = overview.snapshot(key)
         for key, snapshot in snapshots.items():
             now = overview.clock.now()
-            seen = view.build(snapshot, planner.plan(snapshot, now))
+            seen = looks.view(snapshot, now)
             warnings = unattended.warnings(key, snapshot, now)
             name = f"{key.namespace}/{key}"
             shown[name] = msgspec.json.encode(panel(name, seen, overview.events(snapshot), warnings, now))
             await asyncio.sleep(0)  # whoever reads the page is answered between two workloads
-        planner.keep({one.workload.metadata.uid for one in snapshots.values()}, overview.cache.node_names())
+        looks.keep({one.workload.metadata.uid for one in snapshots.values()}, overview.cache.node_names())
         unattended.keep(snapshots)
         yield shown
         await _rest(overview.clock, began)

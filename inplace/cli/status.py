@@ -37,12 +37,13 @@ from inplace.cluster.live import Live
 from inplace.core.objects import names
 from inplace.core.objects.reasons import Reason
 from inplace.core.objects.workloads import Workload
-from inplace.core.plan.plan import Planner, plan
+from inplace.core.plan.plan import plan
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state import statuses, versions
 from inplace.core.state.statuses import Phase, Status
 from inplace.core.views import silence
 from inplace.core.views import workload as view
+from inplace.core.views.looks import Looks
 from inplace.core.views.workload import WorkloadView
 from inplace.kube.client import Client
 from inplace.kube.errors import KubeError
@@ -242,7 +243,7 @@ async def _watched(client: Client, ref: Ref, waited: Waited) -> int:
     """The live view: one list, then events; and once a second, for what the passing of time alone changes."""
     from inplace.cli.render.screen import Screen
 
-    live, planner, screen = Live(client, ref.key), Planner(), Screen(client.clock.now)
+    live, looks, screen = Live(client, ref.key), Looks(), Screen(client.clock.now)
     notes, unattended = Notes(screen.tell), Unattended(screen.tell)
     began = client.clock.monotonic()
     async with live.watching() as changed:
@@ -255,7 +256,7 @@ async def _watched(client: Client, ref: Ref, waited: Waited) -> int:
             snapshot = live.snapshot()
             if unattended.is_possible(snapshot.workload, live.clock.now()):
                 unattended.show(snapshot, live.clock.now())
-            return snapshot.workload, view.build(snapshot, planner.plan(snapshot, live.clock.now()))
+            return snapshot.workload, looks.view(snapshot, live.clock.now())
 
         async def wait() -> None:
             await client.clock.sleep(max(STILL_SECONDS, REST * (client.clock.monotonic() - began)))
