@@ -289,3 +289,15 @@ async def test_what_admission_rejects_in_the_middle_puts_the_pod_back_into_servi
     assert "no digests, please" in done.err
     assert container(after) == container(before)
     assert records.read(after) is None
+
+
+async def test_the_stop_of_the_old_container_is_not_counted_in_the_time_limit(shop):
+    """It runs its preStop hook for longer than everything else may take."""
+    hook = {"preStop": {"sleep": {"seconds": 4}}}
+    async with shop.controller():
+        await shop.create_ready(1, mode=None, lifecycle=hook, spec={"terminationGracePeriodSeconds": 10})
+        before = await shop.pod("web-0")
+        done = await shop.inplace("restart", "pod/web-0", "--timeout", "2s")
+        after = await shop.pod("web-0")
+    assert done.code == 0, done
+    assert_restarted(before, after)

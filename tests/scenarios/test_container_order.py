@@ -69,6 +69,33 @@ async def test_containers_are_swapped_one_after_another_each_when_the_one_before
         assert found.uid == pod.uid
 
 
+@core_of_held
+async def test_what_restarts_for_its_env_does_so_at_its_place_in_the_order(open_world):
+    async with open_world() as world:
+        body = world.manifest("web", replicas=1, sidecar=world.image("sidecar", "v1"), annotations=ORDER)
+        source = {"fieldRef": {"fieldPath": "metadata.labels['tier']"}}
+        reader = {**third(world), "env": [{"name": "TIER", "valueFrom": source}]}
+        body["spec"]["template"]["spec"]["containers"].append(reader)
+        body["spec"]["template"]["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "20m"}}
+        await world.create(body)
+        (pod,) = await world.pods()
+        wanted = {name: image for name, image in images(world, "v2").items() if name != "third"}
+        containers = [{"name": name, "image": image} for name, image in wanted.items()]
+        containers[0]["resources"] = {"requests": {"cpu": "30m"}}
+        template = {"metadata": {"labels": {"tier": "2"}}, "spec": {"containers": containers}}
+        await world.patch({"spec": {"template": template}})
+        await world.wait_upgraded()
+        assert swaps(world, pod.name) == [("third",), ("app",), ("sidecar",)]
+        states = [seen.pod for seen in world.history.of(pod.name)]
+        told = next(one for one in states if one.metadata.label("tier") == "2")
+        assert told.container("app").resources.requests["cpu"] == "30m", "its size first, which restarts nothing"
+        assert told.container("third").image != pod.container("third").image, "with the patch that restarts its reader"
+        swapped = next(one for one in states if one.container("app").image == wanted["app"])
+        assert swapped.container_status("third").container_id != ids(pod)["third"], "and not before it runs again"
+        found = await world.pod(pod.name)
+        assert [status.restart_count for status in found.status.container_statuses] == [1, 1, 1]
+
+
 @kinds("StatefulSet", "DaemonSet", "Deployment", because="no spec has the template that a bare ReplicaSet had before")
 @core_of_held
 async def test_a_batch_that_fails_stops_the_rest_and_a_rollback_turns_back_what_was_swapped(open_world):

@@ -280,6 +280,41 @@ async def test_more_than_the_node_has_is_refused_before_anything_is_written(open
         assert (lives(pods), [sizes(pod) for pod in pods]) == (before, [(SMALL, SMALL)])
 
 
+@pytest.mark.parametrize("image", [True, False], ids=["with an image", "without"])
+async def test_a_size_and_env_from_a_label_are_one_upgrade(open_world, image):
+    async with open_world() as world:
+        manifest = world.manifest("web", replicas=1, pod_labels={"tier": "1"})
+        container = manifest["spec"]["template"]["spec"]["containers"][0]
+        container["resources"] = SMALL
+        container["env"] = [{"name": "T", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['tier']"}}}]
+        await world.create(manifest)
+        changed = {"name": "app", "resources": LARGE, **({"image": world.app("v2")} if image else {})}
+        template = {"metadata": {"labels": {"tier": "2"}}, "spec": {"containers": [changed]}}
+        await world.patch({"spec": {"template": template}})
+        await world.wait_upgraded()
+        for pod in await world.pods():
+            assert (sizes(pod), pod.metadata.label("tier")) == ((LARGE, LARGE), "2")
+            assert world.history.restarts(pod.name, "app") == 1
+
+
+async def test_after_a_size_that_cannot_be_had_another_goes_through(open_world):
+    """Refused by a server from 1.36 on, else by the kubelet."""
+    async with open_world() as world:
+        await create(world, replicas=1)
+        before = lives(await world.pods())
+        await resize(world, {"requests": {"cpu": "1000"}, "limits": {"cpu": "1000"}})
+
+        async def told() -> bool:
+            status = await world.status()
+            return status is not None and status.phase in (Phase.REFUSED, Phase.DEGRADED)
+
+        await world.until(told, "the size to be refused or to have failed")
+        await resize(world, LARGE)
+        await world.wait_upgraded()
+        pods = await world.pods()
+        assert ([sizes(pod) for pod in pods], lives(pods)) == ([(LARGE, LARGE)] * len(pods), before)
+
+
 async def test_what_an_autoscaler_has_set_is_left_alone_and_said(open_world):
     async with open_world() as world:
         await create(world, replicas=1)

@@ -308,3 +308,17 @@ async def test_while_the_registry_is_away_no_container_that_asks_it_is_stopped(o
         await world.wait_upgraded(seconds=4 * world.patience)
         for old, new in zip(before, await world.pods(), strict=True):
             assert_restarted(old, new, {"app"})
+
+
+@core_of_held
+async def test_a_new_image_and_env_from_a_label_are_one_restart(open_world):
+    async with open_world() as world:
+        await reading(world, env("tier"), env("tier"), pod_labels={"tier": "1"})
+        before = await world.pods()
+        changed = {"containers": [{"name": "app", "image": world.app("v2")}]}
+        await world.patch({"spec": {"template": {"metadata": {"labels": {"tier": "2"}}, "spec": changed}}})
+        await world.wait_upgraded()
+        for old, new in zip(before, await world.pods(), strict=True):
+            assert identity(new) == identity(old)
+            assert (images(new)["app"], new.metadata.label("tier")) == (world.app("v2"), "2")
+            assert all(count == 1 for _, _, count in containers(new).values())

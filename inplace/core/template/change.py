@@ -161,22 +161,26 @@ class PodChange(Struct, frozen=True):
         """The containers that restart, in batches. Those that the order does not name are the last.
 
         A restart with the same image is asked for by metadata, and done when the Pod has it: such containers restart
-        with the first batch, whose patch has the metadata; or where they have an order of their own last, and the
-        metadata with the last of them.
+        together, with the batch of the first of them that the order names, else with the first one, and the metadata
+        comes with its patch; or where they have an order of their own last, and the metadata with the last of them.
         """
         again = [name for name, change in self.containers.items() if change.restart]
         others = [name for name in self.restarts if name not in again]
         named = {name for batch in self.order for name in batch}
         rest = tuple(name for name in others if name not in named)
-        parts = (tuple(name for name in others if name in batch) for batch in self.order)
-        found = [part for part in (*parts, rest) if part]
+        parts = [*(tuple(name for name in others if name in batch) for batch in self.order), rest]
+        found = [part for part in parts if part]
         if not again:
             return tuple(found)
         if len(self.restart_order) > 1:
             early = [tuple(name for name in again if name in batch) for batch in self.restart_order[:-1]]
             late = tuple(name for name in again if not any(name in batch for batch in early))
             return tuple(batch for batch in (*found, *early, late) if batch)
-        return ((*again, *(found[0] if found else ())), *found[1:])
+        at = next((place for place, batch in enumerate(self.order) if set(again) & set(batch)), None)
+        if at is None:
+            at = next((place for place, part in enumerate(parts) if part), 0)
+        parts[at] = (*again, *parts[at])
+        return tuple(part for part in parts if part)
 
     def part(self, batch: Collection[str]) -> PodChange:
         """The change for one batch; for none, nothing but what is no restart.

@@ -70,6 +70,28 @@ def test_containers_that_restart_with_the_same_image_in_an_order_come_last_and_t
     assert replace(wanted, restart_order=(("x", "y"),)).batches == (("x", "y", "env", "a"), ("b",))
 
 
+def test_containers_that_restart_for_metadata_do_so_together_where_the_order_has_the_first_of_them():
+    """What reads a key has to be made with it or after it: so the metadata comes when the first of them restarts."""
+    again = {name: ContainerChange(f"{name}:v1@sha256:{'1' * 64}", restart=True) for name in ("x", "y")}
+    labels = Edits(change={"tier": ("1", "2")})
+    wanted = replace(change("a", "b"), containers={**change("a", "b").containers, **again}, labels=labels)
+    for wanted_order, expected in (
+        ((("a",), ("b",)), (("x", "y", "a"), ("b",))),
+        ((("x",), ("a",), ("b",)), (("x", "y"), ("a",), ("b",))),
+        ((("a",), ("y",), ("b",), ("x",)), (("a",), ("x", "y"), ("b",))),
+        ((("c",), ("b", "x"), ("a",)), (("x", "y", "b"), ("a",))),
+        ((), (("x", "y", "a", "b"),)),
+    ):
+        ordered = replace(wanted, order=wanted_order)
+        assert ordered.batches == expected
+        left = ordered
+        for batch in expected:
+            part = left.part(batch)
+            assert part.labels == (labels if "x" in batch and left.labels.keys else Edits())
+            containers = {name: one for name, one in left.containers.items() if name not in batch}
+            left = replace(left, containers=containers, labels=Edits() if part.labels.keys else left.labels)
+
+
 def test_another_writer_is_told_from_a_batch_to_come():
     assert batches.is_planned(record(a=""), change("b", "c"))
     assert not batches.is_planned(record(a=""), change("a", "b", "c"))

@@ -930,4 +930,4 @@ def test_a_restart_with_the_same_image_comes_with_the_metadata_that_asks_for_it(
         "b": ContainerChange("b:v2"),
         "c": ContainerChange("c:2"),
     }
-    assert PodChange(again, order=(("c",), ("b",), ("a",))).batches == (("a", "c"), ("b",))
+    assert PodChange(again, order=(("c",), ("b",), ("a",))).batches == (("c",), ("b",), ("a",))
