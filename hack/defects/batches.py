@@ -12,6 +12,16 @@ SCENARIO: Final = "scenarios/test_container_order.py"
 
 DEFECTS: Final = (
     Defect(
+        "restart for env with the first batch, whatever the order",
+        "core/template/change.py",
+        "at = next((place for place, batch in enumerate(self.order) if set(again) & set(batch)), None)",
+        "at = None",
+        (
+            f"{UNIT}::test_containers_that_restart_for_metadata_do_so_together_where_the_order_has_the_first_of_them",
+            f"{SCENARIO}::test_what_restarts_for_its_env_does_so_at_its_place_in_the_order",
+        ),
+    ),
+    Defect(
         "patch all batches at once",
         BATCHES,
         "change.part(left[0])",
