@@ -5,6 +5,7 @@ Does not depend on any command; `commands.COMMANDS` says in which module each is
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 from importlib import import_module
@@ -14,6 +15,7 @@ from typing import Any, NoReturn
 import click
 from click.shell_completion import CompletionItem
 
+import inplace
 from inplace.cli import errors
 from inplace.cli.commands import COMMANDS
 from inplace.cli.options import connection_options
@@ -34,6 +36,18 @@ class Program(click.Group):
         command = found.get(f"{name}_") or found.get(name)
         assert isinstance(command, click.Command)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, with the command that is meant most likely."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = difflib.get_close_matches(args[0], COMMANDS, 1)
+            if not close:
+                raise
+            raise click.UsageError(f"{error.message.removesuffix('.')}: did you mean {close[0]}?", ctx) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands on the help page, without loading any of them."""
@@ -66,6 +80,7 @@ def program_name(argv0: str) -> str:
 
 
 @click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(inplace.__version__, message="inplace %(version)s")
 @connection_options
 @click.pass_context
 def main(ctx: click.Context) -> None:

@@ -29,29 +29,25 @@ class Compared(Struct, frozen=True):
 
 
 class Files(Struct, frozen=True):
-    """Manifests by the file that holds them."""
+    """What each file holds."""
 
-    held: tuple[tuple[str, Manifest], ...]
+    held: tuple[tuple[str, tuple[Manifest, ...]], ...]
 
     @classmethod
     def read(cls, filenames: Sequence[str]) -> Files:
         """All of them. Raises InputError for what cannot be read."""
         sources = [source for filename in filenames for source in manifest.sources(filename)]
-        return cls(tuple((source, one) for source in sources for one in manifest.all_in(source)))
+        return cls(tuple((source, tuple(manifest.all_in(source))) for source in sources))
 
     def refs(self, given: str | None) -> tuple[Ref, ...]:
-        """The workloads that they hold."""
-        sources = dict.fromkeys(source for source, _ in self.held)
-        return tuple(
-            ref
-            for source in sources
-            for ref in select.named(source, [one for of, one in self.held if of == source], given)
-        )
+        """The workloads that they hold. Raises InputError if one holds none."""
+        return tuple(ref for source, found in self.held for ref in select.named(source, found, given))
 
     def pick(self, ref: Ref) -> Manifest:
         """The manifest of a workload. Raises InputError if there is none, or more than one."""
-        where = ", ".join(dict.fromkeys(manifest.called(source) for source, _ in self.held)) or "no file"
-        return manifest.pick(where, [one for _, one in self.held], ref.kind.name, ref.namespace, ref.name)
+        where = ", ".join(manifest.called(source) for source, _ in self.held)
+        every = [one for _, found in self.held for one in found]
+        return manifest.pick(where, every, ref.kind.name, ref.namespace, ref.name)
 
 
 def run(

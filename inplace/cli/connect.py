@@ -27,13 +27,14 @@ from inplace.core.actions import patches
 from inplace.core.actions.actions import PatchWorkload
 from inplace.core.kinds import Kind
 from inplace.core.objects import names
-from inplace.core.objects.model import Pod
+from inplace.core.objects.model import Named, Pod
 from inplace.core.objects.workloads import Workload
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.views import silence
 from inplace.kube import resource as resources
 from inplace.kube.client import DEFAULT_SECONDS, Client
 from inplace.kube.connection import connect
+from inplace.kube.errors import KubeError, NotFound
 from inplace.kube.kubeconfig import Flags
 from inplace.runtime.clock import ServerClock, SystemClock
 from inplace.runtime.observe import NullObserver, Observer
@@ -113,7 +114,22 @@ async def cluster(
     async with connection:
         timeout = options.request_timeout or DEFAULT_SECONDS
         client = Client(connection, seen, clock, timeout=timeout, field_manager=manager)
-        yield client, options.namespace or connection.namespace or "default"
+        namespace = options.namespace or connection.namespace or "default"
+        try:
+            yield client, namespace
+        except NotFound as error:
+            raise await where(client, namespace, error) from error
+
+
+async def where(client: Client, namespace: str, error: NotFound) -> InputError:
+    """The same failure, which names the namespace that was looked in, or says that there is none of that name."""
+    try:
+        await client.get(resources.NAMESPACES, namespace, type=Named)
+    except NotFound:
+        return InputError(f"{error}: there is no namespace {namespace}: see `kubectl get namespaces`")
+    except KubeError:
+        pass  # who may not look is told the name at least
+    return InputError(f"{error} in namespace {namespace}")
 
 
 def parse_ref(text: str, namespace: str) -> Ref:

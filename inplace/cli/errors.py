@@ -44,12 +44,26 @@ def run(command: Callable[[], int | None]) -> int:
     except click.ClickException as error:
         return _fail(_lowered(error.format_message()))
     except _expected() as error:
-        return _fail(str(error) or type(error).__name__)
+        return _fail(told(error))
     except BaseExceptionGroup as group:
         known, others = group.split(_expected())
         if known is None or others is not None:
             raise
-        return _fail(str(_first(known)))
+        return _fail(told(_first(known)))
+
+
+#: What to do next, by the name of a failure that does not say so itself.
+_NEXT: Final = {
+    "Denied": "run `inplace check` for the rules that are missing",
+    "Unreachable": "run `kubectl config view --minify` to see which server is asked, and as whom",
+}
+
+
+def told(error: BaseException) -> str:
+    """A failure as one line that says what to do next."""
+    line = " ".join(str(error).split()) or type(error).__name__
+    following = _NEXT.get(type(error).__name__)
+    return f"{line}: {following}" if following else line
 
 
 #: Failures that are no defects, by the module that has them: looked up only if something has loaded it.

@@ -63,7 +63,7 @@ async def _explain(connection: Connection, names: list[str], output: str) -> int
                 if len(names) == 1:
                     raise
                 failed = True
-                say(f"error: {namespace}: {' '.join(str(error).split())}", err=True)
+                say(f"error: {namespace}: {errors.told(error)}", err=True)
         _show(found, output, client.clock.now(), alone=len(names) == 1)
     return errors.ERROR if failed else errors.OK
 

@@ -45,12 +45,11 @@ def find(source: str, kind: str, namespace: str, name: str) -> Manifest:
 
     Raises InputError if there is none, or more than one; Malformed for what is no YAML.
     """
-    return pick(source, all_in(source), kind, namespace, name)
+    return pick(called(source), all_in(source), kind, namespace, name)
 
 
-def pick(source: str, found: list[Manifest], kind: str, namespace: str, name: str) -> Manifest:
-    """The same, of what has been read already: standard input can be read only once."""
-    where = called(source)
+def pick(where: str, found: list[Manifest], kind: str, namespace: str, name: str) -> Manifest:
+    """The same, of what has been read already, from where: standard input can be read only once."""
     fitting = [
         one
         for one in found

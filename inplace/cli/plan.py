@@ -175,7 +175,9 @@ def _image_option(text: str) -> tuple[str, str]:
 def _target(snapshot: Snapshot, ref: Ref, asked: Asked) -> Template | None:
     """The template asked about: the workload's own with other images, or a manifest's; None: its own."""
     if asked.filename:
-        found = manifest.pick(asked.filename, list(asked.manifests), ref.kind.name, ref.namespace, ref.name)
+        found = manifest.pick(
+            manifest.called(asked.filename), list(asked.manifests), ref.kind.name, ref.namespace, ref.name
+        )
         return _named(snapshot, found.template)
     if not asked.images:
         return None

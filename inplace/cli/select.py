@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.cli import errors, manifest, proposals
-from inplace.cli.connect import Ref, kind_of, parse_ref
+from inplace.cli.connect import Ref, kind_of, parse_ref, where
 from inplace.cli.errors import InputError
 from inplace.cli.manifest import Manifest
 from inplace.cli.options import Connection, filename_option, is_name
@@ -26,7 +26,7 @@ from inplace.core.objects.plural import counted
 from inplace.core.objects.workloads import Workload
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
-from inplace.kube.errors import Denied, KubeError
+from inplace.kube.errors import Denied, KubeError, NotFound
 
 T = TypeVar("T")
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -123,16 +123,16 @@ def in_files(filenames: Iterable[str], given: str | None) -> Iterator[Ref]:
 
 def named(source: str, manifests: Iterable[Manifest], given: str | None) -> Iterator[Ref]:
     """The same of manifests that have been read."""
-    where = manifest.called(source)
+    called = manifest.called(source)
     found = [one for one in manifests if one.kind in kinds.BY_NAME]
     if not found:
         known = ", ".join(kind.name for kind in kinds.ALL)
-        raise InputError(f"{where}: expected a workload ({known}), found none")
+        raise InputError(f"{called}: expected a workload ({known}), found none")
     for one in found:
         own = one.metadata.namespace
         if own and given and own != given:
             what = f"{one.kind.lower()}/{one.metadata.name}"
-            raise InputError(f"{where}: {what} is of namespace {own}: expected --namespace {own}, not {given}")
+            raise InputError(f"{called}: {what} is of namespace {own}: expected --namespace {own}, not {given}")
         yield Ref(kinds.BY_NAME[one.kind], own, _name(one.metadata.name))
 
 
@@ -142,9 +142,9 @@ async def find(client: Client, query: Query) -> list[tuple[Ref, Workload]]:
     found, denied = list[tuple[Ref, Workload]](), list[Denied]()
     chosen = ",".join(one for one in (query.selector, "" if query.others else names.MODE) if one)
     for kind in query.kinds:
-        where = resources.find(kind.group, kind.plural)
+        resource = resources.find(kind.group, kind.plural)
         try:
-            listed = await client.list(where, query.namespace, type=Workload, label_selector=chosen)
+            listed = await client.list(resource, query.namespace, type=Workload, label_selector=chosen)
         except Denied as error:
             denied.append(error)
             continue
@@ -203,7 +203,10 @@ async def of_each(
     """
     refs = await chosen(client, query)
     if query.alone:
-        return [(refs[0], await look(client, refs[0]))]
+        try:
+            return [(refs[0], await look(client, refs[0]))]
+        except NotFound as error:
+            raise await where(client, refs[0].namespace, error) from error
     return [(ref, await or_error(client, ref, look, failed)) for ref in refs]
 
 
@@ -211,9 +214,12 @@ async def or_error(client: Client, ref: Ref, look: Callable[[Client, Ref], Await
     """What is found of one of several, or `failed` once it is said why."""
     try:
         return await look(client, ref)
+    except NotFound as error:
+        told = str(await where(client, ref.namespace, error))
     except (InputError, KubeError) as error:
-        say(f"error: {ref.namespace}: {' '.join(str(error).split())}", err=True)
-        return failed
+        told = errors.told(error)
+    say(f"error: {ref.namespace}: {told}", err=True)
+    return failed
 
 
 def worst(codes: Iterable[int]) -> int:

@@ -69,7 +69,9 @@ class Live(Watching):
         workload = self.cache.workload(self.key)
         if workload is not None:
             require_top(workload, self.key)
-        raise NoSuchWorkload(f'{self._kind.plural}.{self._kind.group} "{self.key.name}" not found')
+        raise NoSuchWorkload(
+            f'{self._kind.plural}.{self._kind.group} "{self.key.name}" not found in namespace {self.key.namespace}'
+        )
 
     # --- by lists ---------------------------------------------------------------------------------------------------
 

@@ -135,6 +135,7 @@ _DENIAL: Final = 'admission webhook "validate.example.com" denied the request: '
 #: A conflict, an expiry and so on as the real server words them.
 WORDS: Final[dict[int, tuple[str, str]]] = {
     400: ("", f"{_DENIAL}label team is required"),
+    401: ("Unauthorized", "Unauthorized"),
     403: ("Forbidden", 'pods is forbidden: User "somebody" cannot patch resource "pods" in API group ""'),
     404: ("NotFound", "the server could not find the requested resource"),
     409: ("Conflict", "the object has been modified; please apply your changes to the latest version and try again"),

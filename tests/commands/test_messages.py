@@ -35,7 +35,7 @@ async def test_errors(shop):
     for arguments, message in (
         (("plan", "web"), 'unknown workload type "web": expected sts, ds, deploy, rs, or TYPE/NAME'),
         (("plan", "pod/web-0"), f'unknown workload "pod/web-0": {TYPES}'),
-        (("plan", "sts/none"), 'statefulsets.apps "none" not found'),
+        (("plan", "sts/none"), 'statefulsets.apps "none" not found in namespace default'),
         (
             ("plan", "sts/web", "--image", "app"),
             'invalid --image "app": expected CONTAINER=IMAGE, such as app=repo/app:v2',
@@ -52,7 +52,7 @@ async def test_errors(shop):
         (("plan", "sts/web", "-f", "/none"), "/none: No such file or directory"),
         (("status", "sts/web"), not_opted_in),
         (("promote", "sts/web"), not_opted_in),
-        (("explain", "none"), 'pods "none" not found'),
+        (("explain", "none"), 'pods "none" not found in namespace default'),
         (("explain", "sts/web"), '"sts/web" is no Pod: expected the name of one, or run `inplace status sts/web`'),
         (("explain", "pod/web-0/log"), 'unknown Pod "pod/web-0/log": expected NAME or pod/NAME of a Pod'),
         (("explain", "web-0?x=y"), 'unknown Pod "web-0?x=y": expected NAME or pod/NAME of a Pod'),

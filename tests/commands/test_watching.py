@@ -59,7 +59,7 @@ async def test_a_workload_that_is_deleted_ends_the_watch(shop):
     await shop.until(lambda: any(request.verb == "watch" for request in shop.requests), "the watch")
     await shop.delete()
     watched = await running
-    assert (watched.code, watched.err) == (1, 'error: statefulsets.apps "web" not found\n')
+    assert (watched.code, watched.err) == (1, 'error: statefulsets.apps "web" not found in namespace default\n')
 
 
 async def test_a_watch_that_breaks_is_named_and_goes_on(shop):

@@ -48,8 +48,8 @@ async def test_plan_of_bad_input(open_world):
     async with open_world(controller=False) as world:
         await world.create_web(replicas=1, mode=None, gate=False)
         for arguments, message in (
-            (("web",), 'unknown workload "web": expected sts/NAME'),
-            (("sts/none",), 'statefulsets.apps "none" not found'),
+            (("web",), 'unknown workload type "web": expected sts, ds, deploy, rs, or TYPE/NAME'),
+            (("sts/none",), f'statefulsets.apps "none" not found in namespace {world.namespace}'),
             (("sts/web", "--image", "app"), 'invalid --image "app": expected CONTAINER=IMAGE'),
             (("sts/web", "--image", "nope=x"), 'has no container "nope": expected one of app'),
             (("sts/web", "-f", "/does/not/exist"), "No such file"),
@@ -156,3 +156,42 @@ async def test_explain_tells_a_pods_story(open_world):
         assert found["pod"]["deadline"]
         code, _, err = await inplace(world, "explain", "no-such-pod")
         assert (code, "not found" in err) == (1, True)
+
+
+async def test_many_at_once_named_by_labels_and_files(open_world, tmp_path):
+    """Bulk, documents, a list by watches and a server's dry run, by the real server."""
+    async with open_world() as world:
+        await world.create_web(replicas=1, mode=None)
+        await world.patch({"metadata": {"labels": {"tier": "front"}}})
+        code, _, err = await inplace(world, "enable", "-l", "tier=front")
+        assert (code, err.splitlines()[-1]) == (
+            1,
+            "error: nobody can be asked here whether to enable these: expected --yes",
+        )
+        code, out, err = await inplace(world, "enable", "-l", "tier=front", "--yes")
+        assert (code, out.splitlines()[0]) == (0, "statefulset/web enabled (InPlaceOnly)"), err
+        await world.wait_upgraded()
+        watching = asyncio.create_task(inplace(world, "list", "-l", "tier=front", "-w", "--timeout", "12s"))
+        await asyncio.sleep(3)
+        before = (await world.workload()).metadata.resource_version
+        code, out, err = await inplace(world, "disable", "sts/web", "--dry-run=server")
+        assert (code, out.splitlines()[0]) == (0, "statefulset/web disabled (server dry run)"), err
+        assert (await world.workload()).metadata.resource_version == before
+        await world.set_image(world.app("v2"))
+        await world.wait_upgraded()
+        code, out, _ = await watching
+        assert code == 0
+        assert "UpToDate" in out.splitlines()[1]
+        assert len(out.splitlines()) > 2, out
+        path = tmp_path / "web.yaml"
+        code, text, _ = await inplace(world, "history", "sts/web", "-o", "jsonpath={.items[*].images.app}")
+        assert (code, text) == (0, f"{world.app('v1')} {world.app('v2')}")
+        path.write_text(
+            json.dumps({"kind": "StatefulSet", "metadata": {"name": "web"}, "spec": {"template": {"spec": {}}}})
+        )
+        code, out, _ = await inplace(world, "status", "-f", str(path), "-o", "name")
+        assert (code, out) == (0, "statefulset.apps/web\n")
+        code, out, _ = await inplace(world, "diff", "sts/web", "--revision", "1")
+        assert (code, f"image app: {world.app('v1')} -> {world.app('v2')}" in out) == (2, True), out
+        code, out, err = await inplace(world, "disable", "sts", "-l", "tier=front", "-y")
+        assert (code, out.splitlines()[0]) == (0, "statefulset/web disabled"), err
