@@ -42,6 +42,16 @@ DEFECTS: Final = (
         "unit/core/test_holds.py::test_a_replica_set_without_the_new_template_holds_its_pods",
     ),
     Defect(
+        "take from a PodDisruptionBudget for a Pod in flight that serves",
+        BUDGETS,
+        "serves = missed and _serves(snapshot, settings, pod)",
+        "serves = False",
+        (
+            "unit/core/test_reserve.py::test_a_pod_that_is_being_resized_takes_nothing_and_keeps_what_it_took_for_its_drain",
+            "unit/core/test_reserve.py::test_a_pod_in_flight_that_serves_reserves_before_it_is_drained_for_another_target",
+        ),
+    ),
+    Defect(
         "drain a Pod that serves in the middle of an attempt without a place in the budget",
         "core/pod/lifecycle.py",
         "return Pending(attempt.drain_after_all(pod, record, context), broken=not pod.ready)",

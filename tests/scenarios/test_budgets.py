@@ -15,6 +15,7 @@ from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from inplace.kube.errors import KubeError
 from tests.scenarios.markers import core_of_held, kinds, long
+from tests.scenarios.test_resize import LARGE, create, resize
 
 PDBS = resources.PODDISRUPTIONBUDGETS
 MANY = kinds(
@@ -141,6 +142,25 @@ async def test_a_budget_at_zero_is_waited_for_with_a_reason_and_a_deadline(open_
         await world.annotate(progress_deadline_seconds="60")  # for the upgrade itself, on a busy machine
         await change(world, minAvailable=1)
         await world.wait_upgraded(seconds=2 * world.patience)
+
+
+@MANY
+async def test_a_size_takes_nothing_from_a_budget_that_allows_nothing(open_world):
+    """Nobody is disrupted by it; the image that follows is, and waits."""
+    async with open_world() as world:
+        await create(world, replicas=2)
+        await budget(world, minAvailable=2)
+        async with counted(world) as seen:
+            await resize(world, LARGE)
+            await world.wait_upgraded()
+            await world.set_image(world.app("v2"))
+
+            async def waits() -> bool:
+                status = await world.status()
+                return status is not None and ReasonCode.DisruptionBudget in status.waiting
+
+            await world.until(waits, "the budget among the reasons")
+        assert not [status.disrupted_pods for _, status in seen if status.disrupted_pods]
 
 
 @MANY

@@ -21,11 +21,12 @@ from inplace.core.objects import names, selectors
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Pdb
+from inplace.core.pod.availability import closed, drains
 from inplace.core.rollout import reported
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.settings.annotations import DisruptionBudgets, DrainPolicy, Settings
 from inplace.core.state import records
-from inplace.core.state.records import Record
+from inplace.core.state.records import PodPhase, Record
 
 #: The disruption controller's DeletionTimeout is two minutes.
 RENEW_AFTER: Final = timedelta(seconds=60)
@@ -170,18 +171,31 @@ def standing(snapshot: Snapshot, settings: Settings, pods: Iterable[Pod], now: d
     respected = settings.disruption_budgets is DisruptionBudgets.RESPECT
     found = Reservations(snapshot, now, snapshot.budgets if respected else ())
     for pod in pods if snapshot.budgets else ():
-        found = _keep(found, pod, missed=_is_missed(snapshot, settings, pod, now))
+        missed = _is_missed(snapshot, settings, pod, now)
+        serves = missed and _serves(snapshot, settings, pod)
+        found = _keep(found, pod, kept=serves or pod.uid in snapshot.pending, missed=missed and not serves)
     return found
 
 
-def _keep(found: Reservations, pod: Pod, *, missed: bool) -> Reservations:
-    """The reservations that a Pod in flight still needs; unchanged while a write of ours is in flight."""
+def _keep(found: Reservations, pod: Pod, *, kept: bool, missed: bool) -> Reservations:
+    """The reservations that a Pod in flight still needs. `kept`: those that it has, while a write of ours is under way
+    or as long as it serves; `missed`: one in each of its budgets."""
     for pdb in found.snapshot.budgets:
-        if pod.uid in found.snapshot.pending and pod.name in found.own(pdb):
+        if kept and pod.name in found.own(pdb):
             found = found.with_entry(pdb, pod, taken=False)
         elif missed and found.respected and selectors.matches(pdb.spec.selector, pod.metadata.labels):
             found = found.with_entry(pdb, pod, taken=pod.name not in pdb.status.entries)
     return found
+
+
+def _serves(snapshot: Snapshot, settings: Settings, pod: Pod) -> bool:
+    """Whether a Pod in flight has not been disrupted: it is being resized, or what was patched restarts nothing. Before
+    it is, it asks for its reservation."""
+    record = records.of(pod, snapshot.workload.metadata.uid)
+    if not isinstance(record, Record) or record.phase is PodPhase.RESIZING:
+        return True
+    undrained = drains(pod, settings, record.containers) and not closed(pod)
+    return record.phase is PodPhase.SWAPPING and undrained
 
 
 def _is_missed(snapshot: Snapshot, settings: Settings, pod: Pod, now: datetime) -> bool:

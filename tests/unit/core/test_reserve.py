@@ -16,10 +16,10 @@ from inplace.core.objects.workloads import LabelSelector, Pdb, Requirement
 from inplace.core.plan import plan as planning
 from inplace.core.pod.observation import PodObservation
 from inplace.core.rollout import disruption_budgets
-from inplace.core.state.records import PodPhase
+from inplace.core.state.records import PodPhase, Resized
 from inplace.core.state.statuses import Phase
 from inplace.kube.watch import Lost
-from tests.factories import NOW, decode, later, pod, snapshot, stamp, swapping, workload
+from tests.factories import NEW, NOW, OLD, decode, later, pod, snapshot, stamp, swapping, template, workload
 
 
 def managed(manager, *keys):
@@ -167,6 +167,32 @@ def test_an_entry_that_was_dropped_meanwhile_is_taken_anew():
     flying = pod(name="web-1", gate=None, record=swapping(), image="app:v2", generation=2)
     (again,) = reserves(plan(budget(allowed=1), pods=[flying], at=200))
     assert (list(again.entries), again.allowed) == (["web-1"], 0)
+
+
+def test_a_pod_that_is_being_resized_takes_nothing_and_keeps_what_it_took_for_its_drain():
+    """It serves. One whose image changes as well has reserved before it was resized."""
+    record = replace(swapping(), phase=PodPhase.RESIZING, containers={}, sizes={"app": Resized("cpu 1", "cpu 2")})
+    sized = [pod(name="web-1", record=record, generation=2)]
+    assert not reserves(plan(budget(), pods=sized))
+    taken = budget(allowed=0, entries={"web-1": 0}, ours=["web-1"])
+    assert not reserves(plan(taken, pods=sized, at=30))
+    (renewed,) = reserves(plan(taken, pods=sized, at=60))
+    assert renewed.entries == {"web-1": later(60)}
+
+
+def test_a_pod_in_flight_that_serves_reserves_before_it_is_drained_for_another_target():
+    """What its attempt had patched restarts nothing, and it had reserved nothing for that."""
+    other = replace(swapping(), target="web-other")
+    three = {OLD: template(OLD, "app:v1"), "web-other": template("web-other", "app:v3"), NEW: template(NEW, "app:v2")}
+    turning = [pod(name="web-1", image="app:v3", record=other)]
+    waits = plan(budget(allowed=0), pods=turning, revisions=three)
+    assert (reserves(waits), starts(waits)) == ([], [])
+    assert waits.deferred["web-1"].code == ReasonCode.DisruptionBudget
+    (taken,) = reserves(plan(budget(), pods=turning, revisions=three))
+    assert list(taken.entries) == ["web-1"]
+    assert starts(plan(budget(allowed=0, entries={"web-1": 0}, ours=["web-1"]), pods=turning, revisions=three)) == [
+        "web-1"
+    ]
 
 
 def test_what_is_not_begun_any_more_is_given_back_and_what_is_of_others_left_alone():
