@@ -66,8 +66,8 @@ DEFECTS: Final = (
     Defect(
         "believe an action that was decided before",
         ASSESS,
-        "        return now  # an action",
-        "        return None  # an action",
+        "return now if acts else assessed.until",
+        "return assessed.until",
         ("unit/core/test_planner.py::test_a_planner_that_has_looked_before_decides_like_one_that_has_not",),
     ),
     Defect(

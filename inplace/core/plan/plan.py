@@ -45,10 +45,13 @@ from inplace.core.template import trees
 
 
 class Planner:
-    """Makes plans, and memoises the assessment of each Pod between plans."""
+    """Makes plans, and memoises the assessment of each Pod between plans.
 
-    def __init__(self) -> None:
-        self._assessor = Assessor()
+    Without `acts` only to be looked at: how Pods begin may be of an earlier moment.
+    """
+
+    def __init__(self, *, acts: bool = True) -> None:
+        self._assessor = Assessor(acts=acts)
 
     def plan(self, snapshot: Snapshot, now: datetime) -> Plan:
         """Decide everything about one workload."""

@@ -157,9 +157,13 @@ class _Inputs(NamedTuple):
 
 
 class Assessor:
-    """Assesses workloads, and memoises the result for each Pod as long as its inputs are the same."""
+    """Assesses workloads, and memoises the result for each Pod as long as its inputs are the same.
 
-    def __init__(self) -> None:
+    `acts`: whether its actions are carried out. Who only looks need not have them anew at each moment.
+    """
+
+    def __init__(self, *, acts: bool = True) -> None:
+        self._acts = acts
         self._comparison = Comparison()
         self._revisions: PerPod[Pod, str] = PerPod()
         self._pods: PerPod[_Inputs, PodAssessment] = PerPod()
@@ -283,7 +287,7 @@ class Assessor:
 
         def conclude(one: _Inputs) -> tuple[PodAssessment, datetime | None]:
             assessed = _assess_pod(common, one, now)
-            return assessed, _holds_until(assessed, now)
+            return assessed, _holds_until(assessed, now, acts=self._acts)
 
         found = self._pods.recall(
             common.workload, common, ((pod.uid, inputs(pod)) for pod in snapshot.pods), now, conclude
@@ -384,9 +388,11 @@ def _context(common: _Common, inputs: _Inputs, now: datetime) -> PodContext:
     )
 
 
-def _holds_until(assessed: PodAssessment, now: datetime) -> datetime | None:
+def _holds_until(assessed: PodAssessment, now: datetime, *, acts: bool) -> datetime | None:
     """How long an assessment stays valid if nothing changes; `now`: not at all."""
     state = assessed.state
-    if isinstance(state, Pending) or (isinstance(state, InProgress | Failed) and state.action is not None):
-        return now  # an action carries the time at which it was decided
+    if isinstance(state, Pending):
+        return now if acts else assessed.until  # an action carries the time at which it was decided
+    if isinstance(state, InProgress | Failed) and state.action is not None:
+        return now
     return min((at for at in (assessed.until, state.until) if at is not None), default=None)

@@ -28,7 +28,7 @@ class Looks:
     """The last look at each workload."""
 
     def __init__(self) -> None:
-        self._planner = Planner()
+        self._planner = Planner(acts=False)
         self._known: dict[str, _Seen] = {}
 
     def view(self, snapshot: Snapshot, now: datetime) -> WorkloadView:

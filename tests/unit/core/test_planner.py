@@ -10,6 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from inplace.core.plan.plan import Planner
+from inplace.core.pod.states import Pending
 from inplace.core.rollout.memo import Bounded, NodeImages, PerPod
 from inplace.core.rollout.snapshot import PullPods
 from inplace.core.state.records import PodPhase
@@ -98,3 +99,17 @@ def test_where_pods_are_is_asked_again_when_their_revisions_are_known():
     planner = Planner()
     assert planner.decide(replace(shot, revisions={}), NOW).assessment.pods[0].revision == ""
     assert planner.decide(shot, NOW).assessment.pods[0].revision == print_of("v1")
+
+
+def test_only_who_looks_is_given_the_beginning_of_an_earlier_moment():
+    shot = snapshot(pod(ready=True))
+
+    def twice(planner):
+        return [planner.decide(replace(shot), later(at)).assessment.pods[0] for at in (0, 5)]
+
+    one, other = twice(Planner(acts=False))
+    assert isinstance(one.state, Pending)
+    assert one is other
+    one, other = twice(Planner())
+    assert one.state.action.record.started_at == NOW
+    assert other.state.action.record.started_at == later(5)
