@@ -7,7 +7,7 @@ offline commands stay instant.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TypeVar
@@ -107,6 +107,7 @@ async def cluster(
         as_user=options.as_user,
         as_groups=options.as_groups,
         as_uid=options.as_uid,
+        as_extra=_extra(options.as_extra),
         flags=Flags(**{field: getattr(options, field) for field in Flags.__struct_fields__}),
         user_agent=USER_AGENT,
         clock=clock,
@@ -119,6 +120,14 @@ async def cluster(
             yield client, namespace
         except NotFound as error:
             raise await where(client, namespace, error) from error
+
+
+def _extra(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The values of each key."""
+    found: dict[str, list[str]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
+    return tuple((key, tuple(values)) for key, values in found.items())
 
 
 async def where(client: Client, namespace: str, error: NotFound) -> InputError:

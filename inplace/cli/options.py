@@ -29,6 +29,7 @@ class Connection(Struct, frozen=True):
     as_user: str | None = None
     as_groups: tuple[str, ...] = ()
     as_uid: str | None = None
+    as_extra: tuple[tuple[str, str], ...] = ()
     #: Seconds; None: no limit of the user's own.
     request_timeout: float | None = None
     cluster: str | None = None
@@ -40,6 +41,8 @@ class Connection(Struct, frozen=True):
     token: str | None = None
     client_certificate: str | None = None
     client_key: str | None = None
+    username: str | None = None
+    password: str | None = None
     #: Files that name the workloads, of commands that take several.
     filenames: tuple[str, ...] = ()
 
@@ -69,6 +72,13 @@ def namespace_name(text: str) -> str:
             "letters, digits and dashes, with a letter or digit first and last"
         )
     return text
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise click.BadParameter(f'invalid extra "{text}": expected KEY=VALUE, such as scopes=view')
+    return key, value
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: object) -> None:
@@ -113,6 +123,14 @@ _OPTIONS: Final = (
     _option("--as-group", "as_groups", multiple=True, metavar="GROUP", help="Group to impersonate; may be repeated."),
     _option("--as-uid", metavar="UID", help="UID to impersonate."),
     _option(
+        "--as-user-extra",
+        "as_extra",
+        type=_pair,
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Extra to impersonate; may be repeated.",
+    ),
+    _option(
         "--cluster", metavar="NAME", shell_complete=_entries("clusters"), help="Name of the kubeconfig cluster to use."
     ),
     _option("--user", metavar="NAME", shell_complete=_entries("users"), help="Name of the kubeconfig user to use."),
@@ -121,6 +139,8 @@ _OPTIONS: Final = (
     _option("--tls-server-name", metavar="NAME", help="Name that the server's certificate must have."),
     _option("--insecure-skip-tls-verify", is_flag=True, default=False, help="Do not verify the server's certificate."),
     _option("--token", metavar="TOKEN", help="Bearer token to authenticate with."),
+    _option("--username", metavar="USER", help="Username of basic authentication."),
+    _option("--password", metavar="PASSWORD", help="Password of basic authentication."),
     _option("--client-certificate", metavar="FILE", help="Client certificate to authenticate with."),
     _option("--client-key", metavar="FILE", help="Key of the client certificate."),
     _option(

@@ -18,7 +18,6 @@ from typing import Any, Final, Self
 from urllib.parse import quote
 
 import aiohttp
-from msgspec.structs import replace
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -226,6 +225,7 @@ async def connect(
     as_user: str | None = None,
     as_groups: tuple[str, ...] = (),
     as_uid: str | None = None,
+    as_extra: tuple[tuple[str, tuple[str, ...]], ...] = (),
     flags: Flags = Flags(),  # noqa: B008 - frozen
     in_cluster: bool | None = None,
     clock: Clock,
@@ -235,7 +235,7 @@ async def connect(
     Raises ConfigError with one line that names the file or field and what to do.
     """
     inside = in_cluster if in_cluster is not None else "KUBERNETES_SERVICE_HOST" in os.environ
-    asked = Impersonation(user=as_user or "", uid=as_uid or "", groups=as_groups)
+    asked = Impersonation(user=as_user or "", uid=as_uid or "", groups=as_groups, extra=as_extra)
     source: FromKubeconfig | OfThePod
     if inside and kubeconfig is None and context is None and flags == Flags() and not files.says_anything(None):
         source, namespace, written = OfThePod(), namespace_of_the_pod(), Impersonation()
@@ -249,10 +249,11 @@ async def connect(
 def _as_who(written: Impersonation, asked: Impersonation) -> Impersonation:
     """What was asked for takes the place of what is written, field by field."""
     user, uid = asked.user or written.user, asked.uid or written.uid
-    groups = asked.groups or written.groups
-    if not user and (uid or groups):
-        raise ConfigError("--as-group and --as-uid say more of the user of --as: expected --as USER as well")
-    return replace(written, user=user, uid=uid, groups=groups)
+    groups, extra = asked.groups or written.groups, asked.extra or written.extra
+    if not user and (uid or groups or extra):
+        more = "--as-group, --as-uid and --as-user-extra"
+        raise ConfigError(f"{more} say more of the user of --as: expected --as USER as well")
+    return Impersonation(user, uid, groups, extra)
 
 
 def _socket(info: tuple[Any, ...]) -> socket.socket:

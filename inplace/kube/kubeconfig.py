@@ -45,6 +45,8 @@ class Flags(Struct, frozen=True):
     token: str | None = None
     client_certificate: str | None = None
     client_key: str | None = None
+    username: str | None = None
+    password: str | None = None
 
     def on_cluster(self, entry: Cluster) -> Cluster:
         """The cluster with them: trust is replaced as a whole, and another server needs no name of the file's."""
@@ -70,6 +72,9 @@ class Flags(Struct, frozen=True):
             entry = replace(entry, client_certificate=path, client_certificate_data="")
         if self.client_key:
             entry = replace(entry, client_key=_path(self.client_key), client_key_data="")
+        if self.username is not None or self.password is not None:
+            given = {"username": self.username, "password": self.password}
+            entry = replace(entry, **{name: value for name, value in given.items() if value is not None})
         return replace(entry, token=self.token) if self.token else entry
 
 
@@ -116,15 +121,17 @@ def choose(given: str | None, context: str | None, flags: Flags = Flags()) -> Ch
 
     Raises ConfigError, with the file and the field and never a credential.
     """
-    where, merged = _read(given)
+    where, merged = _read(given, required=bool(given) or not flags.server)
     name = context or merged.current
-    if not name:
-        raise ConfigError(f"{where}: current-context is not set: give --context NAME")
-    if name not in merged.contexts:
+    if not name and not flags.server:
+        raise ConfigError(f"{where}: current-context is not set: give --context NAME, or --server URL")
+    if name and name not in merged.contexts:
         raise ConfigError(f"{where} has no context {name!r}: see kubectl config get-contexts")
-    about = merged.contexts[name]
+    about = merged.contexts[name] if name else Context()
     user = flags.user or about.user
-    cluster = _named(where, merged.clusters, flags.cluster, about.cluster, "cluster", name)
+    cluster = Cluster()
+    if flags.cluster or about.cluster or not flags.server:
+        cluster = _named(where, merged.clusters, flags.cluster, about.cluster, "cluster", name)
     found = _named(where, merged.users, flags.user, about.user, "user", name) if user else User()
     return Chosen(
         where=where,
@@ -143,11 +150,11 @@ def named(given: str | None, what: str) -> list[str]:
     return list(held[what])
 
 
-def _read(given: str | None) -> tuple[str, _Merged]:
-    """What to call the files in messages, and what is in them."""
+def _read(given: str | None, *, required: bool = True) -> tuple[str, _Merged]:
+    """What to call the files in messages, and what is in them; nothing if none is there and none is required."""
     where = f"kubeconfig {os.pathsep.join(map(str, files(given))) or 'of $HOME, which is not set'}"
     present = [file for file in files(given) if file.exists()]
-    if not present:
+    if not present and required:
         raise ConfigError(f"{where} does not exist: give --kubeconfig FILE, or set KUBECONFIG")
     merged = _Merged()
     for file in present:

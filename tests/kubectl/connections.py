@@ -12,6 +12,8 @@ from typing import Any, Final, NamedTuple
 
 PLUGIN: Final = {"apiVersion": "client.authentication.k8s.io/v1", "interactiveMode": "Never"}
 TRUSTED: Final = {"certificate-authority": "$ca_crt"}
+#: By a flag.
+TRUST: Final[dict[str, Any]] = {"certificate_authority": "$ca_crt"}
 PROXIED: Final = "https://api.cluster.test:6443"
 #: An id-token that is good until the year 2100, and one that has expired.
 FRESH, STALE = (
@@ -273,6 +275,18 @@ FLAGS: Final = {
     "--client-certificate": case(config({}), client_certificate="$joe_crt", client_key="$joe_key"),
     "--client-certificate before another": case(
         config(JANE_DATA), client_certificate="$joe_crt", client_key="$joe_key", since=34
+    ),
+    "--username": case(config({}), username="u", password="p"),
+    "--username beside a token": case(config(), username="u", password="p"),
+    "--password of the user's name": case(config({"username": "u", "password": "p"}), password="q"),
+    "--username before a plugin": case(config({"exec": {**PLUGIN, "command": "/none"}}), username="u", password="p"),
+    "--server without a context": case({"kind": "Config"}, server="https://$a", token="given", **TRUST),
+    "--server without a kubeconfig": case(server="https://$a", token="given", **TRUST),
+    "--server of a context without a cluster": case(
+        {**config(), "contexts": [{"name": "x", "context": {"user": "x"}}]}, server="https://$a", **TRUST
+    ),
+    "--server and a kubeconfig that is not there": case(
+        server="https://$a", token="t", kubeconfig="$here/none", **TRUST
     ),
     "--as": case(SEVERAL, as_group="g", as_uid="7", **AS),
     "--as-group alone": case(SEVERAL, as_group="g"),

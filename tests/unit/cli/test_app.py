@@ -116,6 +116,7 @@ def test_where_the_demos_cluster_is_missing_that_is_said(monkeypatch):
         pytest.param(("diff", "a", "b", "c"), "with -f FILE or --revision N, found 3", id="extra file"),
         pytest.param(("diff", "sts/web", "b"), "what is sts/web to be compared with? expected -f FILE", id="no file"),
         pytest.param(("--colour", "diff"), "no such option", id="unknown option"),
+        pytest.param(("--as-user-extra", "view", "version"), 'invalid extra "view": expected KEY=VALUE', id="extra"),
         pytest.param(
             ("diff", "a", "b", "-o", "xml"),
             'invalid format "xml": expected text, json, yaml, jsonpath=TEMPLATE',

@@ -84,6 +84,25 @@ async def test_the_command_line_takes_the_place_of_the_file_field_by_field(tmp_p
     assert headers == {"Impersonate-User": ["joe"], "Impersonate-Group": ["b", "c"], "Impersonate-Uid": ["7"]}
 
 
+async def test_extra_of_the_command_line_takes_the_place_of_that_of_the_file(tmp_path):
+    path = tmp_path / "config"
+    entry = {"as": "jane", "as-user-extra": {"scopes": ["all"], "acme.com/id": ["1"]}}
+    path.write_text(yaml.safe_dump(_config("http://127.0.0.1:1", entry)))
+    async with await connect(
+        user_agent="test",
+        kubeconfig=str(path),
+        as_extra=(("scopes", ("view", "list")),),
+        in_cluster=False,
+        clock=SystemClock(),
+    ) as connection:
+        headers = await connection.headers()
+    assert headers.getall("Impersonate-Extra-scopes") == ["view", "list"]
+    assert not [name for name in headers if "acme" in name.lower()]
+    path.write_text(yaml.safe_dump(_config("http://127.0.0.1:1", {})))
+    with pytest.raises(ConfigError, match="--as-user-extra say more of the user of --as: expected --as USER as well"):
+        await _ours(kubeconfig=str(path), as_extra=(("scopes", ("view",)),))
+
+
 async def test_groups_without_a_user_are_refused(tmp_path):
     path = tmp_path / "config"
     path.write_text(yaml.safe_dump(_config("http://127.0.0.1:1", {})))
