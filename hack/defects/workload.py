@@ -216,6 +216,13 @@ DEFECTS: Final = (
         ),
     ),
     Defect(
+        "hand over what its owner has paused",
+        "core/rollout/holds.py",
+        "return needed is not None and not is_paused",
+        "return needed is not None",
+        ("unit/core/test_holds.py::test_nothing_is_handed_over_that_its_owner_has_paused",),
+    ),
+    Defect(
         "take a template of which nobody knows for another writer's change",
         "core/kinds/matching.py",
         'return "" if is_done else self',

@@ -5,7 +5,7 @@ from __future__ import annotations
 from inplace.core.objects import names
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state.statuses import Phase
-from tests.scenarios.markers import core, kinds
+from tests.scenarios.markers import core, core_of_deployments, kinds
 
 #: No field of a live Pod's spec that may change.
 ELSEWHERE = {"spec": {"template": {"spec": {"hostname": "elsewhere"}}}}
@@ -54,6 +54,22 @@ async def test_nothing_is_handed_over_while_paused(open_world):
         await world.wait_phase("web", Phase.REFUSED)
         await world.clock.sleep(3)
         assert {pod.uid for pod in await world.pods()} == uids
+
+
+@core_of_deployments
+@kinds("Deployment", because="the others cannot be paused by their owners")
+async def test_nothing_is_handed_over_to_a_deployment_that_its_owner_has_paused(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=2, mode=None)
+        before = {pod.uid for pod in await world.pods()}
+        await world.patch({"spec": {"paused": True}})
+        await world.patch({**ELSEWHERE, "metadata": {"labels": {names.MODE: "InPlaceIfPossible"}}})
+        status = await world.wait_phase("web", Phase.REFUSED)
+        assert status.reasons[0].code == ReasonCode.FieldChanged
+        assert {pod.uid for pod in await world.pods()} == before
+        await world.patch({"spec": {"paused": False}})
+        await world.wait_phase("web", Phase.UP_TO_DATE, seconds=2 * world.patience)
+        assert not before & {pod.uid for pod in await world.pods()}
 
 
 @kinds("StatefulSet", "DaemonSet", because="the others have no OnDelete")

@@ -248,4 +248,6 @@ def falls_back(assessment: Assessment) -> bool:
         return False
     if snapshot.kind.held(snapshot.workload):  # by an OnDelete of the owner's nothing is replaced, and nothing is ours
         return snapshot.kind.fall_back(snapshot.workload) is not None
-    return freeze.needed(snapshot, assessment.now) is not None
+    needed = freeze.needed(snapshot, assessment.now)
+    is_paused = isinstance(needed, Wait) and needed.reason.code == ReasonCode.PausedByOwner
+    return needed is not None and not is_paused

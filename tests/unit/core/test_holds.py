@@ -236,6 +236,18 @@ def test_nothing_is_handed_over_where_a_strategy_of_its_owner_replaces_no_pod():
         assert made.phase is Phase.REFUSED
 
 
+def test_nothing_is_handed_over_that_its_owner_has_paused():
+    """By `kubectl rollout pause`: its controller begins nothing until it is resumed."""
+    for paused in (True, False):
+        own = {names.MODE: "InPlaceIfPossible"}
+        made = deployment("v2", frozen=False, paused=paused)
+        made = replace(
+            made, metadata=replace(made.metadata, labels=own, annotations={f"{names.PREFIX}drain": "Required"})
+        )
+        shot = looked(made, replica_set("a", "v1"), pods=(pod(image="app:v1", revision="", gate=None),))
+        assert holds.falls_back(Planner().decide(shot, NOW).assessment) is not paused
+
+
 def test_nothing_is_handed_over_while_a_pod_is_in_flight():
     third = {**REFUSED, NEW: template(NEW, "app:v2"), "web-3": template("web-3", "app:v3", hostname="x")}
     flying = pod(container(), name="web-1", record=swapping(), image="app:v2", generation=2)
