@@ -132,6 +132,8 @@ def _extra(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, tuple[str, ...]
 
 async def where(client: Client, namespace: str, error: NotFound) -> InputError:
     """The same failure, which names the namespace that was looked in, or says that there is none of that name."""
+    if not error.message.endswith('" not found'):  # of a resource that this server has not, nothing is known
+        return InputError(str(error))
     try:
         await client.get(resources.NAMESPACES, namespace, type=Named)
     except NotFound:

@@ -59,6 +59,12 @@ async def test_what_is_not_there_and_where_it_was_looked_for(web):
         web.denied = lambda request: False
 
 
+async def test_a_resource_that_the_server_has_not_is_no_missing_name(web):
+    before = web.cluster.server.plan
+    web.cluster.server.plan = lambda one: Answer(404) if one.plural == "endpointslices" else before(one)
+    is_one_line(await web.inplace("plan", "sts/web"), "the server could not find the requested resource")
+
+
 async def test_a_pod_that_is_not_there(web):
     is_one_line(await web.inplace("explain", "web-7"), 'pods "web-7" not found in namespace default')
     several = await web.inplace("explain", "web-0", "web-7", "-o", "name")
