@@ -35,6 +35,7 @@ from inplace.cli.say import Tell, say
 from inplace.cli.select import Query
 from inplace.cluster.live import Live
 from inplace.core.objects import names
+from inplace.core.objects.plural import counted
 from inplace.core.objects.reasons import Reason
 from inplace.core.objects.workloads import Workload
 from inplace.core.plan.plan import plan
@@ -333,11 +334,21 @@ def _line(ref: object, now: Status | None) -> str:
         return f"{ref}: {UNREPORTED}"
     parts = [f"{ref}: {now.phase}: {now.message}"]
     if now.phase not in endings.ENDS and now.waiting:
-        parts.append(", ".join(f"{count} {reason}" for reason, count in now.waiting.items()))
-    parts += [f"{failure.pod}: {failure.code}: {failure.message}" for failure in now.failures]
+        parts.append("Pods that wait: " + ", ".join(f"{count} {reason}" for reason, count in now.waiting.items()))
+    parts += _failed(now)
     told = now.reasons[1:] if now.phase is Phase.REFUSED else _untold(now)
     parts += [f"{reason.code}: {reason}" for reason in told]
     return "\n  ".join(parts)
+
+
+def _failed(now: Status) -> Iterator[str]:
+    """A line for each way in which Pods have failed, with their names, and how many more there are."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for failure in now.failures:
+        alike.setdefault((failure.code, failure.message), []).append(failure.pod)
+    yield from (f"{', '.join(pods)}: {code}: {message}" for (code, message), pods in alike.items())
+    if now.failed > len(now.failures) > 0:
+        yield f"and {counted(now.failed - len(now.failures), 'more Pod')}"
 
 
 def _untold(now: Status) -> Iterator[Reason]:

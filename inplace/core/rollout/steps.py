@@ -38,7 +38,11 @@ class CurrentStep(Struct, frozen=True):
     pause: timedelta | None
 
     def __str__(self) -> str:
-        ends = "inplace promote goes on" if self.pause is None else f"goes on after {self.pause.total_seconds():.0f} s"
+        ends = (
+            "run `inplace promote` to go on"
+            if self.pause is None
+            else f"goes on after {self.pause.total_seconds():.0f} s"
+        )
         return f"step {self.number + 1} of {self.of}: {counted(self.limit, 'Pod')}; {ends}"
 
 

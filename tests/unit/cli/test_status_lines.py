@@ -19,11 +19,28 @@ TOLD = Status(1, 1, "web-1", Phase.PROGRESSING, 3, 0, 3, 0, 0, NOW, message="0 o
 def test_the_words_of_every_reason_are_told_once():
     quota = Reason(ReasonCode.PrePullImpossible, "", "image app:v2 on node n: exceeded quota")
     waits = replace(TOLD, waiting={"PrePullImpossible": 1}, reasons=(quota,))
-    assert line(WEB, waits).splitlines()[1:] == ["  1 PrePullImpossible", f"  PrePullImpossible: {quota}"]
+    assert line(WEB, waits).splitlines()[1:] == [
+        "  Pods that wait: 1 PrePullImpossible",
+        f"  PrePullImpossible: {quota}",
+    ]
     held = replace(TOLD, message=f"0 of 3 Pods upgraded: {quota.message}", reasons=(quota,))
     assert line(WEB, held).count("exceeded quota") == 1
     failed = replace(TOLD, failures=(Failure("web-0", "PrePullImpossible", quota.message),), reasons=(quota,))
     assert line(WEB, failed).count("exceeded quota") == 1
+
+
+def test_pods_that_failed_alike_share_a_line_and_those_left_out_are_counted():
+    failures = (
+        Failure("web-4", "ImagePull", "no such image"),
+        Failure("web-3", "CrashLoop", "exited with 1"),
+        Failure("web-2", "ImagePull", "no such image"),
+    )
+    seen = replace(TOLD, phase=Phase.DEGRADED, failures=failures, failed=5)
+    assert line(WEB, seen).splitlines()[1:] == [
+        "  web-4, web-2: ImagePull: no such image",
+        "  web-3: CrashLoop: exited with 1",
+        "  and 2 more Pods",
+    ]
 
 
 def test_how_many_reasons_are_left_out_is_told():

@@ -309,7 +309,7 @@ def test_a_forecast_counts_the_waves_up_to_the_step():
     pods = [pod(name=f"web-{n}") for n in range(5)]
     assert forecast(*pods).waves == 5
     made = forecast(*pods, workload=workload(replicas=5, annotations={"steps": "2,100%"}))
-    assert (made.waves, made.step) == (2, "step 1 of 2: 2 Pods; inplace promote goes on")
+    assert (made.waves, made.step) == (2, "step 1 of 2: 2 Pods; run `inplace promote` to go on")
     assert forecast(*pods, workload=workload(replicas=5, annotations={"paused": "true"})).waves == 0
 
 
