@@ -22,7 +22,9 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 
 async def test_it_shows_an_upgrade_from_its_beginning_to_its_end(shop):
     async with shop.controller():
-        await shop.create_ready(3, annotations=AT_ONCE)
+        await shop.create_ready(
+            3, annotations={**AT_ONCE, "grace-period-seconds": "2"}
+        )  # so that each is seen in flight
         await shop.reported("UpToDate")
         async with opened(shop.kubeconfig) as page:
             await page.until(lambda panels: phase_of(panels, WEB) == "UpToDate", "the workload")
