@@ -38,6 +38,8 @@ def step(pod: Pod, record: Record, context: PodContext, held: Reason | None) -> 
     if waits is not None:
         return InProgress(waits)
     done = attempt.after_resize(pod, record, change, context)
+    if change.disrupts:  # the budget may be another than when the resize began
+        return Pending(done, broken=not pod.ready)
     return InProgress(_waiting("the new cpu and memory are in force"), done)
 
 

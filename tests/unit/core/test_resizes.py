@@ -7,15 +7,17 @@ from msgspec.structs import replace
 
 from inplace.core.actions import patches
 from inplace.core.actions.actions import Abort, BeginResize, CloseGate, Complete, PatchImages, RecordFailure, ResizePod
+from inplace.core.kinds import Template
 from inplace.core.objects.model import Pod, PodStatus
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.plan.plan import Planner
 from inplace.core.pod import lifecycle, resizes
 from inplace.core.pod.states import InProgress, Pending, PodContext
 from inplace.core.settings.annotations import Settings
 from inplace.core.settings.grammar import Gate, GateStep
 from inplace.core.state.records import PodPhase, Record, Resized
 from inplace.core.template.change import ContainerChange, PodChange
-from tests.factories import NEW, NOW, OLD, container, decode, later, pod
+from tests.factories import NEW, NOW, OLD, container, decode, later, pod, snapshot, workload
 
 IDLE = "game.example.com/Idle"
 CALM = ContainerChange(resources={"requests": {"cpu": "200m"}})
@@ -113,8 +115,28 @@ def test_it_is_set_by_pods_resize_with_what_was_read_as_its_condition():
 )
 def test_once_in_force_it_is_done_or_goes_on_to_the_drain(change, action):
     state = lifecycle.step(sized("200m", running="200m", record=resizing()), context(change))
-    assert isinstance(state, InProgress)
+    assert isinstance(state, Pending if change.disrupts else InProgress)
     assert isinstance(state.action, action)
+
+
+def test_a_pod_asks_again_before_the_drain_that_follows_its_size():
+    """Two were resized when two might be out of service; one may be now."""
+    record = replace(resizing(), workload="web")
+    one = sized("200m", running="200m", record=record)
+    pods = [replace(one, metadata=replace(one.metadata, name=f"web-{n}", uid=f"uid-{n}")) for n in range(2)]
+    trees = {
+        name: Template(
+            name,
+            {"spec": {"containers": [{"name": "app", "image": image, "resources": {"requests": {"cpu": cpu}}}]}},
+        )
+        for name, image, cpu in ((OLD, "app:v1", "100m"), (NEW, "app:v2", "200m"))
+    }
+    for budget, granted in (("1", ["web-1"]), ("2", ["web-1", "web-0"])):
+        own = workload(replicas=2, annotations={"max-unavailable": budget})
+        shot = snapshot(*pods, revisions=trees, workload=own, nodes={}, unseen=frozenset({"nodes"}))
+        made = Planner().decide(shot, later(1)).admission
+        assert [action.pod.name for action in made.granted] == granted
+        assert {type(action) for action in made.granted} == {CloseGate}
 
 
 def test_a_pod_that_has_its_size_turns_to_another_target_without_a_wait():
@@ -126,7 +148,7 @@ def test_a_pod_that_has_its_size_turns_to_another_target_without_a_wait():
     assert isinstance(state.action, BeginResize)
     assert (state.action.record.target, state.action.record.generation) == (NEW, 2)
     then = lifecycle.step(sized("200m", running="200m", record=state.action.record), context(PodChange({"app": V2})))
-    assert isinstance(then, InProgress)
+    assert isinstance(then, Pending)
     assert isinstance(then.action, CloseGate)
 
 
