@@ -5,7 +5,6 @@ Does not depend on any command; `commands.COMMANDS` says in which module each is
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from importlib import import_module
@@ -44,6 +43,8 @@ class Program(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
+            import difflib  # only now: it takes as long as half of the rest
+
             close = difflib.get_close_matches(args[0], COMMANDS, 1)
             if not close:
                 raise

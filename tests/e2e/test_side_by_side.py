@@ -49,10 +49,16 @@ async def _holds(world, program, image, *words):
     out = (await process.communicate())[0].decode().splitlines()
     lines, code = ENDS[program, image]
     assert process.returncode == code, out
-    last = max(place for place, line in enumerate(lines) if not line.startswith("  "))
-    said = out[-(len(lines) - last) :]
-    for line, real in zip(lines[last:], said, strict=True):
+    ends, said = _end(lines), _end(out)
+    for line, real in zip(ends, said, strict=True):
         assert _masked(real).startswith(_masked(line).removesuffix("…")), (lines, out)
+
+
+def _end(lines):
+    """The last headline and what belongs to it; Pods that failed alike may stand in one line, or in one each."""
+    last = max(place for place, line in enumerate(lines) if not line.startswith("  "))
+    named = [re.sub(r"^  web-\d(, web-\d)*: ", "  PODS: ", line) for line in lines[last:]]
+    return [line for place, line in enumerate(named) if not place or _masked(line) != _masked(named[place - 1])]
 
 
 def _masked(line):
