@@ -41,7 +41,10 @@ async def test_it_shows_an_upgrade_from_its_beginning_to_its_end(shop):
             assert {one["containers"][0]["evidence"] for one in panel["view"]["pods"]} == {"ImageChanged"}
             assert (panel["failed"], panel["endsAt"], panel["warnings"]) == (0, None, [])
             assert panel["startedAt"] <= panel["endedAt"]
-            assert "UpgradeCompleted" in {event["reason"] for event in panel["events"]}
+            await page.until(  # the last word of the controller comes after its status
+                lambda panels: "UpgradeCompleted" in {event["reason"] for event in panels[WEB]["events"]},
+                "the Event of the end",
+            )
             await shop.delete()
             await page.until(lambda panels: WEB not in panels, "it to be gone")
             status = await shop.inplace("status", "sts/none", "-o", "json")
