@@ -281,6 +281,13 @@ DEFECTS: Final = (
     ),
     # --- files
     Defect(
+        "take half a character for text",
+        "kube/documents.py",
+        "    text = _text(node)\n",
+        "    text: str = node.value\n",
+        (f"{DOCUMENTS}::test_bad_input_is_one_line",),
+    ),
+    Defect(
         "let merges multiply",
         "kube/documents.py",
         "        node.value = [*others, *scalars.values()]\n",

@@ -136,7 +136,7 @@ def _key(node: yaml.Node) -> str:
 
 
 def _scalar(node: yaml.ScalarNode) -> object:
-    text: str = node.value
+    text = _text(node)
     kinds: dict[str, tuple[type, ...]] = {
         "int": (int,),
         "float": (int, float),
@@ -181,6 +181,16 @@ def _whole(number: str) -> int | None:
     value = int(octal[1], 8) if octal else int(digits, 0)
     value = -value if number.startswith("-") else value
     return value if -(2**63) <= value < (2**64 if digits == number else 2**63) else None
+
+
+def _text(node: yaml.ScalarNode) -> str:
+    """What it says; half a character, which an escape can be, is none."""
+    text: str = node.value
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise _error(node, f"{text[error.start]!a} is half a character") from error
+    return text
 
 
 def _expect_tag(node: yaml.Node, kind: str) -> None:

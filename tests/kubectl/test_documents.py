@@ -57,7 +57,9 @@ async def test_documents_are_those_of_kubectl(kubectl, text):
     assert await as_kubectl_reads(kubectl, text) == found["x"]
 
 
-@pytest.mark.parametrize("text", ["x: .inf", "x:\n\ta: 1", "x: !!int a", "x: !!binary '*'", "~: a", "x: [1\ny: 2"])
+@pytest.mark.parametrize(
+    "text", ["x: .inf", "x:\n\ta: 1", "x: !!int a", "x: !!binary '*'", "~: a", "x: [1\ny: 2", 'x: "\\ud800"']
+)
 async def test_what_kubectl_refuses_is_refused(kubectl, text):
     assert await as_kubectl_reads(kubectl, text) is None
     with pytest.raises(Malformed):

@@ -37,18 +37,18 @@ class Panel(Struct, frozen=True, rename="camel"):
 
 def panel(key: str, seen: WorkloadView, events: Iterable[FullEvent], warnings: tuple[str, ...], now: datetime) -> Panel:
     """What the page shows of a workload."""
-    told = progress(seen, now)
+    so_far = progress(seen, now)
     return Panel(
         key=key,
         view=seen,
-        done=told.done,
-        moving=told.moving,
-        failed=told.failed,
-        changes=told.changes,
-        started_at=told.started_at,
-        ended_at=told.ended_at,
+        done=so_far.done,
+        moving=so_far.moving,
+        failed=so_far.failed,
+        changes=so_far.changes,
+        started_at=so_far.started_at,
+        ended_at=so_far.ended_at,
         # In whole seconds, so that the same estimate is the same text.
-        ends_at=(now + told.left).replace(microsecond=0) if told.left is not None else None,
+        ends_at=(now + so_far.left).replace(microsecond=0) if so_far.left is not None else None,
         warnings=warnings,
         events=latest(events),
     )

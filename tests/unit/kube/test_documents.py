@@ -94,6 +94,8 @@ def test_documents(text, read):
             "file: more than 67108864 characters, with what aliases repeat",
             id="aliases of a long text",
         ),
+        pytest.param('a: "\\ud800"', "file: line 1: '\\ud800' is half a character", id="half a character"),
+        pytest.param('{"a": {"\\ud800": 1}}', "file: line 1: '\\ud800' is half a character", id="half a key"),
         pytest.param("a: \0", "file: invalid YAML or JSON: unacceptable character", id="control characters"),
         pytest.param('{"a":' * 900 + "1" + "}" * 900, "file: nested more than 100 levels deep", id="deep JSON"),
         pytest.param(f"a: {'[' * 900}x{']' * 900}", "file: nested more than 100 levels deep", id="deep flow"),
