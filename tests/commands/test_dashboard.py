@@ -10,9 +10,11 @@ from collections import Counter
 import pytest
 
 from inplace.cli.rights import NEEDS
+from inplace.kube import resource as resources
 from tests.commands.conftest import NAMESPACE, PATIENCE_SECONDS
 from tests.commands.test_truth import AT_ONCE
 from tests.page import opened, phase_of
+from tests.scenarios import manifests
 
 WORKLOADS = ("statefulsets", "daemonsets", "deployments", "replicasets")
 AROUND = ("pods", "controllerrevisions", "endpointslices", "poddisruptionbudgets", "nodes", "events")
@@ -124,10 +126,14 @@ async def test_where_there_is_nothing_to_show_it_ends(shop, denied, said):
 
 
 async def test_a_workload_that_nobody_has_opted_in_is_not_shown(shop):
-    await shop.create_ready(1, mode=None, gate=False)
+    """One that is, and comes after it by its name, is."""
+    body = manifests.statefulset("alone", "shop:v1", replicas=1, mode=None, gate=False)
+    await shop.client.create(resources.STATEFULSETS, NAMESPACE, body, type=dict)
+    await shop.create()
     async with opened(shop.kubeconfig, "-A") as page:
-        await page.until(lambda panels: "" in panels, "the page")
-        assert page.panels == {"": {"key": "", "where": "all namespaces", "notes": []}}
+        await page.until(lambda panels: WEB in panels, "the workload")
+        assert sorted(page.panels) == ["", WEB]
+        assert page.panels[""] == {"key": "", "where": "all namespaces", "notes": []}
 
 
 async def test_ctrl_c_ends_it_while_a_page_is_open(shop):
