@@ -140,7 +140,7 @@ DEFECTS: Final = (
     Defect(
         "resume a Deployment without Pods whose history has a template twice",
         DEPLOYMENT,
-        "        return history.make_single(workload, owned) or resumed if resumed is not None else None\n",
+        "        return resumed and (history.make_single(workload, owned) or resumed)\n",
         "        return resumed\n",
         (
             "unit/core/test_kinds.py::test_a_template_kept_for_a_change_that_had_no_pods_leaves_the_history_before_it_is_resumed",

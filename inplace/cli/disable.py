@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from inplace.cli import errors, select
 from inplace.cli.commands import command
-from inplace.cli.connect import Ref, cluster, has_gate, run_async, show_unseen
+from inplace.cli.connect import Ref, has_gate, run_async, show_unseen
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection, yes_option
 from inplace.cli.say import say
 from inplace.cluster import send
@@ -66,10 +66,8 @@ def disable(connection: Connection, workloads: tuple[str, ...], force: bool, dry
 
 
 async def _disable(connection: Connection, words: tuple[str, ...], force: bool, dry_run: str, *, yes: bool) -> int:
-    query = select.parse(words, connection)
-    async with cluster(connection, selects=True) as (client, namespace):
-        query = await select.confirmed(client, query.within(namespace), "disable", yes=yes or dry_run != "none")
-        return await select.for_each(client, query, partial(_disable_one, force=force, dry_run=dry_run))
+    act = partial(_disable_one, force=force, dry_run=dry_run)
+    return await select.run_each(connection, words, act, ask="disable", yes=yes or dry_run != "none")
 
 
 async def _disable_one(client: Client, ref: Ref, *, force: bool, dry_run: str) -> int:

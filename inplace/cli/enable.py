@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from inplace.cli import errors, select
 from inplace.cli.commands import command
-from inplace.cli.connect import Ref, cluster, has_gate, read_live, run_async, show_unseen, submit
+from inplace.cli.connect import Ref, has_gate, read_live, run_async, show_unseen, submit
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, seconds, with_connection, yes_option
 from inplace.cli.say import say
 from inplace.core.actions import patches
@@ -68,12 +68,9 @@ async def _enable(
     connection: Connection, words: tuple[str, ...], mode: str, gate_timeout: float | None, dry_run: str, *, yes: bool
 ) -> int:
     """`gate_timeout`: for the rollout that gives the Pods their gate; None if they get none."""
-    query = select.parse(words, connection)
-    async with cluster(connection, selects=True) as (client, namespace):
-        query = replace(query.within(namespace), others=True)
-        query = await select.confirmed(client, query, "enable", yes=yes or dry_run != "none")
-        act = partial(_enable_one, mode=mode, gate_timeout=gate_timeout, dry_run=dry_run)
-        return await select.for_each(client, query, act)
+    act = partial(_enable_one, mode=mode, gate_timeout=gate_timeout, dry_run=dry_run)
+    yes = yes or dry_run != "none"
+    return await select.run_each(connection, words, act, ask="enable", yes=yes, others=True)
 
 
 async def _enable_one(client: Client, ref: Ref, *, mode: str, gate_timeout: float | None, dry_run: str) -> int:

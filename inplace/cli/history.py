@@ -55,7 +55,8 @@ def undo(connection: Connection, workloads: tuple[str, ...], to_revision: int | 
 
     Exit codes: 0 undone, or nothing to undo, 1 error.
     """
-    return run_async(_undo(connection, workloads, to_revision, dry_run))
+    act = partial(_undo_one, number=to_revision, dry_run=dry_run)
+    return run_async(select.run_each(connection, workloads, act, manager=OWNER))
 
 
 async def _history(connection: Connection, words: tuple[str, ...], number: int | None, output: str) -> int:
@@ -120,13 +121,6 @@ def numbered(ref: Ref, found: Sequence[Past], number: int) -> Past:
         known = ", ".join(str(one.entry.revision) for one in found)
         raise InputError(f"{ref} has no revision {number}: expected one of {known}")
     return past
-
-
-async def _undo(connection: Connection, words: tuple[str, ...], number: int | None, dry_run: str) -> int:
-    query = select.parse(words, connection)
-    async with cluster(connection, selects=True, manager=OWNER) as (client, namespace):
-        query = query.within(namespace)
-        return await select.for_each(client, query, partial(_undo_one, number=number, dry_run=dry_run))
 
 
 async def _undo_one(client: Client, ref: Ref, *, number: int | None, dry_run: str) -> int:

@@ -7,7 +7,7 @@ from typing import Final
 
 from inplace.cli import errors, select
 from inplace.cli.commands import command
-from inplace.cli.connect import OWNER, Ref, cluster, read_workload, require_opted_in, run_async, submit
+from inplace.cli.connect import OWNER, Ref, read_workload, require_opted_in, run_async, submit
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
 from inplace.cli.say import say
 from inplace.core.actions.actions import PatchWorkload
@@ -44,10 +44,8 @@ def resume(connection: Connection, workloads: tuple[str, ...], dry_run: str) -> 
 
 
 async def _set(connection: Connection, words: tuple[str, ...], dry_run: str, *, paused: bool) -> int:
-    query = select.parse(words, connection)
-    async with cluster(connection, selects=True, manager=OWNER) as (client, namespace):
-        query = query.within(namespace)
-        return await select.for_each(client, query, partial(_set_one, dry_run=dry_run, paused=paused))
+    act = partial(_set_one, dry_run=dry_run, paused=paused)
+    return await select.run_each(connection, words, act, manager=OWNER)
 
 
 async def _set_one(client: Client, ref: Ref, *, dry_run: str, paused: bool) -> int:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from inplace.cli import errors, select
 from inplace.cli.commands import command
-from inplace.cli.connect import Ref, cluster, read_workload, require_opted_in, run_async, submit
+from inplace.cli.connect import Ref, read_workload, require_opted_in, run_async, submit
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection
 from inplace.cli.say import say
 from inplace.core.actions.actions import PatchWorkload
@@ -74,10 +74,7 @@ def retry(connection: Connection, workloads: tuple[str, ...], dry_run: str) -> i
 
 
 async def _request(connection: Connection, words: tuple[str, ...], request: Request, dry_run: str) -> int:
-    query = select.parse(words, connection)
-    async with cluster(connection, selects=True) as (client, namespace):
-        query = query.within(namespace)
-        return await select.for_each(client, query, partial(_ask, request=request, dry_run=dry_run))
+    return await select.run_each(connection, words, partial(_ask, request=request, dry_run=dry_run))
 
 
 async def _ask(client: Client, ref: Ref, *, request: Request, dry_run: str) -> int:

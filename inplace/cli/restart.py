@@ -174,10 +174,8 @@ def _settings(given: Options) -> Settings:
 
 
 async def _ask(connection: Connection, words: tuple[str, ...], options: Options, dry_run: str, *, yes: bool) -> int:
-    query = select.parse(words, connection)
-    async with cluster(connection, selects=True) as (client, namespace):
-        query = await select.confirmed(client, query.within(namespace), "restart", yes=yes or dry_run != "none")
-        return await select.for_each(client, query, partial(_ask_one, options=options, dry_run=dry_run))
+    act = partial(_ask_one, options=options, dry_run=dry_run)
+    return await select.run_each(connection, words, act, ask="restart", yes=yes or dry_run != "none")
 
 
 async def _ask_one(client: Client, ref: Ref, *, options: Options, dry_run: str) -> int:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.cli import errors, manifest, proposals
-from inplace.cli.connect import Ref, kind_of, parse_ref, where
+from inplace.cli.connect import Ref, cluster, kind_of, parse_ref, where
 from inplace.cli.errors import InputError
 from inplace.cli.manifest import Manifest
 from inplace.cli.options import Connection, filename_option, is_name
@@ -175,6 +175,29 @@ async def for_each(client: Client, query: Query, act: Act) -> int:
     Raises InputError if there is none.
     """
     return worst(code for _, code in await of_each(client, query, act, errors.ERROR))
+
+
+async def run_each(
+    connection: Connection,
+    words: Sequence[str],
+    act: Act,
+    *,
+    manager: str = names.FIELD_MANAGER,
+    ask: str = "",
+    yes: bool = False,
+    others: bool = False,
+) -> int:
+    """Do it to each workload that the words and options choose, as `for_each`; returns the command's exit code.
+
+    `ask`: the verb by which what a selector or --all-namespaces chose is asked for first, unless `yes`. `others`: those
+    that are not opted in are meant too. `manager`: who is to own the fields that are written.
+    """
+    query = replace(parse(words, connection), others=others)
+    async with cluster(connection, selects=True, manager=manager) as (client, namespace):
+        query = query.within(namespace)
+        if ask:
+            query = await confirmed(client, query, ask, yes=yes)
+        return await for_each(client, query, act)
 
 
 async def confirmed(client: Client, query: Query, verb: str, *, yes: bool) -> Query:

@@ -8,7 +8,7 @@ import click
 
 from inplace.cli import errors, proposals, select
 from inplace.cli.commands import COMMANDS
-from inplace.cli.connect import OWNER, Ref, cluster, read_workload, run_async, submit
+from inplace.cli.connect import OWNER, Ref, read_workload, run_async, submit
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, filename_option, with_connection
 from inplace.cli.say import say
@@ -43,14 +43,8 @@ def image(connection: Connection, words: tuple[str, ...], dry_run: str) -> int:
     named = [word for word in words if "=" not in word]
     if not images or not all(images) or not all(images.values()):
         raise InputError("no image is given: expected CONTAINER=IMAGE after the workloads, such as app=shop:v2")
-    return run_async(_set(connection, named, images, dry_run))
-
-
-async def _set(connection: Connection, words: list[str], images: dict[str, str], dry_run: str) -> int:
-    query = select.parse(words, connection)
-    async with cluster(connection, selects=True, manager=OWNER) as (client, namespace):
-        query = query.within(namespace)
-        return await select.for_each(client, query, partial(_set_one, images=images, dry_run=dry_run))
+    act = partial(_set_one, images=images, dry_run=dry_run)
+    return run_async(select.run_each(connection, named, act, manager=OWNER))
 
 
 async def _set_one(client: Client, ref: Ref, *, images: dict[str, str], dry_run: str) -> int:

@@ -14,6 +14,7 @@ from typing import Final
 from aiohttp import hdrs, web
 from msgspec import Struct
 
+from inplace.runtime.waiting import wait_at_most
 from inplace.serve.guard import GUARDS
 
 #: Names by which a browser may have been led here; a tunnel has another port, but none of a stranger's names.
@@ -71,10 +72,7 @@ class Feed:
         """Until something has changed since the event was cleared, or it is time for a sign of life."""
         self._waiting.add(event)
         try:
-            async with asyncio.timeout(BEAT_SECONDS):
-                await event.wait()
-        except TimeoutError:
-            return
+            await wait_at_most(event, BEAT_SECONDS)
         finally:
             self._waiting.discard(event)
 

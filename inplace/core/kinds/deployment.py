@@ -260,7 +260,7 @@ def _pause(
         return Reason(ReasonCode.PausedByOwner, "spec.paused", why)
     if _has_no_pods(workload, owned) or (workload.spec.paused and not owned.children):
         resumed = _resume(workload, "no Pods to hold, and a paused Deployment makes no ReplicaSet")
-        return history.make_single(workload, owned) or resumed if resumed is not None else None
+        return resumed and (history.make_single(workload, owned) or resumed)
     if workload.spec.paused:
         several = sum(history.has_pods(child) for child in owned.children) > 1
         return _resume(workload, "native rollout in progress, which is not interrupted") if several else None
