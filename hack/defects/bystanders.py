@@ -108,6 +108,15 @@ DEFECTS: Final = (
         ),
     ),
     Defect(
+        "leave a Pod for ever with what a failed attempt left, because somebody has emptied its record",
+        "core/plan/opt_out.py",
+        "if record is None or not wrong_images(pod, target):",
+        "if True:",
+        (
+            "unit/core/test_workload.py::test_a_pod_is_let_go_of_as_one_of_the_revision_whose_images_it_has_though_somebody_has_emptied_its_record",
+        ),
+    ),
+    Defect(
         "wait in silence for Pods that have come to differ",
         "cli/disable.py",
         " or now > moved + REVISION_SECONDS:",

@@ -218,4 +218,9 @@ MENDED: tuple[Mended, ...] = (
         "take a Pod for one of another template although its size tells",
         '{"start":{"kind":"Deployment","settings":{"steps":"1"}},"moves":[["resources","20m",1.0]]}',
     ),
+    Mended(
+        "leave a Pod for ever with what a failed attempt left, because somebody has emptied its record",
+        '{"start":{"kind":"DaemonSet","replicas":2},'
+        '"moves":[["image","crash",60.0],["back-and-out","v1",1.0],["pod-record","2 {}",60.0]]}',
+    ),
 )

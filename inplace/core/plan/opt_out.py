@@ -10,6 +10,8 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from inplace.core.actions.actions import Abort, Action, ClearStatus, ReleaseFields, subject
+from inplace.core.kinds.kind import Template
+from inplace.core.kinds.matching import wrong_images
 from inplace.core.objects import names
 from inplace.core.objects.model import ManagedFields, Meta, Pod
 from inplace.core.objects.reading import read
@@ -98,17 +100,30 @@ def with_results(plan: Plan, snapshot: Snapshot, now: datetime) -> Plan:
 def _told_apart(snapshot: Snapshot, pod: Pod) -> Mapping[str, str]:
     """The labels of the revision that a failed attempt has left in the spec of this Pod, where the label of the
     template stands: once the record is gone, its own controller would take it for one of the template for ever."""
-    record = records.of(pod, snapshot.workload.metadata.uid)
     target = snapshot.kind.target(snapshot.workload, snapshot.revisions)
-    if isinstance(target, Reason) or not isinstance(record, Record) or record.phase is not PodPhase.FAILED:
+    if isinstance(target, Reason) or pod.metadata.label(names.REVISION_LABEL) != target.revision:
         return {}
-    if pod.metadata.label(names.REVISION_LABEL) != target.revision or record.target == target.revision:
-        return {}
-    found = {name: pod.container(name) for name in record.containers}
-    patched = all(one is not None and one.image == record.containers[name].to for name, one in found.items())
-    if not found or not patched:
-        return {}
-    return snapshot.kind.revision_labels(snapshot.workload, record.target, newest=False)
+    left = _left_in(snapshot, pod, target)
+    return (
+        snapshot.kind.revision_labels(snapshot.workload, left, newest=False)
+        if left not in {"", target.revision}
+        else {}
+    )
+
+
+def _left_in(snapshot: Snapshot, pod: Pod, target: Template) -> str:
+    """The revision whose images a failed attempt has left in the spec of this Pod, empty if none has.
+
+    Where somebody has written into the record, the revision with the very images of the Pod: no one else has them.
+    """
+    record = records.of(pod, snapshot.workload.metadata.uid)
+    if isinstance(record, Record):
+        found = {name: pod.container(name) for name in record.containers}
+        patched = all(one is not None and one.image == record.containers[name].to for name, one in found.items())
+        return record.target if record.phase is PodPhase.FAILED and found and patched else ""
+    if record is None or not wrong_images(pod, target):
+        return ""
+    return next((name for name, template in snapshot.revisions.items() if not wrong_images(pod, template)), "")
 
 
 def cleanup(snapshot: Snapshot) -> tuple[Action, ...]:

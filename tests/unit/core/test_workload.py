@@ -281,6 +281,18 @@ def test_a_pod_that_is_let_go_of_does_not_keep_the_label_of_a_template_that_it_l
         assert all(one.revision_labels == {} for one in actions if isinstance(one, Abort))
 
 
+def test_a_pod_is_let_go_of_as_one_of_the_revision_whose_images_it_has_though_somebody_has_emptied_its_record():
+    lifted = workload(mode=None, replicas=1, strategy={"type": "RollingUpdate"}, update=OLD, current=OLD)
+
+    def labels(image, record):
+        [left] = [one for one in plan(pod(image=image, record=record), workload=lifted).actions if hasattr(one, "pod")]
+        return left.revision_labels
+
+    assert labels("app:v2", "{}") == {names.REVISION_LABEL: NEW}
+    assert labels("app:v1", "{}") == {}, "it has what the template asks for"
+    assert labels("stranger:1", "{}") == {}, "no revision has this image: it is not ours"
+
+
 def test_a_workload_that_never_opted_in_is_left_alone():
     assert plan(pod(), workload=workload(replicas=1, mode=None, frozen=False)).actions == ()
 
