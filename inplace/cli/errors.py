@@ -35,9 +35,10 @@ def run(command: Callable[[], int | None]) -> int:
         return command() or OK
     except click.Abort:
         return INTERRUPTED
-    except click.exceptions.NoArgsIsHelpError as error:
-        say(error.message, err=True)
-        return ERROR
+    except click.exceptions.NoArgsIsHelpError as error:  # as kubectl: asking it nothing is fine, half a command is not
+        is_whole = error.ctx.parent is None
+        say(error.message, err=not is_whole)
+        return OK if is_whole else ERROR
     except click.UsageError as error:
         hint = f" (see {error.ctx.command_path} --help)" if error.ctx is not None else ""
         return _fail(_lowered(error.format_message()) + hint)

@@ -21,7 +21,7 @@ from inplace.cli import errors
 from inplace.cli.commands import command
 from inplace.cli.connect import Notes, cluster, run_async
 from inplace.cli.errors import InputError
-from inplace.cli.options import Connection, seconds, with_connection
+from inplace.cli.options import Connection, dry_run_option, seconds, with_connection
 from inplace.cli.say import say
 from inplace.cli.select import SELECTORS
 from inplace.cluster import send
@@ -64,7 +64,7 @@ _CODES: Final = {End.DONE: errors.OK, End.PAUSED: errors.INTERRUPTED, End.FAILED
 @click.option("--skip-refused", is_flag=True, help="Upgrade the others if some Pods are refused.")
 @click.option("--retry", is_flag=True, help="Try again what has failed.")
 @click.option("--pause", is_flag=True, help="Begin nothing; only end what an earlier run has left in flight.")
-@click.option("--dry-run", is_flag=True, help="Only print the plan.")
+@dry_run_option
 @click.option("-y", "--yes", is_flag=True, help="Begin without asking.")
 @with_connection
 def sidecars(connection: Connection, **given: Any) -> int:
@@ -90,7 +90,7 @@ class Ways(Struct, frozen=True):
     ignore_injector: bool
     skip_refused: bool
     pause: bool
-    dry_run: bool
+    dry_run: str
     yes: bool
 
     @classmethod
@@ -154,13 +154,17 @@ async def upgrade(client: Client, namespace: str | None, chosen: LabelSelector, 
 
 async def _plan(client: Client, looks: list[Look], strangers: list[Pod], asked: Order, ways: Ways) -> int | None:
     """Print the plan; the exit code if that is all, None if there is something to begin."""
-    refused = [*plan_lines(asked, looks, strangers), *await _asked(client, looks, ways)]
+    refused = [*plan_lines(asked, looks, strangers)]
+    if ways.dry_run == "client":
+        say("admission was not asked: --dry-run=server asks it", err=True)
+    else:
+        refused += await _asked(client, looks, ways)
     for line in refused:
         say(f"refused: {line}", err=True)
     to_do = any(isinstance(one.state, Pending | InProgress) for found in looks for one in found.members)
     if refused and not (ways.skip_refused and to_do):
         return errors.REFUSED
-    if ways.dry_run or not to_do:
+    if ways.dry_run != "none" or not to_do:
         return errors.CHANGES if to_do else _ended(looks)
     return None
 

@@ -13,18 +13,18 @@ import aiohttp
 PROGRAM = str(Path(sys.executable).parent / "inplace")
 STEPS = (
     "# 6 Pods of ",
-    "UpToDate: 6 Pods upgraded",
+    "UpToDate: 6 Pods up to date",
     "# kubectl set image sts/web app=registry.demo/shop:v2",
     "Swapping, not ready",
     "(ImageChanged)",
-    "UpToDate: 6 Pods upgraded",
+    "UpToDate: 6 Pods up to date",
     "# An image that does not exist",
     "shop:v22 on node",
     "ImagePullBackOff",
     "Degraded: 0 of 6 Pods upgraded: ",
     "no container was killed",
     "The way out is another image: v3",
-    "UpToDate: 6 Pods upgraded",
+    "UpToDate: 6 Pods up to date",
     "# The Pods are the same as at the beginning:",
 )
 

@@ -66,7 +66,7 @@ async def test_status_waits_until_done(open_world):
         await world.set_image(world.app("v2"))
         code, out, _ = await inplace(world, "status", "sts/web", "--timeout", "60s")
         assert code == 0
-        assert "UpToDate: 2 Pods upgraded" in out
+        assert "UpToDate: 2 Pods up to date" in out
 
 
 async def test_status_watch_draws_the_tree(open_world):
@@ -75,7 +75,7 @@ async def test_status_watch_draws_the_tree(open_world):
         await world.set_image(world.app("v2"))
         code, out, _ = await inplace(world, "status", "sts/web", "--watch", "--timeout", "60s")
         assert code == 0
-        for text in ("statefulset/web: ", "web-0: Done", "web-1: Done", "app", "UpToDate: 2 Pods upgraded"):
+        for text in ("statefulset/web: ", "web-0: Done", "web-1: Done", "app", "UpToDate: 2 Pods up to date"):
             assert text in out
 
 

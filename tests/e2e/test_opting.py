@@ -42,7 +42,7 @@ async def test_enabled_upgraded_and_disabled_leaves_everything_as_it_was(open_wo
         code, out, err = await inplace(world, "status", ref, "--timeout", "2m")
         assert code == 0, err
         pods = "1 Pod" if count == 1 else f"{count} Pods"
-        assert out.splitlines()[-1] == f"{flavour.name.lower()}/web: UpToDate: {pods} upgraded"
+        assert out.splitlines()[-1] == f"{flavour.name.lower()}/web: UpToDate: {pods} up to date"
         await world.wait_upgraded()
         uids = sorted(pod.uid for pod in await world.pods())
         await world.kill_controller()

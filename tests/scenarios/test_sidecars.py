@@ -223,9 +223,11 @@ async def test_what_is_not_injected_or_comes_back_is_refused(open_world):
         assert await upgrade(world, "v2", container="app") == 3, "it is in the templates"
         assert await upgrade(world, "v2") == 3, "the injector gives new Pods v1"
         assert all(record is None for record in (await recorded(world)).values())
-        assert await upgrade(world, "v2", "--dry-run", "--ignore-injector") == 2
+        assert await upgrade(world, "v2", "--dry-run=server", "--ignore-injector") == 2
+        assert await upgrade(world, "v2", "--dry-run=client") == 2, "admission is not asked"
+        assert await upgrade(world, "v2", "--dry-run=server") == 3
         await give("v2")
-        assert await upgrade(world, "v2", "--dry-run") == 2
+        assert await upgrade(world, "v2", "--dry-run=server") == 2
         assert await images(world) == [world.image("sidecar", "v1")] * 2
 
 

@@ -70,7 +70,7 @@ def test_what_varies_is_not_compared(one, other):
     ("one", "other"),
     [
         (f"web-0 {UID}\nweb-0 {UID}", f"web-0 {UID}\nweb-0 {OTHER}"),
-        ("sts/web: UpToDate: 3 Pods upgraded", "sts/web: UpToDate: 2 Pods upgraded"),
+        ("sts/web: UpToDate: 3 Pods up to date", "sts/web: UpToDate: 2 Pods upgraded"),
         ("web-0 1/1 Running 1 (6s ago)", "web-0 1/1 Running 2 (6s ago)"),
         ("app:v1", "app:v2"),
     ],

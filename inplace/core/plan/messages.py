@@ -27,8 +27,8 @@ def message(decision: Decision, phase: Phase) -> str:
     if phase is Phase.UP_TO_DATE:
         excluded = [pod for pod in assessment.pods if pod.excluded and pod.excluded.code == ReasonCode.Partition]
         kept = sum(pod.revision != pod.target for pod in excluded)
-        upgraded = counted(done + len(excluded) - kept, "Pod")
-        return f"{upgraded} upgraded" + (f", {kept} kept on the old revision" if kept else "")
+        current = counted(done + len(excluded) - kept, "Pod")
+        return f"{current} up to date" + (f", {kept} kept on the old revision" if kept else "")
     reason = decision.hold.reason if decision.hold is not None else decision.overdue or _refused_write(decision)
     why = f": {reason.message}" if reason is not None else ""
     if phase is Phase.AWAITING_PROMOTION:

@@ -106,6 +106,16 @@ def test_where_the_demos_cluster_is_missing_that_is_said(monkeypatch):
 # -- usage errors
 
 
+def test_the_program_alone_shows_its_help_and_half_a_command_is_an_error():
+    """As kubectl and its groups of commands do."""
+    whole = run()
+    assert (whole.exit_code, whole.stderr) == (0, "")
+    assert whole.stdout == run("--help").stdout
+    half = run("set")
+    assert (half.exit_code, half.stdout) == (1, "")
+    assert "Usage: inplace set" in half.stderr
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
@@ -143,13 +153,6 @@ def test_usage_errors_are_one_line_and_exit_1(args, said):
     assert said in done.stderr
     assert done.stderr.count("\n") == 1
     assert "--help)" in done.stderr
-
-
-def test_no_command_is_a_usage_error_that_shows_the_help():
-    done = run()
-    assert done.exit_code == 1
-    assert "Commands:" in done.stderr
-    assert done.stdout == ""
 
 
 def test_ctrl_c_exits_130(monkeypatch):

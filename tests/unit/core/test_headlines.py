@@ -26,9 +26,9 @@ def headline(*pods, **settings: str) -> str:
 
 def test_a_pod_that_a_later_partition_excludes_is_upgraded_all_the_same():
     new = [pod(container(image="app:v2"), name=f"web-{number}", image="app:v2", revision=NEW) for number in range(3)]
-    assert headline(*new, partition="2") == "3 Pods upgraded"
+    assert headline(*new, partition="2") == "3 Pods up to date"
     old = pod(name="web-0")
-    assert headline(old, *new[1:], partition="2") == "2 Pods upgraded, 1 kept on the old revision"
+    assert headline(old, *new[1:], partition="2") == "2 Pods up to date, 1 kept on the old revision"
 
 
 def test_the_last_pod_of_a_replica_set_at_0_is_neither_drift_nor_counted():
@@ -41,7 +41,7 @@ def test_the_last_pod_of_a_replica_set_at_0_is_neither_drift_nor_counted():
     )
     status = plan.plan(replace(look, freeze_policy=True), NOW).status
     assert status is not None
-    assert (status.phase, status.updated, status.message) == (Phase.UP_TO_DATE, 1, "1 Pod upgraded")
+    assert (status.phase, status.updated, status.message) == (Phase.UP_TO_DATE, 1, "1 Pod up to date")
     assert ReasonCode.DriftDetected not in [reason.code for reason in status.reasons]
 
 
