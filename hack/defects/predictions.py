@@ -8,12 +8,75 @@ from hack.defects.defect import Defect
 
 EVIDENCE: Final = "core/pod/evidence.py"
 PREDICTION: Final = "core/pod/prediction.py"
+FORECAST: Final = "core/views/forecast.py"
+PLANS: Final = "unit/core/test_plan.py"
+HEADLINES: Final = "unit/core/test_headlines.py"
+ORDERED: Final = "scenarios/test_container_order.py"
 UNIT: Final = "unit/core/test_prediction.py"
 KUBELET: Final = "../kubesim/kubelet"
 #: Generated changes, what is said of them, and what the model of the kubelet does.
 COMPARED: Final = ("scenarios/test_prediction.py::test_what_is_said_of_the_kubelet_is_what_it_does",)
 
 DEFECTS: Final = (
+    Defect(
+        "say that a container is kept which is patched and not replaced yet",
+        PREDICTION,
+        "for name in due}",
+        "for name in ()}",
+        (
+            f"{UNIT}::test_what_is_patched_and_not_replaced_yet_restarts_before_what_is_still_to_be_patched",
+            f"{ORDERED}::test_what_is_said_of_the_kubelet_between_two_batches_is_what_it_does[StatefulSet]",
+        ),
+    ),
+    Defect(
+        "say that a container restarts which has restarted",
+        PREDICTION,
+        "return status.container_id == baseline.id or (baseline.unsettled and unseen)",
+        "return True",
+        (f"{UNIT}::test_what_an_attempt_has_patched_restarts_unless_it_has_been_replaced",),
+    ),
+    Defect(
+        "leave Pods in flight out of what changes",
+        FORECAST,
+        "return self.outstanding and (self.disrupts or self.metadata_only or bool(self.images or self.sizes))",
+        "return False",
+        (f"{PLANS}::test_a_pod_in_flight_that_restarts_once_more_is_counted_and_says_so",),
+    ),
+    Defect(
+        "do not say what a Pod in flight goes on to",
+        "cli/plan.py",
+        'in progress: {why}{_then(pod)}"',
+        'in progress: {why}"',
+        (f"{PLANS}::test_a_pod_in_flight_counts_as_long_as_anything_of_it_changes",),
+    ),
+    Defect(
+        "do not say what a Pod lacks that has failed",
+        "cli/plan.py",
+        'failed: {why}{_to_come(pod)}"',
+        'failed: {why}"',
+        (f"{PLANS}::test_a_pod_that_cannot_go_on_says_what_it_lacks",),
+    ),
+    Defect(
+        "say that the metadata of a Pod changes which is there",
+        FORECAST,
+        " or change.containers or isinstance(state, UpToDate):",
+        ":",
+        (f"{PLANS}::test_the_changes_of_a_pod_that_is_there_are_none",),
+    ),
+    Defect(
+        "say of Pods that settle that there is nothing to do",
+        "cli/plan.py",
+        "done = done if settling else",
+        "done =",
+        (f"{PLANS}::test_a_plan_says_that_there_is_something_to_do_where_it_exits_so",),
+    ),
+    Defect(
+        "be up to date with a setting that refuses every change",
+        "core/plan/phase.py",
+        "assessment.refused and (outstanding or assessment.objections)",
+        "assessment.refused and outstanding",
+        (f"{HEADLINES}::test_what_refuses_the_workload_whatever_changes_is_told_alike_before_anything_changes",),
+    ),
     Defect(
         "kill what does not run",
         PREDICTION,

@@ -245,8 +245,11 @@ def _nothing_to_do(ref: Ref, planned: Forecast, pods: Callable[[Forecast], list[
     if there == len(planned.pods) and not planned.missing:
         done = "every Pod is at this revision" if planned.desired else "the workload wants no Pods"
         return [f"  nothing to do: {done}"]
+    settling = sum(pod.verdict is Verdict.IN_PROGRESS for pod in planned.pods)
+    done = f"nothing more to do: 0 of {len(planned.pods)} Pods change, {settling} in progress"
+    done = done if settling else f"nothing to do: 0 of {len(planned.pods)} Pods change"
     return [
-        f"  nothing to do: 0 of {len(planned.pods)} Pods change, {there} are up to date",
+        f"  {done}, {there} are up to date",
         *_missing(ref, planned),
         *pods(planned),
     ]
@@ -311,11 +314,11 @@ def _pod_line(pod: PodForecast) -> str:
         case Verdict.UP_TO_DATE:
             return f"{where}: up to date"
         case Verdict.SKIPPED:
-            return f"{where}: skipped: {why}"
+            return f"{where}: skipped: {why}{_to_come(pod)}"
         case Verdict.IN_PROGRESS:
-            return f"{where}: in progress: {why}"
+            return f"{where}: in progress: {why}{_then(pod)}"
         case Verdict.FAILED:
-            return f"{where}: failed: {why}"
+            return f"{where}: failed: {why}{_to_come(pod)}"
     waits = f"; waits: {why}" if pod.verdict is Verdict.WAITS else ""
     if pod.metadata_only:
         return f"{where}: labels and annotations only, no restart{waits}"
@@ -323,6 +326,21 @@ def _pod_line(pod: PodForecast) -> str:
         return f"{where}: {_changes(pod)} (no restart, not drained{waits})"
     how = "drained first" if pod.drained else "not drained: no readiness gate"
     return f"{where}: {_changes(pod)} ({'not Ready now, costs no budget; ' if pod.broken else ''}{how}{waits})"
+
+
+def _then(pod: PodForecast) -> str:
+    """What a Pod in flight goes on to beyond what has been patched."""
+    if not pod.changes or not (_changes(pod) or pod.metadata_only):
+        return ""
+    if pod.metadata_only:
+        return "; then labels and annotations"
+    how = "no restart" if not pod.disrupts else f"restarts{' again' if pod.again else ''}"
+    return f"; then {_changes(pod)} ({how})"
+
+
+def _to_come(pod: PodForecast) -> str:
+    """What a Pod still lacks that is to change, but cannot for now."""
+    return f"; not done: {_changes(pod)}" if pod.outstanding and _changes(pod) else ""
 
 
 def _changes(pod: PodForecast) -> str:

@@ -216,7 +216,7 @@ async def test_plan_during_a_native_rollout_exits_as_it_says(shop):
     await shop.until(lambda: is_gated(shop), "the new Pod")
     planned = await shop.inplace("plan", "sts/web")
     assert planned.code == 0, planned
-    assert "nothing to do: 0 of 1 Pods change" in planned.out
+    assert "nothing more to do: 0 of 1 Pods change, 1 in progress" in planned.out
 
 
 async def is_gated(shop):

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import itertools
 
+from inplace.cluster.key import Key
+from inplace.cluster.live import Live
+from inplace.core.objects import names
 from inplace.core.objects.reasons import ReasonCode
+from inplace.core.pod.prediction import Fate
 from inplace.core.state import records
 from inplace.core.state.statuses import Phase
+from inplace.core.views.forecast import Verdict, forecast
 from tests.scenarios.markers import core, core_of_held, kinds
 
 ORDER = {"container-order": "third > app > sidecar"}
@@ -67,6 +72,42 @@ async def test_containers_are_swapped_one_after_another_each_when_the_one_before
         found = await world.pod(pod.name)
         assert [status.restart_count for status in found.status.container_statuses] == [1, 1, 1]
         assert found.uid == pod.uid
+
+
+@core
+async def test_what_is_said_of_the_kubelet_between_two_batches_is_what_it_does(open_world):
+    """Whenever one looks: what is said to restart does so after that, and nothing else does."""
+    async with open_world() as world:
+        await create(world, replicas=1, annotations=ORDER)
+        (before,) = await world.pods()
+        live, looks = Live(world.client, Key(world.flavour.name, world.namespace, "web")), []
+
+        async def over() -> bool:
+            await live.load()
+            [pod] = live.snapshot().pods
+            [planned] = forecast(live.snapshot(), world.clock.now()).pods
+            looks.append((pod, planned))
+            return planned.revision != before_revision and planned.verdict is Verdict.UP_TO_DATE
+
+        await live.load()
+        before_revision = forecast(live.snapshot(), world.clock.now()).pods[0].revision
+        await change(world, {**images(world, "v2"), "sidecar": world.image("sidecar", "v1")})
+        await world.until(over, "it to be upgraded", 3 * world.patience)
+        last = ids(await world.pod(before.name))
+        midway = 0
+        for pod, planned in looks:
+            if planned.prediction is None or planned.verdict is not Verdict.IN_PROGRESS:
+                continue
+            fates = planned.prediction.fates
+            wrong = [
+                f"{name} {fate}"
+                for name, fate in fates.items()
+                if (fate in (Fate.RESTARTS, Fate.STARTS)) is not (last[name] != ids(pod)[name])
+            ]
+            record = records.read(pod)
+            assert not wrong, f"said while {record.phase}, batch {record.batch} of {record.batches}: {wrong}"
+            midway += Fate.RESTARTED in fates.values()
+        assert midway, "nobody looked between the batches"
 
 
 @core_of_held
@@ -149,11 +190,19 @@ async def test_a_new_leader_goes_on_with_the_next_batch(open_world):
 @kinds("StatefulSet", because="it is about what the setting says, not about kinds")
 async def test_a_name_that_no_container_has_is_refused_by_name(open_world):
     async with open_world() as world:
-        await create(world, replicas=1, annotations={"container-order": "proxy > app"})
+        await create(world, replicas=1)
+        await world.annotate(container_order="proxy > app")
+        early = await world.wait_phase("web", Phase.REFUSED)
+        await world.until(lambda: is_labelled(world, Phase.REFUSED), "labelled before anything is to change")
         await change(world, {"app": world.app("v2")})
         status = await world.wait_phase("web", Phase.REFUSED)
-        (reason,) = status.reasons
-        assert reason.code == ReasonCode.SettingInvalid
-        assert "proxy" in reason.message
+        for said in (early, status):
+            (reason,) = said.reasons
+            assert reason.code == ReasonCode.SettingInvalid
+            assert "proxy" in reason.message
         await world.annotate(container_order="app > third")
         await world.wait_upgraded()
+
+
+async def is_labelled(world, phase):
+    return (await world.workload()).metadata.label(names.PHASE) == phase

@@ -18,7 +18,7 @@ def phase(decision: Decision) -> Phase:
     if decision.contested is not None or decision.overdue is not None or decision.is_refused_for_long:
         return Phase.DEGRADED
     outstanding = not all(pod.done for pod in assessment.pods) or _misses_pods(decision) or _awaits_freeze(decision)
-    if assessment.refused and (outstanding or assessment.parsed.errors):
+    if assessment.refused and (outstanding or assessment.objections):
         return Phase.REFUSED
     if verdicts.blamed(verdicts.failures(assessment.pods)) > settings.max_failures:
         return Phase.ROLLING_BACK if _is_rollback_due(decision) else Phase.DEGRADED

@@ -17,7 +17,9 @@ from typing import Final
 from msgspec import Struct
 
 from inplace.core.objects.model import Container, ContainerStatus, Node, Pod
+from inplace.core.pod import resizes
 from inplace.core.pod.evidence import awaits_startup_probe, kubelet_version
+from inplace.core.state.records import Baseline, Evidence, PodPhase, Record
 from inplace.core.template.change import ContainerChange, PodChange
 from inplace.core.template.diff import SIDECAR_SINCE
 
@@ -40,6 +42,8 @@ class Fate(StrEnum):
     SPEC_ONLY = "SpecOnly"
     #: It gets its new size while it runs.
     RESIZED = "Resized"
+    #: The attempt under way has replaced it, and does nothing more to it.
+    RESTARTED = "Restarted"
     #: Nothing happens to it.
     KEPT = "Kept"
 
@@ -66,7 +70,7 @@ class Prediction(Struct, frozen=True, rename="camel"):
 
     #: By container: sidecars and init containers as in the spec, then the regular ones.
     fates: dict[str, Fate]
-    #: One for each batch in which containers restart.
+    #: One for each batch in which containers restart; the first for what is patched already, if anything is.
     steps: tuple[Step, ...]
     #: How long one container may take to stop, its preStop hook included, in seconds.
     grace_seconds: int
@@ -85,15 +89,23 @@ class Prediction(Struct, frozen=True, rename="camel"):
         return self.grace_seconds * sum(len(step.kills) for step in self.steps)
 
 
-def predict(pod: Pod, change: PodChange, kubelet: tuple[int, int] | None) -> Prediction:
-    """What the kubelet of this version (None: not known, taken to be a recent one) does to the Pod for the change."""
+def predict(pod: Pod, change: PodChange, kubelet: tuple[int, int] | None, record: Record | None = None) -> Prediction:
+    """What the kubelet of this version (None: not known, taken to be a recent one) does to the Pod for the change, and
+    for what the attempt of this record has patched before."""
     sidecars = tuple(one for one in pod.spec.init_containers if one.restart_policy == "Always")
     everyone = (*pod.spec.init_containers, *pod.spec.containers)
+    due = due_by(pod, record)
+    changes = {**{name: ContainerChange(restart=True) for name in due}, **change.containers}
     fates = {
-        one.name: _fate(pod, one, change.containers.get(one.name, ContainerChange()), one in sidecars, kubelet)
+        one.name: _fate(pod, one, changes.get(one.name, ContainerChange()), one in sidecars, kubelet)
         for one in everyone
     }
-    steps = (step for batch in change.batches for step in _steps(batch, change, fates))
+    for name in _replaced(record):
+        if fates.get(name) is Fate.KEPT:
+            fates[name] = Fate.RESTARTED
+    first = tuple(name for name, fate in fates.items() if name in due and name not in change.restarts)
+    patched = _step([name for name in first if fates[name] in _STARTED], fates)
+    steps = (patched, *(step for batch in change.batches for step in _steps(batch, change, fates)))
     plain = (one.name for one in pod.spec.init_containers if one not in sidecars)
     over = tuple(name for name in plain if not _is_ahead(pod.container_status(name)))
     return Prediction(fates, tuple(step for step in steps if step.starts), _grace(pod, fates), over)
@@ -107,11 +119,39 @@ def _grace(pod: Pod, fates: Mapping[str, Fate]) -> int:
     return seconds + _SHORTEST if hooked and seconds else max(_SHORTEST, seconds)
 
 
-def expected(pod: Pod, change: object, node: Node | None) -> Prediction | None:
-    """The prediction for a change that restarts containers; None for any other, or for none at all."""
-    if not isinstance(change, PodChange) or not change.disrupts:
+def expected(pod: Pod, change: object, node: Node | None, record: Record | None = None) -> Prediction | None:
+    """The prediction for a change, and the attempt of this record, if containers are still to restart; else None."""
+    own = change if isinstance(change, PodChange) else PodChange()
+    if not own.disrupts and not due_by(pod, record):
         return None
-    return predict(pod, change, kubelet_version(node))
+    return predict(pod, own, kubelet_version(node), record)
+
+
+def due_by(pod: Pod, record: Record | None) -> tuple[str, ...]:
+    """The containers that an attempt which is not over well has patched, and whose old container the kubelet has yet to
+    replace."""
+    if record is None or record.phase is PodPhase.DONE:
+        return ()
+    return tuple(name for name, baseline in record.containers.items() if _is_due(pod, record, name, baseline))
+
+
+def _is_due(pod: Pod, record: Record, name: str, baseline: Baseline) -> bool:
+    container, status = pod.container(name), pod.container_status(name)
+    if container is None or status is None:
+        return False
+    if name in record.resized and status.resources is not None and not resizes.is_in_force(container, status):
+        return True  # for its size, if not for its image any more
+    if baseline.evidence:
+        return False
+    unseen = bool(record.generation) and pod.status.observed_generation < record.generation
+    return status.container_id == baseline.id or (baseline.unsettled and unseen)
+
+
+def _replaced(record: Record | None) -> tuple[str, ...]:
+    """The containers that an attempt in flight has patched, but for those that never had to be replaced."""
+    if record is None or not record.in_flight:
+        return ()
+    return tuple(name for name, one in record.containers.items() if one.evidence != Evidence.UNCHANGED)
 
 
 def _fate(
@@ -144,8 +184,13 @@ def _steps(batch: Collection[str], change: PodChange, fates: Mapping[str, Fate])
         tuple(name for name, fate in fates.items() if name in batch and name in changed and fate in _STARTED)
         for changed in (change.swaps, change.harsh_sizes)
     )
-    yield Step(tuple(name for name in swapped if name in runs), swapped)
+    yield _step(swapped, fates)
     yield Step(tuple(name for name in sized if name in runs or name in swapped), sized, of_sizes=True)
+
+
+def _step(names: Collection[str], fates: Mapping[str, Fate]) -> Step:
+    """What follows a write for the images of these containers, in this order."""
+    return Step(tuple(name for name in names if fates[name] is Fate.RESTARTS), tuple(names))
 
 
 def told(prediction: Prediction) -> str:
@@ -168,6 +213,7 @@ _WORDS: Final = {
     Fate.AFTER_STARTUP_PROBE: "restarts only after its startup probe has succeeded or failed",
     Fate.WHEN_IT_EXITS: "not restarted by this kubelet, which is older than 1.32",
     Fate.RESIZED: "resized while running",
+    Fate.RESTARTED: "restarted already",
     Fate.KEPT: "kept",
 }
 

@@ -65,12 +65,12 @@ def missing(pod: Pod, record: Record, node: Node | None) -> Reason | None:
             return _reason(ReasonCode.WaitingForResize, told)
     for name in record.resized:
         container, status = pod.container(name), pod.container_status(name)
-        if container is not None and (status is None or not _is_in_force(container, status)):
+        if container is not None and (status is None or not is_in_force(container, status)):
             return _waiting(f"containers[{name}]", "the kubelet does not report the new size yet")
     return None
 
 
-def _is_in_force(container: Container, status: ContainerStatus) -> bool:
+def is_in_force(container: Container, status: ContainerStatus) -> bool:
     """Whether what is set aside and what runs are what the spec says. A container that was never there has no size to
     wait for: it starts with that of the spec (docs/design/kubernetes.md §1.3)."""
     if not status.container_id:

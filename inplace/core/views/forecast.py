@@ -27,6 +27,8 @@ from inplace.core.rollout.admit import candidates
 from inplace.core.rollout.assess import Assessment, PodAssessment
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.settings.annotations import Settings
+from inplace.core.state import records
+from inplace.core.state.records import PodPhase, Record
 from inplace.core.template.change import PodChange
 
 #: What their own controller replaces, or nobody changes through the API server.
@@ -58,7 +60,7 @@ class PodForecast(Struct, frozen=True, rename="camel"):
     from_sizes: dict[str, str]
     #: Only labels and annotations change.
     metadata_only: bool
-    #: Its containers restart, or one of them.
+    #: Its containers restart, or one of them; those included that the attempt under way has patched already.
     disrupts: bool
     #: It is drained through its readiness gate first.
     drained: bool
@@ -71,11 +73,20 @@ class PodForecast(Struct, frozen=True, rename="camel"):
     why_not: Reason | None = None
     #: What the kubelet does to its containers; None if nothing restarts.
     prediction: Prediction | None = None
+    #: The containers that restart although the attempt under way has patched them before.
+    again: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything of it is to change, now or later: also if it is in flight."""
+        if self.verdict is Verdict.IN_PROGRESS:
+            return self.outstanding and (self.disrupts or self.metadata_only or bool(self.images or self.sizes))
+        return self.verdict in (Verdict.STARTS, Verdict.WAITS)
 
     @property
     def disrupted(self) -> bool:
         """Whether its containers restart, now or later."""
-        return self.verdict in (Verdict.STARTS, Verdict.WAITS) and self.disrupts
+        return self.changes and self.disrupts
 
 
 class Forecast(Struct, frozen=True, rename="camel"):
@@ -111,8 +122,8 @@ class Forecast(Struct, frozen=True, rename="camel"):
 
     @property
     def changing(self) -> tuple[PodForecast, ...]:
-        """The Pods that would change, now or later."""
-        return tuple(pod for pod in self.pods if pod.verdict in (Verdict.STARTS, Verdict.WAITS))
+        """The Pods that would change, now or later, those in flight included that are not what they are to be yet."""
+        return tuple(pod for pod in self.pods if pod.changes)
 
     @property
     def held(self) -> tuple[PodForecast, ...]:
@@ -145,9 +156,7 @@ def forecast(snapshot: Snapshot, now: datetime, planner: Planner | None = None) 
     pods = tuple(_pod(decision, pod, nodes.get(pod.pod.spec.node_name)) for pod in _in_order(assessment))
     desired = snapshot.kind.desired(snapshot.workload)
     budget = assessment.settings.budget(desired)
-    changes = (pod.change for pod in assessment.pods)
-    possible = [change for change in changes if isinstance(change, PodChange)]
-    notes = dict.fromkeys(note for change in possible for note in (*change.notes, *change.drift))
+    notes = dict.fromkeys(note for pod in assessment.pods for note in _notes(pod, _record(pod.pod, snapshot)))
     notes |= dict.fromkeys(_slow_stops(pods, assessment))
     if any(isinstance(pod.change, PodChange) and pod.change.disrupts and not pod.done for pod in assessment.pods):
         notes |= dict.fromkeys(gates.announced((pod.pod for pod in assessment.pods), assessment.settings))
@@ -173,7 +182,7 @@ def predicted(pods: Iterable[PodAssessment], snapshot: Snapshot, uid: str) -> Pr
     for assessed in pods:
         if assessed.pod.uid == uid and isinstance(assessed.state, Pending | InProgress):
             node = snapshot.nodes.get(assessed.pod.spec.node_name)
-            return prediction.expected(assessed.pod, assessed.change, node)
+            return prediction.expected(assessed.pod, assessed.change, node, _record(assessed.pod, snapshot))
     return None
 
 
@@ -183,6 +192,16 @@ def _in_order(assessment: Assessment) -> Iterator[PodAssessment]:
     for pod in assessment.pods:
         is_candidate = isinstance(pod.state, Pending) and pod.excluded is None
         yield next(admitted) if is_candidate else pod
+
+
+def _notes(assessed: PodAssessment, record: Record | None) -> Iterator[Reason]:
+    """What is to be known of its change. The order of what is left between two batches is none of the whole change."""
+    if not isinstance(assessed.change, PodChange):
+        return
+    is_midway = record is not None and record.phase is PodPhase.SWAPPING
+    for note in (*assessed.change.notes, *assessed.change.drift):
+        if not (is_midway and note.code == ReasonCode.ContainerOrder):
+            yield note
 
 
 def _slow_stops(pods: tuple[PodForecast, ...], assessment: Assessment) -> Iterator[Reason]:
@@ -204,6 +223,8 @@ def _waves(decision: Decision, pods: tuple[PodForecast, ...], budget: int) -> in
 
 def _pod(decision: Decision, assessed: PodAssessment, node: Node | None) -> PodForecast:
     pod, change = assessed.pod, assessed.change
+    record = _record(pod, decision.assessment.snapshot)
+    expected = prediction.expected(pod, change, node, record)
     images = change.images if isinstance(change, PodChange) else {}
     resized = resizes.noted(pod, change.sizes) if isinstance(change, PodChange) else {}
     verdict = _verdict(decision, assessed)
@@ -216,14 +237,34 @@ def _pod(decision: Decision, assessed: PodAssessment, node: Node | None) -> PodF
         from_images={name: _image(pod, name) for name in images},
         sizes={name: one.to for name, one in resized.items()},
         from_sizes={name: one.from_ for name, one in resized.items()},
-        metadata_only=not (isinstance(change, PodChange) and (change.disrupts or change.sizes)),
-        disrupts=isinstance(change, PodChange) and change.disrupts,
+        metadata_only=_is_metadata_only(assessed),
+        disrupts=expected is not None,
         drained=_is_drained(pod, change, decision.assessment.settings),
         broken=not pod.ready,
         outstanding=_is_outstanding(assessed),
         why_not=_why_not(decision, assessed, verdict),
-        prediction=prediction.expected(pod, change, node),
+        prediction=expected,
+        again=_again(record, change),
     )
+
+
+def _is_metadata_only(assessed: PodAssessment) -> bool:
+    change, state = assessed.change, assessed.state
+    if not isinstance(change, PodChange) or change.containers or isinstance(state, UpToDate):
+        return False
+    return isinstance(state, Pending) or bool(change.labels.keys or change.annotations.keys)
+
+
+def _again(record: Record | None, change: object) -> tuple[str, ...]:
+    if record is None or not record.in_flight or not isinstance(change, PodChange):
+        return ()
+    return tuple(name for name in change.restarts if name in record.containers)
+
+
+def _record(pod: Pod, snapshot: Snapshot) -> Record | None:
+    """What says how far the Pod is: that of an upgrade, or of a command."""
+    record = records.of(pod, snapshot.workload.metadata.uid)
+    return record if isinstance(record, Record) else None
 
 
 def _verdict(decision: Decision, assessed: PodAssessment) -> Verdict:

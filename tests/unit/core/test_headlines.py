@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
+from inplace.cli import endings, errors
 from inplace.core.objects.reasons import EventReason, ReasonCode
 from inplace.core.plan import messages, plan
 from inplace.core.plan.events import events
 from inplace.core.state.statuses import Phase, Status
+from inplace.core.views import forecast as forecasts
 from tests.factories import NEW, NOW, OLD, container, pod, snapshot, workload
 from tests.unit.core.test_hand_back import member
 from tests.unit.core.test_kinds import deployment, looked, replica_set
@@ -56,6 +59,26 @@ def test_what_the_native_controller_rolls_out_is_no_upgrade_in_place():
     assert started(native, said(Phase.PROGRESSING)), "what is left after it is made in place"
     assert not started(native, said(Phase.UP_TO_DATE))
     assert not started(said(Phase.UP_TO_DATE, OLD), said(Phase.PROGRESSING), opted_in=False)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        pytest.param({"annotations": {"container-order": "app > worker"}}, id="a container that there is not"),
+        pytest.param({"annotations": {"paused": "perhaps"}}, id="a value that is not accepted"),
+        pytest.param({"strategy": {"type": "Surge"}, "original": '{"type":"Surge"}'}, id="an unknown strategy"),
+    ],
+)
+def test_what_refuses_the_workload_whatever_changes_is_told_alike_before_anything_changes(own):
+    """The phase, its label and the exit code of `status` as `plan`, which refuses with 3."""
+    there = pod(container(image="app:v2"), image="app:v2", revision=NEW)
+    look = snapshot(there, workload=workload(replicas=1, current=NEW, updated=1, ready=1, **own))
+    refused = forecasts.forecast(look, NOW).refused
+    status = plan.plan(look, NOW).status
+    assert refused
+    assert status is not None
+    assert (status.phase, status.reasons, status.message) == (Phase.REFUSED, refused, str(refused[0]))
+    assert endings.code(status, look.workload) == errors.REFUSED
 
 
 def test_pending_opt_outs_are_told_in_words_that_are_true():

@@ -30,7 +30,7 @@ from inplace.core.state.statuses import Phase, Status
 from inplace.core.views import forecast as forecasts
 from inplace.core.views import workload as views
 from inplace.core.views.forecast import Verdict
-from tests.factories import NEW, NOW, OLD, later, pod, snapshot, stamp, swapping, template, workload
+from tests.factories import DIGEST, NEW, NOW, OLD, container, later, pod, snapshot, stamp, swapping, template, workload
 from tests.unit.core.test_kinds import deployment, looked, replica_set
 from tests.unit.core.test_reserve import budget
 
@@ -266,7 +266,12 @@ def test_pods_that_are_missing_are_told_and_nothing_to_do_in_place():
         ((pod(),), {"paused": "true"}, False, "1 of 1 Pods change"),
         ((pod(),), {"partition": "1"}, True, "nothing to do: 0 of 1 Pods change, 0 are up to date"),
         ((upgraded("web-1"), pod()), {"partition": "1"}, True, "nothing to do: 0 of 2 Pods change, 1 are up to date"),
-        ((upgraded("web-1", ready=False), pod()), {"partition": "1"}, True, "nothing to do: 0 of 2 Pods change, 0 are"),
+        (
+            (upgraded("web-1", ready=False), pod()),
+            {"partition": "1"},
+            True,
+            "nothing more to do: 0 of 2 Pods change, 1 in progress, 0 are up to date",
+        ),
         ((pod(deleted=True),), {}, True, "nothing to do: 0 of 1 Pods change, 0 are up to date"),
         ((pod(gate="False", record=swapping(PodPhase.DRAINING)),), {}, False, "0 would start now, 1 in progress"),
         ((pod(record=replace(swapping(PodPhase.FAILED), reason="CrashLoop")),), {}, False, ", 1 cannot change for now"),
@@ -277,8 +282,68 @@ def test_a_plan_says_that_there_is_something_to_do_where_it_exits_so(seen, annot
     made = forecasts.forecast(look, NOW)
     said = "\n".join(lines(Ref(kinds.BY_NAME["StatefulSet"], "default", "web"), made))
     assert made.is_done is done
-    assert ("nothing to do" in said) is done
+    assert ("nothing to do" in said or "nothing more to do" in said) is done
     assert says in said
+
+
+def patched(*statuses, name="web-0"):
+    """A Pod that is out of service and has its new image."""
+    record = replace(swapping(), generation=1)
+    return pod(*statuses, name=name, gate="False", ready=False, revision=NEW, image="app:v2", record=record)
+
+
+def planned_lines(*pods, **changes):
+    made = forecast(*pods, **changes)
+    return made, lines(Ref(kinds.BY_NAME["StatefulSet"], "default", "web"), made)
+
+
+SWAPPED = container("c://2", image_id=f"app@{DIGEST['v2']}")
+
+
+def test_a_pod_in_flight_that_restarts_once_more_is_counted_and_says_so():
+    """Another template while a Pod waits to be ready: it goes on to that one at once, whatever holds the others."""
+    third = template("web-third", "app:v3")
+    pods = (patched(SWAPPED, name="web-1"), pod(name="web-0"))
+    own = workload(replicas=2, annotations={"paused": "true"})
+    made, said = planned_lines(*pods, workload=own, target=third)
+    assert said[1].startswith(
+        "  2 of 2 Pods change, 2 of them restart containers, at most 1 at a time; 0 would start now"
+    )
+    assert said[1].endswith(", 1 in progress")
+    [line] = [line for line in said if "web-1" in line]
+    assert line.startswith("  1. web-1 (node): in progress: ")
+    assert line.endswith("; then app: app:v2 -> app:v3 (restarts again)")
+    assert made.pods[0].again == ("app",)
+    assert "  the kubelet: app restarts (up to 30 s to stop)" in said
+
+
+def test_a_pod_in_flight_counts_as_long_as_anything_of_it_changes():
+    draining = pod(gate="False", record=swapping(PodPhase.DRAINING))
+    _, said = planned_lines(draining)
+    assert said[1].startswith("  1 of 1 Pods change, 1 of them restarts containers")
+    assert said[2].endswith("; then app: app:v1 -> app:v2 (restarts)")
+    stopping, said = planned_lines(patched())
+    assert stopping.pods[0].prediction is not None
+    assert stopping.pods[0].prediction.steps[0].kills == ("app",)
+    assert said[1].startswith("  1 of 1 Pods change, 1 of them restarts containers")
+    assert "; then" not in said[2], "it has been patched"
+    assert said[3] == "  the kubelet: app restarts (up to 30 s to stop)"
+    _, said = planned_lines(patched(SWAPPED))
+    assert said[1].startswith("  0 of 1 Pods change, 0 of them restart containers")
+    assert said[1].endswith("1 in progress")
+    assert not [line for line in said if "the kubelet" in line]
+
+
+def test_a_pod_that_cannot_go_on_says_what_it_lacks():
+    failed = replace(swapping(PodPhase.FAILED), reason="CrashLoop", message="it crashed")
+    _, said = planned_lines(pod(record=failed))
+    assert said[-1] == "  1. web-0 (node): failed: it crashed; not done: app: app:v1 -> app:v2"
+
+
+def test_the_changes_of_a_pod_that_is_there_are_none():
+    made = forecast(upgraded(), upgraded("web-1", ready=False), pod(name="web-2"))
+    assert [one.metadata_only for one in made.pods] == [False, False, False]
+    assert {one.name for one in made.changing} == {"web-2"}
 
 
 REFUSED_FREEZE = Reason(ReasonCode.WriteRefused, "", "the API server refuses to freeze the workload: no")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from inplace.core.objects.model import (
     Container,
@@ -14,12 +15,15 @@ from inplace.core.objects.model import (
     PodSpec,
     PodStatus,
     Probe,
+    Resources,
     Running,
     Terminated,
 )
 from inplace.core.pod import prediction
 from inplace.core.pod.prediction import Fate, Step
+from inplace.core.state.records import Baseline, Evidence, PodPhase, Resized
 from inplace.core.template.change import ContainerChange, PodChange
+from tests.factories import swapping
 
 RUNS = ContainerState(running=Running())
 EXITED = ContainerState(terminated=Terminated())
@@ -140,3 +144,69 @@ def test_it_is_told_in_one_line():
     assert prediction.told(told) == (
         "app restarts (up to 30 s to stop); proxy, log kept; init containers do not run again"
     )
+
+
+# --- with an attempt under way
+
+
+def attempt(phase=PodPhase.SWAPPING, batch=0, **containers):
+    """The record of one that has patched these containers: `old`, the id that each had then."""
+    return replace(
+        swapping(), phase=phase, generation=1, batch=batch, batches=3,
+        containers={name: Baseline(id=id_, evidence=proof) for name, (id_, proof) in containers.items()},
+    )  # fmt: skip
+
+
+def test_what_is_patched_and_not_replaced_yet_restarts_before_what_is_still_to_be_patched():
+    """Between batches: what the kubelet is to do, not what is left to patch."""
+    one = pod()
+    record = attempt(batch=1, proxy=("p", Evidence.IMAGE_CHANGED), app=("", ""))
+    told = prediction.expected(one, PodChange.of_images({"log": "v2"}), None, record)
+    assert told is not None
+    assert told.steps == (Step(("app",), ("app",)), Step(("log",), ("log",)))
+    assert told.fates == {
+        "setup": Fate.KEPT,
+        "proxy": Fate.RESTARTED,
+        "app": Fate.RESTARTS,
+        "log": Fate.RESTARTS,
+    }
+    assert prediction.told(told) == (
+        "app, then log restart (up to 30 s each to stop); proxy restarted already; init containers do not run again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("record", "due"),
+    [
+        pytest.param(attempt(app=("", "")), True, id="the old container is there"),
+        pytest.param(attempt(app=("old", "")), False, id="another one is there"),
+        pytest.param(attempt(app=("", Evidence.UNCHANGED)), False, id="it never had to be replaced"),
+        pytest.param(attempt(PodPhase.FAILED, app=("", "")), True, id="an attempt that failed leaves what it patched"),
+        pytest.param(attempt(PodPhase.DONE, app=("", "")), False, id="an attempt that is over leaves nothing"),
+        pytest.param(attempt(gone=("", "")), False, id="no container of the Pod"),
+    ],
+)
+def test_what_an_attempt_has_patched_restarts_unless_it_has_been_replaced(record, due):
+    told = prediction.expected(pod(), PodChange(), None, record)
+    assert (told is not None) is due
+    if told is not None:
+        assert told.steps == (Step(("app",), ("app",)),)
+
+
+def test_a_patch_that_was_not_confirmed_before_the_next_may_have_left_a_container_to_replace():
+    one = pod()
+    record = attempt(app=("old", ""))
+    loose = replace(record, generation=2, containers={"app": replace(record.containers["app"], unsettled=True)})
+    assert prediction.due_by(one, loose) == ("app",)
+    seen = replace(one, status=replace(one.status, observed_generation=2))
+    assert prediction.due_by(seen, loose) == ()
+
+
+def test_a_size_that_is_not_in_force_restarts_what_has_restarted_for_its_image():
+    small, large = Resources({"cpu": "1"}, {}), Resources({"cpu": "2"}, {})
+    status = ContainerStatus("app", container_id="new", state=RUNS, resources=small, allocated_resources={"cpu": "2"})
+    one = Pod(spec=PodSpec((Container("app", resources=large),)), status=PodStatus(container_statuses=(status,)))
+    record = replace(attempt(app=("old", Evidence.IMAGE_CHANGED)), sizes={"app": Resized("cpu 1", "cpu 2")})
+    assert prediction.due_by(one, record) == ("app",)
+    there = replace(status, resources=large)
+    assert prediction.due_by(replace(one, status=PodStatus(container_statuses=(there,))), record) == ()
