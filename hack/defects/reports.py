@@ -18,6 +18,21 @@ WORKLOAD: Final = "unit/core/test_workload.py"
 APPLY: Final = "unit/controller/test_apply.py"
 
 DEFECTS: Final = (
+    # --- the state of a container
+    Defect(
+        "tell the state of the old container as that of the new image",
+        "core/views/workload.py",
+        "is_old=container.name in due and status is not None and status.state.waiting is None,",
+        "is_old=False,",
+        (f"{WORKLOAD}::test_a_state_is_told_of_the_image_that_the_container_has",),
+    ),
+    Defect(
+        "tell the state of a container that is being made as that of the old one",
+        "core/views/workload.py",
+        " and status is not None and status.state.waiting is None,",
+        ",",
+        (f"{WORKLOAD}::test_a_state_is_told_of_the_image_that_the_container_has",),
+    ),
     # --- Events
     Defect(
         "write Events without the time by which kubectl sorts them",

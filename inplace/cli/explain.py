@@ -24,6 +24,7 @@ from inplace.core.state.records import Record
 from inplace.core.views import forecast, workload
 from inplace.core.views import pod as explanation
 from inplace.core.views.pod import Explanation
+from inplace.core.views.workload import ContainerView
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import Forbidden, KubeError
@@ -108,11 +109,18 @@ def _show(found: list[tuple[Ref | None, Explanation]], output: str, now: datetim
 def _containers(explained: Explanation) -> list[str]:
     """A table of them."""
     cells = [
-        (one.name, one.state, "yes" if one.ready else "no", one.restarts, one.image, one.wanted_image or "<none>")
+        (one.name, one.state, "yes" if one.ready else "no", one.restarts, *images(one))
         for one in explained.pod.containers
     ]
     head = ("NAME", "STATE", "READY", "RESTARTS", "IMAGE", "WANTED")
     return ["", "Containers", *(f"  {line}" for line in rows(head, cells))]
+
+
+def images(one: ContainerView) -> tuple[str, str]:
+    """That of the container that is there, and the one that it is to have."""
+    if one.is_old and one.from_image and one.from_image != one.image:
+        return one.from_image, one.wanted_image or one.image
+    return one.image, one.wanted_image or "<none>"
 
 
 async def _owner(client: Client, pod: Pod) -> Ref | None:

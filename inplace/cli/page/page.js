@@ -82,9 +82,16 @@ function together(pods) {
   return [...found.values()].sort((one, other) => other[2].length - one[2].length);
 }
 
-function arrow(from, to) {
-  const parts = from ? [make("code", {}, from), " → "] : [];
+// `state` is that of a container which still has the image that is on the left.
+function arrow(from, to, state = "") {
+  const parts = from ? [make("code", {}, from), state ? ` ${state} → ` : " → "] : [];
   return [...parts, make("code", { className: "to" }, to)];
+}
+
+// Its images, and its state with the one of which it is.
+function container(one) {
+  const [from, to] = images(one);
+  return from && (one.isOld || one.wantedImage) ? arrow(from, to, one.state) : [...arrow(from, to), ` ${one.state}`];
 }
 
 class Card {
@@ -251,7 +258,7 @@ class Card {
     if (!pod) { this.detail.replaceChildren(); return; }
     const facts = [pod.stage, pod.ready ? "Ready" : "not Ready", pod.node && `on ${pod.node}`, times(pod)].filter(Boolean);
     const containers = pod.containers.map((one) => make("li", {},
-      make("b", {}, one.name), " ", ...arrow(...images(one)), ` ${one.state}, ${counted(one.restarts, "restart")} `,
+      make("b", {}, one.name), " ", ...container(one), `, ${counted(one.restarts, "restart")} `,
       make("span", { className: "evidence" }, one.evidence)));
     const parts = [make("h3", {}, pod.name), make("p", {}, facts.join(", ")), make("p", {}, why(pod)),
       make("ul", { className: "containers" }, ...containers)];

@@ -68,8 +68,11 @@ def describe(pod: PodView) -> str:
 
 
 def _container(one: ContainerView) -> str:
-    changed = one.from_image and one.from_image != one.image
-    image = f"{one.from_image} -> {one.image}" if changed else one.image
+    """A container and its images; its state stands with the image of which it is."""
     proof = f" ({one.evidence})" if one.evidence else ""
     wanted = f", wanted: {one.wanted_image}" if one.wanted_image else ""
-    return f"{one.name} {image} {one.state}{proof}{wanted}"
+    if not one.from_image or one.from_image == one.image:
+        return f"{one.name} {one.image} {one.state}{proof}{wanted}"
+    if one.is_old:
+        return f"{one.name} {one.from_image} {one.state}{proof} -> {one.image}{wanted}"
+    return f"{one.name} {one.from_image} -> {one.image} {one.state}{proof}{wanted}"

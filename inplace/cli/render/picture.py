@@ -122,11 +122,13 @@ class _Picture:
             (some, "dim"),
         )
 
-    def _arrow(self, old: str, new: str, room: int) -> str:
-        """From one image to another; where that is too long, without the repositories' beginnings."""
+    def _arrow(self, old: str, new: str, room: int, state: str = "") -> str:
+        """From one image, with the state of a container that still has it, to another; where that is too long, without
+        the repositories' beginnings."""
         sign = "→" if self._frame.unicode else "->"
-        whole = f"{old} {sign} {new}"
-        return whole if len(whole) <= room else f"{_name_of(old)} {sign} {_name_of(new)}"
+        sign = f"  {state} {sign}" if state else f" {sign}"
+        whole = f"{old}{sign} {new}"
+        return whole if len(whole) <= room + len(state) else f"{_name_of(old)}{sign} {_name_of(new)}"
 
     def _bar(self, told: Progress) -> Text:
         share = told.done / told.total if told.total else 0.0
@@ -210,10 +212,16 @@ class _Picture:
         for one in pod.containers:
             old, new = (one.image, one.wanted_image) if one.wanted_image else (one.from_image, one.image)
             room = self._frame.width - len(one.name) - len(one.state) - len(one.evidence) - 10
-            image = self._arrow(old, new, room) if old and old != new else new
+            is_before = one.is_old or bool(one.wanted_image)  # whether the container that is there is of the old image
+            if not old or old == new:
+                told = f"{new}  {one.state}"
+            elif is_before:
+                told = self._arrow(old, new, room, one.state)
+            else:
+                told = f"{self._arrow(old, new, room)}  {one.state}"
             yield self._text(
                 (f"    {one.name}", "bold"),
-                (f"  {image}  {one.state}", ""),
+                (f"  {told}", ""),
                 (f"  {one.evidence}" if one.evidence else "", "green"),
             )
 

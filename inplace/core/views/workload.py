@@ -17,7 +17,7 @@ from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan.result import Plan
 from inplace.core.plan.status import explain
-from inplace.core.pod import failures
+from inplace.core.pod import failures, prediction
 from inplace.core.pod.states import Failed, Ineligible, InProgress, Pending, UpToDate
 from inplace.core.rollout.assess import PodAssessment
 from inplace.core.rollout.snapshot import Snapshot
@@ -40,7 +40,8 @@ TIMED: Final = frozenset(
 class ContainerView(Struct, frozen=True, rename="camel"):
     """One container: the image that it has, its state, and the evidence of the swap that this revision took.
 
-    `from_image` is the image before that swap; `wanted_image` the one that it is to get and does not have yet.
+    `from_image` is the image before that swap; `wanted_image` the one that it is to get and does not have yet. With
+    `is_old` the kubelet has not replaced it yet, and `state`, `ready` and `restarts` are of the container before.
     """
 
     name: str
@@ -51,6 +52,7 @@ class ContainerView(Struct, frozen=True, rename="camel"):
     restarts: int
     evidence: str
     wanted_image: str = ""
+    is_old: bool = False
 
 
 class PodView(Struct, frozen=True, rename="camel"):
@@ -210,7 +212,7 @@ def _stage(assessed: PodAssessment, record: Record | None) -> str:
 
 
 def _containers(pod: Pod, record: Record | None, wanted: Mapping[str, str]) -> tuple[ContainerView, ...]:
-    views = []
+    views, due = [], prediction.due_by(pod, record)
     for container in pod.spec.containers:
         status, before = pod.container_status(container.name), record.containers.get(container.name) if record else None
         views.append(
@@ -223,6 +225,7 @@ def _containers(pod: Pod, record: Record | None, wanted: Mapping[str, str]) -> t
                 restarts=status.restart_count if status is not None else 0,
                 evidence=before.evidence if before is not None else "",
                 wanted_image=wanted.get(container.name, ""),
+                is_old=container.name in due and status is not None and status.state.waiting is None,
             )
         )
     return tuple(views)

@@ -6,6 +6,9 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from inplace.cli.explain import images
+from inplace.cli.render.lines import describe
+from inplace.cli.render.picture import Frame, picture
 from inplace.core.actions import patches
 from inplace.core.actions.actions import Abort, CloseGate, LabelPhase, PatchWorkload, ReleaseFields, WriteStatus
 from inplace.core.actions.patches import Patch
@@ -22,7 +25,22 @@ from inplace.core.state.records import PodPhase
 from inplace.core.state.statuses import Failure, Phase, Status
 from inplace.core.views import forecast
 from inplace.core.views import workload as view
-from tests.factories import NEW, NOW, OLD, decode, later, pod, refused, snapshot, stamp, swapping, template, workload
+from tests.factories import (
+    DIGEST,
+    NEW,
+    NOW,
+    OLD,
+    container,
+    decode,
+    later,
+    pod,
+    refused,
+    snapshot,
+    stamp,
+    swapping,
+    template,
+    workload,
+)
 
 KIND = BY_NAME["StatefulSet"]
 
@@ -490,6 +508,36 @@ def test_a_view_says_what_each_pod_waits_for():
     assert seen.pods[0].deadline == later(600)
     assert seen.pods[1].reason is not None
     assert seen.pods[1].reason.code == ReasonCode.Budget
+
+
+PULLING = container(running=False, waiting="ImagePullBackOff")
+SWAPPED = container("c://2", image_id=f"app@{DIGEST['v2']}")
+
+
+@pytest.mark.parametrize(
+    ("status", "is_old", "line"),
+    [
+        (container(), True, "app app:v1 running -> app:v2"),
+        (PULLING, False, "app app:v1 -> app:v2 ImagePullBackOff"),
+        (SWAPPED, False, "app app:v1 -> app:v2 running"),
+    ],
+)
+def test_a_state_is_told_of_the_image_that_the_container_has(status, is_old, line):
+    """Patched, and not replaced yet: what runs is the old one."""
+    record = replace(swapping(), generation=1)
+    one = pod(status, gate="False", ready=False, revision=NEW, image="app:v2", record=record)
+    shot = snapshot(one)
+    [seen] = view.build(shot, planning.plan(shot, NOW)).pods
+    [told] = seen.containers
+    assert told.is_old is is_old
+    assert describe(seen).split("; ")[1] == line
+    drawn = picture(None, workload_view(seen), Frame(120, 20, NOW))
+    assert line.replace("->", "→").removeprefix("app ") in " ".join(drawn[-1].plain.split())
+    assert images(told) == (("app:v1", "app:v2") if is_old else ("app:v2", "<none>"))
+
+
+def workload_view(*pods):
+    return view.WorkloadView("StatefulSet", "default", "web", "InPlaceOnly", NEW, None, pods)
 
 
 @pytest.mark.parametrize("word", ["sts", "statefulset", "statefulsets", "StatefulSet"])
