@@ -513,7 +513,7 @@ def test_a_pod_that_waits_for_its_image_shows_what_it_runs_and_what_is_wanted_an
 
 def test_a_pod_in_flight_and_one_that_is_there_show_their_swap():
     moving = pod(image="app:v2", record=swapping())
-    assert "app app:v1 -> app:v2 running" in shown(moving)
+    assert "app app:v1 running -> app:v2" in shown(moving), "the old one still runs"
     done = pod(image="app:v2", revision=NEW, record=swapping(PodPhase.DONE, evidence="ImageChanged"))
     assert "app app:v1 -> app:v2 running (ImageChanged)" in shown(done)
     assert "wanted" not in shown(done)
