@@ -18,6 +18,8 @@ REFUSED_WRITES: Final = "faults/test_refused_writes.py"
 
 SINGLE: Final = "cluster/single.py"
 RESTARTING: Final = "commands/test_restarting.py"
+ONE: Final = "core/pod/restarting.py"
+ONES: Final = "unit/core/test_restarting.py"
 RUN: Final = "cli/run.py"
 PORTS: Final = "unit/cli/test_run.py::test_probes_have_the_port_of_metrics_or_one_of_their_own"
 
@@ -35,6 +37,75 @@ DEFECTS: Final = (
         "if self._begun and not await self.let_go():",
         "if self._begun:",
         (f"{RESTARTING}::test_what_admission_rejects_in_the_middle_puts_the_pod_back_into_service",),
+    ),
+    Defect(
+        "end a restart when the containers are new, whether the Pod serves or not",
+        SINGLE,
+        "            if isinstance(ended, Record):\n                return await self._served(ended)\n",
+        "",
+        (
+            f"{RESTARTING}::test_a_pod_has_been_ready_for_as_long_as_was_asked_when_the_command_ends[True]",
+            f"{RESTARTING}::test_the_next_pod_begins_when_the_one_before_serves",
+        ),
+    ),
+    Defect(
+        "wait twice for a Pod without a gate to have been ready for as long",
+        ONE,
+        "observation if gated(pod, asked.settings) else None, now)",
+        "observation, now)",
+        (f"{ONES}::test_without_a_gate_the_time_has_passed_before_and_does_not_pass_twice",),
+    ),
+    Defect(
+        "wait for a restarted Pod for ever",
+        ONE,
+        "    if now < deadline:\n        return UpToDate(missing, deadline)",
+        "    if now < deadline or pod:\n        return UpToDate(missing, deadline)",
+        (f"{ONES}::test_a_pod_that_does_not_become_ready_has_failed_at_the_deadline",),
+    ),
+    Defect(
+        "take the restart of other containers for one's own",
+        ONE,
+        "return record.containers.keys() >= set(asked.containers)",
+        "return True",
+        (
+            f"{ONES}::test_a_restart_covers_what_is_asked_for_if_it_restarts_all_of_it",
+            f"{RESTARTING}::test_a_restart_of_other_containers_is_ended_first_and_is_not_taken_for_ones_own",
+        ),
+    ),
+    Defect(
+        "restart twice what a command before has begun",
+        SINGLE,
+        "self._begun = restarting.covers(record, self._asked)",
+        "self._begun = False",
+        (f"{RESTARTING}::test_the_same_restart_called_again_goes_on_and_restarts_once",),
+    ),
+    Defect(
+        "leave a Pod for weeks to whoever says that a command works on it",
+        "core/state/records.py",
+        "(LONGEST + SKEW if self.is_ours else FARTHEST_COMMAND + grace)",
+        "LONGEST + SKEW",
+        ("unit/core/test_record.py::test_an_attempt_of_a_command_holds_a_place_of_the_budget_for_a_day_at_most",),
+    ),
+    Defect(
+        "let a command hold a Pod for longer than the controller believes",
+        "cli/restart.py",
+        '("--timeout", timeout, 1, longest),',
+        '("--timeout", timeout, 1, MAX_SECONDS),',
+        (f"{RESTARTING}::test_nobody_holds_a_pod_for_longer_than_anybody_waits",),
+    ),
+    Defect(
+        "say until when a command works by the time of day alone",
+        "core/objects/times.py",
+        "%Y-%m-%d %H:%M:%S} UTC",
+        "%H:%M:%S} UTC",
+        ("unit/core/test_pod.py::test_until_when_a_command_may_work_on_a_pod_is_said_with_the_date_and_what_ends_it",),
+    ),
+    Defect(
+        "speak of a gate where there is none",
+        "core/pod/lifecycle.py",
+        'if pod.has_gate(names.GATE) and not pod.is_true(names.GATE) else ""',
+        'if pod else ""',
+        ("unit/core/test_pod.py::test_a_gate_is_said_to_be_opened_only_where_one_is_not_open",),
     ),
     Defect(
         "stop a container that has to ask its registry before it starts again",

@@ -195,8 +195,8 @@ DEFECTS: Final = (
     Defect(
         "break the lines of an Event",
         "kube/events.py",
-        'printable(" ".join(message.split("\\n")))',
-        "printable(message)",
+        "cut(one_line(message)",
+        "cut(printable(message)",
         ("unit/kube/test_events.py::test_a_message_is_one_line_whatever_a_tenant_has_written",),
     ),
     # --- one object hurts no other
@@ -253,14 +253,14 @@ DEFECTS: Final = (
     Defect(
         "let objects steer the terminal of a command",
         "cli/say.py",
-        "rest = printable(text)",
+        "rest = one_line(text)",
         "rest = text",
         (f"{PRINTABLE}::test_commands",),
     ),
     Defect(
         "let objects steer the terminal of who watches",
         "cli/render/picture.py",
-        "words = printable(words).replace",
+        "words = one_line(words).replace",
         "words = words.replace",
         (f"{PRINTABLE}::test_the_live_view",),
     ),
@@ -269,6 +269,24 @@ DEFECTS: Final = (
         "serve/logs.py",
         "            _printable,  # before",
         "            # before",
+        (f"{PRINTABLE}::test_logs",),
+    ),
+    Defect(
+        "let a line feed in an image begin a line of a command",
+        "runtime/printable.py",
+        'return printable(text).replace("\\n", "\\\\n")',
+        "return printable(text)",
+        (
+            f"{PRINTABLE}::test_commands",
+            f"{PRINTABLE}::test_a_table_has_a_line_for_each_row",
+            "commands/test_messages.py::test_no_value_of_a_tenant_begins_a_line",
+        ),
+    ),
+    Defect(
+        "let the message of an exception begin a line of the log",
+        "serve/logs.py",
+        'textwrap.indent(printable(text), "  ")',
+        "printable(text)",
         (f"{PRINTABLE}::test_logs",),
     ),
     # --- the calendar

@@ -69,7 +69,7 @@ DEFECTS: Final = (
     Defect(
         "wait for any deadline that is written",
         "core/pod/lifecycle.py",
-        "if not record.is_timely(context.now):",
+        "if not record.is_timely(context.now, pod.grace):",
         "if False:",
         (f"{RECORD_TESTS}::test_an_attempt_with_a_deadline_that_none_has_ends_at_once",),
     ),
@@ -109,7 +109,7 @@ DEFECTS: Final = (
     Defect(
         "count Pods out of service with a deadline that no attempt has",
         MEMORY,
-        "isinstance(record, Record) and record.is_timely(now) else None",
+        "isinstance(record, Record) and record.is_timely(now, pod.grace) else None",
         "isinstance(record, Record) else None",
         (f"{MEMORY_TESTS}::test_a_record_that_is_not_ours_takes_nothing_of_the_cap",),
     ),

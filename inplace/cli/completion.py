@@ -9,7 +9,7 @@ from click.shell_completion import get_completion_class
 
 from inplace.cli import errors
 from inplace.cli.commands import command
-from inplace.cli.say import say
+from inplace.cli.say import say_text
 
 #: kubectl looks for a program of this name on $PATH (cmd/plugin/plugin_completion.go).
 PLUGIN: Final = "kubectl_complete-inplace"
@@ -33,10 +33,10 @@ def completion(shell: str) -> int:
     Exit codes: 0 printed, 1 error.
     """
     if shell == "kubectl":
-        say(_KUBECTL.rstrip())
+        say_text(_KUBECTL.rstrip())
         return errors.OK
     root = click.get_current_context().find_root().command
     found = get_completion_class(shell)
     assert found is not None
-    say(found(root, {}, "inplace", "_INPLACE_COMPLETE").source())
+    say_text(found(root, {}, "inplace", "_INPLACE_COMPLETE").source())
     return errors.OK

@@ -23,7 +23,7 @@ from msgspec import Struct
 from inplace.cli.commands import command
 from inplace.cli.connect import USER_AGENT, Ref, read_live, run_async
 from inplace.cli.errors import InputError
-from inplace.cli.say import say
+from inplace.cli.say import say, say_text
 from inplace.core import kinds
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
@@ -77,19 +77,19 @@ def demo(no_color: bool, plain: bool, keep: bool) -> int:
 async def _demo(*, no_color: bool, plain: bool, keep: bool) -> int:
     with tempfile.TemporaryDirectory(prefix="inplace-demo-") as folder:
         async with _cluster(Path(folder) / "kubeconfig") as client:
-            say("A cluster runs inside this process. Look in from another terminal:\n")
+            say_text("A cluster runs inside this process. Look in from another terminal:\n")
             say(f"  export KUBECONFIG={folder}/kubeconfig")
-            say("  kubectl get pods -w\n")
+            say_text("  kubectl get pods -w\n")
             ref = Ref(kinds.BY_NAME["StatefulSet"], NAMESPACE, NAME)
             if plain:
                 from inplace.cli.render.lines import Lines
 
-                summary = await _play(Stage(client, ref, Lines(say).draw, say))
+                summary = await _play(Stage(client, ref, Lines(say).draw, say_text))
             else:
                 summary = await _play_live(client, ref, no_color=no_color)
-            say("\n".join(summary))
+            say_text("\n".join(summary))
             if keep:
-                say("\nThe cluster stays until Ctrl-C.")
+                say_text("\nThe cluster stays until Ctrl-C.")
                 await asyncio.Event().wait()
     return 0
 

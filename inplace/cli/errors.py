@@ -12,7 +12,7 @@ from typing import Final
 
 import click
 
-from inplace.cli.say import say
+from inplace.cli.say import say, say_text
 
 OK: Final = 0
 ERROR: Final = 1
@@ -37,7 +37,7 @@ def run(command: Callable[[], int | None]) -> int:
         return INTERRUPTED
     except click.exceptions.NoArgsIsHelpError as error:  # as kubectl: asking it nothing is fine, half a command is not
         is_whole = error.ctx.parent is None
-        say(error.message, err=not is_whole)
+        say_text(error.message, err=not is_whole)
         return OK if is_whole else ERROR
     except click.UsageError as error:
         hint = f" (see {error.ctx.command_path} --help)" if error.ctx is not None else ""

@@ -103,7 +103,8 @@ def _show(found: list[tuple[Ref | None, Explanation]], output: str, now: datetim
             say(f"pod/{one.pod.name}")
         else:
             more = _containers(one) if output == "wide" else []
-            say("\n".join([*([""] if number else []), *_lines(one, now), *more]))
+            for line in [*([""] if number else []), *_lines(one, now), *more]:
+                say(line)
 
 
 def _containers(explained: Explanation) -> list[str]:

@@ -12,7 +12,7 @@ from inplace.cli.commands import command
 from inplace.cli.connect import cluster, parse_ref, read_live, run_async, show_unseen
 from inplace.cli.errors import InputError
 from inplace.cli.options import POD_WORDS, Connection, is_name, with_connection
-from inplace.cli.say import say
+from inplace.cli.say import say, say_text
 from inplace.core.objects.model import Pod
 from inplace.core.plan.plan import plan
 from inplace.core.views import workload
@@ -66,7 +66,7 @@ async def _logs(connection: Connection, target: str, container: str | None, tail
             raise InputError(f'{target} has no container "{container}" that has started: expected {", ".join(known)}')
         for log in shown:
             say(f"==> {log} <==")
-            say(await read(client, namespace, log, tail))
+            say_text(await read(client, namespace, log, tail))
     return errors.OK
 
 

@@ -34,6 +34,7 @@ from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import KubeError
 from inplace.kube.resource import Resource
+from inplace.runtime.printable import one_line
 
 #: The most objects of a resource, lines of a log, and bytes of all files together.
 MOST_OBJECTS: Final = 200
@@ -60,7 +61,7 @@ class Archive:
 
     def close(self) -> None:
         """The list of what is not there."""
-        self._write("omitted.txt", "".join(f"{line}\n" for line in self.omitted or ["nothing"]).encode())
+        self._write("omitted.txt", "".join(f"{one_line(line)}\n" for line in self.omitted or ["nothing"]).encode())
 
     def _write(self, name: str, data: bytes) -> None:
         entry = tarfile.TarInfo(f"{self._top}/{name}")

@@ -43,7 +43,7 @@ from inplace.core.objects.model import Pod, Tree
 from inplace.core.pod.restarting import Asked
 from inplace.core.settings.annotations import Settings
 from inplace.core.settings.grammar import MAX_SECONDS
-from inplace.core.state.records import PodPhase, Record
+from inplace.core.state.records import LONGEST_COMMAND, PodPhase, Record
 from inplace.core.template import chosen, restarts, trees
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
@@ -156,15 +156,16 @@ class Options(Struct, frozen=True):
 def _settings(given: Options) -> Settings:
     """As the settings of a workload would say it. Raises InputError for times that make no sense."""
     grace, minimum, timeout = given.grace_period, given.min_started, given.timeout
+    longest = int(LONGEST_COMMAND.total_seconds())
     bounds = (
-        ("--grace-period", grace, 0),
-        ("--min-started", minimum, 0),
-        ("--timeout", timeout, 1),
-        ("--keep", given.keep, 0),
+        ("--grace-period", grace, 0, longest),
+        ("--min-started", minimum, 0, longest),
+        ("--timeout", timeout, 1, longest),
+        ("--keep", given.keep, 0, MAX_SECONDS),
     )
-    for option, value, least in bounds:
-        if not least <= value <= MAX_SECONDS:
-            raise InputError(f"{option} {value:g}s is not accepted: expected {least}s to {MAX_SECONDS}s")
+    for option, value, least, most in bounds:
+        if not least <= value <= most:
+            raise InputError(f"{option} {value:g}s is not accepted: expected {least}s to {most}s")
     if grace + minimum >= timeout:
         both = f"--grace-period ({grace:g}s) and --min-started ({minimum:g}s)"
         raise InputError(f"{both} together must be less than --timeout ({timeout:g}s)")

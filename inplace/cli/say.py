@@ -6,7 +6,7 @@ from typing import Protocol
 
 import click
 
-from inplace.runtime.printable import printable
+from inplace.runtime.printable import one_line, printable
 
 
 class Tell(Protocol):
@@ -16,9 +16,17 @@ class Tell(Protocol):
         """Say it."""
 
 
-def say(text: str, *, err: bool = False, head: str = "", color: str | None = None, newline: bool = True) -> None:
-    """Print lines, on stderr with `err`; `head`, if they begin with it, stands out in this color on a terminal."""
-    rest = printable(text)
+def say(text: str, *, err: bool = False, head: str = "", color: str | None = None) -> None:
+    """Print a line, on stderr with `err`; `head`, if it begins with it, stands out in this color on a terminal.
+
+    One line, whatever it holds: no value in it can begin another that looks like ours.
+    """
+    rest = one_line(text)
     if head and rest.startswith(head):
         rest = click.style(head, fg=color, bold=True) + rest.removeprefix(head)
-    click.echo(rest, err=err, nl=newline)
+    click.echo(rest, err=err)
+
+
+def say_text(text: str, *, err: bool = False, newline: bool = True) -> None:
+    """Print a text whose lines are its own: a document, a log, a script, a help page."""
+    click.echo(printable(text), err=err, nl=newline)

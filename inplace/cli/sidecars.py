@@ -37,6 +37,7 @@ from inplace.core.plan.sidecars import Look, Member, Order, dry_run
 from inplace.core.pod.states import InProgress, Pending
 from inplace.core.settings import grammar
 from inplace.core.settings.annotations import DisruptionBudgets, DrainPolicy, Settings
+from inplace.core.state.records import LONGEST_COMMAND
 from inplace.core.template import trees
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
@@ -108,6 +109,11 @@ def _order(
         raise InputError(f'invalid --max-unavailable "{max_unavailable}": expected a count or a percentage from 1%')
     if images.parse(image) is None:
         raise InputError(f'invalid --image "{image}": expected a reference, such as registry.example.com/proxy:v2')
+    longest = int(LONGEST_COMMAND.total_seconds())
+    times = (("--grace-period", grace_period), ("--min-ready", min_ready), ("--progress-deadline", progress_deadline))
+    for option, value in times:
+        if not 0 <= value <= longest:
+            raise InputError(f"{option} {value:g}s is not accepted: expected 0s to {longest}s")
     settings = Settings(
         max_unavailable=amount,
         grace_period_seconds=round(grace_period),

@@ -217,16 +217,17 @@ class Unattended:
 async def _plain(client: Client, ref: Ref, waited: Waited, *, several: int = 1, spaces: int = 1) -> int:
     """One line per change; of `several` workloads the server is asked less often for each, and of several namespaces
     each line begins with one."""
-    printed = set[str]()
+    printed = list[str]()
     name = f"{ref.namespace}: {ref}" if spaces > 1 else str(ref)
     pause = max(POLL_SECONDS, EACH_SECONDS * several)
 
     def draw(now: Status | None, _: WorkloadView | None) -> None:
-        line = _line(name, now)
-        if line not in printed:
-            printed.clear()
-            printed.add(line)
-            say(line)
+        nonlocal printed
+        lines = _lines(name, now)
+        if lines != printed:
+            printed = lines
+            for line in lines:
+                say(line)
 
     unattended = Unattended()
 
@@ -329,16 +330,16 @@ def _is_ours(workload: Workload) -> bool:
     return any(meta.label(key) is not None for key in (names.MODE, names.FROZEN)) or statuses.read(meta) is not None
 
 
-def _line(ref: object, now: Status | None) -> str:
+def _lines(ref: object, now: Status | None) -> list[str]:
     if now is None:
-        return f"{ref}: {UNREPORTED}"
+        return [f"{ref}: {UNREPORTED}"]
     parts = [f"{ref}: {now.phase}: {now.message}"]
     if now.phase not in endings.ENDS and now.waiting:
         parts.append("Pods that wait: " + ", ".join(f"{count} {reason}" for reason, count in now.waiting.items()))
     parts += _failed(now)
     told = now.reasons[1:] if now.phase is Phase.REFUSED else _untold(now)
     parts += [f"{reason.code}: {reason}" for reason in told]
-    return "\n  ".join(parts)
+    return [parts[0], *(f"  {part}" for part in parts[1:])]
 
 
 def _failed(now: Status) -> Iterator[str]:

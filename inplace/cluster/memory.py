@@ -186,7 +186,7 @@ class Memory:
 
     def _note_disrupted(self, pod: Pod) -> None:
         record, now = records.read(pod), self.clock.now()
-        known = record if isinstance(record, Record) and record.is_timely(now) else None
+        known = record if isinstance(record, Record) and record.is_timely(now, pod.grace) else None
         if known is not None and known.in_flight and (closed(pod) or known.phase not in _SERVING):
             self._disrupted[pod.uid] = _Disrupted(pod.metadata.namespace, pod.name, known.workload)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec.structs import replace
@@ -15,6 +16,7 @@ from inplace.core.actions.actions import Abort, CloseGate, Complete, DryRunPatch
 from inplace.core.objects.endpoints import EndpointSlice
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.times import told
 from inplace.core.pod import restarting
 from inplace.core.pod.observation import PodObservation, observe
 from inplace.core.pod.restarting import Asked
@@ -56,9 +58,12 @@ class Single:
         self._races = 0
         self._said = ""
         self._begun = self._tried = False
+        #: When to wait no longer for what another command has begun, and when that was.
+        self._gives_up_at = client.clock.now() + timedelta(seconds=asked.settings.progress_deadline_seconds)
+        self._followed_at: datetime | None = None
 
     async def run(self) -> Record | Reason:
-        """Restart: the record of its end, Done or Failed; or why it is not begun.
+        """Restart: the record of its end, Done or Failed; or why it is not begun. Done is a Pod that serves.
 
         Raises what the client raises, and PodLost, in an ExceptionGroup. The deadline in the record ends every wait.
         """
@@ -95,15 +100,63 @@ class Single:
             record = records.of(pod, self._asked.workload)
             if self._begun and not isinstance(record, Record):
                 raise PodLost(f"the record of the restart of pod/{self._name} was removed by somebody else")
-            if self._begun and isinstance(record, Record) and not record.in_flight:
-                return record  # ended by the controller, at the deadline
+            if self._begun and isinstance(record, Record) and restarting.is_end(record, self._asked):
+                return await self._served(record)  # ended by the controller, at the deadline, or by another command
+            swapped = restarting.swapping(pod, self._asked)
+            if swapped is not None and not (self._begun and restarting.covers(swapped, self._asked)):
+                refused = await self._followed(pod, swapped)
+                if refused is not None:
+                    return refused
+                continue
             state = restarting.step(pod, self._asked, self._observation, self._client.clock.now())
             if isinstance(state, Ineligible):
                 return state.reason
             ended = await self._tried_out(pod, state) or await self._act(state)
+            if isinstance(ended, Record):
+                return await self._served(ended)
             if ended is not None:
                 return ended
             await self._client.clock.sleep(LOOK_SECONDS)
+
+    async def _followed(self, pod: Pod, record: Record) -> Reason | None:
+        """Go on with what another command has begun: it is ours if it restarts what we are to restart, and goes first
+        if it does not. Returns why that is waited for no longer.
+        """
+        which = ", ".join(name for name in record.containers if pod.container(name) is not None) or "no container"
+        what = f"a restart of {which} by another command, begun at {told(record.started_at)},"
+        self._begun = restarting.covers(record, self._asked)
+        if self._begun:
+            self._say(f"{what} is under way: going on with it")
+            return None
+        if self._followed_at != record.started_at:
+            self._followed_at = record.started_at
+            self._say(f"{what} is under way: it is ended first")
+        state = restarting.step(pod, self._asked, self._observation, self._client.clock.now())
+        if isinstance(state, Ineligible):
+            return state.reason
+        await self._act(state)
+        self._begun = False  # what has ended was not ours
+        if self._client.clock.now() >= self._gives_up_at:
+            return Reason(ReasonCode.PendingWrite, "", f"{what} has not ended; it does by {told(record.deadline)}")
+        await self._client.clock.sleep(LOOK_SECONDS)
+        return None
+
+    async def _served(self, ended: Record) -> Record:
+        """The record of the end, once the Pod is Ready, for as long as was asked for; else how it failed to be."""
+        while ended.phase is PodPhase.DONE:
+            pod = self._pod
+            if pod is None or pod.uid != self._uid:
+                raise PodLost(f"pod/{self._name} is gone, or was replaced by another of its name")
+            state = restarting.settling(pod, ended, self._asked, self._observation, self._client.clock.now())
+            if isinstance(state, Failed):
+                reason = state.reason
+                return replace(ended, phase=PodPhase.FAILED, reason=reason.code, message=str(reason))
+            wait = restarting.wait_of(state)
+            if wait is None:
+                break
+            self._tell(wait.message)
+            await self._client.clock.sleep(LOOK_SECONDS)
+        return ended
 
     async def _tried_out(self, pod: Pod, state: PodState) -> Reason | None:
         """Why the API server would not take the patch: asked before the Pod is taken out of service for it."""
@@ -168,9 +221,8 @@ class Single:
         """Make the write that is due; returns how it ended, if that write was the last."""
         action: PodAction | None = state.action if isinstance(state, Pending | InProgress | Failed) else None
         wait = restarting.wait_of(state)
-        if wait is not None and wait.message != self._said:
-            self._said = wait.message
-            self._say(wait.message)
+        if wait is not None:
+            self._tell(wait.message)
         if action is None:
             return None
         if isinstance(action, Complete | RecordFailure):
@@ -194,6 +246,12 @@ class Single:
                 raise
             return Reason(ReasonCode.AdmissionRejected, "", words(error))
         return None
+
+    def _tell(self, text: str) -> None:
+        """Say what has not just been said."""
+        if text != self._said:
+            self._said = text
+            self._say(text)
 
     async def _shown(self, version: str) -> None:
         """Wait until the watch shows a write of ours; what comes later shows it as well."""

@@ -28,7 +28,8 @@ class DryRun:
         headline = f"{key.kind.lower()}/{key.name} -n {key.namespace}: would {describe_action(action).sentence}"
         if headline not in self._printed:
             self._printed.add(headline)
-            self._echo(f"{headline}\n  {_path(request)} {describe_request(request)}")
+            self._echo(headline)
+            self._echo(f"  {_path(request)} {describe_request(request)}")
 
 
 def _path(request: Request) -> str:

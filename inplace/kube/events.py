@@ -22,7 +22,7 @@ from inplace.kube.errors import AlreadyExists, KubeError, NotFound
 from inplace.kube.resource import EVENTS
 from inplace.runtime.clock import Clock
 from inplace.runtime.observe import Observer
-from inplace.runtime.printable import printable
+from inplace.runtime.printable import one_line
 
 MAX_QUEUED: Final = 1000
 #: A repetition within this time raises the count of the Event: for so long the API server keeps one (--event-ttl).
@@ -104,7 +104,7 @@ class EventRecorder:
 
     def record(self, about: ObjectRef, *, type: Type, reason: str, message: str) -> None:
         """Queue an Event."""
-        text = cut(printable(" ".join(message.split("\n"))), MAX_MESSAGE)  # one line: it is exported as one
+        text = cut(one_line(message), MAX_MESSAGE)  # one line: it is exported as one
         try:
             self._waiting.put_nowait(_Entry(about, type, reason, text, self._clock.now()))
         except asyncio.QueueFull:

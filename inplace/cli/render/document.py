@@ -13,7 +13,7 @@ import click
 import msgspec
 from click.shell_completion import CompletionItem
 
-from inplace.cli.say import say
+from inplace.cli.say import say_text
 
 #: Every document begins with it and with its kind. Within a version fields are only added.
 API_VERSION: Final = "inplace.dev/v1"
@@ -87,13 +87,13 @@ def listed(documents: Sequence[Document], kind: str, *, alone: bool = False) -> 
 def show(value: object, output: str) -> None:
     """Print a document; what a JSONPath finds in it has no newline at its end, as with kubectl."""
     if not output.startswith(JSONPATH):
-        say(render(value, output))
+        say_text(render(value, output))
         return
     from inplace.cli.render import jsonpath
 
     plain = msgspec.json.decode(msgspec.json.encode(value))  # lists where there were tuples
     found = jsonpath.evaluate(output.removeprefix(JSONPATH), plain)
-    say(found, newline=False)
+    say_text(found, newline=False)
 
 
 def render(value: object, output: str) -> str:

@@ -27,5 +27,7 @@ def show_each(
     elif output == "name":
         for ref, _ in found:
             say(ref.qualified)
-    elif found:
-        say("\n\n".join("\n".join(lines(ref, one)) for ref, one in found))
+    else:
+        for number, (ref, one) in enumerate(found):
+            for line in [*([""] if number else []), *lines(ref, one)]:
+                say(line)

@@ -19,7 +19,7 @@ from inplace.core.objects.plural import counted
 from inplace.core.state.statuses import Phase, Status
 from inplace.core.views.progress import FAILED, MOVING, ImageChange, Progress, progress
 from inplace.core.views.workload import ContainerView, PodView, WorkloadView
-from inplace.runtime.printable import printable
+from inplace.runtime.printable import one_line
 
 
 class Sign(NamedTuple):
@@ -151,7 +151,7 @@ class _Picture:
         return self._text((done * full, "green"), (rest * (width - full), "dim"), *parts)
 
     def _sentence(self, words: str, style: str) -> list[Text]:
-        lines = textwrap.wrap(printable(words), max(self._frame.width, _WORDS), max_lines=_SENTENCE, placeholder=" ...")
+        lines = textwrap.wrap(one_line(words), max(self._frame.width, _WORDS), max_lines=_SENTENCE, placeholder=" ...")
         return [self._text((line, style)) for line in lines]
 
     # --- the Pods ---------------------------------------------------------------------------------------------------
@@ -184,19 +184,19 @@ class _Picture:
         """Each Pod on a line: name, stage, node, times, and last what may be cut off."""
         with_nodes = self._frame.width >= _WITH_NODES
         times = [self._times(pod) for pod in pods]
-        names = min(max((len(printable(pod.name)) for pod in pods), default=0), _NAME)
+        names = min(max((len(one_line(pod.name)) for pod in pods), default=0), _NAME)
         stages = max((len(pod.stage) for pod in pods), default=0)
-        nodes = min(max((len(printable(pod.node)) for pod in pods), default=0), _NAME) if with_nodes else 0
+        nodes = min(max((len(one_line(pod.node)) for pod in pods), default=0), _NAME) if with_nodes else 0
         widest = max(map(len, times), default=0)
         for pod, time in zip(pods, times, strict=True):
             sign = _sign(pod)
             mark = sign.sign if self._frame.unicode else sign.plain
             parts = [
-                (f"{mark} {printable(pod.name)[:names]:{names}}", sign.style),
+                (f"{mark} {one_line(pod.name)[:names]:{names}}", sign.style),
                 (f"  {pod.stage:{stages}}", sign.style),
             ]
             if nodes:
-                parts.append((f"  {printable(pod.node)[:nodes]:{nodes}}", ""))
+                parts.append((f"  {one_line(pod.node)[:nodes]:{nodes}}", ""))
             if widest:
                 parts.append((f"  {time:{widest}}", ""))
             yield pod, self._text(*parts, *_why(pod))
@@ -232,7 +232,7 @@ class _Picture:
         return Text.assemble(*((self._shown(words), style) for words, style in parts), no_wrap=True)
 
     def _shown(self, words: str) -> str:
-        words = printable(words).replace("\n", " ").replace("\t", " ")
+        words = one_line(words).replace("\t", " ")
         return words if self._frame.unicode else words.encode("ascii", "backslashreplace").decode()
 
     def _cropped(self, line: Text) -> Text:

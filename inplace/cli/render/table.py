@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 
 from inplace.cli.say import say
 from inplace.core.views.workload import WorkloadView
+from inplace.runtime.printable import one_line
 
 
 def rows(head: Sequence[str], cells: Sequence[Sequence[object]]) -> list[str]:
     """Columns as wide as their widest cell, three spaces between them; a line for the head and each row."""
-    table = [list(head), *([str(cell) for cell in row] for row in cells)]
+    table = [list(head), *([one_line(str(cell)) for cell in row] for row in cells)]
     widths = [max(len(row[place]) for row in table) for place in range(len(head))]
     return ["   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table]
 

@@ -19,6 +19,11 @@ def bounded(at: datetime) -> datetime:
     return min(max(at, EARLIEST), LATEST)
 
 
+def told(at: datetime) -> str:
+    """A time as a reason says it: with its date, for a reason is read for as long as it is true."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
 def rounded_up(at: datetime) -> datetime:
     """A kubelet's time, which has whole seconds of the node's clock, as late as it may have been."""
     return bounded(at) + timedelta(seconds=1)

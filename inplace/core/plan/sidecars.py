@@ -17,6 +17,7 @@ from inplace.core.actions.actions import Abort, Action, DryRunPatch
 from inplace.core.objects import images, names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Concern, Reason, ReasonCode
+from inplace.core.objects.times import told
 from inplace.core.pod import attempt, eligibility, lifecycle
 from inplace.core.pod.availability import available
 from inplace.core.pod.evidence import kubelet_version
@@ -239,7 +240,7 @@ def _of_another(record: Record, asked: Order) -> Ineligible | None:
     """An upgrade that is not ours goes first, and has to have ended well; what was asked of us before is over."""
     ours = record.requested.startswith(asked.prefix)
     if record.in_flight:
-        why = f"another upgrade of the Pod is in flight ({record.phase}, until {record.deadline:%H:%M:%S} UTC at most)"
+        why = f"another upgrade of the Pod is in flight ({record.phase}, until {told(record.deadline)} at most)"
         return Ineligible(Reason(ReasonCode.AnotherUpgrade, _STATE, why), record.deadline)
     if record.phase is PodPhase.FAILED and not ours:
         why = f"another upgrade of the Pod has failed ({record.reason}): end that first (a good image, `inplace retry`)"

@@ -12,6 +12,7 @@ from typing import Final
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.times import told
 from inplace.core.pod.availability import drains
 from inplace.core.settings.annotations import Settings
 from inplace.core.settings.grammar import GateStep
@@ -78,7 +79,7 @@ def _waits(pod: Pod, step: GateStep, type_: str) -> Reason:
         stands = "nobody has set it"
     else:
         at = found.since
-        since = f" since {at:%Y-%m-%d %H:%M:%S} UTC" if at is not None else ""
+        since = f" since {told(at)}" if at is not None else ""
         stands = f"it is {found.status if found.status in _STATUSES else 'not True'}{since}"
     why = f"waiting, {_WORDS[step]}, until the condition {type_} is True: {stands}"
     return Reason(_CODES[step], f"status.conditions[{type_}]", why)

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.objects.times import rounded_up
+from inplace.core.objects.times import rounded_up, told
 from inplace.core.pod import attempt, batches, draining, eligibility, evidence, failures, gates, resizes, sizing
 from inplace.core.pod.availability import (
     available,
@@ -101,7 +101,7 @@ def _settling(pod: Pod, last: Record | None, context: PodContext) -> PodState:
     missing = available(pod, context)
     if missing is None or context.settled:
         return UpToDate()
-    deadline = context.due(_deadline_of_readiness(pod, last) if last is not None else _deadline_of_birth(pod, context))
+    deadline = context.due(deadline_of_readiness(pod, last) if last is not None else _deadline_of_birth(pod, context))
     if last is not None:
         verdict = _late_verdict(pod, last, deadline, context)
     else:
@@ -130,7 +130,7 @@ def _late_verdict(pod: Pod, last: Record, deadline: datetime, context: PodContex
     return Reason(ReasonCode.NeverReady, "status.conditions[Ready]", "deadline exceeded: upgraded, but not Ready")
 
 
-def _deadline_of_readiness(pod: Pod, last: Record) -> datetime:
+def deadline_of_readiness(pod: Pod, last: Record) -> datetime:
     """Until when an upgraded Pod has to be Ready: its kubelet answers an opened gate at its next sync at the latest."""
     gate = pod.condition(names.GATE)
     opened_at = gate.since if gate is not None and gate.status == "True" else None
@@ -170,7 +170,7 @@ def _in_progress(pod: Pod, record: Record, context: PodContext) -> PodState:
         return Ineligible(Reason(ReasonCode.Terminating, "metadata.deletionTimestamp", "the Pod is being deleted"))
     if context.write_refused is not None:
         return attempt.fail(pod, record, context.write_refused)
-    if not record.is_timely(context.now):
+    if not record.is_timely(context.now, pod.grace):
         path = f"metadata.annotations[{names.STATE}]"
         why = f"the deadline {record.deadline:%Y-%m-%d} is farther away than that of any attempt"
         return attempt.fail(pod, record, Reason(ReasonCode.StateUnreadable, path, why))
@@ -193,8 +193,9 @@ def _by_other(pod: Pod, record: Record, context: PodContext) -> InProgress:
     if context.now >= due:
         why = f"deadline exceeded: the command of a user that worked on the Pod has not ended ({record.phase})"
         return attempt.fail(pod, replace(record, by=UNSET), Reason(ReasonCode.DeadlineExceeded, "", why))
-    until = f"{record.deadline:%H:%M:%S} UTC"
-    why = f"a command works on the Pod by the rights of its user ({record.phase}); left alone until {until}"
+    again = "the same command, started again," if record.requested else f"`inplace restart pod/{pod.name}`"
+    until = f"left alone until {told(record.deadline)}, unless {again} goes on with it"
+    why = f"a command works on the Pod by the rights of its user ({record.phase}); {until}"
     return InProgress(Reason(ReasonCode.ByCommand, f"metadata.annotations[{names.STATE}]", why), until=due)
 
 
@@ -228,7 +229,7 @@ def _draining(pod: Pod, record: Record, context: PodContext) -> PodState:
         return InProgress(unrecorded)
     if not change.disrupts:
         retargeted = attempt.retarget(record, context)
-        return InProgress(_nothing_to_swap(), attempt.conclude(pod, retargeted, change, context))
+        return InProgress(_nothing_to_swap(pod), attempt.conclude(pod, retargeted, change, context))
     unstarted = eligibility.unstarted(change)
     if unstarted is not None:
         return InProgress(unstarted)
@@ -263,7 +264,7 @@ def _swapping(pod: Pod, record: Record, context: PodContext) -> PodState:
     if unfinished is not None:
         return replace(unfinished, reason=batches.told(record, unfinished.reason))
     return attempt.next_batch(pod, proven, context) or InProgress(
-        _swapped(), attempt.complete(pod, proven, None, context)
+        _swapped(pod), attempt.complete(pod, proven, None, context)
     )
 
 
@@ -347,8 +348,8 @@ def _failed(pod: Pod, record: Record, context: PodContext) -> PodState:
 # --- in words --------------------------------------------------------------------------------------------------------
 
 
-def _nothing_to_swap() -> Reason:
-    return Reason(ReasonCode.WaitingForReady, "", "the target already runs; opening the gate")
+def _nothing_to_swap(pod: Pod) -> Reason:
+    return Reason(ReasonCode.WaitingForReady, "", f"the target already runs{_opening(pod)}")
 
 
 def _drained() -> Reason:
@@ -359,8 +360,13 @@ def _retargeted() -> Reason:
     return Reason(ReasonCode.WaitingForSwap, "", "the template changed; patching the new image")
 
 
-def _swapped() -> Reason:
-    return Reason(ReasonCode.WaitingForReady, "", "swapped and ready; opening the gate")
+def _swapped(pod: Pod) -> Reason:
+    return Reason(ReasonCode.WaitingForReady, "", f"swapped and ready{_opening(pod)}")
+
+
+def _opening(pod: Pod) -> str:
+    """What the write that ends an attempt does beside, where there is a gate that is not open."""
+    return "; opening the gate" if pod.has_gate(names.GATE) and not pod.is_true(names.GATE) else ""
 
 
 def explain(state: PodState) -> Reason | None:

@@ -63,6 +63,11 @@ _BASELINE: Final = 400
 _RESIZED: Final = len(',"":{"from":"","to":""}')
 #: No attempt lasts longer: the largest setting (30 days), and the longest grace period that is reckoned with.
 LONGEST: Final = timedelta(days=30, seconds=LONGEST_GRACE)
+#: No attempt of a command lasts longer, apart from the grace period of its Pod: nobody waits so long for a prompt.
+LONGEST_COMMAND: Final = timedelta(hours=6)
+#: Nor does its deadline lie farther away than this, by whatever clock it was written: who may annotate Pods can hold a
+#: place of the budget by it.
+FARTHEST_COMMAND: Final = timedelta(days=1)
 #: How far the clock of a leader before may have been ahead of this one's.
 SKEW: Final = timedelta(days=1)
 #: Batches of containers: no order has more names.
@@ -187,9 +192,12 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
         """Whether the controller works on this attempt."""
         return self.by is msgspec.UNSET
 
-    def is_timely(self, now: datetime) -> bool:
-        """Whether an attempt that has begun by now can have this deadline: what waits for another waits for ever."""
-        return self.deadline <= now + LONGEST + SKEW
+    def is_timely(self, now: datetime, grace: timedelta) -> bool:
+        """Whether an attempt that has begun by now can have this deadline: what waits for another waits for ever.
+
+        `grace`: the grace period of the Pod.
+        """
+        return self.deadline <= now + (LONGEST + SKEW if self.is_ours else FARTHEST_COMMAND + grace)
 
 
 class Unreadable(Struct, frozen=True, gc=False):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from inplace.cli.connect import Ref
-from inplace.cli.status import _line as line
+from inplace.cli.status import _lines as lines
 from inplace.core import kinds
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.state import statuses
@@ -19,14 +19,14 @@ TOLD = Status(1, 1, "web-1", Phase.PROGRESSING, 3, 0, 3, 0, 0, NOW, message="0 o
 def test_the_words_of_every_reason_are_told_once():
     quota = Reason(ReasonCode.PrePullImpossible, "", "image app:v2 on node n: exceeded quota")
     waits = replace(TOLD, waiting={"PrePullImpossible": 1}, reasons=(quota,))
-    assert line(WEB, waits).splitlines()[1:] == [
+    assert lines(WEB, waits)[1:] == [
         "  Pods that wait: 1 PrePullImpossible",
         f"  PrePullImpossible: {quota}",
     ]
     held = replace(TOLD, message=f"0 of 3 Pods upgraded: {quota.message}", reasons=(quota,))
-    assert line(WEB, held).count("exceeded quota") == 1
+    assert " ".join(lines(WEB, held)).count("exceeded quota") == 1
     failed = replace(TOLD, failures=(Failure("web-0", "PrePullImpossible", quota.message),), reasons=(quota,))
-    assert line(WEB, failed).count("exceeded quota") == 1
+    assert " ".join(lines(WEB, failed)).count("exceeded quota") == 1
 
 
 def test_pods_that_failed_alike_share_a_line_and_those_left_out_are_counted():
@@ -36,7 +36,7 @@ def test_pods_that_failed_alike_share_a_line_and_those_left_out_are_counted():
         Failure("web-2", "ImagePull", "no such image"),
     )
     seen = replace(TOLD, phase=Phase.DEGRADED, failures=failures, failed=5)
-    assert line(WEB, seen).splitlines()[1:] == [
+    assert lines(WEB, seen)[1:] == [
         "  web-4, web-2: ImagePull: no such image",
         "  web-3: CrashLoop: exited with 1",
         "  and 2 more Pods",
@@ -52,5 +52,5 @@ def test_how_many_reasons_are_left_out_is_told():
     assert found is not None
     assert len(found.reasons) == MAX_REASONS
     assert found.reasons[:-1] == fields[: MAX_REASONS - 1]
-    assert line(WEB, found).splitlines()[-1] == "  FieldChanged: 4 more reasons are left out"
+    assert lines(WEB, found)[-1] == "  FieldChanged: 4 more reasons are left out"
     assert statuses.encode(found) == stored, "read and written again, it says the same"

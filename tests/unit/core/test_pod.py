@@ -699,6 +699,26 @@ def test_a_pod_on_which_a_command_works_is_left_alone_until_its_deadline(phase, 
     assert made.requeue_at <= later(600)
 
 
+@pytest.mark.parametrize("request_", ["", "sidecars proxy=proxy:v2"])
+def test_until_when_a_command_may_work_on_a_pod_is_said_with_the_date_and_what_ends_it(request_):
+    record = replace(by_command(), request=request_ or UNSET)
+    made, _ = plan(pod(gate="False", ready=False, record=record))
+    message = str(explain(made.pods[0], made.deferred))
+    how = "the same command, started again," if request_ else "`inplace restart pod/web-0`"
+    assert f"left alone until 2026-01-01 00:10:00 UTC, unless {how} goes on with it" in message
+
+
+@pytest.mark.parametrize("gate", ["False", "True", None])
+def test_a_gate_is_said_to_be_opened_only_where_one_is_not_open(gate):
+    """Of a Pod without one, or drained by nobody."""
+    one = pod(AFTER, image="app:v2", generation=2, observed=2, record=swapping(), gate=gate, ready=gate != "False")
+    made, (action,) = plan(one)
+    state = made.pods[0].state
+    assert isinstance(state, InProgress)
+    assert isinstance(action, Complete)
+    assert state.reason.message == "swapped and ready" + ("; opening the gate" if gate == "False" else "")
+
+
 def test_a_command_that_has_not_ended_by_its_deadline_is_cleaned_up_after():
     action = only(pod(gate="False", ready=False, record=by_command()), at=600)
     assert isinstance(action, RecordFailure)

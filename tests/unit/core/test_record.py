@@ -21,7 +21,7 @@ from inplace.core.plan import plan as planning
 from inplace.core.rollout import steps
 from inplace.core.rollout.steps import CurrentStep
 from inplace.core.state import records, statuses
-from inplace.core.state.records import PodPhase, Record, Unreadable
+from inplace.core.state.records import Author, PodPhase, Record, Unreadable
 from inplace.core.state.statuses import Failure, Phase, Status
 from inplace.core.template import diff, sizes, trees
 from inplace.core.template.change import PodChange, Refused
@@ -141,6 +141,20 @@ def test_an_attempt_with_a_deadline_that_none_has_ends_at_once(phase):
     longest = replace(swapping(phase), deadline=NOW + records.LONGEST)
     made = planning.plan(snapshot(pod(image="app:v2", record=longest, gate="False", ready=False)), NOW).actions
     assert not any(isinstance(one, RecordFailure) for one in made)
+
+
+@pytest.mark.parametrize("phase", records.IN_FLIGHT)
+def test_an_attempt_of_a_command_holds_a_place_of_the_budget_for_a_day_at_most(phase):
+    """What is written in one annotation is neither the settings' nor the owner's: nobody waits for weeks at a prompt."""
+    grace = timedelta(seconds=30)
+    longest = replace(swapping(phase), by=Author.COMMAND, deadline=NOW + records.FARTHEST_COMMAND + grace)
+    waiting = planning.plan(snapshot(pod(record=longest, gate="False", ready=False)), NOW).actions
+    assert not any(isinstance(one, RecordFailure) for one in waiting)
+    forged = replace(longest, deadline=longest.deadline + timedelta(seconds=1))
+    made = planning.plan(snapshot(pod(record=forged, gate="False", ready=False)), NOW).actions
+    [action] = [one for one in made if isinstance(one, RecordFailure)]
+    assert action.record.reason == ReasonCode.StateUnreadable
+    assert records.LONGEST_COMMAND < records.FARTHEST_COMMAND, "whatever the clock of who has begun it"
 
 
 def test_a_status_from_the_future_neither_keeps_the_next_from_being_written_nor_a_step_from_ending():

@@ -153,4 +153,4 @@ async def test_a_full_queue_drops_and_counts():
 async def test_a_message_is_one_line_whatever_a_tenant_has_written():
     async with serving(took()) as (client, script, observer):
         await _record(recorder_of(client, observer), 'app=a\n{"level":"error"}\x1b[31m')
-        assert script.bodies[0]["message"] == 'app=a {"level":"error"}\\u001b[31m'
+        assert script.bodies[0]["message"] == 'app=a\\n{"level":"error"}\\u001b[31m'

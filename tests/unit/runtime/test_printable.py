@@ -16,18 +16,19 @@ from msgspec.structs import replace
 from rich.console import Console, Group
 
 from inplace.cli.render.picture import Frame, picture
-from inplace.cli.say import say
+from inplace.cli.render.table import rows
+from inplace.cli.say import say, say_text
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan.plan import plan
 from inplace.core.views import workload as view
-from inplace.runtime.printable import printable
+from inplace.runtime.printable import one_line, printable
 from inplace.serve import logs
 from tests.factories import NOW, pod, snapshot
 
 ROOT = Path(__file__).parents[3]
 #: Sets the title, clears the screen, hides text; the same in C1; turns text around; a carriage return and a backspace.
-EVIL = "\x1b]0;pwned\x07\x1b[2J\x1b[8m \x9b2J \u202eteg \r\b\x7f \u2028"
-STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+EVIL = "\x1b]0;pwned\x07\x1b[2J\x1b[8m \x9b2J \u202eteg \r\b\x7f \u2028 v\u200b1\n<forged>"
+STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 @given(st.text())
@@ -45,12 +46,40 @@ def test_a_json_document_stays_the_same_document(found):
     assert json.loads(printable(json.dumps(found, ensure_ascii=False))) == found
 
 
+@given(st.text())
+def test_a_line_is_one(text):
+    shown = one_line(text)
+    assert "\n" not in shown
+    assert shown == printable(text).replace("\n", "\\n")
+
+
 @pytest.mark.parametrize("err", [False, True])
 def test_commands(capsys, err):
     say(f"a\tb\n{EVIL}", err=err)
-    out, errors = capsys.readouterr()
-    assert not STEERING.search((errors if err else out).replace("\n", ""))
-    assert "a\tb\n\\u001b]0;pwned\\u0007" in (errors if err else out)
+    said = capsys.readouterr()[err]
+    assert len(said.splitlines()) == 1, "nothing that stands in a line begins another"
+    assert not STEERING.search(said.replace("\n", ""))
+    assert "a\tb\\n\\u001b]0;pwned\\u0007" in said
+
+
+@pytest.mark.parametrize("err", [False, True])
+def test_texts_have_lines_of_their_own(capsys, err):
+    say_text(f"a\tb\n{EVIL}", err=err)
+    said = capsys.readouterr()[err]
+    assert not STEERING.search(said.replace("\n", ""))
+    assert said.startswith("a\tb\n\\u001b]0;pwned\\u0007")
+
+
+def test_what_is_printed_as_a_text_is_one_as_a_whole():
+    """Documents, logs, help, scripts and the words of the demo: in no other place would a line feed be its own."""
+    texts = {path.name for path in (ROOT / "inplace").rglob("*.py") if "say_text(" in path.read_text()}
+    assert texts == {"say.py", "document.py", "logs.py", "errors.py", "completion.py", "demo.py"}
+
+
+def test_a_table_has_a_line_for_each_row():
+    table = rows(("NAME", "IMAGE"), [("web", EVIL), ("x", "y")])
+    assert len("\n".join(table).splitlines()) == 3
+    assert len(table[1].rstrip()) > table[2].index("y"), "its columns are as wide as what is shown"
 
 
 def test_a_head_stands_out_and_only_that(capsys, monkeypatch):
@@ -85,7 +114,10 @@ def test_the_live_view():
     console = Console(file=out, force_terminal=True, width=300, color_system=None)
     console.print(Group(*picture(status, replace(seen, target=EVIL, pods=tuple(evil)), Frame(300, 24, NOW, (EVIL,)))))
     assert "\\u001b]0;pwned" in out.getvalue()
-    assert not STEERING.search(re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue()).replace("\n", ""))
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", out.getvalue())
+    assert not STEERING.search(shown.replace("\n", ""))
+    assert "\\n<forged>" in shown
+    assert not any(line.lstrip().startswith("<forged>") for line in shown.splitlines())
 
 
 class Terminal(io.StringIO):
@@ -111,3 +143,4 @@ def test_logs(stream, monkeypatch):
     assert "pwned" in out.getvalue()
     assert "ValueError: " in out.getvalue()
     assert not STEERING.search(out.getvalue().replace("\n", ""))
+    assert not any(line.startswith("<forged>") for line in out.getvalue().splitlines())

@@ -92,7 +92,7 @@ def test_a_terminal_has_the_time_of_day_and_the_subject_in_one_word(monkeypatch)
     structlog.get_logger().error("reconcile.failed", exception="Traceback:\n  here", **about)
     first, *rest = out.getvalue().splitlines()
     assert re.fullmatch(r"\d\d:\d\d:\d\d \[info +\] pod\.patched +on=StatefulSet/shop/web pod=web-0", first)
-    assert rest[-2:] == ["Traceback:", "  here"], "not on one line"
+    assert rest[-2:] == ["  Traceback:", "    here"], "not on one line, and none begins as one of the log"
 
 
 def test_every_line_begins_with_what_every_line_has():
