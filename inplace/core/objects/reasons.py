@@ -245,8 +245,8 @@ class ReasonCode(StrEnum):
     )
     ByCommand = _in_flight(
         "a command works on the Pod by the rights of its user (`by: command` in the record), and costs budget",
-        "when it is done, or `inplace restart pod/NAME` has gone on with it; at the deadline that it has recorded, a day from now at "
-        "most, the gate is opened, and the Pod counts as failed",
+        "when it is done, or `inplace restart pod/NAME` has gone on with it; at the deadline that it has recorded, at "
+        "most a day from now, the gate is opened, and the Pod counts as failed",
     )
     WaitingForSwap = _in_flight("waiting for evidence that the new container runs")
     WaitingForResize = _in_flight(

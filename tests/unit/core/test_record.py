@@ -145,7 +145,7 @@ def test_an_attempt_with_a_deadline_that_none_has_ends_at_once(phase):
 
 @pytest.mark.parametrize("phase", records.IN_FLIGHT)
 def test_an_attempt_of_a_command_holds_a_place_of_the_budget_for_a_day_at_most(phase):
-    """What is written in one annotation is neither the settings' nor the owner's: nobody waits for weeks at a prompt."""
+    """Whoever annotates a Pod can claim one, and nobody waits for weeks at a prompt."""
     grace = timedelta(seconds=30)
     longest = replace(swapping(phase), by=Author.COMMAND, deadline=NOW + records.FARTHEST_COMMAND + grace)
     waiting = planning.plan(snapshot(pod(record=longest, gate="False", ready=False)), NOW).actions
