@@ -16,6 +16,7 @@ SCREEN: Final = "cli/render/screen.py"
 
 REFUSED_WRITES: Final = "faults/test_refused_writes.py"
 
+ENABLING: Final = "commands/test_enabling.py"
 SINGLE: Final = "cluster/single.py"
 RESTARTING: Final = "commands/test_restarting.py"
 ONE: Final = "core/pod/restarting.py"
@@ -24,6 +25,21 @@ RUN: Final = "cli/run.py"
 PORTS: Final = "unit/cli/test_run.py::test_probes_have_the_port_of_metrics_or_one_of_their_own"
 
 DEFECTS: Final = (
+    # --- what to do about Pods without the gate
+    Defect(
+        "tell who has enabled a workload to enable it with the gate, which is refused",
+        "core/views/gating.py",
+        " if opted_in else",
+        " if False else",
+        (f"{ENABLING}::test_the_remedies_that_it_names_give_the_gate_before_and_after_it_is_enabled",),
+    ),
+    Defect(
+        "promise a rollout where none replaces Pods",
+        "core/views/gating.py",
+        "if kind.held(workload) and kind.fall_back(workload) is None:",
+        "if False:",
+        (f"{ENABLING}::test_where_no_rollout_would_replace_the_pods_it_says_so",),
+    ),
     Defect(
         "drain a Pod for a patch that admission rejects",
         SINGLE,

@@ -39,7 +39,7 @@ def blocks(language: str) -> Iterator[tuple[str, str]]:
 def commands() -> Iterator[Example]:
     """Every command of a code block: of `sh` each line, of `console` what stands behind a `$`."""
     for page, text in blocks("sh"):
-        yield from _commands(page, text)
+        yield from _commands(page, _HEREDOC.sub("", text))
     for page, text in blocks("console"):
         typed = _HEREDOC.sub("", text)
         yield from _commands(page, "\n".join(line[2:] for line in typed.splitlines() if line.startswith("$ ")))
@@ -49,9 +49,10 @@ def mentions() -> Iterator[Example]:
     """Every `inplace …` and `kubectl …` in running text, but those that are left open by a `…`."""
     for page in pages():
         for code in _CODE.findall(_FENCE.sub("", page.read_text(encoding="utf-8"))):
-            words = code.replace("\\|", "|").split()
-            if words[0] in {"inplace", "kubectl"} and len(words) > 1 and "…" not in code:
-                yield Example(str(page.relative_to(ROOT)), tuple(words))
+            for one in code.replace("\\|", "|").split(" && "):
+                words = one.split()
+                if words[:1] in (["inplace"], ["kubectl"]) and len(words) > 1 and "…" not in one:
+                    yield Example(str(page.relative_to(ROOT)), tuple(words))
 
 
 def _commands(page: str, text: str) -> Iterator[Example]:

@@ -21,6 +21,7 @@ from inplace.core.objects.reasons import EventReason, Reason
 from inplace.core.rollout.snapshot import Snapshot, objections
 from inplace.core.settings.annotations import Mode
 from inplace.core.template import trees
+from inplace.core.views import gating
 from inplace.kube.client import Client
 
 #: The time between two looks at a rollout.
@@ -86,7 +87,9 @@ async def _enable_one(client: Client, ref: Ref, *, mode: str, gate_timeout: floa
     templated, rolls = has_gate(snapshot.workload), before is None and not snapshot.kind.held(snapshot.workload)
     if gate_timeout is not None and not templated:
         if not rolls:
-            return _no_rollout(ref, opted_in=before is not None)
+            what = gating.remedy(snapshot, opted_in=before is not None)
+            say(f"error: cannot add the readiness gate to {ref}: no rollout replaces its Pods now: {what}", err=True)
+            return errors.REFUSED
         await _add_gate(client, ref, snapshot, dry_run)
         if dry_run != "none":
             return errors.OK
@@ -99,16 +102,6 @@ async def _enable_one(client: Client, ref: Ref, *, mode: str, gate_timeout: floa
         say(f"{ref} already enabled ({mode})")
         return errors.OK
     return await _write(client, ref, snapshot, mode, dry_run)
-
-
-def _no_rollout(ref: Ref, *, opted_in: bool) -> int:
-    why, what = (
-        ("it is enabled already, so no rollout replaces its Pods", f"run `inplace disable {ref}` first")
-        if opted_in
-        else (f"its {ref.kind.name} controller replaces no Pods", "add it to the template, and delete the Pods by hand")
-    )
-    say(f"error: cannot add the readiness gate to {ref}: {why}: {what}", err=True)
-    return errors.REFUSED
 
 
 async def _add_gate(client: Client, ref: Ref, snapshot: Snapshot, dry_run: str) -> None:
@@ -169,4 +162,6 @@ async def _write(client: Client, ref: Ref, snapshot: Snapshot, mode: str, dry_ru
     if lacking or not (templated or staying):
         which = f"{lacking} of {len(staying)} Pods have" if templated else "the Pod template has"
         say(f"  {which} no readiness gate {names.GATE}: Pods stay in Services while containers restart")
+        was_opted_in = snapshot.workload.metadata.label(names.MODE) is not None
+        say(f"  {gating.remedy(snapshot, opted_in=was_opted_in or dry_run == 'none')}")
     return errors.OK

@@ -71,7 +71,28 @@ async def test_where_no_rollout_would_replace_the_pods_it_says_so(shop):
     assert (await shop.inplace("enable", "sts/web")).code == 0
     refused = await shop.inplace("enable", "sts/web", "--with-gate")
     assert (refused.code, refused.out) == (3, "")
-    assert "run `inplace disable statefulset/web` first" in refused.err
+    assert "delete the Pods by hand" in refused.err
+
+
+async def test_the_remedies_that_it_names_give_the_gate_before_and_after_it_is_enabled(shop):
+    """Run as they are printed: a dry run's, then that of the refusal, which is that of the first `enable` too."""
+    of = "statefulset/web -n default"
+    await shop.create_ready(1, gate=False, mode=None)
+    dry = await shop.inplace("enable", "sts/web", "--dry-run=server")
+    assert dry.out.splitlines()[-1].endswith(f"run `inplace enable {of} --with-gate`")
+    enabled = await shop.inplace("enable", "sts/web")
+    remedy = f"run `inplace disable {of} && inplace enable {of} --with-gate`"
+    assert enabled.out.splitlines()[-1] == f"  one native rollout gives it to them: {remedy}"
+    checked = await shop.inplace("check", "sts/web")
+    assert remedy in checked.out
+    refused = await shop.inplace("enable", "sts/web", "--with-gate")
+    assert (refused.code, refused.err.rstrip().endswith(remedy)) == (3, True)
+    async with shop.controller():
+        for words in ("disable", "enable"):
+            more = ("--with-gate",) if words == "enable" else ()
+            done = await shop.inplace(words, "statefulset/web", "-n", "default", *more)
+            assert done.code == 0, done
+    assert all(pod.has_gate(names.GATE) for pod in await pods(shop))
 
 
 async def test_pods_from_before_the_gate_are_counted(shop):

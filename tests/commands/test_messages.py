@@ -89,13 +89,16 @@ async def replica_sets(shop):
 async def test_enable_and_disable(shop):
     await shop.create_ready(1, gate=False, mode=None)
     hint = "  the Pod template has no readiness gate InPlaceUpdateReady: Pods stay in Services while containers restart"
+    back = "inplace disable statefulset/web -n default"
     dry = await shop.inplace("enable", "sts/web", "--dry-run=client")
     assert dry.out.splitlines()[0] == "statefulset/web enabled (InPlaceOnly) (dry run)"
     assert dry.out.splitlines()[1].startswith('  [{"op":"add","path":"/spec/updateStrategy"')
     dry = await shop.inplace("enable", "sts/web", "--dry-run=server")
-    assert dry.out.splitlines() == ["statefulset/web enabled (InPlaceOnly) (server dry run)", hint]
+    remedy = "  one native rollout gives it to them: run `inplace enable statefulset/web -n default --with-gate`"
+    assert dry.out.splitlines() == ["statefulset/web enabled (InPlaceOnly) (server dry run)", hint, remedy]
     assert (await shop.workload()).metadata.label("inplace.dev/mode") is None
-    assert (await shop.inplace("enable", "sts/web")).out.splitlines() == ["statefulset/web enabled (InPlaceOnly)", hint]
+    enabled = (await shop.inplace("enable", "sts/web")).out.splitlines()
+    assert enabled == ["statefulset/web enabled (InPlaceOnly)", hint, remedy.replace("run `", f"run `{back} && ")]
     assert (await shop.inplace("enable", "sts/web")).out == "statefulset/web already enabled (InPlaceOnly)\n"
     assert (await shop.inplace("disable", "sts/web", "--dry-run=client")).out == "statefulset/web disabled (dry run)\n"
     assert (await shop.inplace("disable", "sts/web")).out == "statefulset/web disabled\n"

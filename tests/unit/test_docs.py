@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from hack.pages import metrics, reasons
 from inplace.controller.metrics import TABLE
 from inplace.core.objects.reasons import Concern, ReasonCode
 
 ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 DESIGN = ROOT / "docs" / "design"
 FAILURES = ROOT / "docs" / "explanation" / "failures.md"
 #: A section by its number, or several, or a heading: `docs/design/kubernetes.md §4.1, §5`, `…/protocol.md, "One Pod"`.
@@ -71,6 +73,36 @@ def test_every_page_that_is_named_is_in_the_repository():
         near = (ROOT, ROOT / "docs", *(ROOT / "docs").iterdir(), path.parent)
         for name in re.findall(r"[\w/.-]*\w\.md\b", path.read_text(encoding="utf-8")):
             assert any((folder / name).is_file() for folder in near), f"{path}: {name}"
+
+
+@pytest.mark.parametrize("path", ["README.md", "docs/index.md"])
+def test_every_page_for_users_is_found_from_the_first_one(path):
+    start = ROOT / path
+    linked = {(start.parent / link).resolve() for link in re.findall(r"\]\(([\w/.-]+\.md)\)", start.read_text())}
+    parts = ("tutorial", "how-to", "reference", "explanation")
+    pages = {page for part in parts for page in (ROOT / "docs" / part).glob("*.md")}
+    assert sorted(str(page.relative_to(ROOT)) for page in pages - linked) == []
+
+
+def test_the_first_upgrade_of_the_readme_runs_as_it_is_written():
+    """Every file that it uses is there, or made by a line before; and Pods are drained, as it promises."""
+    block = README.split("## First upgrade")[1].split("```sh\n")[1].split("```")[0]
+    made = re.search(r"^mkdir -p (\S+)\ncat > (\S+) <<EOF\n(.*?)\nEOF$", block, re.MULTILINE | re.DOTALL)
+    assert made is not None
+    folder, file, text = made.groups()
+    assert file == f"{folder}/kustomization.yaml"
+    assert f"kubectl apply -k {folder}\n" in block
+    assert all((ROOT / folder / one).resolve().is_dir() for one in yaml.safe_load(text)["resources"])
+    assert re.search(r"^inplace enable \S+ --with-gate\b", block, re.MULTILINE)
+
+
+def test_the_image_is_as_large_as_the_tutorial_has_seen():
+    """The tutorial is written by running it."""
+    seen = re.search(r"^build/image: ([\d.]+) MB", (ROOT / "docs/tutorial/first-upgrade.md").read_text(), re.MULTILINE)
+    told = re.search(r"(\d+) MB", (ROOT / "docs/how-to/install-kustomize.md").read_text())
+    assert seen is not None
+    assert told is not None
+    assert told[1] == f"{float(seen[1]):.0f}"
 
 
 def test_every_name_in_the_glossary_is_one_of_the_code():

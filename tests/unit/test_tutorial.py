@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+import yaml
 
 from hack.cluster.api import Cluster
 from hack.pages import tutorial
@@ -77,3 +80,27 @@ def test_what_varies_is_not_compared(one, other):
 )
 def test_what_matters_is_compared(one, other):
     assert tutorial.masked(one) != tutorial.masked(other)
+
+
+@pytest.mark.parametrize("done", ["created", "deleted"])
+def test_what_is_installed_and_removed_is_what_the_manifests_have(done):
+    """A run on a cluster shows more (tests/e2e/test_tutorial.py), but not every change of a manifest waits for one."""
+    page = tutorial.PAGE.read_text(encoding="utf-8")
+    told = page.split({"created": "$ kubectl apply -k ", "deleted": "$ kubectl delete -k "}[done], 1)[1].split("\n$ ")[
+        0
+    ]
+    shown = re.findall(rf'^([a-z]+)\S*[/ ]"?([\w-]+)"? .*{done}', told, re.MULTILINE)
+    assert sorted(shown) == sorted(installed(tutorial.ROOT / "manifests"))
+
+
+def installed(folder):
+    """The kind, in small letters, and the name of each object of a kustomization."""
+    found = []
+    for name in yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]:
+        path = folder / name
+        if path.is_dir():
+            found += installed(path)
+        else:
+            objects = (one for one in yaml.safe_load_all(path.read_text()) if one)
+            found += [(one["kind"].lower(), one["metadata"]["name"]) for one in objects]
+    return found

@@ -14,8 +14,7 @@ from inplace.core.rollout.snapshot import Snapshot, objections
 from inplace.core.settings.annotations import DisruptionBudgets, DrainPolicy
 from inplace.core.state import statuses
 from inplace.core.state.statuses import Phase
-from inplace.core.template import trees
-from inplace.core.views import silence
+from inplace.core.views import gating, silence
 
 _ENDED_BADLY = (Phase.REFUSED, Phase.DEGRADED, Phase.ROLLED_BACK)
 
@@ -85,9 +84,7 @@ def _settings(snapshot: Snapshot) -> Iterator[Finding]:
 def _gate(snapshot: Snapshot) -> Iterator[Finding]:
     pods = [pod for pod in snapshot.pods if pod.metadata.deletion_timestamp is None]
     lacking = sum(not pod.has_gate(names.GATE) for pod in pods)
-    spec = trees.tree(trees.decode(snapshot.workload.spec.template).get("spec"))
-    gates = [trees.tree(gate).get("conditionType") for gate in trees.items(spec.get("readinessGates"))]
-    if not lacking and (pods or names.GATE in gates):
+    if not lacking and (pods or gating.is_templated(snapshot)):
         return
     who = f"{lacking} of {len(pods)} Pods have" if pods else "the Pod template has"
     drain = snapshot.parsed.settings.drain
@@ -101,7 +98,7 @@ def _gate(snapshot: Snapshot) -> Iterator[Finding]:
             if required
             else "they stay in Services while containers restart"
         ),
-        "add it before opting in: `inplace enable --with-gate`; Pods keep the gates that they were created with",
+        gating.remedy(snapshot, opted_in=snapshot.workload.metadata.label(names.MODE) is not None),
     )
 
 
