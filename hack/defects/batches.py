@@ -37,7 +37,7 @@ DEFECTS: Final = (
     ),
     Defect(
         "call a Pod done after its first batch",
-        "core/pod/attempt.py",
+        "core/pod/onward.py",
         "    if not record.has_more:\n        return None\n    held",
         "    if True:\n        return None\n    held",
         (f"{SCENARIO}::test_containers_are_swapped_one_after_another_each_when_the_one_before_is_ready",),

@@ -293,4 +293,11 @@ DEFECTS: Final = (
             "unit/cluster/test_tries.py::test_a_pod_whose_failure_may_not_be_recorded_either_is_stuck_from_the_first_refusal",
         ),
     ),
+    Defect(
+        "write an object that the server takes too long for twice a minute for ever",
+        "cluster/tries.py",
+        "if ending is not Ending.UNANSWERED or (known is not None and at is not None and at >= known.at):",
+        "if ending is not Ending.UNANSWERED:",
+        ("unit/cluster/test_tries.py::test_an_object_that_the_server_takes_too_long_for_is_left_alone_for_minutes",),
+    ),
 )

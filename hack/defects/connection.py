@@ -185,4 +185,14 @@ DEFECTS: Final = (
         "    if False:\n",
         OF_RENEWAL,
     ),
+    Defect(
+        "let a control character come to whoever sends it",
+        "kube/connection.py",
+        "        _check(headers)\n",
+        "",
+        (
+            "unit/kube/test_connection.py::test_a_token_that_no_header_may_have_is_an_error_without_it",
+            "commands/test_bad_input.py::test_a_control_character_where_a_header_is_made_of_it",
+        ),
+    ),
 )

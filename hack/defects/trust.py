@@ -193,4 +193,45 @@ DEFECTS: Final = (
             f"{KIND_TESTS}::test_the_replica_set_that_vouches_for_the_healthy_template_stays_until_the_active_one_has_it",
         ),
     ),
+    Defect(
+        "restart with whatever digest a status tells",
+        "core/pod/eligibility.py",
+        "if digest not in known and 0 < len(entry) < LISTED_NAMES:",
+        "if False:",
+        (
+            "unit/core/test_pod.py::test_a_restart_starts_what_its_node_lists",
+            "scenarios/test_tenants.py::test_a_restart_starts_no_digest_but_that_of_its_nodes_image",
+        ),
+    ),
+    Defect(
+        "patch another batch into a Pod that serves because its record says so",
+        "core/pod/onward.py",
+        "if not pod.ready or context.is_opting_out:",
+        "if True:",
+        (
+            "unit/core/test_batches.py::test_a_pod_that_serves_is_patched_on_only_as_one_that_begins",
+            "scenarios/test_tenants.py::test_a_forged_batch_starts_no_pod_past_a_hold_or_a_budget",
+        ),
+    ),
+    Defect(
+        "leave a Pod half upgraded that is opted out between two batches",
+        "core/pod/onward.py",
+        "if not pod.ready or context.is_opting_out:",
+        "if not pod.ready:",
+        ("unit/core/test_batches.py::test_who_opts_out_has_the_next_batch_finish",),
+    ),
+    Defect(
+        "give a sidecar the image that its record names",
+        "core/plan/sidecars.py",
+        "record.in_flight and change.containers and not _may_be_patched(image, asked):",
+        "record.phase is PodPhase.DRAINING and not _may_be_patched(image, asked):",
+        ("unit/core/test_sidecars.py::test_a_forged_step_of_a_swap_neither_chooses_what_runs_nor_passes_the_budget",),
+    ),
+    Defect(
+        "count a Pod that asks for its place in the budget as one that has it",
+        "core/plan/sidecars.py",
+        "record.in_flight and pod.uid not in asking",
+        "record.in_flight",
+        ("unit/core/test_sidecars.py::test_a_forged_step_of_a_swap_neither_chooses_what_runs_nor_passes_the_budget",),
+    ),
 )

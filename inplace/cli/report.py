@@ -82,7 +82,8 @@ class Archive:
 def report(connection: Connection, workload: str, filename: str | None, with_logs: bool, lease_namespace: str) -> int:
     """WORKLOAD is TYPE/NAME. A new file is written: the workload, its ReplicaSets and revisions, Pods, budgets and
     Events, what `check`, `plan` and `status` say of them. No Secret or ConfigMap is read. Values of env, arguments,
-    commands, headers, options of volumes and foreign annotations are redacted; logs are not, and come only with --logs.
+    commands, requests of probes and hooks, options of volumes, last words and foreign annotations are redacted; logs
+    are not, and come only with --logs.
 
     Exit codes: 0 written, 1 error.
     """

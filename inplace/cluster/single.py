@@ -14,7 +14,7 @@ from inplace.cluster.tries import words
 from inplace.core.actions import patches
 from inplace.core.actions.actions import Abort, CloseGate, Complete, DryRunPatch, PodAction, RecordFailure
 from inplace.core.objects.endpoints import EndpointSlice
-from inplace.core.objects.model import Pod
+from inplace.core.objects.model import Node, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.times import told
 from inplace.core.pod import restarting
@@ -26,7 +26,7 @@ from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
-from inplace.kube.errors import Conflict, Denied, Forbidden, KubeError, PreconditionFailed, Rejected
+from inplace.kube.errors import Conflict, Denied, Forbidden, KubeError, NotFound, PreconditionFailed, Rejected
 from inplace.kube.reflector import Reflector
 from inplace.kube.store import Store
 
@@ -54,6 +54,7 @@ class Single:
         self._say = say
         self._pod: Pod | None = None
         self._observation: PodObservation | None = None
+        self._node: Node | None = None
         self._slices = True
         self._races = 0
         self._said = ""
@@ -80,6 +81,7 @@ class Single:
             clock=self._client.clock,
             fatal=(Forbidden,),
         )
+        self._node = await self._read_node((await self._read()).spec.node_name)
         async with asyncio.TaskGroup() as group:
             task = group.create_task(watch.run())
             await watch.wait_answered()
@@ -108,7 +110,7 @@ class Single:
                 if refused is not None:
                     return refused
                 continue
-            state = restarting.step(pod, self._asked, self._observation, self._client.clock.now())
+            state = restarting.step(pod, self._asked, self._observation, self._client.clock.now(), self._node)
             if isinstance(state, Ineligible):
                 return state.reason
             ended = await self._tried_out(pod, state) or await self._act(state)
@@ -187,7 +189,8 @@ class Single:
     async def try_out(self) -> Reason | None:
         """Why it would not begin, or why the API server would not take the patch; None if nothing is against it."""
         pod = await self._read()
-        state = restarting.step(pod, self._asked, None, self._client.clock.now())
+        node = await self._read_node(pod.spec.node_name)
+        state = restarting.step(pod, self._asked, None, self._client.clock.now(), node)
         if isinstance(state, Ineligible):
             return state.reason
         return await self._ask(pod)
@@ -205,6 +208,15 @@ class Single:
 
     async def _read(self) -> Pod:
         return await self._client.get(resources.PODS, self._name, self._namespace, type=Pod)
+
+    async def _read_node(self, name: str) -> Node | None:
+        try:
+            return await self._client.get(resources.NODES, name, type=Node) if name else None
+        except Forbidden:
+            self._say("note: cannot get nodes: whether the node has what the Pod's status tells is unknown")
+        except NotFound:
+            pass
+        return None
 
     async def _serves(self, pod: Pod) -> bool:
         if not self._slices:

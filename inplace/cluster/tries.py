@@ -42,6 +42,8 @@ from inplace.runtime.clock import Clock
 PASSING: Final = timedelta(seconds=30)
 #: Tries of a write whose preconditions fail, before a Pod in flight fails.
 MAX_STALE: Final = 3
+#: The longest pause of a write without an answer while no other is answered either: the server may be back at any time.
+AWAY: Final = timedelta(seconds=30)
 #: How long after it could have been tried again a failed write is still a reason.
 REMEMBERED: Final = timedelta(seconds=30)
 #: A write that has been made this often, each time so soon after it could have been, is not kept.
@@ -58,8 +60,9 @@ class Ending(Enum):
     DENIED = 2, 30, 0
     #: The object is not what it was read as. That is in the nature of things, and a look at it is due anyway.
     STALE = 1, 30, 2
-    #: No answer, or one that says nothing about the write.
-    UNANSWERED = 1, 30, 0
+    #: No answer, or one that says nothing about the write. While other writes are answered, it is this object that the
+    #: server takes too long for, and each try keeps it busy for others.
+    UNANSWERED = 1, 300, 0
     #: Accepted, and the object does not show it.
     NOT_KEPT = 10, 120, 0
 
@@ -88,6 +91,8 @@ class _Failed(NamedTuple):
     ending: Ending
     #: So many times in a row.
     times: int
+    #: When it failed.
+    at: datetime
 
 
 class _Made(NamedTuple):
@@ -103,6 +108,7 @@ class Tries:
         self._clock = clock
         self._failed: dict[_Key, _Failed] = {}
         self._made: dict[_Key, _Made] = {}
+        self._answered_at: datetime | None = None
 
     def failed(self, workload: str, action: Action, ending: Ending, reason: Reason, fatal: Reason | None) -> bool:
         """A write failed; returns whether that becomes a reason just now.
@@ -118,10 +124,16 @@ class Tries:
         lasts = fails or ending in (*_NO, Ending.NOT_KEPT) or now - since >= PASSING
         before, doomed = (known.write.reason, known.write.fatal) if known is not None else (None, None)
         said = reason if lasts else before
-        again = now + ending.pause(times)
+        again = now + self._pause(ending, times, known)
         write = FailedWrite(key.uid, key.sort, said, since, again, again + REMEMBERED, fatal if fails else doomed)
-        self._failed[key] = _Failed(write, ending, times)
+        self._failed[key] = _Failed(write, ending, times, now)
         return said is not None and before is None
+
+    def _pause(self, ending: Ending, times: int, known: _Failed | None) -> timedelta:
+        pause, at = ending.pause(times), self._answered_at
+        if ending is not Ending.UNANSWERED or (known is not None and at is not None and at >= known.at):
+            return pause
+        return min(pause, AWAY)
 
     def _stuck_since(self, key: _Key, action: Action, ending: Ending, now: datetime) -> datetime:
         """Since when a write on this object is refused, whichever: a Pod that may not be moved on, then may not even
@@ -139,6 +151,7 @@ class Tries:
         is undone by another writer. One on a Pod moves the Pod on: what failed there before is over.
         """
         key, now, content = _key(workload, action), self._clock.now(), _content(action)
+        self._answered_at = now
         if isinstance(action, PodAction) and not isinstance(action, DryRunPatch):
             self._clear_others(key)
         made, failed = self._made.get(key), self._failed.get(key)

@@ -16,7 +16,7 @@ from typing import Final, Protocol, TypeGuard
 from inplace.cluster import send
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
-from inplace.cluster.tries import Ending, ending_of, fatal, words
+from inplace.cluster.tries import AWAY, Ending, ending_of, fatal, words
 from inplace.controller.counts import Counts, became_possible
 from inplace.controller.write_log import WriteLog
 from inplace.core.actions import patches
@@ -340,7 +340,7 @@ class Applier:
             except KubeError as read_error:
                 self._log_failure(snapshot, Outcome.UNKNOWN, action, read_error)
                 tries += 1
-                await self._memory.clock.sleep(Ending.UNANSWERED.pause(tries).total_seconds())
+                await self._memory.clock.sleep(min(Ending.UNANSWERED.pause(tries), AWAY).total_seconds())
             else:
                 self._memory.wrote(meta.uid, live.metadata.resource_version)
                 break

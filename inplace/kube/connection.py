@@ -121,6 +121,7 @@ class Connection:
         if self._access.credential.authorization:
             headers["Authorization"] = self._access.credential.authorization
         headers.extend(_impersonating(self._as_who))
+        _check(headers)
         return headers
 
     async def renew(self, used: str | None) -> None:
@@ -209,6 +210,24 @@ def _impersonating(who: Impersonation) -> list[tuple[str, str]]:
     groups = [("Impersonate-Group", group) for group in who.groups]
     extra = [(f"Impersonate-Extra-{quote(key, safe='')}", value) for key, values in who.extra for value in values]
     return [("Impersonate-User", who.user), *uid, *groups, *extra]
+
+
+#: What is behind a header, for people.
+_SAID: Final = {
+    "Authorization": 'the token or password (in a kubeconfig "token: |" ends in a line break)',
+    "Impersonate-User": "--as",
+    "Impersonate-Group": "--as-group",
+    "Impersonate-Uid": "--as-uid",
+}
+
+
+def _check(headers: CIMultiDict[str]) -> None:
+    """Raises ConfigError for a value that no header may have (RFC 9110, 5.5), as net/http does for kubectl."""
+    for name, value in headers.items():
+        wrong = next((one for one in value if (one < " " and one != "\t") or one == "\x7f"), None)
+        if wrong is not None:
+            what = _SAID.get(name, "--as-user-extra")
+            raise ConfigError(f"{what} has the control character U+{ord(wrong):04X}: expected text in one line")
 
 
 def plain(url: str, *, user_agent: str, clock: Clock, as_user: str | None = None) -> Connection:

@@ -99,6 +99,14 @@ async def test_an_expired_login(shop):
         is_one_line(done, "Unauthorized: the credentials are not accepted; if the token has expired, log in again")
 
 
+async def test_a_control_character_where_a_header_is_made_of_it(shop):
+    says = "has the control character U+000A: expected text in one line"
+    for flag in ("--as", "--as-group", "--as-uid", "--as-user-extra"):
+        who = () if flag == "--as" else ("--as", "jane")
+        is_one_line(await shop.inplace("list", *who, f"{flag}=a=\nb"), f"{flag} {says}")
+    assert shop.requests == []
+
+
 async def test_what_is_not_opted_in(web):
     for command in ("status", "pause", "resume", "promote", "retry", "restart"):
         says = "statefulset/web is not opted in: run `inplace enable statefulset/web -n default`"

@@ -162,7 +162,7 @@ def test_what_is_hidden_and_what_is_not():
     tree = {
         "metadata": {
             "managedFields": [1],
-            "annotations": {"inplace.dev/mode": "x", "inplace.dev/templates": "t", "a": "b"},
+            "annotations": {"inplace.dev/gates": "x", "inplace.dev/templates": "t", "a": "b", "inplace.dev/x": "y"},
         },
         "spec": {
             "containers": [
@@ -179,7 +179,9 @@ def test_what_is_hidden_and_what_is_not():
         },
     }
     assert redaction.redacted(tree) == {
-        "metadata": {"annotations": {"inplace.dev/mode": "x", "inplace.dev/templates": one, "a": one}},
+        "metadata": {
+            "annotations": {"inplace.dev/gates": "x", "inplace.dev/templates": one, "a": one, "inplace.dev/x": one}
+        },
         "spec": {
             "containers": [
                 {
@@ -194,3 +196,20 @@ def test_what_is_hidden_and_what_is_not():
             "volumes": [{"csi": {"driver": "d", "volumeAttributes": {"k": one}}}],
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ({"httpGet": {"path": "/?token=s", "host": "s", "port": 80}}, {"port": 80}),
+        ({"terminated": {"reason": "Error", "exitCode": 1, "message": "its last words"}}, {"reason": "Error"}),
+        ({"waiting": {"reason": "PostStartHookError", "message": 'Get "http://x/?token=s"'}}, {}),
+        ({"waiting": {"reason": "ImagePullBackOff", "message": "no such tag"}}, {"message": "no such tag"}),
+    ],
+    ids=["a probe's request", "last words", "a hook's request", "an image"],
+)
+def test_what_a_container_was_given_to_run_with_is_hidden_in_statuses_too(given, kept):
+    ((_, found),) = redaction.redacted(given).items()
+    assert kept.items() <= found.items()
+    hidden = {name for name, text in found.items() if str(text).startswith("<redacted")}
+    assert hidden == {"path", "host", "message"} & ({*found} - {*kept})

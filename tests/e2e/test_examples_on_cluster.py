@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,7 @@ from tests.scenarios.real import kubectl
 from tests.scenarios.test_gates import DRAINED, WARM
 
 GAME, INFERENCE = (ROOT / "examples" / f"{name}-agent.yaml" for name in ("game-server", "inference-server"))
+FENCE = ROOT / "examples" / "gate-agents-fence.yaml"
 
 
 def _in(namespace: str, example: Path) -> dict[str, dict[str, Any]]:
@@ -143,3 +146,45 @@ async def test_an_inference_server_ends_its_requests_first_and_serves_once_its_m
             await world.wait_upgraded("inference")
         after = await world.pod(name)
         assert (after.uid, after.ready, after.spec.containers[0].image) == (before.uid, True, world.app("v2"))
+
+
+async def test_an_agent_of_a_gate_writes_conditions_of_its_own_and_nothing_else(open_world, tmp_path):
+    """What the status says of the containers is what a restart would start."""
+    async with open_world() as world:
+        await world.create_web(replicas=1)
+        example = _in(world.namespace, GAME)
+        rights = yaml.safe_dump_all(example[kind] for kind in ("ServiceAccount", "Role", "RoleBinding"))
+        kubectl(world.cluster, "apply", "-n", world.namespace, "-f", "-", stdin=rights)
+        text = FENCE.read_text(encoding="utf-8").replace(":shop:", f":{world.namespace}:")
+        fence = [*yaml.safe_load_all(text)]
+        for one in fence:  # of no other test
+            one["metadata"]["name"] = f"gate-agents-{world.namespace}"
+            if "policyName" in one["spec"]:
+                one["spec"]["policyName"] = one["metadata"]["name"]
+        kubeconfig = _kubeconfig(world, "idle-agent", tmp_path / "agent")
+
+        def write(status: dict[str, Any], annotations: dict[str, str] | None = None) -> str:
+            """As the agent; what was said against it."""
+            kind = "merge" if "containerStatuses" in status else "strategic"
+            body = {"metadata": {"annotations": annotations or {}}, "status": status}
+            patch = ("--subresource=status", f"--type={kind}", "-p", json.dumps(body))
+            command = ["kubectl", "--kubeconfig", str(kubeconfig), "patch", "pod", "web-0", *patch]
+            done = subprocess.run(command, capture_output=True, text=True, check=False)
+            return done.stderr if done.returncode else ""
+
+        forged = {"containerStatuses": [{"name": "app", "imageID": f"{world.app('v1')}@sha256:{'a' * 64}"}]}
+        assert write(forged) == "", "that is what the right allows without the policy"
+        kubectl(world.cluster, "apply", "-f", "-", stdin=yaml.safe_dump_all(fence))
+        try:
+
+            async def fenced() -> bool:
+                return "changes conditions, and nothing else" in write(forged)
+
+            await world.until(fenced, "the policy to be in force")
+            assert write({"conditions": [{"type": "game.example.com/Idle", "status": "True"}]}) == ""
+            assert "nothing of the metadata" in write({}, {"inplace.dev/state": "{}"})
+            for kubernetes in ("Ready", "InPlaceUpdateReady"):
+                told = write({"conditions": [{"type": kubernetes, "status": "Unknown"}]})
+                assert "changes conditions of its own" in told
+        finally:
+            kubectl(world.cluster, "delete", "-f", "-", stdin=yaml.safe_dump_all(fence))

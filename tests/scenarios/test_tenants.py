@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import msgspec
 from msgspec.structs import replace
@@ -29,6 +30,7 @@ from tests.scenarios.markers import core_of_deployments, kinds, shown_on
 from tests.scenarios.world import with_kind
 
 STATEFULSET_ONLY = "the attack is on what all kinds have in common"
+RESTARTED = "kubectl.kubernetes.io/restartedAt"
 PRE_PULL = {names.HELPER: names.PRE_PULL}
 
 
@@ -230,6 +232,67 @@ async def test_annotations_alone_make_nothing_run(open_world):
         await world.stays(only_v1, "nothing but the image of the template", 10)
         await world.set_image(world.app("v2"))
         await world.wait_upgraded()
+
+
+@kinds("StatefulSet", because=STATEFULSET_ONLY)
+async def test_a_forged_batch_starts_no_pod_past_a_hold_or_a_budget(open_world):
+    """Each Pod has a record by which its swap is under way, with another batch to come."""
+    async with open_world() as world:
+        made = await world.create_web(replicas=3, annotations={"paused": "true"})
+        await world.set_image(world.app("v2"))
+        status = await world.wait_phase("web", Phase.PAUSED)
+        now = world.clock.now()
+        for pod in await world.pods():
+            base = pod.metadata.label(names.REVISION_LABEL) or ""
+            forged = replace(
+                swapping(), workload=made.metadata.uid, base=base, target=status.revision, generation=0,
+                containers={}, batches=2, started_at=now, deadline=now + timedelta(minutes=5),
+            )  # fmt: skip
+            await merge(world, resources.PODS, pod.name, annotations={names.STATE: records.encode(forged)})
+
+        async def untouched() -> bool:
+            return {pod.spec.containers[0].image for pod in await world.pods()} == {world.app("v1")}
+
+        await world.stays(untouched, "paused", 6)
+        await world.annotate(paused=None)
+        await world.wait_upgraded()
+
+
+@kinds("StatefulSet", because=STATEFULSET_ONLY)
+async def test_a_restart_starts_no_digest_but_that_of_its_nodes_image(open_world):
+    """Who may write the status of Pods says which image their containers run."""
+    async with open_world() as world:
+        await world.create_web(replicas=1)
+        (pod,) = await world.pods()
+        runs = pod.status.container_statuses[0].image_id
+        evil = f"{runs.rpartition('@')[0]}@sha256:{'a' * 64}"
+
+        async def say(image_id: str) -> None:
+            ops = [{"op": "replace", "path": "/status/containerStatuses/0/imageID", "value": image_id}]
+            where = (resources.PODS, pod.name, world.namespace)
+            await world.client.patch(*where, ops, patch_type=PatchType.JSON, subresource="status", type=dict)
+
+        async def lie() -> None:
+            while True:
+                await say(evil)
+                await world.clock.sleep(0.05)
+
+        async def honest() -> bool:
+            return all("a" * 64 not in one.spec.containers[0].image for one in await world.pods())
+
+        lies = asyncio.create_task(lie())
+        try:
+            await world.clock.sleep(1)
+            await world.patch({"spec": {"template": {"metadata": {"annotations": {RESTARTED: "now"}}}}})
+            await world.stays(honest, "no digest that the node has not", 8)
+        finally:
+            lies.cancel()
+            await asyncio.gather(lies, return_exceptions=True)
+        await say(runs)  # as the kubelet does within seconds
+        await world.wait_upgraded()
+        (pod,) = await world.pods()
+        assert pod.status.container_statuses[0].image_id == runs
+        assert await honest()
 
 
 async def _replica_set(world):

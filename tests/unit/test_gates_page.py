@@ -89,3 +89,10 @@ def test_a_role_is_for_pods_and_their_status_alone(name):
 def test_the_examples_are_those_that_the_page_shows():
     shown = [text for page, text in examples.blocks("yaml") if str(page).endswith("gates.md") and "kind: Role" in text]
     assert shown == [(examples.ROOT / "examples" / name).read_text(encoding="utf-8") for name in (GAME, INFERENCE)]
+
+
+def test_the_policy_for_agents_is_that_of_the_page_and_names_their_accounts():
+    (shown,) = (text for page, text in examples.blocks("yaml") if page.endswith("gates.md") and "gate-agents" in text)
+    assert shown == (examples.ROOT / "examples" / "gate-agents-fence.yaml").read_text(encoding="utf-8")
+    for name in (GAME, INFERENCE):
+        assert f"system:serviceaccount:shop:{documents(name)['ServiceAccount']['metadata']['name']}" in shown

@@ -215,7 +215,7 @@ def _state(snapshot: Snapshot, pod: Pod, record: Record | None, asked: Order, im
         foreign = _of_another(record, asked)
         if foreign is not None:
             return foreign
-    elif record is not None and record.phase is PodPhase.DRAINING and not _may_be_patched(image, asked):
+    elif record is not None and record.in_flight and change.containers and not _may_be_patched(image, asked):
         return _undone(pod, record)
     elif record is not None and (record.in_flight or _is_judged(record, asked, live == image)):
         return lifecycle.step(pod, context)
@@ -231,8 +231,8 @@ def _state(snapshot: Snapshot, pod: Pod, record: Record | None, asked: Order, im
 
 
 def _undone(pod: Pod, record: Record) -> InProgress:
-    """Back into service: drained for an image that the user has not named now, and only the record says which."""
-    why = Reason(ReasonCode.AnotherUpgrade, _STATE, "drained for another image than is asked for; back into service")
+    """Back into service: in flight to an image that the user has not named now, and only the record says which."""
+    why = Reason(ReasonCode.AnotherUpgrade, _STATE, "begun for another image than is asked for; back into service")
     return attempt.fail(pod, record, why) if record.containers else InProgress(why, Abort(pod))
 
 
@@ -348,10 +348,12 @@ def _left(found: Look) -> int:
     """Max-unavailable less the unavailable Pods of the whole workload, whoever has made them so."""
     snapshot, settled = found.snapshot, {one.pod.uid for one in found.members if one.is_done}
     judged = {one.pod.uid for one in found.members if isinstance(one.state, UpToDate)}
+    asking = {one.pod.uid for one in found.members if isinstance(one.state, Pending)}
 
     def is_available(pod: Pod) -> bool:
         record = records.read(pod)
-        busy = (isinstance(record, Record) and record.in_flight) or pod.uid in snapshot.pending
+        begun = isinstance(record, Record) and record.in_flight and pod.uid not in asking
+        busy = begun or pod.uid in snapshot.pending
         unsettled = pod.uid in judged and pod.uid not in settled
         return pod.ready and not busy and not unsettled and pod.metadata.deletion_timestamp is None
 

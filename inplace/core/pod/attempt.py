@@ -19,10 +19,10 @@ from inplace.core.actions.actions import (
     RecordFailure,
 )
 from inplace.core.objects.model import Pod
-from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.reasons import Reason
 from inplace.core.pod import batches, failures, resizes
 from inplace.core.pod.availability import drains
-from inplace.core.pod.states import TARGET_UNKNOWN, InProgress, PodContext
+from inplace.core.pod.states import InProgress, PodContext
 from inplace.core.state import records, versions
 from inplace.core.state.records import Baseline, PodPhase, Record
 from inplace.core.template.change import PodChange
@@ -206,19 +206,6 @@ def swap(pod: Pod, record: Record, change: PodChange, context: PodContext, batch
     baselines = {name: _baseline(pod, record, name, images.get(name), context) for name in _changing(record, change)}
     generation = _next(pod, writes)
     return PatchImages(pod, replace(swapping, containers=baselines, generation=generation), change)
-
-
-def next_batch(pod: Pod, record: Record, context: PodContext) -> InProgress | None:
-    """What is to be done for the next batch of containers, once this one is ready; None if there is none."""
-    if not record.has_more:
-        return None
-    held = batches.held(record, context)
-    if held is not None or not isinstance(context.change, PodChange):
-        return InProgress(batches.told(record, held or TARGET_UNKNOWN))
-    if not context.change.disrupts:
-        return None
-    why = Reason(ReasonCode.WaitingForSwap, "", "swapped and ready; patching the next batch of containers")
-    return InProgress(why, swap(pod, record, context.change, context, record.batch + 1))
 
 
 def _image(pod: Pod, name: str) -> str:

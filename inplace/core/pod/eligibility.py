@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
-from inplace.core.objects import names
-from inplace.core.objects.model import Pod
+from inplace.core.objects import images, names
+from inplace.core.objects.model import Node, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode, Wait
+from inplace.core.pod.evidence import LISTED_NAMES
 from inplace.core.pod.states import PodContext
 from inplace.core.template.change import PodChange
 
@@ -81,13 +82,42 @@ def starting(pod: Pod, containers: Iterable[str], context: PodContext) -> Wait |
     return Wait(Reason(ReasonCode.Starting, f"containers[{names_[0]}]", why), until)
 
 
-def unstarted(change: PodChange) -> Reason | None:
-    """A container that is to restart and was never created: nobody knows what it would run, and it starts by itself."""
+def unknown_image(pod: Pod, change: PodChange, node: Node | None) -> Reason | None:
+    """A container that is to restart, and with which image is not known yet."""
+    return _unstarted(change) or _unlisted(pod, change, node)
+
+
+def _unstarted(change: PodChange) -> Reason | None:
+    """It was never created: nobody knows what it would run, and it starts by itself."""
     names_ = change.unstarted
     if not names_:
         return None
     why = "it is to restart, and has not started yet; waiting for the kubelet to create it"
     return Reason(ReasonCode.Starting, f"containers[{names_[0]}]", why)
+
+
+def _unlisted(pod: Pod, change: PodChange, node: Node | None) -> Reason | None:
+    """The node lists its image under another digest than the status of the Pod tells, and lists none with that.
+
+    Whoever may write a Pod's status may write any digest into it: no other version is started by that. An image whose
+    tag has moved is listed by its digest for as long as a container runs it; one that was pulled just now not at all.
+    """
+    told = {name: images.digest_of(one.image) for name, one in change.containers.items() if one.restart and one.image}
+    told = {name: digest for name, digest in told.items() if not images.digest_of(_image(pod, name))}
+    listed = node.status.image_names() if node is not None and told else []
+    known = {images.digest_of(name) for names_ in listed for name in names_}
+    for name, digest in told.items():
+        entry = next((names_ for names_ in listed if any(images.same(one, _image(pod, name)) for one in names_)), ())
+        if digest not in known and 0 < len(entry) < LISTED_NAMES:
+            where = f"node {pod.spec.node_name}"
+            why = f"it is to restart with {digest}, by the Pod's status, and {where} has its image under another digest"
+            return Reason(ReasonCode.RestartNotSupported, f"containers[{name}].image", why)
+    return None
+
+
+def _image(pod: Pod, name: str) -> str:
+    container = pod.container(name)
+    return container.image if container is not None else ""
 
 
 def scheduled_at(pod: Pod, now: datetime) -> datetime:

@@ -20,11 +20,10 @@ from inplace.core.objects import names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.times import rounded_up, told
-from inplace.core.pod import attempt, batches, draining, eligibility, evidence, failures, gates, resizes, sizing
+from inplace.core.pod import attempt, batches, draining, eligibility, evidence, failures, gates, onward, resizes, sizing
 from inplace.core.pod.availability import (
     available,
     closed,
-    drains,
     gated,
     has_served,
     has_served_since_birth,
@@ -85,9 +84,9 @@ def _at_rest(pod: Pod, last: Record | None, context: PodContext) -> PodState:
     start = eligibility.starting(pod, context.change.needs_proof, context)
     if start is not None:
         return Ineligible(start.reason, start.until)
-    unstarted = eligibility.unstarted(context.change)
-    if unstarted is not None:
-        return Ineligible(unstarted)
+    unknown = eligibility.unknown_image(pod, context.change, context.node)
+    if unknown is not None:
+        return Ineligible(unknown)
     gate = gates.at_rest(pod, context.change, context.settings)
     if gate is not None:
         return Ineligible(gate)
@@ -230,24 +229,19 @@ def _draining(pod: Pod, record: Record, context: PodContext) -> PodState:
     if not change.disrupts:
         retargeted = attempt.retarget(record, context)
         return InProgress(_nothing_to_swap(pod), attempt.conclude(pod, retargeted, change, context))
-    unstarted = eligibility.unstarted(change)
-    if unstarted is not None:
-        return InProgress(unstarted)
-    wait = draining.undrained(pod, context) or _gated_swap(pod, change, context)
+    unknown = eligibility.unknown_image(pod, change, context.node)
+    if unknown is not None:
+        return InProgress(unknown)
+    wait = draining.undrained(pod, context) or onward.before_swap(pod, change, context)
     if wait is not None:
         return wait
     return InProgress(_drained(), attempt.swap(pod, attempt.retarget(record, context), change, context))
 
 
-def _gated_swap(pod: Pod, change: PodChange, context: PodContext) -> InProgress | None:
-    reason = gates.before_swap(pod, change, context.settings)
-    return InProgress(reason) if reason is not None else None
-
-
 def _swapping(pod: Pod, record: Record, context: PodContext) -> PodState:
     if isinstance(context.change, PodChange) and not (_held(record, context) or _unrecorded(record, context)):
         if record.target != context.target:
-            return _redirect(pod, record, context.change, context)
+            return onward.redirect(pod, record, context.change, context)
         if context.change.swaps and not batches.is_planned(record, context.change):
             return attempt.fail(pod, record, failures.overridden(pod, record, context.change))
         due = {name: size for name, size in context.change.sizes.items() if name in record.resized}
@@ -263,26 +257,9 @@ def _swapping(pod: Pod, record: Record, context: PodContext) -> PodState:
     unfinished = sizing.unsized(pod, proven, context) or _unfinished(pod, proven, context)
     if unfinished is not None:
         return replace(unfinished, reason=batches.told(record, unfinished.reason))
-    return attempt.next_batch(pod, proven, context) or InProgress(
+    return onward.next_batch(pod, proven, context) or InProgress(
         _swapped(pod), attempt.complete(pod, proven, None, context)
     )
-
-
-def _redirect(pod: Pod, record: Record, change: PodChange, context: PodContext) -> PodState:
-    """The template changed while this Pod was being swapped: continue to the new target from here."""
-    unstarted = eligibility.unstarted(change)
-    if unstarted is not None:
-        return InProgress(unstarted)
-    if drains(pod, context.settings, change.restarts):
-        if not closed(pod):  # it serves on, and was granted no place in the budgets for this
-            return Pending(attempt.drain_after_all(pod, record, context), broken=not pod.ready)
-        undrained = draining.undrained(pod, context)
-        if undrained is not None:
-            return undrained
-    gate = _gated_swap(pod, change, context)
-    if gate is not None:
-        return gate
-    return InProgress(_retargeted(), attempt.swap(pod, attempt.retarget(record, context), change, context))
 
 
 def _prove(pod: Pod, record: Record, context: PodContext) -> Record | Reason:
@@ -354,10 +331,6 @@ def _nothing_to_swap(pod: Pod) -> Reason:
 
 def _drained() -> Reason:
     return Reason(ReasonCode.WaitingForSwap, "", "drained; patching the image")
-
-
-def _retargeted() -> Reason:
-    return Reason(ReasonCode.WaitingForSwap, "", "the template changed; patching the new image")
 
 
 def _swapped(pod: Pod) -> Reason:

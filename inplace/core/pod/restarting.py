@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.core.objects import images, names
-from inplace.core.objects.model import Pod
+from inplace.core.objects.model import Node, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.times import told
 from inplace.core.pod import attempt, eligibility, failures, lifecycle
@@ -48,25 +48,32 @@ class Asked(Struct, frozen=True):
         return replace(record, kept_until=now + self.keep) if self.keep else record
 
 
-def step(pod: Pod, asked: Asked, observation: PodObservation | None, now: datetime) -> PodState:
-    """What the command does with the Pod now, and why. A Pod that is done or has failed says so by its record."""
+def step(
+    pod: Pod, asked: Asked, observation: PodObservation | None, now: datetime, node: Node | None = None
+) -> PodState:
+    """What the command does with the Pod now, and why. A Pod that is done or has failed says so by its record.
+
+    `node`: the Pod's, if it may be read.
+    """
     record = records.of(pod, asked.workload)
     if isinstance(record, Record) and record.in_flight and (record.is_ours or record.requested):
         return Ineligible(_busy(record))
     change = _change(pod, asked, record if isinstance(record, Record) else None)
     if isinstance(change, Refused):
         return Ineligible(change.reasons[0])
-    context = _context(asked, change, observation, now)
+    context = _context(asked, change, observation, now, node)
     if isinstance(record, Record) and record.in_flight:
         return lifecycle.step(pod, context)
-    reason = eligibility.ineligible(pod, context) or eligibility.unstarted(change)
+    reason = eligibility.ineligible(pod, context) or eligibility.unknown_image(pod, change, node)
     if reason is not None:
         return Ineligible(reason)
     last = record if isinstance(record, Record) else None
     return Pending(attempt.begin(pod, last, change, context), broken=not pod.ready)
 
 
-def _context(asked: Asked, change: PodChange, observation: PodObservation | None, now: datetime) -> PodContext:
+def _context(
+    asked: Asked, change: PodChange, observation: PodObservation | None, now: datetime, node: Node | None = None
+) -> PodContext:
     return PodContext(
         workload=asked.workload,
         settings=asked.settings,
@@ -74,6 +81,7 @@ def _context(asked: Asked, change: PodChange, observation: PodObservation | None
         target=asked.revision,
         base=asked.revision,
         change=change,
+        node=node,
         nodes_visible=False,
         observation=observation,
         by=Author.COMMAND,

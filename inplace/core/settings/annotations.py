@@ -212,6 +212,11 @@ _OUR_ANNOTATIONS = frozenset(
 )
 
 
+def is_known(key: str) -> bool:
+    """Whether it is the key of a setting, or of an annotation that we write ourselves."""
+    return key in _OUR_ANNOTATIONS or (key.startswith(names.PREFIX) and key.removeprefix(names.PREFIX) in _SETTINGS)
+
+
 def parse(metadata: Meta, native: Native) -> Parsed:
     """Parse the settings of a workload; `native` has the defaults of its strategy. All errors are listed."""
     given = {name: text for name in _SETTINGS if (text := metadata.annotation(names.PREFIX + name)) is not None}

@@ -69,6 +69,17 @@ def test_the_pause_grows(memory, ending, expected):
     assert found == expected
 
 
+def test_an_object_that_the_server_takes_too_long_for_is_left_alone_for_minutes(memory):
+    """While other writes are answered: each try keeps the server busy for everybody."""
+    found = []
+    for _ in range(10):
+        fails(memory, Ending.UNANSWERED)
+        found.append(pause(memory))
+        memory.clock.seconds += found[-1]
+        memory.tries.accepted("other", RESUME, unchanged=False)
+    assert found == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300]
+
+
 def test_a_pod_that_changes_at_each_try_is_blocked(memory):
     for _ in range(MAX_STALE):
         memory.saw_pod(DRAINING, DRAINING)

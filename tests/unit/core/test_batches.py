@@ -8,7 +8,9 @@ import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
+from inplace.core.actions.actions import CloseGate, PatchImages
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.plan.plan import plan
 from inplace.core.pod import batches
 from inplace.core.pod.states import PodContext
 from inplace.core.settings.annotations import Settings
@@ -16,7 +18,7 @@ from inplace.core.state import records
 from inplace.core.state.records import Baseline, Evidence, Record, Unreadable
 from inplace.core.template import order
 from inplace.core.template.change import ContainerChange, Edits, PodChange, Refused
-from tests.factories import NOW, swapping
+from tests.factories import NOW, later, pod, snapshot, swapping, workload
 
 WHY = Reason(ReasonCode.Paused, "", "because")
 
@@ -167,3 +169,36 @@ def test_a_plan_says_the_order_only_if_there_are_batches():
     assert note.code == ReasonCode.ContainerOrder
     assert note.message.endswith("a, then b")
     assert not [*order.note(change("a"))]
+
+
+# --- what only a record says
+
+
+def flying(name="web-0", *, gate="True", ready=True, **fields):
+    """A Pod at v1 whose record says that a swap to v2 is under way, with another batch to come."""
+    forged = replace(swapping(), **{"containers": {}, "batches": 2, **fields})
+    return pod(name=name, gate=gate, ready=ready, record=forged)
+
+
+def patched(*pods, **annotations):
+    one = workload(replicas=len(pods), annotations=annotations)
+    made = plan(snapshot(*pods, workload=one), later(60)).actions
+    return sorted(action.pod.name for action in made if isinstance(action, PatchImages | CloseGate))
+
+
+@pytest.mark.parametrize("gate", ["True", None], ids=["drained", "not drained"])
+@pytest.mark.parametrize("forged", [{}, {"target": "elsewhere"}], ids=["another batch", "another target"])
+def test_a_pod_that_serves_is_patched_on_only_as_one_that_begins(gate, forged):
+    """Who may write annotations alone starts no Pod past a hold, a step or a budget."""
+    pods = [flying(f"web-{number}", gate=gate, **forged) for number in range(3)]
+    assert patched(*pods) == ["web-2"], "max-unavailable is 1"
+    assert patched(*pods, paused="true") == []
+
+
+def test_a_pod_out_of_service_goes_on_at_once():
+    assert patched(flying(gate="False", ready=False), paused="true") == ["web-0"]
+
+
+def test_who_opts_out_has_the_next_batch_finish():
+    out = replace(snapshot(flying(gate=None)), workload=workload(replicas=1, mode=None))
+    assert any(isinstance(action, PatchImages) for action in plan(out, later(60)).actions)

@@ -445,7 +445,7 @@ def test_the_replica_set_that_vouches_for_the_healthy_template_stays_until_the_a
 
 def test_a_pod_in_flight_is_given_no_template_that_is_not_on_record():
     begun = replace(swapping(), workload="web", base=print_of("v1"), target=print_of("v2"))
-    flying = pod(image="app:v2", revision="", gate=None, record=begun, generation=2)
+    flying = pod(image="app:v2", revision="", gate=None, record=begun, generation=2, ready=False)
     for kept, follows in (("v1", "v2"), False), (("v1", "v2", "v3"), True):
         shot = looked(deployment("v3"), replica_set("a", "v1", kept=kept), pods=(flying,))
         made = plan.plan(shot, NOW).actions

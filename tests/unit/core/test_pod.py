@@ -95,6 +95,35 @@ def test_drain_required_refuses_a_pod_without_the_gate():
     assert made.status.reasons[0].code == ReasonCode.GateMissing
 
 
+def restarting(image="app:v1"):
+    """Templates of which the second asks for a restart; the Pod has what the status says."""
+    revisions = {OLD: template(OLD, image), NEW: template(NEW, image)}
+    revisions[NEW].tree["metadata"]["annotations"] = {"kubectl.kubernetes.io/restartedAt": "now"}
+    return {"revisions": revisions}
+
+
+def test_a_restart_starts_what_its_node_lists():
+    """Others may write the status of Pods: what the node does not have is another version."""
+    known, other = "app@" + DIGEST["v1"], "app@" + DIGEST["v2"]
+    changes = restarting()
+    for listed, waits in (
+        ((), False),  # it lists nothing, or may not be read
+        (((known, "app:v1"),), False),
+        (((other, "app:v1"),), True),
+        (((known,), (other, "app:v1")), False),  # the tag has moved since
+        (((other, "app:v2"),), False),  # it does not list the image yet, or has left it out
+        (((other, *(f"x:{number}" for number in range(3)), "app:v1"),), False),  # of so many names some are left out
+    ):
+        changes["nodes"] = {"node": node(images=listed)}
+        if waits:
+            assert code(pod(), **changes) == ReasonCode.RestartNotSupported
+        else:
+            assert isinstance(only(pod(), **changes), CloseGate)
+    by_digest = f"app:v1@{DIGEST['v1']}"
+    changes = restarting(by_digest) | {"nodes": {"node": node(images=((other, "app:v1"),))}}
+    assert isinstance(only(pod(image=by_digest), **changes), CloseGate), "the spec has the digest, and no status"
+
+
 def test_metadata_alone_is_written_in_one_go():
     revisions = {OLD: template(OLD, "app:v1"), NEW: template(NEW, "app:v1")}
     revisions[NEW].tree["metadata"]["labels"]["tier"] = "x"

@@ -188,6 +188,22 @@ def test_a_hold_begins_nothing_and_ends_what_has_begun():
 # --- beside a controller
 
 
+@pytest.mark.parametrize("forged", [{"batches": 2}, {"target": NEW}], ids=["another batch", "another target"])
+@pytest.mark.parametrize("gate", ["True", None])
+def test_a_forged_step_of_a_swap_neither_chooses_what_runs_nor_passes_the_budget(forged, gate):
+    """Of an image that nobody has named nothing is patched; of the one that is asked for as of a Pod that begins."""
+    evil = meshed(gate=gate, record=record("evil/proxy:v1", phase=PodPhase.SWAPPING, containers={}, **forged))
+    state = only(evil).state
+    assert isinstance(state, InProgress)
+    assert isinstance(state.action, Abort)
+    named = [
+        meshed(f"web-{n}", gate=gate, record=record(phase=PodPhase.SWAPPING, containers={}, **forged)) for n in range(2)
+    ]
+    decision = sidecars.decide(judged(*named), None, ROOM)
+    assert len(decision.actions) == 1, "max-unavailable is 1"
+    assert not sidecars.decide(judged(*named), Reason(ReasonCode.Paused, "", "pausing"), ROOM).actions
+
+
 def controllers(**changes):
     """What the controller decides on a Pod by."""
     made = {"workload": "w", "target": OLD, "base": OLD, "change": PodChange(), "node": node(), **changes}

@@ -50,6 +50,21 @@ async def test_a_token_file_with_a_newline(tmp_path):
         assert (await connection.headers())["Authorization"] == "Bearer abc"
 
 
+@pytest.mark.parametrize(
+    ("user", "content"),
+    [({"token": "s3cret\n"}, ""), ({"tokenFile": "token"}, "s3cret\nmore\n")],
+    ids=["a block in the kubeconfig", "two lines in a file"],
+)
+async def test_a_token_that_no_header_may_have_is_an_error_without_it(tmp_path, user, content):
+    (tmp_path / "token").write_text(content)
+    with pytest.raises(ConfigError) as caught:
+        async with await _connect(_write(tmp_path / "c", user)) as connection:
+            await connection.headers()
+    assert "the token or password" in str(caught.value)
+    assert "has the control character U+000A: expected text in one line" in str(caught.value)
+    assert "s3cret" not in str(caught.value)
+
+
 async def test_impersonation(tmp_path):
     async with await _connect(_write(tmp_path / "c", {"token": "abc"}), as_user="jane") as connection:
         assert (await connection.headers())["Impersonate-User"] == "jane"
