@@ -54,7 +54,7 @@ DEFECTS: Final = (
     Defect(
         "drain a Pod that serves in the middle of an attempt without a place in the budget",
         "core/pod/onward.py",
-        "return Pending(attempt.drain_after_all(pod, record, context), broken=not pod.ready)",
+        "return _asking(pod, change, context, attempt.drain_after_all(pod, record, context))",
         'return InProgress(Reason(ReasonCode.WaitingForSwap, "", ""), attempt.drain_after_all(pod, record, context))',
         (
             "unit/core/test_admit.py::test_a_pod_in_flight_that_serves_asks_for_its_place_when_it_turns_to_another_target",

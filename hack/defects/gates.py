@@ -67,4 +67,11 @@ DEFECTS: Final = (
         "False",
         (f"{UNIT}::test_of_recreate_none_begins_before_all_may",),
     ),
+    Defect(
+        "disrupt a Pod that serves in the middle of an attempt without asking for its condition",
+        "core/pod/onward.py",
+        "    if gate is not None:\n        return Ineligible(gate)\n",
+        "",
+        (f"{UNIT}::test_a_pod_in_flight_that_serves_waits_for_its_condition_before_it_is_disrupted_again",),
+    ),
 )

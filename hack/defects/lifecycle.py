@@ -297,4 +297,21 @@ DEFECTS: Final = (
         '_add("/status/disruptedPods", entries)',
         ("unit/core/test_reserve.py::test_the_write_tests_the_version_that_was_read",),
     ),
+    Defect(
+        "call a Pod failed that a lost command has only drained",
+        LIFECYCLE,
+        "if record.phase is PodPhase.DRAINING:  # nothing has been done to its containers",
+        "if False:",
+        (
+            "unit/core/test_pod.py::test_a_command_that_has_not_ended_by_its_deadline_is_cleaned_up_after",
+            "unit/core/test_sidecars.py::test_a_controller_leaves_it_alone_until_the_deadline[Draining]",
+        ),
+    ),
+    Defect(
+        "roll a good image back because a laptop was closed",
+        "core/rollout/verdicts.py",
+        "(ReasonCode.NodeLost, ReasonCode.CommandLost)",
+        "(ReasonCode.NodeLost,)",
+        ("unit/core/test_workload.py::test_a_lost_node_or_laptop_does_not_speak_against_the_image[CommandLost-False]",),
+    ),
 )

@@ -271,6 +271,10 @@ class ReasonCode(StrEnum):
         "the new size was not in force by the deadline: no room (Deferred), or an error, in the kubelet's words"
     )
     NodeLost = _failed("the node did not report in by the deadline; not held against the image")
+    CommandLost = _failed(
+        "the command that was swapping the Pod's containers did not end by the deadline; not held against the image",
+        "`inplace retry`, or the same command again",
+    )
     ConditionNotMet = _failed(
         "a condition that `gates` asks for was not True by the deadline; before the swap, nothing has restarted",
         "set the condition and `inplace retry`; one that comes late before the Pod serves is enough by itself",

@@ -22,7 +22,7 @@ from inplace.core.pod import attempt, eligibility, lifecycle
 from inplace.core.pod.availability import available
 from inplace.core.pod.evidence import kubelet_version
 from inplace.core.pod.states import Failed, Ineligible, InProgress, Pending, PodContext, PodState, UpToDate
-from inplace.core.rollout import disruption_budgets, order
+from inplace.core.rollout import disruption_budgets, order, verdicts
 from inplace.core.rollout.disruption_budgets import Reservations
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.settings.annotations import Settings
@@ -93,7 +93,7 @@ class Look(Struct, frozen=True):
     def failed(self) -> list[tuple[Member, Reason]]:
         """Those that count against max-failures: that a node is lost says nothing of the image."""
         found = ((one, one.state.reason) for one in self.members if isinstance(one.state, Failed))
-        return [(member, reason) for member, reason in found if reason.code != ReasonCode.NodeLost]
+        return [(member, reason) for member, reason in found if reason.code not in verdicts.BLAMELESS]
 
     @property
     def in_flight(self) -> int:

@@ -191,7 +191,10 @@ def _by_other(pod: Pod, record: Record, context: PodContext) -> InProgress:
     due = context.due(record.deadline)
     if context.now >= due:
         why = f"deadline exceeded: the command of a user that worked on the Pod has not ended ({record.phase})"
-        return attempt.fail(pod, replace(record, by=UNSET), Reason(ReasonCode.DeadlineExceeded, "", why))
+        lost = Reason(ReasonCode.CommandLost, "", why)
+        if record.phase is PodPhase.DRAINING:  # nothing has been done to its containers
+            return draining.undo(pod, replace(record, by=UNSET), lost)
+        return attempt.fail(pod, replace(record, by=UNSET), lost)
     again = "the same command, started again," if record.requested else f"`inplace restart pod/{pod.name}`"
     until = f"left alone until {told(record.deadline)}, unless {again} goes on with it"
     why = f"a command works on the Pod by the rights of its user ({record.phase}); {until}"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.states import Failed
 from inplace.core.rollout.assess import PodAssessment
 from inplace.core.state import records
 from inplace.core.state.records import Record
+
+#: Failures that say nothing about what the Pod was to get.
+BLAMELESS: Final = (ReasonCode.NodeLost, ReasonCode.CommandLost)
 
 
 def failures(pods: Sequence[PodAssessment]) -> list[tuple[PodAssessment, Reason]]:
@@ -32,5 +36,5 @@ def _has_image(pod: PodAssessment, workload: str, revision: str) -> bool:
 
 
 def blamed(failed: Sequence[tuple[PodAssessment, Reason]]) -> int:
-    """How many of the failures are caused by the target; a lost node is not."""
-    return sum(reason.code != ReasonCode.NodeLost for _, reason in failed)
+    """How many of the failures are caused by the target; a lost node or laptop says nothing against it."""
+    return sum(reason.code not in BLAMELESS for _, reason in failed)

@@ -190,3 +190,16 @@ def test_a_pod_that_failed_between_batches_recovers_only_as_a_whole():
     late = pod(AFTER, image="app:v2", record=failed, generation=2, observed=2)
     assert acts(plan(late, gates=f"before-ready={IDLE}", at=700)) == [], "nothing is left to swap, and it is not let go"
     assert isinstance(only(plan(having(late, "True"), gates=f"before-ready={IDLE}", at=700)), Complete)
+
+
+# --- a Pod in flight that serves
+
+
+@pytest.mark.parametrize("gate", ["True", None], ids=["drained", "not drained"])
+@pytest.mark.parametrize("forged", [{"target": "before"}, {"batches": 2, "containers": {}}], ids=["turns", "goes on"])
+def test_a_pod_in_flight_that_serves_waits_for_its_condition_before_it_is_disrupted_again(gate, forged):
+    """As after a failure for a condition that never came: it serves, and a retry has begun another attempt."""
+    serving = pod(gate=gate, record=replace(swapping(), **forged))
+    made = plan(having(serving, "False"), gates=f"before-drain={IDLE}")
+    assert waits(made).code == ReasonCode.BeforeDrain
+    assert isinstance(only(plan(having(serving, "True"), gates=f"before-drain={IDLE}")), CloseGate | PatchImages)

@@ -749,9 +749,11 @@ def test_a_gate_is_said_to_be_opened_only_where_one_is_not_open(gate):
 
 
 def test_a_command_that_has_not_ended_by_its_deadline_is_cleaned_up_after():
-    action = only(pod(gate="False", ready=False, record=by_command()), at=600)
+    drained = only(pod(gate="False", ready=False, record=by_command()), at=600)
+    assert isinstance(drained, Abort), "nothing was done to its containers: it serves again, and nothing has failed"
+    action = only(pod(gate="False", ready=False, record=by_command(PodPhase.SWAPPING)), at=631)
     assert isinstance(action, RecordFailure)
-    assert (action.record.reason, action.record.by) == (ReasonCode.DeadlineExceeded, UNSET)
+    assert (action.record.reason, action.record.by) == (ReasonCode.CommandLost, UNSET)
 
 
 def test_the_pod_of_a_command_costs_budget():

@@ -411,8 +411,11 @@ def test_a_pod_at_rest_that_becomes_available_by_time_alone_is_looked_at_again()
     assert later(30) <= made.requeue_at <= later(32)
 
 
-@pytest.mark.parametrize(("code", "blamed"), [(ReasonCode.NodeLost, False), (ReasonCode.NeverReady, True)])
-def test_a_lost_node_does_not_speak_against_the_image(code, blamed):
+@pytest.mark.parametrize(
+    ("code", "blamed"),
+    [(ReasonCode.NodeLost, False), (ReasonCode.CommandLost, False), (ReasonCode.NeverReady, True)],
+)
+def test_a_lost_node_or_laptop_does_not_speak_against_the_image(code, blamed):
     failed = replace(swapping(PodPhase.FAILED), reason=code, message="why")
     lost = pod(name="web-1", record=failed, ready=False, image="app:v2", generation=2)
     own = workload(replicas=2, annotations={"max-unavailable": "2"})
