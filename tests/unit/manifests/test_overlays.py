@@ -197,7 +197,7 @@ def test_the_kustomization_to_install_with_takes_every_part_and_its_image():
 
 def test_the_readme_installs_with_an_image_of_yours():
     readme = (ROOT / "README.md").read_text()
-    text = re.search(r"```yaml\n(# build/install/kustomization.yaml.*?)```", readme, re.DOTALL)[1]
+    text = re.search(r"cat > build/install/kustomization.yaml <<EOF\n(.*?)^EOF$", readme, re.DOTALL | re.MULTILINE)[1]
     found = mixture("readme", **yaml.safe_load(text))
     (container,) = found["Deployment", "inplace"]["spec"]["template"]["spec"]["containers"]
     assert container["image"] in readme.partition("PUSH=")[2].split()
