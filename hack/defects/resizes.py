@@ -122,4 +122,14 @@ DEFECTS: Final = (
         'return _pod(pod, "", _same_record(pod), resize_ops.of(pod, sizes))',
         ("faults/test_rights.py::test_every_right_is_used_and_no_other_is_asked_for",),
     ),
+    Defect(
+        "fail a Pod whose size is deferred because its workload is opted out",
+        "core/pod/sizing.py",
+        "        return _ending(pod, record, change, context)\n",
+        "        return attempt.fail(pod, record, _waiting('opted out'))\n",
+        (
+            "unit/core/test_resizes.py::test_who_opts_out_lets_a_size_that_is_set_come_into_force",
+            "scenarios/test_resize.py::test_who_opts_out_while_a_size_is_deferred_has_no_failed_pod",
+        ),
+    ),
 )

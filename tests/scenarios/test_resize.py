@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from inplace.core.objects import names
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.pod.resizes import PENDING
 from inplace.core.state import records
@@ -273,6 +274,31 @@ async def test_a_size_without_room_is_deferred_and_taken_back_at_the_deadline(op
         await resize(world, {"requests": {"cpu": nodes[0]}, "limits": {"cpu": nodes[0]}})
         messages = await taken_back(world, before, ReasonCode.NotResized)
         assert all("Deferred" in message for message in messages), "the kubelet's own words"
+
+
+@kinds("StatefulSet", because="the step is the same for all kinds")
+async def test_who_opts_out_while_a_size_is_deferred_has_no_failed_pod(open_world):
+    """It is granted once there is room, or not: that somebody opts out is no reason why it has failed."""
+    async with open_world() as world:
+        nodes = await allocatable(world)
+        await create(world, replicas=2 * len(nodes), annotations={"progress-deadline-seconds": "600"})
+        before = lives(await world.pods())
+        await resize(world, {"requests": {"cpu": nodes[0]}, "limits": {"cpu": nodes[0]}})
+
+        async def deferred() -> bool:
+            return any(pod.condition(PENDING) is not None for pod in await world.pods())
+
+        async def unfailed() -> bool:
+            found = [records.read(pod) for pod in await world.pods()]
+            return not any(isinstance(one, Record) and one.phase is PodPhase.FAILED for one in found)
+
+        await world.until(deferred, "a size that is deferred")
+        await world.patch({"metadata": {"labels": {names.MODE: None}}})
+        await world.stays(unfailed, "no Pod has failed", 5)
+        await resize(world, SMALL)
+        await world.patch({"metadata": {"labels": {names.MODE: "InPlaceOnly"}}})
+        await world.wait_upgraded()
+        assert lives(await world.pods()) == before
 
 
 async def test_a_size_that_is_infeasible_is_taken_back_at_once(open_world):

@@ -166,8 +166,8 @@ def _is_behind(assessment: Assessment, pod: PodAssessment) -> bool:
 def _is_only_drained(assessment: Assessment, pod: PodAssessment) -> bool:
     """Whether the Pod has what the template asks for, and nothing but its gate is to be put back."""
     record, target = records.of(pod.pod, assessment.snapshot.workload.metadata.uid), assessment.destination
-    if not isinstance(record, Record) or not record.is_ours:
-        return False
+    if not isinstance(record, Record) or not (record.is_ours or assessment.now >= record.deadline):
+        return False  # a command works on it
     drained = record.phase is PodPhase.DRAINING and not (record.containers or record.resized)
     alive = pod.pod.metadata.deletion_timestamp is None
     return drained and alive and target is not None and pod.revision == target.revision

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from inplace.core.actions.actions import ResizePod
+from inplace.core.actions.actions import Abort, ResizePod
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod import attempt, evidence, failures, gates, resizes
 from inplace.core.pod.states import TARGET_UNKNOWN, InProgress, Pending, PodContext, PodState
 from inplace.core.state.records import Record
-from inplace.core.template.change import Refused, Size
+from inplace.core.template.change import PodChange, Refused, Size
 
 
 def step(pod: Pod, record: Record, context: PodContext, held: Reason | None) -> PodState:
@@ -21,8 +21,8 @@ def step(pod: Pod, record: Record, context: PodContext, held: Reason | None) -> 
     change = context.change
     if change is None:
         return InProgress(TARGET_UNKNOWN)
-    if context.is_opting_out and context.hold is not None:
-        return attempt.fail(pod, record, context.hold)
+    if context.is_opting_out:
+        return _ending(pod, record, change, context)
     if held is not None and record.target != context.target:
         return InProgress(held)
     if isinstance(change, Refused):
@@ -41,6 +41,21 @@ def step(pod: Pod, record: Record, context: PodContext, held: Reason | None) -> 
     if change.disrupts:  # the budget may be another than when the resize began
         return Pending(done, broken=not pod.ready)
     return InProgress(_waiting("the new cpu and memory are in force"), done)
+
+
+def _ending(pod: Pod, record: Record, change: PodChange | Refused, context: PodContext) -> PodState:
+    """Its workload is opted out: a size that has been set comes into force, or fails; nothing is disrupted any more."""
+    if isinstance(change, Refused):
+        return attempt.fail(pod, record, change.reasons[0])
+    if record.target != context.target:
+        why = "opted out while it was being resized, and the template has changed: its size stays as it was set"
+        return attempt.fail(pod, record, Reason(ReasonCode.NotResized, "spec.containers", why))
+    missing = unsized(pod, record, context) if not change.calm_sizes else None
+    if missing is not None:
+        return missing
+    if change.calm_sizes or change.disrupts:
+        return InProgress(_waiting("opted out: nothing more is done"), Abort(pod))
+    return InProgress(_waiting("the new cpu and memory are in force"), attempt.conclude(pod, record, change, context))
 
 
 def resize(pod: Pod, record: Record, sizes: Mapping[str, Size]) -> InProgress:

@@ -13,7 +13,7 @@ from inplace.core.objects.reasons import EventReason
 from inplace.core.objects.workloads import Workload
 from inplace.core.plan import opt_out, plan
 from inplace.core.rollout import freeze
-from inplace.core.state.records import PodPhase, Record
+from inplace.core.state.records import Author, PodPhase, Record
 from inplace.core.template import trees
 from tests.factories import NOW, later, pod, swapping
 from tests.unit.core.test_kinds import deployment, looked, print_of, replica_set
@@ -120,6 +120,11 @@ def test_a_pod_that_is_only_drained_and_has_what_is_asked_for_does_not_differ():
     waiting = member("web-a-0", "v1", gate="False", ready=False, record=drained("v1", "v2"))
     assert behind(waiting) == []
     assert behind(waiting, tag="v2") == ["web-a-0"]
+    record = replace(drained("v1", "v1"), by=Author.COMMAND, deadline=later(9))
+    working = member("web-a-0", "v1", gate="False", ready=False, record=record)
+    assert behind(working) == ["web-a-0"], "a command works on it"
+    lost = replace(record, deadline=later(0))
+    assert behind(member("web-a-0", "v1", gate="False", ready=False, record=lost)) == []
 
 
 def test_a_hand_over_gives_the_replica_set_its_template_back_first():

@@ -220,3 +220,27 @@ def test_a_pause_keeps_what_is_known_of_the_size_and_ends_no_deadline():
     assert isinstance(state, InProgress)
     assert isinstance(state.action, Abort)
     assert state.action.record == resizing()
+
+
+OUT = Reason(ReasonCode.OptOutPending, "", "opted out")
+
+
+@pytest.mark.parametrize(
+    ("one", "change", "action"),
+    [
+        pytest.param(sized("200m", conditions=[PENDING]), PodChange(), None, id="granted, or fails at its deadline"),
+        pytest.param(sized("200m", running="200m"), PodChange(), Complete, id="in force"),
+        pytest.param(sized("200m", running="200m"), PodChange({"app": V2}), Abort, id="nothing restarts any more"),
+        pytest.param(sized("100m"), PodChange({"app": CALM}), Abort, id="not set yet"),
+    ],
+)
+def test_who_opts_out_lets_a_size_that_is_set_come_into_force(one, change, action):
+    """It has not failed because somebody opts out."""
+    state = lifecycle.step(replace(one, metadata=with_record(one, resizing())), context(change, hold=OUT))
+    assert isinstance(state, InProgress)
+    assert type(state.action) is (action or type(None))
+    assert state.reason.code == ReasonCode.WaitingForResize
+
+
+def with_record(one, record):
+    return sized(record=record).metadata
