@@ -7,11 +7,14 @@ offline commands stay instant.
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TypeVar
 
+import click
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -74,7 +77,33 @@ class Ref(Struct, frozen=True):
 def run_async(main: Coroutine[object, object, T]) -> T:
     """Run a command's coroutine; uvloop if it is installed."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(main)
+        return runner.run(_stoppable(main))
+
+
+async def _stoppable(main: Coroutine[object, object, T]) -> T:
+    """The end of a terminal (SIGHUP), and of a job (SIGTERM), is that of Ctrl-C: nothing is left half done."""
+    loop, task, stopped = asyncio.get_running_loop(), asyncio.current_task(), False
+    assert task is not None
+
+    def stop() -> None:
+        nonlocal stopped
+        stopped = True
+        task.cancel()
+
+    # What somebody ignores stays ignored (nohup); of threads only the first is told of signals.
+    first = threading.current_thread() is threading.main_thread()
+    handled = [one for one in (signal.SIGTERM, signal.SIGHUP) if first and signal.getsignal(one) == signal.SIG_DFL]
+    for one in handled:
+        loop.add_signal_handler(one, stop)
+    try:
+        return await main
+    except asyncio.CancelledError as error:
+        if stopped:
+            raise click.Abort from error
+        raise
+    finally:
+        for one in handled:
+            loop.remove_signal_handler(one)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

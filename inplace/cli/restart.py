@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import timedelta
 from functools import partial
 from math import ceil
@@ -47,13 +48,18 @@ from inplace.core.state.records import LONGEST_COMMAND, PodPhase, Record
 from inplace.core.template import chosen, restarts, trees
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
+from inplace.kube.errors import KubeError
 
 
 @command("restart")
 @click.argument("targets", nargs=-1, metavar="TARGET...", shell_complete=proposals.workloads_and_pods)
 @filename_option
 @click.option("-c", "--container", "containers", multiple=True, metavar="NAME", help="Only this one; can be repeated.")
-@click.option("--ordered", is_flag=True, help="One container after the other, each when the one before is ready.")
+@click.option(
+    "--ordered",
+    is_flag=True,
+    help="One after the other, as -c names them, each when the one before is ready.",
+)
 @click.option(
     "--failure-policy",
     type=click.Choice(["Fail", "Ignore"]),
@@ -202,7 +208,7 @@ def _request(template: Tree, options: Options, stamp: str) -> dict[str, str]:
     for name in options.containers:
         if name not in able:
             raise InputError(f"the template has no container {name} that can restart: expected {', '.join(able)}")
-    wanted = tuple(name for name in able if not options.containers or name in options.containers)
+    wanted = tuple(dict.fromkeys(options.containers)) or tuple(able)
     if options.ordered:
         return {names.RESTART: chosen.write(stamp, tuple((name,) for name in wanted))}
     return {names.RESTART: chosen.write(stamp, (wanted,))} if options.containers else {}
@@ -228,7 +234,7 @@ async def _restart(connection: Connection, name: str, options: Options, settings
 
 
 def _chosen(pod: Pod, containers: tuple[str, ...]) -> tuple[str, ...]:
-    """The containers to restart, in the order of the spec; all that can start again if none is named."""
+    """The containers to restart, in the order in which they are named; all that can start again if none is."""
     init = {one.name: one for one in pod.spec.init_containers}
     able = (
         *(one.name for one in pod.spec.containers),
@@ -237,7 +243,7 @@ def _chosen(pod: Pod, containers: tuple[str, ...]) -> tuple[str, ...]:
     for name in containers:
         if name not in able:
             raise InputError(f"pod/{pod.name} has no container {name} that can restart: expected {', '.join(able)}")
-    return tuple(name for name in able if not containers or name in containers)
+    return tuple(dict.fromkeys(containers)) or able
 
 
 async def _one(
@@ -257,7 +263,12 @@ async def _one(
     try:
         ended = await single.run()
     except asyncio.CancelledError:
-        await single.let_go()
+        with contextlib.suppress(KubeError):  # then it is told that it was not let go
+            await single.let_go()
+        _tell_left(single)
+        raise
+    except ExceptionGroup:
+        _tell_left(single)
         raise
     if not isinstance(ended, Record):
         say(f"error: {what} cannot restart: {ended.code}: {ended}", err=True)
@@ -270,8 +281,14 @@ async def _one(
     return errors.FAILED
 
 
+def _tell_left(single: Single) -> None:
+    """What the command leaves behind when it ends before its time."""
+    if single.left is not None:
+        say(f"warning: {single.left}", err=True)
+
+
 async def asked(
-    client: Client, pod: Pod, batch: tuple[str, ...], settings: Settings, keep: timedelta = timedelta()
+    client: Client, pod: Pod, batch: tuple[str, ...], settings: Settings, keep: timedelta | None = None
 ) -> Asked:
     """Under which workload and revision the record is kept, so that the controller knows the Pod by it; of a workload
     that is opted in it stays anyway."""
@@ -282,5 +299,5 @@ async def asked(
     revision = snapshot.revision_of(pod)
     template = snapshot.revisions.get(revision)
     wanted = trees.images(template.tree) if template is not None else {}
-    kept = timedelta() if snapshot.workload.metadata.label(names.MODE) is not None else keep
+    kept = None if snapshot.workload.metadata.label(names.MODE) is not None else keep
     return Asked(batch, settings, snapshot.workload.metadata.uid, revision, wanted, kept)

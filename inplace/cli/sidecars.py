@@ -129,8 +129,11 @@ def _order(
 
 
 async def _sidecars(connection: Connection, chosen: LabelSelector, given: dict[str, Any]) -> int:
-    async with cluster(connection, selects=True) as (client, namespace):
-        return await upgrade(client, None if connection.all_namespaces else namespace, chosen, given)
+    try:
+        async with cluster(connection, selects=True) as (client, namespace):
+            return await upgrade(client, None if connection.all_namespaces else namespace, chosen, given)
+    except asyncio.CancelledError as error:  # out of all task groups, which would wrap it
+        raise click.Abort from error
 
 
 async def upgrade(client: Client, namespace: str | None, chosen: LabelSelector, given: dict[str, Any]) -> int:
@@ -191,8 +194,6 @@ def _interruptible(upgrade: Upgrade) -> Iterator[None]:
         loop.add_signal_handler(name, stop)
     try:
         yield
-    except asyncio.CancelledError as error:
-        raise click.Abort from error
     finally:
         for name in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(name)

@@ -26,12 +26,27 @@ from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
-from inplace.kube.errors import Conflict, Denied, Forbidden, KubeError, NotFound, PreconditionFailed, Rejected
+from inplace.kube.errors import (
+    Conflict,
+    Denied,
+    Forbidden,
+    KubeError,
+    NotFound,
+    PreconditionFailed,
+    Rejected,
+    ServerError,
+    Throttled,
+    Unauthorized,
+    Unexpected,
+    Unreachable,
+)
 from inplace.kube.reflector import Reflector
 from inplace.kube.store import Store
 
 #: The time between two looks.
 LOOK_SECONDS: Final = 0.5
+#: The pause before the server is asked again that has not answered.
+AWAY_SECONDS: Final = 2.0
 #: How many short looks a write may take to be seen; after that its own tests tell.
 SHOWN_LOOKS: Final = 50
 #: How often a write may fail because the Pod has changed since it was read.
@@ -58,7 +73,7 @@ class Single:
         self._slices = True
         self._races = 0
         self._said = ""
-        self._begun = self._tried = False
+        self._begun = self._tried = self._wrote = False
         #: When to wait no longer for what another command has begun, and when that was.
         self._gives_up_at = client.clock.now() + timedelta(seconds=asked.settings.progress_deadline_seconds)
         self._followed_at: datetime | None = None
@@ -97,6 +112,20 @@ class Single:
             self._observation = observe(self._observation, new, self._client.clock.now(), serving=True)
 
     async def _until_over(self) -> Record | Reason:
+        """Once it has begun, a server that does not answer is waited for: the Pod may be out of service by now."""
+        while True:
+            try:
+                return await self._until_over_or_away()
+            except (Unreachable, Unexpected, ServerError, Throttled, Unauthorized) as error:
+                record = records.of(self._pod, self._asked.workload) if self._pod is not None else None
+                if not self._begun or not isinstance(record, Record) or not record.in_flight:
+                    raise
+                if self._client.clock.now() >= record.deadline:
+                    raise
+                self._tell(f"note: {error}; trying again until {told(record.deadline)}")
+                await self._client.clock.sleep(AWAY_SECONDS)
+
+    async def _until_over_or_away(self) -> Record | Reason:
         while True:
             pod = await self._current()
             record = records.of(pod, self._asked.workload)
@@ -197,14 +226,26 @@ class Single:
 
     async def let_go(self) -> bool:
         """The command ends early: a Pod that is only drained goes back into service. Returns whether it was that."""
-        pod = await self._read()
+        self._pod = pod = await self._read()
         record = records.of(pod, self._asked.workload)
-        if not self._begun or pod.uid != self._uid or not isinstance(record, Record) or record.is_ours:
+        if not self._wrote or pod.uid != self._uid or not isinstance(record, Record) or record.is_ours:
             return False
         if record.phase is not PodPhase.DRAINING or record.containers:
             return False
         await send.send(self._client, patches.build(Abort(pod), self._client.clock.now()))
+        self._begun = self._wrote = False
         return True
+
+    @property
+    def left(self) -> str | None:
+        """What the Pod is left in, if the command ends now; None: nothing that it has begun."""
+        pod = self._pod
+        record = records.of(pod, self._asked.workload) if pod is not None and pod.uid == self._uid else None
+        if not self._wrote or not isinstance(record, Record) or not record.in_flight or record.is_ours:
+            return None
+        out = "is left out of service" if record.phase is PodPhase.DRAINING else "is left while its containers restart"
+        ends = f"until {told(record.deadline)}; then a controller ends it, or the same command, called again, goes on"
+        return f"pod/{self._name} {out} {ends}"
 
     async def _read(self) -> Pod:
         return await self._client.get(resources.PODS, self._name, self._namespace, type=Pod)
@@ -239,6 +280,7 @@ class Single:
             return None
         if isinstance(action, Complete | RecordFailure):
             action = replace(action, record=self._asked.kept(action.record, self._client.clock.now()))
+        self._wrote = True  # whatever becomes of it: it may have been carried out without an answer
         try:
             version = await send.send(self._client, patches.build(action, self._client.clock.now()))
             await self._shown(version)

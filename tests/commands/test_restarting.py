@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import sys
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -108,6 +110,14 @@ async def test_a_pod_is_restarted_by_its_users_rights_opted_in_or_not(shop, mode
     assert_restarted(before, after)
     assert after.is_true(names.GATE)
     assert aliases.is_alias(after.spec.containers[0].image, "shop:v1")
+
+
+async def test_who_wants_nothing_kept_has_nothing_left(shop):
+    async with shop.controller():
+        await shop.create_alone("lonely")
+        done = await shop.inplace("restart", "pod/lonely", "--keep", "0s", *SOON)
+        await shop.until(lambda: _is_cleared(shop, "lonely"), "the record to be taken away")
+    assert done.code == 0, done
 
 
 @pytest.mark.parametrize("owner", ["workload", "nobody"])
@@ -225,11 +235,13 @@ async def test_a_command_that_dies_leaves_nothing_closed(shop):
         explained = await shop.inplace("explain", "web-0")
         closed = await shop.pod("web-0")
         await shop.until(lambda: is_open(shop), "the gate to be open")
-        failed = records.read(await shop.pod("web-0"))
+        left = records.read(await shop.pod("web-0"))
+        await shop.reported("UpToDate")
+        status = await shop.inplace("status", "sts/web", "--timeout", "5s")
     assert not closed.is_true(names.GATE)
     assert "ByCommand" in explained.out
-    assert isinstance(failed, Record)
-    assert failed.phase is PodPhase.FAILED
+    assert left is None, "nothing has failed, for nothing was changed"
+    assert status.code == 0, status
 
 
 async def is_open(shop):
@@ -454,3 +466,73 @@ async def test_nobody_holds_a_pod_for_longer_than_anybody_waits(shop):
         assert (done.code, done.out) == (1, ""), done
         assert f"{words[-2]} 90000s is not accepted: expected " in done.err
         assert "s to 21600s" in done.err
+
+
+async def test_containers_are_restarted_in_the_order_in_which_they_are_named(shop):
+    await shop.create_ready(1, gate=False, mode=None, sidecar="shop:v2")
+    done = await shop.inplace("restart", "pod/web-0", "-c", "sidecar", "-c", "app", "--ordered", *SOON)
+    assert done.code == 0, done
+    assert [line for line in done.out.splitlines() if " restarted: " in line] == [
+        "pod/web-0 restarted: sidecar (ExpectedDigest)",
+        "pod/web-0 restarted: app (ExpectedDigest)",
+    ]
+    await shop.patch({"metadata": {"labels": {names.MODE: "InPlaceOnly"}}})
+    asked = await shop.inplace("restart", "sts/web", "-c", "sidecar", "-c", "app", "--ordered")
+    assert asked.code == 0, asked
+    template = (await shop.workload()).spec.template
+    assert " sidecar > app" in bytes(template).decode()
+
+
+# --- when it cannot go on
+
+
+async def test_a_server_that_is_away_for_a_while_is_waited_for_once_it_has_begun(shop):
+    """The Pod is out of service by then, and stays so until the deadline if the command just ends."""
+    async with shop.controller():
+        await shop.create_ready(1, mode=None)
+        before = await shop.pod("web-0")
+        task = asyncio.create_task(shop.inplace("restart", "pod/web-0", "--grace-period", "2s", "--timeout", "60s"))
+        await shop.until(lambda: is_closed(shop), "the gate to be closed")
+        shop.broken = lambda request: request.verb != "watch"
+        await asyncio.sleep(14)  # longer than one request is tried
+        shop.broken = lambda request: False
+        done = await task
+        after = await shop.pod("web-0")
+    assert done.code == 0, done
+    assert "  note: " in done.out
+    assert "; trying again until 20" in done.out
+    assert_restarted(before, after)
+
+
+async def test_a_server_that_stays_away_ends_it_and_what_is_left_is_told(shop):
+    async with shop.controller():
+        await shop.create_ready(1, mode=None)
+    task = asyncio.create_task(shop.inplace("restart", "pod/web-0", "--grace-period", "1s", "--timeout", "4s"))
+    await shop.until(lambda: is_closed(shop), "the gate to be closed")
+    shop.broken = lambda request: request.verb != "watch"
+    done = await task
+    assert done.code == 1, done
+    assert "warning: pod/web-0 is left out of service until 20" in done.err
+    assert "then a controller ends it, or the same command, called again, goes on" in done.err
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+async def test_a_command_that_is_told_to_end_puts_the_pod_back(shop, name):
+    """A job that is cancelled, a terminal that is closed: not only Ctrl-C."""
+    async with shop.controller():
+        await shop.create_ready(1, mode=None)
+        before = await shop.pod("web-0")
+        words = ("restart", "pod/web-0", "--grace-period", "60s", "--kubeconfig", str(shop.kubeconfig))
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "inplace", *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+        await shop.until(lambda: is_closed(shop), "the gate to be closed")
+        process.send_signal(getattr(signal, name))
+        async with asyncio.timeout(20):
+            _, err = await process.communicate()
+        after = await shop.pod("web-0")
+    assert process.returncode == 130, err
+    assert b"Traceback" not in err
+    assert after.is_true(names.GATE)
+    assert records.read(after) is None
+    assert container(after) == container(before)

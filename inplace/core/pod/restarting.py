@@ -33,7 +33,7 @@ class Asked(Struct, frozen=True):
 
     `workload` is the uid under which the record is kept: that of the workload, of a Pod without one its own. `revision`
     is that of the Pod, empty if it has none. `wanted`: the images of its template, as far as known. `keep`: how long
-    the record of its end can be read where no controller has another use for it; zero: not longer than it must.
+    the record of its end can be read where no controller has another use for it; None: it has one.
     """
 
     containers: tuple[str, ...]
@@ -41,11 +41,11 @@ class Asked(Struct, frozen=True):
     workload: str
     revision: str = ""
     wanted: Mapping[str, str] = {}
-    keep: timedelta = timedelta()
+    keep: timedelta | None = None
 
     def kept(self, record: Record, now: datetime) -> Record:
         """The record of the end as it is left on the Pod."""
-        return replace(record, kept_until=now + self.keep) if self.keep else record
+        return record if self.keep is None else replace(record, kept_until=now + self.keep)
 
 
 def step(
