@@ -491,10 +491,11 @@ async def test_a_server_that_is_away_for_a_while_is_waited_for_once_it_has_begun
     async with shop.controller():
         await shop.create_ready(1, mode=None)
         before = await shop.pod("web-0")
-        task = asyncio.create_task(shop.inplace("restart", "pod/web-0", "--grace-period", "2s", "--timeout", "60s"))
+        words = ("restart", "pod/web-0", "--grace-period", "2s", "--timeout", "60s", "--request-timeout", "2s")
+        task = asyncio.create_task(shop.inplace(*words))
         await shop.until(lambda: is_closed(shop), "the gate to be closed")
         shop.broken = lambda request: request.verb != "watch"
-        await asyncio.sleep(14)  # longer than one request is tried
+        await asyncio.sleep(8)  # longer than one request is tried
         shop.broken = lambda request: False
         done = await task
         after = await shop.pod("web-0")
