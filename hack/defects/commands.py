@@ -21,6 +21,8 @@ SINGLE: Final = "cluster/single.py"
 RESTARTING: Final = "commands/test_restarting.py"
 ONE: Final = "core/pod/restarting.py"
 ONES: Final = "unit/core/test_restarting.py"
+FLEET: Final = "cli/sidecars.py"
+FLEETS: Final = "scenarios/test_sidecars.py"
 RUN: Final = "cli/run.py"
 PORTS: Final = "unit/cli/test_run.py::test_probes_have_the_port_of_metrics_or_one_of_their_own"
 
@@ -164,6 +166,34 @@ DEFECTS: Final = (
         "    return tuple(dict.fromkeys(containers)) or able\n",
         "    return tuple(name for name in able if not containers or name in containers)\n",
         (f"{RESTARTING}::test_containers_are_restarted_in_the_order_in_which_they_are_named",),
+    ),
+    Defect(
+        "take a typing error for an upgrade of sidecars that is done",
+        FLEET,
+        "        _require_container(fleet.selected(), asked.container)\n",
+        "",
+        (f"{FLEETS}::test_what_is_named_wrong_or_can_be_asked_of_nobody_is_an_error_and_begins_nothing",),
+    ),
+    Defect(
+        "ask where nobody answers",
+        FLEET,
+        "        if not is_terminal():",
+        "        if False:",
+        (f"{FLEETS}::test_what_is_named_wrong_or_can_be_asked_of_nobody_is_an_error_and_begins_nothing",),
+    ),
+    Defect(
+        "take Pods that cannot begin yet for done",
+        FLEET,
+        "Pending | InProgress | Ineligible) and",
+        "Pending | InProgress) and",
+        (f"{FLEETS}::test_what_cannot_begin_yet_is_to_do_and_is_waited_for",),
+    ),
+    Defect(
+        "end in a traceback at the second Ctrl-C",
+        FLEET,
+        "        raise click.Abort from error\n",
+        "        raise\n",
+        ("unit/cli/test_sidecars.py::test_the_second_signal_ends_it_at_once_and_without_a_traceback",),
     ),
     Defect(
         "stop a container that has to ask its registry before it starts again",

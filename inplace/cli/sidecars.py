@@ -23,7 +23,7 @@ from inplace.cli.connect import Notes, cluster, run_async
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, dry_run_option, seconds, with_connection
 from inplace.cli.say import say
-from inplace.cli.select import SELECTORS
+from inplace.cli.select import SELECTORS, is_terminal
 from inplace.cluster import send
 from inplace.cluster.fleet import Fleet
 from inplace.cluster.memory import Memory
@@ -31,10 +31,11 @@ from inplace.controller.sidecars import End, Upgrade, look, words
 from inplace.core.actions.actions import CloseGate
 from inplace.core.objects import images, selectors
 from inplace.core.objects.model import Pod
+from inplace.core.objects.plural import counted
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import LabelSelector
 from inplace.core.plan.sidecars import Look, Member, Order, dry_run
-from inplace.core.pod.states import InProgress, Pending
+from inplace.core.pod.states import Ineligible, InProgress, Pending
 from inplace.core.settings import grammar
 from inplace.core.settings.annotations import DisruptionBudgets, DrainPolicy, Settings
 from inplace.core.state.records import LONGEST_COMMAND
@@ -43,6 +44,8 @@ from inplace.kube import resource as resources
 from inplace.kube.client import Client
 from inplace.kube.errors import Conflict, Denied, KubeError, NotFound, PreconditionFailed
 
+#: How many containers an error names.
+_NAMED: Final = 20
 _CODES: Final = {End.DONE: errors.OK, End.PAUSED: errors.INTERRUPTED, End.FAILED: errors.FAILED}
 
 
@@ -145,10 +148,13 @@ async def upgrade(client: Client, namespace: str | None, chosen: LabelSelector, 
     memory = Memory(client.clock, fleet.cache)
     async with fleet.watching(memory):
         Notes().show(*fleet.notes)
+        _require_container(fleet.selected(), asked.container)
         planned = await _plan(client, *look(fleet, memory, asked), asked, ways)
     if planned is not None:
         return planned
     if not (ways.yes or ways.pause):
+        if not is_terminal():
+            raise InputError("nobody can be asked here whether to begin: expected --yes")
         click.confirm("Begin?", abort=True, err=True)
     # The answer may have taken long, and nothing was watched meanwhile: begin from what is there now.
     fleet = Fleet(client, namespace, chosen)
@@ -161,6 +167,16 @@ async def upgrade(client: Client, namespace: str | None, chosen: LabelSelector, 
             return _CODES[await begun.run()]
 
 
+def _require_container(pods: list[Pod], name: str) -> None:
+    """A typing error in a selector or a name is none of an upgrade that is done. Raises InputError."""
+    if not pods:
+        raise InputError("no Pod matches --selector: expected one of Pods that are there")
+    if all(pod.container(name) is None for pod in pods):
+        have = sorted({one.name for pod in pods for one in (*pod.spec.containers, *pod.spec.init_containers)})
+        which = f"none of {counted(len(pods), 'Pod')} has a container {name}"
+        raise InputError(f"{which}: expected one that they have: {', '.join(have[:_NAMED])}")
+
+
 async def _plan(client: Client, looks: list[Look], strangers: list[Pod], asked: Order, ways: Ways) -> int | None:
     """Print the plan; the exit code if that is all, None if there is something to begin."""
     refused = [*plan_lines(asked, looks, strangers)]
@@ -170,7 +186,8 @@ async def _plan(client: Client, looks: list[Look], strangers: list[Pod], asked: 
         refused += await _asked(client, looks, ways)
     for line in refused:
         say(f"refused: {line}", err=True)
-    to_do = any(isinstance(one.state, Pending | InProgress) for found in looks for one in found.members)
+    judged = (one for found in looks if found.objection is None for one in found.members)
+    to_do = any(isinstance(one.state, Pending | InProgress | Ineligible) and one.refused is None for one in judged)
     if refused and not (ways.skip_refused and to_do):
         return errors.REFUSED
     if ways.dry_run != "none" or not to_do:
@@ -208,13 +225,14 @@ def _ended(looks: list[Look]) -> int:
 
 def plan_lines(asked: Order, looks: list[Look], strangers: list[Pod]) -> Iterator[str]:
     """Print the plan, a line for each Pod; yields what is refused."""
-    say(f"container {asked.container}: {sum(len(found.members) for found in looks)} Pods of {len(looks)} workloads")
+    count = counted(sum(len(found.members) for found in looks), "Pod")
+    say(f"container {asked.container}: {count} of {counted(len(looks), 'workload')}")
     for found in looks:
         meta = found.snapshot.workload.metadata
         budget = found.order.settings.budget(found.snapshot.kind.desired(found.snapshot.workload))
         say(f"{meta.namespace}/{found.snapshot.kind.name.lower()}/{meta.name}: at most {budget} unavailable at a time")
         for member in found.members:
-            say(f"  {member.pod.name}: {_planned(member)}")
+            say(f"  {member.pod.name}: {_planned(member) if found.objection is None else 'refused'}")
         if found.objection is not None:
             yield f"{meta.namespace}/{meta.name}: {found.objection.code}: {found.objection}"
         else:

@@ -8,8 +8,9 @@ import itertools
 import signal
 import subprocess
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
-from inplace.cli import sidecars
+from inplace.cli import errors, sidecars
 from inplace.core.objects import names, selectors
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import ReasonCode
@@ -129,23 +130,31 @@ async def meshed(world):
     return [pod for pod in found.items if pod.metadata.deletion_timestamp is None]
 
 
-async def upgrade(world, tag, *options, container=PROXY):
-    """Run the command; returns its exit code."""
-    line = ["-c", container, "--image", world.image("sidecar", tag), "--yes", *options]
+async def upgrade(world, tag, *options, container=PROXY, yes=True):
+    """Run the command, with nobody at a terminal; returns its exit code."""
+    line = ["-c", container, "--image", world.image("sidecar", tag), *(["--yes"] if yes else []), *options]
     if world.name == "embedded":
         client = world.cluster.client(f"{AGENT}-{next(RUNS)}", field_manager="inplace")
         context = sidecars.sidecars.make_context("sidecars", line)
         chosen = selectors.parse("mesh=on")
         assert chosen is not None
-        return await sidecars.upgrade(client, world.namespace, chosen, dict(context.params))
+        try:
+            return await sidecars.upgrade(client, world.namespace, chosen, dict(context.params))
+        except (errors.InputError, ExceptionGroup) as raised:
+            failure = raised
+        return errors.run(lambda: _raise(failure))
     return await asyncio.to_thread(begun(world, line).wait)
+
+
+def _raise(error):
+    raise error
 
 
 def begun(world, line):
     from tests.scenarios.real import PROGRAM
 
     where = ["--kubeconfig", str(world.cluster.kubeconfig), "-n", world.namespace, "-l", "mesh=on"]
-    return subprocess.Popen([str(PROGRAM), "sidecars", *line, *where])
+    return subprocess.Popen([str(PROGRAM), "sidecars", *line, *where], stdin=subprocess.DEVNULL)
 
 
 async def images(world):
@@ -229,6 +238,39 @@ async def test_what_is_not_injected_or_comes_back_is_refused(open_world):
         await give("v2")
         assert await upgrade(world, "v2", "--dry-run=server") == 2
         assert await images(world) == [world.image("sidecar", "v1")] * 2
+
+
+@once
+async def test_what_is_named_wrong_or_can_be_asked_of_nobody_is_an_error_and_begins_nothing(open_world):
+    """A job of CI with a typing error is not done."""
+    async with open_world() as world, mesh(world) as give:
+        await fleet(world, {"StatefulSet": 1})
+        await give("v2")
+        assert await upgrade(world, "v2", container="prox") == 1, "no Pod has such a container"
+        assert await upgrade(world, "v2", yes=False) == 1, "nobody answers"
+        assert await upgrade(world, "v2", "--dry-run=server", yes=False) == 2
+        assert all(record is None for record in (await recorded(world)).values())
+
+
+@once
+async def test_what_cannot_begin_yet_is_to_do_and_is_waited_for(open_world):
+    """Another command works on the only Pod: the upgrade is neither done nor refused."""
+    async with open_world() as world, mesh(world) as give:
+        await fleet(world, {"StatefulSet": 1})
+        await give("v2")
+        [pod] = await meshed(world)
+        now = world.client.clock.now()
+        other = records.Record(
+            v=1, workload=pod.metadata.owner_references[0].uid, attempt=1, phase=records.PodPhase.DRAINING,
+            base="a", target="a", started_at=now, deadline=now + timedelta(seconds=60), by=records.Author.COMMAND,
+        )  # fmt: skip
+        body = {"metadata": {"annotations": {names.STATE: records.encode(other)}}}
+        await world.client.patch(
+            resources.PODS, pod.name, world.namespace, body, patch_type=PatchType.STRATEGIC, type=Pod
+        )
+        assert await upgrade(world, "v2", "--dry-run=server") == 2
+        assert await upgrade(world, "v2", "--progress-deadline", "3s") == 4, "nothing has gone on"
+        assert await images(world) == [world.image("sidecar", "v1")]
 
 
 @once

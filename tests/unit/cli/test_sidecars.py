@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+from contextlib import asynccontextmanager
+from typing import Any
+
 import pytest
 
+from inplace.cli import errors, sidecars
 from inplace.cli.app import main
+from inplace.cli.connect import run_async
+from inplace.cli.options import Connection
 
 GOOD = {"-l": "mesh=on", "-c": "proxy", "--image": "mesh/proxy:v2"}
 
@@ -32,3 +41,32 @@ def test_bad_options(given, says, capsys, monkeypatch):
     said = capsys.readouterr()
     assert (said.out, len(said.err.splitlines())) == ("", 1)
     assert says in said.err
+
+
+class Pausing:
+    """An upgrade that has been told to pause already."""
+
+    is_paused = True
+
+
+@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
+def test_the_second_signal_ends_it_at_once_and_without_a_traceback(monkeypatch, name):
+    """It comes in the middle of the watches' task group, which wraps whatever is raised in it."""
+
+    pausing: Any = Pausing()
+    nothing: Any = None
+
+    @asynccontextmanager
+    async def cluster(*_, **__):
+        yield None, "default"
+
+    async def upgrade(*_):
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.sleep(60))
+            with sidecars._interruptible(pausing):
+                os.kill(os.getpid(), name)
+                await asyncio.sleep(60)
+
+    monkeypatch.setattr(sidecars, "cluster", cluster)
+    monkeypatch.setattr(sidecars, "upgrade", upgrade)
+    assert errors.run(lambda: run_async(sidecars._sidecars(Connection(), nothing, {}))) == 130
