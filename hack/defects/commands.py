@@ -16,6 +16,8 @@ SCREEN: Final = "cli/render/screen.py"
 
 REFUSED_WRITES: Final = "faults/test_refused_writes.py"
 
+CHECKUP: Final = "unit/core/test_checkup.py"
+CHECK: Final = "commands/test_check.py"
 ENABLING: Final = "commands/test_enabling.py"
 SINGLE: Final = "cluster/single.py"
 RESTARTING: Final = "commands/test_restarting.py"
@@ -27,6 +29,56 @@ RUN: Final = "cli/run.py"
 PORTS: Final = "unit/cli/test_run.py::test_probes_have_the_port_of_metrics_or_one_of_their_own"
 
 DEFECTS: Final = (
+    # --- Pods that wait, do not serve, or are not what they are said to be
+    Defect(
+        "leave Pods that wait for a condition out of what changes",
+        FORECAST,
+        "if reason.code in gates.AT_REST and assessed.excluded is None:",
+        "if False and reason:",
+        ("unit/core/test_gates.py::test_a_pod_that_waits_for_a_condition_is_counted_with_its_change",),
+    ),
+    Defect(
+        "do not say which container keeps a Pod from being Ready",
+        "core/pod/availability.py",
+        'why = f"the Pod is not Ready{_stopped(pod)}"',
+        'why = "the Pod is not Ready"',
+        (f"{CHECKUP}::test_a_pod_that_is_there_and_crashes_is_named_with_its_container_wherever_one_looks",),
+    ),
+    Defect(
+        "have no logs of a Pod that crashes after its upgrade",
+        "cli/logs.py",
+        ' or (pod.stage == "Settling" and not pod.ready)',
+        "",
+        (f"{CHECKUP}::test_a_pod_that_is_there_and_crashes_is_named_with_its_container_wherever_one_looks",),
+    ),
+    Defect(
+        "find no problem where nobody serves",
+        "core/views/checkup.py",
+        "many = len(unready) > budget or len(unready) == len(pods)",
+        "many = False",
+        (f"{CHECKUP}::test_more_pods_out_of_service_than_an_upgrade_may_take_are_a_problem",),
+    ),
+    Defect(
+        "say of Pods with another image no more than that they are up to date",
+        "core/plan/messages.py",
+        "drifted = sum(bool(pod.drift) for pod in participants)",
+        "drifted = 0",
+        (f"{CHECKUP}::test_a_pod_of_the_revision_with_another_image_is_not_simply_up_to_date",),
+    ),
+    Defect(
+        "find kubelets well that do not report in",
+        "cli/checks.py",
+        "silent = [node.metadata.name for node in nodes if not node.ready]",
+        "silent = list[str]()",
+        ("commands/test_check.py::test_nodes_that_are_not_ready_are_told",),
+    ),
+    Defect(
+        "take rights for a problem that the roles for people do not give",
+        "cli/checks.py",
+        "reads = set(ends) & _LOOKS and any(",
+        "reads = ends and any(",
+        (f"{CHECK}::test_who_may_look_but_not_read_logs_nor_write_the_gate_lacks_no_command_that_they_need",),
+    ),
     # --- what to do about Pods without the gate
     Defect(
         "tell who has enabled a workload to enable it with the gate, which is refused",

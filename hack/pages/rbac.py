@@ -62,7 +62,9 @@ def _commands() -> Iterator[str]:
         "`workloads` are StatefulSets, DaemonSets, Deployments and ReplicaSets: of those only the kinds that you use. Without "
         "what is in the last column a command says what it leaves out, and does the rest. Several workloads, by `-l` or `-A`, "
         "also take `list`. `inplace check` asks the API server which of these you have, and prints the rules that are missing; "
-        "the ClusterRoles of `manifests/users` below hold them.\n\n"
+        "the ClusterRoles of `manifests/users` below hold them, but for `pods/log`, which are not everybody's to read, and for "
+        "what `check` and `report` look at of the installation. A RoleBinding gives nothing outside of namespaces, such as "
+        "`nodes`: commands then say what they leave out.\n\n"
         "| command | needs | does without |\n|---|---|---|"
     )
     for command, needs in rights.NEEDS.items():

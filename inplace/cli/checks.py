@@ -14,6 +14,7 @@ import inplace
 from inplace.cli.rights import NEEDS, Right, rule
 from inplace.controller import about, installed_policies
 from inplace.controller.about import About
+from inplace.core import kinds
 from inplace.core.objects import names
 from inplace.core.objects.model import Node
 from inplace.core.objects.plural import counted
@@ -30,9 +31,14 @@ TESTED: Final = ((1, 33), (1, 36))
 #: How long a lease and a cache may be silent: twice as long as each may be while all is well.
 LEASE_SILENCE: Final = timedelta(seconds=30)
 CACHE_SILENCE: Final = timedelta(seconds=50)
+#: So many nodes are named.
+_NAMED: Final = 3
 #: How many questions are asked at a time.
 _AT_ONCE: Final = 8
 _OF_NO_NAMESPACE: Final = frozenset(one.plural for one in resources.ALL if not one.namespaced)
+_KINDS: Final = frozenset(kind.plural for kind in kinds.ALL)
+#: Who cannot use these cannot see an upgrade at all: that is a problem. What else is missing may be meant.
+_LOOKS: Final = frozenset({"list", "plan", "status", "explain"})
 _READS: Final = frozenset({"get", "list", "watch"})
 _FEATURES: Final = (
     ("v1", "pods/resize", "cpu and memory change in place", "upgrade the API server to 1.33"),
@@ -113,6 +119,12 @@ async def _kubelets(client: Client) -> list[Finding]:
         return [Finding("kubelets", Level.UNKNOWN, "no node names a version of its kubelet")]
     span = " to ".join(dict.fromkeys(f"{major}.{minor}" for major, minor in (versions[0], versions[-1])))
     said = f"{counted(len(nodes), 'node')} with kubelets of {span}"
+    silent = [node.metadata.name for node in nodes if not node.ready]
+    if silent:
+        named = ", ".join(silent[:_NAMED]) + (f" and {len(silent) - _NAMED} more" if len(silent) > _NAMED else "")
+        level = Level.PROBLEM if len(silent) == len(nodes) else Level.NOTE
+        why = f"{said}, of which {len(silent)} {'are' if len(silent) > 1 else 'is'} not Ready ({named})"
+        return [Finding("kubelets", level, f"{why}: no Pod begins there (NodeNotReady)", "kubectl describe node")]
     if versions[0] < GENERATION_SINCE:
         slow = "of the same bytes under another name the evidence takes 30 s and more on those before 1.34"
         return [Finding("kubelets", Level.NOTE, f"{said}: {slow}")]
@@ -168,9 +180,10 @@ def _lacking(held: dict[Right, bool], namespace: str | None) -> Iterator[Finding
         omits = tuple(command for command, needs in NEEDS.items() if right in needs.optional)
         together.setdefault((ends, omits), []).append(right)
     for (ends, omits), rights in together.items():
-        told = [f"{', '.join(ends)} cannot be used for all kinds"] if ends else []
+        some = " for all kinds" if any(right.resource.partition("/")[0] in _KINDS for right in rights) else ""
+        told = [f"{', '.join(ends)} cannot be used{some}"] if ends else []
         told += [f"{', '.join(omits)} cannot show or do all"] if omits else []
-        reads = ends and any(right.verb in _READS for right in rights)
+        reads = set(ends) & _LOOKS and any(right.verb in _READS for right in rights)
         yield Finding(
             "rights",
             Level.PROBLEM if reads else Level.NOTE,

@@ -84,9 +84,10 @@ async def _troubled(client: Client, text: str, namespace: str) -> list[Pod]:
 
 
 def troubled(seen: tuple[PodView, ...]) -> list[str]:
-    """The names of the Pods that failed; if there are none, of those in flight."""
+    """The names of the Pods that failed; if there are none, of those in flight, or at the target and not Ready."""
     failed = [pod.name for pod in seen if pod.stage == "Failed"]
-    return failed or [pod.name for pod in seen if pod.deadline is not None]
+    settling = [pod.name for pod in seen if pod.deadline is not None or (pod.stage == "Settling" and not pod.ready)]
+    return failed or settling
 
 
 def _names(pod: Pod) -> list[str]:

@@ -114,7 +114,9 @@ NEEDS: Final[dict[str, Needs]] = {
     "retry": Needs(_CHANGE),
     "undo": Needs((*_ONE, _REVISIONS, *_workloads("patch")), tuple(one for one in _AROUND if one != _REVISIONS)),
     "restart TYPE/NAME": Needs(_CHANGE),
-    "restart pod/NAME": Needs((*_on(["pods"], "get", "list"), *_workloads("get"), *_PODS_CHANGED), _AROUND),
+    "restart pod/NAME": Needs(
+        (*_on(["pods"], "get", "list", "patch"), *_workloads("get")), (*_AROUND, *_on(["pods/status"], "patch"))
+    ),
     "disable": Needs(
         (*_WATCHED, *_workloads("patch"), *_workloads("patch", below="/status")),
         (*_WATCHED_AROUND, *_PODS_CHANGED, Right("", "pods", "delete")),

@@ -141,6 +141,34 @@ async def test_what_rights_are_missing_comes_with_the_rule_to_add(shop):
     assert 'add to a ClusterRole:\n         - {apiGroups: [""], resources: [nodes], verbs: [get]}\n' in text
 
 
+async def test_who_may_look_but_not_read_logs_nor_write_the_gate_lacks_no_command_that_they_need(shop):
+    """As the roles of `manifests/users` are: a restart by hand then goes without a drain."""
+
+    def allows(spec):
+        asked = spec["resourceAttributes"]
+        return (asked["resource"], asked.get("subresource")) not in {("pods", "log"), ("pods", "status")}
+
+    shop.cluster.server.verbs.allows = allows
+    async with leading(shop):
+        done = await shop.inplace("check", *LEASE)
+    assert done.code == 0, done
+    assert "note     rights: you cannot get pods/log: logs cannot be used; report cannot show or do all" in done.out
+    assert "note     rights: you cannot patch pods/status: restart pod/NAME, disable cannot show or do all" in done.out
+
+
+async def test_nodes_that_are_not_ready_are_told(shop):
+    async with leading(shop):
+        first, *rest = shop.cluster.nodes
+        await shop.lose_node(first)
+        some = topics(await shop.inplace("check", *LEASE, "-o", "json"))["kubelets"][0]
+        for node in rest:
+            await shop.lose_node(node)
+        every = topics(await shop.inplace("check", *LEASE, "-o", "json"))["kubelets"][0]
+    assert (some[0], every[0]) == ("note", "problem")
+    assert f"of which 1 is not Ready ({first}): no Pod begins there (NodeNotReady)" in some[1]
+    assert f"of which {1 + len(rest)} are not Ready" in every[1]
+
+
 async def test_what_may_not_be_seen_is_unknown_and_no_problem(shop):
     async with leading(shop):
         shop.denied = lambda request: request.plural in {"nodes", "leases"} or "bindings" in request.plural

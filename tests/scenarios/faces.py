@@ -36,7 +36,7 @@ STAGES = {
     "Done": {Verdict.UP_TO_DATE},
     "Settling": {Verdict.IN_PROGRESS},
     "Waiting": {Verdict.STARTS, Verdict.WAITS},
-    "Held": {Verdict.SKIPPED},
+    "Held": {Verdict.SKIPPED, Verdict.WAITS},
     "Kept": {Verdict.SKIPPED, Verdict.UP_TO_DATE},
     "Failed": {Verdict.FAILED},
     "Draining": {Verdict.IN_PROGRESS},

@@ -28,7 +28,9 @@ def message(decision: Decision, phase: Phase) -> str:
         excluded = [pod for pod in assessment.pods if pod.excluded and pod.excluded.code == ReasonCode.Partition]
         kept = sum(pod.revision != pod.target for pod in excluded)
         current = counted(done + len(excluded) - kept, "Pod")
-        return f"{current} up to date" + (f", {kept} kept on the old revision" if kept else "")
+        drifted = sum(bool(pod.drift) for pod in participants)
+        others = f", but {drifted} with an image or a size that is not the template's" if drifted else ""
+        return f"{current} up to date{others}" + (f", {kept} kept on the old revision" if kept else "")
     reason = decision.hold.reason if decision.hold is not None else decision.overdue or _refused_write(decision)
     why = f": {reason.message}" if reason is not None else ""
     if phase is Phase.AWAITING_PROMOTION:

@@ -47,13 +47,22 @@ def runs(pod: Pod) -> bool:
 def available(pod: Pod, context: PodContext) -> Reason | None:
     """None if the Pod has been Ready for min-ready-seconds, else what is missing (IsPodAvailable)."""
     if not pod.ready:
-        return Reason(ReasonCode.WaitingForReady, "status.conditions[Ready]", "the Pod is not Ready")
+        why = f"the Pod is not Ready{_stopped(pod)}"
+        return Reason(ReasonCode.WaitingForReady, "status.conditions[Ready]", why)
     if steady_at(pod, context, fresh=True) is not None:
         return Reason(ReasonCode.WaitingForReady, "", "Ready, but the new container has not run for long enough")
     if context.now < ready_until(pod, context):
         seconds = context.settings.min_ready_seconds
         return Reason(ReasonCode.MinReadySeconds, "", f"Ready for less than {seconds} s (min-ready-seconds)")
     return None
+
+
+def _stopped(pod: Pod) -> str:
+    """The containers that do not run, each with the kubelet's word for it, as ` (app: CrashLoopBackOff)`."""
+    states = [(status.name, status.state) for status in pod.status.container_statuses]
+    waiting = [f"{name}: {state.waiting.reason or 'waiting'}" for name, state in states if state.waiting is not None]
+    ended = [f"{name}: exited {state.terminated.exit_code}" for name, state in states if state.terminated is not None]
+    return f" ({', '.join([*waiting, *ended])})" if waiting or ended else ""
 
 
 def available_at(pod: Pod, context: PodContext) -> datetime | None:

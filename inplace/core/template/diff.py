@@ -335,6 +335,10 @@ def _missing(target: Tree, name: str) -> Reason:
     return Reason(ReasonCode.ContainerMissing, f"spec.{field}[{name}]", message)
 
 
+#: How a Pod with another image comes to have the template's; so does one that was only labelled as of its revision.
+_BACK: Final = "deleting the Pod, or another change of the template, brings it back"
+
+
 def _live_images(
     between: TemplatePair, pod: Pod, touched: Collection[str]
 ) -> tuple[dict[str, str], tuple[Reason, ...]]:
@@ -348,7 +352,7 @@ def _live_images(
         if (name in touched and runs) or any(base.get(name) != image for base in between.before):
             images[name] = image
         elif runs:
-            message = f"another writer set the image to {live.image}, the template has {image}; left alone"
+            message = f"another writer set the image to {live.image}, the template has {image}; left alone: {_BACK}"
             drift.append(Reason(ReasonCode.DriftDetected, f"pods[{pod.name}].containers[{name}]", message))
     return images, tuple(drift)
 

@@ -9,7 +9,9 @@ from enum import StrEnum, auto
 from msgspec import Struct
 
 from inplace.core.objects import names, selectors
+from inplace.core.objects.plural import counted
 from inplace.core.objects.workloads import Pdb
+from inplace.core.pod import availability
 from inplace.core.rollout.snapshot import Snapshot, objections
 from inplace.core.settings.annotations import DisruptionBudgets, DrainPolicy
 from inplace.core.state import statuses
@@ -45,6 +47,7 @@ def of(snapshot: Snapshot, now: datetime) -> tuple[Finding, ...]:
         *_opted_in(snapshot),
         *_settings(snapshot),
         *_gate(snapshot),
+        *_pods(snapshot),
         *_budgets(snapshot),
         *_controller(snapshot, now),
     )
@@ -99,6 +102,26 @@ def _gate(snapshot: Snapshot) -> Iterator[Finding]:
             else "they stay in Services while containers restart"
         ),
         gating.remedy(snapshot, opted_in=snapshot.workload.metadata.label(names.MODE) is not None),
+    )
+
+
+def _pods(snapshot: Snapshot) -> Iterator[Finding]:
+    """Pods that do not serve; whatever the reason, more than the budget of an upgrade would be too many."""
+    pods = [pod for pod in snapshot.pods if pod.metadata.deletion_timestamp is None]
+    unready = [pod for pod in pods if not pod.ready]
+    if not unready:
+        return
+    desired = snapshot.kind.desired(snapshot.workload)
+    budget = snapshot.parsed.settings.budget(desired)
+    closed = sum(availability.closed(pod) for pod in unready)
+    held = f", {closed} of them held by the gate {names.GATE}" if closed else ""
+    many = len(unready) > budget or len(unready) == len(pods)
+    yield Finding(
+        "Pods",
+        Level.PROBLEM if many else Level.NOTE,
+        f"{len(unready)} of {counted(len(pods), 'Pod')} {'is' if len(unready) == 1 else 'are'} not Ready{held}, and an "
+        f"upgrade keeps to {budget}",
+        f"see `inplace explain {unready[0].name} -n {snapshot.workload.metadata.namespace}`",
     )
 
 

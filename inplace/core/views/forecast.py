@@ -271,6 +271,8 @@ def _verdict(decision: Decision, assessed: PodAssessment) -> Verdict:
     match assessed.state:
         case Pending():
             return Verdict.WAITS if assessed.pod.name in decision.admission.deferred else Verdict.STARTS
+        case Ineligible(reason=reason) if reason.code in gates.AT_REST and assessed.excluded is None:
+            return Verdict.WAITS  # others end that, as they end the wait for a budget
         case InProgress():
             return Verdict.IN_PROGRESS
         case Failed():

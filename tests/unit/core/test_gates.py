@@ -6,6 +6,9 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from inplace.cli.connect import Ref
+from inplace.cli.plan import _lines as lines
+from inplace.core import kinds
 from inplace.core.actions.actions import Abort, CloseGate, Complete, PatchImages, RecordFailure
 from inplace.core.kinds.statefulset import StatefulSet
 from inplace.core.objects.model import Condition
@@ -161,6 +164,16 @@ def test_a_forecast_can_be_told():
     found = forecasts.forecast(snapshot(pod(), workload=body), NOW)
     assert found.pods[0].why_not.code == ReasonCode.BeforeDrain
     assert msgspec.json.encode(found)
+
+
+def test_a_pod_that_waits_for_a_condition_is_counted_with_its_change():
+    """Others end that wait, as they do that for a budget: what is to come is the same."""
+    body = workload(replicas=1, annotations={"gates": f"before-drain={IDLE}"})
+    found = forecasts.forecast(snapshot(having(pod(), "False"), workload=body), NOW)
+    said = lines(Ref(kinds.BY_NAME["StatefulSet"], "default", "web"), found)
+    assert (len(found.changing), len(found.starting), found.held, found.waves) == (1, 0, (), 1)
+    assert f"  1. web-0 (node): app: app:v1 -> app:v2 (drained first; waits: {found.pods[0].why_not.message})" in said
+    assert "  the kubelet: app restarts (up to 30 s to stop)" in said
 
 
 # --- together
