@@ -303,7 +303,9 @@ async def _deleted(world):
 async def test_recreate_is_refused_unless_all_pods_may_be_out_of_service_at_once(open_world):
     """Its owner has chosen it so that no two versions ever serve side by side."""
     async with open_world() as world:
-        await world.create_web(replicas=2, strategy={"type": "Recreate"})
+        await world.create_web(replicas=2, strategy={"type": "Recreate"}, annotations={"max-unavailable": "100%"})
+        await world.annotate(max_unavailable=None)
+        await world.wait_phase("web", Phase.REFUSED)
         pods = await uids(world)
         await world.set_image(world.app("v2"))
         status = await world.wait_phase("web", Phase.REFUSED)
