@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from inplace.cli import restart
+from inplace.cli.rights import NEEDS, Right
 from inplace.cluster.single import Single
 from inplace.core.objects import aliases, names
 from inplace.core.objects.model import Pod
@@ -191,7 +192,10 @@ async def test_without_the_right_to_drain_it_says_so_and_restarts(shop):
         after = await shop.pod("web-0")
     assert done.code == 0, done
     assert "note: pods/status may not be written (role inplace-operator): it restarts without a drain" in done.out
+    assert "opening the gate" not in done.out, "it was not closed"
     assert_restarted(before, after)
+    needs = NEEDS["restart pod/NAME"]
+    assert Right("", "pods/status", "patch") in set(needs.optional) - set(needs.required), "so it is not needed"
 
 
 async def test_what_cannot_be_restarted_is_refused(shop):
