@@ -132,7 +132,8 @@ async def test_an_image_that_somebody_has_put_on_a_pod_by_hand(shop):
         ]
         documents = [await shop.inplace(*line, "-o", "json") for line in (("status", "sts/web"), ("plan", "sts/web"))]
         disabled = await shop.inplace("disable", "sts/web")
-    why = "another writer set the image to shop:v3, the template has shop:v1; left alone"
+    back = "deleting the Pod, or another change of the template, brings it back"
+    why = f"another writer set the image to shop:v3, the template has shop:v1; left alone: {back}"
     for done in said:
         assert done.code == 0
         assert f"DriftDetected: pods[web-0].containers[app]: {why}" in " ".join(done.out.split())
