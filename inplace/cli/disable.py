@@ -153,6 +153,8 @@ def _warn(ref: Ref, snapshot: Snapshot, behind: list[PodAssessment], *, force: b
     differ = f"{messages.differing(len(behind))} ({names_})"
     if _replaces(snapshot):
         what = f"the {ref.kind.name} controller {'replaces' if force else 'would replace'} them"
+        if force and opt_out.is_in_flight(behind):
+            what += ", but for those in flight that have it by then"
     elif snapshot.workload.spec.paused:
         what = f"they {'are' if force else 'would be'} replaced once it is resumed"
     else:

@@ -201,6 +201,17 @@ async def test_disable_by_force_of_what_no_controller_replaces(shop):
     assert (await shop.pod("web-0")).uid == uid
 
 
+async def test_disable_by_force_in_the_middle_says_that_some_may_be_done_by_then(shop):
+    async with shop.controller():
+        await shop.create_ready(1, annotations={"grace-period-seconds": "60", "pre-pull": "Never"})
+        await shop.reported("UpToDate")
+        await shop.set_image("v2")
+        await shop.until(lambda: _is_drained(shop), "web-0 to be drained")
+    tried = await shop.inplace("disable", "sts/web", "--force", "--dry-run=client")
+    differs = "warning: 1 Pod differs from the template (web-0): the StatefulSet controller replaces them"
+    assert tried.err == f"{differs}, but for those in flight that have it by then\n"
+
+
 async def _is_drained(shop):
     return not (await shop.pod("web-0")).ready
 
