@@ -118,3 +118,19 @@ async def test_a_restart_that_was_killed_is_ended_before_another_of_other_contai
 def _phase(pod):
     record = records.read(pod)
     return record.phase if isinstance(record, Record) else None
+
+
+async def test_a_job_that_is_cancelled_puts_its_pod_back(open_world):
+    async with open_world() as world:
+        await world.create(world.manifest("web", replicas=1, mode=None))
+        before = await world.wait_pod("web-0", lambda pod: pod.ready, "Ready")
+        where = ("--kubeconfig", str(world.cluster.kubeconfig), "-n", world.namespace)
+        job = await asyncio.create_subprocess_exec(
+            str(PROGRAM), "restart", "pod/web-0", "--grace-period", "60s", *where
+        )
+        await world.wait_pod("web-0", lambda pod: not pod.is_true(names.GATE), "drained")
+        job.terminate()
+        assert await job.wait() == 130
+        after = await world.wait_pod("web-0", lambda pod: pod.ready, "Ready")
+        assert records.read(after) is None
+        assert containers(after) == containers(before)
