@@ -539,4 +539,11 @@ DEFECTS: Final = (
         "if False:",
         ("unit/cli/test_app.py::test_where_the_demos_cluster_is_missing_that_is_said",),
     ),
+    Defect(
+        "propose whatever a kubeconfig says to the shell",
+        "cli/proposals.py",
+        " and _WORD.fullmatch(name)",
+        "",
+        ("unit/cli/test_complete.py::test_only_words_are_proposed",),
+    ),
 )

@@ -225,7 +225,7 @@ async def _leader(client: Client, namespace: str) -> list[Finding]:
     try:
         lease = await client.get(resources.LEASES, names.LEASE, namespace, type=_Lease)
     except NotFound:
-        return [Finding("leader", Level.PROBLEM, f"no controller has ever run here: there is no {where}", start)]
+        return [Finding("leader", Level.PROBLEM, f"no controller runs here: there is no {where}", start)]
     except Denied as error:
         own = rule([Right("coordination.k8s.io", "leases", "get", names.LEASE)])
         return [Finding("leader", Level.UNKNOWN, str(error), f"add to a Role of namespace {namespace}:\n{own}")]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 SECONDS: Final = 1.0
 #: How many names are proposed at most: beyond that they help nobody.
 MOST: Final = 500
+#: A word that no shell splits or expands, and no terminal obeys.
+_WORD: Final = re.compile(r"[\w@%+=:./-]+")
 #: Commands for workloads that need not be opted in.
 _TAKE_OTHERS: Final = frozenset({"enable", "plan", "check", "image", "history", "undo", "events", "diff", "report"})
 
@@ -68,7 +71,9 @@ def entries(ctx: click.Context, kind: str, incomplete: str) -> list[CompletionIt
 
 
 def _items(found: Iterable[str], incomplete: str) -> list[CompletionItem]:
-    return [CompletionItem(name) for name in sorted(found) if name.startswith(incomplete)][:MOST]
+    """What is a word to every shell: a kubeconfig may be somebody else's, and what it proposes is typed as it is."""
+    words = (name for name in sorted(found) if name.startswith(incomplete) and _WORD.fullmatch(name))
+    return [CompletionItem(name) for name in words][:MOST]
 
 
 def _proposed(ctx: click.Context, incomplete: str, find: _Found) -> list[CompletionItem]:

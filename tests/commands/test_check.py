@@ -70,7 +70,7 @@ async def test_all_that_there_is_to_say_of_a_cluster(shop):
 async def test_without_a_controller_that_is_a_problem(shop):
     done = await shop.inplace("check", *LEASE)
     assert done.code == 4
-    assert "problem  leader: no controller has ever run here: there is no Lease default/inplace-controller" in done.out
+    assert "problem  leader: no controller runs here: there is no Lease default/inplace-controller" in done.out
     assert done.out.endswith("\n1 problem found\n")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -47,6 +48,23 @@ def test_options_and_their_choices(proposed):
 def test_where_a_file_stands_the_shell_proposes_files(proposed):
     assert proposed("plan", "sts/web", "-f", "") == ({}, FILES_TOO)
     assert proposed("diff", "old.y") == ({}, FILES_TOO)
+
+
+def test_only_words_are_proposed(proposed, tmp_path, monkeypatch):
+    """A kubeconfig may be a stranger's, and the shell types what it is told."""
+    names = [
+        "good",
+        "arn:aws:eks:eu-west-1:1:cluster/a_b",
+        "c$(touch here)",
+        "c\x1b[2J",
+        "two words",
+        "two\nlines",
+        "c;ls",
+    ]
+    contexts = [{"name": name, "context": {"cluster": "c", "user": "u"}} for name in names]
+    (tmp_path / "config").write_text(json.dumps({"apiVersion": "v1", "kind": "Config", "contexts": contexts}))
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    assert proposed("--context", "") == (dict.fromkeys([names[1], "good"], ""), NO_FILES)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish", "kubectl"])
