@@ -65,7 +65,7 @@ def pod(
     revision: str = OLD,
     gate: str | None = "True",
     ready: bool = True,
-    conditions_ready: bool = True,
+    conditions_ready: bool | None = None,
     ready_since: datetime | None = None,
     gate_since: datetime | None = None,
     scheduled_since: datetime | None = None,
@@ -75,7 +75,12 @@ def pod(
     deleted: bool = False,
     **metadata: Any,
 ) -> Pod:
-    """A Pod of web; `gate` None: it has none. The other `_since`: the last transitions of these conditions."""
+    """A Pod of web; `gate` None: it has none. The other `_since`: the last transitions of these conditions.
+
+    `conditions_ready`: ContainersReady; by itself what a kubelet says of a Pod that is Ready or not by its containers.
+    """
+    if conditions_ready is None:
+        conditions_ready = ready or gate == "False"
     conditions = [_condition("Ready", str(ready), ready_since), _condition("ContainersReady", str(conditions_ready))]
     if gate is not None and gate != "absent":
         conditions.append(_condition(names.GATE, gate, gate_since))

@@ -212,9 +212,32 @@ DEFECTS: Final = (
         ("unit/core/test_admit.py::test_pods_that_may_only_be_starting_are_not_swapped_all_at_once",),
     ),
     Defect(
+        "take Pods for broken whose node was not Ready for a moment",
+        "core/pod/availability.py",
+        "    return not pod.ready and not all(",
+        "    return not pod.ready or False and all(",
+        ("unit/core/test_admit.py", "unit/core/test_sidecars.py"),
+    ),
+    Defect(
+        "forget Pods that are upgraded and not Ready yet among those that may only be starting",
+        "core/rollout/quotas.py",
+        "    return settles or isinstance(state, InProgress)",
+        "    return isinstance(state, InProgress)",
+        (
+            "unit/core/test_admit.py::test_a_pod_that_is_upgraded_and_not_ready_yet_counts_among_those_that_may_only_be_starting",
+        ),
+    ),
+    Defect(
+        "reserve nothing for a Pod whose node was not Ready for a moment",
+        "core/rollout/disruption_budgets.py",
+        "        if broken(pod):",
+        "        if not pod.ready:",
+        ("unit/core/test_reserve.py::test_a_pod_whose_node_was_away_for_a_moment_takes_its_place",),
+    ),
+    Defect(
         "swap as many Pods again that may only be starting",
         "core/rollout/quotas.py",
-        " - sum(isinstance(pod.state, InProgress) for pod in assessment.pods)",
+        " - sum(underway(pod.state) for pod in assessment.pods)",
         "",
         ("unit/core/test_admit.py::test_pods_that_may_only_be_starting_are_not_swapped_all_at_once",),
     ),

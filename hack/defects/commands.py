@@ -228,17 +228,10 @@ DEFECTS: Final = (
     ),
     Defect(
         "ask where nobody answers",
-        FLEET,
-        "        if not is_terminal():",
-        "        if False:",
+        "cli/select.py",
+        "    if not is_terminal():",
+        "    if False:",
         (f"{FLEETS}::test_what_is_named_wrong_or_can_be_asked_of_nobody_is_an_error_and_begins_nothing",),
-    ),
-    Defect(
-        "take Pods that cannot begin yet for done",
-        FLEET,
-        "Pending | InProgress | Ineligible) and",
-        "Pending | InProgress) and",
-        (f"{FLEETS}::test_what_cannot_begin_yet_is_to_do_and_is_waited_for",),
     ),
     Defect(
         "end in a traceback at the second Ctrl-C",

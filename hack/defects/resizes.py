@@ -83,7 +83,7 @@ DEFECTS: Final = (
     Defect(
         "turn a Pod that is resized to another target without a place in the budget",
         "core/pod/sizing.py",
-        "return Pending(attempt.redirect_resize(pod, record, change, context), broken=not pod.ready)",
+        "return Pending(attempt.redirect_resize(pod, record, change, context), broken=broken(pod))",
         'return InProgress(_waiting(""), attempt.redirect_resize(pod, record, change, context))',
         (f"{RESIZED}::test_a_pod_that_has_its_size_turns_to_another_target_without_a_wait",),
     ),

@@ -7,6 +7,9 @@ from typing import Final
 from hack.defects.defect import Defect
 
 PLAN: Final = "core/plan/sidecars.py"
+CLI: Final = "cli/sidecars.py"
+DRIVER: Final = "controller/sidecars.py"
+_RUN: Final = "commands/test_sidecars.py::"
 _UNIT: Final = "unit/core/test_sidecars.py::"
 
 DEFECTS: Final[tuple[Defect, ...]] = (
@@ -60,6 +63,64 @@ DEFECTS: Final[tuple[Defect, ...]] = (
         "sum(is_available(pod) for pod in snapshot.pods)",
         "len(snapshot.pods)",
         (f"{_UNIT}test_the_budget_counts_every_pod_of_the_workload",),
+    ),
+    Defect(
+        "forget what a command has begun just now",
+        PLAN,
+        "        if pod.uid in snapshot.pending or (",
+        "        if False or (",
+        (
+            f"{_UNIT}test_pods_that_may_only_be_starting_begin_as_the_budget_has_it_and_those_count_that_were_begun_just_now",
+        ),
+    ),
+    Defect(
+        "drain a pod that serves again as the broken one that it was",
+        PLAN,
+        "            return admit.still(snapshot, live, start)",
+        "            return start.action",
+        (f"{_UNIT}test_a_start_that_cost_nothing_is_not_made_once_it_costs",),
+    ),
+    Defect(
+        "end well where every pod waits",
+        CLI,
+        "    left = any(found.left for found in looks)",
+        "    left = any(isinstance(one.state, Pending) for found in looks for one in found.left)",
+        (f"{_RUN}test_pods_that_wait_are_not_done",),
+    ),
+    Defect(
+        "say of pods that wait that nothing is to change",
+        CLI,
+        "    return [one for one in left if not isinstance(one.state, UpToDate)]",
+        "    return [one for one in left if isinstance(one.state, Pending)]",
+        (f"{_RUN}test_pods_that_wait_are_not_done",),
+    ),
+    Defect(
+        "say of a pod that is left alone that it is done",
+        CLI,
+        "if found.objection is None else 'refused'",
+        "if True else 'refused'",
+        (f"{_RUN}test_what_is_refused_is_not_said_to_be_done",),
+    ),
+    Defect(
+        "end while what was upgraded has yet to become available",
+        DRIVER,
+        "any(quotas.underway(state) for state in states)",
+        "any(isinstance(state, Pending) for state in states if False)",
+        (f"{_RUN}test_one_signal_ends_what_has_begun_and_counts_it",),
+    ),
+    Defect(
+        "forget since when the containers of an earlier run have run",
+        "cluster/fleet.py",
+        "if memory is None else remembered(seen, memory)",
+        "if False else remembered(seen, memory or Memory(self.clock, self.cache))",
+        (f"{_RUN}test_what_is_done_is_said_to_be_done",),
+    ),
+    Defect(
+        "end well although a node is lost",
+        PLAN,
+        "        return any(isinstance(one.state, Failed) for one in self.members)",
+        "        return bool(self.failed)",
+        (f"{_UNIT}test_a_lost_node_stops_no_other_pod_and_is_a_failure_in_the_end",),
     ),
     Defect(
         "take the failure of a command's request for the workload's",

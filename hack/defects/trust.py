@@ -230,7 +230,7 @@ DEFECTS: Final = (
     Defect(
         "count a Pod that asks for its place in the budget as one that has it",
         "core/plan/sidecars.py",
-        "record.in_flight and pod.uid not in asking",
+        "record.in_flight and not isinstance(state, Pending)",
         "record.in_flight",
         ("unit/core/test_sidecars.py::test_a_forged_step_of_a_swap_neither_chooses_what_runs_nor_passes_the_budget",),
     ),

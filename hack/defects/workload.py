@@ -404,9 +404,9 @@ DEFECTS: Final = (
     ),
     Defect(
         "disrupt a Pod that was broken when it was granted its start",
-        PLAN,
-        "return None if not broken and not before.ready else action",
-        "return action",
+        "core/rollout/admit.py",
+        "    return None if not start.broken and availability.broken(before) else start.action",
+        "    return start.action",
         ("unit/core/test_plan.py::test_a_pod_that_was_broken_is_not_disrupted_once_it_is_ready",),
     ),
     Defect(

@@ -211,10 +211,15 @@ async def confirmed(client: Client, query: Query, verb: str, *, yes: bool) -> Qu
     for ref in refs:
         say(f"{ref.namespace}: {ref}", err=True)
     if not yes:
-        if not is_terminal():
-            raise InputError(f"nobody can be asked here whether to {verb} these: expected --yes")
-        click.confirm(f"{verb.capitalize()} {counted(len(refs), 'workload')}?", abort=True, err=True)
+        confirm(f"{verb.capitalize()} {counted(len(refs), 'workload')}?", f"{verb} these")
     return replace(query, refs=tuple(refs), kinds=())
+
+
+def confirm(question: str, what: str) -> None:
+    """Ask before something is begun. Raises click.Abort at a no, and InputError where nobody can answer."""
+    if not is_terminal():
+        raise InputError(f"nobody can be asked here whether to {what}: expected --yes")
+    click.confirm(question, abort=True, err=True)
 
 
 async def of_each(

@@ -23,11 +23,11 @@ from inplace.cli.connect import Notes, cluster, run_async
 from inplace.cli.errors import InputError
 from inplace.cli.options import Connection, dry_run_option, seconds, with_connection
 from inplace.cli.say import say
-from inplace.cli.select import SELECTORS, is_terminal
+from inplace.cli.select import SELECTORS, confirm
 from inplace.cluster import send
 from inplace.cluster.fleet import Fleet
 from inplace.cluster.memory import Memory
-from inplace.controller.sidecars import End, Upgrade, look, words
+from inplace.controller.sidecars import End, Upgrade, look, tally, words
 from inplace.core.actions.actions import CloseGate
 from inplace.core.objects import images, selectors
 from inplace.core.objects.model import Pod
@@ -35,7 +35,7 @@ from inplace.core.objects.plural import counted
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import LabelSelector
 from inplace.core.plan.sidecars import Look, Member, Order, dry_run
-from inplace.core.pod.states import Ineligible, InProgress, Pending
+from inplace.core.pod.states import Pending, UpToDate
 from inplace.core.settings import grammar
 from inplace.core.settings.annotations import DisruptionBudgets, DrainPolicy, Settings
 from inplace.core.state.records import LONGEST_COMMAND
@@ -46,7 +46,9 @@ from inplace.kube.errors import Conflict, Denied, KubeError, NotFound, Precondit
 
 #: How many containers an error names.
 _NAMED: Final = 20
-_CODES: Final = {End.DONE: errors.OK, End.PAUSED: errors.INTERRUPTED, End.FAILED: errors.FAILED}
+_CODES: Final = {
+    End.DONE: errors.OK, End.PAUSED: errors.INTERRUPTED, End.FAILED: errors.FAILED, End.STUCK: errors.FAILED,
+}  # fmt: skip
 
 
 @command("sidecars")
@@ -145,17 +147,15 @@ async def upgrade(client: Client, namespace: str | None, chosen: LabelSelector, 
     if given["retry"]:
         asked = replace(asked, retried_at=client.clock.now())
     fleet = Fleet(client, namespace, chosen)
-    memory = Memory(client.clock, fleet.cache)
-    async with fleet.watching(memory):
+    async with fleet.watching():
         Notes().show(*fleet.notes)
         _require_container(fleet.selected(), asked.container)
-        planned = await _plan(client, *look(fleet, memory, asked), asked, ways)
+        looks, strangers = look(fleet, None, asked)
+        planned = await _plan(client, looks, strangers, asked, ways)
     if planned is not None:
         return planned
-    if not (ways.yes or ways.pause):
-        if not is_terminal():
-            raise InputError("nobody can be asked here whether to begin: expected --yes")
-        click.confirm("Begin?", abort=True, err=True)
+    if _to_change(looks) and not (ways.yes or ways.pause):
+        confirm("Begin?", "begin")
     # The answer may have taken long, and nothing was watched meanwhile: begin from what is there now.
     fleet = Fleet(client, namespace, chosen)
     memory = Memory(client.clock, fleet.cache)
@@ -177,8 +177,14 @@ def _require_container(pods: list[Pod], name: str) -> None:
         raise InputError(f"{which}: expected one that they have: {', '.join(have[:_NAMED])}")
 
 
+def _to_change(looks: list[Look]) -> list[Member]:
+    """Those whose image is to change, now or once what they wait for is over, or that are in flight."""
+    left = (one for found in looks for one in found.left)
+    return [one for one in left if not isinstance(one.state, UpToDate)]
+
+
 async def _plan(client: Client, looks: list[Look], strangers: list[Pod], asked: Order, ways: Ways) -> int | None:
-    """Print the plan; the exit code if that is all, None if there is something to begin."""
+    """Print the plan; the exit code if that is all, None if there is something to begin or to wait for."""
     refused = [*plan_lines(asked, looks, strangers)]
     if ways.dry_run == "client":
         say("admission was not asked: --dry-run=server asks it", err=True)
@@ -186,13 +192,15 @@ async def _plan(client: Client, looks: list[Look], strangers: list[Pod], asked: 
         refused += await _asked(client, looks, ways)
     for line in refused:
         say(f"refused: {line}", err=True)
-    judged = (one for found in looks if found.objection is None for one in found.members)
-    to_do = any(isinstance(one.state, Pending | InProgress | Ineligible) and one.refused is None for one in judged)
-    if refused and not (ways.skip_refused and to_do):
+    left = any(found.left for found in looks)
+    if refused and not (ways.skip_refused and left):
         return errors.REFUSED
-    if ways.dry_run != "none" or not to_do:
-        return errors.CHANGES if to_do else _ended(looks)
-    return None
+    if ways.dry_run != "none":
+        return errors.CHANGES if _to_change(looks) else _ended(looks)
+    if left:
+        return None
+    say(tally(looks, strangers))
+    return _ended(looks)
 
 
 @contextlib.contextmanager
@@ -217,7 +225,7 @@ def _interruptible(upgrade: Upgrade) -> Iterator[None]:
 
 
 def _ended(looks: list[Look]) -> int:
-    return errors.FAILED if any(found.failed for found in looks) else errors.OK
+    return errors.FAILED if any(found.has_failed for found in looks) else errors.OK
 
 
 # --- the plan --------------------------------------------------------------------------------------------------------

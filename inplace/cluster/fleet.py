@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from inplace.cluster.gather import remembered
+from inplace.cluster.gather import inferred, remembered
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
 from inplace.cluster.watching import Watched, Watching
@@ -49,8 +49,11 @@ class Fleet(Watching):
         found = self.cache.pods.each()
         return [pod for pod in found if not pod.over and selectors.matches(self._selector, pod.metadata.labels)]
 
-    def groups(self, container: str, memory: Memory) -> tuple[list[Group], list[Pod]]:
-        """The selected Pods that have a container of this name, by workload; and those of no workload that we know."""
+    def groups(self, container: str, memory: Memory | None) -> tuple[list[Group], list[Pod]]:
+        """The selected Pods that have a container of this name, by workload; and those of no workload that we know.
+
+        `memory`: what the process has seen of them; None for who only looks: then it is inferred.
+        """
         by_key, strangers = dict[Key, list[Pod]](), list[Pod]()
         for pod in self.selected():
             if pod.container(container) is None:
@@ -62,7 +65,7 @@ class Fleet(Watching):
                 by_key.setdefault(key, []).append(pod)
         return [self._group(key, by_key[key], memory) for key in sorted(by_key)], strangers
 
-    def _group(self, key: Key, pods: list[Pod], memory: Memory) -> Group:
+    def _group(self, key: Key, pods: list[Pod], memory: Memory | None) -> Group:
         kind, workload = kinds.BY_NAME[key.kind], self.cache.workload(key)
         assert workload is not None
         owned = self.cache.owned(workload, kind)
@@ -78,4 +81,5 @@ class Fleet(Watching):
             budgets=self.cache.budgets.by("namespace", key.namespace),
             unseen=frozenset(self.cache.unseen),
         )
-        return Group(key, remembered(seen, memory), tuple(pods))
+        known = inferred(seen, self.cache, self.clock.now()) if memory is None else remembered(seen, memory)
+        return Group(key, known, tuple(pods))

@@ -87,7 +87,7 @@ def gather(
         budgets=budgets,
         unseen=frozenset(cache.unseen),
     )
-    return _inferred(seen, cache, now) if memory is None else remembered(seen, memory)
+    return inferred(seen, cache, now) if memory is None else remembered(seen, memory)
 
 
 def _is_anything_left(pods: Iterable[Pod], owned: OwnedObjects) -> bool:
@@ -121,7 +121,7 @@ def _pending(memory: Memory, metas: Iterable[Meta]) -> frozenset[str]:
     return frozenset(meta.uid for meta in metas if memory.is_pending(meta)) if memory.is_unsettled else frozenset()
 
 
-def _inferred(seen: Snapshot, cache: Cache, now: datetime) -> Snapshot:
+def inferred(seen: Snapshot, cache: Cache, now: datetime) -> Snapshot:
     """With what the objects show of what a process would remember."""
     reported = statuses.current(seen.workload)
     inferred = {pod.uid: infer(pod, now, serving=cache.serves(pod)) for pod in seen.pods}

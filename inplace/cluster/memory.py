@@ -5,7 +5,7 @@ Observations of Pods in flight, writes whose result has not been seen yet, refus
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
@@ -23,7 +23,7 @@ from inplace.core.objects.model import Meta, Pod
 from inplace.core.objects.reasons import Reason
 from inplace.core.objects.workloads import Workload
 from inplace.core.pod.availability import closed
-from inplace.core.pod.observation import PodObservation, observe
+from inplace.core.pod.observation import PodObservation, infer, observe
 from inplace.core.rollout import pull_pods
 from inplace.core.rollout.freeze import CONTESTED_WITHIN
 from inplace.core.rollout.snapshot import PullPods, PullRequest, Pulls
@@ -164,6 +164,16 @@ class Memory:
         for uid in known - self.writing:
             if uid not in existing:
                 self.forget(uid)
+
+    def infer(self, pods: Iterable[Pod]) -> None:
+        """Learn from Pods whose upgrade was over before this process began since when their containers run: it has seen
+        them for no longer than itself."""
+        now = self.clock.now()
+        for pod in pods:
+            record = records.read(pod)
+            if isinstance(record, Record) and record.phase is PodPhase.DONE:
+                seen = infer(pod, now, serving=self._cache.serves(pod))
+                self.observations |= {pod.uid: seen} if seen is not None else {}
 
     # --- what writers report ----------------------------------------------------------------------------------------
 

@@ -18,11 +18,13 @@ from inplace.cluster.memory import Memory
 from inplace.controller.apply import Applier
 from inplace.core.actions.actions import PodAction
 from inplace.core.objects.model import Pod
+from inplace.core.objects.plural import counted
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import sidecars
 from inplace.core.plan.sidecars import Look, Member, Order
 from inplace.core.pod import lifecycle
-from inplace.core.pod.states import Failed, InProgress, Pending, UpToDate
+from inplace.core.pod.states import Failed, Pending, UpToDate
+from inplace.core.rollout import quotas
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.runtime.observe import NullObserver
 from inplace.runtime.waiting import wait_at_most
@@ -39,10 +41,15 @@ class End(Enum):
     DONE = auto()
     PAUSED = auto()
     FAILED = auto()
+    #: Nothing has gone on for the progress deadline.
+    STUCK = auto()
 
 
-def look(fleet: Fleet, memory: Memory, asked: Order) -> tuple[list[Look], list[Pod]]:
-    """The selected Pods with the container, by workload; and those of no workload that could be upgraded."""
+def look(fleet: Fleet, memory: Memory | None, asked: Order) -> tuple[list[Look], list[Pod]]:
+    """The selected Pods with the container, by workload; and those of no workload that could be upgraded.
+
+    `memory`: of whoever upgrades them; None for who only looks.
+    """
     groups, strangers = fleet.groups(asked.container, memory)
     now = fleet.clock.now()
     return [sidecars.look(group.snapshot, group.pods, asked, now) for group in groups], strangers
@@ -60,6 +67,15 @@ def words(member: Member) -> str:
             return f"begins: {member.live} -> {member.image}"
         case _:
             return f"{why.code}: {why}" if why is not None else member.live
+
+
+def tally(looks: list[Look], strangers: list[Pod]) -> str:
+    """How many are done, of how many that could be; and what became of the others."""
+    members = [one for found in looks if found.objection is None for one in found.members if one.refused is None]
+    done, failed = sum(one.is_done for one in members), sum(isinstance(one.state, Failed) for one in members)
+    refused = sum(len(found.members) for found in looks) + len(strangers) - len(members)
+    rest = [f", {number} {what}" for number, what in ((failed, "failed"), (refused, "refused")) if number]
+    return f"{done} of {counted(len(members), 'Pod')} done{''.join(rest)}"
 
 
 class Upgrade:
@@ -87,6 +103,7 @@ class Upgrade:
 
     async def run(self) -> End:
         """Until nothing is to be done any more, or nothing goes on."""
+        self._memory.infer(self._fleet.selected())
         async with asyncio.TaskGroup() as group:
             writes = group.create_task(self._applier.run())
             await asyncio.sleep(0)  # it has to own its tasks before the first is submitted
@@ -109,13 +126,15 @@ class Upgrade:
     async def _upgrade(self) -> End:
         while True:
             self._changed.clear()
-            found, _ = look(self._fleet, self._memory, self._asked)
+            found, strangers = look(self._fleet, self._memory, self._asked)
             looks = [one for one in found if one.objection is None]
             hold = self._hold(looks)
             deferred = self._submit(looks, hold)
             self._tell(looks, deferred)
-            end = self._over(looks, hold, deferred)
+            end = self._over(looks, hold)
             if end is not None:
+                stuck = f"nothing has gone on for {self._patience} s; " if end is End.STUCK else ""
+                self._say(stuck + tally(found, strangers))
                 return end
             await wait_at_most(self._changed, LOOK_SECONDS)
 
@@ -133,16 +152,14 @@ class Upgrade:
 
     def _submit(self, looks: list[Look], hold: Reason | None) -> dict[str, Reason]:
         """Start the writes of this look; returns why Pods that could begin do not, by namespace and name."""
-        writing = len(self._memory.writing)
-        room = self._max_disrupted - sum(look.in_flight for look in looks) - writing
+        room = self._max_disrupted - sum(look.in_flight for look in looks)
         deferred = dict[str, Reason]()
         for look in looks:
             decision = sidecars.decide(look, hold, room)
             meta = look.snapshot.workload.metadata
             for action in decision.actions:
                 self._applier.submit(Key(look.snapshot.kind.name, meta.namespace, meta.name), look.snapshot, action)
-            begun = sum(isinstance(one.state, Pending) for one in look.members) - len(decision.deferred)
-            room -= max(0, begun)
+            room -= decision.begun
             deferred |= {f"{meta.namespace}/{name}": why for name, why in decision.deferred.items()}
         return deferred
 
@@ -160,25 +177,22 @@ class Upgrade:
                     self._said[name] = stage
                     self._moved_at = self._fleet.clock.monotonic()
 
-    def _over(self, looks: list[Look], hold: Reason | None, deferred: dict[str, Reason]) -> End | None:
+    def _over(self, looks: list[Look], hold: Reason | None) -> End | None:
         """How it has ended, if nothing is to be done any more, or nothing goes on."""
-        members = [member for look in looks for member in look.members if member.refused is None]
-        if self._memory.is_unsettled or any(isinstance(one.state, InProgress) for one in members):
+        states = [one.state for look in looks for one in look.members if one.refused is None]
+        if self._memory.is_unsettled or any(quotas.underway(state) for state in states):
             return None
-        failed = sum(len(look.failed) for look in looks)
-        left = [one for one in members if not one.is_done and not isinstance(one.state, Failed)]
-        done = sum(one.is_done for one in members)
+        left = any(look.left for look in looks)
         if not left or (hold is not None and hold.code != ReasonCode.CacheStale):
-            self._say(f"{done} of {len(members)} Pods done" + (f", {failed} failed" if failed else ""))
-            return End.FAILED if failed else End.PAUSED if left else End.DONE
-        patience = self._asked.settings.progress_deadline_seconds
-        if self._fleet.clock.monotonic() < self._moved_at + patience:
-            return None
-        self._say(f"nothing has gone on for {patience} s; {done} of {len(members)} Pods done")
-        return End.FAILED
+            return End.FAILED if any(look.has_failed for look in looks) else End.PAUSED if left else End.DONE
+        waited = self._fleet.clock.monotonic() - self._moved_at
+        return None if waited < self._patience else End.STUCK
+
+    @property
+    def _patience(self) -> int:
+        """How long to wait where nothing goes on, in seconds."""
+        return self._asked.settings.progress_deadline_seconds
 
     def _recheck(self, snapshot: Snapshot, live: Pod, now: datetime) -> PodAction | None:
         """The action on a Pod as it was read just now."""
-        found = sidecars.look(snapshot, (live,), self._asked, now).members
-        state = found[0].state if found else None
-        return state.action if isinstance(state, Pending | InProgress | Failed) else None
+        return sidecars.recheck(snapshot, live, self._asked, now)

@@ -18,6 +18,7 @@ from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
+from inplace.kube.errors import Conflict, Invalid
 from inplace.kube.resource import Resource
 from tests.scenarios.kinds import BY_NAME
 from tests.scenarios.manifests import workload
@@ -286,6 +287,64 @@ async def test_a_command_that_was_killed_goes_on_where_it_was(open_world):
         assert await upgrade(world, "v2") == 0
         assert await images(world) == [world.image("sidecar", "v2")] * 3
         assert [record.attempt for record in (await recorded(world)).values()] == [1, 1, 1]
+
+
+@once
+async def test_pods_whose_node_was_away_for_a_moment_are_not_drained_all_at_once(open_world):
+    """While one is in flight the node lifecycle controller says of the others that they are not Ready, as of all Pods
+    of a node, whatever they do; their kubelet says that they are a moment later."""
+    async with open_world() as world, mesh(world) as give:
+        await fleet(world, {"StatefulSet": 4})
+        await give("v2")
+
+        async def away():
+            while True:
+                pods = await meshed(world)
+                flying = any(in_flight(pod) for pod in pods)
+                for pod in pods:
+                    if records.read(pod) is None and pod.ready is flying:
+                        await mark(world, pod, ready=not flying)
+                await world.clock.sleep(0.05 if flying else 1.0)
+
+        marking = asyncio.create_task(away())
+        try:
+            assert await upgrade(world, "v2", "--grace-period", "1s") == 0
+        finally:
+            marking.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await marking
+        assert await images(world) == [world.image("sidecar", "v2")] * 4
+        assert not begun_while_away(world)
+        out = [sum(in_flight(pod) for pod in now.values()) for _, now in world.history.moments()]
+        assert max(out) == 1, "max-unavailable is 1"
+
+
+def in_flight(pod):
+    record = records.read(pod)
+    return isinstance(record, Record) and record.in_flight
+
+
+def begun_while_away(world):
+    """The Pods whose upgrade was begun while their condition Ready was False."""
+    found = []
+    for name in {one.pod.name for one in world.history.seen}:
+        for before, after in itertools.pairwise(world.history.of(name)):
+            if in_flight(after.pod) and records.read(before.pod) is None and not before.pod.ready:
+                found.append(name)
+    return found
+
+
+async def mark(world, pod, *, ready):
+    """As MarkPodsNotReady does, and as the kubelet undoes it (status manager, needsReconcile); nothing if the Pod is
+    another by now."""
+    number = next(n for n, one in enumerate(pod.status.conditions) if one.type == "Ready")
+    body = [
+        {"op": "test", "path": "/metadata/resourceVersion", "value": pod.metadata.resource_version},
+        {"op": "replace", "path": f"/status/conditions/{number}/status", "value": str(ready)},
+    ]
+    where = (resources.PODS, pod.name, world.namespace)
+    with contextlib.suppress(Invalid, Conflict):
+        await world.client.patch(*where, body, patch_type=PatchType.JSON, subresource="status", type=dict)
 
 
 async def killed(world, tag):

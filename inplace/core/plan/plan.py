@@ -34,7 +34,7 @@ from inplace.core.plan.result import Plan
 from inplace.core.plan.status import status
 from inplace.core.pod.states import Failed, InProgress, Pending
 from inplace.core.rollout import holds, prepull
-from inplace.core.rollout.admit import admit
+from inplace.core.rollout.admit import admit, still
 from inplace.core.rollout.assess import Assessor, PodAssessment
 from inplace.core.rollout.holds import Hold
 from inplace.core.rollout.snapshot import Snapshot
@@ -85,9 +85,8 @@ class Planner:
         A start that cost no budget because the Pod was broken is not granted any more once it is not.
         """
         match self._assessor.assess_pod(snapshot, live, now).state:
-            case Pending(action, broken):
-                before = next((pod for pod in snapshot.pods if pod.uid == live.uid), live)
-                return None if not broken and not before.ready else action
+            case Pending() as start:
+                return still(snapshot, live, start)
             case InProgress(action=action) | Failed(action=action):
                 return action
             case _:

@@ -13,17 +13,18 @@ from typing import Final
 
 from msgspec import Struct
 
-from inplace.core.actions.actions import Abort, Action, DryRunPatch
+from inplace.core.actions.actions import Abort, Action, DryRunPatch, PodAction
 from inplace.core.objects import images, names
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Concern, Reason, ReasonCode
 from inplace.core.objects.times import told
 from inplace.core.pod import attempt, eligibility, lifecycle
-from inplace.core.pod.availability import available
+from inplace.core.pod.availability import available, broken, runs
 from inplace.core.pod.evidence import kubelet_version
 from inplace.core.pod.states import Failed, Ineligible, InProgress, Pending, PodContext, PodState, UpToDate
-from inplace.core.rollout import disruption_budgets, order, verdicts
+from inplace.core.rollout import admit, disruption_budgets, order, quotas, verdicts
 from inplace.core.rollout.disruption_budgets import Reservations
+from inplace.core.rollout.quotas import Quotas
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.settings.annotations import Settings
 from inplace.core.state import records
@@ -97,14 +98,26 @@ class Look(Struct, frozen=True):
 
     @property
     def in_flight(self) -> int:
-        """How many are being upgraded by this order."""
-        return sum(isinstance(member.state, InProgress) for member in self.members)
+        """How many are being upgraded by this order; what was written and is not seen yet counts as begun."""
+        return sum(isinstance(one.state, InProgress) or one.pod.uid in self.snapshot.pending for one in self.members)
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether any of them has failed, whoever is to blame."""
+        return any(isinstance(one.state, Failed) for one in self.members)
+
+    @property
+    def left(self) -> list[Member]:
+        """Those that are not done yet, and may be: they begin, are in flight, wait or settle."""
+        possible = (one for one in self.members if self.objection is None and one.refused is None)
+        return [one for one in possible if not one.is_done and not isinstance(one.state, Failed)]
 
 
 class Decision(Struct, frozen=True):
-    """What to write now, why Pods that could begin do not, and when to look again."""
+    """What to write now, how many Pods begin by it, why others that could do not, and when to look again."""
 
     actions: tuple[Action, ...]
+    begun: int
     #: By name of the Pod.
     deferred: dict[str, Reason]
     due: datetime | None
@@ -227,7 +240,7 @@ def _state(snapshot: Snapshot, pod: Pod, record: Record | None, asked: Order, im
     start = eligibility.starting(pod, change.needs_proof, context)
     if start is not None:
         return Ineligible(start.reason, start.until)
-    return Pending(attempt.begin(pod, record, change, context), broken=not pod.ready)
+    return Pending(attempt.begin(pod, record, change, context), broken=broken(pod))
 
 
 def _undone(pod: Pod, record: Record) -> InProgress:
@@ -300,13 +313,14 @@ def decide(found: Look, hold: Reason | None, room: int) -> Decision:
         state.action for state in states if isinstance(state, InProgress | Failed) and state.action is not None
     ]
     reservations = disruption_budgets.standing(snapshot, settings, snapshot.pods, now)
-    quota, deferred = _Quota(_left(found), settings.budget(_desired(found)) - found.in_flight, room), {}
+    left, begun, deferred = _quotas(found), 0, dict[str, Reason]()
     for member in found.members:
         if not isinstance(member.state, Pending) or member.pod.uid in snapshot.pending:
             continue
-        why = hold or quota.exhausted(settings, broken=member.state.broken)
+        costs, may_be_starting = not member.state.broken, member.state.broken and runs(member.pod)
+        why = hold or (_CAPPED if begun >= room else left.exhausted(costs=costs, may_be_starting=may_be_starting))
         if why is None:
-            quota = quota.take(broken=member.state.broken)
+            left = left.take(member.pod, "", costs=costs, disruptive=True)
             reservations, why = reservations.reserve(member.pod)
         if why is None and snapshot.rests(member.state.action, now):
             failure = snapshot.failure_of(member.state.action)
@@ -316,49 +330,44 @@ def decide(found: Look, hold: Reason | None, room: int) -> Decision:
             deferred[member.pod.name] = why
             continue
         actions.append(member.state.action)
+        begun += 1
     actions = [action for action in actions if not snapshot.rests(action, now)]
-    return Decision((*reservations.writes(), *actions), deferred, _due(states, reservations, now))
+    return Decision((*reservations.writes(), *actions), begun, deferred, _due(states, reservations, now))
 
 
-class _Quota(Struct, frozen=True):
-    """How many more may begin: of those that serve, of those that are broken, and over all workloads."""
+def _quotas(found: Look) -> Quotas:
+    """Those of the workload before any Pod begins, by the controller's rules: over all of its Pods, selected or not,
+    whoever has made them unavailable."""
+    snapshot, settings = found.snapshot, found.order.settings
+    states = {one.pod.uid: one.state for one in found.members}
 
-    serving: int
-    broken: int
-    room: int
-
-    def exhausted(self, settings: Settings, *, broken: bool) -> Reason | None:
-        """Why no more may. A broken Pod costs no budget, but no more than that are in flight at a time."""
-        if self.room <= 0:
-            return _CAPPED
-        if (self.broken if broken else self.serving) > 0:
-            return None
-        return Reason(ReasonCode.Budget, "", f"max-unavailable {settings.max_unavailable} is used up")
-
-    def take(self, *, broken: bool) -> _Quota:
-        """With one more begun."""
-        return _Quota(self.serving - (not broken), self.broken - 1, self.room - 1)
-
-
-def _desired(found: Look) -> int:
-    return found.snapshot.kind.desired(found.snapshot.workload)
-
-
-def _left(found: Look) -> int:
-    """Max-unavailable less the unavailable Pods of the whole workload, whoever has made them so."""
-    snapshot, settled = found.snapshot, {one.pod.uid for one in found.members if one.is_done}
-    judged = {one.pod.uid for one in found.members if isinstance(one.state, UpToDate)}
-    asking = {one.pod.uid for one in found.members if isinstance(one.state, Pending)}
+    def begun(pod: Pod) -> bool:
+        state, record = states.get(pod.uid), records.read(pod)
+        if pod.uid in snapshot.pending or (state is not None and quotas.underway(state)):
+            return True
+        return isinstance(record, Record) and record.in_flight and not isinstance(state, Pending)
 
     def is_available(pod: Pod) -> bool:
-        record = records.read(pod)
-        begun = isinstance(record, Record) and record.in_flight and pod.uid not in asking
-        busy = begun or pod.uid in snapshot.pending
-        unsettled = pod.uid in judged and pod.uid not in settled
-        return pod.ready and not busy and not unsettled and pod.metadata.deletion_timestamp is None
+        settles = isinstance(state := states.get(pod.uid), UpToDate) and state.settling is not None
+        return pod.ready and not settles and not begun(pod) and pod.metadata.deletion_timestamp is None
 
-    unavailable = max(0, _desired(found) - sum(is_available(pod) for pod in snapshot.pods))
-    return max(0, found.order.settings.budget(_desired(found)) - unavailable)
+    desired = snapshot.kind.desired(snapshot.workload)
+    budget = settings.budget(desired)
+    unavailable = max(0, desired - sum(is_available(pod) for pod in snapshot.pods))
+    at_once = budget - sum(begun(pod) for pod in snapshot.pods)
+    return Quotas(max(0, budget - unavailable), str(settings.max_unavailable), at_once)
+
+
+def recheck(snapshot: Snapshot, live: Pod, asked: Order, now: datetime) -> PodAction | None:
+    """The action on a Pod that was granted its start, as it was read just now."""
+    found = look(snapshot, (live,), asked, now).members
+    match found[0].state if found else None:
+        case Pending() as start:
+            return admit.still(snapshot, live, start)
+        case InProgress(action=action) | Failed(action=action):
+            return action
+        case _:
+            return None
 
 
 def _due(states: Iterable[PodState], reservations: Reservations, now: datetime) -> datetime | None:

@@ -44,6 +44,17 @@ def runs(pod: Pod) -> bool:
     return len(states) == len(pod.spec.containers) and all(state.running is not None for state in states)
 
 
+def broken(pod: Pod) -> bool:
+    """Whether a Pod serves nobody and will not by itself, so that nobody loses by its upgrade.
+
+    One whose containers are ready and whose gates are all True serves: only its node was not Ready for a moment, and
+    the node lifecycle controller has set Ready=False meanwhile (MarkPodsNotReady; nothing else of it changes). The
+    kubelet sets it back with its next status.
+    """
+    own = (gate.condition_type for gate in pod.spec.readiness_gates)
+    return not pod.ready and not all(pod.is_true(type_) for type_ in ("ContainersReady", *own))
+
+
 def available(pod: Pod, context: PodContext) -> Reason | None:
     """None if the Pod has been Ready for min-ready-seconds, else what is missing (IsPodAvailable)."""
     if not pod.ready:

@@ -23,6 +23,7 @@ from inplace.core.objects.times import rounded_up, told
 from inplace.core.pod import attempt, batches, draining, eligibility, evidence, failures, gates, onward, resizes, sizing
 from inplace.core.pod.availability import (
     available,
+    broken,
     closed,
     gated,
     has_served,
@@ -93,7 +94,7 @@ def _at_rest(pod: Pod, last: Record | None, context: PodContext) -> PodState:
     waits_for = context.images.reason if context.images is not None and context.change.disrupts else None
     if context.images is not None and context.images.failed and waits_for is not None:
         return Failed(waits_for)  # its image could not be pulled, and the Pod is unchanged
-    return Pending(attempt.begin(pod, last, context.change, context), broken=not pod.ready, waits_for=waits_for)
+    return Pending(attempt.begin(pod, last, context.change, context), broken=broken(pod), waits_for=waits_for)
 
 
 def _settling(pod: Pod, last: Record | None, context: PodContext) -> PodState:
@@ -106,7 +107,7 @@ def _settling(pod: Pod, last: Record | None, context: PodContext) -> PodState:
     else:
         verdict = _verdict_of_birth(pod, deadline, context)
     if verdict is not None and (last.answers if last is not None else "") != context.retry:
-        return Pending(attempt.again(pod, last, context), broken=not pod.ready)
+        return Pending(attempt.again(pod, last, context), broken=broken(pod))
     if verdict is not None:
         # An exit after the deadline would hide how many came before it, so that a crash loop goes on record.
         recorded = last is not None and verdict.code in (ReasonCode.CrashLoop, ReasonCode.OOMKilled)

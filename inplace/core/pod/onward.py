@@ -10,7 +10,7 @@ from inplace.core.actions.actions import PodAction
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod import attempt, batches, draining, eligibility, gates
-from inplace.core.pod.availability import closed, drains
+from inplace.core.pod.availability import broken, closed, drains
 from inplace.core.pod.states import TARGET_UNKNOWN, Ineligible, InProgress, Pending, PodContext, PodState
 from inplace.core.state.records import Record
 from inplace.core.template.change import PodChange
@@ -67,4 +67,4 @@ def _asking(pod: Pod, change: PodChange, context: PodContext, action: PodAction)
     if gate is not None:
         return Ineligible(gate)
     waits_for = context.images.reason if context.images is not None else None
-    return Pending(action, broken=not pod.ready, waits_for=waits_for)
+    return Pending(action, broken=broken(pod), waits_for=waits_for)

@@ -18,7 +18,7 @@ from inplace.core.objects.model import Node, Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.times import told
 from inplace.core.pod import attempt, eligibility, failures, lifecycle
-from inplace.core.pod.availability import available, gated
+from inplace.core.pod.availability import available, broken, gated
 from inplace.core.pod.observation import PodObservation
 from inplace.core.pod.states import Failed, Ineligible, InProgress, Pending, PodContext, PodState, UpToDate
 from inplace.core.settings.annotations import Settings
@@ -68,7 +68,7 @@ def step(
     if reason is not None:
         return Ineligible(reason)
     last = record if isinstance(record, Record) else None
-    return Pending(attempt.begin(pod, last, change, context), broken=not pod.ready)
+    return Pending(attempt.begin(pod, last, change, context), broken=broken(pod))
 
 
 def _context(

@@ -11,6 +11,7 @@ from inplace.core.actions.actions import Abort, ResizePod
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod import attempt, evidence, failures, gates, resizes
+from inplace.core.pod.availability import broken
 from inplace.core.pod.states import TARGET_UNKNOWN, InProgress, Pending, PodContext, PodState
 from inplace.core.state.records import Record
 from inplace.core.template.change import PodChange, Refused, Size
@@ -28,7 +29,7 @@ def step(pod: Pod, record: Record, context: PodContext, held: Reason | None) -> 
     if isinstance(change, Refused):
         return attempt.fail(pod, record, change.reasons[0])
     if record.target != context.target:  # it serves on, and asks for what the new target takes of the budgets
-        return Pending(attempt.redirect_resize(pod, record, change, context), broken=not pod.ready)
+        return Pending(attempt.redirect_resize(pod, record, change, context), broken=broken(pod))
     if change.calm_sizes and not is_late(pod, record, context):
         return resize(pod, record, change.calm_sizes)
     missing = unsized(pod, record, context)
@@ -39,7 +40,7 @@ def step(pod: Pod, record: Record, context: PodContext, held: Reason | None) -> 
         return InProgress(waits)
     done = attempt.after_resize(pod, record, change, context)
     if change.disrupts:  # the budget may be another than when the resize began
-        return Pending(done, broken=not pod.ready)
+        return Pending(done, broken=broken(pod))
     return InProgress(_waiting("the new cpu and memory are in force"), done)
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 from inplace.core.actions.actions import BeginResize, CloseGate, Complete, PatchImages, PodAction
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason
-from inplace.core.pod import gates
+from inplace.core.pod import availability, gates
 from inplace.core.pod.availability import runs
 from inplace.core.pod.states import Ineligible, InProgress, Pending
 from inplace.core.rollout import disruption_budgets, order, reported
@@ -22,6 +22,7 @@ from inplace.core.rollout.assess import Assessment, PodAssessment
 from inplace.core.rollout.disruption_budgets import Reservations
 from inplace.core.rollout.holds import Hold
 from inplace.core.rollout.quotas import Quotas
+from inplace.core.rollout.snapshot import Snapshot
 
 
 class Admission(Struct, frozen=True):
@@ -130,13 +131,20 @@ def candidates(assessment: Assessment) -> Sequence[tuple[PodAssessment, Pending]
     key, nodes = assessment.settings.spread_by, assessment.snapshot.nodes
     if not key:
         return found
-    broken = [(pod, state) for pod, state in found if not pod.ready]
-    others = {pod.pod.uid: (pod, state) for pod, state in found if pod.ready}
+    broken = [(pod, state) for pod, state in found if state.broken]
+    others = {pod.pod.uid: (pod, state) for pod, state in found if not state.broken}
     # One that is upgraded but not available yet burdens its value as well as one in flight does.
     down = [pod.pod for pod in assessment.pods if isinstance(pod.state, InProgress) or not pod.available]
     waiting = [pod.pod for pod, _ in others.values()]
     spread = order.spread(waiting, lambda pod: order.spread_value(key, pod, nodes), down)
     return [*broken, *(others[pod.uid] for pod in spread)]
+
+
+def still(snapshot: Snapshot, live: Pod, start: Pending) -> PodAction | None:
+    """The start that this Pod was granted, now that it was read once more: what cost no budget because the Pod was
+    broken is not granted any more once it is not."""
+    before = next((pod for pod in snapshot.pods if pod.uid == live.uid), live)
+    return None if not start.broken and availability.broken(before) else start.action
 
 
 def target_of(action: PodAction) -> str:

@@ -21,7 +21,7 @@ from inplace.core.objects import names, selectors
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Pdb
-from inplace.core.pod.availability import closed, drains
+from inplace.core.pod.availability import broken, closed, drains
 from inplace.core.rollout import reported
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.settings.annotations import DisruptionBudgets, DrainPolicy, Settings
@@ -61,9 +61,9 @@ class Reservations(Struct, frozen=True):
     def reserve(self, pod: Pod) -> tuple[Reservations, Reason | None]:
         """Reserve a disruption of this Pod, or return why it must wait: for the reservation, or for its budgets.
 
-        A Pod that is not Ready takes nothing from them.
+        A broken Pod takes nothing from them.
         """
-        if not pod.ready:
+        if broken(pod):
             return self, None
         own = [pdb for pdb in self.respected if selectors.matches(pdb.spec.selector, pod.metadata.labels)]
         lacking = [pdb for pdb in own if not self._is_reserved(pdb, pod)]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from inplace.core.objects.model import Node, Pod
+from inplace.core.pod.availability import broken
 from inplace.core.settings.annotations import Settings
 
 T = TypeVar("T")
@@ -20,7 +21,7 @@ def rank(settings: Settings, kind_order: Callable[[Pod], int], pod: Pod) -> Rank
 
     A Pod whose label is missing or not an integer comes last among its peers.
     """
-    return (pod.ready, -_weight(pod, settings.order_by), kind_order(pod), pod.name)
+    return (not broken(pod), -_weight(pod, settings.order_by), kind_order(pod), pod.name)
 
 
 def _weight(pod: Pod, label: str | None) -> int:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.pod.states import InProgress, Pending
+from inplace.core.pod.states import InProgress, Pending, PodState, UpToDate
 from inplace.core.rollout import max_unavailable, reported, steps, targets
 from inplace.core.rollout.assess import Assessment
 from inplace.core.rollout.targets import AtStep
@@ -23,7 +23,7 @@ class Quotas(Struct, frozen=True):
     #: maxUnavailable less every Pod that is unavailable already.
     unavailable: int
     max_unavailable: str
-    #: maxUnavailable less the Pods in flight: how many that are not Ready, but run, may be swapped at a time.
+    #: maxUnavailable less the Pods under way: how many that are not Ready, but run, may be swapped at a time.
     at_once: int
     #: Of the cap over all workloads; None: there is none.
     room: int | None = None
@@ -40,7 +40,7 @@ class Quotas(Struct, frozen=True):
         settings, snapshot = assessment.settings, assessment.snapshot
         desired = snapshot.kind.desired(snapshot.workload)
         left = max_unavailable.left(settings, desired, assessment.pods)
-        at_once = settings.budget(desired) - sum(isinstance(pod.state, InProgress) for pod in assessment.pods)
+        at_once = settings.budget(desired) - sum(underway(pod.state) for pod in assessment.pods)
         quotas = cls(left, str(settings.max_unavailable), at_once, _room(assessment))
         if not isinstance(assessment.targets, AtStep):
             return quotas
@@ -81,6 +81,12 @@ class Quotas(Struct, frozen=True):
             room=self.room - costs if self.room is not None else None,
             step_left=self.step_left - self._takes_place(pod, moves_to),
         )
+
+
+def underway(state: PodState) -> bool:
+    """Whether a Pod has begun, and is not over: in flight, or upgraded and given the time to become available."""
+    settles = isinstance(state, UpToDate) and state.settling is not None and state.until is not None
+    return settles or isinstance(state, InProgress)
 
 
 def _room(assessment: Assessment) -> int | None:

@@ -19,7 +19,7 @@ from inplace.core.plan.decision import Decision
 from inplace.core.plan.plan import Planner, is_opted_in
 from inplace.core.plan.status import explain
 from inplace.core.pod import gates, prediction, resizes
-from inplace.core.pod.availability import drains
+from inplace.core.pod.availability import broken, drains
 from inplace.core.pod.prediction import Prediction
 from inplace.core.pod.states import Failed, Ineligible, InProgress, Pending, UpToDate
 from inplace.core.rollout import holds
@@ -240,7 +240,7 @@ def _pod(decision: Decision, assessed: PodAssessment, node: Node | None) -> PodF
         metadata_only=_is_metadata_only(assessed),
         disrupts=expected is not None,
         drained=_is_drained(pod, change, decision.assessment.settings),
-        broken=not pod.ready,
+        broken=broken(pod),
         outstanding=_is_outstanding(assessed),
         why_not=_why_not(decision, assessed, verdict),
         prediction=expected,

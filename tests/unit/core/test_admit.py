@@ -109,6 +109,24 @@ def test_pods_that_may_only_be_starting_are_not_swapped_all_at_once(waiting, beg
     assert started(admission(*found[:2], flying, annotations={"max-unavailable": "2"}, room=0)) == begin[1:]
 
 
+@pytest.mark.parametrize(("gate", "begin"), [("True", []), (None, []), ("absent", ["web-2"])])
+def test_a_pod_whose_node_was_away_for_a_moment_is_not_broken(gate, begin):
+    """The node lifecycle controller sets Ready=False, and nothing else: the kubelet is about to set it back."""
+    assert started(admission(*pods(3, gate=gate, ready=False, conditions_ready=True))) == begin
+    one = pod(name="web-2", gate=gate, ready=False, conditions_ready=True)
+    assert started(admission(*pods(2), one)) == begin, "nor does another begin meanwhile"
+
+
+def test_a_pod_that_is_upgraded_and_not_ready_yet_counts_among_those_that_may_only_be_starting():
+    """Once its gate is open it is not in flight any more."""
+    fresh = swapping(PodPhase.DONE, evidence="ImageChanged")
+    upgraded = pod(container(image="app:v2"), name="web-2", image="app:v2", revision=NEW, ready=False, record=fresh)
+    others = pods(2, ready=False)
+    assert started(admission(*others, upgraded)) == []
+    assert started(admission(*others, upgraded, annotations={"max-unavailable": "2"})) == ["web-1"]
+    assert started(admission(*others, upgraded, now=later(700), annotations={"max-failures": "1"})) == ["web-1"]
+
+
 def test_a_change_of_labels_costs_nothing_and_waits_for_nothing():
     made = admission(*pods(3), revisions=LABEL_ONLY, room=0, pull_pods=PullPods())
     assert started(made) == ["web-2", "web-1", "web-0"]

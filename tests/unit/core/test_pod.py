@@ -422,7 +422,7 @@ def test_a_failed_pod_stays_failed_for_its_target_and_degrades_the_workload():
 
 
 def test_a_failed_pod_that_recovers_by_itself_is_done():
-    action = only(failed(AFTER))
+    action = only(failed(AFTER, conditions_ready=True))
     assert isinstance(action, Complete)
     assert (action.record.phase, action.record.reason) == (PodPhase.DONE, "")
 
@@ -648,7 +648,7 @@ def test_only_exits_by_the_deadline_are_a_crash_loop(last, counts):
 def test_a_crash_loop_that_ends_by_itself_is_done_and_its_exits_no_longer_count():
     record = replace(swapping(PodPhase.FAILED, evidence="ImageChanged"), reason="CrashLoop")
     running = container("c://9", image="app:v2", restarts=4, last="c://8", ended=later(40), started=later(50))
-    action = only(swapped(running, gate="True", record=record), at=70, sighted=False)
+    action = only(swapped(running, gate="True", record=record, conditions_ready=True), at=70, sighted=False)
     assert isinstance(action, Complete)
     assert (action.record.phase, action.record.containers["app"].restarts) == (PodPhase.DONE, 3)
 

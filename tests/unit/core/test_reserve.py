@@ -109,6 +109,12 @@ def test_a_pod_that_is_not_ready_takes_nothing():
     assert not reserves(made)
 
 
+def test_a_pod_whose_node_was_away_for_a_moment_takes_its_place():
+    away = [pod(), pod(name="web-1", ready=False, conditions_ready=True)]
+    made = plan(budget(allowed=0), pods=away, annotations={"max-unavailable": "2"})
+    assert starts(made) == []
+
+
 def test_a_budget_that_cannot_be_read_holds_back_and_is_not_written():
     """It is left out of nothing: what protects Pods would protect nothing."""
     lost = Lost("default", "web", "pdb-web", "5")

@@ -177,6 +177,46 @@ def test_the_budget_counts_every_pod_of_the_workload():
     assert len(sidecars.decide(judged(*pods, order=two), None, 1).actions) == 1
 
 
+def test_pods_of_a_node_that_was_away_for_a_moment_are_not_broken():
+    away = [meshed(f"web-{n}", ready=False, conditions_ready=True) for n in range(3)]
+    decision = sidecars.decide(judged(*away), None, ROOM)
+    assert decision.actions == ()
+    assert {reason.code for reason in decision.deferred.values()} == {ReasonCode.Budget}
+
+
+def test_pods_that_may_only_be_starting_begin_as_the_budget_has_it_and_those_count_that_were_begun_just_now():
+    starting = [meshed(f"web-{n}", ready=False) for n in range(3)]
+    assert len(sidecars.decide(judged(*starting), None, ROOM).actions) == 1
+    written = judged(*starting, pending=frozenset({"uid-web-2"}))
+    assert written.in_flight == 1
+    assert sidecars.decide(written, None, ROOM).actions == ()
+    settles = meshed("web-2", image=NEW_PROXY, ready=False, record=record())
+    assert sidecars.decide(judged(*starting[:2], settles), None, ROOM).actions == ()
+    crashes = [replace(one, status=crashing().status) for one in starting]
+    assert len(sidecars.decide(judged(*crashes), None, ROOM).actions) == 3, "nobody loses by it"
+    assert len(sidecars.decide(judged(*crashes), None, 2).actions) == 2, "but --max-disrupted holds of all"
+
+
+def crashing():
+    return pod(
+        container(running=False, waiting="CrashLoopBackOff"), container("c://p", name="proxy", image=OLD_PROXY),
+        ready=False,
+    )  # fmt: skip
+
+
+def test_a_start_that_cost_nothing_is_not_made_once_it_costs():
+    """And one of a Pod that serves again is not taken for that of the broken Pod that it was."""
+    broken, serves = meshed(ready=False), meshed()
+    assert sidecars.recheck(snapshot(serves), serves, ORDER, NOW) is not None
+    assert sidecars.recheck(snapshot(broken), broken, ORDER, NOW) is not None
+    assert sidecars.recheck(snapshot(broken), serves, ORDER, NOW) is None
+
+
+def test_a_lost_node_stops_no_other_pod_and_is_a_failure_in_the_end():
+    lost = judged(meshed(image=NEW_PROXY, ready=False, record=record(phase=PodPhase.FAILED, reason="NodeLost")))
+    assert (lost.failed, lost.has_failed, lost.left) == ([], True, [])
+
+
 def test_a_hold_begins_nothing_and_ends_what_has_begun():
     hold = Reason(ReasonCode.Paused, "", "paused")
     begun = meshed("web-1", image=NEW_PROXY, record=record(phase=PodPhase.SWAPPING, deadline=later(-1)))
