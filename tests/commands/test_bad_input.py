@@ -113,6 +113,11 @@ async def test_what_is_not_opted_in(web):
         is_one_line(await web.inplace(command, "sts/web"), says)
 
 
+async def test_a_selector_that_no_pod_has(web):
+    line = ("sidecars", "-l", "app=none", "-c", "proxy", "--image", "shop:v2", "--yes")
+    is_one_line(await web.inplace(*line), "no Pod matches --selector: expected one of Pods that are there")
+
+
 async def test_a_pod_of_nobody(web):
     kinds = "StatefulSet, DaemonSet, Deployment, ReplicaSet"
     is_one_line(await web.inplace("explain", "bare"), f"pod/bare has no owner of a supported kind: expected {kinds}")
