@@ -193,7 +193,8 @@ async def test_labels_that_others_change_on_live_pods_stay(open_world):
 async def test_versions_of_a_deployment_that_is_recreated_never_serve_together(open_world):
     async with open_world() as world:
         world.flavour = DEPLOYMENT
-        await world.create_web(replicas=2, strategy={"type": "Recreate"})
+        await world.create_web(replicas=2, strategy={"type": "Recreate"}, annotations={"max-unavailable": "100%"})
+        await world.annotate(max_unavailable=None)
         await world.set_image(world.app("v2"))
         status = await world.wait_phase("web", Phase.REFUSED)
         assert ReasonCode.StrategyUnsupported in {reason.code for reason in status.reasons}

@@ -59,6 +59,13 @@ _CANARIES: tuple[dict[str, Any], ...] = (
         "spec": {**_ON_CONFIGMAPS, "validations": [{"expression": "!has(object.data)", "message": "mutated, refused"}]},
     },
 )
+#: Where no policy mutates, as with servers that cannot (before 1.36).
+_CANARY_ALONE: dict[str, Any] = {
+    "apiVersion": f"{_API}/v1",
+    "kind": "ValidatingAdmissionPolicy",
+    "metadata": {"name": "canary-alone"},
+    "spec": {**_ON_CONFIGMAPS, "validations": [{"expression": "false", "message": "alone, refused"}]},
+}
 
 
 @cache
@@ -107,7 +114,10 @@ def everywhere(suffix: str, *policies: str) -> list[dict[str, Any]]:
 def bound(kubeconfig: Path, namespace: str, *policies: str) -> Iterator[None]:
     """Bind policies to a namespace while the block runs; the policies themselves stay. `in_force` tells when."""
     chosen, bindings = scoped(namespace, *policies)
-    chosen, bindings = [*chosen, *_CANARIES], [*bindings, *_canary_bindings(namespace)]
+    mutates = any(one["kind"] == "MutatingAdmissionPolicy" for one in chosen)
+    canaries = _CANARIES if mutates else (_CANARY_ALONE,)
+    bindings += [_canary_binding(one, namespace) for one in canaries]
+    chosen += canaries
     _kubectl(kubeconfig, "apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all([*chosen, *bindings]))
     try:
         yield
@@ -121,24 +131,20 @@ async def in_force(client: Client, namespace: str) -> bool:
     try:
         await client.create(Resource("", "v1", "configmaps", "ConfigMap"), namespace, body, type=dict, dry_run=True)
     except Rejected as error:
-        return "mutated, refused" in str(error)
+        return any(sung in str(error) for sung in ("mutated, refused", "alone, refused"))
     return False
 
 
-def _canary_bindings(namespace: str) -> list[dict[str, Any]]:
-    spec = {
-        "policyName": "canary",
+def _canary_binding(canary: dict[str, Any], namespace: str) -> dict[str, Any]:
+    kind, name = canary["kind"], canary["metadata"]["name"]
+    spec: dict[str, Any] = {
+        "policyName": name,
         "matchResources": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}},
     }
-    kinds: dict[str, dict[str, Any]] = {
-        "MutatingAdmissionPolicyBinding": {},
-        "ValidatingAdmissionPolicyBinding": {"validationActions": ["Deny"]},
-    }
-    name = {"name": f"canary-{namespace}"}
-    return [
-        {"apiVersion": f"{_API}/v1", "kind": kind, "metadata": name, "spec": {**spec, **own}}
-        for kind, own in kinds.items()
-    ]
+    if kind == "ValidatingAdmissionPolicy":
+        spec["validationActions"] = ["Deny"]
+    meta = {"name": f"{name}-{namespace}"}
+    return {"apiVersion": f"{_API}/v1", "kind": f"{kind}Binding", "metadata": meta, "spec": spec}
 
 
 @asynccontextmanager
