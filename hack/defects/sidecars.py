@@ -110,10 +110,10 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     ),
     Defect(
         "forget since when the containers of an earlier run have run",
-        "cluster/fleet.py",
-        "if memory is None else remembered(seen, memory)",
-        "if False else remembered(seen, memory or Memory(self.clock, self.cache))",
-        (f"{_RUN}test_what_is_done_is_said_to_be_done",),
+        DRIVER,
+        "        self._memory.infer(self._fleet.selected())\n",
+        "",
+        (f"{_RUN}test_one_signal_ends_what_has_begun_and_counts_it",),
     ),
     Defect(
         "end well although a node is lost",

@@ -159,6 +159,9 @@ async def test_one_signal_ends_what_has_begun_and_counts_it(mesh, name):
     done = await ended(process)
     assert (done.code, done.out.splitlines()[-1]) == (130, "1 of 2 Pods done")
     assert done.err == "pausing: beginning nothing more; again to leave Pods in flight as they are\n"
+    again = await run(mesh, "--yes")
+    assert (again.code, again.out.splitlines()[-1]) == (0, "2 of 2 Pods done")
+    assert "default/web-1: " not in again.out, "it was done when this run began"
 
 
 @pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
