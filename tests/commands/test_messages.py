@@ -356,9 +356,9 @@ async def test_no_value_of_a_tenant_begins_a_line(shop, opted_in):
             ("check", "sts/web"),
             ("check", "sts/web", "-o", "wide"),
             ("set", "image", "sts/web", f"app=shop:v9\n{FORGED}"),
-            ("sidecars", "-l", "app=web", "-c", "app", "--image", "shop:v2", "--dry-run"),
+            ("sidecars", "-l", "app=web", "-c", "app", "--image", "shop:v2", "--dry-run=client"),
             ("restart", "pod/web-0", "--timeout", "2s"),
-            ("rollback", "sts/web", "--dry-run"),
+            ("undo", "sts/web", "--dry-run=client"),
             ("diff", "sts/web", "--revision", "1"),
         ):
             done = await shop.inplace(*words)

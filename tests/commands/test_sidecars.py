@@ -13,6 +13,7 @@ import pytest_asyncio
 
 from inplace.core.objects import names
 from inplace.core.objects.model import Pod
+from inplace.core.pod.failures import UNPROBED
 from inplace.core.state import records
 from inplace.core.state.records import Author, PodPhase, Record
 from inplace.kube import resource as resources
@@ -65,6 +66,11 @@ def begun(shop, *options):
     """The command as a process of its own, which can be given signals."""
     line = [str(PROGRAM), *ASKED, *options, "--kubeconfig", str(shop.kubeconfig)]
     return subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+async def steady():
+    """Another process knows since when a container has run by its status alone, in whole seconds."""
+    await asyncio.sleep(UNPROBED.total_seconds() + 2)
 
 
 async def ended(process):
@@ -142,6 +148,7 @@ async def test_what_is_done_is_said_to_be_done(mesh):
     """In the summary, in the plan of the next run, and of one that begins nothing."""
     done = await run(mesh, "--yes")
     assert (done.code, done.out.splitlines()[-1]) == (0, "2 of 2 Pods done")
+    await steady()
     for option in ("--dry-run=server", "--yes", "--pause"):
         done = await run(mesh, option)
         assert done.code == 0
@@ -159,6 +166,7 @@ async def test_one_signal_ends_what_has_begun_and_counts_it(mesh, name):
     done = await ended(process)
     assert (done.code, done.out.splitlines()[-1]) == (130, "1 of 2 Pods done")
     assert done.err == "pausing: beginning nothing more; again to leave Pods in flight as they are\n"
+    await steady()
     again = await run(mesh, "--yes")
     assert (again.code, again.out.splitlines()[-1]) == (0, "2 of 2 Pods done")
     assert "default/web-1: " not in again.out, "it was done when this run began"

@@ -29,6 +29,8 @@ async def ours(world):
 async def test_no_write_that_it_must_not_make_is_let_through(open_world):
     async with open_world(controller=False, recorded=False) as world, ours(world) as client:
         writes = await forbidden.stand(world)
+        if world.cluster.k8s < "1.36":  # a server drops it without a word, so that no policy sees it
+            writes = tuple(one for one in writes if one.what != "size of the Pod")
         with policies.bound(world.cluster.kubeconfig, world.namespace, *policies.named("fence")):
             await world.until(lambda: fenced(client, world), "the fence to be in force", SOON)
             answers = await asyncio.gather(*(forbidden.refused(client, world.namespace, one) for one in writes))

@@ -46,7 +46,7 @@ async def resized_besides(world: World, client: Client) -> list[str]:
 
 
 async def _pod(world: World, name: str) -> dict[str, Any]:
-    """A Pod, but for who wrote it and when."""
+    """A Pod, but for who wrote it and when, and for what its kubelet says of it meanwhile."""
     one = await world.client.get(resources.PODS, name, world.namespace, type=dict)
     kept = {key: value for key, value in one["metadata"].items() if key not in ("managedFields", "resourceVersion")}
-    return {**one, "metadata": kept}
+    return {"metadata": kept, "spec": one["spec"], "phase": one["status"]["phase"]}

@@ -18,7 +18,7 @@ from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
-from inplace.kube.errors import Conflict, Invalid
+from inplace.kube.errors import Conflict, Invalid, KubeError
 from inplace.kube.resource import Resource
 from tests.scenarios.kinds import BY_NAME
 from tests.scenarios.manifests import workload
@@ -122,8 +122,9 @@ async def open_gate(world, pod):
     if pod.condition(names.GATE) is None and pod.status.conditions:
         value = {"type": names.GATE, "status": "True"}
         body = [{"op": "add", "path": "/status/conditions/-", "value": value}]
-        with contextlib.suppress(Exception):
-            await world.client.patch(resources.PODS, pod.name, world.namespace, body, subresource="status", type=dict)
+        where = (resources.PODS, pod.name, world.namespace)
+        with contextlib.suppress(KubeError):  # it has changed, or is gone: the next look opens it
+            await world.client.patch(*where, body, patch_type=PatchType.JSON, subresource="status", type=dict)
 
 
 async def meshed(world):
