@@ -70,7 +70,7 @@ async def ask(client: Client, action: DryRunPatch, now: datetime, *, timeout: fl
         if action.sizes:
             return dry_runs.resize_refusal(action.pod.name, action.sizes, words(error))
         return dry_runs.refusal(action.pod.name, action.images, words(error))
-    return dry_runs.rewritten(stored, action.images)
+    return dry_runs.rewritten(stored, action.images) or dry_runs.unheeded(stored, action.sizes)
 
 
 async def _patch(client: Client, request: Patch, type: type[T], *, timeout: float | None, dry_run: bool) -> T:

@@ -60,6 +60,8 @@ class Container:
     #: The resources of its spec that the kubelet has set aside for it, and those with which it runs.
     allocated: Tree = field(default_factory=dict)
     actual: Tree = field(default_factory=dict)
+    #: The resources whose limit among these is that of the Pod as a whole, for it has none of its own.
+    taken: frozenset[str] = frozenset()
     backoffs: dict[str, Backoff] = field(default_factory=dict)
     #: The images that it has been made from so far.
     tried: set[str] = field(default_factory=set)

@@ -19,6 +19,7 @@ class Abilities:
         self.tracks_generation = (major, minor) >= (1, 34)
         self.restarts_sidecars = (major, minor) >= (1, 32)
         self.resizes = (major, minor) >= (1, 33)
+        self.resizes_whole = (major, minor) >= (1, 36)
 
 
 @dataclass(frozen=True)

@@ -55,7 +55,7 @@ class Worker:
         self._status: Tree = {}
         self._reports = asyncio.Event()
         self._ended = False
-        self._sizes = resizing.Sizes(node, self._containers)
+        self._sizes = resizing.Sizes(node, self._containers, whole=machinery.abilities.resizes_whole)
 
     # --- from outside -----------------------------------------------------------------------------------------------
 
@@ -108,7 +108,7 @@ class Worker:
         container.shown, container.image_id = found["image"], found["imageID"]
         container.id, container.restarts = found["containerID"], found["restartCount"]
         container.running = "running" in found["state"]
-        container.actual = found.get("resources") or spec.get("resources") or {}
+        container.actual = resizing.with_taken(found.get("resources") or spec.get("resources") or {}, self.pod)
         container.done = "terminated" in found["state"]
         if container.running:
             container.started = self._clock.now()
@@ -189,6 +189,10 @@ class Worker:
         for spec in self._sizes.calm(_specs(pod)):
             await self._pause(self._timings.resize)
             self._containers[spec["name"]].actual = self._containers[spec["name"]].allocated
+            given = True
+        if self._sizes.whole.is_behind():
+            await self._pause(self._timings.resize)
+            self._sizes.whole.actual = self._sizes.whole.allocated
             given = True
         return self._sizes.is_over() or given
 
@@ -309,6 +313,7 @@ class Worker:
             status |= {"podIP": self._address, "podIPs": [{"ip": self._address}]}
         if self._abilities.tracks_generation:
             status["observedGeneration"] = self._generation
+        status |= self._sizes.whole.of_status()
         status["phase"] = phase or statuses.phase(pod, status)
         wanted = statuses.conditions(pod, status, networked=bool(self._address))
         if phase:

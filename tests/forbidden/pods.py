@@ -65,11 +65,11 @@ def _of_pod(name: str) -> Iterator[Write]:
 
 
 def _of_size(name: str) -> Iterator[Write]:
-    """What a resize could change: the size of all containers together, and of a Pod that is nobody's any size."""
-    large = {"requests": {"cpu": "300m", "memory": "96Mi"}}
-    yield put("size of the Pod", resources.PODS, name, "/spec/resources", large, subresource="resize")
+    """What a resize could change: of a Pod that is nobody's any size."""
     if name == "owned":
         return
+    large = {"requests": {"cpu": "300m", "memory": "96Mi"}}
+    yield put("size of the Pod", resources.PODS, name, "/spec/resources", large, subresource="resize")
     for side, resource, amount in (
         ("requests", "cpu", "20m"),
         ("requests", "memory", "4Mi"),
@@ -91,6 +91,7 @@ def unresizable() -> Iterator[Write]:
         "resize policy": (f"{app}/resizePolicy", [{"resourceName": "cpu", "restartPolicy": "RestartContainer"}]),
         "a device": (f"{app}/resources/claims", [{"name": "gpu"}]),
         "storage": (f"{app}/resources/requests/ephemeral-storage", "1Gi"),
+        "large pages of the Pod": ("/spec/resources", {"limits": {"hugepages-2Mi": "2Mi"}}),
         "another container": ("/spec/containers/-", {"name": "x", "image": IMAGE}),
         "an init container": ("/spec/initContainers", [{"name": "x", "image": IMAGE}]),
         "tolerations": ("/spec/tolerations/-", {"key": "example.com/more", "operator": "Exists"}),

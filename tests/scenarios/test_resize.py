@@ -228,27 +228,6 @@ async def test_what_a_resize_cannot_do_is_refused_before_anything_is_written(ope
         assert (lives(await world.pods()), [sizes(pod) for pod in await world.pods()]) == before
 
 
-async def test_of_a_pod_with_a_size_of_its_own_the_containers_are_resized_and_the_pod_is_not(open_world):
-    """Of the Pod as a whole it is refused, although a server can do it from 1.36 on: it does not tell that it can."""
-    async with open_world() as world:
-        if await minor(world) < 36:
-            pytest.skip("kubelets before 1.36 resize nothing of such a Pod")
-        whole = {"requests": {"cpu": "60m", "memory": "32Mi"}, "limits": {"cpu": "600m", "memory": "256Mi"}}
-        await create(world, replicas=1, spec={"resources": whole})
-        before = lives(await world.pods())
-        larger = {**whole, "requests": {"cpu": "80m", "memory": "32Mi"}}
-        await world.patch({"spec": {"template": {"spec": {"resources": larger}}}})
-        status = await world.wait_phase("web", Phase.REFUSED)
-        found = [(one.code, one.path) for one in status.reasons]
-        assert found == [(ReasonCode.ResizeNotSupported, "spec.resources.requests[cpu]")]
-        assert all(records.read(one.pod) is None for one in world.history.seen)
-        await world.patch({"spec": {"template": {"spec": {"resources": whole}}}})
-        await resize(world, LARGE)
-        await world.wait_upgraded()
-        pods = await world.pods()
-        assert ([sizes(pod) for pod in pods], lives(pods)) == ([(LARGE, LARGE)] * len(pods), before)
-
-
 BACK = {"progress-deadline-seconds": "5", "on-failure": "Rollback"}
 
 

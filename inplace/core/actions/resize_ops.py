@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from inplace.core.objects.model import Container, Pod
+from inplace.core.objects.model import WHOLE, Container, Pod, Resources
 from inplace.core.template.change import Size
 
 Op = dict[str, Any]
@@ -14,7 +14,8 @@ Op = dict[str, Any]
 def of(pod: Pod, sizes: Mapping[str, Size]) -> list[Op]:
     """Tests the name of each container, and that what is replaced is still what was read."""
     found = (("containers", pod.spec.containers), ("initContainers", pod.spec.init_containers))
-    return [
+    whole = list(_of_whole(pod.spec.resources, sizes[WHOLE])) if WHOLE in sizes else []
+    return whole + [
         op
         for family, containers in found
         for index, container in enumerate(containers)
@@ -25,8 +26,21 @@ def of(pod: Pod, sizes: Mapping[str, Size]) -> list[Op]:
 
 def _of_container(path: str, container: Container, size: Size) -> Iterator[Op]:
     yield {"op": "test", "path": f"{path}/name", "value": container.name}
+    yield from _of_resources(f"{path}/resources", container.resources, size)
+
+
+def _of_whole(current: Resources | None, size: Size) -> Iterator[Op]:
+    """Of the Pod; where it has no such field it gets one."""
+    path = "/spec/resources"
+    if current is None:
+        yield {"op": "test", "path": path, "value": None}
+        yield {"op": "add", "path": path, "value": {}}
+    yield from _of_resources(path, current or Resources(), size)
+
+
+def _of_resources(path: str, resources: Resources, size: Size) -> Iterator[Op]:
     for side, amounts in size.items():
-        current = container.resources.limits if side == "limits" else container.resources.requests
-        where = f"{path}/resources/{side}"
+        current = resources.limits if side == "limits" else resources.requests
+        where = f"{path}/{side}"
         yield {"op": "test", "path": where, "value": current or None}
         yield {"op": "add", "path": where, "value": {**current, **amounts}}

@@ -47,8 +47,8 @@ class Template(Struct, frozen=True, eq=False, dict=True):
 
     @cached_property
     def sizes(self) -> Mapping[str, Size]:
-        """The cpu and memory of each of its containers."""
-        return {name: sizes.of(container) for name, container in trees.all_containers(self.tree).items()}
+        """The cpu and memory of each of its containers, and of its Pods as a whole."""
+        return sizes.every(self.tree)
 
     @cached_property
     def imageless(self) -> bytes:

@@ -19,7 +19,7 @@ from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
 from inplace.core.kinds.partition import Unordered
 from inplace.core.objects import aliases, names
 from inplace.core.objects.memo import memoised
-from inplace.core.objects.model import Pod, Tree
+from inplace.core.objects.model import WHOLE, Pod, Resources, Tree
 from inplace.core.objects.reading import UNREADABLE
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Workload
@@ -155,11 +155,13 @@ def _has(live: str, image: str) -> bool:
 
 
 def _wrong_amounts(pod: Pod, template: Template) -> int:
-    """How many amounts of cpu and memory that the template has the Pod's containers lack, or have otherwise."""
+    """How many amounts of cpu and memory that the template has the Pod and its containers lack, or have otherwise."""
+    both = (*pod.spec.containers, *pod.spec.init_containers)
+    found = {**{one.name: one.resources for one in both}, WHOLE: pod.spec.resources or Resources()}
     return sum(
-        not sizes.same(container.resources.amount(side, name), amount)
-        for container in (*pod.spec.containers, *pod.spec.init_containers)
-        for side, amounts in template.sizes.get(container.name, {}).items()
+        not sizes.same(here.amount(side, name), amount)
+        for owner, here in found.items()
+        for side, amounts in template.sizes.get(owner, {}).items()
         for name, amount in amounts.items()
     )
 

@@ -147,6 +147,10 @@ class Resources(Part, frozen=True):
         return (self.limits if side == "limits" else self.requests).get(name)
 
 
+#: What stands for the Pod as a whole where sizes go by container: no container can have a capital letter in its name.
+WHOLE: Final = "Pod"
+
+
 class Container(Part, frozen=True):
     """A container of a Pod's spec."""
 
@@ -179,6 +183,8 @@ class PodSpec(Part, frozen=True):
     termination_grace_period_seconds: int = 30
     host_network: bool = False
     security_context: SecurityContext | None = None
+    #: Of the Pod as a whole, beside those of its containers (from 1.34 on).
+    resources: Resources | None = None
 
 
 class Waiting(Part, frozen=True):
@@ -239,6 +245,9 @@ class PodStatus(Part, frozen=True):
     container_statuses: tuple[ContainerStatus, ...] = ()
     init_container_statuses: tuple[ContainerStatus, ...] = ()
     observed_generation: int = 0
+    #: Of the Pod as a whole: what its cgroup has, and what the kubelet has set aside for it (from kubelet 1.36 on).
+    resources: Resources | None = None
+    allocated_resources: dict[str, str] = {}
 
 
 class Pod(Part, frozen=True):
@@ -294,6 +303,14 @@ class Pod(Part, frozen=True):
     def container(self, name: str) -> Container | None:
         """The regular or init container of this name."""
         return next((c for c in (*self.spec.containers, *self.spec.init_containers) if c.name == name), None)
+
+    def resources(self, name: str) -> Resources | None:
+        """What the spec asks for a container, or for the Pod as a whole (`WHOLE`), which has no such field or nothing
+        in it if nothing is asked; None if there is no such container."""
+        if name == WHOLE:
+            return self.spec.resources or Resources()
+        container = self.container(name)
+        return container.resources if container is not None else None
 
     def container_status(self, name: str) -> ContainerStatus | None:
         """The status of the regular or init container of this name."""

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
-from inplace.core.objects.model import Condition, Container, ContainerStatus, Node, Pod
+from inplace.core.objects.model import WHOLE, Condition, Container, ContainerStatus, Node, Pod, Resources
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.evidence import KUBELET_SYNC, tracks_generation
 from inplace.core.state import records
 from inplace.core.state.records import Record, Resized
-from inplace.core.template import sizes
+from inplace.core.template import sizes, trees
 from inplace.core.template.change import Size
 
 PENDING: Final = "PodResizePending"
@@ -26,11 +27,11 @@ INFEASIBLE: Final = "Infeasible"
 
 def noted(pod: Pod, changes: Mapping[str, Size]) -> dict[str, Resized]:
     """What the record keeps of these resizes: for people, since nothing is ever set from it."""
-    found = ((pod.container(name), name, size) for name, size in changes.items())
+    found = ((pod.resources(name), name, size) for name, size in changes.items())
     return {
-        name: Resized(sizes.words(sizes.of_live(container, size)), sizes.words(size))
-        for container, name, size in found
-        if container is not None
+        name: Resized(sizes.words(sizes.of_live(here, size)), sizes.words(size))
+        for here, name, size in found
+        if here is not None
     }
 
 
@@ -54,7 +55,7 @@ def _is_old(pod: Pod, record: Record, condition: Condition, node: Node | None, n
 
 
 def missing(pod: Pod, record: Record, node: Node | None) -> Reason | None:
-    """What is missing until every container that was resized runs at the size of its spec; None: nothing is."""
+    """What is missing until everything that was resized runs at the size of its spec; None: nothing is."""
     if not record.resized:
         return None
     if tracks_generation(pod, node) and pod.status.observed_generation < record.generation:
@@ -63,6 +64,8 @@ def missing(pod: Pod, record: Record, node: Node | None) -> Reason | None:
         told = pod.condition(type_)
         if told is not None and told.status == "True":
             return _reason(ReasonCode.WaitingForResize, told)
+    if WHOLE in record.resized and not is_whole_in_force(pod):
+        return _waiting("resources", "the kubelet does not report the new size of the Pod yet")
     for name in record.resized:
         container, status = pod.container(name), pod.container_status(name)
         if container is not None and (status is None or not is_in_force(container, status)):
@@ -86,6 +89,31 @@ def is_in_force(container: Container, status: ContainerStatus) -> bool:
         for side, amounts in (("requests", asked.requests), ("limits", asked.limits))
         for name in _set(amounts)
     )
+
+
+#: The cgroup of a Pod has its memory limit in whole pages; those of no machine are larger, in bytes.
+_PAGE: Final = 64 * 1024
+
+
+def is_whole_in_force(pod: Pod) -> bool:
+    """Whether what is set aside for the Pod as a whole, and the limits of its cgroup, are what the spec says.
+
+    Of the requests that its status shows beside them cpu went through the weights of a cgroup, which are coarser, and
+    memory is as it was at first (docs/design/kubernetes.md §1.3).
+    """
+    asked, status = pod.resources(WHOLE) or Resources(), pod.status
+    if status.resources is None:
+        return False
+    aside = all(sizes.same(asked.requests[name], status.allocated_resources.get(name)) for name in _set(asked.requests))
+    limits = status.resources.limits
+    return aside and all(_is_limit(name, asked.limits[name], limits.get(name)) for name in _set(asked.limits))
+
+
+def _is_limit(name: str, asked: str, now: str | None) -> bool:
+    wanted, found = trees.quantity(asked), trees.quantity(now)
+    if name != "memory" or not isinstance(wanted, Decimal) or not isinstance(found, Decimal):
+        return sizes.same(asked, now)
+    return 0 <= wanted - found < _PAGE
 
 
 def _set(amounts: Mapping[str, str]) -> list[str]:

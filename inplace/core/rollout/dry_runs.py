@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from inplace.core.actions.actions import DryRunPatch
-from inplace.core.objects.model import Pod
+from inplace.core.objects.model import WHOLE, Pod, Resources
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.rollout.changes import Changes
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.template.change import Size
-from inplace.core.template.sizes import words
+from inplace.core.template.sizes import same, words
 
 #: What AlwaysPullImages makes of a patch is refused because of this field.
 _PULL_POLICY = "imagePullPolicy"
@@ -68,6 +68,15 @@ def resize_refusal(pod_name: str, sizes: Mapping[str, Size], message: str) -> Re
     wanted = ", ".join(f"{name} to {words(size)}" for name, size in sizes.items())
     why = f"the API server rejects the resize of {wanted}: {message}"
     return Reason(ReasonCode.AdmissionRejected, f"pods[{pod_name}]", why)
+
+
+def unheeded(stored: Pod, sizes: Mapping[str, Size]) -> Reason | None:
+    """Why a resize is refused of which the server leaves out that of the Pod as a whole: without the feature it drops
+    the field of a Pod that has had none without a word."""
+    wanted, found = sizes.get(WHOLE, {}), stored.resources(WHOLE) or Resources()
+    if all(same(found.amount(side, name), amount) for side, each in wanted.items() for name, amount in each.items()):
+        return None
+    return resize_refusal(stored.name, {WHOLE: wanted}, "it leaves the resources of the Pod as a whole as they are")
 
 
 def rewritten(stored: Pod, images: Mapping[str, str]) -> Reason | None:

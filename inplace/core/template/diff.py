@@ -214,7 +214,7 @@ def _rest(tree: Tree, images: Mapping[str, str]) -> Tree:
             key: [_without_own_rules(item, images) for item in value]
             if key in {"containers", "initContainers"} and isinstance(value, list)
             else value
-            for key, value in tree["spec"].items()
+            for key, value in sizes.without(tree["spec"]).items()
         }
     return rest
 
@@ -248,9 +248,6 @@ def _refuse(difference: Difference) -> Reason:
         case ("spec", "containers" | "initContainers") | ("spec", "containers" | "initContainers", Chosen()):
             why = f"{change}: a live Pod keeps its list of containers; {UNDO}"
             return Reason(ReasonCode.ContainersChanged, where, why)
-        case ("spec", "resources", "limits" | "requests", Chosen(resource)) if resource in sizes.RESIZED:
-            why = f"{change}: the resources of a Pod as a whole are not resized in place; {UNDO}"
-            return Reason(ReasonCode.ResizeNotSupported, where, why)
     return Reason(ReasonCode.FieldChanged, where, f"{change}: a live Pod keeps this field as it was created; {UNDO}")
 
 

@@ -1,4 +1,4 @@
-"""cpu and memory of containers: what a change of them asks of `pods/resize`, and what that cannot do
+"""cpu and memory of containers and of Pods as a whole: what a change asks of `pods/resize`, and what that cannot do
 (docs/design/protocol.md, "Resize").
 
 The rules are those of the API server (ValidatePodResize) and the kubelet (computePodResizeAction). What depends on the
@@ -8,9 +8,10 @@ node (its room, its CPU manager, swap) is the kubelet's answer, and not predicte
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import ROUND_UP, Decimal
 from typing import Final, NamedTuple
 
-from inplace.core.objects.model import Container, Pod, Tree
+from inplace.core.objects.model import WHOLE, Pod, Resources, Tree
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.state.records import Resized
 from inplace.core.template import paths, trees
@@ -31,20 +32,74 @@ Version = tuple[int, int] | None
 
 def of(container: Tree) -> Size:
     """The cpu and memory of a container of a template, with the server's default: a request as large as its limit."""
-    given = trees.tree(container.get("resources"))
-    limits, requests = (
+    requests, limits = _given(container)
+    return {"requests": {**limits, **requests}, "limits": limits}
+
+
+def whole(template: Tree) -> Size:
+    """The cpu and memory of its Pods as a whole, with the server's default: where there are limits, a request is what
+    the containers request together, or else as large as its limit (defaultPodRequests)."""
+    spec = trees.tree(template.get("spec"))
+    requests, limits = _given(spec)
+    if trees.tree(trees.tree(spec.get("resources")).get("limits")):
+        requests = {**limits, **_together(template), **requests}
+    return {"requests": requests, "limits": limits}
+
+
+def every(template: Tree) -> dict[str, Size]:
+    """The sizes of all its containers by name, and of its Pods as a whole."""
+    return {**{name: of(one) for name, one in trees.all_containers(template).items()}, WHOLE: whole(template)}
+
+
+def _given(owner: Tree) -> tuple[dict[str, str], dict[str, str]]:
+    """The requests and the limits of cpu and memory that a container, or a spec, names."""
+    given = trees.tree(owner.get("resources"))
+    requests, limits = (
         {
             name: str(value)
             for name, value in trees.tree(given.get(side)).items()
             if name in RESIZED and value is not None
         }
-        for side in ("limits", "requests")
+        for side in SIDES
     )
-    return {"requests": {**limits, **requests}, "limits": limits}
+    return requests, limits
+
+
+def _together(template: Tree) -> dict[str, str]:
+    """What the containers request together: beside one another, or while the init containers run, one by one and each
+    with the sidecars before it (AggregateContainerRequests)."""
+    total = dict[str, Decimal]()
+    for container in trees.containers(template).values():
+        total = _plus(total, container)
+    sidecars, largest = dict[str, Decimal](), dict[str, Decimal]()
+    for container in trees.init_containers(template).values():
+        here = _plus(sidecars, container)
+        if trees.is_sidecar(container):
+            sidecars, total = here, _plus(total, container)
+        largest = {name: max(amount, largest.get(name, amount)) for name, amount in {**largest, **here}.items()}
+    names = {**total, **largest}
+    return {name: _amount(name, max(total.get(name, Decimal(0)), largest.get(name, Decimal(0)))) for name in names}
+
+
+def _plus(total: Mapping[str, Decimal], container: Tree) -> dict[str, Decimal]:
+    found = {name: trees.quantity(amount) for name, amount in of(container)["requests"].items()}
+    known = {name: amount for name, amount in found.items() if isinstance(amount, Decimal)}
+    return {**total, **{name: total.get(name, Decimal(0)) + amount for name, amount in known.items()}}
+
+
+def _amount(name: str, value: Decimal) -> str:
+    """As people write it: cpu in thousandths, memory with the largest suffix that leaves no fraction."""
+    if name == "cpu":
+        return f"{int((value * 1000).to_integral_value(ROUND_UP))}m"
+    amount = int(value.to_integral_value(ROUND_UP))
+    for power, suffix in ((3, "Gi"), (2, "Mi"), (1, "Ki")):
+        if amount and not amount % 1024**power:
+            return f"{amount // 1024**power}{suffix}"
+    return str(amount)
 
 
 def without(container: Tree) -> Tree:
-    """The container without its cpu and memory, which are compared here."""
+    """The container, or the spec of a Pod, without its cpu and memory, which are compared here."""
     given = container.get("resources")
     if not isinstance(given, dict):
         return container
@@ -65,7 +120,8 @@ def changed(old: Tree, new: Tree) -> dict[str, ContainerChange]:
             size = _difference(of(before[name]), of(container))
             if size:
                 found[name] = _change(container, size)
-    return found
+    size = _difference(whole(old), whole(new))
+    return {**found, WHOLE: ContainerChange(resources=size)} if size else found
 
 
 def _difference(old: Size, new: Size) -> Size:
@@ -84,13 +140,14 @@ def same(a: str | None, b: str | None) -> bool:
 
 def _change(container: Tree, size: Size) -> ContainerChange:
     """The kubelet restarts a container for the first amount that differs and whose policy says so."""
-    policies = {
-        str(one.get("resourceName")): one.get("restartPolicy") for one in trees.items(container.get("resizePolicy"))
-    }
     touched = {name for amounts in size.values() for name in amounts}
-    return ContainerChange(
-        resources=size, resize_restarts=any(policies.get(name) == "RestartContainer" for name in touched)
-    )
+    return ContainerChange(resources=size, resize_restarts=bool(touched & _restarted_for(container)))
+
+
+def _restarted_for(container: Tree) -> set[str]:
+    """The resources for whose change it restarts."""
+    policies = trees.items(container.get("resizePolicy"))
+    return {str(one.get("resourceName")) for one in policies if one.get("restartPolicy") == "RestartContainer"}
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------
@@ -104,6 +161,9 @@ def refuse(old: Tree, new: Tree, resizes: Mapping[str, ContainerChange], kubelet
             if name in before:
                 path = ("spec", field, Chosen(name), "resources")
                 yield from _refuse_container(path, before[name], container, resizes.get(name), kubelet)
+    yield from _refuse_removed(("spec", "resources"), whole(old), whole(new))
+    if WHOLE in resizes:
+        yield from _refuse_whole(old, new, resizes)
     if resizes:
         yield from _refuse_pod(old, new, kubelet)
 
@@ -112,12 +172,7 @@ def _refuse_container(
     path: paths.Path, old: Tree, new: Tree, change: ContainerChange | None, kubelet: Version
 ) -> Iterator[Reason]:
     was, now = of(old), of(new)
-    for side in SIDES:
-        for name in was[side]:
-            if name not in now[side]:
-                yield _refused(
-                    (*path, side, Chosen(name)), "removed: a resize changes or adds amounts, and removes none"
-                )
+    yield from _refuse_removed(path, was, now)
     differs = _difference(was, now)
     if change is None and differs:
         side, name = next((side, name) for side, amounts in differs.items() for name in amounts)
@@ -128,6 +183,38 @@ def _refuse_container(
     if "memory" not in was["limits"] or _less(limit, was["limits"]["memory"]):
         why = f"a memory limit is lowered or added without a restart from kubelet 1.34 on, not by {_text(kubelet)}"
         yield _refused((*path, "limits", Chosen("memory")), why)
+
+
+def _refuse_removed(path: paths.Path, was: Size, now: Size) -> Iterator[Reason]:
+    for side in SIDES:
+        for name in was[side]:
+            if name not in now[side]:
+                yield _refused(
+                    (*path, side, Chosen(name)), "removed: a resize changes or adds amounts, and removes none"
+                )
+
+
+def _refuse_whole(old: Tree, new: Tree, resizes: Mapping[str, ContainerChange]) -> Iterator[Reason]:
+    """The size of the Pod as a whole is set while everything runs: what would restart for it, or what the server would
+    weigh against it later, after a drain, is refused."""
+    size = resizes[WHOLE].resources or {}
+    before = trees.restartable(old)
+    for container in trees.restartable(new):
+        harsh = container in before and _restarted_for(before[container])
+        for name in size.get("limits", {}):
+            if harsh and name in harsh and name not in of(before[container])["limits"]:
+                why = (
+                    f"container {container} has no limit of its own and takes the Pod's, and by its resizePolicy it "
+                    f"restarts for another one (RestartContainer for {name}); give it a limit of its own first"
+                )
+                yield _refused(("spec", "resources", "limits", Chosen(name)), why)
+    restarted = [name for name, change in resizes.items() if change.resize_restarts]
+    if restarted:
+        why = (
+            f"the size of the Pod as a whole changes together with that of {', '.join(restarted)}, which restarts for "
+            f"it (resizePolicy); change one after the other"
+        )
+        yield _refused(("spec", "resources"), why)
 
 
 def _less(a: str, b: str) -> bool:
@@ -165,8 +252,8 @@ def _has_own(spec: Tree) -> bool:
 def quality(template: Tree) -> str:
     """The QoS class of its Pods (pkg/apis/core/v1/helper/qos, ComputePodQOS)."""
     spec = trees.tree(template.get("spec"))
-    every = [of(spec)] if _has_own(spec) else [of(one) for one in trees.all_containers(template).values()]
-    counted = [{side: _counted(size[side]) for side in SIDES} for size in every]
+    found = [whole(template)] if _has_own(spec) else [of(one) for one in trees.all_containers(template).values()]
+    counted = [{side: _counted(size[side]) for side in SIDES} for size in found]
     if not any(size[side] for size in counted for side in SIDES):
         return "BestEffort"
     full = all(set(size["limits"]) == set(RESIZED) and size["limits"] == size["requests"] for size in counted)
@@ -182,7 +269,8 @@ def _counted(amounts: Mapping[str, str]) -> dict[str, object]:
 
 
 class Between(NamedTuple):
-    """A container of the target with a size: as it is there, and its sizes in the templates before."""
+    """A container of the target with a size, or its Pods as a whole: as it is there (of a Pod nothing is looked at),
+    and its sizes in the templates before."""
 
     container: Tree
     wanted: Size
@@ -190,9 +278,10 @@ class Between(NamedTuple):
 
 
 def between(befores: Sequence[Tree], target: Tree) -> dict[str, Between]:
-    """What `live` compares, computed once for many Pods; containers without a size have none."""
-    sizes = [{name: of(one) for name, one in trees.all_containers(before).items()} for before in befores]
+    """What `live` compares, computed once for many Pods; what has no size is not in it."""
+    sizes = [every(before) for before in befores]
     wanted = {name: (container, of(container)) for name, container in trees.restartable(target).items()}
+    wanted[WHOLE] = ({}, whole(target))
     return {
         name: Between(container, size, tuple(before[name] for before in sizes if name in before))
         for name, (container, size) in wanted.items()
@@ -201,31 +290,33 @@ def between(befores: Sequence[Tree], target: Tree) -> dict[str, Between]:
 
 
 def live(templates: Mapping[str, Between], pod: Pod) -> tuple[dict[str, ContainerChange], tuple[Reason, ...]]:
-    """The resizes that this Pod still needs, and a note for each container that another writer has resized.
+    """The resizes that this Pod still needs, and a note for each container that another writer has resized, and for the
+    Pod as a whole if it has been.
 
     Ours is what the templates change, from what one of them had to what the target has. An amount that none of them
-    knows is another's, such as a vertical autoscaler's: that container is left alone, all of it.
+    knows is another's, such as a vertical autoscaler's: that container, or the whole, is left alone, all of it.
     """
     found, drift = dict[str, ContainerChange](), list[Reason]()
     for name, (container, wanted, known) in templates.items():
-        here = pod.container(name)
+        here = pod.resources(name)
         if here is None:
             continue
         size, foreign = _needed(wanted, known, here)
         if foreign:
             why = f"another writer set {foreign}; its size is left alone"
-            drift.append(Reason(ReasonCode.DriftDetected, f"pods[{pod.name}].containers[{name}].resources", why))
+            where = "" if name == WHOLE else f".containers[{name}]"
+            drift.append(Reason(ReasonCode.DriftDetected, f"pods[{pod.name}]{where}.resources", why))
         elif size:
             found[name] = _change(container, size)
     return found, tuple(drift)
 
 
-def _needed(wanted: Size, known: Sequence[Size], here: Container) -> tuple[Size, str]:
+def _needed(wanted: Size, known: Sequence[Size], here: Resources) -> tuple[Size, str]:
     """The amounts to set, and the first that another writer has set, in words; empty if there is none."""
     size = dict[str, dict[str, str]]()
     for side in SIDES:
         for name, amount in wanted[side].items():
-            now = here.resources.amount(side, name)
+            now = here.amount(side, name)
             if same(now, amount):
                 continue
             ours = any(same(now, before[side].get(name)) for before in known)
@@ -239,7 +330,7 @@ def _needed(wanted: Size, known: Sequence[Size], here: Container) -> tuple[Size,
 
 def remembered(old: Tree, resizes: Mapping[str, ContainerChange]) -> dict[str, Resized]:
     """What a record keeps of these resizes, if the Pods have the sizes of the old template."""
-    before = {name: of(one) for name, one in trees.all_containers(old).items()}
+    before = every(old)
     return {
         name: Resized(words(before[name]), words(change.resources))
         for name, change in resizes.items()
@@ -257,9 +348,9 @@ def words(size: Size) -> str:
     return "; ".join(sides)
 
 
-def of_live(container: Container, like: Size) -> Size:
-    """What a live container has of these amounts."""
+def of_live(here: Resources, like: Size) -> Size:
+    """What a live container, or Pod, has of these amounts."""
     return {
-        side: {name: now for name in amounts if (now := container.resources.amount(side, name)) is not None}
+        side: {name: now for name in amounts if (now := here.amount(side, name)) is not None}
         for side, amounts in like.items()
     }

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from kubesim.api.kinds import Tree
+from kubesim.api.rules import whole
 
 _PROBE: Final[Tree] = {"timeoutSeconds": 1, "periodSeconds": 10, "successThreshold": 1, "failureThreshold": 3}
 _HTTP_GET: Final[Tree] = {"path": "/", "scheme": "HTTP"}
@@ -141,7 +142,7 @@ def pod(spec: Tree) -> Tree:
     spec = pod_spec({"enableServiceLinks": True, **spec})
     for field in ("containers", "initContainers"):
         _each(spec, field, _requests)
-    return spec
+    return whole.defaulted(spec)
 
 
 def admitted(spec: Tree) -> Tree:

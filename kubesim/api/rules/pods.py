@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from kubesim.api.failure import Cause, duplicate, forbidden_value, invalid_value, required, unsupported
 from kubesim.api.kinds import Tree
-from kubesim.api.rules import names
+from kubesim.api.rules import names, whole
 
 IMMUTABLE: Final = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
@@ -34,6 +34,7 @@ def validate_spec(spec: Tree, where: str = "spec", policies: tuple[str, ...] = (
     for field in _LISTS:
         for n, one in enumerate(spec.get(field) or ()):
             yield from _validate_container(one, f"{where}.{field}[{n}]", seen)
+    yield from whole.validate(spec)
     if spec.get("nodeName") and spec.get("schedulingGates"):
         why = "cannot be set until all schedulingGates have been cleared"
         yield forbidden_value(f"{where}.nodeName", why)
@@ -174,7 +175,7 @@ def validate_status(old: Tree, new: Tree) -> Iterator[Cause]:
 
 def resized(old: Tree, new: Tree) -> Tree:
     """`pods/resize` changes the resources of containers, and of the Pod, and drops everything else."""
-    spec = {**old["spec"]}
+    spec = {key: value for key, value in old["spec"].items() if key != "resources"}
     if "resources" in new["spec"]:
         spec["resources"] = new["spec"]["resources"]
     for field in _LISTS:
@@ -195,6 +196,8 @@ def validate_resize(old: Tree, new: Tree) -> Iterator[Cause]:
     found = (old.get("status") or {}).get("containerStatuses") or ()
     if any("running" in one.get("state", {}) and "resources" not in one for one in found):
         yield forbidden_value("spec", "Pod running on node without support for resize")
+    yield from whole.validate(new["spec"])
+    yield from whole.validate_resize(old["spec"], new["spec"])
     for field in _LISTS:
         for n, (was, now) in enumerate(zip(old["spec"].get(field) or (), new["spec"].get(field) or (), strict=True)):
             yield from _validate_resized(was, now, f"spec.{field}[{n}].resources")

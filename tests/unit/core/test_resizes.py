@@ -8,11 +8,12 @@ from msgspec.structs import replace
 from inplace.core.actions import patches
 from inplace.core.actions.actions import Abort, BeginResize, CloseGate, Complete, PatchImages, RecordFailure, ResizePod
 from inplace.core.kinds import Template
-from inplace.core.objects.model import Pod, PodStatus
+from inplace.core.objects.model import WHOLE, Pod, PodStatus, Resources
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan.plan import Planner
 from inplace.core.pod import lifecycle, resizes
 from inplace.core.pod.states import InProgress, Pending, PodContext
+from inplace.core.rollout import dry_runs
 from inplace.core.settings.annotations import Settings
 from inplace.core.settings.grammar import Gate, GateStep
 from inplace.core.state.records import PodPhase, Record, Resized
@@ -76,6 +77,71 @@ def test_a_size_is_in_force_when_nothing_is_pending_and_the_status_has_it(one, s
     missing = resizes.missing(one, resizing(), None)
     assert (missing is None) == (said is None)
     assert missing is None or (said in missing.message and missing.code == ReasonCode.WaitingForResize)
+
+
+def whole(requests=None, limits=None, *, shown=None, aside=None, status=True):
+    """A Pod whose record is about its size as a whole; by default it has what it asks for."""
+    record = replace(resizing(), sizes={WHOLE: SIZES["app"]})
+    one = sized(record=record)
+    asked = Resources(requests or {}, limits or {})
+    has = Resources({"cpu": "53m", "memory": "1Mi"}, limits if shown is None else shown)
+    own = replace(one.status, resources=has if status else None, allocated_resources=aside or requests or {})
+    return replace(one, spec=replace(one.spec, resources=asked), status=own), record
+
+
+REQUESTS = {"cpu": "60m", "memory": "64Mi"}
+
+
+@pytest.mark.parametrize(
+    ("one", "in_force"),
+    [
+        pytest.param(whole(REQUESTS), True, id="the requests that its status shows are not looked at"),
+        pytest.param(whole(REQUESTS, aside={**REQUESTS, "memory": "32Mi"}), False, id="other requests are set aside"),
+        pytest.param(whole(REQUESTS, {"memory": "300M"}, shown={"memory": "292968Ki"}), True, id="whole pages"),
+        pytest.param(whole(REQUESTS, {"memory": "300M"}, shown={"memory": "256Mi"}), False, id="the limit of before"),
+        pytest.param(whole(REQUESTS, {"memory": "256Mi"}, shown={"memory": "300Mi"}), False, id="a higher one"),
+        pytest.param(whole(REQUESTS, {"memory": "256Mi"}, shown={}), False, id="no limit yet"),
+        pytest.param(whole(REQUESTS, {"cpu": "700m"}, shown={"cpu": "0.7"}), True, id="cpu"),
+        pytest.param(whole(REQUESTS, {"cpu": "700m"}, shown={"cpu": "600m"}), False, id="cpu of before"),
+        pytest.param(whole(REQUESTS, status=False), False, id="a kubelet that tells nothing"),
+    ],
+)
+def test_the_whole_is_in_force_by_what_is_set_aside_and_the_limits_of_its_cgroup(one, in_force):
+    pod, record = one
+    missing = resizes.missing(pod, record, None)
+    assert (missing is None) == in_force
+    assert in_force or (missing.path == "resources" and missing.code == ReasonCode.WaitingForResize)
+
+
+@pytest.mark.parametrize("own", [None, Resources({"cpu": "1"})])
+def test_the_whole_is_set_where_there_is_such_a_field_and_where_there_is_none(own):
+    pod = sized(record=resizing())
+    pod = replace(pod, spec=replace(pod.spec, resources=own))
+    change = ContainerChange(resources={"requests": {"cpu": "2"}, "limits": {"memory": "1Gi"}})
+    request = patches.build(ResizePod(pod, resizing(), {WHOLE: change.resources}), NOW)
+    assert request.subresource == "resize"
+    tree = {"spec": {} if own is None else {"resources": {"requests": own.requests}}}
+    ours = [op for op in request.ops if op["path"].startswith("/spec/resources")]
+    tested = {op["path"]: op["value"] for op in ours if op["op"] == "test"}
+    for op in ours:
+        if op["op"] == "add":
+            *above, last = op["path"].split("/")[1:]
+            place = tree
+            for step in above:
+                place = place[step]
+            place[last] = op["value"]
+    assert tree["spec"]["resources"] == {"requests": {"cpu": "2"}, "limits": {"memory": "1Gi"}}
+    before = {"/spec/resources": None} if own is None else {"/spec/resources/requests": own.requests}
+    assert before.items() <= tested.items(), "what was read is still there"
+
+
+def test_a_server_that_leaves_the_whole_out_is_a_refusal():
+    wanted = {WHOLE: {"requests": {"cpu": "2"}}}
+    assert dry_runs.unheeded(sized(), {"app": {"requests": {"cpu": "2"}}}) is None
+    refused = dry_runs.unheeded(sized(), wanted)
+    assert (refused.code, "as they are" in refused.message) == (ReasonCode.AdmissionRejected, True)
+    has = replace(sized(), spec=replace(sized().spec, resources=Resources({"cpu": "2000m"})))
+    assert dry_runs.unheeded(has, wanted) is None
 
 
 def test_a_size_that_restarts_nothing_begins_without_a_drain():

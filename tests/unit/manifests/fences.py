@@ -154,7 +154,10 @@ POD_RESIZE = Fence(
     _pod,
     {
         "size": (put("spec", "containers", 0, "resources", value={"limits": {"cpu": "9"}}), ""),
-        "size of the Pod": (put("spec", "resources", value={"limits": {"cpu": "9"}}), IMAGES),
+        "size of the Pod": (put("spec", "resources", "limits", "cpu", value="9"), ""),
+        "request of the Pod": (put("spec", "resources", "requests", "memory", value="9Gi"), ""),
+        "large pages of the Pod": (put("spec", "resources", "limits", "hugepages-2Mi", value="4Mi"), IMAGES),
+        "a device of the Pod": (put("spec", "resources", "claims", value=[{"name": "gpu"}]), IMAGES),
         "image": (put("spec", "containers", 0, "image", value="app:v2"), IMAGES),
         "policy": (put("spec", "containers", 0, "resizePolicy", value=[]), IMAGES),
     },

@@ -121,6 +121,7 @@ CONTENT = {
     "pull policy": put("spec", "template", "spec", "containers", 0, "imagePullPolicy", value="Always"),
     "label": put("spec", "template", "metadata", "labels", "version", value="2"),
     "annotation": put("spec", "template", "metadata", "annotations", value={"a": "b"}),
+    "size of its Pods": put("spec", "template", "spec", "resources", "requests", value={"cpu": "1", "memory": "1Gi"}),
 }
 BREAKS_OUT = {
     "host's processes": put("spec", "template", "spec", "hostPID", value=True),
@@ -133,6 +134,8 @@ BREAKS_OUT = {
     "init container": put("spec", "template", "spec", "initContainers", value=[{"name": "x", "image": "x"}]),
     "another's name": put("spec", "template", "spec", "containers", 0, "name", value="x"),
     "finalizer": put("spec", "template", "metadata", "finalizers", value=["example.com/x"]),
+    "large pages": put("spec", "template", "spec", "resources", "limits", "hugepages-2Mi", value="2Mi"),
+    "a device": put("spec", "template", "spec", "resources", "claims", value=[{"name": "gpu"}]),
 }
 
 
@@ -218,7 +221,12 @@ def test_a_replica_set_is_made_as_a_deployment_has_it(what):
 def test_a_pod_that_no_workload_of_ours_controls_keeps_all_but_our_record_and_gate(owner, fence):
     old = changed(fence.old(), put("metadata", "ownerReferences", value=[owner] if owner else []))
     ours = {"record", "gate"}
-    taken = {"image": fences.IMAGES, "size": fences.IMAGES, "template's annotation": fences.POD_ANNOTATIONS}
+    taken = {
+        "image": fences.IMAGES,
+        "size": fences.IMAGES,
+        "size of the Pod": fences.IMAGES,
+        "template's annotation": fences.POD_ANNOTATIONS,
+    }
     taken |= {"template's label": fences.POD_LABELS, "revision": fences.POD_LABELS}
     for what, message in {**taken, **dict.fromkeys(ours, "")}.items():
         if what in fence.changes:
