@@ -11,6 +11,10 @@ RESIZES: Final = "core/pod/resizes.py"
 UNIT: Final = "unit/core/test_sizes.py"
 RESIZED: Final = "unit/core/test_resizes.py"
 SCENARIOS: Final = "scenarios/test_resize.py"
+WHOLE: Final = "scenarios/test_resize_whole.py"
+FOLLOW: Final = "test_the_requests_of_the_whole_follow_those_of_its_containers_where_it_has_limits_alone"
+RESTARTED: Final = "test_a_container_that_would_restart_for_the_limit_of_the_whole_is_a_refusal"
+IN_FORCE: Final = "test_the_whole_is_in_force_by_what_is_set_aside_and_the_limits_of_its_cgroup"
 RECORD: Final = "unit/core/test_record.py::test_a_resize_of_more_containers_than_a_record_has_room_for_is_refused"
 
 DEFECTS: Final = (
@@ -27,9 +31,51 @@ DEFECTS: Final = (
     Defect(
         "restart nothing for a size, whatever its policy",
         SIZES,
-        'policies.get(name) == "RestartContainer" for name in touched',
-        "False for name in touched",
+        "bool(touched & _restarted_for(container))",
+        "False",
         (f"{UNIT}::test_a_container_restarts_for_its_size_only_where_its_policy_says_so",),
+    ),
+    Defect(
+        "restart a container that serves for the limit of its Pod as a whole",
+        SIZES,
+        'name not in of(before[container])["limits"]',
+        "False",
+        (f"{UNIT}::test_refused_with_its_path", f"{WHOLE}::{RESTARTED}"),
+    ),
+    Defect(
+        "set the Pod as a whole before a drain, and the containers that it has to fit after it",
+        SIZES,
+        "    if restarted:\n",
+        "    if False:\n",
+        (f"{UNIT}::test_refused_with_its_path",),
+    ),
+    Defect(
+        "leave the requests of the Pod as a whole behind those of its containers",
+        SIZES,
+        "{**limits, **_together(template), **requests}",
+        "{**limits, **requests}",
+        (f"{UNIT}::test_the_whole_requests_what_the_server_would_fill_in", f"{WHOLE}::{FOLLOW}"),
+    ),
+    Defect(
+        "wait for a memory limit that no cgroup can have",
+        RESIZES,
+        "0 <= wanted - found < _PAGE",
+        "wanted == found",
+        (f"{RESIZED}::{IN_FORCE}", f"{WHOLE}::test_the_whole_goes_up_and_down_without_a_restart_or_a_drain"),
+    ),
+    Defect(
+        "take the Pod as a whole for resized whatever its cgroup has",
+        RESIZES,
+        "return aside and all(_is_limit(",
+        "return aside or all(_is_limit(",
+        (f"{RESIZED}::{IN_FORCE}",),
+    ),
+    Defect(
+        "take a server that drops the size of the Pod as a whole for one that sets it",
+        "core/rollout/dry_runs.py",
+        "return resize_refusal(stored.name, {WHOLE",
+        "return None and resize_refusal(stored.name, {WHOLE",
+        (f"{RESIZED}::test_a_server_that_leaves_the_whole_out_is_a_refusal",),
     ),
     Defect(
         "let a Pod change its QoS class",

@@ -11,6 +11,7 @@ from typing import Final
 
 from hack.cluster.settings import KUBERNETES, RUNTIMES
 from inplace.core.pod.evidence import GENERATION_SINCE
+from inplace.core.template import sizes
 from inplace.core.template.diff import SIDECAR_SINCE
 
 ROOT: Final = Path(__file__).parents[2]
@@ -26,6 +27,7 @@ Kubernetes {oldest} to {newest}, with containerd {runtimes}: these can be starte
 |---|---|---|
 | upgrade of images, labels and annotations in place | a kubelet of {oldest} or newer is what is tested | |
 | upgrade of a native sidecar's image | kubelet {sidecar} | refused: `SidecarOnOldKubelet` |
+| cpu and memory in place | kubelet {resize}; of Pods with resources as a whole, and of these, API server and kubelet {whole} | refused: `ResizeNotSupported`, or by the server: `AdmissionRejected` |
 | quick evidence for the same bytes under another name | kubelet {generation} | believed after the Pod's grace period and 30 s |
 | policies that keep the freeze, tell `Reconciling` and `Stalled`, and give the readiness gate | API server 1.36 (MutatingAdmissionPolicy, v1) | `manifests/policies/validating` |
 | policies that refuse malformed settings, and fence the controller's account | API server 1.30 (ValidatingAdmissionPolicy, v1) | the controller refuses malformed settings itself; there is no fence |
@@ -46,6 +48,7 @@ FEATURES: Final = {
     "test_container_order": "batches inside a Pod (`container-order`)",
     "test_gates": "conditions that somebody else sets (`gates`)",
     "test_resize": "cpu and memory in place",
+    "test_resize_whole": "cpu and memory of the Pod as a whole",
     "test_resize_limits": "LimitRanges, ResourceQuotas and autoscalers beside a resize",
     "test_restarts": "restarts in place, and env from labels and annotations",
     "test_init_containers": "native sidecars and plain init containers (`init-images`)",
@@ -87,6 +90,8 @@ def render() -> str:
         runtime=next(iter(RUNTIMES)),
         runtimes=" or ".join(RUNTIMES),
         sidecar=_version(SIDECAR_SINCE),
+        resize=_version(sizes.SINCE),
+        whole=_version(sizes.POD_LEVEL_SINCE),
         generation=_version(GENERATION_SINCE),
     )
     columns, ran = _results()

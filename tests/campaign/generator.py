@@ -51,6 +51,7 @@ AFTER: dict[str, tuple[str, ...]] = {
     "node-away": ("opt-in", "image", "node-back"),
     "budget": ("image", "no-budget"),
     "resources": ("image", "resources", "revert", "flap", "kill"),
+    "whole": ("image", "resources", "whole", "revert", "kill"),
     "sidecar": ("image", "revert"),
     "restart-containers": ("image", "restart-containers", "flap", "kill", "revert"),
     "restart-pod": ("image", "restart-pod", "kill"),
@@ -125,6 +126,7 @@ def _start(rng: random.Random, kind: str) -> Start:
         policies=rng.random() < 0.4,
         tool=rng.choice(("apply", "apply", "apply", "server-side-apply", "replace")),
         sidecar=rng.random() < 0.4,
+        whole=rng.random() < 0.3,
     )
     return start if start.mode or rng.random() < 0.5 else replace(start, policies=True)
 

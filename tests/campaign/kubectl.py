@@ -72,6 +72,8 @@ def manifest(stage: Stage, intent: Intent) -> Tree:
         sidecar=stage.image("sidecar", commit.sidecar) if commit.sidecar else None,
     )
     body["spec"]["template"]["spec"]["containers"][0]["resources"] = {"requests": {"cpu": commit.cpu}}
+    if commit.whole:
+        body["spec"]["template"]["spec"]["resources"] = {"requests": {"cpu": commit.whole}}
     if commit.env:
         body["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "LEVEL", "value": commit.env}]
     if stage.flavour.name == "DaemonSet":

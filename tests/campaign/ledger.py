@@ -169,8 +169,8 @@ def _is(had: str, wanted: str) -> bool:
 
 
 def sizes(tree: Tree) -> tuple[str, ...]:
-    """What the containers ask for of cpu."""
-    asked = (one.get("resources") or {} for one in tree["spec"]["containers"])
+    """What the containers ask for of cpu, and the Pod as a whole."""
+    asked = (one.get("resources") or {} for one in (*tree["spec"]["containers"], tree["spec"]))
     return tuple((one.get("requests") or {}).get("cpu", "") for one in asked)
 
 

@@ -15,6 +15,8 @@ GOOD = ("v1", "v2", "v3", "v4", "v1-alias", "slow")
 LAST = ("v20", "v21")
 #: Tags that do not: not in the registry, and one that ends again and again.
 BAD = ("missing", "crash")
+#: What Pods ask for of cpu as a whole at first, where they do.
+WHOLE = "100m"
 #: Tags of the second container, where there is one; the last is not in the registry.
 SIDECARS = ("v1", "v2", "missing")
 
@@ -43,6 +45,8 @@ class Start(Struct, frozen=True):
     tool: str = "apply"
     #: Whether the Pods have a second container.
     sidecar: bool = False
+    #: Whether they have resources of their own beside those of their containers.
+    whole: bool = False
 
 
 class Story(Struct, frozen=True):
@@ -65,6 +69,8 @@ class Commit(Struct, frozen=True):
     cpu: str = "10m"
     #: The tag of the second container; empty where there is none.
     sidecar: str = ""
+    #: What the Pods ask for of cpu as a whole; empty where they have no resources of their own.
+    whole: str = ""
 
 
 class Intent(Struct, frozen=True):
@@ -136,7 +142,8 @@ class Intent(Struct, frozen=True):
 
 def beginning(start: Start) -> Intent:
     """What is wanted at first."""
-    commit = Commit(settings=start.settings, strategy=start.strategy, sidecar="v1" if start.sidecar else "")
+    sidecar, whole = "v1" if start.sidecar else "", WHOLE if start.whole else ""
+    commit = Commit(settings=start.settings, strategy=start.strategy, sidecar=sidecar, whole=whole)
     return Intent(
         start.kind, start.gate, start.replicas, commit, mode=start.mode, policies=start.policies, tool=start.tool
     )

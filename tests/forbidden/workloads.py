@@ -73,9 +73,12 @@ def of_workload(resource: Resource, name: str) -> Iterator[Write]:
     yield from of_template(resource, name, below=False)
 
 
+_SIDES: Final = ("requests", "limits")
+
+
 def of_template(resource: Resource, name: str, *, below: bool) -> Iterator[Write]:
-    """Stored: a dry run with another template is how the controller tries the policies. `below` a Deployment images may
-    change, and nothing else.
+    """Stored: a dry run with another template is how the controller tries the policies. `below` a Deployment images and
+    sizes may change, and nothing else.
     """
     spec, app = "/spec/template/spec", "/spec/template/spec/containers/0"
     changes: dict[str, tuple[str, object]] = {
@@ -89,12 +92,14 @@ def of_template(resource: Resource, name: str, *, below: bool) -> Iterator[Write
         "node": (f"{spec}/nodeName", "control-plane"),
         "tolerations": (f"{spec}/tolerations", [{"operator": "Exists"}]),
         "priority": (f"{spec}/priorityClassName", "system-node-critical"),
+        "large pages": (f"{spec}/resources", {side: {"memory": "1Gi", "hugepages-2Mi": "2Mi"} for side in _SIDES}),
         "another container": (f"{spec}/containers/-", {"name": "x", "image": IMAGE}),
         "an init container": (f"{spec}/initContainers", [{"name": "x", "image": IMAGE}]),
     }
     if not below:
         changes |= {
             "image": (f"{app}/image", "evil.example.com/app:v1"),
+            "size of its Pods": (f"{spec}/resources", {"limits": {"cpu": "9"}}),
             "template's annotation": ("/spec/template/metadata/annotations/example.com~1x", "2"),
             "template's label": ("/spec/template/metadata/labels/version", "2"),
         }

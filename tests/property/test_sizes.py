@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from inplace.core.objects.model import WHOLE
 from inplace.core.template import diff, sizes, trees
 from inplace.core.template.change import PodChange
 
@@ -45,3 +46,26 @@ def test_no_container_restarts_for_its_size_but_by_its_policy(drawn):
         restarts = any(policies.get(name) == "RestartContainer" for name in moved)
         assert (f"c{number}" in found.sizes) == bool(moved)
         assert (f"c{number}" in found.restarts) == restarts
+
+
+@given(
+    st.tuples(size, size), st.tuples(size, size), size, st.sets(st.sampled_from(sizes.RESIZED)),
+    st.dictionaries(st.sampled_from(sizes.RESIZED), policy),
+)  # fmt: skip
+def test_no_container_restarts_for_the_size_of_its_pod(before, after, own, limited, policies):
+    """Neither by the plan, nor unplanned: where it takes the Pod's limit and its policy says so, it is a refusal."""
+    container = {
+        "name": "app",
+        "image": "app:1",
+        "resources": {"requests": own, "limits": {name: own[name] for name in limited}},
+        "resizePolicy": [{"resourceName": name, "restartPolicy": each} for name, each in policies.items()],
+    }
+
+    def template(requests, limits):
+        return {"spec": {"containers": [container], "resources": {"requests": requests, "limits": limits}}}
+
+    found = diff.diff(template(*before), template(*after))
+    moved = {name for name in sizes.RESIZED if trees.quantity(before[1][name]) != trees.quantity(after[1][name])}
+    taken = {name for name in moved - limited if policies.get(name) == "RestartContainer"}
+    assert not (taken and isinstance(found, PodChange))
+    assert not isinstance(found, PodChange) or (not found.disrupts and set(found.sizes) <= {WHOLE})

@@ -8,7 +8,8 @@ from inplace.core.objects.reasons import ReasonCode
 from inplace.core.pod.resizes import PENDING
 from inplace.core.state import records
 from inplace.core.state.statuses import Phase
-from tests.scenarios.markers import core, kinds
+from tests.scenarios.embedded import open_embedded
+from tests.scenarios.markers import core, kinds, shown_on
 from tests.scenarios.test_resize import (
     BACK,
     LARGE,
@@ -157,6 +158,27 @@ async def test_a_container_that_would_restart_for_the_limit_of_the_whole_is_a_re
         await resize_whole(world, {**WHOLE, "limits": {"cpu": "800m", "memory": "256Mi"}})
         await world.wait_upgraded()
         assert lives(await world.pods()) == before
+
+
+async def is_refused_for_an_older_kubelet(world):
+    await create(world, replicas=1, spec={"resources": WHOLE})
+    await resize_whole(world, LARGER)
+    await refused(world, "spec.resources", "1.36")
+    assert [asked(pod) for pod in await world.pods()] == [WHOLE]
+
+
+@shown_on("real", because="it is about older servers and kubelets")
+async def test_before_1_36_the_whole_is_a_refusal(open_world):
+    async with open_world() as world:
+        if not 34 <= await minor(world) < 36:
+            pytest.skip("later kubelets can, and earlier servers drop the field from the template")
+        await is_refused_for_an_older_kubelet(world)
+
+
+@shown_on("embedded", because="it is about the model of older kubelets")
+async def test_the_model_of_a_kubelet_before_1_36_is_a_refusal():
+    async with open_embedded(witnessed=False, version="v1.35.4") as world:
+        await is_refused_for_an_older_kubelet(world)
 
 
 @kinds("StatefulSet", "Deployment", "ReplicaSet", because="two Pods of a DaemonSet are never on one node")

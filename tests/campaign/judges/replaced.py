@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from inplace.core.state.records import PodPhase
 from tests.campaign.judges.verdict import Verdict
 from tests.campaign.ledger import Tree, member_changes, record_of, tags
-from tests.campaign.story import Commit, Intent
+from tests.campaign.story import WHOLE, Commit, Intent
 from tests.campaign.trace import Trace
 
 #: Seconds in which a workload is frozen if nothing is amiss.
@@ -61,8 +61,9 @@ def tags_of(intent: Intent) -> tuple[str, ...]:
 
 
 def _is_resized(now: Intent) -> bool:
-    """Whether the cpu of the container was ever another."""
-    return len({commit.cpu for commit in (now.commit, *now.earlier, Commit())}) > 1
+    """Whether the cpu of the container, or of the Pod as a whole, was ever another."""
+    ever = (now.commit, *now.earlier)
+    return any(commit.cpu != Commit().cpu or commit.whole not in {"", WHOLE} for commit in ever)
 
 
 def _is_unproven(pod: Tree) -> bool:

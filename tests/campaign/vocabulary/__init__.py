@@ -24,7 +24,7 @@ def recipe(story: Story) -> str:
     start, intent, at = story.start, beginning(story.start), 0.0
     gate, policies = ("with" if yes else "without" for yes in (start.gate, start.policies))
     first = f"{start.kind} web, {start.replicas} Pods of app:v1 {gate} the readiness gate, {policies} policies"
-    more = "a sidecar; " if start.sidecar else ""
+    more = ("a sidecar; " if start.sidecar else "") + ("resources of the Pod; " if start.whole else "")
     more += f"mode {start.mode or 'none'}; strategy: {start.strategy}; settings {start.settings}"
     lines = [f"kubectl create -f web.yaml   # {first}; {more}; the file always goes by {start.tool}"]
     for move in story.moves:

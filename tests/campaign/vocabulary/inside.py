@@ -11,7 +11,7 @@ from tests.campaign import commands, kubectl
 from tests.campaign.kubectl import Refused
 from tests.campaign.ledger import Tree
 from tests.campaign.stage import Stage
-from tests.campaign.story import SIDECARS, Intent
+from tests.campaign.story import SIDECARS, WHOLE, Intent
 from tests.campaign.vocabulary.verb import Verb, one_of, short
 
 #: The condition that somebody sets.
@@ -20,6 +20,10 @@ IDLE = "example.com/Idle"
 
 async def _resources(stage: Stage, _: Intent, cpu: str) -> None:
     await _patch_container(stage, {"name": "app", "resources": {"requests": {"cpu": cpu}}})
+
+
+async def _whole(stage: Stage, _: Intent, cpu: str) -> None:
+    await kubectl.patch(stage, {"spec": {"template": {"spec": {"resources": {"requests": {"cpu": cpu}}}}}})
 
 
 async def _sidecar(stage: Stage, _: Intent, tag: str) -> None:
@@ -89,6 +93,12 @@ VERBS = (
         lambda intent, cpu: f"kubectl set resources {short(intent)} -c app --requests=cpu={cpu}",
         change=lambda intent, cpu: replace(intent, commit=replace(intent.commit, cpu=cpu)),
         allowed=lambda intent, cpu: intent.commit.cpu != cpu,
+    ),
+    Verb(
+        "whole", 6, one_of(WHOLE, "120m", "150m"), _whole,
+        lambda intent, cpu: f"kubectl patch {short(intent)}   # spec.resources: requests cpu {cpu}",
+        change=lambda intent, cpu: replace(intent, commit=replace(intent.commit, whole=cpu)),
+        allowed=lambda intent, cpu: intent.commit.whole not in {"", cpu},
     ),
     Verb(
         "sidecar", 20, one_of(*SIDECARS), _sidecar,

@@ -117,8 +117,8 @@ def test_the_whole_is_in_force_by_what_is_set_aside_and_the_limits_of_its_cgroup
 def test_the_whole_is_set_where_there_is_such_a_field_and_where_there_is_none(own):
     pod = sized(record=resizing())
     pod = replace(pod, spec=replace(pod.spec, resources=own))
-    change = ContainerChange(resources={"requests": {"cpu": "2"}, "limits": {"memory": "1Gi"}})
-    request = patches.build(ResizePod(pod, resizing(), {WHOLE: change.resources}), NOW)
+    size = {"requests": {"cpu": "2"}, "limits": {"memory": "1Gi"}}
+    request = patches.build(ResizePod(pod, resizing(), {WHOLE: size}), NOW)
     assert request.subresource == "resize"
     tree = {"spec": {} if own is None else {"resources": {"requests": own.requests}}}
     ours = [op for op in request.ops if op["path"].startswith("/spec/resources")]
@@ -130,7 +130,7 @@ def test_the_whole_is_set_where_there_is_such_a_field_and_where_there_is_none(ow
             for step in above:
                 place = place[step]
             place[last] = op["value"]
-    assert tree["spec"]["resources"] == {"requests": {"cpu": "2"}, "limits": {"memory": "1Gi"}}
+    assert tree["spec"]["resources"] == size
     before = {"/spec/resources": None} if own is None else {"/spec/resources/requests": own.requests}
     assert before.items() <= tested.items(), "what was read is still there"
 
