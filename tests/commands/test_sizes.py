@@ -49,6 +49,25 @@ async def test_plan_says_that_a_size_restarts_nothing_and_asks_the_server_for_it
     assert [(one.verb, one.dry_run) for one in asked] == [("patch", True)]
 
 
+async def test_plan_and_explain_say_the_size_of_the_pod_as_a_whole_beside_those_of_its_containers(shop, tmp_path):
+    """Where it has limits alone its requests are those of its containers, and follow them."""
+    before, after = ({**web(size), "spec": dict(web(size)["spec"])} for size in (SMALL, LARGE))
+    for body, cpu in ((before, "1"), (after, "2")):
+        body["spec"]["template"]["spec"]["resources"] = {"limits": {"cpu": cpu}}
+    async with shop.controller():
+        await shop.client.create(resources.STATEFULSETS, NAMESPACE, before, type=dict)
+        await shop.reported("UpToDate")
+        planned = await plan(shop, tmp_path, after)
+        told = diff(tmp_path, before, after)
+        await shop.patch({"spec": after["spec"]})
+        await shop.reported("UpToDate")
+        explained = await shop.inplace("explain", "web-0")
+    whole = "Pod: requests cpu 20m; limits cpu 1 -> requests cpu 40m; limits cpu 2"
+    assert f"web-0 (node-0): {CHANGE}, {whole} (no restart, not drained)" in planned.out
+    assert "size Pod: requests cpu 40m; limits cpu 2" in told.out
+    assert f"  {whole}\n" in explained.out
+
+
 async def test_plan_says_that_a_size_restarts_its_container(shop, tmp_path):
     async with shop.controller():
         await create(shop, resizePolicy=RESTART)

@@ -33,6 +33,10 @@ def validate(spec: Tree) -> Iterator[Cause]:
     if not own:
         return
     requests, limits = (own.get(side) or {} for side in _SIDES)
+    for name in NAMES:
+        if name in limits and name in requests and quantity(requests[name]) > quantity(limits[name]):
+            why = f"must be less than or equal to {name} limit of {limits[name]}"
+            yield invalid_value(f"{_WHERE}.requests", requests[name], why)
     for name, amount in _together(spec).items():
         if name in requests and amount > quantity(requests[name]):
             why = f"must be greater than or equal to aggregate container requests of {written(name, amount)}"
@@ -42,10 +46,6 @@ def validate(spec: Tree) -> Iterator[Cause]:
             if name in limits and quantity(limit) > quantity(limits[name]):
                 why = f"must be less than or equal to pod limits of {limits[name]}"
                 yield invalid_value(f"{_WHERE}.containers[{n}][{name}].limits", limit, why)
-    for name in NAMES:
-        if name in limits and name in requests and quantity(requests[name]) > quantity(limits[name]):
-            why = f"must be less than or equal to {name} limit of {limits[name]}"
-            yield invalid_value(f"{_WHERE}.requests", requests[name], why)
 
 
 def validate_resize(old: Tree, new: Tree) -> Iterator[Cause]:

@@ -270,6 +270,32 @@ def _subresources() -> list[Step]:
     ]
 
 
+def _whole() -> list[Step]:
+    """The resources of a Pod as a whole."""
+
+    def sized(name: str, own: Tree, size: Tree) -> Tree:
+        return pod(name, resources=own, containers=[{"name": "app", "image": "repo/app:v1", "resources": size}])
+
+    def resize(name: str, own: Any, **container: Any) -> Step:
+        more = {"containers": [{"name": "app", "resources": container}]} if container else {}
+        return patch(name, {"spec": {"resources": own, **more}}, STRATEGIC if container else MERGE, f"{whole}/resize")
+
+    whole, limits, small = f"{PODS}/whole", {"cpu": "1", "memory": "1Gi"}, {"cpu": "100m"}
+    return [
+        Step("whole-create", "POST", PODS, sized("whole", {"limits": limits}, {"requests": small})),
+        Step("whole-create-small", "POST", PODS, sized("x", {"requests": {"cpu": "50m"}}, {"requests": small})),
+        Step("whole-create-tight", "POST", PODS, sized("x", {"limits": {"cpu": "1"}}, {"limits": {"cpu": "2"}})),
+        resize("whole-resize", {"requests": {"cpu": "200m"}, "limits": {"memory": "2Gi"}}),
+        resize("whole-resize-both", {"requests": {"cpu": "300m"}}, requests={"cpu": "300m"}),
+        resize("whole-resize-small", {"requests": {"cpu": "250m"}}),
+        resize("whole-resize-above", {"requests": {"cpu": "1500m"}}),
+        resize("whole-resize-amount-removed", {"limits": {"memory": None}}),
+        resize("whole-resize-removed", None),
+        patch("whole-resize-added", {"spec": {"resources": {"limits": limits}}}, MERGE, f"{BIG}/resize"),
+        patch("whole-patch", {"spec": {"resources": {"limits": {"cpu": "2"}}}}, MERGE, whole),
+    ]
+
+
 def _put_and_delete() -> list[Step]:
     stale = {"metadata": {"name": "one", "resourceVersion": "1"}}
     held = {"metadata": {"name": "fin", "finalizers": ["a.b/c"]}}
@@ -496,6 +522,7 @@ STEPS = [
     *_update(),
     *_json_patch(),
     *_subresources(),
+    *_whole(),
     *_put_and_delete(),
     *_workloads(),
     *_config_maps(),
