@@ -42,7 +42,9 @@ JUSTIFIED: Final[dict[Right, Why]] = (
         ("", "pods", "get"): Why("a live read before the disruptive patch, and after a write without an answer", _USED),
         **_cache("", "pods", "the Pods, with their images and readiness"),
         ("", "pods", "patch"): Why("images, labels, annotations", _USED),
-        ("", "pods/resize", "patch"): Why("cpu and memory of containers, which no other request can change", _USED),
+        ("", "pods/resize", "patch"): Why(
+            "cpu and memory of containers and Pods, which no other request can change", _USED
+        ),
         ("", "pods/status", "patch"): Why("the readiness gate, with the record in the same write", _USED),
         **_cache("", "nodes", "is the Pod's node ready, and how old is its kubelet"),
         ("apps", "replicasets", "create"): Why("keep a Deployment's old template for kubectl rollout undo", _USED),

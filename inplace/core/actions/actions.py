@@ -40,7 +40,7 @@ class BeginResize(Struct, frozen=True):
 
 
 class ResizePod(Struct, frozen=True):
-    """Set cpu and memory of containers through `pods/resize`."""
+    """Set cpu and memory of containers, or of the Pod as a whole, through `pods/resize`."""
 
     pod: Pod
     record: Record

@@ -113,9 +113,9 @@ class Record(Struct, frozen=True, gc=False, rename="camel"):
     has not become Ready since. `by` is who works on the attempt; absent: the controller, which leaves that of another
     alone until its deadline. `request` is what a command has been asked for, where that is another thing than the
     template: `requested`. `batch` is the one under way, from 0, of `batches`; absent: all containers are patched at
-    once. `sizes` are the containers that this attempt resizes. `kept_until`: until when the result of a command can be
-    read where nothing is opted in. `others` are the fields of another release; they stay
-    for as long as the attempt does.
+    once. `sizes` are the containers that this attempt resizes, or the Pod as a whole. `kept_until`: until when the
+    result of a command can be read where nothing is opted in. `others` are the fields of another release; they stay for
+    as long as the attempt does.
     """
 
     v: int

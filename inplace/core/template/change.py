@@ -109,7 +109,7 @@ class PodChange(Struct, frozen=True):
 
     @property
     def sizes(self) -> dict[str, Size]:
-        """The new sizes, by container."""
+        """The new sizes, by container; that of the Pod as a whole is one of them (`WHOLE`)."""
         return {name: change.resources for name, change in self.containers.items() if change.resources}
 
     @property
