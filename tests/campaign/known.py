@@ -65,14 +65,6 @@ KNOWN: tuple[Known, ...] = (
         " nothing else tells the old container from the new one, and the revision's label comes a moment too early.",
         '{"start":{"kind":"StatefulSet"},"moves":[["image","v2",2.3],["pod-record","1 ",60.0]]}',
     ),
-    Known(
-        "waits/no end: Progressing WaitingForReady",
-        ("Deployment",),
-        "A retry is asked for of an image that does not run and that the native rollout has brought, before opting in:"
-        " the Pod is at its template, no attempt with a deadline is made of it, and Progressing never ends.",
-        '{"start":{"kind":"Deployment","replicas":1,"mode":null},"moves":[["image","crash",1.0],'
-        '["opt-in","InPlaceOnly",1.0],["retry","retry",1.0]],"seed":3}',
-    ),
 )
 
 
