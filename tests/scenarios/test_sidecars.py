@@ -18,7 +18,7 @@ from inplace.core.state import records
 from inplace.core.state.records import PodPhase, Record
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
-from inplace.kube.errors import Conflict, Invalid, KubeError
+from inplace.kube.errors import Conflict, Invalid, KubeError, PreconditionFailed
 from inplace.kube.resource import Resource
 from tests.scenarios.kinds import BY_NAME
 from tests.scenarios.manifests import workload
@@ -344,7 +344,7 @@ async def mark(world, pod, *, ready):
         {"op": "replace", "path": f"/status/conditions/{number}/status", "value": str(ready)},
     ]
     where = (resources.PODS, pod.name, world.namespace)
-    with contextlib.suppress(Invalid, Conflict):
+    with contextlib.suppress(PreconditionFailed, Invalid, Conflict):
         await world.client.patch(*where, body, patch_type=PatchType.JSON, subresource="status", type=dict)
 
 
