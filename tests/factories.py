@@ -11,7 +11,8 @@ import msgspec
 from inplace.core import kinds
 from inplace.core.kinds import Template
 from inplace.core.objects import names
-from inplace.core.objects.model import Node, Pod
+from inplace.core.objects.model import Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Workload
 from inplace.core.rollout.snapshot import FailedWrite, Snapshot

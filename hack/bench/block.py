@@ -27,7 +27,8 @@ from inplace.controller.planning import Planning
 from inplace.controller.reconciler import Process, Reconciler
 from inplace.controller.tally import Tally
 from inplace.core import kinds
-from inplace.core.objects.model import Node, Pod
+from inplace.core.objects.model import Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.workloads import Pdb, Revision, Workload
 from inplace.core.plan.plan import Planner
 from inplace.core.plan.result import Plan

@@ -22,7 +22,8 @@ from inplace.cli.render.screen import Screen
 from inplace.cluster.cache import Cache
 from inplace.cluster.gather import gather
 from inplace.cluster.key import Key
-from inplace.core.objects.model import Node, Pod
+from inplace.core.objects.model import Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.workloads import Revision, Workload
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.views import workload as view

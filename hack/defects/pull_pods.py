@@ -119,7 +119,7 @@ DEFECTS: Final = (
     # --- where it is
     Defect(
         "leave the network's agent as it is",
-        "core/objects/model.py",
+        "core/objects/nodes.py",
         "self.ready or (self.lacks_only_network and pod.spec.host_network)",
         "self.ready",
         ("faults/test_networks.py::test_the_agent_whose_image_mends_the_network_is_upgraded_on_a_node_without_one",),

@@ -16,7 +16,7 @@ from inplace.controller import about, installed_policies
 from inplace.controller.about import About
 from inplace.core import kinds
 from inplace.core.objects import names
-from inplace.core.objects.model import Node
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.plural import counted
 from inplace.core.objects.times import Time
 from inplace.core.pod.evidence import GENERATION_SINCE, kubelet_version

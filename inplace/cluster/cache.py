@@ -20,7 +20,8 @@ from inplace.core import kinds
 from inplace.core.kinds import Kind, OwnedObjects, Template
 from inplace.core.objects import names
 from inplace.core.objects.endpoints import EndpointSlice
-from inplace.core.objects.model import Meta, Node, Pod
+from inplace.core.objects.model import Meta, Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.workloads import Pdb, Revision, Workload
 from inplace.core.rollout import pull_pods
 from inplace.kube.store import Store

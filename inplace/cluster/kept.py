@@ -20,7 +20,8 @@ from msgspec.structs import replace
 from inplace.cluster.cache import Cache, identity
 from inplace.core import kinds
 from inplace.core.objects import names
-from inplace.core.objects.model import ManagedMeta, Meta, Node, Pod, PodSpec
+from inplace.core.objects.model import ManagedMeta, Meta, Pod, PodSpec
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.workloads import Pdb, PdbSpec, Revision, Workload
 from inplace.core.state import conditions
 from inplace.kube import resource as resources

@@ -22,7 +22,8 @@ from inplace.core import kinds
 from inplace.core.kinds import Kind
 from inplace.core.objects import names
 from inplace.core.objects.endpoints import EndpointSlice
-from inplace.core.objects.model import Meta, Node, Owner, Pod
+from inplace.core.objects.model import Meta, Owner, Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.workloads import Pdb, Revision, Workload
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.template import trees

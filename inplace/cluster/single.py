@@ -14,7 +14,8 @@ from inplace.cluster.tries import words
 from inplace.core.actions import patches
 from inplace.core.actions.actions import Abort, CloseGate, Complete, DryRunPatch, PodAction, RecordFailure
 from inplace.core.objects.endpoints import EndpointSlice
-from inplace.core.objects.model import Node, Pod
+from inplace.core.objects.model import Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.times import told
 from inplace.core.pod import restarting

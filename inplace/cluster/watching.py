@@ -17,7 +17,8 @@ from inplace.cluster import unreadable
 from inplace.cluster.cache import Cache
 from inplace.cluster.memory import Memory
 from inplace.core.objects.endpoints import EndpointSlice
-from inplace.core.objects.model import Node, Pod
+from inplace.core.objects.model import Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.workloads import Pdb
 from inplace.kube import resource as resources
 from inplace.kube.client import Client

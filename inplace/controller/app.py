@@ -38,7 +38,8 @@ from inplace.core import kinds
 from inplace.core.actions.actions import Event
 from inplace.core.objects import names
 from inplace.core.objects.endpoints import EndpointSlice
-from inplace.core.objects.model import Node, Pod
+from inplace.core.objects.model import Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.workloads import Pdb, Revision, Workload
 from inplace.core.plan.plan import Planner
 from inplace.core.pod.evidence import KUBELET_SYNC

@@ -10,7 +10,8 @@ from inplace.cluster.key import ORPHAN, Key
 from inplace.cluster.memory import Memory
 from inplace.core.objects import names
 from inplace.core.objects.endpoints import EndpointSlice
-from inplace.core.objects.model import Meta, Node, Pod
+from inplace.core.objects.model import Meta, Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.workloads import Pdb, Revision, Workload
 from inplace.core.plan import orphans
 from inplace.kube import resource as resources

@@ -15,7 +15,8 @@ from inplace.controller.freeze_probe import FreezeProbe
 from inplace.controller.installed_policies import InstalledPolicies
 from inplace.controller.tally import Tally
 from inplace.core.objects.endpoints import EndpointSlice
-from inplace.core.objects.model import Node, Pod
+from inplace.core.objects.model import Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.workloads import Pdb, Revision, Workload
 from inplace.kube.reflector import Reflector
 from inplace.runtime.observe import Observer, Read

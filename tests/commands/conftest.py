@@ -21,7 +21,8 @@ from msgspec import Struct
 from inplace.cli.app import main
 from inplace.controller.app import App, Options
 from inplace.core.objects import names
-from inplace.core.objects.model import Node, Pod
+from inplace.core.objects.model import Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.workloads import Workload
 from inplace.kube import resource as resources
 from inplace.kube.client import Client, PatchType

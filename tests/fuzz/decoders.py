@@ -26,7 +26,8 @@ from inplace.core import kinds
 from inplace.core.actions import patches
 from inplace.core.objects import selectors
 from inplace.core.objects.endpoints import EndpointSlice
-from inplace.core.objects.model import Meta, Node, Pod, PodEvent
+from inplace.core.objects.model import Meta, Pod, PodEvent
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.reading import UNREADABLE
 from inplace.core.objects.workloads import Pdb, Revision, Workload
 from inplace.core.plan import orphans, plan, sidecars

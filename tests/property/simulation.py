@@ -22,7 +22,8 @@ from inplace.controller.apply import needs_live_read
 from inplace.core.actions import patches
 from inplace.core.actions.actions import Action, CreatePullPod, DeletePullPod, PatchImages, PatchWorkload, WriteStatus
 from inplace.core.objects import names
-from inplace.core.objects.model import Node, Pod
+from inplace.core.objects.model import Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.workloads import Revision, Workload
 from inplace.core.plan.plan import Planner
 from inplace.core.rollout.snapshot import Snapshot

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from inplace.core.objects import images, names
-from inplace.core.objects.model import Node, Pod
+from inplace.core.objects.model import Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.reasons import Reason, ReasonCode, Wait
 from inplace.core.pod.evidence import LISTED_NAMES
 from inplace.core.pod.states import PodContext

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from inplace.core.objects import images
-from inplace.core.objects.model import Container, ContainerStatus, Node, Pod
+from inplace.core.objects.model import Container, ContainerStatus, Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.observation import ContainerObservation, PodObservation
 from inplace.core.state.records import Baseline, Evidence, Record

@@ -16,7 +16,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from inplace.core.objects.model import Container, ContainerStatus, Node, Pod
+from inplace.core.objects.model import Container, ContainerStatus, Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.pod import resizes
 from inplace.core.pod.evidence import awaits_startup_probe, kubelet_version
 from inplace.core.state.records import Baseline, Evidence, PodPhase, Record

@@ -12,7 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from inplace.core.objects.model import WHOLE, Condition, Container, ContainerStatus, Node, Pod, Resources
+from inplace.core.objects.model import WHOLE, Condition, Container, ContainerStatus, Pod, Resources
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.evidence import KUBELET_SYNC, tracks_generation
 from inplace.core.state import records

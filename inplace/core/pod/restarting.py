@@ -14,7 +14,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.core.objects import images, names
-from inplace.core.objects.model import Node, Pod
+from inplace.core.objects.model import Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.times import told
 from inplace.core.pod import attempt, eligibility, failures, lifecycle

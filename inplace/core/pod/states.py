@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import UNSET, Struct, UnsetType
 
 from inplace.core.actions.actions import PodAction
-from inplace.core.objects.model import Node
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod.observation import PodObservation
 from inplace.core.settings.annotations import Settings

@@ -21,7 +21,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from inplace.core.kinds import Kind, Template
-from inplace.core.objects.model import Node, Pod
+from inplace.core.objects.model import Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.pod import lifecycle
 from inplace.core.pod.availability import available, available_at

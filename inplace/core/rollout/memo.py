@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Generic, TypeVar
 
 from inplace.core.objects import images
-from inplace.core.objects.model import Node
+from inplace.core.objects.nodes import Node
 
 Inputs = TypeVar("Inputs")
 Answer = TypeVar("Answer")

@@ -17,7 +17,8 @@ from inplace.core.actions.actions import CreatePullPod, DeletePullPod
 from inplace.core.kinds import Template
 from inplace.core.objects import aliases
 from inplace.core.objects.images import registry_of
-from inplace.core.objects.model import Node, Pod
+from inplace.core.objects.model import Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.waiting import PULL
 from inplace.core.pod.states import ImageWait

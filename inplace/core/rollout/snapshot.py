@@ -13,7 +13,8 @@ from inplace.core.actions.actions import Action, subject
 from inplace.core.actions.describe import sort_of
 from inplace.core.kinds import Kind, OwnedObjects, Template
 from inplace.core.objects import names
-from inplace.core.objects.model import Node, Pod
+from inplace.core.objects.model import Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.workloads import Pdb, Workload
 from inplace.core.pod.observation import PodObservation

@@ -13,7 +13,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from inplace.core.objects.model import Node, Pod
+from inplace.core.objects.model import Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan.decision import Decision
 from inplace.core.plan.plan import Planner, is_opted_in

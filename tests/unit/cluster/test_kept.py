@@ -17,7 +17,8 @@ from inplace.cluster.gather import Partly, gather
 from inplace.cluster.key import Key
 from inplace.cluster.memory import Memory
 from inplace.core.objects import names
-from inplace.core.objects.model import Node, Pod
+from inplace.core.objects.model import Pod
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.workloads import Pdb, Revision, Workload
 from inplace.core.plan import opt_out
 from inplace.core.rollout.snapshot import Snapshot

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from inplace.core.objects.model import Node
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.reasons import Reason
 from inplace.core.pod import evidence
 from inplace.core.pod.observation import observe

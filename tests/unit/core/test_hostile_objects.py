@@ -9,7 +9,7 @@ import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
-from inplace.core.objects.model import LONGEST_IMAGES, NodeStatus
+from inplace.core.objects.nodes import LONGEST_IMAGES, NodeStatus
 from inplace.core.plan import plan
 from inplace.core.pod.observation import infer
 from inplace.core.state import records

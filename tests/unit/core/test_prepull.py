@@ -8,8 +8,9 @@ from msgspec.structs import replace
 from inplace.cli.render.lines import describe
 from inplace.core.actions.actions import CloseGate, CreatePullPod, DeletePullPod, PatchImages
 from inplace.core.objects.images import registry_of
-from inplace.core.objects.model import Node, Owner, Pod, PodSpec, PodStatus, SecurityContext
+from inplace.core.objects.model import Owner, Pod, PodSpec, PodStatus, SecurityContext
 from inplace.core.objects.names import HELPER, PRE_PULL, PULLED
+from inplace.core.objects.nodes import Node
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import plan as planning
 from inplace.core.plan.plan import Planner
