@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from functools import partial
 from typing import Final
 
@@ -16,11 +15,8 @@ from inplace.core.objects import names
 from inplace.core.objects.workloads import Workload
 from inplace.core.settings.annotations import parse
 from inplace.kube.client import Client
-from inplace.kube.errors import Conflict, PreconditionFailed
 
 PAUSED: Final = f"{names.PREFIX}paused"
-#: How often a workload may have changed since it was read.
-RACES: Final = 4
 
 
 @command("pause")
@@ -53,14 +49,6 @@ async def _set(connection: Connection, words: tuple[str, ...], dry_run: str, *, 
 
 
 async def _set_one(client: Client, ref: Ref, *, dry_run: str, paused: bool) -> int:
-    """Who writes the workload meanwhile, as its own controller does its status, changes nothing of what is asked."""
-    for _ in range(RACES):
-        with contextlib.suppress(PreconditionFailed, Conflict):
-            return await _set_now(client, ref, dry_run=dry_run, paused=paused)
-    return await _set_now(client, ref, dry_run=dry_run, paused=paused)
-
-
-async def _set_now(client: Client, ref: Ref, *, dry_run: str, paused: bool) -> int:
     workload = await read_workload(client, ref)
     require_opted_in(workload, ref)
     word = "paused" if paused else "resumed"

@@ -5,6 +5,7 @@ By a selector, or over all namespaces, only workloads that are opted in are foun
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, TypeVar
@@ -26,12 +27,15 @@ from inplace.core.objects.plural import counted
 from inplace.core.objects.workloads import Workload
 from inplace.kube import resource as resources
 from inplace.kube.client import Client
-from inplace.kube.errors import Denied, KubeError, NotFound
+from inplace.kube.errors import Conflict, Denied, KubeError, NotFound, PreconditionFailed
 
 T = TypeVar("T")
 _F = TypeVar("_F", bound=Callable[..., Any])
 SELECTORS: Final = "app=web, tier!=db, env in (a,b), mesh or !mesh, separated by commas"
 ACCEPTED: Final = "TYPE/NAME, TYPE NAME, TYPE with -l SELECTOR or -A, or -f FILE"
+
+#: How often a workload may have changed between the look at it and the write.
+RACES: Final = 4
 
 Act = Callable[[Client, Ref], Awaitable[int]]
 
@@ -197,7 +201,20 @@ async def run_each(
         query = query.within(namespace)
         if ask:
             query = await confirmed(client, query, ask, yes=yes)
-        return await for_each(client, query, act)
+        return await for_each(client, query, _despite_others(act))
+
+
+def _despite_others(act: Act) -> Act:
+    """The same, from a new look at the workload if somebody else has written it since: as its own controller does, that
+    changes nothing of what is asked."""
+
+    async def acted(client: Client, ref: Ref) -> int:
+        for _ in range(RACES):
+            with contextlib.suppress(PreconditionFailed, Conflict):
+                return await act(client, ref)
+        return await act(client, ref)
+
+    return acted
 
 
 async def confirmed(client: Client, query: Query, verb: str, *, yes: bool) -> Query:
