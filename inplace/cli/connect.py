@@ -268,8 +268,3 @@ def require_opted_in(workload: Workload, ref: Ref) -> None:
 def how_to_opt_in(ref: Ref) -> str:
     """The command that does."""
     return f"run `inplace enable {ref} -n {ref.namespace}`"
-
-
-def has_gate(workload: Workload) -> bool:
-    """Whether the workload's template speaks of our readiness gate."""
-    return names.GATE.encode() in bytes(workload.spec.template)

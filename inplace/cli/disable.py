@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from inplace.cli import errors, select
 from inplace.cli.commands import command
-from inplace.cli.connect import Ref, has_gate, run_async, show_unseen
+from inplace.cli.connect import Ref, run_async, show_unseen
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, with_connection, yes_option
 from inplace.cli.say import say
 from inplace.cluster import send
@@ -37,6 +37,7 @@ from inplace.core.rollout.assess import PodAssessment
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.state.statuses import Phase
 from inplace.core.template import trees
+from inplace.core.views import gating
 from inplace.kube.client import Client
 from inplace.kube.errors import Conflict, NotFound, PreconditionFailed
 from inplace.runtime.waiting import wait_at_most
@@ -171,7 +172,7 @@ def _unfinished(ref: Ref, snapshot: Snapshot, left: Plan) -> int:
     """Say what keeps the workload from being opted out, and what to do."""
     if left.status is None or left.status.phase is not Phase.PAUSED:
         say(f"error: timed out waiting for the native rollout of {ref}: run this command again", err=True)
-        if has_gate(snapshot.workload):
+        if gating.is_templated(snapshot.workload):
             say("  until it, or a controller, opens their readiness gate new Pods do not serve", err=True)
         return errors.TIMED_OUT
     say(f"error: {ref} is not disabled yet: {left.status.message}", err=True)

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from inplace.cli import errors, select
 from inplace.cli.commands import command
-from inplace.cli.connect import Ref, has_gate, read_live, run_async, show_unseen, submit
+from inplace.cli.connect import Ref, read_live, run_async, show_unseen, submit
 from inplace.cli.options import Connection, dry_run_option, dry_run_suffix, seconds, with_connection, yes_option
 from inplace.cli.say import say
 from inplace.core.actions import patches
@@ -84,7 +84,8 @@ async def _enable_one(client: Client, ref: Ref, *, mode: str, gate_timeout: floa
         say(f"error: cannot enable {ref}: {reason.code}: {reason}", err=True)
     if against:
         return errors.REFUSED
-    templated, rolls = has_gate(snapshot.workload), before is None and not snapshot.kind.held(snapshot.workload)
+    templated = gating.is_templated(snapshot.workload)
+    rolls = before is None and not snapshot.kind.held(snapshot.workload)
     if gate_timeout is not None and not templated:
         if not rolls:
             what = gating.remedy(snapshot, opted_in=before is not None)
@@ -158,7 +159,7 @@ async def _write(client: Client, ref: Ref, snapshot: Snapshot, mode: str, dry_ru
     if isinstance(frozen, Reason):
         say(f"  not frozen yet: {frozen.message}")
     staying = [pod for pod in snapshot.pods if pod.metadata.deletion_timestamp is None]
-    lacking, templated = sum(not pod.has_gate(names.GATE) for pod in staying), has_gate(snapshot.workload)
+    lacking, templated = sum(not pod.has_gate(names.GATE) for pod in staying), gating.is_templated(snapshot.workload)
     if lacking or not (templated or staying):
         which = f"{lacking} of {len(staying)} Pods have" if templated else "the Pod template has"
         say(f"  {which} no readiness gate {names.GATE}: Pods stay in Services while containers restart")

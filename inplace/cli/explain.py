@@ -14,7 +14,7 @@ from inplace.cli.errors import InputError
 from inplace.cli.options import POD_WORDS, Connection, is_name, with_connection
 from inplace.cli.render.document import document, is_document, listed, output_option, show
 from inplace.cli.render.table import rows
-from inplace.cli.say import say
+from inplace.cli.say import say, say_blocks
 from inplace.core import kinds
 from inplace.core.objects.model import Pod, PodEvent
 from inplace.core.plan.plan import plan
@@ -98,13 +98,11 @@ def _show(found: list[tuple[Ref | None, Explanation]], output: str, now: datetim
         documents = [document(one, "Explanation") | about for (_, one), about in zip(found, of, strict=True)]
         show(listed(documents, "Explanation", alone=alone), output)
         return
-    for number, (_, one) in enumerate(found):
-        if output == "name":
+    if output == "name":
+        for _, one in found:
             say(f"pod/{one.pod.name}")
-        else:
-            more = _containers(one) if output == "wide" else []
-            for line in [*([""] if number else []), *_lines(one, now), *more]:
-                say(line)
+        return
+    say_blocks([*_lines(one, now), *(_containers(one) if output == "wide" else [])] for _, one in found)
 
 
 def _containers(explained: Explanation) -> list[str]:

@@ -14,6 +14,8 @@ import click
 from click.shell_completion import CompletionItem
 from msgspec import Struct, structs
 
+from inplace.cli.errors import InputError
+
 _KEY: Final = "inplace.connection"
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -53,6 +55,12 @@ def seconds(text: str) -> float:
     if match is None:
         raise click.BadParameter(f'invalid duration "{text}": expected 30, 30s, 5m or 1h')
     return float(match[1]) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[match[2] or "s"]
+
+
+def require_seconds(option: str, value: float, least: int, most: int) -> None:
+    """Raises InputError for a time that is too short, or longer than anything that is meant."""
+    if not least <= value <= most:
+        raise InputError(f"{option} {value:g}s is not accepted: expected {least}s to {most}s")
 
 
 def is_name(text: str) -> bool:

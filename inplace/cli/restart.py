@@ -32,6 +32,7 @@ from inplace.cli.options import (
     dry_run_suffix,
     filename_option,
     is_name,
+    require_seconds,
     seconds,
     with_connection,
     yes_option,
@@ -170,8 +171,7 @@ def _settings(given: Options) -> Settings:
         ("--keep", given.keep, 0, MAX_SECONDS),
     )
     for option, value, least, most in bounds:
-        if not least <= value <= most:
-            raise InputError(f"{option} {value:g}s is not accepted: expected {least}s to {most}s")
+        require_seconds(option, value, least, most)
     if grace + minimum >= timeout:
         both = f"--grace-period ({grace:g}s) and --min-started ({minimum:g}s)"
         raise InputError(f"{both} together must be less than --timeout ({timeout:g}s)")

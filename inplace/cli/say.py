@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import click
@@ -25,6 +26,13 @@ def say(text: str, *, err: bool = False, head: str = "", color: str | None = Non
     if head and rest.startswith(head):
         rest = click.style(head, fg=color, bold=True) + rest.removeprefix(head)
     click.echo(rest, err=err)
+
+
+def say_blocks(blocks: Iterable[Iterable[str]]) -> None:
+    """Print lines in blocks, with an empty one between two."""
+    for number, block in enumerate(blocks):
+        for line in (*([""] if number else []), *block):
+            say(line)
 
 
 def say_text(text: str, *, err: bool = False, newline: bool = True) -> None:

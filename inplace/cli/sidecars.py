@@ -21,7 +21,7 @@ from inplace.cli import errors
 from inplace.cli.commands import command
 from inplace.cli.connect import Notes, cluster, run_async
 from inplace.cli.errors import InputError
-from inplace.cli.options import Connection, dry_run_option, seconds, with_connection
+from inplace.cli.options import Connection, dry_run_option, require_seconds, seconds, with_connection
 from inplace.cli.say import say
 from inplace.cli.select import SELECTORS, confirm
 from inplace.cluster import send
@@ -117,8 +117,7 @@ def _order(
     longest = int(LONGEST_COMMAND.total_seconds())
     times = (("--grace-period", grace_period), ("--min-ready", min_ready), ("--progress-deadline", progress_deadline))
     for option, value in times:
-        if not 0 <= value <= longest:
-            raise InputError(f"{option} {value:g}s is not accepted: expected 0s to {longest}s")
+        require_seconds(option, value, 0, longest)
     settings = Settings(
         max_unavailable=amount,
         grace_period_seconds=round(grace_period),

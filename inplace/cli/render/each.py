@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from inplace.cli.connect import Ref
 from inplace.cli.render.document import document, is_document, listed, show
-from inplace.cli.say import say
+from inplace.cli.say import say, say_blocks
 
 T = TypeVar("T")
 
@@ -28,6 +28,4 @@ def show_each(
         for ref, _ in found:
             say(ref.qualified)
     else:
-        for number, (ref, one) in enumerate(found):
-            for line in [*([""] if number else []), *lines(ref, one)]:
-                say(line)
+        say_blocks(lines(ref, one) for ref, one in found)

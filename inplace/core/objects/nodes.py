@@ -38,6 +38,10 @@ class NodeStatus(Part, frozen=True):
     node_info: NodeInfo = NodeInfo()
     images: Raw = Raw(b"[]")
 
+    def lists(self, digest: str) -> bool:
+        """Whether it lists an image with this digest, by the text of it alone: that is asked of each Pod anew."""
+        return digest.encode() in bytes(self.images)
+
     def image_names(self) -> list[tuple[str, ...]]:
         """The names of each listed image. A list that cannot be decoded is as good as none: it only supports proofs.
 

@@ -104,11 +104,9 @@ def _told_apart(snapshot: Snapshot, pod: Pod) -> Mapping[str, str]:
     if isinstance(target, Reason) or pod.metadata.label(names.REVISION_LABEL) != target.revision:
         return {}
     left = _left_in(snapshot, pod, target)
-    return (
-        snapshot.kind.revision_labels(snapshot.workload, left, newest=False)
-        if left not in {"", target.revision}
-        else {}
-    )
+    if left in {"", target.revision}:
+        return {}
+    return snapshot.kind.revision_labels(snapshot.workload, left, newest=False)
 
 
 def _left_in(snapshot: Snapshot, pod: Pod, target: Template) -> str:

@@ -103,13 +103,15 @@ def _unlisted(pod: Pod, change: PodChange, node: Node | None) -> Reason | None:
     Whoever may write a Pod's status may write any digest into it: no other version is started by that. An image whose
     tag has moved is listed by its digest for as long as a container runs it; one that was pulled just now not at all.
     """
-    told = {name: images.digest_of(one.image) for name, one in change.containers.items() if one.restart and one.image}
-    told = {name: digest for name, digest in told.items() if not images.digest_of(_image(pod, name))}
-    listed = node.status.image_names() if node is not None and told else []
-    known = {images.digest_of(name) for names_ in listed for name in names_}
-    for name, digest in told.items():
-        entry = next((names_ for names_ in listed if any(images.same(one, _image(pod, name)) for one in names_)), ())
-        if digest not in known and 0 < len(entry) < LISTED_NAMES:
+    if node is None:
+        return None
+    for name, one in change.containers.items():
+        digest, live = images.digest_of(one.image) if one.restart else "", _image(pod, name)
+        if not digest or images.digest_of(live) or node.status.lists(digest):
+            continue
+        listed = node.status.image_names()
+        entry = next((names_ for names_ in listed if any(images.same(other, live) for other in names_)), ())
+        if 0 < len(entry) < LISTED_NAMES:
             where = f"node {pod.spec.node_name}"
             why = f"it is to restart with {digest}, by the Pod's status, and {where} has its image under another digest"
             return Reason(ReasonCode.RestartNotSupported, f"containers[{name}].image", why)

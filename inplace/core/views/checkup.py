@@ -87,7 +87,7 @@ def _settings(snapshot: Snapshot) -> Iterator[Finding]:
 def _gate(snapshot: Snapshot) -> Iterator[Finding]:
     pods = [pod for pod in snapshot.pods if pod.metadata.deletion_timestamp is None]
     lacking = sum(not pod.has_gate(names.GATE) for pod in pods)
-    if not lacking and (pods or gating.is_templated(snapshot)):
+    if not lacking and (pods or gating.is_templated(snapshot.workload)):
         return
     who = f"{lacking} of {len(pods)} Pods have" if pods else "the Pod template has"
     drain = snapshot.parsed.settings.drain

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from inplace.core.objects import names
+from inplace.core.objects.workloads import Workload
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.template import trees
 
 
-def is_templated(snapshot: Snapshot) -> bool:
+def is_templated(workload: Workload) -> bool:
     """Whether new Pods get the readiness gate from the template."""
-    spec = trees.tree(trees.decode(snapshot.workload.spec.template).get("spec"))
+    spec = trees.tree(trees.decode(workload.spec.template).get("spec"))
     gates = (trees.tree(gate).get("conditionType") for gate in trees.items(spec.get("readinessGates")))
     return names.GATE in gates
 
@@ -18,7 +19,7 @@ def remedy(snapshot: Snapshot, *, opted_in: bool) -> str:
     """What to do about Pods without it, who keep the gates that they were created with. `opted_in`: by the time that
     this is read."""
     kind, workload = snapshot.kind, snapshot.workload
-    if is_templated(snapshot):
+    if is_templated(workload):
         return "the template has it, and Pods get it when they are created: delete those one by one"
     if kind.held(workload) and kind.fall_back(workload) is None:
         return f"its {kind.name} controller replaces no Pods: add it to the template, and delete the Pods by hand"
