@@ -37,9 +37,10 @@ demo: $(READY)  ## the real controller on a cluster inside the process: an upgra
 test: $(READY)  ## lint, types, contracts, unit, property and scenario tests on the embedded cluster; no root, no cluster
 	@$(MAKE) --no-print-directory --jobs 2 lint pytest
 
-# Four workers, because some of them wait in real time: for the demo, or for kubectl.
+# Six workers, because some tests wait in real time (for the demo, or for kubectl), and those first: a worker takes the
+# next two when it has done its own.
 pytest: $(READY)
-	$(BIN)/pytest -q -n 4 --dist worksteal --seeds 1 --stories 8 --turn 0 -m "not seldom"
+	$(BIN)/pytest -q -n 6 --dist load --maxschedchunk 2 --seeds 1 --stories 8 --turn 0 -m "not seldom"
 
 docs: $(READY)  ## what is generated (pages, alerts, dashboard, chart), and the documentation as a site in build/site; fails if a link leads nowhere
 	$(BIN)/python -m hack.monitoring

@@ -55,11 +55,17 @@ async def upgraded(shop, tmp_path):
         await shop.reported("UpToDate")
         await shop.set_image("v2")
         await shop.reported("UpToDate")
+        await shop.until(lambda: may_start(shop), "the last of its Pods to have served for a second")
         for name, tag in (("OLD", "v1"), ("NEW", "v2")):
             (tmp_path / name).write_text(
                 json.dumps({"spec": {"containers": [{"name": "app", "image": f"shop:{tag}"}]}})
             )
         yield shop
+
+
+async def may_start(shop):
+    plan = await shop.inplace(*DOCUMENTS["plan"], "-o", "jsonpath={.pods[0].verdict}")
+    return plan.out == "Starts"
 
 
 def shape(value):

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from inplace.core.objects.model import Container, ContainerStatus, Meta, Pod, PodSpec, PodStatus
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.settings.annotations import InitImages
-from inplace.core.template import defaults, diff, trees
+from inplace.core.template import defaults, diff, sizes, trees
 from inplace.core.template.change import ContainerChange, Edits, PodChange, Refused
 
 #: No default of anything, no quantity, no glob's match.
@@ -161,6 +161,13 @@ def is_image_that_restarts(tree, path):
     )
 
 
+def is_size_that_changes(tree, path):
+    """Whether it is the cpu or memory of a container that a live Pod can be given another of."""
+    if len(path) != 6 or path[3] != "resources" or path[4] not in sizes.SIDES or path[5] not in sizes.RESIZED:
+        return False
+    return path[1] == "containers" or at(tree, path[:3]).get("restartPolicy") == "Always"
+
+
 @given(templates())
 def test_a_template_equals_itself_and_itself_with_defaults(tree):
     for other in (tree, copy.deepcopy(tree), defaults.apply(tree)):
@@ -188,6 +195,10 @@ def test_replacing_anything_outside_the_table_is_refused(tree, data):
     elif is_image_that_restarts(tree, path):
         assert isinstance(verdict, PodChange)
         assert verdict.images == {at(tree, path[:-1])["name"]: SENTINEL}
+        assert verdict.labels == verdict.annotations == Edits()
+    elif is_size_that_changes(tree, path):
+        assert isinstance(verdict, PodChange)
+        assert verdict.sizes[at(tree, path[:3])["name"]][path[4]] == {path[5]: SENTINEL}
         assert verdict.labels == verdict.annotations == Edits()
     elif path == ("spec", "serviceAccount") and tree["spec"].get("serviceAccountName"):
         assert verdict == PodChange()  # the server ignores the old name beside the new one

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,8 +48,13 @@ def nodes() -> Iterator[tuple[str, ast.AST, ast.AST]]:
                 yield path.relative_to(ROOT / "inplace").as_posix(), node, parent
 
 
-def reads() -> Iterator[tuple[str, str]]:
+@cache
+def reads() -> list[tuple[str, str]]:
     """The keys whose text is used, with the file."""
+    return list(_reads())
+
+
+def _reads() -> Iterator[tuple[str, str]]:
     for file, node, parent in nodes():
         match node:
             case ast.Call(ast.Attribute(attr="annotation" | "label"), [ast.Attribute(ast.Name("names"), key)]):
