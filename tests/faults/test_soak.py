@@ -25,6 +25,8 @@ CALM: Final = 3 * HOUR
 MORE: Final = 2
 MORE_SERIES: Final = 50
 SERIES: Final = "app._observer."
+#: It takes 20 minutes of a processor.
+MONTH: Final = (pytest.mark.seldom, pytest.mark.timeout(3600))
 #: What is bounded by a number, and may fill up to it.
 FILLS: Final = (Bounded,)
 
@@ -70,7 +72,7 @@ async def _come_and_go(world: EmbeddedWorld, name: str, flavour: WorkloadKind) -
     await world.clock.sleep(60)
 
 
-@pytest.mark.parametrize(("days", "every"), [(0.5, 2), pytest.param(30, 4, marks=pytest.mark.seldom)])
+@pytest.mark.parametrize(("days", "every"), [(0.5, 2), pytest.param(30, 4, marks=MONTH)])
 async def test_what_is_remembered_does_not_grow_with_what_has_been(days, every):
     """One workload comes and goes after the other, so many hours apart."""
     async with open_embedded(controller=False) as world:
