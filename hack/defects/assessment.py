@@ -265,7 +265,7 @@ DEFECTS: Final = (
     Defect(
         "forget the digest once the node lists the image",
         "core/rollout/prepull.py",
-        "    kept |= {name for name in used if name in pods and pull_pods.is_pulled(pods[name])}\n",
+        "    kept |= {name for name in named.values() if name in pods and pull_pods.is_pulled(pods[name])}\n",
         "",
         (
             "unit/core/test_prepull.py::test_a_helper_that_has_pulled_stays_for_its_digest_when_the_node_lists_the_image",

@@ -40,6 +40,7 @@ class Image(Struct, frozen=True, gc=False):
         return f"{self.registry}/{self.repository}{tag}" + (f"@{self.digest}" if self.digest else "")
 
 
+@memoised(4096, largest=1024)
 def parse(reference: str) -> Image | None:
     """Parse a reference; None if it is invalid (reference.ParseNormalizedNamed)."""
     name, at, digest = reference.partition("@")

@@ -112,25 +112,27 @@ def check(
     pods = {pod.name: pod for pod in snapshot.pull_pods.pods}
     needed |= _told(snapshot, {uid: found for uid, (found, node) in wanted.items() if node is None}, pods)
     deadline = timedelta(seconds=settings.progress_deadline_seconds)
+    images = {image for found, _ in wanted.values() for image in found}
+    named = {image: name_of(snapshot.workload, image) for image in images}
     checks = {
-        image: _check(snapshot, image, pods.get(name_of(snapshot.workload, image)), now, deadline)
+        image: _check(snapshot, image, named[image], pods.get(named[image]), now, deadline)
         for lacking in needed.values()
         for image in lacking
     }
     required = policy is PrePullPolicy.REQUIRED
     present = [all(checks[image].missing is None for image in lacking) for lacking in needed.values()]
     nowhere = required and len(present) == len(restarting) > 0 and not any(present)
-    kept = {name_of(snapshot.workload, image) for image in (*checks, *_being_swapped(snapshot))}
+    kept = {named[image] for image in checks}
+    kept |= {name_of(snapshot.workload, image) for image in _being_swapped(snapshot)}
     # One that has pulled knows the digest, also when the node lists the image by then.
-    used = {name_of(snapshot.workload, image) for found, _ in wanted.values() for image in found}
-    kept |= {name for name in used if name in pods and pull_pods.is_pulled(pods[name])}
+    kept |= {name for name in named.values() if name in pods and pull_pods.is_pulled(pods[name])}
     deletions = (
         DeletePullPod(pod, again=name in kept)
         for name, pod in pods.items()
         if pod.metadata.deletion_timestamp is None
         and (name not in kept or _is_stale(pod, now) or pull_pods.is_in_the_way(pod, snapshot.budgets))
     )
-    rewritten = (reason for image in checks if (reason := _rewritten(image, pods, snapshot)) is not None)
+    rewritten = (reason for image in checks if (reason := _rewritten(image, pods.get(named[image]))) is not None)
     return PrePullState(needed, checks, required, nowhere, tuple(rewritten), tuple(deletions))
 
 
@@ -268,10 +270,11 @@ def _being_swapped(snapshot: Snapshot) -> list[ImageOnNode]:
 
 
 def _check(
-    snapshot: Snapshot, image: ImageOnNode, pull_pod: Pod | None, now: datetime, deadline: timedelta
+    snapshot: Snapshot, image: ImageOnNode, name: str, pull_pod: Pod | None, now: datetime, deadline: timedelta
 ) -> ImageCheck:
+    """`name`: that of the pull Pod, whether or not there is one."""
     assert snapshot.pull_pods is not None
-    asked = snapshot.pull_pods.requests.get(name_of(snapshot.workload, image))
+    asked = snapshot.pull_pods.requests.get(name)
     made = pull_pod.metadata.created_at if pull_pod is not None else None
     over = ((asked.since if asked is not None else made) or now) + deadline
     if pull_pod is not None and pull_pods.is_pulled(pull_pod):
@@ -333,9 +336,8 @@ def _is_stale(pull_pod: Pod, now: datetime) -> bool:
     return rejected and made is not None and now >= made + REJECTED_STAYS
 
 
-def _rewritten(image: ImageOnNode, pods: Mapping[str, Pod], snapshot: Snapshot) -> Reason | None:
+def _rewritten(image: ImageOnNode, pull_pod: Pod | None) -> Reason | None:
     """Refuse an image that admission rewrites on new Pods only: a live Pod would run another image."""
-    pull_pod = pods.get(name_of(snapshot.workload, image))
     container = pull_pod.container(pull_pods.CONTAINER) if pull_pod is not None else None
     if container is None or container.image == image.image:
         return None
