@@ -308,6 +308,16 @@ DEFECTS: Final = (
         ("unit/core/test_kinds.py::test_only_pods_of_another_revision_are_a_native_rollout",),
     ),
     Defect(
+        "take an image by digest alone for that of any template of its repository",
+        "core/kinds/matching.py",
+        "if not aliases.is_alias(live, image, unchanged=True):\n        return False",
+        "if aliases.is_alias(live, image, unchanged=True):\n        return True",
+        (
+            "unit/core/test_kinds.py::test_of_an_alias_without_a_tag_the_runtime_tells_the_version",
+            f"{MENDED}[take an image by digest alone for that of any template of its repository]",
+        ),
+    ),
+    Defect(
         "know nothing of a Pod that was changed by hand in the middle of an upgrade",
         "core/kinds/matching.py",
         "if older and all(one == rest[0] for one in rest)",

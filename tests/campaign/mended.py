@@ -223,4 +223,9 @@ MENDED: tuple[Mended, ...] = (
         '{"start":{"kind":"DaemonSet","replicas":2},'
         '"moves":[["image","crash",60.0],["back-and-out","v1",1.0],["pod-record","2 {}",60.0]]}',
     ),
+    Mended(
+        "take an image by digest alone for that of any template of its repository",
+        '{"start":{"kind":"ReplicaSet","replicas":1},'
+        '"moves":[["opt-out","",1.0],["restart-pod","0 app",1.0],["restart-pod","2 app",1.0]]}',
+    ),
 )

@@ -17,7 +17,7 @@ from msgspec import Raw
 from inplace.core.kinds import kind
 from inplace.core.kinds.kind import OwnedObjects, Revisions, Template
 from inplace.core.kinds.partition import Unordered
-from inplace.core.objects import aliases, names
+from inplace.core.objects import aliases, images, names
 from inplace.core.objects.memo import memoised
 from inplace.core.objects.model import WHOLE, Pod, Resources, Tree
 from inplace.core.objects.reading import UNREADABLE
@@ -146,12 +146,20 @@ def wrong_images(pod: Pod, template: Template) -> int:
     """
     live = {container.name: container.image for container in (*pod.spec.containers, *pod.spec.init_containers)}
     wanted = template.images
-    return len(wanted) - sum(name in wanted and _has(image, wanted[name]) for name, image in live.items())
+    return len(wanted) - sum(name in wanted and _has(pod, name, image, wanted[name]) for name, image in live.items())
 
 
-def _has(live: str, image: str) -> bool:
-    """Whether a container has an image of a template, or an alias of it, as a restart leaves it."""
-    return live == image or aliases.is_alias(live, image, unchanged=True)
+def _has(pod: Pod, name: str, live: str, image: str) -> bool:
+    """Whether a container has an image of a template, or an alias of it, as a restart leaves it.
+
+    An alias without a tag may be of any version: of which, the name tells by which the runtime reports it.
+    """
+    if live == image or aliases.is_alias(live, image):
+        return True
+    if not aliases.is_alias(live, image, unchanged=True):
+        return False
+    status = pod.container_status(name)
+    return status is not None and images.same(status.image.partition("@")[0], image)
 
 
 def _wrong_amounts(pod: Pod, template: Template) -> int:

@@ -43,6 +43,9 @@ DEPLOYMENT, REPLICASET = kinds.BY_NAME["Deployment"], kinds.BY_NAME["ReplicaSet"
 DAEMONSET, STATEFULSET = kinds.BY_NAME["DaemonSet"], kinds.BY_NAME["StatefulSet"]
 
 
+DIGEST = f"sha256:{'1' * 64}"
+
+
 def tree(tag: str, **labels: str) -> dict[str, Any]:
     return {
         "metadata": {"labels": {"app": "web", **labels}},
@@ -331,6 +334,17 @@ def test_what_a_pod_was_made_from_is_told_by_its_size_where_its_metadata_does_no
     body = {"spec": sized(live)["spec"]}
     one = replace(one, spec=decode(body, Pod).spec)
     assert DEPLOYMENT.revision_of(deployment("v2"), one, known) == made_of
+
+
+V2 = print_of("v2")
+
+
+@pytest.mark.parametrize(("reported", "made_of"), [(":v2", V2), (":v1", ""), (f":v2@{DIGEST}", V2), (f"@{DIGEST}", "")])
+def test_of_an_alias_without_a_tag_the_runtime_tells_the_version(reported, made_of):
+    """As a restart has left it, whose record is gone: the digest alone is not that of just any template."""
+    status = {"name": "app", "image": f"docker.io/library/app{reported}"}
+    restarted = pod(status, image=f"app@{DIGEST}", revision="")
+    assert REPLICASET.revision_of(deployment("v2"), restarted, {V2: Template(V2, tree("v2"))}) == made_of
 
 
 def test_a_pod_that_fits_no_template_was_made_from_the_only_one_that_can_be_meant():
