@@ -273,6 +273,25 @@ def test_an_ordinary_story_is_quiet_with_us_and_without(kind):
         ),
         pytest.param(
             Story(
+                Start("StatefulSet", replicas=1, strategy="ondelete"),
+                (Move("refuse", "statuses: 413", 1.0), Move("image", "v4", 1.0), Move("flap", "2 5", 400.0)),
+            ),
+            id="two writes of a status rest, each for itself",
+        ),
+        pytest.param(
+            Story(
+                Start("DaemonSet", replicas=3, mode=None, strategy="two", policies=True),
+                (
+                    Move("apply", "v3; progress-deadline-seconds-; steps=1, 50%", 20.0),
+                    Move("revert", "", 8.0),
+                    Move("apply", "missing; paused=true", 1.0),
+                    Move("flap", "2 300", 1.0),
+                ),
+            ),
+            id="how far the native rollout of an image that does not run gets, chance decides",
+        ),
+        pytest.param(
+            Story(
                 Start("Deployment", strategy="recreate", settings={"max-unavailable": "100%"}),
                 (Move("restart-containers", "app", 20.0), Move("scale", "3", 20.0)),
             ),

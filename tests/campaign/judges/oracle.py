@@ -34,7 +34,7 @@ def judge(ours: Trace, native: Trace) -> Iterator[Verdict]:
     if ours.story.start.kind == "DaemonSet" and any(move.verb == "orphan" for move in ours.story.moves):
         # One that is created anew counts its generations from 1, and takes older Pods with that number for its own.
         calm = [one for one in calm if one.fault != "images of Pods"]
-    if _is_paused_halfway(ours):
+    if _is_paused_halfway(ours) or _is_stuck_without_us(ours):
         calm = [one for one in calm if one.fault != "images of Pods"]
     yield from calm
     if not ours.is_mended or not ours.is_out:
@@ -63,6 +63,15 @@ def _is_paused_halfway(ours: Trace) -> bool:
     pauses = [at for (_, before), (at, now) in pairwise(ours.intents) if now.paused and not before.paused]
     last = max((at for at in pauses if at <= sight.at), default=0.0)
     return not ours.intent_at(last).opted_in and ours.since_unquiet(last) < OPENED
+
+
+def _is_stuck_without_us(ours: Trace) -> bool:
+    """Whether it was not opted in at any time, and its image does not run: how far the native rollout of that has got
+    depends on which Pod something befell."""
+    sight = ours.sight("calm")
+    if sight is None or any(intent.opted_in for at, intent in ours.intents if at <= sight.at):
+        return False
+    return any(one in BAD for one in tags(sight.template))
 
 
 def _at(name: str, ours: Trace, native: Trace) -> Iterator[Verdict]:

@@ -17,6 +17,8 @@ MOST_ALIKE = 90
 #: a precondition that failed, which says nothing of the write.
 REFUSED = (400, 413)
 MOST_REFUSED = 6
+#: Where two writes of ours are of one sort: what we say of a StatefulSet, and its currentRevision under OnDelete.
+TWOFOLD = "status"
 
 
 def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
@@ -29,7 +31,8 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
         sort = (one.verb, one.plural, one.subresource, one.name)
         bounds = [((), MINUTE, MOST), (sort, MINUTE, MOST_ALIKE)]
         if entry.code in REFUSED and one.name and not one.dry_run:
-            bounds.append((("refused", *sort), 2 * MINUTE, MOST_REFUSED))
+            most = 2 * MOST_REFUSED if one.subresource == TWOFOLD else MOST_REFUSED
+            bounds.append((("refused", *sort), 2 * MINUTE, most))
         for key, seconds, most in bounds:
             window = windows[key]
             window.append(entry.at)
