@@ -280,6 +280,13 @@ def test_an_ordinary_story_is_quiet_with_us_and_without(kind):
         ),
         pytest.param(
             Story(
+                Start("StatefulSet", replicas=3, settings={"on-failure": "Rollback", "steps": "1"}),
+                (Move("restart-containers", "app", 1.0), Move("crash", "2 4", 1.0)),
+            ),
+            id="what crashes after a restart has failed as after an upgrade",
+        ),
+        pytest.param(
+            Story(
                 Start("DaemonSet", replicas=3, mode=None, strategy="two", policies=True),
                 (
                     Move("apply", "v3; progress-deadline-seconds-; steps=1, 50%", 20.0),

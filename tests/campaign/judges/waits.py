@@ -10,7 +10,7 @@ from inplace.core.state.statuses import Phase, Status
 from kubesim.api.faults import WORDS
 from tests.campaign.judges.reasons import untrue
 from tests.campaign.judges.verdict import Verdict
-from tests.campaign.ledger import Tree, condition, is_at, member_changes, record_of, sizes, tag, tags
+from tests.campaign.ledger import Tree, condition, images, is_at, member_changes, record_of, sizes, tag, tags
 from tests.campaign.story import BAD
 from tests.campaign.trace import Sight, Trace
 from tests.campaign.vocabulary.others import SORTS
@@ -244,7 +244,7 @@ def _crashed_in_time(ours: Trace, sight: Sight) -> bool:
     crashes = [at for (_, before), (at, now) in pairwise(intents) if now.crashed > before.crashed]
     changes = [(entry.at, one) for entry, one in member_changes(ours.entries[: sight.entries]) if entry.ours]
     swapped = [(at, one.old, one.new) for at, one in changes if one.old is not None and one.new is not None]
-    swaps = [at for at, old, new in swapped if tags(old) != tags(new) == tags(sight.template)]
+    swaps = [at for at, old, new in swapped if images(old) != images(new) and is_at(new, sight.template)]
     return any(-ENDS <= at - swap <= ours.intent_at(at).deadline for at in crashes for swap in swaps)
 
 
