@@ -40,7 +40,7 @@ test: $(READY)  ## lint, types, contracts, unit, property and scenario tests on 
 # Six workers, because some tests wait in real time (for the demo, or for kubectl), and those first: a worker takes the
 # next two when it has done its own.
 pytest: $(READY)
-	$(BIN)/pytest -q -n 6 --dist load --maxschedchunk 2 --seeds 1 --stories 8 --turn 0 -m "not seldom"
+	$(BIN)/pytest -q -n 6 --maxschedchunk 2 --seeds 1 --stories 8 --turn 0 -m "not seldom"
 
 docs: $(READY)  ## what is generated (pages, alerts, dashboard, chart), and the documentation as a site in build/site; fails if a link leads nowhere
 	$(BIN)/python -m hack.monitoring
@@ -49,8 +49,8 @@ docs: $(READY)  ## what is generated (pages, alerts, dashboard, chart), and the 
 
 e2e: $(READY)  ## the scenarios on a real cluster on this machine (as root; the first run builds Kubernetes)
 	$(BIN)/python -m hack.cluster up
-	$(BIN)/pytest -q -n 6 --durations 15 --world real --seeds 3 -m "not alone and not long and not seldom" tests/scenarios tests/e2e
-	$(BIN)/pytest -q -n 6 --world real --controller in-cluster -m "in_cluster and not long and not seldom" tests/scenarios
+	$(BIN)/pytest -q -n 6 --maxschedchunk 2 --durations 15 --world real --seeds 3 -m "not alone and not long and not seldom" tests/scenarios tests/e2e
+	$(BIN)/pytest -q -n 6 --maxschedchunk 2 --world real --controller in-cluster -m "in_cluster and not long and not seldom" tests/scenarios
 	$(BIN)/pytest -q --world real -m "alone and not long" tests/scenarios tests/e2e
 
 image: $(READY)  ## the controller's image, without a daemon, into build/image (PUSH=HOST/NAME:TAG: and into a registry, PLAIN_HTTP=1: without TLS)
