@@ -308,6 +308,16 @@ DEFECTS: Final = (
         ("unit/core/test_kinds.py::test_only_pods_of_another_revision_are_a_native_rollout",),
     ),
     Defect(
+        "keep the template of a bare ReplicaSet only once an upgrade to it begins",
+        "core/plan/plan.py",
+        "    write = write or holds.recording(assessment)\n",
+        "",
+        (
+            "unit/core/test_kinds.py::test_a_replica_set_keeps_its_template_before_a_pod_is_created_from_it",
+            f"{MENDED}[keep the template of a bare ReplicaSet only once an upgrade to it begins]",
+        ),
+    ),
+    Defect(
         "take an image by digest alone for that of any template of its repository",
         "core/kinds/matching.py",
         "if not aliases.is_alias(live, image, unchanged=True):\n        return False",

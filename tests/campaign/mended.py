@@ -228,4 +228,9 @@ MENDED: tuple[Mended, ...] = (
         '{"start":{"kind":"ReplicaSet","replicas":1},'
         '"moves":[["opt-out","",1.0],["restart-pod","0 app",1.0],["restart-pod","2 app",1.0]]}',
     ),
+    Mended(
+        "keep the template of a bare ReplicaSet only once an upgrade to it begins",
+        '{"start":{"kind":"ReplicaSet","replicas":1,"sidecar":true},'
+        '"moves":[["sidecar","missing",1.0],["scale","4",20.0],["image","v3",1.0]]}',
+    ),
 )

@@ -54,6 +54,7 @@ class DaemonSet(Unordered):
     frozen_on_demand: Final = False
     without_freeze_policy: Final = "another writer may lift the freeze of a DaemonSet"
     labels_with_status: Final = True
+    records_at_once: Final = False
 
     def unsupported(self, workload: Workload, settings: Settings) -> Reason | None:
         """Owned by another controller, or with an unknown strategy."""

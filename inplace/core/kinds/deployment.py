@@ -53,6 +53,7 @@ class Deployment(matching.MatchedByTemplate):
     frozen_on_demand: Final = True
     without_freeze_policy: Final = "Deployments stay paused, so kubectl rollout undo and restart refuse"
     labels_with_status: Final = False
+    records_at_once: Final = False
 
     def unsupported(self, workload: Workload, settings: Settings) -> Reason | None:
         """Owned by another controller; or Recreate, unless its Pods may all be out of service at once.

@@ -258,6 +258,12 @@ class Kind(Protocol):
         """Whether a write to its status may change its labels, as it may change its annotations."""
         ...
 
+    @property
+    def records_at_once(self) -> bool:
+        """Whether its template is recorded as soon as it is known, whatever holds an upgrade to it: Pods are created
+        from it at any moment, and nobody else keeps it."""
+        ...
+
 
 def replicas(workload: Workload) -> int:
     """`spec.replicas`, 1 if absent."""

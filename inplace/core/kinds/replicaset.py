@@ -37,6 +37,7 @@ class ReplicaSet(matching.MatchedByTemplate):
     frozen_on_demand: Final = False
     without_freeze_policy: Final = ""
     labels_with_status: Final = True
+    records_at_once: Final = True
 
     def unsupported(self, workload: Workload, settings: Settings) -> Reason | None:
         """Owned by any other workload, such as an Argo Rollout, which finds its ReplicaSets by their hash."""

@@ -58,6 +58,7 @@ class StatefulSet:
     frozen_on_demand: Final = False
     without_freeze_policy: Final = "another writer may lift the freeze of a StatefulSet"
     labels_with_status: Final = True
+    records_at_once: Final = False
 
     def unsupported(self, workload: Workload, settings: Settings) -> Reason | None:
         """Owned by another controller, or with an unknown strategy."""

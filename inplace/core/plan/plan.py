@@ -154,6 +154,7 @@ def conclude(decision: Decision) -> Plan:
     """Turn a decision into actions, a status, and the time of the next plan."""
     assessment, hold, admission = decision.assessment, decision.hold, decision.admission
     write = hold.write if hold is not None else _preparation(decision)
+    write = write or holds.recording(assessment)
     if write is not None and assessment.snapshot.rests(write, assessment.now):
         write = None  # so that the status, which names it, is written
     actions = (

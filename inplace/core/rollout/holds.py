@@ -20,6 +20,7 @@ from inplace.core.actions.actions import (
     PatchWorkload,
     WorkloadAction,
 )
+from inplace.core.kinds import Template
 from inplace.core.objects import names
 from inplace.core.objects.plural import counted
 from inplace.core.objects.reasons import Reason, ReasonCode, Wait
@@ -228,6 +229,17 @@ def preparation(assessment: Assessment) -> WorkloadAction | None:
     if before is not None or assessment.rolling_back or not done:
         return before
     return kind.conclude(workload, owned, target, freeze_policy=snapshot.freeze_policy is True)
+
+
+def recording(assessment: Assessment) -> WorkloadAction | None:
+    """The write that keeps the workload's own template, where Pods may be created from it before anything is upgraded
+    to it: also while an upgrade is held, and if its image may not exist."""
+    snapshot = assessment.snapshot
+    kind, workload = snapshot.kind, snapshot.workload
+    if not kind.records_at_once or kind.unsupported(workload, assessment.settings) is not None:
+        return None
+    own = kind.target(workload, snapshot.revisions)
+    return kind.record(workload, snapshot.owned, own) if isinstance(own, Template) else None
 
 
 def falls_back(assessment: Assessment) -> bool:

@@ -508,6 +508,25 @@ def test_what_a_rival_owns_is_refused_and_what_an_operator_owns_is_not(kind, ver
     assert (found is not None) == (refused or kind is REPLICASET)
 
 
+@pytest.mark.parametrize("held", [{names.PREFIX + "paused": "true"}, {names.PREFIX + "max-unavailable": "0"}, {}])
+@pytest.mark.parametrize("owned", [False, True])
+def test_a_replica_set_keeps_its_template_before_a_pod_is_created_from_it(held, owned):
+    """Whatever holds the upgrade back, and if its image is not to be had: nobody else keeps the template. One that
+    belongs to somebody gets nothing."""
+    one = replica_set("a", "v2", kept=("v1",))
+    annotations, labels = (
+        {**(one.metadata.annotations or {}), **held},
+        {names.MODE: "InPlaceOnly", names.FROZEN: "true"},
+    )
+    owner = {"kind": "Rollout", "name": "web", "apiVersion": "argoproj.io/v1alpha1", "controller": True}
+    owners = decode({"metadata": {"ownerReferences": [owner] if owned else []}}, Workload).metadata.owner_references
+    one = replace(one, metadata=replace(one.metadata, annotations=annotations, labels=labels, owner_references=owners))
+    at_v1 = pod(image="app:v1", revision="")
+    shot = replace(looked(one, pods=(at_v1,)), pull_pods=PullPods())
+    kept = [one.annotations for one in actions(shot) if isinstance(one, PatchReplicaSet)]
+    assert [set(json.loads(each[names.TEMPLATES])) for each in kept] == ([] if owned else [{print_of("v1"), V2}])
+
+
 def test_a_replica_set_of_a_foreign_owner_is_refused():
     one = decode(
         {
