@@ -273,6 +273,25 @@ def test_an_ordinary_story_is_quiet_with_us_and_without(kind):
         ),
         pytest.param(
             Story(
+                Start("DaemonSet", replicas=2, settings={"progress-deadline-seconds": "120"}),
+                (
+                    Move("force-disable", "", 1.0),
+                    Move("resources", "20m", 1.0),
+                    Move("flap", "0 300", 1.0),
+                    Move("opt-in", "InPlaceOnly", 0.2),
+                ),
+            ),
+            id="a native rollout of a size is one",
+        ),
+        pytest.param(
+            Story(
+                Start("StatefulSet", replicas=1),
+                (Move("image", "v4", 400.0), Move("back-and-out", "v1", 1.0), Move("strategy", "canary", 1.0)),
+            ),
+            id="a partition that follows an opt-out at once keeps its Pods",
+        ),
+        pytest.param(
+            Story(
                 Start("StatefulSet", replicas=1, strategy="ondelete"),
                 (Move("refuse", "statuses: 413", 1.0), Move("image", "v4", 1.0), Move("flap", "2 5", 400.0)),
             ),

@@ -21,6 +21,8 @@ from tests.scenarios.world import OURS
 
 #: What Kubernetes counts for itself.
 _COUNTED = ("deployment.kubernetes.io/revision", names.TEMPLATE_GENERATION)
+#: Seconds until the native rollout of what an opt-out leaves begins; a status is written once a second at most.
+LET_GO = 2.0
 #: Seconds after which every gate is open, once nothing is amiss.
 OPENED = 50.0
 
@@ -34,7 +36,7 @@ def judge(ours: Trace, native: Trace) -> Iterator[Verdict]:
     if ours.story.start.kind == "DaemonSet" and any(move.verb == "orphan" for move in ours.story.moves):
         # One that is created anew counts its generations from 1, and takes older Pods with that number for its own.
         calm = [one for one in calm if one.fault != "images of Pods"]
-    if _is_paused_halfway(ours) or _is_stuck_without_us(ours):
+    if _is_paused_halfway(ours) or _is_stuck_without_us(ours) or _is_kept_at_once(ours):
         calm = [one for one in calm if one.fault != "images of Pods"]
     yield from calm
     if not ours.is_mended or not ours.is_out:
@@ -72,6 +74,14 @@ def _is_stuck_without_us(ours: Trace) -> bool:
     if sight is None or any(intent.opted_in for at, intent in ours.intents if at <= sight.at):
         return False
     return any(one in BAD for one in tags(sight.template))
+
+
+def _is_kept_at_once(ours: Trace) -> bool:
+    """Whether its owner gave it a strategy that keeps Pods, so soon after the opt-out that none was replaced before."""
+    pairs = [(before, at, now) for (_, before), (at, now) in pairwise(ours.intents)]
+    outs = [at for before, at, now in pairs if before.opted_in and not now.opted_in]
+    given = [at for before, at, now in pairs if now.lifted != before.lifted]
+    return any(0 <= at - out <= LET_GO for out in outs for at in given)
 
 
 def _at(name: str, ours: Trace, native: Trace) -> Iterator[Verdict]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from inplace.core.state.records import PodPhase
 from tests.campaign.judges.verdict import Verdict
-from tests.campaign.ledger import Tree, member_changes, record_of, tags
+from tests.campaign.ledger import Tree, member_changes, record_of, sizes, tags
 from tests.campaign.story import WHOLE, Commit, Intent
 from tests.campaign.trace import Trace
 
@@ -75,12 +75,12 @@ def _is_unproven(pod: Tree) -> bool:
 def _while_opted_in(ours: Trace) -> Iterator[Verdict]:
     pods: dict[str, Tree] = {}
     moments = _image_changes(ours)
-    #: Whether a native rollout was under way when an image was last changed.
+    #: Whether a native rollout, of an image or of a size, was under way when an image was last changed.
     under_way = False
     for entry, change in member_changes(ours.entries):
         while moments and moments[0][0] <= entry.at:
             was = moments.pop(0)[1]
-            under_way = any(tags(pod) != was for pod in pods.values())
+            under_way = any(tags(pod) != was for pod in pods.values()) or len({*map(sizes, pods.values())}) > 1
         old, new = change.old, change.new
         if new is not None:
             pods[new["metadata"]["uid"]] = new
