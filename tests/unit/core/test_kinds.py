@@ -524,7 +524,7 @@ def test_a_replica_set_keeps_its_template_before_a_pod_is_created_from_it(held, 
     at_v1 = pod(image="app:v1", revision="")
     shot = replace(looked(one, pods=(at_v1,)), pull_pods=PullPods())
     kept = [one.annotations for one in actions(shot) if isinstance(one, PatchReplicaSet)]
-    assert [set(json.loads(each[names.TEMPLATES])) for each in kept] == ([] if owned else [{print_of("v1"), V2}])
+    assert [set(json.loads(each[names.TEMPLATES] or "")) for each in kept] == ([] if owned else [{print_of("v1"), V2}])
 
 
 def test_a_replica_set_of_a_foreign_owner_is_refused():
