@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from typing import Final
 
 from inplace.kube.client import Client
 from inplace.runtime.clock import Clock
 from inplace.runtime.observe import Observer
 from kubesim.kubelet.timings import Timings
+
+#: What a kubelet of 1.36 says in its Node's `declaredFeatures`, as one was seen to. The server asks it: of another node
+#: it lets no Pod be resized as a whole.
+DECLARED: Final = (
+    "ExtendWebSocketsToKubelet",
+    "InPlacePodLevelResourcesVerticalScaling",
+    "InPlacePodVerticalScalingInitContainers",
+    "RestartAllContainersOnContainerExits",
+)
 
 
 class Abilities:
@@ -20,6 +30,7 @@ class Abilities:
         self.restarts_sidecars = (major, minor) >= (1, 32)
         self.resizes = (major, minor) >= (1, 33)
         self.resizes_whole = (major, minor) >= (1, 36)
+        self.declares = DECLARED if (major, minor) >= (1, 36) else ()
 
 
 @dataclass(frozen=True)

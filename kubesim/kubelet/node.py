@@ -9,6 +9,7 @@ from typing import Final
 
 from kubesim.kubelet.catalogue import Catalogue, Image, repository
 from kubesim.kubelet.container import Tree
+from kubesim.kubelet.machinery import Abilities
 from kubesim.objects import stamp
 
 #: node.status.images names at most this many (nodeStatusMaxImages).
@@ -93,6 +94,7 @@ class NodeState:
         ready = _READY if self.networked else _NO_NETWORK
         times = {"lastHeartbeatTime": stamp(now), "lastTransitionTime": stamp(self.ready_since)}
         info = {"kubeletVersion": version, "containerRuntimeVersion": "containerd://2.2.9", "operatingSystem": "linux"}
+        declared = Abilities(version).declares
         empty = ("machineID", "systemUUID", "bootID", "kernelVersion", "osImage", "kubeProxyVersion")
         images = [{"names": _listed(names), "sizeBytes": 1} for names in self.images.values()]
         return {
@@ -102,6 +104,7 @@ class NodeState:
             "addresses": [{"type": "InternalIP", "address": f"10.0.{self.number // 250}.{self.number % 250 + 1}"}],
             "nodeInfo": dict.fromkeys(empty, "") | info | {"architecture": "amd64"},
             "images": images[-MOST_IMAGES:],
+            **({"declaredFeatures": list(declared)} if declared else {}),
         }
 
 
