@@ -24,6 +24,8 @@ def kinds(*names: str, because: str) -> Any:
     return pytest.mark.kinds(names, because)
 
 
+#: Marks a scenario with a registry of its own, which goes, comes or is pushed to.
+with_registry = shown_on("embedded", "real", because="the model kubelets there know one registry, which always answers")
 #: Marks a scenario that runs for every kind wherever it runs. The others run for StatefulSets alone on the real
 #: cluster, and for one kind in `make test`. On the real cluster's one node a DaemonSet has one Pod.
 core = pytest.mark.core(tuple(flavours.BY_NAME))

@@ -7,9 +7,8 @@ from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state import records
 from inplace.core.state.records import Evidence
 from inplace.core.state.statuses import Phase
-from tests.scenarios.markers import core_of_deployments, core_of_held, kinds, long, shown_on
+from tests.scenarios.markers import core_of_deployments, core_of_held, kinds, long, with_registry
 
-ELSEWHERE = shown_on("embedded", "real", because="the model kubelets there know one registry, which always answers")
 QUICK = {"progress-deadline-seconds": "15"}
 
 
@@ -91,7 +90,7 @@ async def test_with_rollback_nothing_is_rolled_back_that_has_not_been_anywhere(o
 
 
 @long
-@ELSEWHERE
+@with_registry
 async def test_with_rollback_a_registry_that_is_away_ends_nothing(open_world):
     async with open_world() as world, world.registry() as away:
         await world.create_web(replicas=3, annotations={"on-failure": "Rollback"})
@@ -118,7 +117,7 @@ async def test_best_effort_waits_for_nothing_and_says_what_it_could_not_pull(ope
         await no_helper(world)
 
 
-@ELSEWHERE
+@with_registry
 async def test_the_digest_of_the_helper_proves_a_swap_to_the_same_bytes(open_world):
     """Another registry, the same image: neither imageID nor name can tell the kubelet's containers apart."""
     async with open_world() as world, world.registry() as mirror:
@@ -135,7 +134,7 @@ async def test_the_digest_of_the_helper_proves_a_swap_to_the_same_bytes(open_wor
             assert pod.status.container_statuses[0].container_id != before[pod.name].container_id
 
 
-@ELSEWHERE
+@with_registry
 async def test_a_registry_that_is_away_longer_than_the_deadline_keeps_no_healthy_container_out_of_service(open_world):
     async with open_world() as world, world.registry() as away:
         await world.create_web(replicas=2, annotations=QUICK)
@@ -151,7 +150,7 @@ async def test_a_registry_that_is_away_longer_than_the_deadline_keeps_no_healthy
 
 
 @long
-@ELSEWHERE
+@with_registry
 async def test_without_pre_pull_it_costs_the_pods_of_one_budget_which_recover_by_themselves(open_world):
     async with open_world() as world, world.registry() as away:
         await world.create_web(replicas=3, annotations={**QUICK, "pre-pull": "Never"})

@@ -13,7 +13,7 @@ from inplace.core.state.records import Record
 from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
 from tests.scenarios.manifests import workload
-from tests.scenarios.markers import core, core_of_held
+from tests.scenarios.markers import core, core_of_held, with_registry
 from tests.scenarios.world import identity
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
@@ -257,6 +257,7 @@ def images_id(pod):
 
 
 @core
+@with_registry
 @pytest.mark.parametrize("times", [0, 1, 2])
 async def test_a_tag_that_means_something_else_by_now_never_brings_another_version(open_world, times):
     """Whichever name of the image the container has by then."""
@@ -291,6 +292,7 @@ async def test_an_image_by_digest_only_restarts_again_and_again(open_world):
 
 
 @core_of_held
+@with_registry
 async def test_while_the_registry_is_away_no_container_that_asks_it_is_stopped(open_world):
     async with open_world() as world, world.registry(fresh=True) as registry:
         registry.reachable(True)
