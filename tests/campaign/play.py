@@ -30,6 +30,8 @@ WELL = 12.0
 #: How long nothing has to have changed until it never will.
 STILL = 140.0
 BEYOND = 420.0
+#: How long a write that got no answer may rest (`inplace.cluster.tries`).
+RESTS = 300.0
 #: From so many seconds without a move on the judges look.
 QUIET = 50.0
 #: Phases that may stand for ever.
@@ -135,6 +137,8 @@ class _Player:
             await stage.start_controller()
         self._wants(replace(intent, registry=True, away=(), refused=(), alive=True))
         began = stage.clock.monotonic()
+        if any(move.verb == "refuse" and move.argument.endswith(("timeout", "lost")) for move in self._story.moves):
+            await self._sleep(RESTS)
         # A retry that was asked for before a Pod fails counts when it does, and gives it its time once more.
         times = 2 if any(move.verb == "retry" for move in self._story.moves) else 1
         await self._settle(times * self._intent.deadline + BEYOND)

@@ -292,6 +292,20 @@ def test_an_ordinary_story_is_quiet_with_us_and_without(kind):
         ),
         pytest.param(
             Story(
+                Start("DaemonSet", replicas=1, settings={"progress-deadline-seconds": "120"}),
+                (
+                    Move("refuse", "freezes: timeout", 1.0),
+                    Move("gates", "gates=before-ready=example.com/Idle", 400.0),
+                    Move("image", "missing", 400.0),
+                    Move("delete-pod", "0", 60.0),
+                    Move("strategy", "default", 400.0),
+                    Move("scale", "0", 60.0),
+                ),
+            ),
+            id="a write that got no answer rests for minutes",
+        ),
+        pytest.param(
+            Story(
                 Start("StatefulSet", replicas=1, strategy="ondelete"),
                 (Move("refuse", "statuses: 413", 1.0), Move("image", "v4", 1.0), Move("flap", "2 5", 400.0)),
             ),
