@@ -181,7 +181,8 @@ CHANGED: Final = "the object has changed since it was read, or the patch does no
 #: What the server puts after its words for a changed Pod: the whole spec, its env included (validation.go, `specDiff`).
 _SPEC_DIFF: Final = re.compile(r"(pod updates may not change fields other than [^\n]*)\n(.*)", re.DOTALL)
 #: A line of it that differs, up to the name of the field; those of the API are capitalized there, as in its Go types.
-_DIFFERS: Final = re.compile(r'^[+-]\s*"([A-Z]\w*)":', re.MULTILINE)
+#: Servers before 1.34 print it without quotes.
+_DIFFERS: Final = re.compile(r'^[+-]\s*("?)([A-Z]\w*)\1:', re.MULTILINE)
 #: How the message of a webhook's denial begins, whatever its code.
 _WEBHOOK: Final = "admission webhook "
 _HINTS: Final[Mapping[int, str]] = {
@@ -208,7 +209,7 @@ def from_status(code: int, status: Status, retry_after: float | None = None) -> 
 
 def _without_values(found: re.Match[str]) -> str:
     """What may not change, and the names of the fields that would."""
-    fields = ", ".join(dict.fromkeys(_DIFFERS.findall(found[2])))
+    fields = ", ".join(dict.fromkeys(line[2] for line in _DIFFERS.finditer(found[2])))
     return f"{found[1]}; changed: {fields}" if fields else found[1]
 
 

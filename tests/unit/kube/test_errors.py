@@ -26,6 +26,18 @@ def test_the_fields_that_differ_are_named_without_their_values():
     assert str(error) == f"{words}; changed: ImagePullPolicy, Value"
 
 
+def test_the_fields_that_differ_are_named_as_older_servers_print_them():
+    """As Kubernetes 1.33 does: Go's syntax, with tabs and spaces that do not break."""
+    words = "pod updates may not change fields other than `spec.containers[*].image`"
+    dump = (
+        '  core.PodSpec{\n  \tContainers: []core.Container{\n  \t\t{\n  \t\t\tImage: "hunter1",\n'
+        '-\u00a0\t\t\tImagePullPolicy:          "IfNotPresent",\n+\u00a0\t\t\tImagePullPolicy:          "Always",\n'
+        '-\u00a0\t\t\tEnv: []core.EnvVar{{Name: "PASSWORD", Value: "hunter2"}},\n  \t\t},\n  \t},\n  }\n'
+    )
+    error = from_status(422, Status(message=f"{words}\n{dump}", reason="Invalid"))
+    assert str(error) == f"{words}; changed: ImagePullPolicy, Env"
+
+
 def test_the_lines_of_a_webhook_are_kept():
     words = 'admission webhook "x" denied the request:\n\nrequire-labels:\n  no label'
     error = from_status(422, Status(message=words))
