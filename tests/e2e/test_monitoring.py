@@ -159,16 +159,17 @@ async def firing(server):
 
 async def fires(world, server, name, **labels):
     """Until an alert does, with these labels, and a text that says where."""
+    wanted, found = {"namespace": world.namespace, **labels}.items(), []
 
     async def does():
-        return name in await firing(server)
+        found[:] = [one for one in await server.alerts() if one.name == name and one.labels.items() >= wanted]
+        return any(one.state == "firing" for one in found)
 
     try:
         await world.until(does, f"{name} to fire")
     except AssertionError as error:
         raise AssertionError(f"{await server.alerts()} {await server.failed_scrapes()}") from error
-    alert = (await firing(server))[name]
-    assert alert.labels.items() >= {"namespace": world.namespace, **labels}.items()
+    alert = next(one for one in found if one.state == "firing")
     texts = "".join(alert.annotations.values())
     assert "<no value>" not in texts
     assert all(value in texts for value in labels.values())
