@@ -288,7 +288,7 @@ def test_an_ordinary_story_is_quiet_with_us_and_without(kind):
                 Start("StatefulSet", replicas=1),
                 (Move("image", "v4", 400.0), Move("back-and-out", "v1", 1.0), Move("strategy", "canary", 1.0)),
             ),
-            id="a partition that follows an opt-out at once keeps its Pods",
+            id="a partition that follows an opt-out keeps its Pods",
         ),
         pytest.param(
             Story(

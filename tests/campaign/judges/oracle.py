@@ -21,8 +21,6 @@ from tests.scenarios.world import OURS
 
 #: What Kubernetes counts for itself.
 _COUNTED = ("deployment.kubernetes.io/revision", names.TEMPLATE_GENERATION)
-#: Seconds until the native rollout of what an opt-out leaves begins; a status is written once a second at most.
-LET_GO = 2.0
 #: Seconds after which every gate is open, once nothing is amiss.
 OPENED = 50.0
 
@@ -36,7 +34,7 @@ def judge(ours: Trace, native: Trace) -> Iterator[Verdict]:
     if ours.story.start.kind == "DaemonSet" and any(move.verb == "orphan" for move in ours.story.moves):
         # One that is created anew counts its generations from 1, and takes older Pods with that number for its own.
         calm = [one for one in calm if one.fault != "images of Pods"]
-    if _is_paused_halfway(ours) or _is_stuck_without_us(ours) or _is_kept_at_once(ours):
+    if _is_paused_halfway(ours) or _is_stuck_without_us(ours) or _is_lifted_by_what_keeps_pods(ours):
         calm = [one for one in calm if one.fault != "images of Pods"]
     yield from calm
     if not ours.is_mended or not ours.is_out:
@@ -76,12 +74,16 @@ def _is_stuck_without_us(ours: Trace) -> bool:
     return any(one in BAD for one in tags(sight.template))
 
 
-def _is_kept_at_once(ours: Trace) -> bool:
-    """Whether its owner gave it a strategy that keeps Pods, so soon after the opt-out that none was replaced before."""
+def _is_lifted_by_what_keeps_pods(ours: Trace) -> bool:
+    """Whether its owner gave it another strategy after the opt-out.
+
+    If Pods differ from the template then, it stays frozen until somebody lifts that; and a partition keeps Pods that
+    without us were replaced before.
+    """
     pairs = [(before, at, now) for (_, before), (at, now) in pairwise(ours.intents)]
     outs = [at for before, at, now in pairs if before.opted_in and not now.opted_in]
-    given = [at for before, at, now in pairs if now.lifted != before.lifted]
-    return any(0 <= at - out <= LET_GO for out in outs for at in given)
+    given = [at for before, at, now in pairs if now.lifted != before.lifted and not now.opted_in]
+    return any(at >= out for out in outs for at in given)
 
 
 def _at(name: str, ours: Trace, native: Trace) -> Iterator[Verdict]:
