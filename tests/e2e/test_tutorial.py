@@ -11,12 +11,17 @@ from tests.scenarios.real import kubectl
 
 @pytest.fixture
 def cluster():
-    """The cluster; whatever a run that failed has left is taken away."""
+    """The cluster, without what is created here: other tests, and runs that failed, leave some of it."""
     found = api.current()
+    _clear(found)
     yield found
+    _clear(found)
+
+
+def _clear(cluster):
     for kind in ("statefulset/web", "service/web"):
-        kubectl(found, "delete", "-n", "default", "--ignore-not-found", kind)
-    kubectl(found, "delete", "--ignore-not-found", "-k", str(tutorial.ROOT / "manifests"))
+        kubectl(cluster, "delete", "-n", "default", "--ignore-not-found", kind)
+    kubectl(cluster, "delete", "--ignore-not-found", "-k", str(tutorial.ROOT / "manifests"))
 
 
 @pytest.mark.alone  # its controller watches all namespaces
