@@ -25,6 +25,7 @@ import aiohttp
 from hack.cluster import packages
 
 PATIENCE_SECONDS: Final = 30.0
+#: How often a page is loaded at most, if each load is disturbed.
 LOADS: Final = 5
 #: Some Pod beside the test came or went, and a link of the machine with it: no word of the page's.
 NETWORK_CHANGED: Final = "net::ERR_NETWORK_CHANGED"

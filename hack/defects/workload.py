@@ -320,8 +320,8 @@ DEFECTS: Final = (
     Defect(
         "take an image by digest alone for that of any template of its repository",
         "core/kinds/matching.py",
-        "if not aliases.is_alias(live, image, unchanged=True):\n        return False",
-        "if aliases.is_alias(live, image, unchanged=True):\n        return True",
+        'unchanged=images.same(reported.partition("@")[0], image)',
+        "unchanged=True",
         (
             "unit/core/test_kinds.py::test_of_an_alias_without_a_tag_the_runtime_tells_the_version",
             f"{MENDED}[take an image by digest alone for that of any template of its repository]",

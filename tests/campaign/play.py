@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from msgspec.structs import replace
 
+from inplace.cluster.tries import Ending
 from inplace.core.objects import names
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state.statuses import Phase
@@ -30,8 +31,8 @@ WELL = 12.0
 #: How long nothing has to have changed until it never will.
 STILL = 140.0
 BEYOND = 420.0
-#: How long a write that got no answer may rest (`inplace.cluster.tries`).
-RESTS = 300.0
+#: How long a write that got no answer may rest.
+RESTS = Ending.UNANSWERED.pause(failures=100).total_seconds()
 #: From so many seconds without a move on the judges look.
 QUIET = 50.0
 #: Phases that may stand for ever.

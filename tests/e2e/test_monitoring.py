@@ -69,7 +69,7 @@ async def test_every_expression_returns_what_it_is_to(open_world, tmp_path):
         await bad_images(world)
         await fires(world, server, "InplaceWorkloadDegraded", kind="StatefulSet")
         await fires(world, server, "InplaceWorkloadRolledBack", kind="Deployment")
-        assert set(await firing(server)) == {"InplaceWorkloadDegraded", "InplaceWorkloadRolledBack"}
+        assert {one.name for one in await firing(server)} == {"InplaceWorkloadDegraded", "InplaceWorkloadRolledBack"}
         assert await server.broken_rules() == []
         await check_numbers(server)
         await check_series(server)
@@ -154,22 +154,21 @@ def seconds_since(began):
 
 
 async def firing(server):
-    return {one.name: one for one in await server.alerts() if one.state == "firing"}
+    return [one for one in await server.alerts() if one.state == "firing"]
 
 
 async def fires(world, server, name, **labels):
     """Until an alert does, with these labels, and a text that says where."""
-    wanted, found = {"namespace": world.namespace, **labels}.items(), []
+    wanted = {"namespace": world.namespace, **labels}.items()
 
-    async def does():
-        found[:] = [one for one in await server.alerts() if one.name == name and one.labels.items() >= wanted]
-        return any(one.state == "firing" for one in found)
+    async def those():
+        return [one for one in await firing(server) if one.name == name and one.labels.items() >= wanted]
 
     try:
-        await world.until(does, f"{name} to fire")
+        await world.until(those, f"{name} to fire")
     except AssertionError as error:
         raise AssertionError(f"{await server.alerts()} {await server.failed_scrapes()}") from error
-    alert = next(one for one in found if one.state == "firing")
+    alert, *_ = await those()
     texts = "".join(alert.annotations.values())
     assert "<no value>" not in texts
     assert all(value in texts for value in labels.values())

@@ -40,21 +40,19 @@ OWNERS = {
 }
 
 
-def nodes() -> Iterator[tuple[str, ast.AST, ast.AST]]:
-    """Every node of the program, with its file and its parent."""
-    for path in sorted((ROOT / "inplace").rglob("*.py")):
-        for parent in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            for node in ast.iter_child_nodes(parent):
-                yield path.relative_to(ROOT / "inplace").as_posix(), node, parent
-
-
 @cache
-def reads() -> list[tuple[str, str]]:
+def nodes() -> list[tuple[str, ast.AST, ast.AST]]:
+    """Every node of the program, with its file and its parent."""
+    return [
+        (path.relative_to(ROOT / "inplace").as_posix(), node, parent)
+        for path in sorted((ROOT / "inplace").rglob("*.py"))
+        for parent in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.iter_child_nodes(parent)
+    ]
+
+
+def reads() -> Iterator[tuple[str, str]]:
     """The keys whose text is used, with the file."""
-    return list(_reads())
-
-
-def _reads() -> Iterator[tuple[str, str]]:
     for file, node, parent in nodes():
         match node:
             case ast.Call(ast.Attribute(attr="annotation" | "label"), [ast.Attribute(ast.Name("names"), key)]):

@@ -145,21 +145,18 @@ def wrong_images(pod: Pod, template: Template) -> int:
     It costs what the Pod has, whatever the template has: each Pod is compared with each template.
     """
     live = {container.name: container.image for container in (*pod.spec.containers, *pod.spec.init_containers)}
+    reported = {one.name: one.image for one in (*pod.status.container_statuses, *pod.status.init_container_statuses)}
     wanted = template.images
-    return len(wanted) - sum(name in wanted and _has(pod, name, image, wanted[name]) for name, image in live.items())
+    has = (name in wanted and _has(image, wanted[name], reported.get(name, "")) for name, image in live.items())
+    return len(wanted) - sum(has)
 
 
-def _has(pod: Pod, name: str, live: str, image: str) -> bool:
+def _has(live: str, image: str, reported: str) -> bool:
     """Whether a container has an image of a template, or an alias of it, as a restart leaves it.
 
-    An alias without a tag may be of any version: of which, the name tells by which the runtime reports it.
+    An alias without a tag may be of any version: of which, the name tells by which the runtime has `reported` it.
     """
-    if live == image or aliases.is_alias(live, image):
-        return True
-    if not aliases.is_alias(live, image, unchanged=True):
-        return False
-    status = pod.container_status(name)
-    return status is not None and images.same(status.image.partition("@")[0], image)
+    return live == image or aliases.is_alias(live, image, unchanged=images.same(reported.partition("@")[0], image))
 
 
 def _wrong_amounts(pod: Pod, template: Template) -> int:

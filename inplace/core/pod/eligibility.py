@@ -105,12 +105,12 @@ def _unlisted(pod: Pod, change: PodChange, node: Node | None) -> Reason | None:
     """
     if node is None:
         return None
-    for name, one in change.containers.items():
-        digest, live = images.digest_of(one.image) if one.restart else "", _image(pod, name)
-        if not digest or images.digest_of(live) or node.status.lists(digest):
-            continue
-        listed = node.status.image_names()
-        entry = next((names_ for names_ in listed if any(images.same(other, live) for other in names_)), ())
+    told = {name: images.digest_of(one.image) for name, one in change.containers.items() if one.restart}
+    told = {name: digest for name, digest in told.items() if digest and not images.digest_of(_image(pod, name))}
+    told = {name: digest for name, digest in told.items() if not node.status.lists(digest)}
+    listed = node.status.image_names() if told else []
+    for name, digest in told.items():
+        entry = next((names_ for names_ in listed if any(images.same(one, _image(pod, name)) for one in names_)), ())
         if 0 < len(entry) < LISTED_NAMES:
             where = f"node {pod.spec.node_name}"
             why = f"it is to restart with {digest}, by the Pod's status, and {where} has its image under another digest"

@@ -21,6 +21,8 @@ from tests.scenarios.world import OURS
 
 #: What Kubernetes counts for itself.
 _COUNTED = ("deployment.kubernetes.io/revision", names.TEMPLATE_GENERATION)
+#: Strategies by which its own controller keeps Pods at what they are.
+KEEPING = ("canary", "ondelete")
 #: Seconds after which every gate is open, once nothing is amiss.
 OPENED = 50.0
 
@@ -75,15 +77,15 @@ def _is_stuck_without_us(ours: Trace) -> bool:
 
 
 def _is_lifted_by_what_keeps_pods(ours: Trace) -> bool:
-    """Whether its owner gave it another strategy after the opt-out.
+    """Whether its owner gave it a strategy that keeps Pods after the opt-out.
 
     If Pods differ from the template then, it stays frozen until somebody lifts that; and a partition keeps Pods that
     without us were replaced before.
     """
     pairs = [(before, at, now) for (_, before), (at, now) in pairwise(ours.intents)]
     outs = [at for before, at, now in pairs if before.opted_in and not now.opted_in]
-    given = [at for before, at, now in pairs if now.lifted != before.lifted and not now.opted_in]
-    return any(at >= out for out in outs for at in given)
+    given = [at for before, at, now in pairs if before.commit.strategy != now.commit.strategy in KEEPING]
+    return any(at > out for out in outs for at in given)
 
 
 def _at(name: str, ours: Trace, native: Trace) -> Iterator[Verdict]:

@@ -18,7 +18,7 @@ MOST_ALIKE = 90
 REFUSED = (400, 413)
 MOST_REFUSED = 6
 #: Where two writes of ours are of one sort: what we say of a StatefulSet, and its currentRevision under OnDelete.
-TWOFOLD = "status"
+TWOFOLD = "statefulsets", "status"
 
 
 def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
@@ -31,8 +31,8 @@ def judge(ours: Trace, _: Trace) -> Iterator[Verdict]:
         sort = (one.verb, one.plural, one.subresource, one.name)
         bounds = [((), MINUTE, MOST), (sort, MINUTE, MOST_ALIKE)]
         if entry.code in REFUSED and one.name and not one.dry_run:
-            most = 2 * MOST_REFUSED if one.subresource == TWOFOLD else MOST_REFUSED
-            bounds.append((("refused", *sort), 2 * MINUTE, most))
+            writes = 2 if (one.plural, one.subresource) == TWOFOLD else 1
+            bounds.append((("refused", *sort), 2 * MINUTE, writes * MOST_REFUSED))
         for key, seconds, most in bounds:
             window = windows[key]
             window.append(entry.at)

@@ -514,10 +514,8 @@ def test_a_replica_set_keeps_its_template_before_a_pod_is_created_from_it(held, 
     """Whatever holds the upgrade back, and if its image is not to be had: nobody else keeps the template. One that
     belongs to somebody gets nothing."""
     one = replica_set("a", "v2", kept=("v1",))
-    annotations, labels = (
-        {**(one.metadata.annotations or {}), **held},
-        {names.MODE: "InPlaceOnly", names.FROZEN: "true"},
-    )
+    annotations = {**(one.metadata.annotations or {}), **held}
+    labels = {names.MODE: "InPlaceOnly", names.FROZEN: "true"}
     owner = {"kind": "Rollout", "name": "web", "apiVersion": "argoproj.io/v1alpha1", "controller": True}
     owners = decode({"metadata": {"ownerReferences": [owner] if owned else []}}, Workload).metadata.owner_references
     one = replace(one, metadata=replace(one.metadata, annotations=annotations, labels=labels, owner_references=owners))
