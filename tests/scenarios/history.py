@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -13,11 +14,15 @@ from inplace.core.state.records import Record
 
 @dataclass(frozen=True)
 class Seen:
-    """One state of one Pod, and when the watch brought it (seconds, monotonic); `gone` where it was its last."""
+    """One state of one Pod, and when the watch brought it (seconds, monotonic); `gone` where it was its last.
+
+    `turn`: of the event loop. What a list brings after an outage comes in one, in the order of names, not of time.
+    """
 
     at: float
     pod: Pod
     gone: bool = False
+    turn: int = 0
 
 
 @dataclass
@@ -34,21 +39,22 @@ class History:
         """The first state of a Pod, from a time on, for which something holds."""
         return next((one for one in self.of(name) if one.at >= after and not one.gone and holds(one.pod)), None)
 
-    def moments(self) -> Iterator[tuple[float, dict[str, Pod]]]:
-        """All Pods as they were after each event."""
+    def moments(self, *, gaps: bool = False) -> Iterator[tuple[float, dict[str, Pod]]]:
+        """All Pods as they were after each event; with `gaps`, after each turn of the event loop: within a list, some
+        are as before the outage and some as after it.
+        """
         now: dict[str, Pod] = {}
-        for one in self.seen:
-            if one.gone:
-                now.pop(one.pod.name, None)
-            else:
-                now = {**now, one.pod.name: one.pod}
-            yield one.at, now
+        for one, following in itertools.zip_longest(self.seen, self.seen[1:]):
+            now = {name: pod for name, pod in now.items() if name != one.pod.name}
+            if not one.gone:
+                now[one.pod.name] = one.pod
+            if not gaps or following is None or following.turn != one.turn:
+                yield one.at, now
 
-    def most_unready(self, replicas: int, after: float) -> int:
+    def most_unready(self, replicas: int, after: float, *, gaps: bool = False) -> int:
         """The largest number of Pods that were missing or not Ready at once, from a time on."""
-        return max(
-            (replicas - sum(p.ready for p in now.values()) for at, now in self.moments() if at >= after), default=0
-        )
+        moments = (now for at, now in self.moments(gaps=gaps) if at >= after)
+        return max((replicas - sum(pod.ready for pod in now.values()) for now in moments), default=0)
 
     def least_serving(self, after: float) -> int:
         """The smallest number of Pods that were Ready and not on their way out at once, from a time on."""

@@ -18,9 +18,10 @@ from tests.scenarios.history import History, Seen
 def check(history: History, *, replicas: int, budget: int, since: float = 0.0, gaps: bool = False) -> None:
     """I1, I2, I4, I5, and no container restarted without a change of its image.
 
-    `gaps`: the watch was cut, so states may be missing between two that follow each other; I2 cannot be judged then.
+    `gaps`: the watch was cut, so states may be missing between two that follow each other. I2 cannot be judged then,
+    nor anything within the list that ends the outage.
     """
-    worst = history.most_unready(replicas, since)
+    worst = history.most_unready(replicas, since, gaps=gaps)
     assert worst <= budget, f"{worst} Pods were unready at once, the budget is {budget}"
     for states in _lives(history):
         if not gaps:

@@ -482,12 +482,18 @@ class World(ABC):
         """Watch all Pods of the namespace into the history while the block runs; pull Pods are none of it, nor is a
         controller that runs there.
         """
-        self.history = History()
+        self.history, loop = History(), asyncio.get_running_loop()
+        turn = 0
+
+        def turned() -> None:
+            nonlocal turn
+            turn += 1
 
         def note(old: Pod | None, new: Pod | None, initial: bool) -> None:
             one = new or old
             if one is not None and all(one.metadata.label(key) is None for key in (names.HELPER, NAME)):
-                self.history.seen.append(Seen(self.clock.monotonic(), one, gone=new is None))
+                self.history.seen.append(Seen(self.clock.monotonic(), one, gone=new is None, turn=turn))
+                loop.call_soon(turned)
 
         async with self.watching(resources.PODS, Pod, note):
             yield
