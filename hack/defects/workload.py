@@ -507,6 +507,16 @@ DEFECTS: Final = (
         "if False:\n        return without_ours(found)",
         ("unit/core/test_conditions.py::test_what_is_up_to_date_carries_none_of_ours",),
     ),
+    Defect(
+        "write a condition anew for what the server has added to it",
+        "core/state/conditions.py",
+        "if since and all(",
+        "if False and all(",
+        (
+            "unit/core/test_conditions.py::test_what_the_server_has_added_is_no_other_condition",
+            "scenarios/test_versions.py::test_another_version_s_state_is_left_alone_until_it_is_gone",
+        ),
+    ),
     # --- opting out
     Defect(
         "leave helper Pods behind when opting out",

@@ -62,13 +62,11 @@ def _is_left(meta: Meta, status: Status) -> bool:
 
 
 def _condition(type_: str, holds: bool, status: Status, current: Sequence[Condition], now: datetime) -> Condition:
+    """A condition; the very one that stands if it says the same, with what the server has added (`lastUpdateTime`)."""
     value = "True" if holds else "False"
+    said = {"type": type_, "status": value, "reason": str(status.phase), "message": status.message}
     before = next((condition for condition in current if condition.get("type") == type_), {})
     since = before.get("lastTransitionTime") if before.get("status") == value else None
-    return {
-        "type": type_,
-        "status": value,
-        "reason": str(status.phase),
-        "message": status.message,
-        "lastTransitionTime": since or now.isoformat(timespec="seconds").replace("+00:00", "Z"),
-    }
+    if since and all(before.get(key) == word for key, word in said.items()):
+        return before
+    return {**said, "lastTransitionTime": since or now.isoformat(timespec="seconds").replace("+00:00", "Z")}

@@ -137,7 +137,17 @@ def _with_status_only(name: str, old: Tree, new: Tree) -> Tree:
         metadata = {key: value for key, value in new["metadata"].items() if key != "labels"}
         labels = {"labels": old["metadata"]["labels"]} if "labels" in old["metadata"] else {}
         found["metadata"] = {**metadata, **labels}
+        found = _with_times(found)
     return found
+
+
+def _with_times(deployment: Tree) -> Tree:
+    """A condition of a Deployment has two times; one that nobody has set is null in what is read."""
+    status = deployment.get("status") or {}
+    if "conditions" not in status:
+        return deployment
+    times: Tree = {"lastUpdateTime": None, "lastTransitionTime": None}
+    return {**deployment, "status": {**status, "conditions": [times | one for one in status["conditions"]]}}
 
 
 def _server_owned(old: Tree, new: Tree) -> Tree:

@@ -74,3 +74,12 @@ def test_a_time_moves_only_with_the_status():
     assert second["Reconciling"]["lastTransitionTime"] == stamp(NOW)
     third = told(list(second.values()), Phase.DEGRADED, at=120)
     assert third["Reconciling"]["lastTransitionTime"] == stamp(later(120))
+
+
+def test_what_the_server_has_added_is_no_other_condition():
+    """A Deployment's conditions have a second time, null where nobody has set it: writing it away would never end."""
+    stored = [{"lastUpdateTime": None} | one for one in conditions.due(carrying([]), status(Phase.REFUSED), NOW)]
+    assert conditions.due(carrying(stored), status(Phase.REFUSED), later(60)) == stored
+    assert all("lastUpdateTime" not in one for one in told(stored, Phase.PAUSED, at=60).values()), (
+        "it says another thing"
+    )
