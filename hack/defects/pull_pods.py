@@ -15,6 +15,16 @@ ADMISSION: Final = "faults/test_pull_pod_admission.py::"
 SCENARIOS: Final = "scenarios/test_pull_pods.py::"
 
 DEFECTS: Final = (
+    Defect(
+        "tell a failed pull anew with each pause of the kubelet",
+        "core/objects/waiting.py",
+        "if failed in FAILED_PULL and how:",
+        "if False:",
+        (
+            "unit/core/test_waiting.py::test_a_pause_between_two_pulls_is_told_as_what_failed",
+            "scenarios/test_prepull.py::test_a_missing_image_is_told_once_however_often_its_pull_is_tried",
+        ),
+    ),
     # --- slots
     Defect(
         "keep the slot of an image that cannot be pulled",

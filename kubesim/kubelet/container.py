@@ -44,6 +44,8 @@ class Container:
     last: Ended | None = None
     #: Why it does not run: the reason and message of `waiting`, empty if its end is all that is known.
     waiting: tuple[str, str] = ("ContainerCreating", "")
+    #: How the last pull failed, which is repeated while the next one is paused for.
+    pull_error: str = ""
     #: When the last life ended, the same as the kubelet's present pass knows it, and when the next is tried.
     ended_at: float | None = None
     end_seen: float | None = None

@@ -89,7 +89,7 @@ class Runtime:
             return False
         now, backoff = self._clock.monotonic(), container.backoffs.setdefault(f"pull {taken}", self._new_backoff())
         if backoff.holds(backoff.updated, now):
-            text = f'Back-off pulling image "{taken}": ErrImagePull'
+            text = f'Back-off pulling image "{taken}": ErrImagePull: {container.pull_error}'
             self._wait(container, "ImagePullBackOff", text, until=backoff.updated + backoff.seconds)
             return False
         reached = self._node.catalogue.answers(taken)
@@ -99,6 +99,7 @@ class Runtime:
             backoff.fail(now, now)
             why = "not found" if reached else "dial tcp: connect: connection refused"
             text = f'failed to pull and unpack image "{taken}": failed to resolve reference "{taken}": {why}'
+            container.pull_error = text
             self._wait(container, "ErrImagePull", text, until=now + backoff.seconds)
             return False
         if not here:

@@ -7,7 +7,7 @@ from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state import records
 from inplace.core.state.records import Evidence
 from inplace.core.state.statuses import Phase
-from tests.scenarios.markers import core_of_deployments, core_of_held, kinds, long, with_registry
+from tests.scenarios.markers import core_of_deployments, core_of_held, kinds, long, shown_on, with_registry
 
 QUICK = {"progress-deadline-seconds": "15"}
 
@@ -52,6 +52,17 @@ async def test_for_an_image_that_does_not_exist_no_container_is_killed(open_worl
         await world.wait_upgraded()
         assert await uids(world) == before
         await no_helper(world)
+
+
+@shown_on("embedded", because="minutes pass in which nothing happens")
+async def test_a_missing_image_is_told_once_however_often_its_pull_is_tried(open_world):
+    async with open_world() as world:
+        await world.create_web(replicas=3)
+        await world.set_image(world.app("missing"))
+        await world.wait_phase("web", Phase.DEGRADED)
+        told = (await world.status()).updated_at
+        await world.clock.sleep(300)
+        assert (await world.status()).updated_at == told
 
 
 @kinds("StatefulSet", "Deployment", because="the others make new Pods from the new template at once")

@@ -15,6 +15,7 @@ from inplace.core.objects import images
 from inplace.core.objects.model import Container, ContainerStatus, Pod
 from inplace.core.objects.nodes import Node
 from inplace.core.objects.reasons import Reason, ReasonCode
+from inplace.core.objects.waiting import words
 from inplace.core.pod.observation import ContainerObservation, PodObservation
 from inplace.core.state.records import Baseline, Evidence, Record
 
@@ -222,7 +223,7 @@ def _kept(pod: Pod, status: ContainerStatus) -> str:
 def _pending(status: ContainerStatus) -> str:
     waiting = status.state.waiting
     if waiting is not None and waiting.reason:
-        return f"waiting: {waiting.reason}" + (f": {waiting.message}" if waiting.message else "")
+        return f"waiting: {words(waiting)}"
     return "the old container is still running" if status.state.running else "the new container is not running"
 
 

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final
 
-from inplace.core.objects.model import ContainerStatus, Pod
+from inplace.core.objects.model import ContainerStatus, Pod, Waiting
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.objects.times import rounded_up
-from inplace.core.objects.waiting import FINAL_PULL, PULL
+from inplace.core.objects.waiting import FINAL_PULL, PULL, words
 from inplace.core.pod.observation import PodObservation
 from inplace.core.state import records
 from inplace.core.state.records import Baseline, PodPhase, Record
@@ -207,10 +207,10 @@ def _pull(status: ContainerStatus, baseline: Baseline, observation: PodObservati
     seen = observation.containers.get(status.name) if observation is not None else None
     backoffs = seen.backoffs if seen is not None else 0
     if waiting.reason in FINAL_PULL or (waiting.reason == "ImagePullBackOff" and backoffs >= BACKOFFS):
-        return _reason(ReasonCode.ImagePull, status.name, f"image {baseline.to}: {waiting.reason}: {waiting.message}")
+        return _reason(ReasonCode.ImagePull, status.name, f"image {baseline.to}: {words(waiting)}")
     unpulled = seen is not None and seen.obstacle[0] in PULL and exits(status, baseline) <= 0
     if seen is not None and waiting.reason == "CrashLoopBackOff" and backoffs >= BACKOFFS and unpulled:
-        return _reason(ReasonCode.ImagePull, status.name, f"image {baseline.to}: {': '.join(seen.obstacle)}")
+        return _reason(ReasonCode.ImagePull, status.name, f"image {baseline.to}: {words(Waiting(*seen.obstacle))}")
     return None
 
 
@@ -239,7 +239,7 @@ def _at_deadline(status: ContainerStatus, baseline: Baseline, observation: PodOb
         (ReasonCode.CrashLoop, {"CrashLoopBackOff"}),
     ):
         if cause in family:
-            return _reason(code, status.name, f"deadline exceeded: {image}{cause}: {message}")
+            return _reason(code, status.name, f"deadline exceeded: {image}{words(Waiting(cause, message))}")
     return None
 
 

@@ -20,7 +20,7 @@ from inplace.core.objects.images import registry_of
 from inplace.core.objects.model import Pod
 from inplace.core.objects.nodes import Node
 from inplace.core.objects.reasons import Reason, ReasonCode
-from inplace.core.objects.waiting import PULL
+from inplace.core.objects.waiting import PULL, words
 from inplace.core.pod.states import ImageWait
 from inplace.core.rollout import dry_runs, pull_pods, reported
 from inplace.core.rollout.changes import Changes, Restart
@@ -286,7 +286,7 @@ def _check(
     if pull_pod is not None and waiting is not None and waiting.reason in PULL:
         return _judged(
             ReasonCode.ImagePull,
-            f"{what}: {waiting.reason}: {waiting.message}",
+            f"{what}: {words(waiting)}",
             final=pull_pods.has_failed(pull_pod, now),
             until=made + pull_pods.SECOND_TRY if made is not None else None,
         )
