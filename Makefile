@@ -79,7 +79,7 @@ e2e-full: $(READY)  ## everything, long: all worlds, versions and seeds, deliber
 	$(BIN)/python -m hack.mutation --campaign
 	hack/bench/run --long
 
-bench: $(READY)  ## what the controller costs, beside the floor (as root; BENCH=throughput|sync|events|block|screen|overhead|hour for one)
+bench: $(READY)  ## what the controller costs, beside the floor (as root; BENCH=throughput|sync|memory|events|block|start|screen|overhead|hour for one)
 	hack/bench/run $(BENCH)
 
 cluster-up: $(READY)  ## start the real cluster and print its kubeconfig (K8S=1.33|1.34|1.35|1.36 RUNTIME=2.2|1.6), or one of HOLLOW=20 model nodes

@@ -5,6 +5,7 @@
     memory       the largest memory of the controller: large objects and long histories that are not opted in, many Pods
     events       one watch event, beside plain JSON
     block        how long hostile and large inputs keep the event loop, beside the 250 ms that none may
+    start        how long a person waits for --help and status, and the CPU of a plan of 10,000 Pods
     screen       a picture of the live view of 1,000 Pods, beside the 20 ms of CPU that it may cost
     overhead     our own part of an upgrade on the real kubelet (needs root)
     hour         memory over an hour of upgrades on hollow nodes, in real time; only if asked for, or with --long
@@ -24,7 +25,7 @@ from typing import Any
 
 import msgspec
 
-from hack.bench import block, events, hour, memory, overhead, screen, sync, throughput
+from hack.bench import block, events, hour, memory, overhead, screen, start, sync, throughput
 
 LONG_IDLE = 600.0
 
@@ -64,6 +65,7 @@ BENCHES: dict[str, Callable[[bool], Any]] = {
     "memory": lambda _: memory.measure_all(),
     "events": lambda _: [events.measure()],
     "block": lambda _: block.measure(),
+    "start": lambda _: asyncio.run(start.measure()),
     "screen": lambda _: screen.measure(),
     "overhead": lambda _: asyncio.run(overhead.measure_all()),
     "hour": lambda _: asyncio.run(hour.measure()),

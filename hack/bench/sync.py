@@ -97,14 +97,14 @@ async def ready(port: int) -> None:
 # --- a full server --------------------------------------------------------------------------------------------------
 
 
-def fill(server: ApiServer, pods: int) -> None:
+def fill(server: ApiServer, pods: int, workloads: int = WORKLOADS) -> None:
     """Workloads, revisions and Pods as a busy cluster has them, all up to date; stored without their requests."""
     registry = Registry(server.storage, SystemClock(), random.Random(2))
     registry.create(Place(kinds.NAMESPACES), {"metadata": {"name": NAMESPACE}})
     for number in range(20):
         store(registry, Place(kinds.NODES, "", f"node-{number}"), _node(number))
-    for number in range(WORKLOADS):
-        _workload(registry, f"set-{number}", pods // WORKLOADS)
+    for number in range(workloads):
+        _workload(registry, f"set-{number}", pods // workloads)
 
 
 def _workload(registry: Registry, name: str, replicas: int) -> None:

@@ -23,7 +23,7 @@ INPLACE_COMPLETE_WORDS=1 exec kubectl-inplace "$@"
 @command("completion")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish", "kubectl"]))
 def completion(shell: str) -> int:
-    """For the present shell: `source <(inplace completion bash)`, the same with zsh, or
+    """For the present shell: `source <(inplace completion bash)`, the same with zsh after its `compinit`, or
     `inplace completion fish | source`.
 
     Commands, options, and names are completed: workloads, Pods, namespaces, contexts. With kubectl it is the program

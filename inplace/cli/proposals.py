@@ -115,6 +115,8 @@ async def _pods(options: Connection, word: str) -> AsyncIterator[str]:
     from inplace.kube import resource as resources
 
     typed, slash, _ = word.partition("/")
+    if slash and typed not in POD_WORDS:
+        return
     async for name in _named(options, resources.PODS, owned=True):
         yield f"{typed}/{name}" if slash else name
 

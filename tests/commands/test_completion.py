@@ -68,6 +68,8 @@ async def test_names_of_pods_namespaces_and_contexts(shop):
     pods = await proposed(shop, "explain", "")
     assert (pods[-1], len(pods)) == ("web-0", 2)
     assert await proposed(shop, "restart", "pod/w") == ["pod/web-0"]
+    assert await proposed(shop, "explain", "po/w") == ["po/web-0"]
+    assert await proposed(shop, "explain", "sts/w") == [], "there is no StatefulSet web-0"
     assert "default" in await proposed(shop, "status", "-n", "")
     (context,) = await proposed(shop, "status", "--context", "")
     assert context in shop.kubeconfig.read_text()
