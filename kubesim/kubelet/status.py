@@ -97,10 +97,11 @@ def _is_initialised(obj: Tree, sidecars: set[str]) -> bool:
 
 
 def _ready(pod: Tree, inside: Tree) -> Tree:
-    """GeneratePodReadyCondition: the containers and every readiness gate."""
+    """GeneratePodReadyCondition: the containers and every readiness gate; of two of a type the first counts."""
     if inside["status"] != "True":
         return inside
-    found = {condition["type"]: condition["status"] for condition in (pod.get("status") or {}).get("conditions") or ()}
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    found = {condition["type"]: condition["status"] for condition in reversed(conditions)}
     wanted = [gate["conditionType"] for gate in pod["spec"].get("readinessGates") or ()]
     missing = [
         f'corresponding condition of pod readiness gate "{one}" does not exist.' for one in wanted if one not in found

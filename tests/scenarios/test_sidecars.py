@@ -121,7 +121,8 @@ async def open_gate(world, pod):
     """Of a workload that is not opted in a controller opens it just so; without one the test does."""
     if pod.condition(names.GATE) is None and pod.status.conditions:
         value = {"type": names.GATE, "status": "True"}
-        body = [{"op": "add", "path": "/status/conditions/-", "value": value}]
+        unchanged = {"op": "test", "path": "/metadata/resourceVersion", "value": pod.metadata.resource_version}
+        body = [unchanged, {"op": "add", "path": "/status/conditions/-", "value": value}]
         where = (resources.PODS, pod.name, world.namespace)
         with contextlib.suppress(KubeError):  # it has changed, or is gone: the next look opens it
             await world.client.patch(*where, body, patch_type=PatchType.JSON, subresource="status", type=dict)

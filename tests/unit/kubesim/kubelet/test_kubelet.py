@@ -287,6 +287,21 @@ async def test_gates_decide_ready_and_are_seen_at_once():
         assert "x/gate" in str(pod["status"]["conditions"]), "the conditions of others are left alone"
 
 
+async def test_of_two_conditions_of_a_gate_the_first_counts():
+    """Two writers that each append one: GetPodConditionFromList finds the first."""
+    async with opened() as world:
+        await world.run_pod(readinessGates=[{"conditionType": "x/gate"}])
+        await world.until(lambda pod: "ReadinessGatesNotReady" in str(pod["status"].get("conditions")))
+        body = [
+            {"op": "add", "path": "/status/conditions/-", "value": {"type": "x/gate", "status": status}}
+            for status in ("False", "True")
+        ]
+        options = {"patch_type": PatchType.JSON, "type": dict, "subresource": "status"}
+        await world.client.patch(resources.PODS, "p", "default", body, **options)
+        told = await world.until(lambda pod: "but False" in str(pod["status"]["conditions"]))
+        assert not ready(told)
+
+
 async def test_labels_restart_nothing():
     async with opened() as world:
         await world.run_pod()
