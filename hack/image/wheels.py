@@ -4,6 +4,8 @@ image's own Python, for nothing can be written later.
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import re
@@ -115,6 +117,18 @@ def install(folder: Path, python: str, platform: str, time: int) -> None:
     shutil.rmtree(folder / "bin", ignore_errors=True)
     for name in _UNUSED:
         shutil.rmtree(folder / "kubernetes_asyncio" / name, ignore_errors=True)
+    for record in folder.glob("*.dist-info/RECORD"):
+        record.write_text(_recorded(record.read_text(encoding="utf-8"), folder), encoding="utf-8")
+
+
+def _recorded(record: str, folder: Path) -> str:
+    """The lines of a RECORD about files that are there. Programs are not, and their hashes differ from machine to
+    machine, with the path of the Python that was to run them.
+    """
+    rows = (row for row in csv.reader(io.StringIO(record)) if not row[0].startswith("../"))
+    found = io.StringIO()
+    csv.writer(found, lineterminator="\n").writerows(row for row in rows if (folder / row[0]).exists())
+    return found.getvalue()
 
 
 def ours(time: int) -> Tree:

@@ -34,7 +34,7 @@ WRONG = (
 
 def commands() -> list[str]:
     """Each of them once."""
-    blocks = re.findall(r"^```\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
     return list(dict.fromkeys(line for block in blocks for line in block.splitlines()))
 
 

@@ -234,3 +234,20 @@ def test_the_image_has_the_product_and_no_model_of_a_cluster():
     ]
     assert b"inplace/cli/app.py," in tree.read(record)
     assert b"kubesim" not in tree.read(record)
+
+
+def test_what_the_builder_s_path_decides_is_not_in_the_image(monkeypatch, tmp_path):
+    """pip writes programs that name the Python which runs it, and records their hashes."""
+    record = "click-8.1.dist-info/RECORD"
+
+    def install(*_arguments, **_options):
+        for name in ("bin/click", "click/__init__.py", record):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).touch()
+        lines = ("../../bin/click,sha256=of-a-path,9", "click/__init__.py,sha256=x,0", "click/gone.py,,", f"{record},,")
+        (tmp_path / record).write_text("".join(f"{line}\r\n" for line in lines))
+
+    monkeypatch.setattr(wheels, "_pip", install)
+    wheels.install(tmp_path, "3.11", "linux-amd64", 7)
+    assert (tmp_path / record).read_text() == f"click/__init__.py,sha256=x,0\n{record},,\n"
+    assert not (tmp_path / "bin").exists()
