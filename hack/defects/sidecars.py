@@ -14,6 +14,13 @@ _UNIT: Final = "unit/core/test_sidecars.py::"
 
 DEFECTS: Final[tuple[Defect, ...]] = (
     Defect(
+        "begin a Pod in the moment in which the controller begins one",
+        PLAN,
+        "hold = hold or _gives_way(found)",
+        "hold = hold or None",
+        (f"{_UNIT}test_the_controllers_pods_go_first_where_both_wait_for_the_same_moment",),
+    ),
+    Defect(
         "leave what became of a restart for ever",
         "core/plan/opt_out.py",
         "for pod, record in results if not record.is_kept(now)",

@@ -8,7 +8,7 @@ which Pods are to move, what is refused, and which begin. A look is at the selec
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
@@ -27,13 +27,18 @@ from inplace.core.rollout.disruption_budgets import Reservations
 from inplace.core.rollout.quotas import Quotas
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.settings.annotations import Settings
-from inplace.core.state import records
+from inplace.core.state import records, statuses
 from inplace.core.state.records import Author, PodPhase, Record, Unreadable
+from inplace.core.state.statuses import Phase
 from inplace.core.template import trees
 from inplace.core.template.change import PodChange, too_large
 from inplace.core.template.diff import SIDECAR_SINCE
 
 _STATE: Final = f"metadata.annotations[{names.STATE}]"
+#: How long all Pods must have served before one begins beside a controller that waits for the same moment.
+_GIVES_WAY: Final = timedelta(seconds=2)
+#: Phases in which a controller begins Pods of its own.
+_AT_WORK: Final = frozenset({Phase.PROGRESSING, Phase.ROLLING_BACK})
 _CAPPED: Final = Reason(ReasonCode.DisruptionCap, "", "as many Pods as --max-disrupted allows are being upgraded")
 
 
@@ -314,6 +319,7 @@ def decide(found: Look, hold: Reason | None, room: int) -> Decision:
     ]
     reservations = disruption_budgets.standing(snapshot, settings, snapshot.pods, now)
     left, begun, deferred = _quotas(found), 0, dict[str, Reason]()
+    hold = hold or _gives_way(found)
     for member in found.members:
         if not isinstance(member.state, Pending) or member.pod.uid in snapshot.pending:
             continue
@@ -333,6 +339,20 @@ def decide(found: Look, hold: Reason | None, room: int) -> Decision:
         begun += 1
     actions = [action for action in actions if not snapshot.rests(action, now)]
     return Decision((*reservations.writes(), *actions), begun, deferred, _due(states, reservations, now))
+
+
+def _gives_way(found: Look) -> Reason | None:
+    """The controller's Pods go first where it upgrades the same workload: both wait for the moment in which a Pod
+    serves again, and would each begin one in it, past the budget, for neither has seen the other's drain.
+    """
+    workload = found.snapshot.workload
+    status = statuses.current(workload)
+    if workload.metadata.label(names.MODE) is None or (status is not None and status.phase not in _AT_WORK):
+        return None
+    since = [ready.since for pod in found.snapshot.pods if (ready := pod.condition("Ready")) is not None]
+    if all(found.now - one >= _GIVES_WAY for one in since if one is not None):
+        return None
+    return Reason(ReasonCode.Budget, "", "the controller, which upgrades the same workload, begins first")
 
 
 def _quotas(found: Look) -> Quotas:

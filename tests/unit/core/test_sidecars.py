@@ -17,8 +17,9 @@ from inplace.core.pod import lifecycle
 from inplace.core.pod.states import Failed, Ineligible, InProgress, Pending, PodContext, UpToDate
 from inplace.core.settings.annotations import Settings
 from inplace.core.settings.grammar import Amount
-from inplace.core.state import records
+from inplace.core.state import records, statuses
 from inplace.core.state.records import Author, Baseline, PodPhase
+from inplace.core.state.statuses import Phase, Status
 from inplace.core.template.change import PodChange
 from inplace.core.views import pod as explanation
 from inplace.core.views import workload as workload_view
@@ -292,3 +293,22 @@ def test_its_record_stays_when_the_workload_is_opted_out_once_it_is_over():
     assert records.is_left(meshed(record=record(phase=PodPhase.SWAPPING)))
     assert records.is_left(meshed(record=swapping(PodPhase.DONE)))
     assert not records.is_left(meshed())
+
+
+@pytest.mark.parametrize(
+    ("phase", "mode", "served", "begun"),
+    [
+        pytest.param(Phase.PROGRESSING, "InPlaceOnly", 1, 0, id="the controller begins in the same moment"),
+        pytest.param(Phase.PROGRESSING, "InPlaceOnly", 2, 1, id="it has had its turn"),
+        pytest.param(None, "InPlaceOnly", 1, 0, id="it has not said yet what it does"),
+        pytest.param(Phase.UP_TO_DATE, "InPlaceOnly", 1, 1, id="it begins nothing"),
+        pytest.param(Phase.PAUSED, "InPlaceOnly", 1, 1, id="it holds"),
+        pytest.param(Phase.PROGRESSING, None, 1, 1, id="no controller upgrades it"),
+    ],
+)
+def test_the_controllers_pods_go_first_where_both_wait_for_the_same_moment(phase, mode, served, begun):
+    pods = [meshed(f"web-{number}", ready_since=NOW) for number in range(2)]
+    told = Status(1, 2, NEW, phase, 2, 1, 2, 0, 0, NOW) if phase is not None else None
+    annotations = {"status": statuses.encode(told)} if told is not None else {}
+    found = judged(*pods, now=later(served), workload=workload(replicas=2, mode=mode, annotations=annotations))
+    assert sidecars.decide(found, None, ROOM).begun == begun
