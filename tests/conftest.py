@@ -65,7 +65,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     `--turn`: for which workload kinds; `--stories`: how much of the campaign.
     """
     parser.addoption("--kinds", metavar="KIND,…", help="only for these workload kinds")
-    turn = "one kind only of scenarios that are not core: which one changes with the scenario and with N"
+    turn = "one kind only of most scenarios: which one changes with the scenario and with N"
     parser.addoption("--turn", type=int, metavar="N", help=turn)
     parser.addoption("--seeds", type=int, metavar="N", help="at most this many seeds of each scenario that has some")
     parser.addoption("--stories", type=int, metavar="N", default=8, help="how many stories of the campaign")

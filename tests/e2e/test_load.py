@@ -88,7 +88,13 @@ async def _get(address: str) -> bytes:
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize(("late", "grace"), [(0, 1), (1, 2)], ids=["endpoints seen at once", "a second late"])
+@pytest.mark.parametrize(
+    ("late", "grace"),
+    [
+        pytest.param(0, 1, marks=pytest.mark.long, id="endpoints seen at once"),
+        pytest.param(1, 2, id="a second late"),
+    ],
+)
 async def test_no_request_fails_during_upgrades(open_world, request, record_property, late, grace):
     rounds = 3 if request.config.getoption("--seeds") else 20
     async with open_world() as world:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.scenarios.kinds import WorkloadKind
-from tests.scenarios.markers import flavours_of, in_turn, skip_others
+from tests.scenarios.markers import flavours_of, in_turn, skip_others, stands_for_others
 from tests.scenarios.world import World
 from tests.virtual_time import VirtualLoop
 
@@ -31,11 +31,12 @@ def pytest_asyncio_loop_factories(config: pytest.Config) -> dict[str, Callable[[
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every scenario runs for every kind that can show it."""
     if "open_world" in metafunc.fixturenames:
-        found = flavours_of(metafunc.definition.get_closest_marker, metafunc.config.getoption("--world"))
+        marks, world = metafunc.definition.get_closest_marker, metafunc.config.getoption("--world")
+        found = flavours_of(marks, world)
         wanted = metafunc.config.getoption("--kinds")
         found = [one for one in found if wanted is None or one.id in wanted.split(",")]
-        turn, is_core = metafunc.config.getoption("--turn"), metafunc.definition.get_closest_marker("core")
-        if turn is not None and is_core is None:
+        turn = metafunc.config.getoption("--turn")
+        if turn is not None and stands_for_others(marks, world):
             found = in_turn(found, metafunc.function.__name__, turn)
         metafunc.parametrize("flavour", found)
 

@@ -28,8 +28,10 @@ def kinds(*names: str, because: str) -> Any:
 with_registry = shown_on("embedded", "real", because="the model kubelets there know one registry, which always answers")
 #: Marks a scenario that runs for every kind wherever it runs. The others run for StatefulSets alone on the real
 #: cluster, and for one kind in `make test`. On the real cluster's one node a DaemonSet has one Pod.
-core = pytest.mark.core(tuple(flavours.BY_NAME))
-#: The same for the kinds that are held in their own ways; the time of the real cluster is dear.
+core = pytest.mark.core(tuple(flavours.BY_NAME), always=True)
+#: The same in `make e2e-full`. The time of the real cluster is dear: `make e2e` shows one kind, by turns.
+core_by_turns = pytest.mark.core(tuple(flavours.BY_NAME))
+#: The same for the kinds that are held in their own ways.
 core_of_held = pytest.mark.core(("StatefulSet", "Deployment"))
 core_of_deployments = pytest.mark.core(("Deployment",))
 #: Marks a scenario that the real cluster shows in `make e2e-full` only.
@@ -54,6 +56,12 @@ def flavours_of(marks: Any, world: str) -> list[Any]:
         pytest.param(one, id=one.name, marks=seldom if stood_for and one is flavours.REPLICASET else ())
         for one in found
     ]
+
+
+def stands_for_others(marks: Any, world: str) -> bool:
+    """Whether one kind is enough where not all of them are asked for (`--turn`)."""
+    chosen = marks("core")
+    return chosen is None or (world == "real" and not chosen.kwargs.get("always"))
 
 
 def in_turn(found: list[Any], scenario: str, turn: int) -> list[Any]:

@@ -12,7 +12,7 @@ from inplace.core.pod.prediction import Fate
 from inplace.core.state import records
 from inplace.core.state.statuses import Phase
 from inplace.core.views.forecast import Verdict, forecast
-from tests.scenarios.markers import core, core_of_held, kinds
+from tests.scenarios.markers import core_by_turns, core_of_held, kinds
 
 ORDER = {"container-order": "third > app > sidecar"}
 
@@ -54,7 +54,7 @@ def ids(pod):
     return {status.name: status.container_id for status in pod.status.container_statuses}
 
 
-@core
+@core_by_turns
 async def test_containers_are_swapped_one_after_another_each_when_the_one_before_is_ready(open_world):
     async with open_world() as world:
         await create(world, replicas=1, annotations=ORDER)
@@ -74,7 +74,7 @@ async def test_containers_are_swapped_one_after_another_each_when_the_one_before
         assert found.uid == pod.uid
 
 
-@core
+@core_by_turns
 async def test_what_is_said_of_the_kubelet_between_two_batches_is_what_it_does(open_world):
     """Whenever one looks: what is said to restart does so after that, and nothing else does."""
     async with open_world() as world:

@@ -9,7 +9,7 @@ from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from tests.scenarios import invariants, test_resize
-from tests.scenarios.markers import core, core_of_held, kinds
+from tests.scenarios.markers import core_by_turns, core_of_held, kinds
 
 IDLE, DRAINED, WARM = "game.example.com/Idle", "inference.example.com/Drained", "inference.example.com/Warm"
 
@@ -38,7 +38,7 @@ def draining(pod):
     return phase(pod) is PodPhase.DRAINING and not pod.ready
 
 
-@core
+@core_by_turns
 async def test_only_game_servers_that_are_idle_are_drained_and_none_waits_for_another(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, annotations={"gates": f"before-drain={IDLE}"})
@@ -69,7 +69,7 @@ async def test_only_game_servers_that_are_idle_are_drained_and_none_waits_for_an
         invariants.check(world.history, replicas=len(pods), budget=1, since=began)
 
 
-@core
+@core_by_turns
 async def test_whoever_changes_his_mind_during_a_resize_is_asked_again_before_the_drain(open_world):
     async with open_world() as world:
         await test_resize.create(world, replicas=1, annotations={"gates": f"before-drain={IDLE}"})

@@ -11,7 +11,7 @@ from inplace.core.objects import names
 from inplace.core.objects.reasons import EventReason
 from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
-from tests.scenarios.markers import core_of_many, kinds
+from tests.scenarios.markers import core_of_many, kinds, long
 from tests.scenarios.policies import HONEST_STATUS, KEEP_FREEZE
 
 #: Kinds whose freeze stands in their update strategy.
@@ -20,7 +20,14 @@ OWN = {"StatefulSet": {"partition": 0}, "DaemonSet": {"maxUnavailable": 1}}
 NEW = {"StatefulSet": {"partition": 2}, "DaemonSet": {"maxUnavailable": 2}}
 #: After an image v2 under the new strategy.
 KEPT = {"StatefulSet": ["v1", "v1", "v2"], "DaemonSet": ["v2", "v2", "v2"]}
-EDITED = ("{", "[]", '"x"', '{"type":7}', '{"type":"Sometimes"}', '{"type":"RollingUpdate","rollingUpdate":7}', None)
+EDITED = (
+    "{",
+    None,
+    *(
+        pytest.param(text, marks=long)
+        for text in ("[]", '"x"', '{"type":7}', '{"type":"Sometimes"}', '{"type":"RollingUpdate","rollingUpdate":7}')
+    ),
+)
 
 
 def rolling(block):

@@ -85,6 +85,7 @@ async def test_a_pod_that_is_born_meanwhile_does_not_have_that_image(open_world)
         await world.wait_upgraded()
 
 
+@long
 async def test_with_rollback_nothing_is_rolled_back_that_has_not_been_anywhere(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, annotations={"on-failure": "Rollback"})
@@ -112,6 +113,7 @@ async def test_with_rollback_a_registry_that_is_away_ends_nothing(open_world):
         assert await images(world) == {away.app("v2")}
 
 
+@long
 async def test_best_effort_waits_for_nothing_and_says_what_it_could_not_pull(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, annotations={**QUICK, "pre-pull": "BestEffort"})
@@ -145,6 +147,7 @@ async def test_the_digest_of_the_helper_proves_a_swap_to_the_same_bytes(open_wor
             assert pod.status.container_statuses[0].container_id != before[pod.name].container_id
 
 
+@long
 @with_registry
 async def test_a_registry_that_is_away_longer_than_the_deadline_keeps_no_healthy_container_out_of_service(open_world):
     async with open_world() as world, world.registry() as away:

@@ -14,7 +14,7 @@ from inplace.core.state.records import PodPhase, Record
 from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
-from tests.scenarios.markers import core, core_of_deployments, kinds, shown_on
+from tests.scenarios.markers import core_by_turns, core_of_deployments, kinds, long, shown_on
 from tests.scenarios.world import identity
 
 SMALL = {"requests": {"cpu": "20m", "memory": "16Mi"}, "limits": {"cpu": "200m", "memory": "64Mi"}}
@@ -64,7 +64,7 @@ def record_of(pod) -> Record:
     return record
 
 
-@core
+@core_by_turns
 async def test_a_size_goes_up_and_down_without_a_restart_or_a_drain(open_world):
     async with open_world() as world:
         await create(world, replicas=2)
@@ -87,7 +87,7 @@ async def test_a_size_goes_up_and_down_without_a_restart_or_a_drain(open_world):
         assert all(world.history.gate_closed(pod.name) is None for pod in await world.pods())
 
 
-@core
+@core_by_turns
 async def test_a_size_with_a_restart_is_drained_and_proven(open_world):
     async with open_world() as world:
         await create(world, replicas=2, policy=RESTART)
@@ -155,6 +155,7 @@ async def test_a_size_of_a_container_that_crashes_is_in_force_and_the_image_that
         assert (identity(pod), sizes(pod)) == (identity(was), (MORE, MORE))
 
 
+@long
 @core_of_deployments
 @kinds("DaemonSet", "Deployment", "ReplicaSet", because="a StatefulSet creates Pods of the template of before")
 async def test_a_size_of_a_container_that_was_never_there_is_not_waited_for(open_world):

@@ -9,7 +9,7 @@ from inplace.core.pod.resizes import PENDING
 from inplace.core.state import records
 from inplace.core.state.statuses import Phase
 from tests.scenarios.embedded import open_embedded
-from tests.scenarios.markers import core, kinds, shown_on
+from tests.scenarios.markers import core_by_turns, kinds, shown_on
 from tests.scenarios.test_resize import (
     BACK,
     LARGE,
@@ -62,7 +62,7 @@ async def refused(world, path, *words):
     assert all(records.read(one.pod) is None for one in world.history.seen)
 
 
-@core
+@core_by_turns
 async def test_the_whole_goes_up_and_down_without_a_restart_or_a_drain(open_world):
     async with open_world() as world:
         await create_whole(world, replicas=2)

@@ -13,7 +13,7 @@ from inplace.core.state.records import Record
 from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
 from tests.scenarios.manifests import workload
-from tests.scenarios.markers import core, core_of_held, with_registry
+from tests.scenarios.markers import core, core_by_turns, core_of_held, with_registry
 from tests.scenarios.world import identity
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
@@ -73,7 +73,7 @@ async def test_a_rollout_restart_starts_every_container_again_in_place(open_worl
         assert world.history.drains(), "with a drain, as for another image"
 
 
-@core
+@core_by_turns
 async def test_a_new_image_of_one_container_beside_a_restart(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, sidecar=world.image("sidecar", "v1"))
@@ -108,7 +108,7 @@ async def reading(world, app, sidecar, **options):
     await world.create(manifest)
 
 
-@core
+@core_by_turns
 @pytest.mark.parametrize("field", ["labels", "annotations"])
 async def test_only_what_reads_a_changed_key_starts_again(open_world, field):
     async with open_world() as world:
@@ -166,7 +166,7 @@ async def test_what_a_failed_upgrade_has_restarted_goes_back_with_its_env(open_w
         assert restarted, "a Pod was moved, and back"
 
 
-@core
+@core_by_turns
 async def test_chosen_containers_restart_together_or_one_after_the_other(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2, sidecar=world.image("sidecar", "v1"))
@@ -256,7 +256,7 @@ def images_id(pod):
     return {one.name: one.image_id.rpartition("@")[2] for one in pod.status.container_statuses}
 
 
-@core
+@core_by_turns
 @with_registry
 @pytest.mark.parametrize("times", [0, 1, 2])
 async def test_a_tag_that_means_something_else_by_now_never_brings_another_version(open_world, times):
@@ -276,7 +276,7 @@ async def test_a_tag_that_means_something_else_by_now_never_brings_another_versi
             before = after
 
 
-@core
+@core_by_turns
 async def test_an_image_by_digest_only_restarts_again_and_again(open_world):
     async with open_world() as world:
         image = f"{world.image('app', 'v1').rpartition(':')[0]}@{world.digest('app', 'v1')}"

@@ -210,6 +210,7 @@ async def test_an_injected_proxy_is_upgraded_over_twenty_pods(open_world):
         await upgraded_over(world, sizes, give)
 
 
+@long
 @once
 async def test_a_bad_proxy_stops_the_fleet_and_is_rolled_back(open_world):
     async with open_world() as world, mesh(world):

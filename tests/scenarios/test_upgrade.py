@@ -8,7 +8,7 @@ from inplace.core.objects import names
 from inplace.core.state import records
 from inplace.core.state.records import Evidence, PodPhase, Record
 from inplace.core.state.statuses import Phase
-from tests.scenarios.markers import core, core_of_bare, core_of_deployments, core_of_many, kinds
+from tests.scenarios.markers import core, core_by_turns, core_of_bare, core_of_deployments, core_of_many, kinds
 from tests.scenarios.world import identity, raw_pods
 
 
@@ -79,7 +79,7 @@ async def test_only_the_changed_container_restarts(open_world):
             assert world.history.restarts(pod.name, "app") == 0
 
 
-@core
+@core_by_turns
 async def test_a_second_upgrade_follows_the_first(open_world):
     async with open_world() as world:
         await world.create_web(replicas=2)
@@ -145,7 +145,7 @@ async def test_same_digest_under_another_tag(open_world):
             assert found.evidence in {known, Evidence.ASSUMED_BY_GENERATION}  # before 1.34 by what the image is called
 
 
-@core
+@core_by_turns
 async def test_tag_to_digest_and_back(open_world):
     async with open_world() as world:
         await world.create_web(replicas=1)
@@ -218,7 +218,7 @@ async def test_a_workload_that_is_not_opted_in_is_left_alone(open_world):
         assert not [key for key in {**(workload.metadata.annotations or {})} if key.startswith(names.PREFIX)]
 
 
-@core
+@core_by_turns
 @core_of_bare
 async def test_opting_out_restores_the_workload_and_its_pods(open_world):
     async with open_world() as world:
