@@ -15,10 +15,10 @@ _UNIT: Final = "unit/core/test_sidecars.py::"
 DEFECTS: Final[tuple[Defect, ...]] = (
     Defect(
         "begin a Pod in the moment in which the controller begins one",
-        PLAN,
-        "hold = hold or _gives_way(found)",
-        "hold = hold or None",
-        (f"{_UNIT}test_the_controllers_pods_go_first_where_both_wait_for_the_same_moment",),
+        DRIVER,
+        "hold or sidecars.gives_way(look, looking)",
+        "hold",
+        ("scenarios/test_sidecars.py::test_beside_a_controller_that_upgrades_the_same_pods",),
     ),
     Defect(
         "leave what became of a restart for ever",

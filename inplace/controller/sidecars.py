@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Final
 
@@ -95,7 +95,7 @@ class Upgrade:
         self._say, self._max_disrupted = tell, max_disrupted
         self._paused = False
         self._said: dict[str, str] = {}
-        self._moved_at = fleet.clock.monotonic()
+        self._began_at = self._moved_at = fleet.clock.monotonic()
         self._applier = Applier(
             fleet.client, memory, self._recheck, NullObserver(), lambda _, event: None,
             lambda _, delay: changed.set(), lambda: _NO_LEASE,
@@ -154,8 +154,9 @@ class Upgrade:
         """Start the writes of this look; returns why Pods that could begin do not, by namespace and name."""
         room = self._max_disrupted - sum(look.in_flight for look in looks)
         deferred = dict[str, Reason]()
+        looking = timedelta(seconds=self._fleet.clock.monotonic() - self._began_at)
         for look in looks:
-            decision = sidecars.decide(look, hold, room)
+            decision = sidecars.decide(look, hold or sidecars.gives_way(look, looking), room)
             meta = look.snapshot.workload.metadata
             for action in decision.actions:
                 self._applier.submit(Key(look.snapshot.kind.name, meta.namespace, meta.name), look.snapshot, action)

@@ -15,7 +15,7 @@ from inplace.core.objects import names, selectors
 from inplace.core.objects.model import Pod
 from inplace.core.objects.reasons import ReasonCode
 from inplace.core.state import records
-from inplace.core.state.records import PodPhase, Record
+from inplace.core.state.records import Author, PodPhase, Record
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
 from inplace.kube.errors import Conflict, Invalid, KubeError, PreconditionFailed
@@ -419,6 +419,10 @@ async def test_beside_a_controller_that_upgrades_the_same_pods(open_world):
         watching.cancel()
         assert await images(world) == [world.image("sidecar", "v2")] * 6
         assert least >= 4, "one of each workload at a time, whoever works on it"
+        if world.name == "embedded":  # where nobody is slow
+            begun = [records.read(one.pod) for one in world.history.begun()]
+            first = min(one.started_at for one in begun if one.by is Author.COMMAND)
+            assert all(one.started_at < first for one in begun if one.by is not Author.COMMAND), "the controller first"
 
 
 @once

@@ -35,8 +35,9 @@ from inplace.core.template.change import PodChange, too_large
 from inplace.core.template.diff import SIDECAR_SINCE
 
 _STATE: Final = f"metadata.annotations[{names.STATE}]"
-#: How long all Pods must have served before one begins beside a controller that waits for the same moment.
-_GIVES_WAY: Final = timedelta(seconds=2)
+#: How long nothing must have happened before a Pod begins beside a controller that is at work. Longer than the time for
+#: which that waits after a Pod is Ready (docs/design/protocol.md, "Budget").
+_GIVES_WAY: Final = timedelta(seconds=5)
 #: Phases in which a controller begins Pods of its own.
 _AT_WORK: Final = frozenset({Phase.PROGRESSING, Phase.ROLLING_BACK})
 _CAPPED: Final = Reason(ReasonCode.DisruptionCap, "", "as many Pods as --max-disrupted allows are being upgraded")
@@ -307,6 +308,28 @@ def dry_run(found: Look) -> DryRunPatch | None:
     return None
 
 
+def gives_way(found: Look, looking: timedelta) -> Reason | None:
+    """Whether the controller's Pods go first: it upgrades the same workload, and both wait for a moment in which a Pod
+    serves again. Each would begin one in it, past the budget, for neither has seen the other's drain.
+
+    `looking`: for how long the command has looked at it, which is how long the controller has had to say what it does.
+    """
+    workload, now = found.snapshot.workload, found.now
+    status = statuses.read(workload.metadata)
+    if workload.metadata.label(names.MODE) is None or status is None:
+        return None
+    if status.observed_generation < workload.metadata.generation:
+        quiet = looking
+    elif status.phase not in _AT_WORK:
+        return None
+    else:
+        changes = [status.updated_at, *(one.since for pod in found.snapshot.pods if (one := pod.condition("Ready")))]
+        quiet = now - max((at for at in changes if at is not None and at <= now), default=now - _GIVES_WAY)
+    if quiet >= _GIVES_WAY:
+        return None
+    return Reason(ReasonCode.Budget, "", "the controller, which upgrades the same workload, begins first")
+
+
 def decide(found: Look, hold: Reason | None, room: int) -> Decision:
     """The writes of one workload: Pods in flight go on, others begin within the budget unless there is a hold.
 
@@ -319,7 +342,6 @@ def decide(found: Look, hold: Reason | None, room: int) -> Decision:
     ]
     reservations = disruption_budgets.standing(snapshot, settings, snapshot.pods, now)
     left, begun, deferred = _quotas(found), 0, dict[str, Reason]()
-    hold = hold or _gives_way(found)
     for member in found.members:
         if not isinstance(member.state, Pending) or member.pod.uid in snapshot.pending:
             continue
@@ -339,20 +361,6 @@ def decide(found: Look, hold: Reason | None, room: int) -> Decision:
         begun += 1
     actions = [action for action in actions if not snapshot.rests(action, now)]
     return Decision((*reservations.writes(), *actions), begun, deferred, _due(states, reservations, now))
-
-
-def _gives_way(found: Look) -> Reason | None:
-    """The controller's Pods go first where it upgrades the same workload: both wait for the moment in which a Pod
-    serves again, and would each begin one in it, past the budget, for neither has seen the other's drain.
-    """
-    workload = found.snapshot.workload
-    status = statuses.current(workload)
-    if workload.metadata.label(names.MODE) is None or (status is not None and status.phase not in _AT_WORK):
-        return None
-    since = [ready.since for pod in found.snapshot.pods if (ready := pod.condition("Ready")) is not None]
-    if all(found.now - one >= _GIVES_WAY for one in since if one is not None):
-        return None
-    return Reason(ReasonCode.Budget, "", "the controller, which upgrades the same workload, begins first")
 
 
 def _quotas(found: Look) -> Quotas:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 from msgspec import UNSET
@@ -296,19 +298,29 @@ def test_its_record_stays_when_the_workload_is_opted_out_once_it_is_over():
 
 
 @pytest.mark.parametrize(
-    ("phase", "mode", "served", "begun"),
+    ("phase", "fields", "quiet", "looking", "first"),
     [
-        pytest.param(Phase.PROGRESSING, "InPlaceOnly", 1, 0, id="the controller begins in the same moment"),
-        pytest.param(Phase.PROGRESSING, "InPlaceOnly", 2, 1, id="it has had its turn"),
-        pytest.param(None, "InPlaceOnly", 1, 0, id="it has not said yet what it does"),
-        pytest.param(Phase.UP_TO_DATE, "InPlaceOnly", 1, 1, id="it begins nothing"),
-        pytest.param(Phase.PAUSED, "InPlaceOnly", 1, 1, id="it holds"),
-        pytest.param(Phase.PROGRESSING, None, 1, 1, id="no controller upgrades it"),
+        pytest.param(Phase.PROGRESSING, {}, 4, 9, True, id="the controller begins in the same moment"),
+        pytest.param(Phase.PROGRESSING, {}, 5, 5, False, id="it has had its turn"),
+        pytest.param(Phase.ROLLING_BACK, {}, 4, 9, True, id="it takes Pods back"),
+        pytest.param(Phase.PROGRESSING, {"generation": 3}, 9, 4, True, id="it has not seen the new template yet"),
+        pytest.param(Phase.PROGRESSING, {"generation": 3}, 0, 5, False, id="it should have"),
+        pytest.param(None, {}, 0, 0, False, id="it has never said anything"),
+        pytest.param(Phase.UP_TO_DATE, {}, 0, 0, False, id="it begins nothing"),
+        pytest.param(Phase.PAUSED, {}, 0, 0, False, id="it holds"),
+        pytest.param(Phase.PROGRESSING, {"mode": None}, 0, 0, False, id="no controller upgrades it"),
     ],
 )
-def test_the_controllers_pods_go_first_where_both_wait_for_the_same_moment(phase, mode, served, begun):
+def test_the_controllers_pods_go_first_where_both_wait_for_the_same_moment(phase, fields, quiet, looking, first):
     pods = [meshed(f"web-{number}", ready_since=NOW) for number in range(2)]
-    told = Status(1, 2, NEW, phase, 2, 1, 2, 0, 0, NOW) if phase is not None else None
+    told = Status(1, 2, NEW, phase, 2, 1, 2, 0, 0, later(-60)) if phase is not None else None
     annotations = {"status": statuses.encode(told)} if told is not None else {}
-    found = judged(*pods, now=later(served), workload=workload(replicas=2, mode=mode, annotations=annotations))
-    assert sidecars.decide(found, None, ROOM).begun == begun
+    found = judged(*pods, now=later(quiet), workload=workload(replicas=2, annotations=annotations, **fields))
+    why = sidecars.gives_way(found, timedelta(seconds=looking))
+    assert (why is not None and why.code is ReasonCode.Budget) is first
+
+
+def test_a_time_of_the_future_is_not_waited_for():
+    told = Status(1, 2, NEW, Phase.PROGRESSING, 1, 1, 1, 0, 0, later(3600))
+    found = judged(meshed(ready_since=later(60)), workload=workload(annotations={"status": statuses.encode(told)}))
+    assert sidecars.gives_way(found, timedelta(0)) is None
