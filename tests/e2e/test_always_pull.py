@@ -35,6 +35,7 @@ async def ask(world, at):
 
 
 @pytest.mark.alone  # it restarts the API server
+@pytest.mark.long
 async def test_no_container_is_stopped_that_the_plugin_would_keep_from_starting(open_world):
     async with open_world() as world, world.registry(fresh=True) as registry:
         registry.reachable(True)

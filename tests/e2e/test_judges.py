@@ -22,8 +22,8 @@ from tests.scenarios.markers import long
 from tests.scenarios.policies import HONEST_STATUS, KEEP_FREEZE
 from tests.scenarios.real import RealWorld
 
-#: A bare ReplicaSet is judged as a Deployment's is, and by itself in `make e2e-full`.
-MARKS = {kinds.REPLICASET.name: pytest.mark.seldom}
+#: A bare ReplicaSet is judged as a Deployment's is, a DaemonSet as a StatefulSet's: by themselves in `make e2e-full`.
+MARKS = {kinds.REPLICASET.name: pytest.mark.seldom, kinds.DAEMONSET.name: pytest.mark.long}
 KINDS = pytest.mark.parametrize(
     "flavour", [pytest.param(one, id=one.name, marks=MARKS.get(one.name, ())) for one in kinds.ALL]
 )

@@ -13,7 +13,7 @@ from inplace.core.state.records import Record
 from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
 from tests.scenarios.manifests import workload
-from tests.scenarios.markers import core, core_by_turns, core_of_held, with_registry
+from tests.scenarios.markers import core_by_turns, core_of_held, long, with_registry
 from tests.scenarios.world import identity
 
 RESTARTED_AT = "kubectl.kubernetes.io/restartedAt"
@@ -50,7 +50,7 @@ def assert_restarted(before, after, names):
             assert now == (id_, image_id, restarts), name
 
 
-@core
+@core_by_turns
 async def test_a_rollout_restart_starts_every_container_again_in_place(open_world):
     async with open_world() as world:
         await world.create_web(replicas=3, sidecar=world.image("sidecar", "v1"))
@@ -109,7 +109,7 @@ async def reading(world, app, sidecar, **options):
 
 
 @core_by_turns
-@pytest.mark.parametrize("field", ["labels", "annotations"])
+@pytest.mark.parametrize("field", [pytest.param("labels", marks=long), "annotations"])
 async def test_only_what_reads_a_changed_key_starts_again(open_world, field):
     async with open_world() as world:
         await reading(world, env("example.com/tier", field), env("other", field))
@@ -258,7 +258,7 @@ def images_id(pod):
 
 @core_by_turns
 @with_registry
-@pytest.mark.parametrize("times", [0, 1, 2])
+@pytest.mark.parametrize("times", [pytest.param(0, marks=long), 1, pytest.param(2, marks=long)])
 async def test_a_tag_that_means_something_else_by_now_never_brings_another_version(open_world, times):
     """Whichever name of the image the container has by then."""
     async with open_world() as world, world.registry(fresh=True) as registry:
