@@ -15,11 +15,14 @@ import pytest
 
 from hack.monitoring import dashboard, expressions, prometheus, rules
 from hack.monitoring.schema import schema
+from inplace.core.objects.model import Pod
 from inplace.core.state.statuses import Phase
+from inplace.kube import resource as resources
 from tests.e2e import runbook
 from tests.scenarios import kinds
 from tests.scenarios.in_cluster import InClusterWorld
 from tests.scenarios.real import ROOT, kubectl
+from tests.scenarios.world import NAME
 
 CRDS = ROOT / "tests" / "e2e" / "operator-crds.yaml"
 #: A test cannot wait for minutes; the expressions are those of the file.
@@ -88,7 +91,9 @@ async def test_every_command_of_the_runbooks_is_right(open_world):
         await create(world, kinds.STATEFULSET, "web")
         await world.set_image(world.app("missing"))
         await world.wait_phase("web", Phase.DEGRADED)
+        ours = await world.client.list(resources.PODS, world.namespace, type=Pod, label_selector=f"{NAME}=inplace")
         words = {
+            "POD:8081": f"{ours.items[0].name}:8081",
             "NS": world.namespace,
             "NAMESPACE": world.namespace,
             "TYPE/NAME": "sts/web",
