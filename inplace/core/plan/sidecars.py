@@ -36,7 +36,7 @@ from inplace.core.template.diff import SIDECAR_SINCE
 
 _STATE: Final = f"metadata.annotations[{names.STATE}]"
 #: How long nothing must have happened before a Pod begins beside a controller that is at work. Longer than the time for
-#: which that waits after a Pod is Ready (docs/design/protocol.md, "Budget").
+#: which that waits after a Pod is Ready (docs/design/protocol.md, "Evidence").
 _GIVES_WAY: Final = timedelta(seconds=5)
 #: Phases in which a controller begins Pods of its own.
 _AT_WORK: Final = frozenset({Phase.PROGRESSING, Phase.ROLLING_BACK})
