@@ -20,7 +20,7 @@ STEPS = (
     "UpToDate: 6 Pods up to date",
     "# An image that does not exist",
     "shop:v22 on node",
-    "ImagePullBackOff",
+    "ErrImagePull",
     "Degraded: 0 of 6 Pods upgraded: ",
     "no container was killed",
     "The way out is another image: v3",
