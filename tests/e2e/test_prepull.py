@@ -13,6 +13,7 @@ from inplace.kube.resource import Resource
 from tests.e2e.test_policies import bound, refused
 from tests.e2e.test_preflight import ENFORCE
 from tests.scenarios import forwarder
+from tests.scenarios.markers import long
 from tests.scenarios.real import kubectl
 
 QUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota")
@@ -64,6 +65,7 @@ async def test_in_a_restricted_namespace_with_a_quota_behind_the_fence(open_worl
             assert records.read(pod).containers["app"].expected == world.digest("app", "v2"), "a helper pulled it"
 
 
+@long
 async def test_a_quota_without_room_is_reported_and_holds_up_what_requires_it(open_world):
     async with open_world() as world:
         await world.create(sized(world.manifest("web", replicas=2)))

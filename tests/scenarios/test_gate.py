@@ -11,7 +11,7 @@ from inplace.core.state import records
 from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
 from inplace.kube.client import PatchType
-from tests.scenarios.markers import core, core_of_held
+from tests.scenarios.markers import core, core_of_held, long
 from tests.scenarios.policies import GATE
 
 
@@ -103,7 +103,7 @@ async def test_a_gate_that_is_closed_without_a_record_is_opened(open_world):
 
 
 @core_of_held
-@pytest.mark.parametrize("way", ["retry", "opting out"])
+@pytest.mark.parametrize("way", ["retry", pytest.param("opting out", marks=long)])
 async def test_a_gate_behind_an_unreadable_record_is_opened_when_somebody_says_so(open_world, way):
     """A damaged record may be that of an attempt on this Pod: it is not taken over unasked."""
     async with open_world() as world:

@@ -6,7 +6,7 @@ from inplace.core.objects import names
 from inplace.core.state import records
 from inplace.core.state.statuses import Phase
 from inplace.kube import resource as resources
-from tests.scenarios.markers import core_of_many, kinds
+from tests.scenarios.markers import core_of_many, kinds, long
 from tests.scenarios.policies import HONEST_STATUS, KEEP_FREEZE
 from tests.scenarios.test_deployments import created_again, replica_sets, uids
 
@@ -25,6 +25,7 @@ async def at(world, tag):
     return {pod.spec.containers[0].image for pod in await world.pods()} == {world.app(tag)}
 
 
+@long
 @core_of_many
 @only
 async def test_an_idle_deployment_stands_resumed_and_no_change_slips_through(open_world):

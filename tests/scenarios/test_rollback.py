@@ -72,6 +72,7 @@ async def call_serving(world):
         await world.clock.sleep(0.5)
 
 
+@long
 @core_of_deployments
 @kinds("Deployment", because="of its Pods one that comes before any is upgraded is a new one")
 async def test_a_pod_that_came_amid_a_rollout_and_served_is_not_taken_for_one_that_never_was_ready(open_world):
@@ -127,6 +128,7 @@ async def test_a_crash_loop_takes_no_more_than_the_budget_of_ten(open_world):
         assert world.history.most_unready(10, began) <= 2
 
 
+@long
 @core_of_held
 async def test_pods_that_come_while_it_is_rolled_back_do_not_stay_on_the_bad_revision(open_world):
     async with open_world() as world:
