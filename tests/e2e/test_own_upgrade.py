@@ -52,8 +52,7 @@ async def test_it_upgrades_itself_in_place_and_goes_on(tmp_path, count):
                 assert record.containers["controller"].evidence
             await world.until(lambda: _agreed(world), "the Deployment controller to be content")
             assert any(not one.by for one in leases.seen[before:]), "the lease was released, and not waited for"
-        found = await world.client.list(resources.PODS, world.namespace, type=dict)
-        assert len(found.items) == count, "no pull Pod is left"
+        await world.until(lambda: _has_pods(world, count), "the pull Pods to be gone")
 
 
 async def _opt_in(world: Replicas) -> None:
@@ -62,6 +61,10 @@ async def _opt_in(world: Replicas) -> None:
     where = (resources.DEPLOYMENTS, world.deployment, world.namespace)
     await world.client.patch(*where, {"metadata": own}, patch_type=PatchType.MERGE, type=dict)
     await world.wait_phase(world.deployment, Phase.UP_TO_DATE)
+
+
+async def _has_pods(world: Replicas, count: int) -> bool:
+    return len((await world.client.list(resources.PODS, world.namespace, type=dict)).items) == count
 
 
 async def _agreed(world: Replicas) -> bool:
