@@ -74,10 +74,10 @@ DEFECTS: Final = (
         (TESTS + "test_a_status_of_another_version_stays_and_nothing_is_done_beside_it",),
     ),
     Defect(
-        "call a workload in another version's hands up to date",
+        "call a workload in another version's hands degraded",
         "core/plan/phase.py",
         "reason.code == ReasonCode.VersionUnknown for",
         "False for",
-        (TESTS + "test_a_workload_with_such_a_status_is_refused_when_there_is_nothing_else_to_do",),
+        (TESTS + "test_it_is_refused_whatever_else_has_taken_too_long",),
     ),
 )

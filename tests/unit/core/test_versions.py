@@ -16,11 +16,12 @@ from inplace.core.actions import patches
 from inplace.core.actions.actions import CloseGate, Complete, LabelPhase, OpenGate, PatchImages, WriteStatus
 from inplace.core.objects import names
 from inplace.core.objects.model import Meta
-from inplace.core.objects.reasons import EventReason, ReasonCode
+from inplace.core.objects.reasons import EventReason, Reason, ReasonCode
 from inplace.core.objects.workloads import Workload
 from inplace.core.plan import plan as planning
 from inplace.core.plan import readiness_gates
 from inplace.core.plan.plan import Planner
+from inplace.core.rollout.snapshot import FailedWrite
 from inplace.core.state import conditions, records, statuses, versions
 from inplace.core.state.records import PodPhase, Record, Unreadable
 from inplace.core.state.statuses import Phase, Status
@@ -141,6 +142,18 @@ def test_a_pod_in_flight_by_a_record_of_ours_finishes_beside_it():
 def test_a_workload_with_such_a_status_is_refused_when_there_is_nothing_else_to_do():
     done = pod(revision=NEW, image="app:v2", record=replace(swapping(), phase=PodPhase.DONE))
     made = planning.plan(snapshot(done, workload=reported('{"v":2}', replicas=1, ready=1, updated=1)), NOW)
+    assert made.status is not None
+    assert made.status.phase is Phase.REFUSED
+
+
+def test_it_is_refused_whatever_else_has_taken_too_long():
+    """What is left alone is nobody's failure."""
+    own = workload(replicas=1)
+    denied = FailedWrite(
+        own.metadata.uid, "label_phase", Reason(ReasonCode.WriteRefused, "", "no"), NOW, NOW, later(60)
+    )
+    look = snapshot(pod(record='{"v":2}'), workload=own, failed_writes=(denied,))
+    made = planning.plan(look, later(3600))
     assert made.status is not None
     assert made.status.phase is Phase.REFUSED
 
