@@ -244,7 +244,7 @@ DEFECTS: Final = (
     Defect(
         "call a pull that failed a crash loop",
         FAILURES,
-        'if cause == "CrashLoopBackOff" and exits(status, baseline) <= 0:',
+        'if waiting.reason == "CrashLoopBackOff" and exits(status, baseline) <= 0:',
         "if False:",
         ("unit/core/test_pod.py::test_the_pause_after_the_old_container_ended_is_no_crash_loop_of_the_new_one",),
     ),

@@ -208,9 +208,9 @@ def _pull(status: ContainerStatus, baseline: Baseline, observation: PodObservati
     backoffs = seen.backoffs if seen is not None else 0
     if waiting.reason in FINAL_PULL or (waiting.reason == "ImagePullBackOff" and backoffs >= BACKOFFS):
         return _reason(ReasonCode.ImagePull, status.name, f"image {baseline.to}: {words(waiting)}")
-    unpulled = seen is not None and seen.obstacle[0] in PULL and exits(status, baseline) <= 0
+    unpulled = seen is not None and seen.obstacle.reason in PULL and exits(status, baseline) <= 0
     if seen is not None and waiting.reason == "CrashLoopBackOff" and backoffs >= BACKOFFS and unpulled:
-        return _reason(ReasonCode.ImagePull, status.name, f"image {baseline.to}: {words(Waiting(*seen.obstacle))}")
+        return _reason(ReasonCode.ImagePull, status.name, f"image {baseline.to}: {words(seen.obstacle)}")
     return None
 
 
@@ -228,18 +228,17 @@ def _at_deadline(status: ContainerStatus, baseline: Baseline, observation: PodOb
     waiting = status.state.waiting
     if waiting is None:
         return None
-    cause, message = waiting.reason, waiting.message
-    if cause == "CrashLoopBackOff" and exits(status, baseline) <= 0:  # none of the target has run: what has kept it?
+    if waiting.reason == "CrashLoopBackOff" and exits(status, baseline) <= 0:  # none of the target has run
         seen = observation.containers.get(status.name) if observation is not None else None
-        cause, message = seen.obstacle if seen is not None else ("", "")
+        waiting = seen.obstacle if seen is not None else Waiting()
     image = f"image {baseline.to}: " if baseline.to else ""
     for code, family in (
         (ReasonCode.ImagePull, PULL),
         (ReasonCode.ContainerCreate, CREATE),
         (ReasonCode.CrashLoop, {"CrashLoopBackOff"}),
     ):
-        if cause in family:
-            return _reason(code, status.name, f"deadline exceeded: {image}{words(Waiting(cause, message))}")
+        if waiting.reason in family:
+            return _reason(code, status.name, f"deadline exceeded: {image}{words(waiting)}")
     return None
 
 

@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from inplace.core.objects.model import ContainerStatus, Pod
+from inplace.core.objects.model import ContainerStatus, Pod, Waiting
 from inplace.core.objects.times import rounded_up
 from inplace.core.objects.waiting import FAILED_PULL
 from inplace.core.state import records
@@ -29,7 +29,7 @@ class ContainerObservation(Struct, frozen=True, gc=False):
 
     `first_id` and `first_image_id` are from the first status at the new generation: the kubelet writes it before it
     acts, so that container is not the new one (docs/design/kubernetes.md §2.6). `since` is when `id` was first seen.
-    `obstacle` is the last reason, with its message, for which the kubelet could not start it; a pause between two tries
+    `obstacle` is what the kubelet said last of why it could not start it (empty: nothing); a pause between two tries
     says nothing of that. `backoffs`: how many times the kubelet has gone into a pause after a pull that failed.
     """
 
@@ -39,7 +39,7 @@ class ContainerObservation(Struct, frozen=True, gc=False):
     since: datetime
     waiting: str = ""
     backoffs: int = 0
-    obstacle: tuple[str, str] = ("", "")
+    obstacle: Waiting = Waiting()
 
 
 class PodObservation(Struct, frozen=True, gc=False):
@@ -111,7 +111,7 @@ def _see_container(
         return before
     waiting = status.state.waiting.reason if status.state.waiting else ""
     backoff = waiting == "ImagePullBackOff"
-    obstacle = _obstacle(status) or (before.obstacle if before is not None else ("", ""))
+    obstacle = _obstacle(status) or (before.obstacle if before is not None else Waiting())
     if before is None:
         first = (status.container_id, status.image_id)
         return ContainerObservation(*first, status.container_id, now, waiting, int(backoff), obstacle)
@@ -129,9 +129,9 @@ def _see_container(
     )
 
 
-def _obstacle(status: ContainerStatus) -> tuple[str, str] | None:
+def _obstacle(status: ContainerStatus) -> Waiting | None:
     waiting = status.state.waiting
-    return (waiting.reason, waiting.message) if waiting is not None and waiting.reason not in _PAUSES else None
+    return waiting if waiting is not None and waiting.reason not in _PAUSES else None
 
 
 def infer(pod: Pod, now: datetime, *, serving: bool) -> PodObservation | None:
