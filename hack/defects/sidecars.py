@@ -16,7 +16,7 @@ DEFECTS: Final[tuple[Defect, ...]] = (
     Defect(
         "begin a Pod in the moment in which the controller begins one",
         DRIVER,
-        "hold or sidecars.gives_way(look, looking)",
+        "hold or controller_first(look.snapshot, look.now, looking)",
         "hold",
         ("scenarios/test_sidecars.py::test_beside_a_controller_that_upgrades_the_same_pods",),
     ),

@@ -21,6 +21,7 @@ from inplace.core.objects.model import Pod
 from inplace.core.objects.plural import counted
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import sidecars
+from inplace.core.plan.precedence import controller_first
 from inplace.core.plan.sidecars import Look, Member, Order
 from inplace.core.pod import lifecycle
 from inplace.core.pod.states import Failed, Pending, UpToDate
@@ -156,7 +157,7 @@ class Upgrade:
         deferred = dict[str, Reason]()
         looking = timedelta(seconds=self._fleet.clock.monotonic() - self._began_at)
         for look in looks:
-            decision = sidecars.decide(look, hold or sidecars.gives_way(look, looking), room)
+            decision = sidecars.decide(look, hold or controller_first(look.snapshot, look.now, looking), room)
             meta = look.snapshot.workload.metadata
             for action in decision.actions:
                 self._applier.submit(Key(look.snapshot.kind.name, meta.namespace, meta.name), look.snapshot, action)

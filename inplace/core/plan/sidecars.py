@@ -8,7 +8,7 @@ which Pods are to move, what is refused, and which begin. A look is at the selec
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
@@ -27,19 +27,13 @@ from inplace.core.rollout.disruption_budgets import Reservations
 from inplace.core.rollout.quotas import Quotas
 from inplace.core.rollout.snapshot import Snapshot
 from inplace.core.settings.annotations import Settings
-from inplace.core.state import records, statuses
+from inplace.core.state import records
 from inplace.core.state.records import Author, PodPhase, Record, Unreadable
-from inplace.core.state.statuses import Phase
 from inplace.core.template import trees
 from inplace.core.template.change import PodChange, too_large
 from inplace.core.template.diff import SIDECAR_SINCE
 
 _STATE: Final = f"metadata.annotations[{names.STATE}]"
-#: How long nothing must have happened before a Pod begins beside a controller that is at work. Longer than the time for
-#: which that waits after a Pod is Ready (docs/design/protocol.md, "Evidence").
-_GIVES_WAY: Final = timedelta(seconds=5)
-#: Phases in which a controller begins Pods of its own.
-_AT_WORK: Final = frozenset({Phase.PROGRESSING, Phase.ROLLING_BACK})
 _CAPPED: Final = Reason(ReasonCode.DisruptionCap, "", "as many Pods as --max-disrupted allows are being upgraded")
 
 
@@ -306,28 +300,6 @@ def dry_run(found: Look) -> DryRunPatch | None:
         if isinstance(member.state, Pending):
             return DryRunPatch(member.pod, {found.order.container: member.image}, member.image)
     return None
-
-
-def gives_way(found: Look, looking: timedelta) -> Reason | None:
-    """Whether the controller's Pods go first: it upgrades the same workload, and both wait for a moment in which a Pod
-    serves again. Each would begin one in it, past the budget, for neither has seen the other's drain.
-
-    `looking`: for how long the command has looked at it, which is how long the controller has had to say what it does.
-    """
-    workload, now = found.snapshot.workload, found.now
-    status = statuses.read(workload.metadata)
-    if workload.metadata.label(names.MODE) is None or status is None:
-        return None
-    if status.observed_generation < workload.metadata.generation:
-        quiet = looking
-    elif status.phase not in _AT_WORK:
-        return None
-    else:
-        changes = [status.updated_at, *(one.since for pod in found.snapshot.pods if (one := pod.condition("Ready")))]
-        quiet = now - max((at for at in changes if at is not None and at <= now), default=now - _GIVES_WAY)
-    if quiet >= _GIVES_WAY:
-        return None
-    return Reason(ReasonCode.Budget, "", "the controller, which upgrades the same workload, begins first")
 
 
 def decide(found: Look, hold: Reason | None, room: int) -> Decision:

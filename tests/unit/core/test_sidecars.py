@@ -14,6 +14,7 @@ from inplace.core.objects.model import Container
 from inplace.core.objects.reasons import Reason, ReasonCode
 from inplace.core.plan import sidecars
 from inplace.core.plan.plan import plan
+from inplace.core.plan.precedence import controller_first
 from inplace.core.plan.sidecars import Order
 from inplace.core.pod import lifecycle
 from inplace.core.pod.states import Failed, Ineligible, InProgress, Pending, PodContext, UpToDate
@@ -316,11 +317,11 @@ def test_the_controllers_pods_go_first_where_both_wait_for_the_same_moment(phase
     told = Status(1, 2, NEW, phase, 2, 1, 2, 0, 0, later(-60)) if phase is not None else None
     annotations = {"status": statuses.encode(told)} if told is not None else {}
     found = judged(*pods, now=later(quiet), workload=workload(replicas=2, annotations=annotations, **fields))
-    why = sidecars.gives_way(found, timedelta(seconds=looking))
+    why = controller_first(found.snapshot, found.now, timedelta(seconds=looking))
     assert (why is not None and why.code is ReasonCode.Budget) is first
 
 
 def test_a_time_of_the_future_is_not_waited_for():
     told = Status(1, 2, NEW, Phase.PROGRESSING, 1, 1, 1, 0, 0, later(3600))
     found = judged(meshed(ready_since=later(60)), workload=workload(annotations={"status": statuses.encode(told)}))
-    assert sidecars.gives_way(found, timedelta(0)) is None
+    assert controller_first(found.snapshot, found.now, timedelta(0)) is None
